@@ -1,0 +1,18 @@
+"""trialgraph: graph maps of resting-state fMRI, compared between the arms of a randomized trial."""
+
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as _installed_version
+from pathlib import Path
+
+
+def _read_version():
+    beside_the_package = Path(__file__).parents[1] / "version"
+    if beside_the_package.is_file():
+        return beside_the_package.read_text().strip()
+    try:
+        return _installed_version("trialgraph")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+__version__ = _read_version()
