@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import nibabel as nib
 import numpy as np
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_mask
-from nilearn.image import resample_img, smooth_img
 
 GREY_MATTER_PROBABILITY = 0.2
 
@@ -69,3 +68,29 @@ def _as_nifti(volume, affine):
     image.set_qform(affine, code="mni")
     image.header.set_xyzt_units("mm", "sec")
     return image
+
+
+def template_grid(mask="gm", voxel_size=3.0):
+    """Lay the analysis grid over nilearn's ICBM 2009a template, which ships with nilearn.
+
+    Parameters
+    ----------
+    mask : {"gm", "brain"}
+        Nodes are the voxels with a grey-matter probability above 0.2, or the whole brain.
+    voxel_size : float
+        Edge of the isotropic voxels, in mm.
+
+    Returns
+    -------
+    Grid
+
+    Examples
+    --------
+    >>> template_grid("gm", 6.0).n_nodes
+    8656
+    """
+    if mask == "gm":
+        image = load_mni152_gm_mask(resolution=voxel_size, threshold=GREY_MATTER_PROBABILITY)
+    else:
+        image = load_mni152_brain_mask(resolution=voxel_size)
+    return Grid(np.asarray(image.dataobj) > 0, image.affine)
