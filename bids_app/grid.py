@@ -70,15 +70,15 @@ def _as_nifti(volume, affine):
     return image
 
 
-def template_grid(mask="gm", voxel_size=3.0):
+def template_grid(mask="gm", voxel_size=3):
     """Lay the analysis grid over nilearn's ICBM 2009a template, which ships with nilearn.
 
     Parameters
     ----------
     mask : {"gm", "brain"}
         Nodes are the voxels with a grey-matter probability above 0.2, or the whole brain.
-    voxel_size : float
-        Edge of the isotropic voxels, in mm.
+    voxel_size : int
+        Edge of the isotropic voxels, in whole mm.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def template_grid(mask="gm", voxel_size=3.0):
 
     Examples
     --------
-    >>> template_grid("gm", 6.0).n_nodes
+    >>> template_grid("gm", 6).n_nodes
     8656
     """
     if mask == "gm":
