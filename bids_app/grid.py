@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import nibabel as nib
 import numpy as np
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_mask
+from nilearn.image import load_img, resample_img, smooth_img
+
+from bids_app.errors import DataError
 
 GREY_MATTER_PROBABILITY = 0.2
 
@@ -62,6 +65,12 @@ class Grid:
         return _as_nifti(self.mask.astype(np.uint8), self.affine)
 
 
+def load_grid(path):
+    """Read a grid back from its mask image."""
+    image = nib.load(path)
+    return Grid(np.asarray(image.dataobj) > 0, image.affine)
+
+
 def _as_nifti(volume, affine):
     image = nib.Nifti1Image(volume, affine)
     image.set_sform(affine, code="mni")
@@ -94,3 +103,76 @@ def template_grid(mask="gm", voxel_size=3):
     else:
         image = load_mni152_brain_mask(resolution=voxel_size)
     return Grid(np.asarray(image.dataobj) > 0, image.affine)
+
+
+def mask_grid(path, voxel_size=None):
+    """Lay the analysis grid over a mask image of the user's.
+
+    Parameters
+    ----------
+    path : path-like
+        A 3D image, not zero where a voxel is a node.
+    voxel_size : int, optional
+        Edge of the isotropic voxels, in whole mm; the grid of the image itself if None.
+
+    Returns
+    -------
+    Grid
+    """
+    image = load_img(path, dtype=np.float32)
+    if image.ndim != 3:
+        raise DataError(f"--mask {path}: a 3D image is needed, this has shape {image.shape}.")
+    if voxel_size is not None:
+        image = resample_img(
+            image, target_affine=np.eye(3) * voxel_size, interpolation="linear", force_resample=True, copy_header=True
+        )
+    mask = np.asarray(image.dataobj) > (0 if voxel_size is None else 0.5)
+    if not mask.any():
+        raise DataError(f"--mask {path}: no voxel is in the mask.")
+    return Grid(mask, image.affine)
+
+
+def on_grid_of(grid, image):
+    """Bring the nodes of a grid to the grid of an image (nearest neighbour), for ``--voxel-size native``."""
+    resampled = resample_img(
+        grid.mask_image(),
+        target_affine=image.affine,
+        target_shape=image.shape[:3],
+        interpolation="nearest",
+        force_resample=True,
+        copy_header=True,
+    )
+    return Grid(np.asarray(resampled.dataobj) > 0, image.affine)
+
+
+def smooth(grid, values, fwhm):
+    """Smooth a map within the nodes that have a value, as a normalized convolution.
+
+    Parameters
+    ----------
+    grid : Grid
+    values : (N,) ndarray
+        NaN where a node has no value; such nodes keep NaN and lend no weight.
+    fwhm : float
+        Full width at half maximum of the Gaussian, in mm.
+
+    Returns
+    -------
+    (N,) float64 ndarray
+    """
+    present = np.isfinite(values)
+    weights = grid.image(present, fill=0)
+    weighted = grid.image(np.where(present, values, 0), fill=0)
+    total, weight = (smooth_img(image, fwhm).get_fdata()[grid.mask] for image in (weighted, weights))
+    return np.where(present, total / np.where(present, weight, 1), np.nan)
+
+
+def z_score(values):
+    """Subtract the mean over the nodes that have a value and divide by their standard deviation.
+
+    Examples
+    --------
+    >>> z_score(np.array([1.0, np.nan, 3.0]))
+    array([-1., nan,  1.])
+    """
+    return (values - np.nanmean(values)) / np.nanstd(values)

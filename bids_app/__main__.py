@@ -1,0 +1,7 @@
+"""``python -m bids_app``."""
+
+import sys
+
+from bids_app.cli import main
+
+sys.exit(main())

@@ -1,0 +1,309 @@
+"""From the participant level's files and the trial's tables to the arrays that are compared."""
+
+import logging
+from dataclasses import dataclass, replace
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from bids_app.cohort import Design, Tables
+from bids_app.derivatives import label_of, map_desc, resolution
+from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.flow import by_visit, participant_flow, weights
+from bids_app.grid import Grid
+from bids_app.names import build, label
+from bids_app.outputs import Scan, read_scans
+
+logger = logging.getLogger(__name__)
+
+PARCELLATION = ("atlas", "seg", "scale", "desc")
+MIN_PER_ARM = 2
+
+
+@dataclass(frozen=True)
+class Route:
+    """One kind of result that can be compared: voxel maps, or the nodes of one atlas.
+
+    Attributes
+    ----------
+    name : str
+        For people: voxels, or the atlas.
+    entities : dict
+        What the group's files are named by.
+    scans : dict of list of Scan
+        The scans that hold each metric; the same scans for every metric.
+    """
+
+    name: str
+    entities: dict[str, str]
+    scans: dict[str, list[Scan]]
+
+    @property
+    def is_voxels(self):
+        """True for voxel maps."""
+        return self.name == "voxels"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is compared: n participants, two visits, V voxels or parcels.
+
+    Attributes
+    ----------
+    baseline, followup : dict of (n, V) float64 ndarray
+        One pair per metric.
+    arm : (n,) int ndarray
+        1 for the active arm, 0 for the reference arm.
+    covariates : DataFrame
+        n rows of numbers, adjusted for.
+    strata : (n,) ndarray of str, or None
+        Labels are exchanged within these.
+    kept : (N,) bool ndarray
+        Which of the N nodes or parcels everyone has.
+    grid : Grid or None
+        Of the voxels that everyone has.
+    parcels : DataFrame or None
+        index and name of the parcels that everyone has.
+    """
+
+    baseline: dict[str, np.ndarray]
+    followup: dict[str, np.ndarray]
+    arm: np.ndarray
+    covariates: pd.DataFrame
+    strata: np.ndarray | None
+    kept: np.ndarray
+    grid: Grid | None
+    parcels: pd.DataFrame | None
+
+    def save_maps(self, metric, path):
+        """Save the maps of one metric, baseline and follow-up, as float64."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, baseline=self.baseline[metric], followup=self.followup[metric])
+        return str(path)
+
+    def without_maps(self):
+        """Return all but the maps."""
+        return replace(self, baseline={}, followup={})
+
+
+def find_routes(settings):
+    """Find what the participant level left that fits the settings.
+
+    Raises
+    ------
+    NothingSelectedError
+        There is nothing; the message lists what there is instead.
+    """
+    routes = [route for route in (_voxel_route(settings), *_parcel_routes(settings)) if route]
+    if not routes:
+        wanted = f"desc-{map_desc(settings.graph, settings.trial.map_values)} on the grid res-{resolution(settings.graph)}"
+        present = {_kind(scan) for scan in read_scans(settings.output_dir, "boldmap", ".nii.gz")}
+        found = "; ".join(sorted(present)) or "no maps at all"
+        raise NothingSelectedError(
+            f"{settings.output_dir} holds no graph maps with {wanted}, and no nodal tables for this threshold. "
+            f"There is: {found}. Run the participant level first, with the same graph options."
+        )
+    return routes
+
+
+def _kind(scan):
+    return f"desc-{scan.entities.get('desc')} on res-{scan.entities.get('res')}"
+
+
+def _wanted(settings, scan):
+    selection = settings.selection
+    checks = (("sub", selection.participants), ("ses", selection.sessions))
+    return all(not labels or scan.entities.get(key) in labels for key, labels in checks) and (
+        selection.task in (None, scan.entities.get("task")) and selection.space in (None, scan.entities.get("space"))
+    )
+
+
+def _voxel_route(settings):
+    desc = map_desc(settings.graph, settings.trial.map_values)
+    scans = {}
+    for metric in settings.graph.metrics:
+        found = read_scans(settings.output_dir, "boldmap", ".nii.gz", stat=label(metric), desc=desc)
+        size = resolution(settings.graph)
+        scans[metric] = [
+            scan for scan in found if _wanted(settings, scan) and (size is None or scan.entities.get("res") == size)
+        ]
+    if not any(scans.values()):
+        return None
+    if missing := [metric for metric in scans if len(scans[metric]) < max(map(len, scans.values()))]:
+        raise DataError(
+            f"Some scans have no map of {', '.join(missing)}: run the participant level again with the same --metrics."
+        )
+    return Route("voxels", _shared(scans[settings.graph.metrics[0]], ("task", "space", "res")), scans)
+
+
+def _shared(scans, keys):
+    """Return the values that all scans share; maps of two tasks or spaces do not compare."""
+    entities = {}
+    for key in keys:
+        values = {scan.entities.get(key) for scan in scans}
+        if len(values) > 1:
+            raise UsageError(f"Results of several {key} are there: {', '.join(map(str, sorted(values, key=str)))}. Choose one.")
+        entities[key] = values.pop()
+    return {key: value for key, value in entities.items() if value}
+
+
+def _parcel_routes(settings):
+    tables = [scan for scan in read_scans(settings.output_dir, "nodes", ".tsv") if _wanted(settings, scan)]
+    tables = [scan for scan in tables if scan.entities.get("desc", "").endswith(settings.graph.label)]
+    kinds = sorted({tuple(scan.entities.get(key) for key in PARCELLATION) for scan in tables}, key=str)
+    routes = []
+    for kind in kinds:
+        scans = [scan for scan in tables if tuple(scan.entities.get(key) for key in PARCELLATION) == kind]
+        atlas = "".join(part for part in kind[:3] if part)
+        entities = _shared(scans, ("task", "space", "atlas", "seg", "scale"))
+        routes.append(Route(f"parcels of {atlas}", entities, dict.fromkeys(settings.graph.metrics, scans)))
+    return routes
+
+
+def route_flow(route, tables, design, failures, min_minutes):
+    """Return `flow.participant_flow` of a route."""
+    visits = by_visit(next(iter(route.scans.values())))
+    return participant_flow(tables, design, visits, failures, min_minutes)
+
+
+def assemble(route, flow, tables: Tables, design: Design, trial):
+    """Load what is compared.
+
+    Parameters
+    ----------
+    route : Route
+    flow : DataFrame
+        As from `route_flow`.
+    tables : cohort.Tables
+    design : cohort.Design
+    trial : config.Trial
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    DataError
+        An arm has fewer than two participants to analyse, or there is no voxel or parcel that all have.
+    """
+    analysed = flow[flow["analysed"]]
+    arm = (analysed["arm"] == design.active).to_numpy(int)
+    if min(arm.sum(), (1 - arm).sum()) < MIN_PER_ARM:
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())
+        raise DataError(
+            f"{route.name}: {arm.sum()} participants of {design.active} and {(1 - arm).sum()} of {design.reference} can be "
+            f"compared, at least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
+        )
+    participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
+    candidates = np.isfinite(_values(next(iter(route.scans.values()))[0], next(iter(route.scans))))
+    arrays = [_load(route, participants, session, candidates) for session in (design.baseline, design.followup)]
+    shared = np.logical_and.reduce([np.isfinite(maps).all(axis=0) for metrics in arrays for maps in metrics.values()])
+    if not shared.any():
+        raise DataError(f"{route.name}: there is no {'voxel' if route.is_voxels else 'parcel'} that every participant has.")
+    kept = candidates.copy()
+    kept[candidates] = shared
+    baseline, followup = ({metric: maps[:, shared] for metric, maps in metrics.items()} for metrics in arrays)
+    return Problem(
+        baseline=baseline,
+        followup=followup,
+        arm=arm,
+        covariates=_covariates(analysed, participants, tables, design, trial.covariates),
+        strata=_strata(participants, tables, trial.strata),
+        kept=kept,
+        grid=_grid(route, kept) if route.is_voxels else None,
+        parcels=None if route.is_voxels else _parcel_names(route)[kept],
+    )
+
+
+def _load(route, participants, session, candidates):
+    """Return each metric's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""
+    loaded = {}
+    for metric, scans in route.scans.items():
+        visits = by_visit(scans)
+        rows = []
+        for participant in participants:
+            of_visit = visits[participant, session]
+            rows.append(weights(of_visit) @ np.stack([_chosen(route, scan, metric, candidates) for scan in of_visit]))
+        loaded[metric] = np.stack(rows)
+    return loaded
+
+
+def _chosen(route, scan, metric, candidates):
+    values = _values(scan, metric)
+    if values.shape != candidates.shape:
+        raise DataError(f"{route.name}: the scans differ in their grid or in their parcels.")
+    return values[candidates]
+
+
+def _values(scan, metric):
+    if scan.path.name.endswith(".tsv"):
+        return pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(metric)].to_numpy(float)
+    return nib.load(scan.path).get_fdata(dtype=np.float32).ravel()
+
+
+def _grid(route, kept):
+    scans = next(iter(route.scans.values()))
+    affines = [nib.load(scan.path).affine for scan in scans]
+    if not all(np.allclose(affine, affines[0], atol=1e-3) for affine in affines):
+        raise DataError("voxels: the maps are not on one grid; give --voxel-size in mm at the participant level.")
+    return Grid(kept.reshape(nib.load(scans[0].path).shape), affines[0])
+
+
+def _parcel_names(route):
+    names = [pd.read_csv(scan.path, sep="\t")[["index", "name"]] for scan in next(iter(route.scans.values()))]
+    if not all(table.equals(names[0]) for table in names):
+        raise DataError(f"{route.name}: the scans differ in their parcels.")
+    return names[0]
+
+
+def _covariates(analysed, participants, tables, design, wanted):
+    """Return the covariates as numbers, with the baseline mean FD if it is known for everyone."""
+    columns = {}
+    if analysed["baseline_mean_fd"].notna().all():
+        columns["baseline_mean_fd"] = analysed["baseline_mean_fd"].to_numpy(float)
+    for name in wanted:
+        columns |= _as_numbers(name, _column(name, participants, tables, design.baseline))
+    varying = {name: values for name, values in columns.items() if np.ptp(values) > 0}
+    return pd.DataFrame(varying, index=analysed["participant_id"])
+
+
+def _column(name, participants, tables, session):
+    """Look a column up among the participants' tables, then in the baseline visit's."""
+    if name in tables.participants:
+        return tables.participants[name].reindex(participants)
+    if name in tables.sessions:
+        return tables.sessions[name].reindex(pd.MultiIndex.from_product([participants, [session]]))
+    known = [*tables.participants, *tables.sessions]
+    raise UsageError(f"No column {name} in participants.tsv, sessions.tsv or phenotype/; there are {', '.join(known)}.")
+
+
+def _as_numbers(name, column):
+    """Return numbers as they are, a missing one as the mean (White & Thompson 2005), and categories as dummies."""
+    if pd.api.types.is_numeric_dtype(column):
+        if column.isna().all():
+            raise DataError(f"Covariate {name} has no value for anyone analysed.")
+        if column.isna().any():
+            logger.warning("Covariate %s: %d missing values are replaced by the mean.", name, column.isna().sum())
+        return {name: column.fillna(column.mean()).to_numpy(float)}
+    dummies = pd.get_dummies(column.fillna("n/a"), drop_first=True, dtype=float)
+    return {f"{name}[{level}]": dummies[level].to_numpy() for level in dummies}
+
+
+def _strata(participants, tables, wanted):
+    if not wanted:
+        return None
+    if unknown := [name for name in wanted if name not in tables.participants]:
+        raise UsageError(f"--strata {' '.join(unknown)}: participants.tsv has {', '.join(tables.participants)}.")
+    return tables.participants.loc[participants, list(wanted)].astype(object).fillna("n/a").astype(str).agg(" | ".join, axis=1).to_numpy()
+
+
+def stem(route, design):
+    """Return the entities of a group file: those of the route and the contrast."""
+    return {**route.entities, "contrast": f"{label(design.active)}Vs{label(design.reference).capitalize()}"}
+
+
+def group_name(route, design, suffix, extension, **more):
+    """Return the name of a group file."""
+    return build({**stem(route, design), **more}, suffix, extension)

@@ -1,0 +1,92 @@
+"""Reading a BOLD image at the nodes of the analysis grid."""
+
+import zlib
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from scipy.ndimage import map_coordinates
+
+from bids_app.errors import DataError, MissingInputError
+
+
+def open_bold(path):
+    """Open a 4D image without reading its voxels.
+
+    Raises
+    ------
+    MissingInputError
+        The file is not there, or is a link to content that is not.
+    DataError
+        The file is empty, no image, or not 4D.
+    """
+    if path.is_symlink() and not path.exists():
+        raise MissingInputError(f"{path.name} is a link to content that is not on this machine (try datalad get).")
+    if not path.exists():
+        raise MissingInputError(f"{path} does not exist.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path.name} is empty (0 bytes).")
+    try:
+        image = nib.load(path, keep_file_open=True)  # volumes are read in order: gzip must not start over for each
+    except (ImageFileError, OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path.name} is no readable image: {error}") from error
+    if image.ndim != 4 or image.shape[3] < 2:
+        raise DataError(f"{path.name} has shape {image.shape}; a 4D BOLD series is needed.")
+    return image
+
+
+def sample_nodes(image, mask_path, grid):
+    """Read the BOLD series at the nodes, by linear interpolation.
+
+    Parameters
+    ----------
+    image : 4D image, as from `open_bold`
+    mask_path : Path or None
+        The run's brain mask, on the grid of the image.
+    grid : Grid
+
+    Returns
+    -------
+    (N, T) float32 ndarray
+        NaN for nodes outside the brain mask, with a value that is not finite, or without variation.
+    """
+    if mask_path is None:
+        raise MissingInputError("no brain mask beside the BOLD image (looked for the same name with desc-brain_mask).")
+    mask = _load_mask(mask_path, image)
+    voxels = nib.affines.apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
+    inside = map_coordinates(mask.astype(np.uint8), voxels, order=0, mode="constant") > 0
+    if not inside.any():
+        raise DataError(f"{mask_path.name}: none of the {grid.n_nodes} nodes of the analysis mask lies in it.")
+    series = np.full((grid.n_nodes, image.shape[3]), np.nan, dtype=np.float32)
+    for volume in range(image.shape[3]):
+        series[inside, volume] = map_coordinates(_volume(image, volume), voxels[:, inside], order=1, mode="nearest")
+    alive = np.isfinite(series).all(axis=1) & (np.ptp(series, axis=1) > 0)
+    if not alive.any():
+        raise DataError("no node of the analysis mask has a signal that varies.")
+    series[~alive] = np.nan
+    return series
+
+
+def _load_mask(path, image):
+    try:
+        mask = nib.load(path)
+        values = np.asanyarray(mask.dataobj)
+    except (ImageFileError, OSError, EOFError, zlib.error, ValueError) as error:
+        raise DataError(f"{path.name} is no readable image: {error}") from error
+    if mask.shape != image.shape[:3] or not np.allclose(mask.affine, image.affine, atol=1e-3):
+        raise DataError(
+            f"{path.name} is on another grid than the BOLD image: shape {mask.shape} and {image.shape[:3]}, "
+            f"origin {_origin(mask)} and {_origin(image)}."
+        )
+    return values > 0
+
+
+def _origin(image):
+    return tuple(round(float(value), 1) for value in image.affine[:3, 3])
+
+
+def _volume(image, index):
+    try:
+        return np.asarray(image.dataobj[..., index], dtype=np.float32)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise DataError(f"the BOLD image is truncated: volume {index} of {image.shape[3]} cannot be read.") from error

@@ -1,0 +1,178 @@
+"""Settings: what the command line asked for, made once and passed down."""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bids_app.errors import MissingInputError, OutputError, UsageError
+
+DENOISE_STRATEGIES = {
+    "friston24": "24 motion parameters, mean white matter and CSF signal",
+    "24p": "24 motion parameters",
+    "36p": "24 motion parameters; white matter, CSF and global signal, each with derivative and squares",
+    "acompcor": "24 motion parameters and the first five anatomical CompCor components",
+    "simple": "6 motion parameters, mean white matter and CSF signal",
+    "none": "no confound is regressed out",
+}
+QUERIES = ("bold", "mask", "confounds", "timeseries")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which scans of which derivatives are analysed."""
+
+    participants: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    task: str | None = None
+    space: str | None = None
+    resolution: str | None = None
+    derivatives: tuple[Path, ...] = ()
+    filters: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """How the signal of a scan is cleaned."""
+
+    denoise: str = "friston24"
+    bandpass: tuple[float, float] | None = (0.01, 0.1)
+    fd_threshold: float = 0.5
+    dummy_scans: int | None = None
+    min_minutes: float = 4.0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a graph is made of, and what is measured on it."""
+
+    voxel_size: int | None = 3
+    mask: str = "gm"
+    metrics: tuple[str, ...] = ("degree", "strength", "clustering", "clustering-weighted")
+    threshold: float = 0.25
+    smooth_maps: float = 6.0
+    atlases: tuple[Path, ...] = ()
+
+    @property
+    def label(self):
+        """The threshold as a BIDS label: 0.25 becomes r025."""
+        return "r" + f"{self.threshold:g}".replace(".", "")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Which arms and visits are compared, and how."""
+
+    arm: str | None = None
+    reference_arm: str | None = None
+    baseline: str | None = None
+    followup: str | None = None
+    covariates: tuple[str, ...] = ()
+    strata: tuple[str, ...] = ()
+    map_values: str = "z"
+    n_permutations: int = 10_000
+    random_seed: int = 0
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the run may use of the machine."""
+
+    n_cpus: int = 1
+    omp_nthreads: int | None = None
+    mem_gb: float | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything one call of the app was asked to do."""
+
+    bids_dir: Path
+    output_dir: Path
+    level: str
+    work_dir: Path
+    keep_work_dir: bool = False
+    stop_on_first_crash: bool = False
+    verbose: int = 0
+    selection: Selection = Selection()
+    signal: Signal = Signal()
+    graph: Graph = Graph()
+    trial: Trial = Trial()
+    resources: Resources = Resources()
+
+    def to_json(self):
+        """Return the settings as JSON text, as kept in ``logs/``."""
+        return json.dumps(dataclasses.asdict(self), indent=2, default=str)
+
+
+def check_settings(settings):
+    """Refuse folders and numbers that cannot work, before anything is read or written.
+
+    Raises
+    ------
+    MissingInputError
+        The BIDS folder, a derivative, an atlas or a mask does not exist.
+    OutputError
+        The output or work folder cannot be written.
+    UsageError
+        A folder lies where it must not, or a number is out of its range.
+    """
+    _check_folders(settings)
+    _check_numbers(settings)
+
+
+def _check_folders(settings):
+    wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": settings.selection.derivatives}
+    wanted["--atlas"] = settings.graph.atlases
+    wanted["--mask"] = [Path(settings.graph.mask)] if settings.graph.mask not in ("gm", "brain") else []
+    for what, paths in wanted.items():
+        for path in paths:
+            if not path.exists():
+                raise MissingInputError(f"{what}: {path} does not exist.")
+    if not settings.bids_dir.is_dir():
+        raise MissingInputError(f"BIDS folder: {settings.bids_dir} is not a folder.")
+    for what, path in (("output", settings.output_dir), ("work", settings.work_dir)):
+        if _among_raw_data(path.resolve(), settings.bids_dir.resolve()):
+            raise UsageError(
+                f"The {what} folder {path} lies inside the BIDS folder {settings.bids_dir}. "
+                f"Put it elsewhere, or write to {settings.bids_dir / 'derivatives' / 'trialgraph'}."
+            )
+        _make_writable(what, path)
+
+
+def _among_raw_data(path, bids_dir):
+    if not path.is_relative_to(bids_dir):
+        return False
+    parts = path.relative_to(bids_dir).parts
+    return len(parts) < 2 or parts[0] != "derivatives"
+
+
+def _make_writable(what, path):
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The {what} folder {path} cannot be created: {error.strerror}.") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise OutputError(f"The {what} folder {path} is not writable by user {os.getuid()}.")
+
+
+def _check_numbers(settings):
+    signal, graph, trial = settings.signal, settings.graph, settings.trial
+    limits = [
+        ("--threshold", graph.threshold, 0 <= graph.threshold < 1, "at least 0 and below 1"),
+        ("--fd-threshold", signal.fd_threshold, signal.fd_threshold > 0, "above 0 mm"),
+        ("--min-minutes", signal.min_minutes, signal.min_minutes >= 0, "0 or more"),
+        ("--smooth-maps", graph.smooth_maps, graph.smooth_maps >= 0, "0 mm or more"),
+        ("--n-permutations", trial.n_permutations, trial.n_permutations >= 1, "1 or more"),
+        ("--random-seed", trial.random_seed, trial.random_seed >= 0, "0 or more"),
+        ("--n-cpus", settings.resources.n_cpus, settings.resources.n_cpus >= 1, "1 or more"),
+    ]
+    if graph.voxel_size is not None:
+        limits.append(("--voxel-size", graph.voxel_size, graph.voxel_size >= 1, "1 mm or more"))
+    if signal.bandpass:
+        low, high = signal.bandpass
+        limits.append(("--bandpass", f"{low:g} {high:g}", 0 <= low < high, "LOW HIGH in Hz with 0 <= LOW < HIGH"))
+    for option, value, fits, allowed in limits:
+        if not fits:
+            raise UsageError(f"{option} {value}: must be {allowed}.")

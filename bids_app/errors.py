@@ -1,0 +1,43 @@
+"""What can go wrong, and the exit code that says so (BIDS Apps execution specification)."""
+
+
+class TrialgraphError(Exception):
+    """Anything the user is told in one message instead of a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(TrialgraphError):
+    """The command line does not make sense."""
+
+    exit_code = 64
+
+
+class UnknownLevelError(TrialgraphError):
+    """The analysis level is neither participant nor group."""
+
+    exit_code = 17
+
+
+class NothingSelectedError(TrialgraphError):
+    """The filters select no file."""
+
+    exit_code = 18
+
+
+class DataError(TrialgraphError):
+    """An input was read, and its content is wrong."""
+
+    exit_code = 65
+
+
+class MissingInputError(TrialgraphError):
+    """An input is missing or cannot be read."""
+
+    exit_code = 66
+
+
+class OutputError(TrialgraphError):
+    """The output cannot be created."""
+
+    exit_code = 73

@@ -1,0 +1,134 @@
+"""The flow of participants and scans: who is analysed, and why the others are not."""
+
+from collections import defaultdict
+
+import numpy as np
+import pandas as pd
+
+MIN_COVERAGE = 0.5
+VISITS = ("baseline", "followup")
+
+
+def by_visit(scans):
+    """Group scans by participant and session.
+
+    Parameters
+    ----------
+    scans : list of outputs.Scan
+
+    Returns
+    -------
+    dict of list
+        Keyed by (participant, session).
+    """
+    visits = defaultdict(list)
+    for scan in scans:
+        visits[scan.participant, scan.session].append(scan)
+    return visits
+
+
+def weights(scans):
+    """Return the weight of each scan of a visit: its share of the volumes that were kept.
+
+    Examples
+    --------
+    >>> from bids_app.outputs import Scan
+    >>> weights([Scan({}, None, {"NumberOfVolumesKept": kept}) for kept in (150, 50)])
+    array([0.75, 0.25])
+    """
+    kept = np.array([scan.sidecar["NumberOfVolumesKept"] for scan in scans], dtype=float)
+    return kept / kept.sum()
+
+
+def participant_flow(tables, design, visits, failures, min_minutes):
+    """Say for everyone who was randomized or scanned what there is, and whether it can be compared.
+
+    Parameters
+    ----------
+    tables : cohort.Tables
+    design : cohort.Design
+    visits : dict
+        As from `by_visit`.
+    failures : dict of str
+        For (participant, session), why a scan could not be processed.
+    min_minutes : float
+        A visit needs so much data.
+
+    Returns
+    -------
+    DataFrame
+        A row per participant: participant_id, arm, per visit the number of scans, minutes, mean FD and
+        coverage, whether the participant is analysed, and the reason if not.
+    """
+    participants = sorted({*tables.participants.index, *(participant for participant, _ in visits)})
+    rows = []
+    for participant in participants:
+        listed = participant in tables.participants.index
+        arm = tables.participants[design.arm_column].get(participant) if listed else None
+        row = {"participant_id": f"sub-{participant}", "arm": _arm(arm)}
+        reasons = [] if listed else ["not in participants.tsv"]
+        if listed and pd.isna(arm):
+            reasons.append("no arm stated")
+        for visit, session in zip(VISITS, (design.baseline, design.followup), strict=True):
+            facts, reason = _visit(visits.get((participant, session), []), min_minutes)
+            row |= {f"{visit}_{name}": value for name, value in facts.items()}
+            if reason:
+                failed = failures.get((participant, session))
+                why = f"{reason} (processing failed: {failed})" if failed else reason
+                reasons.append(f"{visit.replace('up', '-up')}: {why}")
+        rows.append({**row, "analysed": not reasons, "reason": "; ".join(reasons) or None})
+    return pd.DataFrame(rows)
+
+
+def _arm(value):
+    return None if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _visit(scans, min_minutes):
+    if not scans:
+        return {"scans": 0, "minutes": np.nan, "mean_fd": np.nan, "coverage": np.nan}, "no scan"
+    minutes = _known([scan.sidecar.get("MinutesKept") for scan in scans]).sum()
+    unknown = any(scan.sidecar.get("MinutesKept") is None for scan in scans)
+    facts = {
+        "scans": len(scans),
+        "minutes": np.nan if unknown else minutes,
+        "mean_fd": _weighted([scan.sidecar.get("MeanFramewiseDisplacement") for scan in scans], weights(scans)),
+        "coverage": _weighted([scan.sidecar.get("Coverage") for scan in scans], weights(scans)),
+    }
+    if not unknown and minutes < min_minutes:
+        return facts, f"{minutes:.1f} min of data kept, less than {min_minutes:g}"
+    if facts["coverage"] < MIN_COVERAGE:
+        return facts, f"{facts['coverage']:.0%} of the analysis mask covered, less than {MIN_COVERAGE:.0%}"
+    return facts, None
+
+
+def _known(values):
+    return np.array([value for value in values if isinstance(value, (int, float))], dtype=float)
+
+
+def _weighted(values, shares):
+    known = _known(values)
+    return float(known @ shares) if len(known) == len(shares) else np.nan
+
+
+def counts(flow, design):
+    """Count participants and scans per arm at each step.
+
+    Returns
+    -------
+    DataFrame
+        Rows are the steps, columns the arms (active first) and, if anyone has none, "no arm".
+    """
+    steps = {
+        "in participants.tsv or scanned": flow["participant_id"].notna(),
+        "with a baseline scan": flow["baseline_scans"] > 0,
+        "with a follow-up scan": flow["followup_scans"] > 0,
+        "with both": (flow["baseline_scans"] > 0) & (flow["followup_scans"] > 0),
+        "analysed": flow["analysed"],
+    }
+    groups = {design.active: flow["arm"] == design.active, design.reference: flow["arm"] == design.reference}
+    if flow["arm"].isna().any():
+        groups["no arm"] = flow["arm"].isna()
+    return pd.DataFrame(
+        {arm: {step: int((rows & members).sum()) for step, rows in steps.items()} for arm, members in groups.items()}
+    )

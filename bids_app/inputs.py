@@ -1,0 +1,309 @@
+"""From settings to the runs that will be analysed: the only importer of pybids."""
+
+import json
+import logging
+from collections import defaultdict
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
+
+from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
+from bids_app.names import Name, scan_label
+
+logger = logging.getLogger(__name__)
+
+TEMPLATE_SPACES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym")
+SPATIAL = ("space", "cohort", "res", "den")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A derivative dataset that holds preprocessed data."""
+
+    name: str
+    path: Path
+    description: dict
+
+    def uri(self, path):
+        """Return the BIDS URI of one of its files."""
+        return f"bids:{self.name}:{Path(path).relative_to(self.path).as_posix()}"
+
+
+@dataclass(frozen=True)
+class BoldRun:
+    """One preprocessed BOLD run with what belongs to it."""
+
+    entities: dict[str, str]
+    bold: Path
+    mask: Path | None
+    confounds: Path | None
+    repetition_time: float | None
+    sources: tuple[str, ...]
+
+    @property
+    def label(self):
+        """The run's name for people."""
+        return scan_label(self.entities)
+
+
+@dataclass(frozen=True)
+class SeriesRun:
+    """One table of parcel time series that another tool extracted and cleaned."""
+
+    entities: dict[str, str]
+    timeseries: Path
+    repetition_time: float | None
+    sources: tuple[str, ...]
+
+    @property
+    def label(self):
+        """The run's name for people."""
+        atlas = self.entities.get("atlas") or self.entities.get("seg")
+        return f"{scan_label(self.entities)} {atlas}"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was found: the datasets and the runs of every participant."""
+
+    datasets: tuple[Dataset, ...]
+    runs: tuple[BoldRun | SeriesRun, ...]
+
+    @property
+    def by_participant(self):
+        """Runs of each participant, participants and runs in order."""
+        runs = defaultdict(list)
+        for run in sorted(self.runs, key=lambda run: run.label):
+            runs[run.entities["sub"]].append(run)
+        return dict(runs)
+
+
+def find_inputs(settings):
+    """Find the runs to analyse.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Inputs
+
+    Raises
+    ------
+    MissingInputError
+        There is no preprocessed data.
+    NothingSelectedError
+        The filters leave nothing, or name what does not exist.
+    UsageError
+        Several tasks, spaces or resolutions could be meant.
+    DataError
+        Two files claim to be the same run, or to belong to it.
+    """
+    datasets = find_derivatives(settings.bids_dir, settings.selection.derivatives)
+    layouts = [(dataset, _open(dataset.path)) for dataset in datasets]
+    _check_labels(settings.selection, [layout for _, layout in layouts])
+    bold = _bold_runs(settings, layouts)
+    series = _series_runs(settings, layouts)
+    if not bold and not series:
+        looked_in = ", ".join(str(dataset.path) for dataset in datasets)
+        raise NothingSelectedError(
+            f"No run is selected in {looked_in}. Looked for func/*_desc-preproc_bold.nii[.gz] and "
+            f"*_timeseries.tsv with an atlas or seg entity{_described(settings.selection)}. "
+            "(fMRIPrep writes no preproc_bold at --level minimal.)"
+        )
+    return Inputs(tuple(datasets), (*bold, *series))
+
+
+def find_derivatives(bids_dir, given=()):
+    """Find the preprocessed datasets: those given, else derivatives/fmriprep*, else BIDS_DIR itself.
+
+    Returns
+    -------
+    list of Dataset
+    """
+    paths = list(given) or sorted(path for path in bids_dir.glob("derivatives/fmriprep*") if path.is_dir())
+    if not given and len(paths) > 1:
+        raise UsageError(
+            f"Several preprocessed datasets could be meant: {', '.join(map(str, paths))}. Choose with --derivatives."
+        )
+    if not paths and _description(bids_dir).get("DatasetType") == "derivative":
+        paths = [bids_dir]
+    if not paths:
+        raise MissingInputError(
+            f"No preprocessed data: looked for {bids_dir / 'derivatives' / 'fmriprep*'}, and "
+            f"{bids_dir / 'dataset_description.json'} does not say DatasetType derivative. "
+            "Run fMRIPrep first, or point to its output with --derivatives PATH."
+        )
+    names = [path.resolve().name for path in paths]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--derivatives: two folders have the same name: {', '.join(map(str, paths))}.")
+    return [Dataset(name, path, _description(path)) for name, path in zip(names, paths, strict=True)]
+
+
+def _description(path):
+    try:
+        return json.loads((path / "dataset_description.json").read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path / 'dataset_description.json'} cannot be read: {error}.") from error
+
+
+def _open(path):
+    """Index a derivative as a root of its own: pybids finds none of its files otherwise."""
+    own_entities = str(files("bids_app") / "data" / "entities.json")
+    indexer = BIDSLayoutIndexer(validate=False, ignore=["sourcedata", "logs", "figures", "log", "anat", "fmap"])
+    return BIDSLayout(path, validate=False, config=["bids", "derivatives", own_entities], indexer=indexer)
+
+
+def _check_labels(selection, layouts):
+    known = {"participant": set(), "session": set()}
+    for layout in layouts:
+        known["participant"].update(layout.get_subjects())
+        known["session"].update(layout.get_sessions())
+    for what, wanted in (("participant", selection.participants), ("session", selection.sessions)):
+        if unknown := [label for label in wanted if label not in known[what]]:
+            raise NothingSelectedError(
+                f"--{what}-label: no {what} {', '.join(unknown)} in the preprocessed data; "
+                f"there are {', '.join(sorted(known[what])) or 'none'}."
+            )
+
+
+def _described(selection):
+    filters = {
+        "participants": " ".join(selection.participants),
+        "sessions": " ".join(selection.sessions),
+        **{"task": selection.task, "space": selection.space, "res": selection.resolution},
+    }
+    given = [f"{what} {value}" for what, value in filters.items() if value]
+    return f" ({'; '.join(given)})" if given else ""
+
+
+def _query(layout, settings, query, **entities):
+    selection = settings.selection
+    if selection.participants:
+        entities["subject"] = list(selection.participants)
+    if selection.sessions:
+        entities["session"] = list(selection.sessions)
+    special = {None: Query.NONE, "*": Query.ANY}
+    user = selection.filters.get(query, {})
+    entities |= {key: value if isinstance(value, list) else special.get(value, value) for key, value in user.items()}
+    try:
+        return [Path(path) for path in layout.get(return_type="filename", **entities)]
+    except ValueError as error:
+        raise UsageError(f"--bids-filter-file: query {query}: {error}") from error
+
+
+def _bold_runs(settings, layouts):
+    selection = settings.selection
+    found = []
+    for dataset, layout in layouts:
+        entities = {"suffix": "bold", "desc": "preproc", "extension": [".nii", ".nii.gz"], "echo": Query.NONE}
+        paths = _query(layout, settings, "bold", **entities)
+        found += [(Name.parse(path), path, dataset, layout) for path in paths]
+    found = [item for item in found if item[0].entities.get("part", "mag") == "mag"]
+    found = _of_one("task", selection.task, found, _prefer_rest)
+    found = _of_one("space", selection.space, found, _prefer_template)
+    found = _of_one("res", selection.resolution, found, lambda names: None)
+    _refuse_duplicates(found)
+    companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
+    return [_bold_run(*item, *companions[item[2].name]) for item in found]
+
+
+def _of_one(entity, wanted, found, prefer):
+    """Keep what has one value of an entity: the one wanted, the only one, or the preferred one."""
+    values = {name.entities.get(entity) for name, *_ in found}
+    if not found or (wanted is None and len(values) == 1):
+        return found
+    listed = ", ".join(sorted(value or f"(no {entity})" for value in values))
+    if wanted is None:
+        wanted = prefer([name for name, *_ in found])
+        if wanted is None:
+            raise UsageError(f"Several values of {entity} could be meant: {listed}. Choose with --{_option(entity)}.")
+        logger.info("%s %s is analysed (there are %s).", entity, wanted, listed)
+    kept = [item for item in found if item[0].entities.get(entity) == wanted]
+    if not kept:
+        raise NothingSelectedError(f"--{_option(entity)} {wanted}: no preprocessed run has it; there are {listed}.")
+    return kept
+
+
+def _option(entity):
+    return "task-id" if entity == "task" else entity
+
+
+def _prefer_rest(names):
+    tasks = {name.entities.get("task", "") for name in names}
+    rest = [task for task in tasks if task.lower().startswith("rest")]
+    return rest[0] if len(rest) == 1 else None
+
+
+def _prefer_template(names):
+    """Return the first template space that every run was brought to."""
+    runs_in = defaultdict(set)
+    for name in names:
+        runs_in[name.entities.get("space")].add(name.without("desc", *SPATIAL))
+    every_run = set().union(*runs_in.values())
+    return next((space for space in TEMPLATE_SPACES if runs_in[space] == every_run), None)
+
+
+def _refuse_duplicates(found):
+    same = defaultdict(list)
+    for name, path, *_ in found:
+        same[name.without()].append(path)
+    for paths in same.values():
+        if len(paths) > 1:
+            raise DataError(f"Two files claim to be the same run: {', '.join(map(str, paths))}. Choose with --derivatives.")
+
+
+def _companions(settings, layout):
+    """Index a dataset's brain masks and confounds by the entities that they share with a run."""
+    masks, confounds = defaultdict(list), defaultdict(list)
+    for path in _query(layout, settings, "mask", suffix="mask", extension=[".nii", ".nii.gz"]):
+        name = Name.parse(path)
+        if "brain" in (name.entities.get("desc"), name.entities.get("label")):
+            masks[name.without("desc", "label")].append(path)
+    for path in _query(layout, settings, "confounds", suffix=["timeseries", "regressors"], extension=".tsv"):
+        name = Name.parse(path)
+        if name.entities.get("desc", "confounds") == "confounds" and not {"atlas", "seg"} & set(name.entities):
+            confounds[name.without("desc", *SPATIAL)].append(path)
+    return masks, confounds
+
+
+def _bold_run(name, path, dataset, layout, masks, confounds):
+    mask = _the_one("brain mask", path, masks[name.without("desc")])
+    table = _the_one("confounds table", path, confounds[name.without("desc", *SPATIAL)])
+    sources = tuple(dataset.uri(source) for source in (path, mask, table) if source)
+    entities = {key: value for key, value in name.entities.items() if key != "desc"}
+    return BoldRun(entities, path, mask, table, layout.get_metadata(str(path)).get("RepetitionTime"), sources)
+
+
+def _the_one(what, run, paths):
+    if len(paths) > 1:
+        raise DataError(f"{run.name}: more than one {what} fits: {', '.join(path.name for path in paths)}.")
+    return paths[0] if paths else None
+
+
+def _series_runs(settings, layouts):
+    selection = settings.selection
+    found = []
+    for dataset, layout in layouts:
+        for path in _query(layout, settings, "timeseries", suffix="timeseries", extension=".tsv"):
+            name = Name.parse(path)
+            if {"atlas", "seg"} & set(name.entities) and name.entities.get("stat", "mean") == "mean":
+                found.append((name, path, dataset, layout))
+    if selection.space:
+        found = [item for item in found if item[0].entities.get("space", selection.space) == selection.space]
+    found = _of_one("task", selection.task, found, _prefer_rest)
+    _refuse_duplicates(found)
+    return [_series_run(*item) for item in found]
+
+
+def _series_run(name, path, dataset, layout):
+    metadata = layout.get_metadata(str(path))
+    frequency = metadata.get("SamplingFrequency")
+    repetition_time = metadata.get("RepetitionTime") or (1 / frequency if frequency else None)
+    entities = {key: value for key, value in name.entities.items() if key not in ("stat",)}
+    return SeriesRun(entities, path, repetition_time, (dataset.uri(path),))

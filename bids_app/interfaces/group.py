@@ -1,0 +1,72 @@
+"""Interfaces of the group level."""
+
+import numpy as np
+from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
+
+from bids_app import results, stats
+
+
+class _CompareArmsInput(BaseInterfaceInputSpec):
+    maps_file = File(exists=True, mandatory=True, desc="(n, V) baseline and followup of one metric")
+    problem = traits.Any(mandatory=True, desc="assembly.Problem without its maps", nohash=True)
+    estimator = traits.Enum("ancova", "change", mandatory=True)
+    n_draws = traits.Int(mandatory=True)
+    seed = traits.Int(mandatory=True)
+    n_jobs = traits.Int(1, nohash=True)
+
+
+class _CompareArmsOutput(TraitedSpec):
+    comparison = traits.Any(desc="stats.Comparison")
+
+
+class CompareArms(SimpleInterface):
+    """One metric's maps at two visits to the difference between the arms."""
+
+    input_spec, output_spec = _CompareArmsInput, _CompareArmsOutput
+    _always_run = True
+
+    def _run_interface(self, runtime):
+        problem = self.inputs.problem
+        maps = np.load(self.inputs.maps_file)
+        draws = stats.allocations(problem.arm, problem.strata, self.inputs.n_draws, self.inputs.seed)
+        neighbours = stats.neighbours(problem.grid.mask, 6) if problem.grid is not None else None
+        self._results["comparison"] = stats.compare_arms(
+            *outcome_and_baseline(maps["followup"], maps["baseline"], self.inputs.estimator),
+            stats.nuisance(len(problem.arm), problem.covariates.to_numpy(), problem.strata),
+            draws,
+            neighbours=neighbours,
+            n_jobs=self.inputs.n_jobs,
+        )
+        return runtime
+
+
+def outcome_and_baseline(followup, baseline, estimator):
+    """Return what is explained, and what it is adjusted for voxel by voxel."""
+    return (followup, baseline) if estimator == "ancova" else (followup - baseline, None)
+
+
+class _WriteComparisonInput(BaseInterfaceInputSpec):
+    comparisons = traits.List(traits.Any, mandatory=True, desc="in the order of keys")
+    keys = traits.List(traits.Any, mandatory=True, desc="(metric, estimator) each")
+    problem = traits.Any(mandatory=True, desc="assembly.Problem without its maps", nohash=True)
+    route = traits.Any(mandatory=True, nohash=True)
+    design = traits.Any(mandatory=True)
+    settings = traits.Any(mandatory=True)
+
+
+class _WriteComparisonOutput(TraitedSpec):
+    out_files = traits.List(traits.Str)
+
+
+class WriteComparison(SimpleInterface):
+    """Comparisons of one route to maps and tables."""
+
+    input_spec, output_spec = _WriteComparisonInput, _WriteComparisonOutput
+    _always_run = True
+
+    def _run_interface(self, runtime):
+        inputs = self.inputs
+        comparisons = dict(zip(map(tuple, inputs.keys), inputs.comparisons, strict=True))
+        written = results.write_results(inputs.settings, inputs.route, inputs.design, inputs.problem, comparisons)
+        self._results["out_files"] = [str(path) for path in written]
+        return runtime

@@ -1,0 +1,168 @@
+"""Nipype interfaces of the participant level: load, call one function, save."""
+
+from pathlib import Path
+
+import numpy as np
+from nipype.interfaces.base import (
+    BaseInterfaceInputSpec,
+    File,
+    SimpleInterface,
+    TraitedSpec,
+    isdefined,
+    traits,
+)
+
+from bids_app import denoise, derivatives
+from bids_app.graph import correlation_matrix, global_measures, nodal_measures, voxel_graph
+from bids_app.grid import load_grid
+from bids_app.parcels import atlas_parcels, read_atlas, table_parcels
+from bids_app.report.figures import carpet_figure, maps_figure
+
+
+class _CleanRunInput(BaseInterfaceInputSpec):
+    run = traits.Any(mandatory=True, desc="BoldRun")
+    state = traits.Any(desc="size and time of the run's files, so that a changed file is read again")
+    grid_file = File(exists=True, mandatory=True)
+    options = traits.Any(mandatory=True, desc="Signal")
+
+
+class _CleanRunOutput(TraitedSpec):
+    series_file = File(desc="(N, T') float32")
+    carpet_file = File(desc="a sample of nodes before and after, with the motion")
+    facts = traits.Dict(desc="what the sidecars say about the scan")
+
+
+class CleanRun(SimpleInterface):
+    """BOLD and confounds to clean series at the nodes."""
+
+    input_spec, output_spec = _CleanRunInput, _CleanRunOutput
+
+    def _run_interface(self, runtime):
+        scan = denoise.clean_run(self.inputs.run, load_grid(self.inputs.grid_file), self.inputs.options)
+        folder = Path(runtime.cwd)
+        np.save(folder / "series.npy", scan.series)
+        np.savez(folder / "carpet.npz", **scan.carpet)
+        self._results |= {"series_file": str(folder / "series.npy"), "carpet_file": str(folder / "carpet.npz")}
+        self._results["facts"] = scan.facts
+        return runtime
+
+
+class _VoxelGraphInput(BaseInterfaceInputSpec):
+    series_file = File(exists=True, mandatory=True)
+    options = traits.Any(mandatory=True, desc="Graph")
+    n_threads = traits.Int(1, nohash=True)
+
+
+class _VoxelGraphOutput(TraitedSpec):
+    maps_file = File(desc="one (N,) array per metric")
+    facts = traits.Dict()
+
+
+class VoxelGraph(SimpleInterface):
+    """Clean series to graph maps."""
+
+    input_spec, output_spec = _VoxelGraphInput, _VoxelGraphOutput
+
+    def _run_interface(self, runtime):
+        series, options = np.load(self.inputs.series_file), self.inputs.options
+        present = np.isfinite(series).all(axis=1)
+        graph = voxel_graph(
+            series[present], options.threshold, metrics=options.metrics, n_threads=self.inputs.n_threads
+        )
+        maps_file = Path(runtime.cwd) / "maps.npz"
+        np.savez(maps_file, **derivatives.at_all_nodes(graph.maps, present))
+        self._results["maps_file"] = str(maps_file)
+        self._results["facts"] = derivatives.graph_facts(graph)
+        return runtime
+
+
+class _WriteMapsInput(BaseInterfaceInputSpec):
+    run = traits.Any(mandatory=True)
+    grid_file = File(exists=True, mandatory=True)
+    maps_file = File(exists=True, mandatory=True)
+    scan_facts = traits.Dict(mandatory=True)
+    graph_facts = traits.Dict(mandatory=True)
+    options = traits.Any(mandatory=True, desc="Graph")
+    output_dir = traits.Any(mandatory=True)
+
+
+class _WrittenOutput(TraitedSpec):
+    out_files = traits.List(traits.Str)
+
+
+class WriteMaps(SimpleInterface):
+    """Maps to BIDS derivatives: as measured, z-scored, and both smoothed."""
+
+    input_spec, output_spec = _WriteMapsInput, _WrittenOutput
+    _always_run = True
+
+    def _run_interface(self, runtime):
+        inputs = self.inputs
+        maps = dict(np.load(inputs.maps_file))
+        facts = {**inputs.scan_facts, **inputs.graph_facts}
+        grid = load_grid(inputs.grid_file)
+        written = derivatives.write_maps(inputs.output_dir, inputs.run, grid, maps, facts, inputs.options)
+        self._results["out_files"] = [str(path) for path in written]
+        return runtime
+
+
+class _ParcelGraphInput(BaseInterfaceInputSpec):
+    run = traits.Any(mandatory=True)
+    state = traits.Any()
+    series_file = File(exists=True, desc="clean series at the nodes; without it, the run is a table of series")
+    grid_file = File(exists=True)
+    atlas_path = traits.Any()
+    scan_facts = traits.Dict()
+    options = traits.Any(mandatory=True, desc="Graph")
+    output_dir = traits.Any(mandatory=True)
+
+
+class ParcelGraph(SimpleInterface):
+    """Parcel series to correlation matrix and nodal table, written as BIDS derivatives."""
+
+    input_spec, output_spec = _ParcelGraphInput, _WrittenOutput
+    _always_run = True
+
+    def _run_interface(self, runtime):
+        parcels = self._parcels()
+        matrix = correlation_matrix(parcels.series)
+        options = self.inputs.options
+        nodes = nodal_measures(matrix, options.threshold, metrics=options.metrics)
+        whole = global_measures(matrix, options.threshold)
+        written = derivatives.write_parcels(
+            self.inputs.output_dir, self.inputs.run, parcels, matrix, nodes, whole, options
+        )
+        self._results["out_files"] = [str(path) for path in written]
+        return runtime
+
+    def _parcels(self):
+        inputs = self.inputs
+        if not isdefined(inputs.series_file):
+            return table_parcels(inputs.run)
+        atlas = read_atlas(inputs.atlas_path, load_grid(inputs.grid_file))
+        return atlas_parcels(inputs.run, np.load(inputs.series_file), atlas, inputs.scan_facts)
+
+
+class _DrawScanInput(BaseInterfaceInputSpec):
+    run = traits.Any(mandatory=True)
+    grid_file = File(exists=True, mandatory=True)
+    carpet_file = File(exists=True, mandatory=True)
+    maps_file = File(exists=True, mandatory=True)
+    output_dir = traits.Any(mandatory=True)
+
+
+class DrawScan(SimpleInterface):
+    """Carpet and maps to the figures of the participant's page."""
+
+    input_spec, output_spec = _DrawScanInput, _WrittenOutput
+    _always_run = True
+
+    def _run_interface(self, runtime):
+        inputs = self.inputs
+        drawn = {
+            "carpet": carpet_figure(dict(np.load(inputs.carpet_file))),
+            "maps": maps_figure(load_grid(inputs.grid_file), dict(np.load(inputs.maps_file))),
+        }
+        written = derivatives.write_figures(inputs.output_dir, inputs.run, drawn)
+        self._results["out_files"] = [str(path) for path in written]
+        return runtime

@@ -1,0 +1,204 @@
+"""The two levels of the app: what happens in which order, and the exit code."""
+
+import json
+import logging
+import shutil
+import sys
+import uuid
+from datetime import datetime
+
+import nibabel as nib
+
+from bids_app import __version__
+from bids_app.assembly import assemble, find_routes, route_flow
+from bids_app.bold import open_bold
+from bids_app.cohort import find_design, read_tables
+from bids_app.errors import DataError, TrialgraphError, UsageError
+from bids_app.execution import execute
+from bids_app.flow import counts
+from bids_app.grid import mask_grid, on_grid_of, template_grid
+from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
+from bids_app.outputs import replacing, save_json, save_text, status_path, write_dataset_files
+from bids_app.report.group import write_group_page
+from bids_app.report.participant import write_participant_page
+from bids_app.results import write_design, write_whole_brain
+from bids_app.workflows.group import init_group_wf
+from bids_app.workflows.participant import init_level_wf, node_name
+
+logger = logging.getLogger("bids_app")
+
+
+def participant_level(settings):
+    """Make the graph maps and tables of every participant.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0 if every scan was finished; else the exit code of what went wrong.
+    """
+    log_dir = start_log(settings)
+    inputs = find_inputs(settings)
+    by_participant = inputs.by_participant
+    logger.info("%d participants, %d scans.", len(by_participant), len(inputs.runs))
+    for run in inputs.runs:
+        logger.debug("%s: %s", run.label, ", ".join(run.sources))
+    write_dataset_files(settings.output_dir, settings.bids_dir, inputs.datasets)
+    grid_file, n_nodes = _save_grid(settings, inputs.runs)
+    n_threads = settings.resources.omp_nthreads or max(1, settings.resources.n_cpus // len(inputs.runs))
+    workflow = init_level_wf(
+        runs_by_participant=by_participant,
+        grid_file=grid_file,
+        n_nodes=n_nodes,
+        settings=settings,
+        n_threads=n_threads,
+    )
+    failures = execute(workflow, settings, log_dir, n_threads)
+    for participant, runs in by_participant.items():
+        _finish_participant(settings.output_dir, participant, runs, failures)
+    failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
+    logger.info("%d of %d scans finished.", len(inputs.runs) - failed, len(inputs.runs))
+    return _conclude(settings, failures)
+
+
+def start_log(settings):
+    """Open this run's folder in logs/, keep the settings there, and log to it and to the terminal."""
+    stamp = f"{datetime.now():%Y%m%d-%H%M%S}_{settings.level}_{uuid.uuid4().hex[:8]}"
+    log_dir = settings.output_dir / "logs" / stamp
+    save_json(log_dir / "command.json", {"Command": sys.argv, "Version": __version__})
+    save_text(log_dir / "settings.json", settings.to_json() + "\n")
+    to_file = logging.FileHandler(log_dir / "trialgraph.log")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_file.setLevel(logging.DEBUG)
+    to_terminal = logging.StreamHandler()
+    to_terminal.setFormatter(logging.Formatter("%(message)s"))
+    to_terminal.setLevel(logging.DEBUG if settings.verbose else logging.INFO)
+    logger.handlers[:] = [to_file, to_terminal]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    return log_dir
+
+
+def _save_grid(settings, runs):
+    """Settle the analysis grid; parcel series alone need none."""
+    bold = [run for run in runs if isinstance(run, BoldRun)]
+    if not bold:
+        return None, 0
+    options, space = settings.graph, bold[0].entities.get("space")
+    if options.mask in ("gm", "brain"):
+        if space not in TEMPLATE_SPACES:
+            raise UsageError(
+                f"--mask {options.mask} is in template space, the data are in {space or 'the native space'}. "
+                f"Choose --space {' or '.join(TEMPLATE_SPACES)}, or give a mask image in the space of the data."
+            )
+        grid = template_grid(options.mask, options.voxel_size or 2)
+    else:
+        grid = mask_grid(options.mask, options.voxel_size)
+    if options.voxel_size is None:
+        grid = on_grid_of(grid, _first_readable(bold))
+    with replacing(settings.work_dir / "grid.nii.gz") as partial:
+        nib.save(grid.mask_image(), partial)
+    size = " x ".join(f"{edge:g}" for edge in grid.voxel_size)
+    logger.info("Analysis grid: %d nodes of %s mm.", grid.n_nodes, size)
+    return str(settings.work_dir / "grid.nii.gz"), grid.n_nodes
+
+
+def _first_readable(runs):
+    for run in runs:
+        try:
+            return open_bold(run.bold)
+        except TrialgraphError as error:
+            reason = error
+    raise reason
+
+
+def _finish_participant(output_dir, participant, runs, failures):
+    """Write down how each scan ended, and the participant's page."""
+    scans = []
+    for run in runs:
+        failed = failures_of(run, failures)
+        scans.append({"Scan": run.label, "Session": run.entities.get("ses"), "State": "failed" if failed else "done"})
+        if failed:
+            scans[-1] |= {"Reason": failed[0].message, "Log": f"{failed[0].crash_file.parent.name}/{failed[0].crash_file.name}"}
+    save_json(status_path(output_dir, participant), {"Participant": participant, "Scans": scans})
+    write_participant_page(output_dir, participant)
+
+
+def failures_of(run, failures):
+    """Return the failures within a run's workflow."""
+    within = f".sub_{run.entities['sub']}_wf.{node_name(run.label)}_wf."
+    return [failure for failure in failures if within in failure.node]
+
+
+def _conclude(settings, failures):
+    """Say what failed, clear the work folder if nothing in it is needed, and return the exit code."""
+    for failure in failures:
+        where = failure.node.split(".", 1)[-1].rpartition(".")[0].replace("_wf", "").replace(".", " ")
+        logger.error("%s: %s", where, failure.message)
+    logger.info("Results are in %s.", settings.output_dir)
+    if not failures and not settings.keep_work_dir:
+        shutil.rmtree(settings.work_dir, ignore_errors=True)
+    codes = {failure.exit_code for failure in failures}
+    return 0 if not codes else codes.pop() if len(codes) == 1 else 1
+
+
+def group_level(settings):
+    """Compare the arms on everything that the participant level left.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0, or 65 if a participant has scans but no row in participants.tsv, or the code of what went wrong.
+    """
+    log_dir = start_log(settings)
+    routes = find_routes(settings)
+    tables = read_tables(settings.bids_dir)
+    failed = read_failed_scans(settings.output_dir)
+    sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
+    design = find_design(tables, sessions, settings.trial)
+    problems = []
+    for route in routes:
+        flow = route_flow(route, tables, design, failed, settings.signal.min_minutes)
+        problem = assemble(route, flow, tables, design, settings.trial)
+        _say_flow(route, flow, design)
+        write_design(settings, route, design, problem, flow)
+        write_whole_brain(settings, route, design, problem, flow)
+        problems.append((route, problem))
+    n_comparisons = 2 * len(settings.graph.metrics) * len(routes)
+    n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
+    workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
+    failures = execute(workflow, settings, log_dir, n_jobs)
+    if not failures:
+        write_group_page(settings.output_dir)
+        logger.info("The page is %s.", settings.output_dir / "group" / "index.html")
+    code = _conclude(settings, failures)
+    strangers = flow.loc[flow["reason"].fillna("").str.contains("not in participants.tsv"), "participant_id"]
+    if len(strangers):
+        logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(strangers))
+    return code or (DataError.exit_code if len(strangers) else 0)
+
+
+def read_failed_scans(output_dir):
+    """Return why scans failed at the participant level, by (participant, session)."""
+    failed = {}
+    for path in sorted((output_dir / "logs" / "status").glob("sub-*.json")):
+        status = json.loads(path.read_text())
+        for scan in status["Scans"]:
+            if scan["State"] == "failed":
+                failed[status["Participant"], scan.get("Session")] = scan["Reason"]
+    return failed
+
+
+def _say_flow(route, flow, design):
+    logger.info("%s: %d participants analysed.", route.name.capitalize(), flow["analysed"].sum())
+    for arm, steps in counts(flow, design).items():
+        logger.info("  %s: %s", arm, ", ".join(f"{count} {step}" for step, count in steps.items()))
+    for row in flow[~flow["analysed"]].itertuples():
+        logger.info("  %s not analysed: %s", row.participant_id, row.reason)

@@ -1,0 +1,83 @@
+"""BIDS file names: entities to name and back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# The order of the schema, with the draft entities contrast and stat where fitlins and XCP-D put them.
+ENTITIES = (
+    *("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part", "hemi"),
+    *("space", "cohort", "atlas", "seg", "scale", "res", "den", "contrast", "stat", "label", "desc"),
+)
+
+
+@dataclass(frozen=True)
+class Name:
+    """A file name taken apart.
+
+    Examples
+    --------
+    >>> name = Name.parse("sub-01/func/sub-01_task-rest_run-01_desc-preproc_bold.nii.gz")
+    >>> name.entities["run"], name.suffix, name.extension
+    ('01', 'bold', '.nii.gz')
+    """
+
+    entities: dict[str, str]
+    suffix: str
+    extension: str
+
+    @classmethod
+    def parse(cls, path):
+        """Take a path's last part apart; words that are no entity are left out."""
+        stem, dot, extension = Path(path).name.partition(".")
+        *pairs, suffix = stem.split("_")
+        entities = dict(pair.split("-", 1) for pair in pairs if "-" in pair)
+        return cls(entities, suffix, dot + extension)
+
+    def without(self, *keys):
+        """Return the entities that remain without some, as a hashable key."""
+        return tuple(sorted((key, value) for key, value in self.entities.items() if key not in keys))
+
+
+def build(entities, suffix, extension):
+    """Make a file name, entities in the order of the schema, those that are None left out.
+
+    Examples
+    --------
+    >>> build({"desc": "r025", "sub": "01", "stat": "degree", "task": "rest"}, "boldmap", ".nii.gz")
+    'sub-01_task-rest_stat-degree_desc-r025_boldmap.nii.gz'
+    """
+    unknown = set(entities) - set(ENTITIES)
+    if unknown:
+        raise ValueError(f"unknown entities {sorted(unknown)}")
+    pairs = [f"{key}-{entities[key]}" for key in ENTITIES if entities.get(key) is not None]
+    return "_".join([*pairs, suffix]) + extension
+
+
+def folder(entities):
+    """Return the folder of a participant's functional files, relative to the dataset."""
+    levels = [f"{key}-{entities[key]}" for key in ("sub", "ses") if entities.get(key)]
+    return Path(*levels, "func")
+
+
+def label(text):
+    """Reduce text to what a BIDS label may hold, in camel case.
+
+    Examples
+    --------
+    >>> label("usual care"), label("clustering-weighted")
+    ('usualCare', 'clusteringWeighted')
+    """
+    words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in str(text)).split()
+    return "".join([*words[:1], *(word[0].upper() + word[1:] for word in words[1:])])
+
+
+def scan_label(entities):
+    """Name a scan for people: its entities up to the hemisphere.
+
+    Examples
+    --------
+    >>> scan_label({"sub": "01", "ses": "day3", "space": "T1w"})
+    'sub-01 ses-day3'
+    """
+    source = ENTITIES[: ENTITIES.index("space")]
+    return " ".join(f"{key}-{entities[key]}" for key in source if entities.get(key))

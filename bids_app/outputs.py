@@ -1,0 +1,188 @@
+"""What is written: whole files or none, the dataset's description, and the way back from files to scans."""
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from bids_app import __version__
+from bids_app.errors import OutputError
+from bids_app.names import Name, build
+
+BIDS_VERSION = "1.10.0"
+# A trailing slash would leave the folder itself as an error (bids-validator#291).
+BIDSIGNORE = ("*.html", "figures", "group", "work", "*_boldmap.*", "*_timeseries.*", "*_relmat.*", "*_nodes.*")
+README = """# trialgraph derivatives
+
+Graph maps of resting-state fMRI made by trialgraph {version}.
+
+- `sub-*/`: per scan, the maps (`*_boldmap.nii.gz`), the nodes that had a signal (`*_desc-nodes_mask.nii.gz`), and for each
+  atlas the correlation matrix (`*_relmat.tsv`) and the nodal measures (`*_nodes.tsv`). Every file has a JSON beside it.
+- `sub-*.html`: a page per participant.
+- `group/`: the comparison of the arms; open `group/index.html`.
+- `logs/`: settings, messages and errors of every run.
+"""
+
+
+@contextmanager
+def replacing(path):
+    """Give a name beside ``path`` to write to, and move it there once it is whole."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{os.getpid()}-{path.name}")
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def save_text(path, text):
+    """Write text, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def save_json(path, content):
+    """Write JSON; numbers that are not finite become null."""
+    save_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.floating, float)):
+        return float(f"{value:.9g}") if np.isfinite(value) else "n/a"
+    if isinstance(value, np.integer):
+        return int(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def save_table(path, table, **options):
+    """Write a DataFrame as BIDS TSV."""
+    with replacing(path) as partial:
+        table.to_csv(partial, **{"sep": "\t", "na_rep": "n/a", "index": False, "float_format": "%.9g"} | options)
+
+
+def save_image(path, image, sidecar=None):
+    """Write an image and its sidecar; the image last, so that it is never without."""
+    if sidecar is not None:
+        save_json(sidecar_of(path), sidecar)
+    with replacing(path) as partial:
+        nib.save(image, partial)
+
+
+def save_figure(path, figure):
+    """Write a matplotlib figure as PNG and close it."""
+    import matplotlib.pyplot as plt
+
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=110, metadata={"Software": None})
+    plt.close(figure)
+
+
+def sidecar_of(path):
+    """Return the path of the JSON beside a file."""
+    path = Path(path)
+    return path.with_name(path.name.partition(".")[0] + ".json")
+
+
+def write_dataset_files(output_dir, bids_dir, datasets):
+    """Write dataset_description.json, README.md and .bidsignore.
+
+    Parameters
+    ----------
+    output_dir, bids_dir : Path
+    datasets : sequence of inputs.Dataset
+        The preprocessed data that the outputs come from.
+    """
+    save_json(output_dir / "dataset_description.json", _description(output_dir, bids_dir, datasets))
+    save_text(output_dir / "README.md", README.format(version=__version__))
+    save_text(output_dir / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
+
+
+def _description(output_dir, bids_dir, datasets):
+    made_here = {"Name": "trialgraph", "Version": __version__, "Container": _container()}
+    upstream = [entry for dataset in datasets for entry in dataset.description.get("GeneratedBy", [])]
+    licences = {dataset.description.get("License") for dataset in datasets}
+    links = {"raw": bids_dir, **{dataset.name: dataset.path for dataset in datasets}}
+    return {
+        "Name": "trialgraph: graph maps of resting-state fMRI",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "License": licences.pop() if len(licences) == 1 else None,
+        "GeneratedBy": [made_here, *upstream],
+        "SourceDatasets": [{"DOI": doi} for dataset in datasets if (doi := dataset.description.get("DatasetDOI"))] or None,
+        "DatasetLinks": {name: _relative(path, output_dir) for name, path in links.items()},
+    }
+
+
+def _relative(path, start):
+    return Path(os.path.relpath(path.resolve(), start.resolve())).as_posix()
+
+
+def _container():
+    if "APPTAINER_CONTAINER" in os.environ or "SINGULARITY_CONTAINER" in os.environ:
+        return {"Type": "singularity", "Tag": f"trialgraph:{__version__}"}
+    return {"Type": "docker", "Tag": f"trialgraph:{__version__}"} if Path("/.dockerenv").exists() else None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan of a kind of result as the participant level left it: its file and what the sidecar says."""
+
+    entities: dict[str, str]
+    path: Path
+    sidecar: dict
+
+    @property
+    def participant(self):
+        """The participant's label, without sub-."""
+        return self.entities["sub"]
+
+    @property
+    def session(self):
+        """The session's label, without ses-, or None."""
+        return self.entities.get("ses")
+
+
+def read_scans(output_dir, suffix, extension, **entities):
+    """List the results of one kind.
+
+    Parameters
+    ----------
+    output_dir : Path
+    suffix, extension : str
+        For example boldmap and .nii.gz.
+    **entities : str
+        What the names must say, for example ``stat="degree"``.
+
+    Returns
+    -------
+    list of Scan
+    """
+    scans = []
+    for path in sorted(output_dir.glob(f"sub-*/**/func/sub-*_{suffix}{extension}")):
+        name = Name.parse(path)
+        if all(name.entities.get(key) == value for key, value in entities.items()):
+            scans.append(Scan(name.entities, path, json.loads(sidecar_of(path).read_text())))
+    return scans
+
+
+def figure_path(output_dir, entities, what):
+    """Return where a figure of a scan goes."""
+    return output_dir / f"sub-{entities['sub']}" / "figures" / build({**entities, "desc": what}, "bold", ".png")
+
+
+def status_path(output_dir, participant):
+    """Return where a participant's state after the participant level is kept."""
+    return output_dir / "logs" / "status" / f"sub-{participant}.json"

@@ -1,0 +1,172 @@
+"""Parcels: their names and time series, from an atlas laid over the nodes or from another tool's table."""
+
+from dataclasses import dataclass
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from nibabel.filebasedimages import ImageFileError
+from scipy.ndimage import map_coordinates
+
+from bids_app.errors import DataError
+from bids_app.names import Name, label
+
+MIN_COVERAGE = 0.5
+MIN_VOLUMES = 20
+
+
+@dataclass(frozen=True)
+class Parcels:
+    """The parcels of one scan.
+
+    Attributes
+    ----------
+    entities : dict
+        What the scan's outputs are named by.
+    table : DataFrame
+        index, name and coverage of each of the P parcels.
+    series : (P, T) float64 ndarray
+        NaN rows for parcels without enough signal.
+    facts : dict
+        What the sidecars say about the scan, in BIDS spelling.
+    """
+
+    entities: dict[str, str]
+    table: pd.DataFrame
+    series: np.ndarray
+    facts: dict
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Parcels laid over the nodes of a grid.
+
+    Attributes
+    ----------
+    entities : dict
+        atlas, seg and scale, as outputs are named by.
+    parcels : DataFrame
+        index and name of each of the P parcels.
+    of_node : (N,) int ndarray
+        Position in ``parcels`` of the node's parcel, -1 for none.
+    """
+
+    entities: dict[str, str]
+    parcels: pd.DataFrame
+    of_node: np.ndarray
+
+
+def read_atlas(path, grid):
+    """Read a label image, with a TSV of index and name beside it if there is one.
+
+    Parameters
+    ----------
+    path : Path
+        A 3D NIfTI of whole numbers, 0 for background, in the space of the grid.
+    grid : Grid
+
+    Returns
+    -------
+    Atlas
+    """
+    try:
+        image = nib.squeeze_image(nib.load(path))
+        labels = np.asanyarray(image.dataobj)
+    except (ImageFileError, OSError, EOFError, ValueError) as error:
+        raise DataError(f"--atlas {path}: no readable image ({error}).") from error
+    if image.ndim != 3 or not np.array_equal(labels, np.round(labels)):
+        raise DataError(f"--atlas {path}: a 3D image of whole-number labels is needed.")
+    voxels = nib.affines.apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
+    at_node = map_coordinates(labels.astype(np.int32), voxels, order=0, mode="constant", cval=0)
+    parcels = _names(path, np.unique(labels[labels > 0]).astype(int))
+    position = pd.Series(range(len(parcels)), index=parcels["index"])
+    return Atlas(_entities(path), parcels, position.reindex(at_node).fillna(-1).to_numpy(int))
+
+
+def _entities(path):
+    entities = {key: value for key, value in Name.parse(path).entities.items() if key in ("atlas", "seg", "scale")}
+    return entities or {"atlas": label(path.name.partition(".")[0])}
+
+
+def _names(path, present):
+    table_path = path.with_name(path.name.partition(".")[0] + ".tsv")
+    if not table_path.exists():
+        return pd.DataFrame({"index": present, "name": [f"parcel{index}" for index in present]})
+    table = pd.read_csv(table_path, sep="\t", na_values="n/a")
+    if not {"index", "name"} <= set(table):
+        raise DataError(f"{table_path}: the columns index and name are needed; there are {', '.join(table)}.")
+    if missing := sorted(set(present) - set(table["index"])):
+        raise DataError(f"{table_path}: no name for the labels {', '.join(map(str, missing[:10]))} of {path.name}.")
+    return table[["index", "name"]].reset_index(drop=True)
+
+
+def average_parcels(atlas, series):
+    """Average the nodes of each parcel.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    series : (N, T) ndarray
+        NaN rows have no signal.
+
+    Returns
+    -------
+    means : (P, T) float64 ndarray
+        NaN where less than half of the parcel's nodes have a signal.
+    coverage : (P,) float64 ndarray
+        Share of the parcel's nodes in the analysis mask that have a signal; 0 if there are none.
+    """
+    n_parcels = len(atlas.parcels)
+    means, coverage = np.full((n_parcels, series.shape[1]), np.nan), np.zeros(n_parcels)
+    alive = np.isfinite(series).all(axis=1)
+    for parcel in range(n_parcels):
+        nodes = atlas.of_node == parcel
+        if nodes.any():
+            coverage[parcel] = alive[nodes].mean()
+        if coverage[parcel] >= MIN_COVERAGE:
+            means[parcel] = series[nodes & alive].mean(axis=0, dtype=np.float64)
+    return means, coverage
+
+
+def atlas_parcels(run, series, atlas, facts):
+    """Return the parcels of a cleaned BOLD run."""
+    means, coverage = average_parcels(atlas, series)
+    entities = {**{key: value for key, value in run.entities.items() if key != "res"}, **atlas.entities}
+    return Parcels(entities, atlas.parcels.assign(coverage=coverage), means, facts)
+
+
+def table_parcels(run):
+    """Read the parcels that another tool extracted and cleaned: a table with a column per parcel.
+
+    Rows without any value are censored volumes and are dropped; columns without any are parcels
+    without a signal.
+
+    Raises
+    ------
+    DataError
+        No table of numbers, values missing here and there, or hardly any volume.
+    """
+    path = run.timeseries
+    try:
+        table = pd.read_csv(path, sep="\t", na_values="n/a").dropna(how="all")
+        values = table.to_numpy(np.float64)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path.name} cannot be read as a table of numbers: {error}") from error
+    absent = np.isnan(values).all(axis=0)
+    if np.isnan(values[:, ~absent]).any():
+        raise DataError(f"{path.name}: values are missing here and there; a parcel has all or none.")
+    constant = ~absent & (np.ptp(values, axis=0) == 0) if len(values) else absent
+    values[:, constant] = np.nan
+    n_volumes, n_parcels = values.shape
+    if n_volumes < MIN_VOLUMES or np.isnan(values).all():
+        raise DataError(f"{path.name}: {n_volumes} volumes of {n_parcels} parcels hold too little signal.")
+    coverage = np.where(np.isnan(values[0]), 0.0, 1.0)
+    names = pd.DataFrame({"index": np.arange(1, n_parcels + 1), "name": table.columns, "coverage": coverage})
+    minutes = n_volumes * run.repetition_time / 60 if run.repetition_time else None
+    facts = {
+        "RepetitionTime": run.repetition_time,
+        "NumberOfVolumesKept": n_volumes,
+        "MinutesKept": minutes,
+        "Denoising": "as the time series were received",
+    }
+    return Parcels(dict(run.entities), names, values.T, facts)

@@ -1,0 +1,287 @@
+"""The files of the group level: maps, cluster table, nodal table, whole-brain values, design."""
+
+import numpy as np
+import pandas as pd
+
+from bids_app import __version__, stats
+from bids_app.assembly import group_name
+from bids_app.flow import by_visit, weights
+from bids_app.graph import MEASURES
+from bids_app.names import label
+from bids_app.outputs import save_image, save_json, save_table, sidecar_of
+
+ALPHA = 0.05
+ESTIMATORS = {
+    "ancova": "follow-up adjusted for the baseline of the same {node} (ANCOVA)",
+    "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
+}
+STATISTICS = {
+    "t": "Student's t of the difference between the arms",
+    "difference": "Adjusted difference between the arms, in the units of the map",
+    "ciLow": "Lower end of the 95 % confidence interval of the difference",
+    "ciHigh": "Upper end of the 95 % confidence interval of the difference",
+    "hedgesG": "Difference over the pooled within-arm standard deviation of the outcome (Hedges g)",
+    "tfce": "Signed threshold-free cluster enhancement of z (exact; E 0.5, H 2, 6 neighbours)",
+    "p": "Two-sided permutation p of the enhanced statistic, uncorrected",
+    "pFwe": "p corrected over voxels and both signs by the maximum statistic",
+    "pFweAll": "p corrected over voxels, signs and metrics by the minimum p",
+}
+TABLE_COLUMNS = {
+    "metric": "Graph measure",
+    "estimator": "; ".join(f"{name}: {text.format(node='voxel or parcel')}" for name, text in ESTIMATORS.items()),
+    "t": STATISTICS["t"],
+    "difference": STATISTICS["difference"],
+    "ci_low": STATISTICS["ciLow"],
+    "ci_high": STATISTICS["ciHigh"],
+    "hedges_g": STATISTICS["hedgesG"],
+    "p": "Two-sided permutation p, uncorrected",
+    "p_fwe": "p corrected by the maximum statistic",
+    "p_fwe_all": "p corrected over metrics too, by the minimum p",
+    "p_fdr": "p after Benjamini and Hochberg",
+}
+
+
+def write_results(settings, route, design, problem, comparisons):
+    """Write all files of one route.
+
+    Parameters
+    ----------
+    settings : Settings
+    route : assembly.Route
+    design : cohort.Design
+    problem : assembly.Problem
+    comparisons : dict of stats.Comparison
+        Keyed by (metric, estimator).
+
+    Returns
+    -------
+    list of Path
+    """
+    corrected = _across_metrics(comparisons)
+    write = _write_voxels if route.is_voxels else _write_parcels
+    return write(settings, route, design, problem, comparisons, corrected)
+
+
+def _across_metrics(comparisons):
+    """Return p corrected over the metrics of each estimator."""
+    corrected = {}
+    for estimator in {estimator for _, estimator in comparisons}:
+        keys = [key for key in comparisons if key[1] == estimator]
+        corrected |= dict(zip(keys, stats.across([comparisons[key] for key in keys]), strict=True))
+    return corrected
+
+
+def _write_voxels(settings, route, design, problem, comparisons, corrected):
+    folder, written = settings.output_dir / "group", []
+    for (metric, estimator), comparison in comparisons.items():
+        desc = label(metric) + ("" if estimator == "ancova" else "Change")
+        for statistic, values in _maps(comparison, corrected[metric, estimator]).items():
+            name = group_name(route, design, "statmap", ".nii.gz", stat=statistic, desc=desc)
+            sidecar = {
+                "Description": f"{STATISTICS[statistic]}: {MEASURES[metric].label}, {design.contrast}.",
+                "Estimator": ESTIMATORS[estimator].format(node="voxel"),
+                "DegreesOfFreedom": comparison.effect.df,
+                "NumberOfDraws": len(comparison.max_statistics),
+                "Software": f"trialgraph {__version__}",
+            }
+            save_image(folder / name, problem.grid.image(values), sidecar)
+            written.append(folder / name)
+    table = cluster_table(problem.grid, comparisons, corrected, design)
+    path = folder / group_name(route, design, "clusters", ".tsv")
+    save_json(sidecar_of(path), _cluster_columns())
+    save_table(path, table)
+    return [*written, path]
+
+
+def _maps(comparison, p_all):
+    effect = comparison.effect
+    return {
+        "t": effect.t,
+        "difference": effect.difference,
+        "ciLow": effect.ci_low,
+        "ciHigh": effect.ci_high,
+        "hedgesG": effect.hedges_g,
+        "tfce": comparison.statistic,
+        "p": comparison.p,
+        "pFwe": comparison.p_fwe,
+        "pFweAll": p_all,
+    }
+
+
+def cluster_table(grid, comparisons, corrected, design):
+    """List the significant clusters.
+
+    Parameters
+    ----------
+    grid : Grid
+    comparisons : dict of stats.Comparison
+    corrected : dict of (V,) ndarray
+        p over all metrics.
+    design : cohort.Design
+
+    Returns
+    -------
+    DataFrame
+        A row per cluster of voxels with p_fwe < 0.05; coordinates in mm of the template space.
+    """
+    neighbours = stats.neighbours(grid.mask, 6)
+    coordinates, volume = grid.coordinates, float(np.prod(grid.voxel_size))
+    rows = []
+    for (metric, estimator), comparison in comparisons.items():
+        for cluster in stats.find_clusters(comparison.p_fwe, comparison.statistic, neighbours, ALPHA):
+            larger, smaller = (design.active, design.reference)[:: cluster.sign]
+            peak = coordinates[cluster.peak]
+            centre = coordinates[cluster.nodes].mean(axis=0)
+            rows.append(
+                {
+                    "metric": metric,
+                    "estimator": estimator,
+                    "direction": f"{larger} > {smaller}",
+                    "n_voxels": len(cluster.nodes),
+                    "volume_mm3": len(cluster.nodes) * volume,
+                    **dict(zip(("peak_x", "peak_y", "peak_z"), peak, strict=True)),
+                    **dict(zip(("centre_x", "centre_y", "centre_z"), centre.round(1), strict=True)),
+                    **_at(comparison, cluster.peak),
+                    "p_fwe": comparison.p_fwe[cluster.peak],
+                    "p_fwe_all": corrected[metric, estimator][cluster.peak],
+                }
+            )
+    return pd.DataFrame(rows, columns=list(_cluster_columns()))
+
+
+def _cluster_columns():
+    places = {
+        "direction": "Which arm is larger",
+        "n_voxels": "Voxels in the cluster",
+        "volume_mm3": "Volume of the cluster in mm3",
+        **{f"peak_{axis}": f"{axis} of the voxel with the largest statistic, mm" for axis in "xyz"},
+        **{f"centre_{axis}": f"{axis} of the centre of mass, mm" for axis in "xyz"},
+    }
+    columns = {key: text for key, text in TABLE_COLUMNS.items() if key not in ("p", "p_fdr")}
+    order = ["metric", "estimator", *places, "t", "difference", "ci_low", "ci_high", "hedges_g", "p_fwe", "p_fwe_all"]
+    return {key: {"Description": (columns | places)[key]} for key in order}
+
+
+def _at(comparison, node):
+    effect = comparison.effect
+    return {
+        "t": effect.t[node],
+        "difference": effect.difference[node],
+        "ci_low": effect.ci_low[node],
+        "ci_high": effect.ci_high[node],
+        "hedges_g": effect.hedges_g[node],
+    }
+
+
+def _write_parcels(settings, route, design, problem, comparisons, corrected):
+    tables = [
+        nodal_table(problem.parcels, key, comparison, corrected[key]) for key, comparison in comparisons.items()
+    ]
+    path = settings.output_dir / "group" / group_name(route, design, "nodes", ".tsv")
+    columns = {"index": "Label of the parcel", "name": "Name of the parcel", **TABLE_COLUMNS}
+    save_json(sidecar_of(path), {key: {"Description": text} for key, text in columns.items()})
+    save_table(path, pd.concat(tables))
+    return [path]
+
+
+def nodal_table(parcels, key, comparison, p_all):
+    """List the result of one metric and estimator at every parcel (or other named value)."""
+    metric, estimator = key
+    effect = comparison.effect
+    return parcels.assign(
+        metric=metric,
+        estimator=estimator,
+        t=effect.t,
+        difference=effect.difference,
+        ci_low=effect.ci_low,
+        ci_high=effect.ci_high,
+        hedges_g=effect.hedges_g,
+        p=comparison.p,
+        p_fwe=comparison.p_fwe,
+        p_fwe_all=p_all,
+        p_fdr=comparison.p_fdr,
+    )
+
+
+def write_design(settings, route, design, problem, flow):
+    """Write who was compared and how, as the page and the reader need it."""
+    folder = settings.output_dir / "group"
+    trial = settings.trial
+    draws = stats.allocations(problem.arm, problem.strata, trial.n_permutations, trial.random_seed)
+    n_active = int(problem.arm.sum())
+    several = int((flow[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum())
+    used = list(problem.covariates.columns)
+    content = {
+        "Route": route.name,
+        "Contrast": design.contrast,
+        "ArmColumn": design.arm_column,
+        "ActiveArm": design.active,
+        "ReferenceArm": design.reference,
+        "BaselineSession": design.baseline,
+        "FollowupSession": design.followup,
+        "NumberAnalysed": {design.active: n_active, design.reference: len(problem.arm) - n_active},
+        "Estimators": {name: text.format(node="voxel" if route.is_voxels else "parcel") for name, text in ESTIMATORS.items()},
+        "Covariates": used,
+        "BaselineMotionAdjusted": "baseline_mean_fd" in used,
+        "Strata": list(trial.strata),
+        "Draws": len(draws.arms),
+        "AllAllocationsEnumerated": draws.exhaustive,
+        "PossibleAllocations": str(draws.n_possible),
+        "RandomSeed": trial.random_seed,
+        "Metrics": list(problem.followup),
+        "MapValues": trial.map_values if route.is_voxels else "raw",
+        "SmoothingFWHM": settings.graph.smooth_maps if route.is_voxels else None,
+        "Threshold": settings.graph.threshold,
+        "MinMinutes": settings.signal.min_minutes,
+        "NodesCompared": int(problem.kept.sum()),
+        "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels else None,
+        "VisitsWithSeveralScans": several,
+        "Alpha": ALPHA,
+        "Software": f"trialgraph {__version__}",
+    }
+    save_json(folder / group_name(route, design, "design", ".json"), content)
+    save_table(folder / group_name(route, design, "flow", ".tsv"), flow)
+    return content
+
+
+def write_whole_brain(settings, route, design, problem, flow):
+    """Compare the mean of each raw map over the whole brain, which z-scored maps cannot show."""
+    values = _whole_brain(route, flow, design)
+    metrics = list(values)
+    baseline = np.column_stack([values[metric][0] for metric in metrics])
+    followup = np.column_stack([values[metric][1] for metric in metrics])
+    nuisance = stats.nuisance(len(problem.arm), problem.covariates.to_numpy(), problem.strata)
+    trial = settings.trial
+    draws = stats.allocations(problem.arm, problem.strata, trial.n_permutations, trial.random_seed)
+    comparison = stats.compare_arms(followup, baseline, nuisance, draws)
+    means = {}
+    for visit, both in (("baseline", baseline), ("followup", followup)):
+        for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
+            means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
+    table = nodal_table(pd.DataFrame(means), (metrics, "ancova"), comparison, comparison.p_fwe)
+    path = settings.output_dir / "group" / group_name(route, design, "wholebrain", ".tsv")
+    first = ["metric", "estimator", *means]
+    save_table(path, table[[*first, *(column for column in table if column not in (*first, "p_fwe_all"))]])
+    return path
+
+
+def _whole_brain(route, flow, design):
+    participants = [name.removeprefix("sub-") for name in flow.loc[flow["analysed"], "participant_id"]]
+    values = {}
+    for metric, scans in route.scans.items():
+        visits = by_visit(scans)
+        means = {
+            key: weights(of_visit) @ [_mean_of(scan, metric) for scan in of_visit] for key, of_visit in visits.items()
+        }
+        values[metric] = [
+            np.array([means[participant, session] for participant in participants])
+            for session in (design.baseline, design.followup)
+        ]
+    return values
+
+
+def _mean_of(scan, metric):
+    """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
+    if "Mean" in scan.sidecar:
+        return scan.sidecar["Mean"]
+    return pd.read_csv(scan.path, sep="\t", na_values="n/a")[metric.replace("-", "_")].mean()

@@ -1,0 +1,67 @@
+"""The group level as a Nipype workflow."""
+
+from nipype.interfaces.utility import Merge
+from nipype.pipeline import engine as pe
+
+from bids_app.interfaces.group import CompareArms, WriteComparison
+from bids_app.workflows.participant import node_name
+
+ESTIMATORS = ("ancova", "change")
+
+
+def init_group_wf(*, problems, design, settings, n_jobs=1, name="trialgraph_group_wf"):
+    """Build the workflow that compares the arms on every route.
+
+    Parameters
+    ----------
+    problems : list of (assembly.Route, assembly.Problem)
+    design : cohort.Design
+    settings : Settings
+    n_jobs : int
+        Threads of one comparison.
+    """
+    workflow = pe.Workflow(name=name)
+    for route, problem in problems:
+        workflow.add_nodes(
+            [
+                init_comparison_wf(
+                    route=route,
+                    problem=problem,
+                    design=design,
+                    settings=settings,
+                    n_jobs=n_jobs,
+                    name=f"{node_name(route.name)}_wf",
+                )
+            ]
+        )
+    return workflow
+
+
+def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comparison_wf"):
+    """Build the workflow of one route: every metric by every estimator with the same draws, then the files.
+
+    Outputs
+    -------
+    ds_results.out_files : list of str
+    """
+    keys = [(metric, estimator) for metric in problem.followup for estimator in ESTIMATORS]
+    folder, bare = settings.work_dir / name, problem.without_maps()
+    maps = {metric: problem.save_maps(metric, folder / f"{metric}.npz") for metric in problem.followup}
+    merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
+    ds_results = pe.Node(
+        WriteComparison(keys=keys, problem=bare, route=route, design=design, settings=settings), name="ds_results"
+    )
+    workflow = pe.Workflow(name=name)
+    for position, (metric, estimator) in enumerate(keys, start=1):
+        interface = CompareArms(
+            maps_file=maps[metric],
+            problem=bare,
+            estimator=estimator,
+            n_draws=settings.trial.n_permutations,
+            seed=settings.trial.random_seed,
+            n_jobs=n_jobs,
+        )
+        compare = pe.Node(interface, name=f"{node_name(metric)}_{estimator}", n_procs=n_jobs, mem_gb=0.5)
+        workflow.connect([(compare, merge, [("comparison", f"in{position}")])])
+    workflow.connect([(merge, ds_results, [("out", "comparisons")])])
+    return workflow

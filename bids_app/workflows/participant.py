@@ -1,0 +1,128 @@
+"""The participant level as Nipype workflows."""
+
+import re
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
+
+from bids_app.inputs import BoldRun
+from bids_app.interfaces.participant import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
+
+CLEANING_GB = 1.0
+
+
+def init_level_wf(*, runs_by_participant, grid_file, n_nodes, settings, n_threads, name="trialgraph_wf"):
+    """Build the workflow of the whole participant level.
+
+    Parameters
+    ----------
+    runs_by_participant : dict of list of run
+    grid_file : str or None
+        Mask image of the analysis grid; None if there are only tables of series.
+    n_nodes : int
+        Voxels in that mask, from which memory is estimated.
+    settings : Settings
+    n_threads : int
+        Threads of one graph.
+    """
+    workflow = pe.Workflow(name=name)
+    for participant, runs in runs_by_participant.items():
+        workflow.add_nodes(
+            [
+                init_participant_wf(
+                    runs=runs,
+                    grid_file=grid_file,
+                    n_nodes=n_nodes,
+                    settings=settings,
+                    n_threads=n_threads,
+                    name=f"{node_name(f'sub-{participant}')}_wf",
+                )
+            ]
+        )
+    return workflow
+
+
+def init_participant_wf(*, runs, grid_file, n_nodes, settings, n_threads, name="participant_wf"):
+    """Build the workflow of one participant: each run by itself, so that a bad one stops no other."""
+    workflow = pe.Workflow(name=name)
+    for run in runs:
+        run_name = f"{node_name(run.label)}_wf"
+        if isinstance(run, BoldRun):
+            run_wf = init_bold_wf(
+                run=run, grid_file=grid_file, n_nodes=n_nodes, settings=settings, n_threads=n_threads, name=run_name
+            )
+        else:
+            run_wf = init_series_wf(run=run, settings=settings, name=run_name)
+        workflow.add_nodes([run_wf])
+    return workflow
+
+
+def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"):
+    """Build the workflow of one BOLD run: clean, voxel graph, maps, figures, and a parcel graph per atlas.
+
+    Inputs
+    ------
+    run : inputs.BoldRun
+    grid_file : str
+
+    Outputs
+    -------
+    maps_file, series_file : str
+    """
+    graph_gb = n_nodes**2 / 8e9 + 0.5
+    inputnode = pe.Node(IdentityInterface(["run", "grid_file", "output_dir", "options"]), name="inputnode")
+    inputnode.inputs.trait_set(
+        run=run, grid_file=grid_file, output_dir=settings.output_dir, options=settings.graph
+    )
+    outputnode = pe.Node(IdentityInterface(["maps_file", "series_file"]), name="outputnode")
+    clean = pe.Node(CleanRun(options=settings.signal, state=_state(run)), name="clean", mem_gb=CLEANING_GB)
+    graph = pe.Node(VoxelGraph(n_threads=n_threads), name="graph", mem_gb=graph_gb, n_procs=n_threads)
+    ds_maps = pe.Node(WriteMaps(), name="ds_maps")
+    ds_figures = pe.Node(DrawScan(), name="ds_figures")
+
+    workflow = pe.Workflow(name=name)
+    workflow.connect(
+        [
+            (inputnode, clean, [("run", "run"), ("grid_file", "grid_file")]),
+            (inputnode, graph, [("options", "options")]),
+            (clean, graph, [("series_file", "series_file")]),
+            (inputnode, ds_maps, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
+            (clean, ds_maps, [("facts", "scan_facts")]),
+            (graph, ds_maps, [("maps_file", "maps_file"), ("facts", "graph_facts")]),
+            (inputnode, ds_figures, [(field, field) for field in ("run", "grid_file", "output_dir")]),
+            (clean, ds_figures, [("carpet_file", "carpet_file")]),
+            (graph, ds_figures, [("maps_file", "maps_file")]),
+            (graph, outputnode, [("maps_file", "maps_file")]),
+            (clean, outputnode, [("series_file", "series_file")]),
+        ]
+    )
+    for atlas_path in settings.graph.atlases:
+        parcels = pe.Node(ParcelGraph(atlas_path=atlas_path), name=f"{node_name(atlas_path.name)}_parcels")
+        fields = ("run", "grid_file", "output_dir", "options")
+        workflow.connect(
+            [
+                (inputnode, parcels, [(field, field) for field in fields]),
+                (clean, parcels, [("series_file", "series_file"), ("facts", "scan_facts")]),
+            ]
+        )
+    return workflow
+
+
+def init_series_wf(*, run, settings, name="series_wf"):
+    """Build the workflow of one table of parcel series: a parcel graph."""
+    workflow = pe.Workflow(name=name)
+    parcels = ParcelGraph(run=run, state=_state(run), options=settings.graph, output_dir=settings.output_dir)
+    workflow.add_nodes([pe.Node(parcels, name="parcels")])
+    return workflow
+
+
+def node_name(text):
+    """Reduce text to what Nipype takes as a name."""
+    return re.sub(r"\W", "_", text)
+
+
+def _state(run):
+    """Return size and time of a run's files: part of what a cached result depends on."""
+    paths = [run.bold, run.mask, run.confounds] if isinstance(run, BoldRun) else [run.timeseries]
+    stats = [path.stat() for path in paths if path is not None and path.exists()]
+    return [(stat.st_size, stat.st_mtime_ns) for stat in stats]
