@@ -3,6 +3,7 @@ IMAGE ?= trialgraph:test
 RUN := .venv/bin/python
 
 .PHONY: help demo test lint image lock clean
+.DELETE_ON_ERROR:
 
 help:    ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' Makefile
