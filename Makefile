@@ -1,0 +1,48 @@
+PYTHON ?= python3
+IMAGE ?= trialgraph:test
+RUN := .venv/bin/python
+
+.PHONY: help demo test lint image lock clean
+.DELETE_ON_ERROR:
+
+help:    ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' Makefile
+
+demo: .venv/runtime    ## simulate a small trial and analyse it; open demo/group/index.html
+	$(RUN) run.py demo demo
+
+test: .venv/develop    ## run every test; those of the image need an engine and `make image`
+	$(RUN) -m pytest
+
+lint: .venv/develop    ## check style and format
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+image:    ## build the image
+	docker build --tag $(IMAGE) .
+
+lock: .venv/lock    ## resolve the dependencies anew and pin them by hash
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) --group test --group lint --constraint requirements.txt --output-file requirements-dev.txt
+
+clean:    ## remove what the other targets made
+	rm -rf .venv .pytest_cache .ruff_cache demo
+
+COMPILE = $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --annotation-style line --custom-compile-command 'make lock'
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.txt | .venv/bin/python
+	$(RUN) -m pip install --quiet --require-hashes --requirement requirements.txt
+	@touch $@
+
+.venv/develop: requirements-dev.txt .venv/runtime
+	$(RUN) -m pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+.venv/lock: | .venv/bin/python
+	$(RUN) -m pip install --quiet uv
+	@touch $@
