@@ -27,12 +27,11 @@ def dense(request):
     return nx.to_numpy_array(nx.gnp_random_graph(request.param, 0.4, seed=request.param))
 
 
-def marked(dense, corner=(0, 0)):
+def marked(dense):
     adjacency, totals = empty_adjacency(len(dense)), np.zeros((2, len(dense)))
     limits = np.float32(0.1), np.float64(0.2), np.float32(0.3)
-    mark_edges(
-        np.float32(dense) * np.float32(0.5), corner, np.ones((len(dense), 1)), limits, adjacency, totals
-    )
+    block, unit = np.float32(dense / 2), np.ones((len(dense), 1))
+    mark_edges(block, (0, 0), unit, limits, adjacency, totals)
     return adjacency, totals
 
 
