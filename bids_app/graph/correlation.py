@@ -1,0 +1,85 @@
+"""Pearson correlation as inner products of unit rows."""
+
+import numpy as np
+
+ROUNDING = 16 * np.finfo(np.float64).eps
+
+
+def standardize(series, dtype=np.float32):
+    """Demean every row and scale it to unit norm, so that r = Z @ Z.T.
+
+    Parameters
+    ----------
+    series : (N, T) array-like
+        One time series per node, in any unit.
+    dtype : data-type, optional
+        What the result is rounded to; the computation is in float64.
+
+    Returns
+    -------
+    (N, T) ndarray of `dtype`
+        Rows of mean 0 and norm 1, C order.
+
+    Raises
+    ------
+    ValueError
+        If a row has no correlation because it is constant (to rounding) or not finite.
+
+    Examples
+    --------
+    >>> standardize([[1, 2, 3, 2], [4, 5, 5, 6]]) @ np.float32([1, 0, 0, 0])
+    array([-0.70710677, -0.70710677], dtype=float32)
+    """
+    series = np.asarray(series)
+    with np.errstate(invalid="ignore", over="ignore"):
+        unit = np.subtract(series, series.mean(axis=1, keepdims=True, dtype=np.float64), order="C")
+        norm = np.sqrt(np.einsum("nt,nt->n", unit, unit))
+    _check_rows(series, norm)
+    unit /= norm[:, np.newaxis]
+    return unit.astype(dtype, copy=False)
+
+
+def _check_rows(series, norm):
+    not_finite = ~np.isfinite(norm)
+    peak = np.maximum(series.max(axis=1, initial=0), -series.min(axis=1, initial=0))
+    constant = norm <= ROUNDING * np.sqrt(series.shape[1]) * peak
+    if not_finite.any() or constant.any():
+        raise ValueError(
+            f"of {len(norm)} time series {np.count_nonzero(constant)} are constant "
+            f"and {np.count_nonzero(not_finite)} are not finite; leave these nodes out"
+        )
+
+
+def correlation_matrix(series):
+    """Pearson correlation of every pair of rows.
+
+    Parameters
+    ----------
+    series : (N, T) array-like
+        One time series per parcel; a row of NaN is a parcel without data.
+
+    Returns
+    -------
+    (N, N) float64 ndarray
+        Symmetric, in [-1, 1], diagonal 1. Rows and columns of parcels without data are NaN.
+
+    Raises
+    ------
+    ValueError
+        If a row with data is constant or not finite.
+
+    Examples
+    --------
+    >>> correlation_matrix([[1, 2, 3], [3, 2, 1], [np.nan] * 3])
+    array([[ 1., -1., nan],
+           [-1.,  1., nan],
+           [nan, nan, nan]])
+    """
+    series = np.asarray(series, dtype=np.float64)
+    present = ~np.isnan(series).all(axis=1)
+    unit = standardize(series[present], dtype=np.float64)
+    matrix = np.full((len(series), len(series)), np.nan)
+    correlation = np.clip(unit @ unit.T, -1, 1)
+    np.fill_diagonal(correlation, 1)
+    matrix[np.ix_(present, present)] = correlation
+    return matrix

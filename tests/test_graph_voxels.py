@@ -1,0 +1,179 @@
+import networkx as nx
+import numpy as np
+import pytest
+
+from bids_app.graph import MEASURES, nodal_measures, voxel_graph
+from bids_app.graph.adjacency import CHUNK
+from bids_app.graph.voxels import TILE
+
+EDGE = 0.5
+
+
+def series_of(graph):
+    """Series of which r is one positive value over the edges of `graph` and 0 elsewhere; and that value."""
+    adjacency = nx.to_numpy_array(graph)
+    weight = EDGE / max(1.0, -np.linalg.eigvalsh(adjacency).min())
+    factor = np.linalg.cholesky(np.eye(len(adjacency)) + weight * adjacency)
+    return np.column_stack([factor, -factor]), weight
+
+
+def brute_force(series, threshold, nodes=slice(None)):
+    """The four maps at some nodes by their definitions, in float64 on the dense matrix."""
+    r = np.corrcoef(series)
+    np.fill_diagonal(r, 0)
+    joined = (r > threshold).astype(float)
+    a, w = joined[nodes], (joined * r)[nodes]
+    k, s = a.sum(axis=1), w.sum(axis=1)
+    common = a @ joined
+    with np.errstate(invalid="ignore", divide="ignore"):
+        binary = np.where(k < 2, 0, (a * common).sum(axis=1) / (k * (k - 1)))
+        barrat = np.where(k < 2, 0, (w * common).sum(axis=1) / (s * (k - 1)))
+    return {"degree": k, "strength": s, "clustering": binary, "clustering-weighted": barrat}
+
+
+def assert_same_maps(maps, expected):
+    np.testing.assert_array_equal(maps["degree"], expected["degree"])
+    np.testing.assert_allclose(maps["strength"], expected["strength"], rtol=1e-6)
+    np.testing.assert_allclose(maps["clustering"], expected["clustering"], atol=1e-12)
+    np.testing.assert_allclose(maps["clustering-weighted"], expected["clustering-weighted"], atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def series():
+    """2,000 nodes in eight overlapping communities."""
+    rng = np.random.default_rng(7)
+    return rng.normal(size=(2000, 8)) @ rng.normal(size=(8, 60)) + 2 * rng.normal(size=(2000, 60))
+
+
+@pytest.fixture(scope="module")
+def graph(series):
+    return voxel_graph(series)
+
+
+CLOSED_FORMS = {
+    "complete": (nx.complete_graph(9), [8] * 9, [1] * 9),
+    "star": (nx.star_graph(6), [6, 1, 1, 1, 1, 1, 1], [0] * 7),
+    "ring": (nx.cycle_graph(7), [2] * 7, [0] * 7),
+    "ring with second neighbours": (nx.circulant_graph(70, [1, 2]), [4] * 70, [0.5] * 70),
+    "path": (nx.path_graph(4), [1, 2, 2, 1], [0] * 4),
+    "triangle and pair": (
+        nx.disjoint_union(nx.complete_graph(3), nx.path_graph(2)),
+        [2, 2, 2, 1, 1],
+        [1, 1, 1, 0, 0],
+    ),
+    "isolated": (nx.empty_graph(5), [0] * 5, [0] * 5),
+    "wheel": (nx.wheel_graph(6), [5, 3, 3, 3, 3, 3], [0.5] + [2 / 3] * 5),
+}
+
+
+@pytest.mark.parametrize(("wanted", "degree", "clustering"), CLOSED_FORMS.values(), ids=CLOSED_FORMS)
+def test_closed_forms(wanted, degree, clustering):
+    series, weight = series_of(wanted)
+    graph = voxel_graph(series, threshold=weight / 2)
+    np.testing.assert_array_equal(graph.maps["degree"], degree)
+    np.testing.assert_allclose(graph.maps["strength"], weight * np.array(degree), rtol=1e-6)
+    np.testing.assert_allclose(graph.maps["clustering"], clustering, atol=1e-14)
+    np.testing.assert_allclose(graph.maps["clustering-weighted"], clustering, atol=1e-14)
+    assert graph.n_nodes == wanted.number_of_nodes()
+    assert graph.n_edges == wanted.number_of_edges()
+    assert graph.density == pytest.approx(nx.density(wanted))
+    assert graph.mean_degree == pytest.approx(np.mean(degree))
+
+
+@pytest.mark.parametrize("n_nodes", [2, 63, 64, 65, 130])
+@pytest.mark.parametrize("probability", [0.1, 0.5, 1])
+def test_networkx_agrees_around_the_word_size(n_nodes, probability):
+    wanted = nx.gnp_random_graph(n_nodes, probability, seed=n_nodes)
+    series, weight = series_of(wanted)
+    maps = voxel_graph(series, threshold=weight / 2, block=64).maps
+    np.testing.assert_array_equal(maps["degree"], [wanted.degree[node] for node in wanted])
+    np.testing.assert_allclose(maps["clustering"], list(nx.clustering(wanted).values()), atol=1e-14)
+
+
+@pytest.mark.parametrize("n_nodes", [0, 1])
+def test_fewer_than_two_nodes(n_nodes):
+    graph = voxel_graph(np.arange(5.0)[np.newaxis][:n_nodes])
+    assert (graph.n_edges, graph.density, graph.mean_degree) == (0, 0, 0)
+    for values in graph.maps.values():
+        np.testing.assert_array_equal(values, np.zeros(n_nodes))
+
+
+@pytest.mark.parametrize("threshold", [0, 0.25, 0.6, 0.99])
+def test_two_thousand_nodes_equal_brute_force(series, threshold):
+    assert_same_maps(voxel_graph(series, threshold).maps, brute_force(series, threshold))
+
+
+def test_more_nodes_than_a_chunk_and_several_tiles():
+    rng = np.random.default_rng(11)
+    series = rng.normal(size=(4200, 3)) @ rng.normal(size=(3, 20)) + 2 * rng.normal(size=(4200, 20))
+    assert len(series) > CHUNK > TILE
+    nodes = [0, 63, 64, 1023, 1024, 2500, 4095, 4096, 4199]
+    maps = {name: values[nodes] for name, values in voxel_graph(series, 0.6).maps.items()}
+    assert_same_maps(maps, brute_force(series, 0.6, nodes))
+
+
+def test_dense_route_agrees(series):
+    some = series[:300]
+    assert_same_maps(voxel_graph(some, 0.2).maps, nodal_measures(np.corrcoef(some), 0.2))
+
+
+@pytest.mark.parametrize("block", [64, 192, 4096])
+def test_block_size_does_not_matter(series, graph, block):
+    assert_same_maps(voxel_graph(series, block=block).maps, graph.maps)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_thread_count_does_not_change_a_bit(series, graph, n_threads):
+    for name, values in voxel_graph(series, n_threads=n_threads).maps.items():
+        np.testing.assert_array_equal(values, graph.maps[name], strict=True)
+
+
+def test_permuting_the_voxels_permutes_the_maps(series, graph):
+    order = np.random.default_rng(1).permutation(len(series))
+    expected = {name: values[order] for name, values in graph.maps.items()}
+    assert_same_maps(voxel_graph(series[order]).maps, expected)
+
+
+@pytest.mark.parametrize(("threshold", "degree"), [(0.5, 1), (np.nextafter(0.5, 0), 5), (0, 5)])
+def test_a_tie_with_the_threshold_is_no_edge(threshold, degree):
+    one, two, three = np.array([[1, -1] * 4, [1, 1, -1, -1] * 2, [1] * 4 + [-1] * 4])
+    series = [one + two, one + three, two + three] * 2  # norms are 4, so r is exactly 1 or 0.5
+    np.testing.assert_array_equal(voxel_graph(series, threshold).maps["degree"], [degree] * 6)
+
+
+def test_float32_rounding_never_decides():
+    rng = np.random.default_rng(5)
+    series = rng.normal(size=(300, 200))
+    r = np.corrcoef(series)
+    pairs = rng.integers(0, 300, (20, 2))
+    for i, j in pairs[(pairs[:, 0] != pairs[:, 1]) & (r[tuple(pairs.T)] > 0)]:
+        for threshold in (r[i, j] - 1e-12, r[i, j] + 1e-12):
+            expected = np.count_nonzero(np.triu(r > threshold, 1))
+            assert voxel_graph(series, threshold, metrics=["degree"]).n_edges == expected
+
+
+def test_only_the_metrics_asked_for(series, graph):
+    for name in MEASURES:
+        maps = voxel_graph(series, metrics=[name]).maps
+        assert list(maps) == [name]
+        np.testing.assert_array_equal(maps[name], graph.maps[name])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threshold": 1}, "below 1, not 1"),
+        ({"threshold": -0.1}, "at least 0"),
+        ({"threshold": np.nan}, "not nan"),
+        ({"metrics": ["degree", "hubness"]}, "unknown metrics: hubness"),
+        ({"block": 100}, "multiple of 64, not 100"),
+    ],
+)
+def test_options_out_of_range(series, options, message):
+    with pytest.raises(ValueError, match=message):
+        voxel_graph(series[:10], **options)
+
+
+def test_constant_rows_are_an_error(series):
+    with pytest.raises(ValueError, match="1 are constant"):
+        voxel_graph(np.vstack([series[:5], np.full(60, 3.3)]))
