@@ -67,7 +67,7 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     -------
     list of Path
     """
-    entities = {**run.entities, "res": resolution(options) or run.entities.get("res")}
+    entities = _map_entities(run, options)
     place = output_dir / folder(entities)
     common = _common(run.sources, facts, options) | _spatial(options, run)
     present = np.isfinite(next(iter(maps.values())))
@@ -86,6 +86,10 @@ def write_maps(output_dir, run, grid, maps, facts, options):
                 described = measured | _described(metric, kind, options.smooth_maps if smoothed else None)
                 save_image(written[-1], grid.image(final), described)
     return written
+
+
+def _map_entities(run, options):
+    return {**run.entities, "res": resolution(options) or run.entities.get("res")}
 
 
 def _common(sources, facts, options):
@@ -185,10 +189,10 @@ def _columns(nodes):
     return columns
 
 
-def write_figures(output_dir, run, drawn):
-    """Write a scan's figures, named by what they show."""
+def write_figures(output_dir, run, drawn, options):
+    """Write a scan's figures, named as its maps are, by what they show."""
     paths = []
     for what, figure in drawn.items():
-        paths.append(figure_path(output_dir, run.entities, what))
+        paths.append(figure_path(output_dir, _map_entities(run, options), what))
         save_figure(paths[-1], figure)
     return paths

@@ -148,6 +148,7 @@ class _DrawScanInput(BaseInterfaceInputSpec):
     grid_file = File(exists=True, mandatory=True)
     carpet_file = File(exists=True, mandatory=True)
     maps_file = File(exists=True, mandatory=True)
+    options = traits.Any(mandatory=True, desc="Graph")
     output_dir = traits.Any(mandatory=True)
 
 
@@ -163,6 +164,6 @@ class DrawScan(SimpleInterface):
             "carpet": carpet_figure(dict(np.load(inputs.carpet_file))),
             "maps": maps_figure(load_grid(inputs.grid_file), dict(np.load(inputs.maps_file))),
         }
-        written = derivatives.write_figures(inputs.output_dir, inputs.run, drawn)
+        written = derivatives.write_figures(inputs.output_dir, inputs.run, drawn, inputs.options)
         self._results["out_files"] = [str(path) for path in written]
         return runtime

@@ -89,7 +89,7 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
             (inputnode, ds_maps, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
             (clean, ds_maps, [("facts", "scan_facts")]),
             (graph, ds_maps, [("maps_file", "maps_file"), ("facts", "graph_facts")]),
-            (inputnode, ds_figures, [(field, field) for field in ("run", "grid_file", "output_dir")]),
+            (inputnode, ds_figures, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
             (clean, ds_figures, [("carpet_file", "carpet_file")]),
             (graph, ds_figures, [("maps_file", "maps_file")]),
             (graph, outputnode, [("maps_file", "maps_file")]),

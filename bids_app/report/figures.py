@@ -1,0 +1,128 @@
+"""Figures, by matplotlib and nilearn: arrays and images in, figures out."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from nilearn import plotting
+from nilearn.datasets import load_mni152_template
+
+from bids_app.graph import MEASURES
+
+N_SLICES = 8
+
+
+def carpet_figure(carpet):
+    """Draw motion, and the signal of a sample of nodes before and after cleaning.
+
+    Parameters
+    ----------
+    carpet : dict of ndarray
+        As from `denoise.clean_run`.
+    """
+    seconds = float(carpet["repetition_time"])
+    kept, motion = carpet["kept"], carpet["framewise_displacement"]
+    times = np.arange(kept.size) * seconds
+    figure, axes = plt.subplots(
+        3, 1, figsize=(10, 6), sharex=True, height_ratios=(1, 2, 2), layout="constrained"
+    )
+    axes[0].plot(times, motion, color="#0072b2", linewidth=1)
+    axes[0].vlines(times[~kept], 0, np.nanmax(motion, initial=0.1), color="#d55e00", alpha=0.4, linewidth=2)
+    axes[0].set_ylabel("FD (mm)")
+    axes[0].set_title("Framewise displacement; volumes left out are marked", fontsize=9, loc="left")
+    after = np.full((len(carpet["after"]), kept.size), np.nan)
+    after[:, np.flatnonzero(kept)] = carpet["after"]
+    for axis, values, title in zip(axes[1:], (carpet["before"], after), ("Before cleaning", "After cleaning"), strict=True):
+        axis.imshow(
+            _rows_z_scored(values),
+            aspect="auto",
+            cmap="gray",
+            vmin=-2,
+            vmax=2,
+            interpolation="nearest",
+            extent=(0, kept.size * seconds, len(values), 0),
+        )
+        axis.set_title(f"{title} (z-scored signal of {len(values)} nodes, -2 to 2)", fontsize=9, loc="left")
+        axis.set_ylabel("nodes")
+    axes[2].set_xlabel("seconds")
+    return figure
+
+
+def _rows_z_scored(values):
+    centred = values - np.nanmean(values, axis=1, keepdims=True)
+    return centred / np.maximum(np.nanstd(values, axis=1, keepdims=True), 1e-12)
+
+
+def maps_figure(grid, maps):
+    """Draw axial slices of every map, as measured; nodes without a signal are red.
+
+    Parameters
+    ----------
+    grid : grid.Grid
+    maps : dict of (N,) ndarray
+        Keyed by metric.
+    """
+    heights = np.flatnonzero(grid.mask.any(axis=(0, 1)))
+    slices = heights[np.linspace(0.12, 0.88, N_SLICES, endpoint=True).__mul__(heights.size).astype(int)]
+    figure, axes = plt.subplots(
+        len(maps), N_SLICES, figsize=(10, 1.75 * len(maps)), squeeze=False, layout="constrained"
+    )
+    for row, (metric, values) in zip(axes, maps.items(), strict=True):
+        volume = np.full(grid.mask.shape, np.nan)
+        volume[grid.mask] = values
+        limits = np.nanpercentile(values, (2, 98))
+        for axis, index in zip(row, slices, strict=True):
+            lost = grid.mask[:, :, index] & np.isnan(volume[:, :, index])
+            drawn = axis.imshow(volume[:, :, index].T, origin="lower", cmap="viridis", vmin=limits[0], vmax=limits[1])
+            axis.imshow(np.where(lost, 1.0, np.nan).T, origin="lower", cmap="autumn", vmin=1, vmax=2)
+            axis.set_axis_off()
+            if row is axes[0]:
+                axis.set_title(f"z = {grid.affine[2, 2] * index + grid.affine[2, 3]:.0f}", fontsize=8)
+        measure = MEASURES[metric]
+        bar = figure.colorbar(drawn, ax=list(row), shrink=0.8, pad=0.01)
+        bar.set_label(f"{measure.label}\n({measure.unit})", fontsize=8)
+        bar.ax.tick_params(labelsize=7)
+    return figure
+
+
+def effect_figure(effect, p_fwe, title, alpha=0.05):
+    """Draw the effect everywhere, with the significant clusters outlined.
+
+    Parameters
+    ----------
+    effect, p_fwe : Nifti1Image
+        Effect size, and p corrected over voxels.
+    title : str
+        With the direction of the difference.
+    alpha : float
+    """
+    figure = plt.figure(figsize=(11, 2.9))
+    significant = np.nan_to_num(p_fwe.get_fdata(), nan=1) < alpha
+    display = plotting.plot_stat_map(
+        effect,
+        bg_img=load_mni152_template(resolution=2),
+        display_mode="z",
+        cut_coords=_cuts(significant, p_fwe.affine),
+        cmap="RdBu_r",
+        vmax=max(float(np.nanpercentile(np.abs(effect.get_fdata()), 99.5)), 0.1),
+        threshold=None,
+        draw_cross=False,
+        black_bg=False,
+        title=None,
+        figure=figure,
+    )
+    if significant.any():
+        outline = type(p_fwe)(significant.astype(np.float32), p_fwe.affine)
+        display.add_contours(outline, levels=[0.5], colors="black", linewidths=1.2)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def _cuts(significant, affine):
+    """Return axial cuts from the bottom to the top of the brain, moved to where the clusters are."""
+    cuts = np.linspace(-30, 60, N_SLICES)
+    if significant.any():
+        heights = np.flatnonzero(significant.any(axis=(0, 1)))
+        sizes = significant.sum(axis=(0, 1))[heights]
+        for height in heights[np.argsort(sizes)[::-1]][:3]:
+            coordinate = affine[2, 2] * height + affine[2, 3]
+            cuts[np.argmin(np.abs(cuts - coordinate))] = coordinate
+    return sorted(set(np.round(cuts).astype(float)))

@@ -1,0 +1,129 @@
+"""The page of the group level."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from bids_app.cohort import Design
+from bids_app.flow import VISITS, counts
+from bids_app.graph import MEASURES
+from bids_app.names import Name, build, label
+from bids_app.outputs import save_figure
+from bids_app.report.figures import effect_figure
+from bids_app.report.pages import write_page
+
+N_PARCELS_SHOWN = 20
+
+
+def write_group_page(output_dir):
+    """Write ``group/index.html`` and its figures from the files of the group level.
+
+    Parameters
+    ----------
+    output_dir : Path
+
+    Returns
+    -------
+    Path
+    """
+    folder = output_dir / "group"
+    routes = [_route(folder, path) for path in sorted(folder.glob("*_design.json"))]
+    routes.sort(key=lambda route: route["design"]["Route"] != "voxels")
+    page = folder / "index.html"
+    write_page(page, "group.html.jinja", routes=routes, measures=MEASURES)
+    return page
+
+
+def _route(folder, design_path):
+    design = json.loads(design_path.read_text())
+    entities = Name.parse(design_path).entities
+    flow = pd.read_csv(folder / build(entities, "flow", ".tsv"), sep="\t", na_values="n/a")
+    arms = Design(
+        *(design[key] for key in ("ArmColumn", "ActiveArm", "ReferenceArm", "BaselineSession", "FollowupSession"))
+    )
+    route = {
+        "design": design,
+        "counts": counts(flow, arms),
+        "left_out": flow[~flow["analysed"]].to_dict("records"),
+        "scan_quality": scan_quality(flow, arms),
+        "whole_brain": _records(folder / build(entities, "wholebrain", ".tsv")),
+        "means": {
+            visit: {arm: f"{visit}_mean_{label(arm)}" for arm in (arms.active, arms.reference)} for visit in VISITS
+        },
+    }
+    if design["Route"] == "voxels":
+        clusters = _records(folder / build(entities, "clusters", ".tsv"))
+        return route | {"clusters": clusters, "figures": _figures(folder, entities, design), "parcels": None}
+    return route | {"clusters": None, "figures": [], "parcels": parcel_results(folder / build(entities, "nodes", ".tsv"))}
+
+
+def _records(path):
+    return pd.read_csv(path, sep="\t", na_values="n/a").to_dict("records")
+
+
+def scan_quality(flow, arms):
+    """Summarize motion, data kept and coverage of those analysed, by arm and visit.
+
+    Returns
+    -------
+    list of dict
+        arm, visit, n, and mean and standard deviation of each quantity.
+    """
+    rows = []
+    for visit in VISITS:
+        for arm in (arms.active, arms.reference):
+            members = flow[flow["analysed"] & (flow["arm"] == arm)]
+            row = {"arm": arm, "visit": visit.replace("up", "-up"), "n": len(members)}
+            for quantity in ("mean_fd", "minutes", "coverage"):
+                values = members[f"{visit}_{quantity}"]
+                row[quantity] = (values.mean(), values.std())
+            rows.append(row)
+    return rows
+
+
+def _figures(folder, entities, design):
+    """Draw the effect maps of every metric and estimator."""
+    drawn = []
+    for metric in design["Metrics"]:
+        for estimator, text in design["Estimators"].items():
+            desc = label(metric) + ("" if estimator == "ancova" else "Change")
+            effect, p_fwe = (
+                nib.load(folder / build({**entities, "stat": stat, "desc": desc}, "statmap", ".nii.gz"))
+                for stat in ("hedgesG", "pFwe")
+            )
+            values = p_fwe.get_fdata()
+            n_significant = int((np.nan_to_num(values, nan=1) < design["Alpha"]).sum())
+            path = folder / "figures" / build({**entities, "stat": "hedgesG", "desc": desc}, "statmap", ".png")
+            title = f"{MEASURES[metric].label}, Hedges g, {design['Contrast']}; outlined: FWE p < {design['Alpha']}"
+            save_figure(path, effect_figure(effect, p_fwe, title, design["Alpha"]))
+            drawn.append(
+                {
+                    "metric": metric,
+                    "estimator": estimator,
+                    "text": text,
+                    "path": path,
+                    "n_significant": n_significant,
+                    "smallest_p": float(np.nanmin(values)),
+                }
+            )
+    return drawn
+
+
+def parcel_results(path):
+    """Return the parcels with the smallest p, for each metric and estimator, and how many pass each correction."""
+    table = pd.read_csv(path, sep="\t", na_values="n/a")
+    results = []
+    for (metric, estimator), rows in table.groupby(["metric", "estimator"], sort=False):
+        results.append(
+            {
+                "metric": metric,
+                "estimator": estimator,
+                "n": len(rows),
+                "n_fwe": int((rows["p_fwe"] < 0.05).sum()),
+                "n_fdr": int((rows["p_fdr"] < 0.05).sum()),
+                "rows": rows.sort_values(["p_fwe", "p"]).head(N_PARCELS_SHOWN).to_dict("records"),
+            }
+        )
+    return results

@@ -1,0 +1,65 @@
+"""Pages: one self-contained HTML from a template."""
+
+import base64
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+
+from bids_app import __version__
+from bids_app.outputs import save_text
+
+
+def write_page(path, template, **content):
+    """Fill a template and write the page.
+
+    Parameters
+    ----------
+    path : Path
+    template : str
+        Name of a file in ``data/templates``.
+    **content
+        What the template shows.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (files("bids_app") / "data" / "templates" / name).read_text("utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "p": p_value, "embedded": embedded}
+    save_text(path, environment.get_template(template).render(version=__version__, **content))
+
+
+def embedded(path):
+    """Return a PNG as a data address, so that the page needs no other file."""
+    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
+
+
+def number(value, digits=3):
+    """Write a number with so many significant digits; a dash for none.
+
+    Examples
+    --------
+    >>> number(1234.5), number(0.012345), number(float("nan")), number(7)
+    ('1,234', '0.0123', '–', '7')
+    """
+    if value is None or value != value or isinstance(value, str):
+        return value if isinstance(value, str) and value != "n/a" else "–"
+    if isinstance(value, int) or abs(value) >= 10**digits:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def p_value(value):
+    """Write a p value.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(0.00004)
+    ('0.031', '< 0.0001')
+    """
+    if value is None or value != value:
+        return "–"
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
