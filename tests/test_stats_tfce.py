@@ -1,0 +1,117 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from bids_app.stats import neighbours, tfce
+
+REACH = {6: 1, 18: 2, 26: 3}
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """Signed TFCE by the max-tree code of the CAT12 author, computed in Matlab."""
+    shared = Path(os.environ.get("TRIALGRAPH_SHARED", Path(__file__).parents[2] / "shared" / "data"))
+    path = shared / "tfce_reference" / "matlab_reference.npz"
+    if not path.is_file():
+        pytest.skip(f"no reference maps at {path}; set TRIALGRAPH_SHARED to their folder")
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def surface_neighbours(faces, count):
+    pairs = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]) - 1
+    pairs = np.unique(np.vstack([pairs, pairs[:, ::-1]]), axis=0)
+    degree = np.bincount(pairs[:, 0], minlength=count)
+    table = np.full((count, degree.max()), -1, dtype=np.int32)
+    table[np.arange(degree.max()) < degree[:, None]] = pairs[:, 1]
+    return table
+
+
+def brute_force(volume, mask, connectivity, E=0.5, H=2.0):
+    """Label the components anew at every height."""
+    structure = ndimage.generate_binary_structure(3, REACH[connectivity])
+    enhanced = np.zeros(volume.shape)
+    for sign in (1, -1):
+        lower = 0.0
+        for height in np.unique((sign * volume)[mask & (sign * volume > 0)]):
+            labels = ndimage.label(mask & (sign * volume >= height), structure)[0]
+            extent = np.where(labels > 0, np.bincount(labels.ravel())[labels], 0)
+            enhanced += sign * extent**E * (height ** (H + 1) - lower ** (H + 1)) / (H + 1)
+            lower = height
+    return enhanced[mask]
+
+
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+def test_neighbours_are_the_voxels_within_reach(connectivity):
+    mask = np.random.default_rng(1).random((5, 4, 6)) < 0.7
+    tree = cKDTree(np.argwhere(mask))
+    expected = tree.query_ball_tree(tree, np.sqrt(REACH[connectivity]) + 0.01)
+    found = neighbours(mask, connectivity)
+    assert found.shape == (mask.sum(), connectivity)
+    assert found.dtype == np.int32
+    for voxel, row in enumerate(found):
+        assert sorted([*row[row >= 0], voxel]) == sorted(expected[voxel])
+
+
+def test_neighbours_refuses_another_connectivity():
+    with pytest.raises(ValueError, match="6, 18 or 26"):
+        neighbours(np.ones((2, 2, 2), dtype=bool), 8)
+
+
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+@pytest.mark.parametrize("decimals", [0, 1, 15])
+def test_equals_brute_force_over_every_height(connectivity, decimals):
+    generator = np.random.default_rng(connectivity + decimals)
+    mask = generator.random((7, 6, 8)) < 0.8
+    volume = 2 * ndimage.gaussian_filter(generator.standard_normal(mask.shape), 0.6)
+    volume = np.round(volume, decimals)
+    enhanced = tfce(volume[mask], neighbours(mask, connectivity))
+    np.testing.assert_allclose(enhanced, brute_force(volume, mask, connectivity), rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize(("E", "H"), [(1.0, 2.0), (0.5, 1.0), (0.25, 0.0)])
+def test_other_exponents_equal_brute_force(E, H):
+    volume = np.random.default_rng(8).standard_normal((6, 5, 4))
+    mask = np.ones(volume.shape, dtype=bool)
+    enhanced = tfce(volume.ravel(), neighbours(mask), E, H)
+    np.testing.assert_allclose(enhanced, brute_force(volume, mask, 6, E, H), rtol=1e-7)
+
+
+def test_equals_reference_on_a_volume(reference):
+    mask = np.ones(reference["vol"].shape, dtype=bool)
+    touching = neighbours(mask, 26)
+    pairs = [(reference["vol"], reference["ml_vol"])]
+    pairs += zip(np.moveaxis(reference["volB"], -1, 0), np.moveaxis(reference["ml_volB"], -1, 0), strict=True)
+    for volume, expected in pairs:
+        enhanced = tfce(volume.ravel(), touching)
+        assert np.abs(enhanced - expected.ravel()).max() < 1e-6 * np.abs(expected).max()
+
+
+def test_equals_reference_on_a_surface(reference):
+    touching = surface_neighbours(reference["faces"], len(reference["surf"]))
+    enhanced = tfce(reference["surf"], touching, E=1.0, H=2.0)
+    assert np.abs(enhanced - reference["ml_surf"]).max() < 1e-6 * np.abs(reference["ml_surf"]).max()
+
+
+def test_signs_are_separate_and_symmetric():
+    mask = np.ones((6, 6, 6), dtype=bool)
+    statistic = np.random.default_rng(3).standard_normal(216)
+    touching = neighbours(mask)
+    enhanced = tfce(statistic, touching)
+    np.testing.assert_array_equal(np.sign(enhanced), np.sign(statistic))
+    np.testing.assert_array_equal(tfce(-statistic, touching), -enhanced)
+    np.testing.assert_array_equal(tfce(np.maximum(statistic, 0), touching), np.maximum(enhanced, 0))
+
+
+def test_zero_map_stays_zero():
+    assert not tfce(np.zeros(8), neighbours(np.ones((2, 2, 2), dtype=bool))).any()
+
+
+@pytest.mark.parametrize("statistic", [np.zeros(7), np.full(8, np.nan)])
+def test_refuses_misshapen_or_missing_statistics(statistic):
+    with pytest.raises(ValueError, match="statistic must be finite"):
+        tfce(statistic, neighbours(np.ones((2, 2, 2), dtype=bool)))
