@@ -1,9 +1,12 @@
 """The command line: options in groups, and ``main``."""
 
 import argparse
+import atexit
 import json
 import re
+import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from bids_app import __version__
@@ -59,10 +62,15 @@ def main(argv=None):
 
 def _run(settings):
     check_settings(settings)
+    at_exit = ExitStack()
+    atexit.register(at_exit.close)  # before the libraries register theirs, so that it runs after them
     write_only_in(settings.work_dir)
     from bids_app.levels import group_level, participant_level  # heavy: only once the call makes sense
 
-    return {"participant": participant_level, "group": group_level}[settings.level](settings)
+    code = {"participant": participant_level, "group": group_level}[settings.level](settings)
+    if code == 0 and not settings.keep_work_dir:
+        at_exit.callback(shutil.rmtree, settings.work_dir, ignore_errors=True)
+    return code
 
 
 def _demo(argv):

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import sys
 import uuid
 from datetime import datetime
@@ -134,13 +133,11 @@ def failures_of(run, failures):
 
 
 def _conclude(settings, failures):
-    """Say what failed, clear the work folder if nothing in it is needed, and return the exit code."""
+    """Say what failed, and return the exit code."""
     for failure in failures:
         where = failure.node.split(".", 1)[-1].rpartition(".")[0].replace("_wf", "").replace(".", " ")
         logger.error("%s: %s", where, failure.message)
     logger.info("Results are in %s.", settings.output_dir)
-    if not failures and not settings.keep_work_dir:
-        shutil.rmtree(settings.work_dir, ignore_errors=True)
     codes = {failure.exit_code for failure in failures}
     return 0 if not codes else codes.pop() if len(codes) == 1 else 1
 
