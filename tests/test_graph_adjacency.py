@@ -43,20 +43,20 @@ def test_bits_degree_and_strength_of_a_block(dense):
 
 
 def test_edges_are_listed_once_by_row(dense):
-    rows, columns = list_edges(pack(dense), (0, 0), 192)
+    rows, columns = list_edges(pack(dense), (0, 0), (192, 192))
     np.testing.assert_array_equal([rows, columns], np.nonzero(np.triu(dense)))
 
 
 def test_tiles_partition_the_edges(dense):
     corners = [(row, column) for row in range(0, len(dense), 64) for column in range(row, len(dense), 64)]
-    listed = np.hstack([list_edges(pack(dense), corner, 64) for corner in corners])
+    listed = np.hstack([list_edges(pack(dense), corner, (64, 64)) for corner in corners])
     assert sorted(map(tuple, listed.T)) == list(zip(*np.nonzero(np.triu(dense)), strict=True))
 
 
 def test_triangle_sums(dense):
     totals = np.zeros((3, len(dense)))
     unit = np.sqrt(np.arange(1.0, len(dense) + 1))[:, np.newaxis]
-    add_triangles(pack(dense), *list_edges(pack(dense), (0, 0), 192), unit, totals)
+    add_triangles(pack(dense), *list_edges(pack(dense), (0, 0), (192, 192)), unit, totals)
     weights, common = dense * (unit @ unit.T), dense @ dense
     np.testing.assert_array_equal(totals[0], (dense * common).sum(axis=1))
     np.testing.assert_allclose(totals[1], weights.sum(axis=1))
@@ -65,7 +65,9 @@ def test_triangle_sums(dense):
 
 def test_no_series_no_weights(dense):
     totals = np.zeros((3, len(dense)))
-    add_triangles(pack(dense), *list_edges(pack(dense), (0, 0), 192), np.empty((len(dense), 0)), totals)
+    add_triangles(
+        pack(dense), *list_edges(pack(dense), (0, 0), (192, 192)), np.empty((len(dense), 0)), totals
+    )
     assert totals[0].sum() == 6 * sum(nx.triangles(nx.from_numpy_array(dense)).values()) / 3
     assert not totals[1:].any()
 

@@ -114,16 +114,16 @@ def mark_edges(correlations, corner, unit, limits, adjacency, totals):
 
 
 @njit(cache=True, nogil=True)
-def list_edges(adjacency, corner, tile):
-    """Edges above the diagonal in one square tile of the adjacency.
+def list_edges(adjacency, corner, shape):
+    """Edges above the diagonal in one tile of the adjacency.
 
     Parameters
     ----------
     adjacency : (C, N, 64) uint64 ndarray
     corner : (int, int)
         First row and first column of the tile, multiples of 64.
-    tile : int
-        Rows and columns of the tile, a multiple of 64.
+    shape : (int, int)
+        Rows and columns of the tile, multiples of 64; what lies beyond the adjacency is left out.
 
     Returns
     -------
@@ -131,10 +131,10 @@ def list_edges(adjacency, corner, tile):
         The two ends of each edge, by row.
     """
     n_nodes = adjacency.shape[1]
-    ends = np.empty((2, tile * tile), np.int32)
+    ends = np.empty((2, shape[0] * shape[1]), np.int32)
     n_edges = 0
-    for row in range(corner[0], min(corner[0] + tile, n_nodes)):
-        for column in range(corner[1], min(corner[1] + tile, n_nodes), WORD):
+    for row in range(corner[0], min(corner[0] + shape[0], n_nodes)):
+        for column in range(corner[1], min(corner[1] + shape[1], n_nodes), WORD):
             word = _beyond(adjacency[column // CHUNK, row, column % CHUNK // WORD], row, column)
             while word:
                 ends[0, n_edges] = row

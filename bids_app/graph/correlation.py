@@ -30,23 +30,23 @@ def standardize(series, dtype=np.float32):
     >>> standardize([[1, 2, 3, 2], [4, 5, 5, 6]]) @ np.float32([1, 0, 0, 0])
     array([-0.70710677, -0.70710677], dtype=float32)
     """
-    series = np.asarray(series)
+    unit = np.array(series, dtype=np.float64, order="C")
+    peak = np.maximum(unit.max(axis=1, initial=0), -unit.min(axis=1, initial=0))
     with np.errstate(invalid="ignore", over="ignore"):
-        unit = np.subtract(series, series.mean(axis=1, keepdims=True, dtype=np.float64), order="C")
+        unit -= unit.mean(axis=1, keepdims=True)
         norm = np.sqrt(np.einsum("nt,nt->n", unit, unit))
-    _check_rows(series, norm)
+    _check_rows(norm, noise=ROUNDING * np.sqrt(unit.shape[1]) * peak)
     unit /= norm[:, np.newaxis]
     return unit.astype(dtype, copy=False)
 
 
-def _check_rows(series, norm):
-    not_finite = ~np.isfinite(norm)
-    peak = np.maximum(series.max(axis=1, initial=0), -series.min(axis=1, initial=0))
-    constant = norm <= ROUNDING * np.sqrt(series.shape[1]) * peak
-    if not_finite.any() or constant.any():
+def _check_rows(norm, noise):
+    n_not_finite = np.count_nonzero(~np.isfinite(norm))
+    n_constant = np.count_nonzero(norm <= noise)
+    if n_not_finite or n_constant:
         raise ValueError(
-            f"of {len(norm)} time series {np.count_nonzero(constant)} are constant "
-            f"and {np.count_nonzero(not_finite)} are not finite; leave these nodes out"
+            f"of {len(norm)} time series {n_constant} are constant and {n_not_finite} are not finite; "
+            "leave these nodes out"
         )
 
 

@@ -14,7 +14,7 @@ from bids_app.graph.correlation import standardize
 from bids_app.graph.measures import MEASURES, check_metrics, check_threshold
 
 BLOCK = 512
-TILE = 1024
+TILE = (2048, 1024)  # the columns' part of a chunk, 512 KB, stays in L2 while the rows stream past
 
 
 @dataclass(frozen=True)
@@ -96,31 +96,37 @@ def voxel_graph(series, threshold=0.25, *, metrics=tuple(MEASURES), n_threads=No
     if block <= 0 or block % WORD:
         raise ValueError(f"block must be a multiple of {WORD}, not {block}")
     unit = standardize(series, dtype=np.float64)
-    rounded = unit.astype(np.float32)
     n_threads = n_threads or numba.config.NUMBA_NUM_THREADS
     clustered = {"clustering", "clustering-weighted"}.intersection(metrics)
     adjacency = empty_adjacency(len(unit) if clustered else 0)
-
-    limits = _decision_limits(threshold, unit.shape[1])
-    edges = partial(_edge_band, unit=unit, rounded=rounded, limits=limits, adjacency=adjacency, block=block)
-    degree, strength = _sum_bands(edges, range(0, len(unit), block), (2, len(unit)), n_threads)
+    degree, strength = _sum_edges(unit, threshold, adjacency, block, n_threads)
     maps = {"degree": degree, "strength": strength}
     if clustered:
         weighted = unit if "clustering-weighted" in metrics else unit[:, :0]
-        triangles = partial(_triangle_band, adjacency=adjacency, unit=weighted)
-        common, *sums = _sum_bands(triangles, range(0, len(unit), TILE), (3, len(unit)), n_threads)
+        common, *sums = _sum_triangles(weighted, adjacency, n_threads)
         maps["clustering"] = binary_clustering(degree, common)
         maps["clustering-weighted"] = weighted_clustering(degree, *sums)
     return VoxelGraph({name: maps[name] for name in metrics}, len(unit), int(degree.sum()) // 2)
 
 
 def _decision_limits(threshold, n_volumes):
-    """Where float32 may err: an inner product of unit vectors is off by at most T / 2**24, in any order.
+    """Bound where float32 may err: a product of unit rows is off by at most T / 2**24, in any order.
 
     Eight units more cover the rounding of its factors and of the limits themselves.
     """
     margin = (n_volumes + 8) * 2.0**-24
     return np.float32(threshold - margin), np.float64(threshold), np.float32(threshold + margin)
+
+
+def _sum_edges(unit, threshold, adjacency, block, n_threads):
+    rounded, limits = unit.astype(np.float32), _decision_limits(threshold, unit.shape[1])
+    band = partial(_edge_band, unit=unit, rounded=rounded, limits=limits, adjacency=adjacency, block=block)
+    return _sum_bands(band, range(0, len(unit), block), (2, len(unit)), n_threads)
+
+
+def _sum_triangles(unit, adjacency, n_threads):
+    band = partial(_triangle_band, unit=unit, adjacency=adjacency)
+    return _sum_bands(band, range(0, len(unit), TILE[0]), (3, len(unit)), n_threads)
 
 
 def _sum_bands(band, starts, shape, n_threads):
@@ -135,18 +141,19 @@ def _sum_bands(band, starts, shape, n_threads):
 def _edge_band(start, unit, rounded, limits, adjacency, block):
     """Degree and strength, (2, N), from the rows of one band of blocks on and above the diagonal."""
     totals = np.zeros((2, len(unit)))
-    buffer = np.empty((block, block), dtype=np.float32)
+    buffer = np.empty(block * block, dtype=np.float32)
     rows = rounded[start : start + block]
     for column in range(start, len(unit), block):
         columns = rounded[column : column + block]
-        correlations = np.matmul(rows, columns.T, out=buffer[: len(rows), : len(columns)])
+        correlations = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
+        np.matmul(rows, columns.T, out=correlations)
         mark_edges(correlations, (start, column), unit, limits, adjacency, totals)
     return totals
 
 
-def _triangle_band(start, adjacency, unit):
+def _triangle_band(start, unit, adjacency):
     """Sum c, w and w c, (3, N), over the edges of one band of tiles on and above the diagonal."""
     totals = np.zeros((3, len(unit)))
-    for column in range(start, len(unit), TILE):
+    for column in range(start, len(unit), TILE[1]):
         add_triangles(adjacency, *list_edges(adjacency, (start, column), TILE), unit, totals)
     return totals
