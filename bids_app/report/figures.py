@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from nilearn import plotting
 from nilearn.datasets import load_mni152_template
+from nilearn.image import new_img_like
 
 from bids_app.graph import MEASURES
 
@@ -61,9 +62,9 @@ def maps_figure(grid, maps):
         Keyed by metric.
     """
     heights = np.flatnonzero(grid.mask.any(axis=(0, 1)))
-    slices = heights[np.linspace(0.12, 0.88, N_SLICES, endpoint=True).__mul__(heights.size).astype(int)]
+    slices = heights[(np.linspace(0.12, 0.88, N_SLICES) * heights.size).astype(int)]
     figure, axes = plt.subplots(
-        len(maps), N_SLICES, figsize=(10, 1.75 * len(maps)), squeeze=False, layout="constrained"
+        len(maps), N_SLICES, figsize=(11, 1.45 * len(maps)), squeeze=False, layout="constrained"
     )
     for row, (metric, values) in zip(axes, maps.items(), strict=True):
         volume = np.full(grid.mask.shape, np.nan)
@@ -74,12 +75,12 @@ def maps_figure(grid, maps):
             drawn = axis.imshow(volume[:, :, index].T, origin="lower", cmap="viridis", vmin=limits[0], vmax=limits[1])
             axis.imshow(np.where(lost, 1.0, np.nan).T, origin="lower", cmap="autumn", vmin=1, vmax=2)
             axis.set_axis_off()
-            if row is axes[0]:
-                axis.set_title(f"z = {grid.affine[2, 2] * index + grid.affine[2, 3]:.0f}", fontsize=8)
         measure = MEASURES[metric]
         bar = figure.colorbar(drawn, ax=list(row), shrink=0.8, pad=0.01)
         bar.set_label(f"{measure.label}\n({measure.unit})", fontsize=8)
         bar.ax.tick_params(labelsize=7)
+    for axis, index in zip(axes[0], slices, strict=True):
+        axis.set_title(f"z = {grid.affine[2, 2] * index + grid.affine[2, 3]:.0f} mm", fontsize=8)
     return figure
 
 
@@ -94,31 +95,31 @@ def effect_figure(effect, p_fwe, title, alpha=0.05):
         With the direction of the difference.
     alpha : float
     """
-    figure = plt.figure(figsize=(11, 2.9))
+    figure = plt.figure(figsize=(13, 2.5))
     significant = np.nan_to_num(p_fwe.get_fdata(), nan=1) < alpha
+    values = np.nan_to_num(effect.get_fdata(dtype=np.float32))
     display = plotting.plot_stat_map(
-        effect,
+        new_img_like(effect, values),
         bg_img=load_mni152_template(resolution=2),
         display_mode="z",
         cut_coords=_cuts(significant, p_fwe.affine),
         cmap="RdBu_r",
-        vmax=max(float(np.nanpercentile(np.abs(effect.get_fdata()), 99.5)), 0.1),
-        threshold=None,
+        vmax=max(float(np.percentile(np.abs(values[values != 0]), 99.5)), 0.1),
+        threshold=1e-6,
         draw_cross=False,
         black_bg=False,
         title=None,
         figure=figure,
     )
     if significant.any():
-        outline = type(p_fwe)(significant.astype(np.float32), p_fwe.affine)
-        display.add_contours(outline, levels=[0.5], colors="black", linewidths=1.2)
+        display.add_contours(new_img_like(p_fwe, significant.astype(np.float32)), levels=[0.5], colors="black", linewidths=1.2)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
 
 
 def _cuts(significant, affine):
     """Return axial cuts from the bottom to the top of the brain, moved to where the clusters are."""
-    cuts = np.linspace(-30, 60, N_SLICES)
+    cuts = np.linspace(-24, 60, N_SLICES)
     if significant.any():
         heights = np.flatnonzero(significant.any(axis=(0, 1)))
         sizes = significant.sum(axis=(0, 1))[heights]
