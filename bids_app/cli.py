@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bids_app import __version__
@@ -62,15 +62,10 @@ def main(argv=None):
 
 def _run(settings):
     check_settings(settings)
-    at_exit = ExitStack()
-    atexit.register(at_exit.close)  # before the libraries register theirs, so that it runs after them
-    write_only_in(settings.work_dir)
-    from bids_app.levels import group_level, participant_level  # heavy: only once the call makes sense
+    with _working_in(settings.work_dir, settings.keep_work_dir) as conclude:
+        from bids_app.levels import group_level, participant_level  # heavy: only once the call makes sense
 
-    code = {"participant": participant_level, "group": group_level}[settings.level](settings)
-    if code == 0 and not settings.keep_work_dir:
-        at_exit.callback(shutil.rmtree, settings.work_dir, ignore_errors=True)
-    return code
+        return conclude({"participant": participant_level, "group": group_level}[settings.level](settings))
 
 
 def _demo(argv):
@@ -79,10 +74,25 @@ def _demo(argv):
     parser.add_argument("--n-cpus", type=int, default=available_cpus(), help="processes at once (default: %(default)s)")
     parser.add_argument("--random-seed", type=int, default=0, help="seed of the simulation and of the permutations")
     options = parser.parse_args(argv)
-    write_only_in(options.output_dir / "work")
-    from bids_app.demo import run_demo
+    with _working_in(options.output_dir / "work", keep=False) as conclude:
+        from bids_app.demo import run_demo
 
-    return run_demo(options.output_dir, n_cpus=options.n_cpus, seed=options.random_seed)
+        return conclude(run_demo(options.output_dir, n_cpus=options.n_cpus, seed=options.random_seed))
+
+
+@contextmanager
+def _working_in(work_dir, keep):
+    """Lend a work folder, which goes when the process ends if all went well."""
+    at_exit = ExitStack()
+    atexit.register(at_exit.close)  # before the libraries register theirs, so that it runs after them
+    write_only_in(work_dir)
+
+    def conclude(code):
+        if code == 0 and not keep:
+            at_exit.callback(shutil.rmtree, work_dir, ignore_errors=True)
+        return code
+
+    yield conclude
 
 
 def _dashed(argv):
