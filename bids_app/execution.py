@@ -148,6 +148,6 @@ def progress(total, stream=None) -> Callable[[str], None]:
         nonlocal done
         done += 1
         if done == total or done * 10 // total > (done - 1) * 10 // total:
-            logger.info("step %d of %d after %.0f s", done, total, time.monotonic() - started)
+            print(f"step {done} of {total} after {time.monotonic() - started:.0f} s", file=stream, flush=True)
 
     yield advance
