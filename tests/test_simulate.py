@@ -237,7 +237,7 @@ def smoothed(grid, values):
 def follow_up_changes(brain, responses):
     """Follow-up minus baseline of participants who differ only in their response: (R, P, 2, N) ndarray."""
     changes = []
-    for who in recruit(4, effect=1.0, seed=11):
+    for who in recruit(2, effect=1.0, seed=11):
         maps = []
         for visit, response in enumerate([0.0, *responses]):
             rng = np.random.default_rng((min(visit, 1), who.age))
