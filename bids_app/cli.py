@@ -92,7 +92,7 @@ def _working_in(work_dir, keep):
 
     def conclude(code):
         if code == 0 and not keep:
-            at_exit.callback(shutil.rmtree, work_dir, ignore_errors=True)
+            at_exit.callback(_remove, work_dir)
         return code
 
     try:
@@ -100,6 +100,12 @@ def _working_in(work_dir, keep):
     finally:
         with suppress(OSError):
             os.chdir(before)
+
+
+def _remove(work_dir):
+    shutil.rmtree(work_dir, ignore_errors=True)
+    with suppress(OSError):  # another run works beside this one
+        work_dir.parent.rmdir()
 
 
 def _dashed(argv):

@@ -1,5 +1,6 @@
 """Running a Nipype workflow to its end, whatever fails on the way."""
 
+import gc
 import logging
 import re
 import sys
@@ -83,6 +84,7 @@ def execute(workflow, settings, log_dir, n_threads=1):
             }
             if settings.resources.mem_gb:
                 arguments["memory_gb"] = settings.resources.mem_gb
+        gc.freeze()  # Nipype collects garbage before every node: what was imported need not be walked each time
         try:
             workflow.run(plugin="MultiProc" if parallel else "Linear", plugin_args=arguments)
         except Exception:
@@ -90,6 +92,8 @@ def execute(workflow, settings, log_dir, n_threads=1):
             if not failures:
                 raise
             return failures
+        finally:
+            gc.unfreeze()
     return []
 
 
