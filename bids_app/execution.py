@@ -13,7 +13,14 @@ from pathlib import Path
 from nipype import config as nipype_config
 from nipype.interfaces.utility import IdentityInterface
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from bids_app import errors
 from bids_app.environment import limit_threads_of_children
