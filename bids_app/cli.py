@@ -1,6 +1,7 @@
 """The command line: ``main``, which lends a work folder and turns errors into messages and exit codes."""
 
 import atexit
+import logging
 import os
 import shutil
 import sys
@@ -32,6 +33,7 @@ def main(argv=None):
             return _demo(argv[1:])
         return _run(parse(argv))
     except TrialgraphError as error:
+        logging.getLogger("bids_app").debug("%s", error)
         print(f"trialgraph: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
@@ -71,6 +73,9 @@ def _working_in(work_dir, keep):
 
     try:
         yield conclude
+    except TrialgraphError:
+        conclude(0)  # the input was refused: nothing in there would be of use
+        raise
     finally:
         with suppress(OSError):
             os.chdir(before)
