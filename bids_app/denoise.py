@@ -107,7 +107,9 @@ def _regressors(bold_path, table_path, options):
             columns, _ = load_confounds(str(bold_path), **STRATEGIES[options.denoise], demean=False)
     except (ValueError, OSError, KeyError) as error:
         message = " ".join(str(error).split())
-        raise DataError(f"{table_path.name}: the confounds of --denoise {options.denoise} cannot be read: {message}") from error
+        raise DataError(
+            f"{table_path.name}: the confounds of --denoise {options.denoise} cannot be read: {message}"
+        ) from error
     if options.bandpass and options.bandpass[0] > 0:
         # Cosines lie in the stop band: filtered, only rounding is left of them, and scaling would blow it up.
         columns = columns.loc[:, ~columns.columns.str.startswith("cosine")]

@@ -4,9 +4,8 @@ from nipype.interfaces.utility import Merge
 from nipype.pipeline import engine as pe
 
 from bids_app.interfaces.group import CompareArms, WriteComparison
+from bids_app.results import ESTIMATORS
 from bids_app.workflows.participant import node_name
-
-ESTIMATORS = ("ancova", "change")
 
 
 def init_group_wf(*, problems, design, settings, n_jobs=1, name="trialgraph_group_wf"):
@@ -49,7 +48,8 @@ def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comp
     maps = {metric: problem.save_maps(metric, folder / f"{metric}.npz") for metric in problem.followup}
     merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
     ds_results = pe.Node(
-        WriteComparison(keys=keys, problem=bare, route=route, design=design, settings=settings), name="ds_results"
+        WriteComparison(keys=keys, problem=bare, route=route, design=design, settings=settings),
+        name="ds_results",
     )
     workflow = pe.Workflow(name=name)
     for position, (metric, estimator) in enumerate(keys, start=1):
