@@ -22,14 +22,14 @@ QUERIES = ("bold", "mask", "confounds", "timeseries")
 
 @dataclass(frozen=True)
 class Selection:
-    """Which scans of which derivatives are analysed."""
+    """Which scans of which derivatives, each with its name, are analysed."""
 
     participants: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     task: str | None = None
     space: str | None = None
     resolution: str | None = None
-    derivatives: tuple[Path, ...] = ()
+    derivatives: tuple[tuple[str, Path], ...] = ()
     filters: dict = field(default_factory=dict)
 
 
@@ -124,7 +124,7 @@ def check_settings(settings):
 
 
 def _check_folders(settings):
-    wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": settings.selection.derivatives}
+    wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [path for _, path in settings.selection.derivatives]}
     wanted["--atlas"] = settings.graph.atlases
     wanted["--mask"] = [Path(settings.graph.mask)] if settings.graph.mask not in ("gm", "brain") else []
     for what, paths in wanted.items():

@@ -210,7 +210,11 @@ def _path(word):
 
 
 def _named_path(word):
-    return _path(word.split("=", 1)[-1])
+    """Read NAME=PATH, or PATH, which has the name of its folder."""
+    name, equals, path = word.partition("=")
+    if not equals or "/" in name:
+        return _path(word).resolve().name, _path(word)
+    return name, _path(path)
 
 
 def _add_signal(parser):
