@@ -94,9 +94,7 @@ class SmallTrial:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def add_run(
-        self, sub="01", ses="1", *, n_volumes=60, confounds="desc-confounds_timeseries", hollow=False, **more
-    ):
+    def add_run(self, sub="01", ses="1", *, n_volumes=60, confounds="desc-confounds_timeseries", hollow=False, **more):
         """Write a BOLD image with its sidecar, brain mask and confounds; hollow ones hold no voxel.
 
         ``more`` are entities in fMRIPrep's order, or ``mask`` (the mask's last entity) and ``extension``.
@@ -106,13 +104,9 @@ class SmallTrial:
         bold = self.name("bold", extension, entities | {"desc": "preproc"})
         stem = bold.name.removesuffix(f"_desc-preproc_bold{extension}")
         mask_path = bold.with_name(f"{stem}_{mask}_mask{extension}")
-        source = build(
-            {key: entities.get(key) for key in entities if key not in ("space", "res", "cohort")}, "", ""
-        )
+        source = build({key: entities.get(key) for key in entities if key not in ("space", "res", "cohort")}, "", "")
         table_path = bold.with_name(f"{source}{confounds}.tsv")
-        bold.with_name(f"{stem}_desc-preproc_bold.json").write_text(
-            '{"RepetitionTime": 2.0, "TaskName": "rest"}'
-        )
+        bold.with_name(f"{stem}_desc-preproc_bold.json").write_text('{"RepetitionTime": 2.0, "TaskName": "rest"}')
         if hollow:
             for path in (bold, mask_path, table_path):
                 path.touch()
@@ -196,11 +190,7 @@ def whole_files():
     """Return a check that an output folder holds nothing half-written."""
 
     def check(output):
-        files = [
-            path
-            for path in output.rglob("*")
-            if path.is_file() and "work" not in path.relative_to(output).parts
-        ]
+        files = [path for path in output.rglob("*") if path.is_file() and "work" not in path.relative_to(output).parts]
         assert not [path for path in files if re.match(r"\.\d+-", path.name)]
         for path in files:
             if path.parent.name == "func":
@@ -209,9 +199,7 @@ def whole_files():
                 assert np.asanyarray(nib.load(path).dataobj).size
             elif path.suffix == ".json":
                 json.loads(path.read_text())
-        return sorted(
-            Name.parse(path).entities["sub"] for path in files if path.name.endswith("boldmap.nii.gz")
-        )
+        return sorted(Name.parse(path).entities["sub"] for path in files if path.name.endswith("boldmap.nii.gz"))
 
     return check
 

@@ -98,7 +98,7 @@ def test_derivatives_of_the_dataset_are_a_place_to_write(settings):
     [
         ({"bids_dir": Path("/no/such/data")}, "BIDS folder: /no/such/data does not exist"),
         (
-            {"selection": Selection(derivatives=(Path("/no/fmriprep"),))},
+            {"selection": Selection(derivatives=(("fmriprep", Path("/no/fmriprep")),))},
             "--derivatives: /no/fmriprep does not exist",
         ),
         ({"graph": Graph(atlases=(Path("/no/atlas.nii"),))}, "--atlas: /no/atlas.nii does not exist"),
@@ -124,9 +124,7 @@ def test_a_file_in_place_of_a_folder_cannot_be_written_to(settings, tmp_path, wh
         check_settings(dataclasses.replace(settings, **{f"{what}_dir": tmp_path / "file" / "deeper"}))
 
 
-@pytest.mark.parametrize(
-    ("threshold", "label"), [(0.25, "r025"), (0.3, "r03"), (0.0, "r0"), (0.125, "r0125")]
-)
+@pytest.mark.parametrize(("threshold", "label"), [(0.25, "r025"), (0.3, "r03"), (0.0, "r0"), (0.125, "r0125")])
 def test_the_threshold_has_a_label_of_its_own(threshold, label):
     assert Graph(threshold=threshold).label == label
 

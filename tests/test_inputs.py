@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from bids_app import cli
+from bids_app import options as command_line
 from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
 from bids_app.inputs import BoldRun, SeriesRun, find_derivatives, find_inputs
 
@@ -10,7 +10,7 @@ MNI, MNI6 = "MNI152NLin2009cAsym", "MNI152NLin6Asym"
 
 
 def find(bids_dir, *options):
-    return find_inputs(cli.parse([str(bids_dir), "out", "participant", *map(str, options)]))
+    return find_inputs(command_line.parse([str(bids_dir), "out", "participant", *map(str, options)]))
 
 
 def found(trial, *options):
@@ -25,11 +25,7 @@ def write(path, content=""):
 
 def write_run(trial, stem, suffixes):
     """Write empty files of one run, named as some version of fMRIPrep names them."""
-    place = (
-        trial.fmriprep
-        / "/".join(part for part in stem.split("_")[:2] if part[:4] in ("sub-", "ses-"))
-        / "func"
-    )
+    place = trial.fmriprep / "/".join(part for part in stem.split("_")[:2] if part[:4] in ("sub-", "ses-")) / "func"
     for suffix in suffixes:
         write(place / f"{stem}_{suffix}")
 
@@ -116,9 +112,7 @@ def test_files_that_belong_together_are_found_whatever_the_version_called_them(e
     write_run(empty_trial, stem, suffixes)
     (run,) = find(empty_trial.bids).runs
     assert isinstance(run, BoldRun)
-    assert (run.bold.name, run.mask.name, run.confounds.name) == tuple(
-        f"{stem}_{suffix}" for suffix in expected
-    )
+    assert (run.bold.name, run.mask.name, run.confounds.name) == tuple(f"{stem}_{suffix}" for suffix in expected)
     assert run.sources[0] == f"bids:fmriprep:{run.bold.relative_to(empty_trial.fmriprep).as_posix()}"
     assert len(run.sources) == 3
 
@@ -126,7 +120,7 @@ def test_files_that_belong_together_are_found_whatever_the_version_called_them(e
 def test_the_padding_of_runs_is_kept_and_tells_runs_apart(empty_trial):
     for run in ("1", "02", "10"):
         empty_trial.add_run(run=run, hollow=True)
-    assert [run.entities["run"] for run in find(empty_trial.bids).runs] == ["02", "1", "10"]
+    assert sorted(run.entities["run"] for run in find(empty_trial.bids).runs) == ["02", "1", "10"]
 
 
 def test_runs_come_by_participant_and_in_order(empty_trial):
@@ -164,9 +158,7 @@ def test_missing_companions_do_not_stop_the_search(empty_trial):
 def test_two_masks_of_one_run_are_not_chosen_from(empty_trial):
     bold = empty_trial.add_run(hollow=True)
     bold.with_name(bold.name.replace("desc-preproc_bold", "label-brain_mask")).touch()
-    with pytest.raises(
-        DataError, match="more than one brain mask fits: .*desc-brain.*label-brain|label.*desc-brain"
-    ):
+    with pytest.raises(DataError, match=r"more than one brain mask fits: .*desc-brain.*label-brain|label.*desc-brain"):
         find(empty_trial.bids)
 
 
@@ -187,7 +179,7 @@ def test_no_space_that_every_run_has_is_a_question_to_the_user(empty_trial):
     empty_trial.add_run(ses="1", space=MNI, hollow=True)
     empty_trial.add_run(ses="2", space=MNI6, hollow=True)
     with pytest.raises(
-        UsageError, match=f"Several values of space could be meant: {MNI}, {MNI6}. Choose with --space"
+        UsageError, match=rf"Several values of space could be meant: {MNI}, {MNI6}. Choose with --space"
     ):
         find(empty_trial.bids)
     assert len(find(empty_trial.bids, "--space", MNI6).runs) == 1
@@ -198,16 +190,12 @@ def test_two_spaces_neither_preferred_is_a_question_to_the_user(empty_trial):
         empty_trial.add_run(space=space, hollow=True)
     with pytest.raises(UsageError, match=r"space could be meant: \(no space\), T1w"):
         find(empty_trial.bids)
-    assert found(empty_trial, "--space", "T1w") == [
-        "sub-01_ses-1_task-rest_space-T1w_desc-preproc_bold.nii.gz"
-    ]
+    assert found(empty_trial, "--space", "T1w") == ["sub-01_ses-1_task-rest_space-T1w_desc-preproc_bold.nii.gz"]
 
 
 def test_a_space_that_no_run_has_is_named_with_those_there_are(empty_trial):
     empty_trial.add_run(hollow=True)
-    with pytest.raises(
-        NothingSelectedError, match=f"--space T1w: no preprocessed run has it; there are {MNI}"
-    ):
+    with pytest.raises(NothingSelectedError, match=f"--space T1w: no preprocessed run has it; there are {MNI}"):
         find(empty_trial.bids, "--space", "T1w")
 
 
@@ -233,9 +221,7 @@ def test_rest_is_the_preferred_task(empty_trial, name):
 def test_several_tasks_are_a_question_to_the_user(empty_trial, tasks):
     for task in tasks:
         empty_trial.add_run(task=task, hollow=True)
-    with pytest.raises(
-        UsageError, match=f"task could be meant: {', '.join(sorted(tasks))}. Choose with --task-id"
-    ):
+    with pytest.raises(UsageError, match=f"task could be meant: {', '.join(sorted(tasks))}. Choose with --task-id"):
         find(empty_trial.bids)
 
 
@@ -258,18 +244,14 @@ def test_participants_and_sessions_are_selected(empty_trial):
 def test_an_unknown_label_is_named_with_those_there_are(empty_trial, option):
     empty_trial.add_run("01", "1", hollow=True)
     there = {"participant": "01", "session": "1"}[option]
-    with pytest.raises(
-        NothingSelectedError, match=f"--{option}-label: no {option} 99 in .*there are {there}"
-    ):
+    with pytest.raises(NothingSelectedError, match=rf"--{option}-label: no {option} 99 in .*there are {there}"):
         find(empty_trial.bids, f"--{option}-label", "99", there)
 
 
 def test_labels_that_exist_but_not_together_select_nothing(empty_trial):
     empty_trial.add_run("01", "1", hollow=True)
     empty_trial.add_run("02", "2", hollow=True)
-    with pytest.raises(
-        NothingSelectedError, match=r"No run is selected in .*\(participants 01; sessions 2\)"
-    ):
+    with pytest.raises(NothingSelectedError, match=r"No run is selected in .*\(participants 01; sessions 2\)"):
         find(empty_trial.bids, "--participant-label", "01", "--session-label", "2")
 
 
@@ -295,7 +277,7 @@ def test_a_filter_file_selects(empty_trial, tmp_path, filters, kept):
 def test_a_filter_by_an_unknown_entity_is_a_usage_error(empty_trial, tmp_path):
     empty_trial.add_run(hollow=True)
     path = write(tmp_path / "filters.json", '{"bold": {"acquisitoin": "a"}}')
-    with pytest.raises(UsageError, match="--bids-filter-file: query bold: .*acquisitoin"):
+    with pytest.raises(UsageError, match=r"--bids-filter-file: query bold: .*acquisitoin"):
         find(empty_trial.bids, "--bids-filter-file", path)
 
 
@@ -310,7 +292,7 @@ def test_the_repetition_time_is_inherited(empty_trial):
 def test_sidecars_that_cannot_be_read_are_named(empty_trial):
     bold = empty_trial.add_run(hollow=True)
     bold.with_name(bold.name.replace(".nii.gz", ".json")).write_text("{")
-    with pytest.raises(DataError, match="desc-preproc_bold.json"):
+    with pytest.raises(DataError, match=r"cannot be indexed.*desc-preproc_bold.json"):
         find(empty_trial.bids)
 
 
@@ -322,12 +304,10 @@ def test_no_preprocessed_data_says_where_it_looked(tmp_path):
 def test_two_derivatives_are_a_question_to_the_user(empty_trial):
     for folder in ("fmriprep", "fmriprep-23.2.1"):
         empty_trial.describe(empty_trial.bids / "derivatives" / folder, "derivative")
-    with pytest.raises(
-        UsageError, match=r"Several .*/fmriprep, .*/fmriprep-23.2.1. Choose with --derivatives"
-    ):
+    with pytest.raises(UsageError, match=r"Several .*/fmriprep, .*/fmriprep-23.2.1. Choose with --derivatives"):
         find_derivatives(empty_trial.bids)
     chosen = empty_trial.bids / "derivatives" / "fmriprep-23.2.1"
-    assert [dataset.path for dataset in find_derivatives(empty_trial.bids, [chosen])] == [chosen]
+    assert [dataset.path for dataset in find_derivatives(empty_trial.bids, [("old", chosen)])] == [chosen]
 
 
 def test_the_bids_folder_may_be_the_derivative(empty_trial):
