@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Raise in place of leaving."""
-        raise UsageError(f"{message}\nSee {self.prog} --help.")
+        raise UsageError(f"{message}. See {self.prog} --help.")
 
 
 def dashed(argv):
