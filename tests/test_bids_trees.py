@@ -14,7 +14,7 @@ TREES = {
         "folder": "synthetic/derivatives/fmriprep",
         "runs": 10,
         "participants": 5,
-        "reason": "is truncated: volume 0",
+        "reason": "label-brain_mask.nii is no readable image",
     },
     "ds000001": {"folder": "ds000001-fmriprep", "runs": 12, "participants": 4, "reason": "is empty (0 bytes)"},
     "ds002748": {"folder": "ds002748-fmriprep", "runs": 4, "participants": 4, "reason": "is empty (0 bytes)"},
