@@ -1,0 +1,145 @@
+"""A randomized trial with a known answer, from its seed to its files."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from bids_app.grid import Grid
+from bids_app.simulate.brain import PLANTED, PlantedRegion, make_brain
+from bids_app.simulate.confounds import make_confounds
+from bids_app.simulate.files import write_atlas, write_dataset, write_json, write_scan
+from bids_app.simulate.people import recruit
+from bids_app.simulate.scan import simulate_bold, simulate_motion
+
+MIN_DURATION_S = 120.0
+PASSING_SPREAD = 0.2
+
+
+@dataclass(frozen=True)
+class SimulatedTrial:
+    """Where a simulated trial lies and what was planted in it.
+
+    Attributes
+    ----------
+    bids_dir, derivatives_dir : Path
+        Raw dataset and its fMRIPrep-like derivatives.
+    atlas : Path
+        Label image, with a table of names beside it.
+    planted : tuple of PlantedRegion
+    """
+
+    bids_dir: Path
+    derivatives_dir: Path
+    atlas: Path
+    planted: tuple[PlantedRegion, ...]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One simulated scan: ``bold`` is (V, T) int16 on the V voxels of ``grid``."""
+
+    grid: Grid
+    bold: np.ndarray
+    confounds: pd.DataFrame
+    confounds_metadata: dict
+    repetition_time: float
+
+
+def simulate_trial(
+    root,
+    *,
+    n_per_arm=14,
+    voxel_size=5,
+    n_volumes=180,
+    repetition_time=2.0,
+    effect=1.0,
+    seed=0,
+    n_jobs=2,
+    progress=None,
+):
+    """Simulate a trial of ketamine against midazolam and write it as BIDS.
+
+    The regions of ``PLANTED`` change in the ketamine arm, at follow-up only. One participant
+    beyond the two arms is randomized too but has no follow-up.
+
+    Parameters
+    ----------
+    root : path-like
+        Gets ``bids/`` and ``atlas/``.
+    n_per_arm : int
+        Participants with both visits in each arm.
+    voxel_size : int
+        Edge of the voxels in mm.
+    n_volumes : int
+    repetition_time : float
+        In seconds.
+    effect : float
+        Mean size of the planted changes and of the difference in scores; 0 makes a null trial.
+    seed : int
+        Equal seeds give equal files, whatever ``n_jobs`` is.
+    n_jobs : int
+        Threads.
+    progress : callable, optional
+        Called with the counts of scans done and of all scans.
+
+    Returns
+    -------
+    SimulatedTrial
+
+    Raises
+    ------
+    FileExistsError
+        If ``root/bids`` holds something.
+    ValueError
+        If the scan is too short to hold the pass band.
+    """
+    if n_volumes * repetition_time < MIN_DURATION_S:
+        raise ValueError(
+            f"A scan must last {MIN_DURATION_S:g} s, got {n_volumes} volumes of {repetition_time} s"
+        )
+    bids_dir = Path(root) / "bids"
+    if bids_dir.exists() and any(bids_dir.iterdir()):
+        raise FileExistsError(f"{bids_dir} already holds files; choose another folder or remove it")
+    derivatives_dir = bids_dir / "derivatives" / "fmriprep"
+    participants = recruit(n_per_arm, effect=effect, seed=seed)
+    write_dataset(bids_dir, derivatives_dir, participants)
+    write_json(bids_dir / "code" / "planted.json", _ground_truth(participants, effect, seed))
+    brain = make_brain(voxel_size)
+
+    def make(job):
+        who, visit = job
+        scan = _simulate_scan(brain, who, visit, n_volumes, repetition_time)
+        write_scan(bids_dir, derivatives_dir, (who.label, visit.session_id), scan)
+
+    jobs = [(who, visit) for who in participants for visit in who.visits]
+    # More threads inside linear algebra could round differently and change bytes.
+    with threadpool_limits(1), ThreadPoolExecutor(n_jobs) as pool:
+        for done, _ in enumerate(pool.map(make, jobs), start=1):
+            if progress:
+                progress(done, len(jobs))
+    return SimulatedTrial(bids_dir, derivatives_dir, write_atlas(Path(root) / "atlas"), PLANTED)
+
+
+def _simulate_scan(brain, who, visit, n_volumes, repetition_time):
+    rng = np.random.default_rng(visit.random_seed)
+    passing = rng.normal(0, PASSING_SPREAD, who.seed_gains.shape)
+    loadings = brain.loadings(who.seed_gains + passing, visit.response)
+    motion = simulate_motion(n_volumes, restless=who.restless, rng=rng)
+    bold = simulate_bold(brain, loadings, motion, repetition_time=repetition_time, rng=rng)
+    confounds, metadata = make_confounds(brain, bold, motion, repetition_time=repetition_time)
+    return Scan(brain.grid, bold, confounds, metadata, repetition_time)
+
+
+def _ground_truth(participants, effect, seed):
+    return {
+        "seed": seed,
+        "effect": effect,
+        "arm": "ketamine",
+        "session": "ses-day3",
+        "regions": [asdict(region) for region in PLANTED],
+        "responses": {who.label: who.visits[-1].response for who in participants},
+    }
