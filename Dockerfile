@@ -33,5 +33,5 @@ ENV LANG=C.UTF-8 \
     PATH=/opt/venv/bin:$PATH \
     PYTHONNOUSERSITE=1
 USER trialgraph
-WORKDIR /home/trialgraph
+WORKDIR /tmp
 ENTRYPOINT ["/run.py"]

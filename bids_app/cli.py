@@ -3,10 +3,11 @@
 import argparse
 import atexit
 import json
+import os
 import re
 import shutil
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bids_app import __version__
@@ -62,27 +63,43 @@ def main(argv=None):
 
 def _run(settings):
     check_settings(settings)
-    at_exit = ExitStack()
-    atexit.register(at_exit.close)  # before the libraries register theirs, so that it runs after them
-    write_only_in(settings.work_dir)
-    from bids_app.levels import group_level, participant_level  # heavy: only once the call makes sense
+    with _working_in(settings.work_dir, settings.keep_work_dir) as conclude:
+        from bids_app.levels import group_level, participant_level  # heavy: only once the call makes sense
 
-    code = {"participant": participant_level, "group": group_level}[settings.level](settings)
-    if code == 0 and not settings.keep_work_dir:
-        at_exit.callback(shutil.rmtree, settings.work_dir, ignore_errors=True)
-    return code
+        return conclude({"participant": participant_level, "group": group_level}[settings.level](settings))
 
 
 def _demo(argv):
     parser = _Parser(prog="trialgraph demo", description="Simulate a small trial with a known answer and analyse it.")
-    parser.add_argument("output_dir", type=Path, help="folder to make the trial and its analysis in")
+    parser.add_argument("output_dir", type=_path, help="folder to make the trial and its analysis in")
     parser.add_argument("--n-cpus", type=int, default=available_cpus(), help="processes at once (default: %(default)s)")
     parser.add_argument("--random-seed", type=int, default=0, help="seed of the simulation and of the permutations")
     options = parser.parse_args(argv)
-    write_only_in(options.output_dir / "work")
-    from bids_app.demo import run_demo
+    with _working_in(options.output_dir / "work", keep=False) as conclude:
+        from bids_app.demo import run_demo
 
-    return run_demo(options.output_dir, n_cpus=options.n_cpus, seed=options.random_seed)
+        return conclude(run_demo(options.output_dir, n_cpus=options.n_cpus, seed=options.random_seed))
+
+
+@contextmanager
+def _working_in(work_dir, keep):
+    """Lend a work folder, which goes when the process ends if all went well."""
+    at_exit = ExitStack()
+    atexit.register(at_exit.close)  # before the libraries register theirs, so that it runs after them
+    write_only_in(work_dir)
+    before = Path.cwd()
+    os.chdir(work_dir)  # libraries look for their settings in the current folder, which may be anybody's
+
+    def conclude(code):
+        if code == 0 and not keep:
+            at_exit.callback(shutil.rmtree, work_dir, ignore_errors=True)
+        return code
+
+    try:
+        yield conclude
+    finally:
+        with suppress(OSError):
+            os.chdir(before)
 
 
 def _dashed(argv):
@@ -204,8 +221,8 @@ def _parser():
         "randomized trial. 'trialgraph demo OUTPUT_DIR' simulates a small trial and analyses it.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("bids_dir", type=Path, help="the raw BIDS dataset, or an fMRIPrep derivative by itself")
-    parser.add_argument("output_dir", type=Path, help="where the results go; group reads what participant wrote here")
+    parser.add_argument("bids_dir", type=_path, help="the raw BIDS dataset, or an fMRIPrep derivative by itself")
+    parser.add_argument("output_dir", type=_path, help="where the results go; group reads what participant wrote here")
     parser.add_argument("level", metavar="{participant,group}", help="which level of the analysis to run")
     parser.add_argument("--version", action="version", version=f"trialgraph {__version__}")
     for add in (_add_selection, _add_signal, _add_graph, _add_trial, _add_run):
@@ -219,7 +236,7 @@ def _add_selection(parser):
     add("--participant-label", "--participant-id", nargs="+", default=[], metavar="LABEL", help="only these participants")
     add("--session-label", "--session-id", nargs="+", default=[], metavar="LABEL", help="only these sessions")
     add("--task-id", "--task-label", "-t", metavar="TASK", help="the task, if there are several and none is rest")
-    add("--bids-filter-file", type=Path, metavar="JSON", help=f"entities that select files, for {', '.join(QUERIES)}")
+    add("--bids-filter-file", type=_path, metavar="JSON", help=f"entities that select files, for {', '.join(QUERIES)}")
     add(
         *("-d", "--derivatives"),
         nargs="+",
@@ -232,8 +249,12 @@ def _add_selection(parser):
     add("--res", help="fMRIPrep's res entity, if there are several")
 
 
+def _path(word):
+    return Path(word).absolute()
+
+
 def _named_path(word):
-    return Path(word.split("=", 1)[-1])
+    return _path(word.split("=", 1)[-1])
 
 
 def _add_signal(parser):
@@ -253,11 +274,15 @@ def _dummy_scans(word):
 def _add_graph(parser):
     add = parser.add_argument_group("the graph").add_argument
     add("--voxel-size", type=_voxel_size, default=3, metavar="MM", help="whole mm, or native for the grid of the data")
-    add("--mask", default="gm", metavar="{gm,brain,PATH}", help="the voxels that are nodes")
+    add("--mask", default="gm", type=_mask, metavar="{gm,brain,PATH}", help="the voxels that are nodes")
     add("--metrics", nargs="+", choices=Graph.metrics, default=list(Graph.metrics), help="what is measured")
     add("--threshold", type=float, default=0.25, metavar="R", help="two nodes are joined if their r is above this")
     add("--smooth-maps", type=float, default=6.0, metavar="MM", help="FWHM by which the maps are smoothed for the group")
-    add("--atlas", nargs="+", type=Path, default=[], metavar="PATH", help="label image(s), each with a TSV of names beside it")
+    add("--atlas", nargs="+", type=_path, default=[], metavar="PATH", help="label image(s), each with a TSV of names beside it")
+
+
+def _mask(word):
+    return word if word in ("gm", "brain") else str(_path(word))
 
 
 def _voxel_size(word):
@@ -279,7 +304,7 @@ def _add_trial(parser):
 
 def _add_run(parser):
     add = parser.add_argument_group("the run").add_argument
-    add("-w", "--work-dir", type=Path, help="for intermediate files; kept if given, else OUTPUT_DIR/work and removed")
+    add("-w", "--work-dir", type=_path, help="for intermediate files; kept if given, else OUTPUT_DIR/work and removed")
     add("--n-cpus", "--nprocs", "--nthreads", type=int, default=available_cpus(), metavar="N", help="processes at once")
     add("--omp-nthreads", type=int, metavar="N", help="threads of one process; by default n-cpus shared among the scans")
     add("--mem-gb", type=float, metavar="GB", help="memory that scans running at once may take together")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nipype import config as nipype_config
+from nipype.interfaces.utility import IdentityInterface
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -67,7 +68,9 @@ def execute(workflow, settings, log_dir, n_threads=1):
         "check_version": "false",
     }
     nipype_config.update_config(workflow.config)
-    n_nodes = len(workflow._create_flat_graph())
+    n_nodes = sum(
+        not isinstance(workflow.get_node(name).interface, IdentityInterface) for name in workflow.list_node_names()
+    )
     parallel = settings.resources.n_cpus > 1 and n_nodes > 1
     with progress(n_nodes) as advance:
         arguments = {"status_callback": lambda node, status: _report(node, status, advance)}
@@ -145,6 +148,6 @@ def progress(total, stream=None) -> Callable[[str], None]:
         nonlocal done
         done += 1
         if done == total or done * 10 // total > (done - 1) * 10 // total:
-            logger.info("step %d of %d after %.0f s", done, total, time.monotonic() - started)
+            print(f"step {done} of {total} after {time.monotonic() - started:.0f} s", file=stream, flush=True)
 
     yield advance

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import uuid
+from dataclasses import replace
 from datetime import datetime
 
 import nibabel as nib
@@ -20,7 +21,7 @@ from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
 from bids_app.outputs import replacing, save_json, save_text, status_path, write_dataset_files
 from bids_app.report.group import write_group_page
 from bids_app.report.participant import write_participant_page
-from bids_app.results import write_design, write_whole_brain
+from bids_app.results import ESTIMATORS, write_design, write_whole_brain
 from bids_app.workflows.group import init_group_wf
 from bids_app.workflows.participant import init_level_wf, node_name
 
@@ -156,30 +157,37 @@ def group_level(settings):
     """
     log_dir = start_log(settings)
     routes = find_routes(settings)
-    tables = read_tables(settings.bids_dir)
+    tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
     failed = read_failed_scans(settings.output_dir)
     sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
     design = find_design(tables, sessions, settings.trial)
-    problems = []
+    problems, pages, strangers = [], [], set()
     for route in routes:
         flow = route_flow(route, tables, design, failed, settings.signal.min_minutes)
         problem = assemble(route, flow, tables, design, settings.trial)
         _say_flow(route, flow, design)
-        write_design(settings, route, design, problem, flow)
+        pages.append(write_design(settings, route, design, problem, flow))
         write_whole_brain(settings, route, design, problem, flow)
         problems.append((route, problem))
-    n_comparisons = 2 * len(settings.graph.metrics) * len(routes)
+        strangers |= set(flow["participant_id"]) - {f"sub-{label}" for label in tables.participants.index}
+    n_comparisons = len(ESTIMATORS) * len(settings.graph.metrics) * len(routes)
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
     workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
     failures = execute(workflow, settings, log_dir, n_jobs)
     if not failures:
-        write_group_page(settings.output_dir)
-        logger.info("The page is %s.", settings.output_dir / "group" / "index.html")
-    code = _conclude(settings, failures)
-    strangers = flow.loc[flow["reason"].fillna("").str.contains("not in participants.tsv"), "participant_id"]
-    if len(strangers):
-        logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(strangers))
-    return code or (DataError.exit_code if len(strangers) else 0)
+        page = write_group_page(settings.output_dir, pages)
+        logger.info("The page is %s.", page)
+    if strangers:
+        logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
+    return _conclude(settings, failures) or (DataError.exit_code if strangers else 0)
+
+
+def _chosen(tables, participants):
+    """Leave out of the tables whom --participant-label leaves out."""
+    if not participants:
+        return tables
+    chosen = tables.participants.index.isin(participants)
+    return replace(tables, participants=tables.participants[chosen])
 
 
 def read_failed_scans(output_dir):

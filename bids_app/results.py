@@ -204,7 +204,7 @@ def nodal_table(parcels, key, comparison, p_all):
 
 
 def write_design(settings, route, design, problem, flow):
-    """Write who was compared and how, as the page and the reader need it."""
+    """Write who was compared and how, as the page and the reader need it; return the path of the JSON."""
     folder = settings.output_dir / "group"
     trial = settings.trial
     draws = stats.allocations(problem.arm, problem.strata, trial.n_permutations, trial.random_seed)
@@ -239,9 +239,10 @@ def write_design(settings, route, design, problem, flow):
         "Alpha": ALPHA,
         "Software": f"trialgraph {__version__}",
     }
-    save_json(folder / group_name(route, design, "design", ".json"), content)
+    path = folder / group_name(route, design, "design", ".json")
     save_table(folder / group_name(route, design, "flow", ".tsv"), flow)
-    return content
+    save_json(path, content)
+    return path
 
 
 def write_whole_brain(settings, route, design, problem, flow):

@@ -79,7 +79,7 @@ def analysed(run, trial, tmp_path_factory):
     folders = {"inputs": {"/bids": trial}, "output": output}
     levels = (
         ("participant", "--voxel-size", 8, "--n-cpus", 2, "--min-minutes", 2),
-        ("group", "--n-permutations", 100),
+        ("group", "--voxel-size", 8, "--min-minutes", 2, "--n-permutations", 100),
     )
     for level in levels:
         status, log = run("/bids", "/out", *level, **folders)

@@ -97,6 +97,15 @@ def test_equals_reference_on_a_surface(reference):
     assert np.abs(enhanced - reference["ml_surf"]).max() < 1e-6 * np.abs(reference["ml_surf"]).max()
 
 
+def test_heights_of_every_magnitude_equal_brute_force():
+    generator = np.random.default_rng(12)
+    volume = generator.choice([-1, 1], (5, 5, 5)) * 10.0 ** generator.uniform(-9, 9, (5, 5, 5))
+    volume[0, 0] = [0.0, -0.0, 5e-324, -5e-324, -0.0]
+    mask = np.ones(volume.shape, dtype=bool)
+    enhanced = tfce(volume.ravel(), neighbours(mask, 18), H=0.0)
+    np.testing.assert_allclose(enhanced, brute_force(volume, mask, 18, H=0.0), rtol=1e-7)
+
+
 def test_signs_are_separate_and_symmetric():
     mask = np.ones((6, 6, 6), dtype=bool)
     statistic = np.random.default_rng(3).standard_normal(216)

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import ListedColormap
 from nilearn import plotting
 from nilearn.datasets import load_mni152_template
 from nilearn.image import new_img_like
@@ -22,9 +23,8 @@ def carpet_figure(carpet):
     seconds = float(carpet["repetition_time"])
     kept, motion = carpet["kept"], carpet["framewise_displacement"]
     times = np.arange(kept.size) * seconds
-    figure, axes = plt.subplots(
-        3, 1, figsize=(10, 6), sharex=True, height_ratios=(1, 2, 2), layout="constrained"
-    )
+    figure, axes = plt.subplots(3, 1, figsize=(10, 6), sharex=True, height_ratios=(1, 2, 2))
+    figure.subplots_adjust(left=0.06, right=0.99, top=0.96, bottom=0.08, hspace=0.25)
     axes[0].plot(times, motion, color="#0072b2", linewidth=1)
     axes[0].vlines(times[~kept], 0, np.nanmax(motion, initial=0.1), color="#d55e00", alpha=0.4, linewidth=2)
     axes[0].set_ylabel("FD (mm)")
@@ -63,25 +63,30 @@ def maps_figure(grid, maps):
     """
     heights = np.flatnonzero(grid.mask.any(axis=(0, 1)))
     slices = heights[(np.linspace(0.12, 0.88, N_SLICES) * heights.size).astype(int)]
-    figure, axes = plt.subplots(
-        len(maps), N_SLICES, figsize=(11, 1.45 * len(maps)), squeeze=False, layout="constrained"
-    )
-    for row, (metric, values) in zip(axes, maps.items(), strict=True):
-        volume = np.full(grid.mask.shape, np.nan)
-        volume[grid.mask] = values
-        limits = np.nanpercentile(values, (2, 98))
-        for axis, index in zip(row, slices, strict=True):
-            lost = grid.mask[:, :, index] & np.isnan(volume[:, :, index])
-            drawn = axis.imshow(volume[:, :, index].T, origin="lower", cmap="viridis", vmin=limits[0], vmax=limits[1])
-            axis.imshow(np.where(lost, 1.0, np.nan).T, origin="lower", cmap="autumn", vmin=1, vmax=2)
-            axis.set_axis_off()
+    figure, axes = plt.subplots(len(maps), 1, figsize=(11, 1.5 * len(maps)), squeeze=False)
+    figure.subplots_adjust(left=0.01, right=0.99, top=1 - 0.2 / (1.5 * len(maps)), bottom=0.01, hspace=0.08)
+    for axis, (metric, values) in zip(axes[:, 0], maps.items(), strict=True):
+        strip = _slices_in_a_row(grid, values, slices)
+        lost = _slices_in_a_row(grid, np.where(np.isnan(values), 1.0, np.nan), slices)
+        low, high = np.nanpercentile(values, (2, 98))
+        drawn = axis.imshow(strip, origin="lower", cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
+        axis.imshow(lost, origin="lower", cmap=ListedColormap(["red"]), interpolation="nearest")
+        axis.set_axis_off()
         measure = MEASURES[metric]
-        bar = figure.colorbar(drawn, ax=list(row), shrink=0.8, pad=0.01)
+        bar = figure.colorbar(drawn, ax=axis, shrink=0.8, pad=0.01)
         bar.set_label(f"{measure.label}\n({measure.unit})", fontsize=8)
         bar.ax.tick_params(labelsize=7)
-    for axis, index in zip(axes[0], slices, strict=True):
-        axis.set_title(f"z = {grid.affine[2, 2] * index + grid.affine[2, 3]:.0f} mm", fontsize=8)
+    width = grid.mask.shape[0]
+    for place, index in enumerate(slices):
+        height = grid.affine[2, 2] * index + grid.affine[2, 3]
+        axes[0, 0].text((place + 0.5) * width, grid.mask.shape[1], f"z = {height:.0f} mm", fontsize=8, ha="center")
     return figure
+
+
+def _slices_in_a_row(grid, values, slices):
+    volume = np.full(grid.mask.shape, np.nan)
+    volume[grid.mask] = values
+    return np.hstack([volume[:, :, index].T for index in slices])
 
 
 def effect_figure(effect, p_fwe, title, alpha=0.05):

@@ -17,20 +17,21 @@ from bids_app.report.pages import write_page
 N_PARCELS_SHOWN = 20
 
 
-def write_group_page(output_dir):
+def write_group_page(output_dir, design_paths):
     """Write ``group/index.html`` and its figures from the files of the group level.
 
     Parameters
     ----------
     output_dir : Path
+    design_paths : list of Path
+        The design.json of each route that the page shows; the other files lie beside it.
 
     Returns
     -------
     Path
     """
     folder = output_dir / "group"
-    routes = [_route(folder, path) for path in sorted(folder.glob("*_design.json"))]
-    routes.sort(key=lambda route: route["design"]["Route"] != "voxels")
+    routes = [_route(folder, path) for path in design_paths]
     page = folder / "index.html"
     write_page(page, "group.html.jinja", routes=routes, measures=MEASURES)
     return page

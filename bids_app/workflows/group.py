@@ -4,9 +4,8 @@ from nipype.interfaces.utility import Merge
 from nipype.pipeline import engine as pe
 
 from bids_app.interfaces.group import CompareArms, WriteComparison
+from bids_app.results import ESTIMATORS
 from bids_app.workflows.participant import node_name
-
-ESTIMATORS = ("ancova", "change")
 
 
 def init_group_wf(*, problems, design, settings, n_jobs=1, name="trialgraph_group_wf"):
