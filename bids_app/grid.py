@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_mask
 from nilearn.image import load_img, resample_img
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import affine_transform, gaussian_filter
 
 from bids_app.errors import DataError
 
@@ -135,15 +135,11 @@ def mask_grid(path, voxel_size=None):
 
 def on_grid_of(grid, image):
     """Bring the nodes of a grid to the grid of an image (nearest neighbour), for ``--voxel-size native``."""
-    resampled = resample_img(
-        grid.mask_image(),
-        target_affine=image.affine,
-        target_shape=image.shape[:3],
-        interpolation="nearest",
-        force_resample=True,
-        copy_header=True,
+    to_grid = np.linalg.inv(grid.affine) @ image.affine
+    mask = affine_transform(
+        grid.mask.astype(np.uint8), to_grid, output_shape=image.shape[:3], order=0, mode="grid-constant"
     )
-    return Grid(np.asarray(resampled.dataobj) > 0, image.affine)
+    return Grid(mask > 0, image.affine)
 
 
 def smooth(grid, values, fwhm):
