@@ -69,9 +69,7 @@ def measure(series, density, n_threads):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="+", default=[10000, 28144, 64292])
     parser.add_argument("--volumes", type=int, default=200)
     parser.add_argument("--densities", type=float, nargs="+", default=[0.01, 0.05, 0.1])

@@ -1,4 +1,4 @@
-"""From the participant level's files and the trial's tables to the arrays that are compared."""
+"""From the scans of a route and the trial's tables to the arrays that are compared."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -8,41 +8,14 @@ import numpy as np
 import pandas as pd
 
 from bids_app.cohort import Design, Tables
-from bids_app.derivatives import label_of, map_desc, resolution
-from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.derivatives import label_of
+from bids_app.errors import DataError, UsageError
 from bids_app.flow import by_visit, participant_flow, weights
 from bids_app.grid import Grid
-from bids_app.names import build, label
-from bids_app.outputs import Scan, read_scans
 
 logger = logging.getLogger(__name__)
 
-PARCELLATION = ("atlas", "seg", "scale", "desc")
 MIN_PER_ARM = 2
-
-
-@dataclass(frozen=True)
-class Route:
-    """One kind of result that can be compared: voxel maps, or the nodes of one atlas.
-
-    Attributes
-    ----------
-    name : str
-        For people: voxels, or the atlas.
-    entities : dict
-        What the group's files are named by.
-    scans : dict of list of Scan
-        The scans that hold each metric; the same scans for every metric.
-    """
-
-    name: str
-    entities: dict[str, str]
-    scans: dict[str, list[Scan]]
-
-    @property
-    def is_voxels(self):
-        """True for voxel maps."""
-        return self.name == "voxels"
 
 
 @dataclass(frozen=True)
@@ -87,80 +60,6 @@ class Problem:
         return replace(self, baseline={}, followup={})
 
 
-def find_routes(settings):
-    """Find what the participant level left that fits the settings.
-
-    Raises
-    ------
-    NothingSelectedError
-        There is nothing; the message lists what there is instead.
-    """
-    routes = [route for route in (_voxel_route(settings), *_parcel_routes(settings)) if route]
-    if not routes:
-        wanted = f"desc-{map_desc(settings.graph, settings.trial.map_values)} on the grid res-{resolution(settings.graph)}"
-        present = {_kind(scan) for scan in read_scans(settings.output_dir, "boldmap", ".nii.gz")}
-        found = "; ".join(sorted(present)) or "no maps at all"
-        raise NothingSelectedError(
-            f"{settings.output_dir} holds no graph maps with {wanted}, and no nodal tables for this threshold. "
-            f"There is: {found}. Run the participant level first, with the same graph options."
-        )
-    return routes
-
-
-def _kind(scan):
-    return f"desc-{scan.entities.get('desc')} on res-{scan.entities.get('res')}"
-
-
-def _wanted(settings, scan):
-    selection = settings.selection
-    checks = (("sub", selection.participants), ("ses", selection.sessions))
-    return all(not labels or scan.entities.get(key) in labels for key, labels in checks) and (
-        selection.task in (None, scan.entities.get("task")) and selection.space in (None, scan.entities.get("space"))
-    )
-
-
-def _voxel_route(settings):
-    desc = map_desc(settings.graph, settings.trial.map_values)
-    scans = {}
-    for metric in settings.graph.metrics:
-        found = read_scans(settings.output_dir, "boldmap", ".nii.gz", stat=label(metric), desc=desc)
-        size = resolution(settings.graph)
-        scans[metric] = [
-            scan for scan in found if _wanted(settings, scan) and (size is None or scan.entities.get("res") == size)
-        ]
-    if not any(scans.values()):
-        return None
-    if missing := [metric for metric in scans if len(scans[metric]) < max(map(len, scans.values()))]:
-        raise DataError(
-            f"Some scans have no map of {', '.join(missing)}: run the participant level again with the same --metrics."
-        )
-    return Route("voxels", _shared(scans[settings.graph.metrics[0]], ("task", "space", "res")), scans)
-
-
-def _shared(scans, keys):
-    """Return the values that all scans share; maps of two tasks or spaces do not compare."""
-    entities = {}
-    for key in keys:
-        values = {scan.entities.get(key) for scan in scans}
-        if len(values) > 1:
-            raise UsageError(f"Results of several {key} are there: {', '.join(map(str, sorted(values, key=str)))}. Choose one.")
-        entities[key] = values.pop()
-    return {key: value for key, value in entities.items() if value}
-
-
-def _parcel_routes(settings):
-    tables = [scan for scan in read_scans(settings.output_dir, "nodes", ".tsv") if _wanted(settings, scan)]
-    tables = [scan for scan in tables if scan.entities.get("desc", "").endswith(settings.graph.label)]
-    kinds = sorted({tuple(scan.entities.get(key) for key in PARCELLATION) for scan in tables}, key=str)
-    routes = []
-    for kind in kinds:
-        scans = [scan for scan in tables if tuple(scan.entities.get(key) for key in PARCELLATION) == kind]
-        atlas = "".join(part for part in kind[:3] if part)
-        entities = _shared(scans, ("task", "space", "atlas", "seg", "scale"))
-        routes.append(Route(f"parcels of {atlas}", entities, dict.fromkeys(settings.graph.metrics, scans)))
-    return routes
-
-
 def route_flow(route, tables, design, failures, min_minutes):
     """Return `flow.participant_flow` of a route."""
     visits = by_visit(next(iter(route.scans.values())))
@@ -193,15 +92,17 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     if min(arm.sum(), (1 - arm).sum()) < MIN_PER_ARM:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())
         raise DataError(
-            f"{route.name}: {arm.sum()} participants of {design.active} and {(1 - arm).sum()} of {design.reference} can be "
-            f"compared, at least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
+            f"{route.name}: {arm.sum()} participants of {design.active} and {(1 - arm).sum()} of {design.reference} "
+            f"can be compared, at least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
         )
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     candidates = np.isfinite(_values(next(iter(route.scans.values()))[0], next(iter(route.scans))))
     arrays = [_load(route, participants, session, candidates) for session in (design.baseline, design.followup)]
     shared = np.logical_and.reduce([np.isfinite(maps).all(axis=0) for metrics in arrays for maps in metrics.values()])
     if not shared.any():
-        raise DataError(f"{route.name}: there is no {'voxel' if route.is_voxels else 'parcel'} that every participant has.")
+        raise DataError(
+            f"{route.name}: there is no {'voxel' if route.is_voxels else 'parcel'} that every participant has."
+        )
     kept = candidates.copy()
     kept[candidates] = shared
     baseline, followup = ({metric: maps[:, shared] for metric, maps in metrics.items()} for metrics in arrays)
@@ -296,14 +197,11 @@ def _strata(participants, tables, wanted):
         return None
     if unknown := [name for name in wanted if name not in tables.participants]:
         raise UsageError(f"--strata {' '.join(unknown)}: participants.tsv has {', '.join(tables.participants)}.")
-    return tables.participants.loc[participants, list(wanted)].astype(object).fillna("n/a").astype(str).agg(" | ".join, axis=1).to_numpy()
-
-
-def stem(route, design):
-    """Return the entities of a group file: those of the route and the contrast."""
-    return {**route.entities, "contrast": f"{label(design.active)}Vs{label(design.reference).capitalize()}"}
-
-
-def group_name(route, design, suffix, extension, **more):
-    """Return the name of a group file."""
-    return build({**stem(route, design), **more}, suffix, extension)
+    return (
+        tables.participants.loc[participants, list(wanted)]
+        .astype(object)
+        .fillna("n/a")
+        .astype(str)
+        .agg(" | ".join, axis=1)
+        .to_numpy()
+    )

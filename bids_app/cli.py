@@ -1,38 +1,17 @@
-"""The command line: options in groups, and ``main``."""
+"""The command line: ``main``, which lends a work folder and turns errors into messages and exit codes."""
 
-import argparse
 import atexit
-import json
+import logging
 import os
-import re
 import shutil
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bids_app import __version__
-from bids_app.config import (
-    DENOISE_STRATEGIES,
-    QUERIES,
-    Graph,
-    Resources,
-    Selection,
-    Settings,
-    Signal,
-    Trial,
-    check_settings,
-)
-from bids_app.environment import available_cpus, write_only_in
-from bids_app.errors import MissingInputError, TrialgraphError, UnknownLevelError, UsageError
-
-LEVELS = ("participant", "group")
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that leaves with the exit code for a wrong call (64) in place of argparse's 2."""
-
-    def error(self, message):
-        raise UsageError(f"{message}\nSee {self.prog} --help.")
+from bids_app.config import check_settings
+from bids_app.environment import write_only_in
+from bids_app.errors import TrialgraphError
+from bids_app.options import LEVELS, dashed, demo_parser, parse
 
 
 def main(argv=None):
@@ -48,12 +27,13 @@ def main(argv=None):
     int
         The exit code.
     """
-    argv = _dashed(sys.argv[1:] if argv is None else argv)
+    argv = dashed(sys.argv[1:] if argv is None else argv)
     try:
         if argv[:1] == ["demo"] and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
             return _demo(argv[1:])
         return _run(parse(argv))
     except TrialgraphError as error:
+        logging.getLogger("bids_app").debug("%s", error)
         print(f"trialgraph: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
@@ -70,11 +50,7 @@ def _run(settings):
 
 
 def _demo(argv):
-    parser = _Parser(prog="trialgraph demo", description="Simulate a small trial with a known answer and analyse it.")
-    parser.add_argument("output_dir", type=_path, help="folder to make the trial and its analysis in")
-    parser.add_argument("--n-cpus", type=int, default=available_cpus(), help="processes at once (default: %(default)s)")
-    parser.add_argument("--random-seed", type=int, default=0, help="seed of the simulation and of the permutations")
-    options = parser.parse_args(argv)
+    options = demo_parser().parse_args(argv)
     with _working_in(options.output_dir / "work", keep=False) as conclude:
         from bids_app.demo import run_demo
 
@@ -92,221 +68,20 @@ def _working_in(work_dir, keep):
 
     def conclude(code):
         if code == 0 and not keep:
-            at_exit.callback(shutil.rmtree, work_dir, ignore_errors=True)
+            at_exit.callback(_remove, work_dir)
         return code
 
     try:
         yield conclude
+    except TrialgraphError:
+        conclude(0)  # the input was refused: nothing in there would be of use
+        raise
     finally:
         with suppress(OSError):
             os.chdir(before)
 
 
-def _dashed(argv):
-    """Read --option_name as --option-name."""
-    return [
-        re.sub(r"^--[^=]+", lambda name: name.group().replace("_", "-"), word) if word.startswith("--") else word
-        for word in argv
-    ]
-
-
-def parse(argv):
-    """Turn arguments into Settings.
-
-    Parameters
-    ----------
-    argv : list of str
-        The arguments, without the program's name.
-
-    Returns
-    -------
-    Settings
-
-    Raises
-    ------
-    UsageError, UnknownLevelError, MissingInputError
-    """
-    options = _parser().parse_args(argv)
-    if options.level not in LEVELS:
-        raise UnknownLevelError(f"analysis level {options.level!r} is unknown; it is one of: {', '.join(LEVELS)}.")
-    return Settings(
-        bids_dir=options.bids_dir,
-        output_dir=options.output_dir,
-        level=options.level,
-        work_dir=options.work_dir or _own_work_dir(options),
-        keep_work_dir=options.work_dir is not None,
-        stop_on_first_crash=options.stop_on_first_crash,
-        verbose=options.verbose,
-        selection=_selection(options),
-        signal=Signal(
-            options.denoise, _bandpass(options.bandpass), options.fd_threshold, options.dummy_scans, options.min_minutes
-        ),
-        graph=Graph(
-            options.voxel_size,
-            options.mask,
-            tuple(dict.fromkeys(options.metrics)),
-            options.threshold,
-            options.smooth_maps,
-            tuple(options.atlas),
-        ),
-        trial=Trial(
-            options.arm,
-            options.reference_arm,
-            _label("ses", options.baseline),
-            _label("ses", options.followup),
-            tuple(options.covariates),
-            tuple(options.strata),
-            options.map_values,
-            options.n_permutations,
-            options.random_seed,
-        ),
-        resources=Resources(options.n_cpus, options.omp_nthreads, options.mem_gb),
-    )
-
-
-def _own_work_dir(options):
-    """Name a work folder by what runs, so that participants run at once do not share one."""
-    labels = "-".join(options.participant_label) or "all"
-    return options.output_dir / "work" / f"{options.level}-{labels}"[:100]
-
-
-def _selection(options):
-    return Selection(
-        participants=tuple(_label("sub", label) for label in options.participant_label),
-        sessions=tuple(_label("ses", label) for label in options.session_label),
-        task=_label("task", options.task_id),
-        space=_label("space", options.space),
-        resolution=_label("res", options.res),
-        derivatives=tuple(options.derivatives),
-        filters=_filters(options.bids_filter_file),
-    )
-
-
-def _label(entity, label):
-    return label.removeprefix(f"{entity}-") if label else None
-
-
-def _bandpass(words):
-    if words == ["off"]:
-        return None
-    try:
-        low, high = map(float, words)
-    except ValueError:
-        raise UsageError(f"--bandpass {' '.join(words)}: give LOW HIGH in Hz, or off.") from None
-    return low, high
-
-
-def _filters(path):
-    if path is None:
-        return {}
-    try:
-        filters = json.loads(path.read_text())
-    except OSError as error:
-        raise MissingInputError(f"--bids-filter-file {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise UsageError(f"--bids-filter-file {path}: not valid JSON ({error}).") from error
-    if not isinstance(filters, dict) or not all(isinstance(entities, dict) for entities in filters.values()):
-        raise UsageError(f"--bids-filter-file {path}: must map a query to its entities.")
-    if unknown := set(filters) - set(QUERIES):
-        raise UsageError(
-            f"--bids-filter-file {path}: unknown query {', '.join(sorted(unknown))}; known are {', '.join(QUERIES)}."
-        )
-    return filters
-
-
-def _parser():
-    parser = _Parser(
-        prog="trialgraph",
-        description="Voxel-wise and parcel-wise graph maps of resting-state fMRI, compared between the arms of a "
-        "randomized trial. 'trialgraph demo OUTPUT_DIR' simulates a small trial and analyses it.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("bids_dir", type=_path, help="the raw BIDS dataset, or an fMRIPrep derivative by itself")
-    parser.add_argument("output_dir", type=_path, help="where the results go; group reads what participant wrote here")
-    parser.add_argument("level", metavar="{participant,group}", help="which level of the analysis to run")
-    parser.add_argument("--version", action="version", version=f"trialgraph {__version__}")
-    for add in (_add_selection, _add_signal, _add_graph, _add_trial, _add_run):
-        add(parser)
-    return parser
-
-
-def _add_selection(parser):
-    group = parser.add_argument_group("which scans")
-    add = group.add_argument
-    add("--participant-label", "--participant-id", nargs="+", default=[], metavar="LABEL", help="only these participants")
-    add("--session-label", "--session-id", nargs="+", default=[], metavar="LABEL", help="only these sessions")
-    add("--task-id", "--task-label", "-t", metavar="TASK", help="the task, if there are several and none is rest")
-    add("--bids-filter-file", type=_path, metavar="JSON", help=f"entities that select files, for {', '.join(QUERIES)}")
-    add(
-        *("-d", "--derivatives"),
-        nargs="+",
-        default=[],
-        type=_named_path,
-        metavar="[NAME=]PATH",
-        help="preprocessed data; BIDS_DIR/derivatives/fmriprep* is found without",
-    )
-    add("--space", help="template space of the data; MNI152NLin2009cAsym, then MNI152NLin6Asym, are found without")
-    add("--res", help="fMRIPrep's res entity, if there are several")
-
-
-def _path(word):
-    return Path(word).absolute()
-
-
-def _named_path(word):
-    return _path(word.split("=", 1)[-1])
-
-
-def _add_signal(parser):
-    strategies = "; ".join(f"{name}: {what}" for name, what in DENOISE_STRATEGIES.items())
-    add = parser.add_argument_group("cleaning the signal").add_argument
-    add("--denoise", choices=DENOISE_STRATEGIES, default="friston24", help=strategies)
-    add("--bandpass", nargs="+", default=["0.01", "0.1"], metavar="HZ", help="LOW HIGH in Hz, or off")
-    add("--fd-threshold", type=float, default=0.5, metavar="MM", help="volumes that move more are censored")
-    add("--dummy-scans", type=_dummy_scans, default="auto", metavar="N", help="first volumes to drop; auto: as fMRIPrep found")
-    add("--min-minutes", type=float, default=4.0, metavar="MIN", help="a visit with less data left is not compared")
-
-
-def _dummy_scans(word):
-    return None if word == "auto" else int(word)
-
-
-def _add_graph(parser):
-    add = parser.add_argument_group("the graph").add_argument
-    add("--voxel-size", type=_voxel_size, default=3, metavar="MM", help="whole mm, or native for the grid of the data")
-    add("--mask", default="gm", type=_mask, metavar="{gm,brain,PATH}", help="the voxels that are nodes")
-    add("--metrics", nargs="+", choices=Graph.metrics, default=list(Graph.metrics), help="what is measured")
-    add("--threshold", type=float, default=0.25, metavar="R", help="two nodes are joined if their r is above this")
-    add("--smooth-maps", type=float, default=6.0, metavar="MM", help="FWHM by which the maps are smoothed for the group")
-    add("--atlas", nargs="+", type=_path, default=[], metavar="PATH", help="label image(s), each with a TSV of names beside it")
-
-
-def _mask(word):
-    return word if word in ("gm", "brain") else str(_path(word))
-
-
-def _voxel_size(word):
-    return None if word == "native" else int(word)
-
-
-def _add_trial(parser):
-    add = parser.add_argument_group("the trial").add_argument
-    add("--arm", metavar="COLUMN", help="column of participants.tsv that holds the arm")
-    add("--reference-arm", metavar="LEVEL", help="the arm that the other one is compared with")
-    add("--baseline", metavar="SESSION", help="session before treatment")
-    add("--followup", metavar="SESSION", help="session after treatment")
-    add("--covariates", nargs="+", default=[], metavar="COLUMN", help="columns of the tables to adjust for")
-    add("--strata", nargs="+", default=[], metavar="COLUMN", help="columns that stratified the randomization")
-    add("--map-values", choices=("z", "raw"), default="z", help="compare maps z-scored in the mask, or as measured")
-    add("--n-permutations", type=int, default=10_000, metavar="N", help="re-randomizations, the observed one counted")
-    add("--random-seed", type=int, default=0, metavar="N", help="the same seed gives the same result")
-
-
-def _add_run(parser):
-    add = parser.add_argument_group("the run").add_argument
-    add("-w", "--work-dir", type=_path, help="for intermediate files; kept if given, else OUTPUT_DIR/work and removed")
-    add("--n-cpus", "--nprocs", "--nthreads", type=int, default=available_cpus(), metavar="N", help="processes at once")
-    add("--omp-nthreads", type=int, metavar="N", help="threads of one process; by default n-cpus shared among the scans")
-    add("--mem-gb", type=float, metavar="GB", help="memory that scans running at once may take together")
-    add("--stop-on-first-crash", action="store_true", help="stop at the first scan that fails")
-    add("-v", "--verbose", action="count", default=0, help="say more")
+def _remove(work_dir):
+    shutil.rmtree(work_dir, ignore_errors=True)
+    with suppress(OSError):  # another run works beside this one
+        work_dir.parent.rmdir()

@@ -14,12 +14,22 @@ logger = logging.getLogger(__name__)
 
 ARM_COLUMNS = (
     *("arm", "study_arm", "treatment_arm", "trial_arm", "group", "treatment", "treatment_group", "trt"),
-    *("allocation", "assignment", "randomization", "randomisation", "intervention", "condition", "drug", "medication"),
+    *(
+        "allocation",
+        "assignment",
+        "randomization",
+        "randomisation",
+        "intervention",
+        "condition",
+        "drug",
+        "medication",
+    ),
 )
 REFERENCE_LEVELS = (
     *("placebo", "sham", "control", "controls", "comparator", "saline", "vehicle", "midazolam"),
     *("waitlist", "waiting list", "usual care", "treatment as usual", "tau", "inactive"),
 )
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -84,7 +94,11 @@ def read_tables(bids_dir):
 def _read(path, key):
     try:
         table = pd.read_csv(
-            path, sep="\t", na_values=["n/a"], encoding="utf-8-sig", dtype=dict.fromkeys(("participant_id", "session_id"), str)
+            path,
+            sep="\t",
+            na_values=["n/a"],
+            encoding="utf-8-sig",
+            dtype=dict.fromkeys(("participant_id", "session_id"), str),
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a table: {error}") from error
@@ -176,14 +190,17 @@ def _arm_column(participants, wanted):
     if len(named) == 1:
         return named[0]
     levels = [f"{column} ({participants[column].nunique()} values)" for column in participants]
-    raise UsageError(f"No column of participants.tsv is known to hold the arm; there are {', '.join(levels)}. Choose with --arm.")
+    raise UsageError(
+        f"No column of participants.tsv is known to hold the arm; there are {', '.join(levels)}. Choose with --arm."
+    )
 
 
 def _arms(tables, column, wanted):
     levels = sorted(_text(value) for value in tables.participants[column].dropna().unique())
     if len(levels) != 2:
         raise DataError(
-            f"Column {column} of participants.tsv must hold two arms; it holds {len(levels)}: {', '.join(levels) or 'none'}."
+            f"Column {column} of participants.tsv must hold two arms; "
+            f"it holds {len(levels)}: {', '.join(levels) or 'none'}."
         )
     if wanted is None:
         meaning = tables.levels.get(column, {})
@@ -209,7 +226,9 @@ def _visits(table, with_scans, trial):
     chosen = {"baseline": trial.baseline, "followup": trial.followup}
     for option, session in chosen.items():
         if session is not None and session not in sessions:
-            raise UsageError(f"--{option} {session}: no scan of that session; there are {', '.join(sessions) or 'none'}.")
+            raise UsageError(
+                f"--{option} {session}: no scan of that session; there are {', '.join(sessions) or 'none'}."
+            )
     if None in chosen.values():
         rest = [session for session in sessions if session not in chosen.values()]
         if len(sessions) < 2:

@@ -48,7 +48,11 @@ def run_demo(output_dir, n_cpus=1, seed=0):
     n_scans = 4 * N_PER_ARM + 1
     with progress(n_scans) as advance:
         trial = simulate_trial(
-            folder, n_per_arm=N_PER_ARM, voxel_size=VOXEL_SIZE, seed=seed, progress=lambda done, total: advance("scan")
+            folder,
+            n_per_arm=N_PER_ARM,
+            voxel_size=VOXEL_SIZE,
+            seed=seed,
+            progress=lambda done, total: advance("scan"),
         )
     settings = Settings(
         bids_dir=trial.bids_dir,
@@ -127,8 +131,15 @@ def _print_answer(answer, output_dir):
     table = Table("region", "measure", "planted", "found", "smallest FWE p", "mean Hedges g", "", title="Known answer")
     for row in answer.itertuples():
         mark = "as planted" if row.as_planted else "NOT as planted"
-        table.add_row(row.region, row.metric, row.planted, row.found, f"{row.p_fwe:.4f}", f"{row.mean_hedges_g:+.2f}", mark)
+        table.add_row(
+            row.region,
+            row.metric,
+            row.planted,
+            row.found,
+            f"{row.p_fwe:.4f}",
+            f"{row.mean_hedges_g:+.2f}",
+            mark,
+        )
     console = Console(width=110)
     console.print(table)
     console.print(f"The page: {(output_dir / 'group' / 'index.html').resolve()}", soft_wrap=True)
-

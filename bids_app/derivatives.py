@@ -74,7 +74,11 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     mask_path = place / build({**entities, "desc": "nodes"}, "mask", ".nii.gz")
     node_image = grid.image(present, fill=0)
     node_image.set_data_dtype(np.uint8)
-    save_image(mask_path, node_image, common | {"Type": "ROI", "Description": "Nodes of the graph that have a signal."})
+    save_image(
+        mask_path,
+        node_image,
+        common | {"Type": "ROI", "Description": "Nodes of the graph that have a signal."},
+    )
     written = [mask_path]
     for metric, values in maps.items():
         measured = common | {"Mean": float(np.nanmean(values)), "StandardDeviation": float(np.nanstd(values))}
@@ -154,7 +158,11 @@ def write_parcels(output_dir, run, parcels, matrix, nodes, whole, options):
     }
     described = {
         "timeseries": {"Description": "Mean clean signal of each parcel, a row per volume that was kept."},
-        "relmat": {"Description": "Pearson correlation of the parcels' series.", "Directed": False, "Weighted": True},
+        "relmat": {
+            "Description": "Pearson correlation of the parcels' series.",
+            "Directed": False,
+            "Weighted": True,
+        },
         "nodes": {"Description": "Graph measures of each parcel.", **_columns(nodes)},
     }
     written = []
@@ -181,7 +189,10 @@ def label_of(metric):
 
 def _columns(nodes):
     columns = {
-        "coverage": {"Description": "Share of the parcel's nodes in the analysis mask that have a signal", "Units": "1"}
+        "coverage": {
+            "Description": "Share of the parcel's nodes in the analysis mask that have a signal",
+            "Units": "1",
+        }
     }
     for metric in nodes:
         measure = MEASURES[metric]

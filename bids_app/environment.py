@@ -31,7 +31,7 @@ def write_only_in(work_dir):
         (cache / "nipype" / "nipype.cfg").write_text(NIPYPE_CONFIG)
     except OSError as error:
         raise OutputError(f"The work folder {work_dir} cannot be written: {error.strerror}.") from error
-    if not os.access(os.path.expanduser("~"), os.W_OK):
+    if not os.access(os.environ.get("HOME", "/"), os.W_OK):
         os.environ["HOME"] = str(cache)
     folders = {
         "NUMBA_CACHE_DIR": "numba",

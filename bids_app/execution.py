@@ -1,5 +1,6 @@
 """Running a Nipype workflow to its end, whatever fails on the way."""
 
+import gc
 import logging
 import re
 import sys
@@ -12,7 +13,14 @@ from pathlib import Path
 from nipype import config as nipype_config
 from nipype.interfaces.utility import IdentityInterface
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from bids_app import errors
 from bids_app.environment import limit_threads_of_children
@@ -83,6 +91,7 @@ def execute(workflow, settings, log_dir, n_threads=1):
             }
             if settings.resources.mem_gb:
                 arguments["memory_gb"] = settings.resources.mem_gb
+        gc.freeze()  # Nipype collects garbage before every node: what was imported need not be walked each time
         try:
             workflow.run(plugin="MultiProc" if parallel else "Linear", plugin_args=arguments)
         except Exception:
@@ -90,6 +99,8 @@ def execute(workflow, settings, log_dir, n_threads=1):
             if not failures:
                 raise
             return failures
+        finally:
+            gc.unfreeze()
     return []
 
 

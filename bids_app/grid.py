@@ -125,7 +125,11 @@ def mask_grid(path, voxel_size=None):
         raise DataError(f"--mask {path}: a 3D image is needed, this has shape {image.shape}.")
     if voxel_size is not None:
         image = resample_img(
-            image, target_affine=np.eye(3) * voxel_size, interpolation="linear", force_resample=True, copy_header=True
+            image,
+            target_affine=np.eye(3) * voxel_size,
+            interpolation="linear",
+            force_resample=True,
+            copy_header=True,
         )
     mask = np.asarray(image.dataobj) > (0 if voxel_size is None else 0.5)
     if not mask.any():

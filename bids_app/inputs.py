@@ -255,7 +255,9 @@ def _refuse_duplicates(found):
         same[name.without()].append(path)
     for paths in same.values():
         if len(paths) > 1:
-            raise DataError(f"Two files claim to be the same run: {', '.join(map(str, paths))}. Choose with --derivatives.")
+            raise DataError(
+                f"Two files claim to be the same run: {', '.join(map(str, paths))}. Choose with --derivatives."
+            )
 
 
 def _companions(settings, layout):

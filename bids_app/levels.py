@@ -10,7 +10,7 @@ from datetime import datetime
 import nibabel as nib
 
 from bids_app import __version__
-from bids_app.assembly import assemble, find_routes, route_flow
+from bids_app.assembly import assemble, route_flow
 from bids_app.bold import open_bold
 from bids_app.cohort import find_design, read_tables
 from bids_app.errors import DataError, TrialgraphError, UsageError
@@ -22,6 +22,7 @@ from bids_app.outputs import replacing, save_json, save_text, status_path, write
 from bids_app.report.group import write_group_page
 from bids_app.report.participant import write_participant_page
 from bids_app.results import ESTIMATORS, write_design, write_whole_brain
+from bids_app.routes import find_routes
 from bids_app.workflows.group import init_group_wf
 from bids_app.workflows.participant import init_level_wf, node_name
 
@@ -122,7 +123,10 @@ def _finish_participant(output_dir, participant, runs, failures):
         failed = failures_of(run, failures)
         scans.append({"Scan": run.label, "Session": run.entities.get("ses"), "State": "failed" if failed else "done"})
         if failed:
-            scans[-1] |= {"Reason": failed[0].message, "Log": f"{failed[0].crash_file.parent.name}/{failed[0].crash_file.name}"}
+            scans[-1] |= {
+                "Reason": failed[0].message,
+                "Log": f"{failed[0].crash_file.parent.name}/{failed[0].crash_file.name}",
+            }
     save_json(status_path(output_dir, participant), {"Participant": participant, "Scans": scans})
     write_participant_page(output_dir, participant)
 

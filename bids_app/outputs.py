@@ -15,13 +15,22 @@ from bids_app.names import Name, build
 
 BIDS_VERSION = "1.10.0"
 # A trailing slash would leave the folder itself as an error (bids-validator#291).
-BIDSIGNORE = ("*.html", "figures", "group", "work", "*_boldmap.*", "*_timeseries.*", "*_relmat.*", "*_nodes.*")
+BIDSIGNORE = (
+    "*.html",
+    "figures",
+    "group",
+    "work",
+    "*_boldmap.*",
+    "*_timeseries.*",
+    "*_relmat.*",
+    "*_nodes.*",
+)
 README = """# trialgraph derivatives
 
 Graph maps of resting-state fMRI made by trialgraph {version}.
 
-- `sub-*/`: per scan, the maps (`*_boldmap.nii.gz`), the nodes that had a signal (`*_desc-nodes_mask.nii.gz`), and for each
-  atlas the correlation matrix (`*_relmat.tsv`) and the nodal measures (`*_nodes.tsv`). Every file has a JSON beside it.
+- `sub-*/`: per scan, the maps (`*_boldmap.nii.gz`), the nodes that had a signal (`*_desc-nodes_mask.nii.gz`), and for
+  each atlas the correlation matrix (`*_relmat.tsv`) and the nodal measures (`*_nodes.tsv`), each with a JSON beside it.
 - `sub-*.html`: a page per participant.
 - `group/`: the comparison of the arms; open `group/index.html`.
 - `logs/`: settings, messages and errors of every run.
@@ -121,7 +130,8 @@ def _description(output_dir, bids_dir, datasets):
         "DatasetType": "derivative",
         "License": licences.pop() if len(licences) == 1 else None,
         "GeneratedBy": [made_here, *upstream],
-        "SourceDatasets": [{"DOI": doi} for dataset in datasets if (doi := dataset.description.get("DatasetDOI"))] or None,
+        "SourceDatasets": [{"DOI": doi} for dataset in datasets if (doi := dataset.description.get("DatasetDOI"))]
+        or None,
         "DatasetLinks": {name: _relative(path, output_dir) for name, path in links.items()},
     }
 

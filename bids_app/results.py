@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
-from bids_app.assembly import group_name
 from bids_app.flow import by_visit, weights
 from bids_app.graph import MEASURES
 from bids_app.names import label
 from bids_app.outputs import save_image, save_json, save_table, sidecar_of
+from bids_app.routes import group_name
 
 ALPHA = 0.05
 ESTIMATORS = {
@@ -158,7 +158,18 @@ def _cluster_columns():
         **{f"centre_{axis}": f"{axis} of the centre of mass, mm" for axis in "xyz"},
     }
     columns = {key: text for key, text in TABLE_COLUMNS.items() if key not in ("p", "p_fdr")}
-    order = ["metric", "estimator", *places, "t", "difference", "ci_low", "ci_high", "hedges_g", "p_fwe", "p_fwe_all"]
+    order = [
+        "metric",
+        "estimator",
+        *places,
+        "t",
+        "difference",
+        "ci_low",
+        "ci_high",
+        "hedges_g",
+        "p_fwe",
+        "p_fwe_all",
+    ]
     return {key: {"Description": (columns | places)[key]} for key in order}
 
 
@@ -174,9 +185,7 @@ def _at(comparison, node):
 
 
 def _write_parcels(settings, route, design, problem, comparisons, corrected):
-    tables = [
-        nodal_table(problem.parcels, key, comparison, corrected[key]) for key, comparison in comparisons.items()
-    ]
+    tables = [nodal_table(problem.parcels, key, comparison, corrected[key]) for key, comparison in comparisons.items()]
     path = settings.output_dir / "group" / group_name(route, design, "nodes", ".tsv")
     columns = {"index": "Label of the parcel", "name": "Name of the parcel", **TABLE_COLUMNS}
     save_json(sidecar_of(path), {key: {"Description": text} for key, text in columns.items()})
@@ -220,7 +229,9 @@ def write_design(settings, route, design, problem, flow):
         "BaselineSession": design.baseline,
         "FollowupSession": design.followup,
         "NumberAnalysed": {design.active: n_active, design.reference: len(problem.arm) - n_active},
-        "Estimators": {name: text.format(node="voxel" if route.is_voxels else "parcel") for name, text in ESTIMATORS.items()},
+        "Estimators": {
+            name: text.format(node="voxel" if route.is_voxels else "parcel") for name, text in ESTIMATORS.items()
+        },
         "Covariates": used,
         "BaselineMotionAdjusted": "baseline_mean_fd" in used,
         "Strata": list(trial.strata),

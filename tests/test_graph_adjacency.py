@@ -65,9 +65,7 @@ def test_triangle_sums(dense):
 
 def test_no_series_no_weights(dense):
     totals = np.zeros((3, len(dense)))
-    add_triangles(
-        pack(dense), *list_edges(pack(dense), (0, 0), (192, 192)), np.empty((len(dense), 0)), totals
-    )
+    add_triangles(pack(dense), *list_edges(pack(dense), (0, 0), (192, 192)), np.empty((len(dense), 0)), totals)
     assert totals[0].sum() == 6 * sum(nx.triangles(nx.from_numpy_array(dense)).values()) / 3
     assert not totals[1:].any()
 

@@ -24,9 +24,7 @@ def test_products_of_unit_rows_are_correlations(series):
 
 def test_a_small_signal_on_a_large_float32_baseline_survives():
     signal = np.tile([0, 1], 100)
-    np.testing.assert_allclose(
-        standardize(np.float32([10_000 + signal])), [(signal - 0.5) / np.sqrt(50)], 1e-6
-    )
+    np.testing.assert_allclose(standardize(np.float32([10_000 + signal])), [(signal - 0.5) / np.sqrt(50)], 1e-6)
 
 
 def test_unusable_rows_are_counted(series):

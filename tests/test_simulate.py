@@ -163,9 +163,7 @@ def test_another_seed_gives_another_trial():
 
 def test_progress_counts_every_scan(tmp_path):
     seen = []
-    simulate_trial(
-        tmp_path, **{**TINY, "n_per_arm": 1}, progress=lambda done, total: seen.append((done, total))
-    )
+    simulate_trial(tmp_path, **{**TINY, "n_per_arm": 1}, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(done, 5) for done in range(1, 6)]
 
 
@@ -202,9 +200,7 @@ def test_motion_does_not_know_the_arm():
 
 def test_four_minutes_remain_after_scrubbing_a_restless_participant():
     moved = [
-        (
-            framewise_displacement(simulate_motion(180, restless=True, rng=np.random.default_rng(seed))) > 0.5
-        ).sum()
+        (framewise_displacement(simulate_motion(180, restless=True, rng=np.random.default_rng(seed))) > 0.5).sum()
         for seed in range(30)
     ]
     assert min(moved) >= 7

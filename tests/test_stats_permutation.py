@@ -40,10 +40,7 @@ def all_by_hand(arm, baseline, followup, covariate):
         label = np.isin(np.arange(len(arm)), chosen).astype(float)
         columns = [sm.add_constant(np.column_stack([label, own, covariate])) for own in baseline.T]
         rows.append(
-            [
-                sm.OLS(outcome, design).fit().tvalues[1]
-                for outcome, design in zip(followup.T, columns, strict=True)
-            ]
+            [sm.OLS(outcome, design).fit().tvalues[1] for outcome, design in zip(followup.T, columns, strict=True)]
         )
     return np.array(rows)
 
@@ -92,8 +89,7 @@ def test_result_does_not_depend_on_threads():
     baseline, followup = simulate(arm, 3)
     draws = allocations(arm, n_draws=101, seed=4)
     one, three = (
-        compare_arms(followup, baseline, nuisance(20), draws, neighbours=TOUCHING, n_jobs=jobs)
-        for jobs in (1, 3)
+        compare_arms(followup, baseline, nuisance(20), draws, neighbours=TOUCHING, n_jobs=jobs) for jobs in (1, 3)
     )
     for field in fields(one):
         if field.name != "effect":
@@ -139,9 +135,7 @@ def test_familywise_error_is_kept_in_null_trials(enhance):
     generator = np.random.default_rng(11)
     strata, false_alarms = np.repeat([0, 1], [8, 10]), 0
     for trial in range(400):
-        arm = np.concatenate(
-            [generator.permutation(np.arange(8) % 2), generator.permutation(np.arange(10) % 2)]
-        )
+        arm = np.concatenate([generator.permutation(np.arange(8) % 2), generator.permutation(np.arange(10) % 2)])
         baseline, followup = simulate(arm, trial)
         found = compare_arms(
             followup,
@@ -172,8 +166,7 @@ def test_across_one_comparison_changes_nothing(metrics):
 
 def test_across_equals_its_definition(metrics):
     smallest = [
-        min(np.mean(metric.max_statistics >= metric.max_statistics[draw]) for metric in metrics)
-        for draw in range(300)
+        min(np.mean(metric.max_statistics >= metric.max_statistics[draw]) for metric in metrics) for draw in range(300)
     ]
     for metric, corrected in zip(metrics, across(metrics), strict=True):
         np.testing.assert_allclose(corrected, [np.mean(smallest <= p + 1e-12) for p in metric.p_fwe])
@@ -182,9 +175,7 @@ def test_across_equals_its_definition(metrics):
 
 
 def test_a_larger_scale_does_not_dominate(metrics):
-    enlarged = replace(
-        metrics[1], statistic=1e3 * metrics[1].statistic, max_statistics=1e3 * metrics[1].max_statistics
-    )
+    enlarged = replace(metrics[1], statistic=1e3 * metrics[1].statistic, max_statistics=1e3 * metrics[1].max_statistics)
     assert across(metrics)[0].min() <= 0.05
     for plain, scaled in zip(across(metrics), across([metrics[0], enlarged]), strict=True):
         np.testing.assert_array_equal(plain, scaled)

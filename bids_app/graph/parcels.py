@@ -83,9 +83,7 @@ def global_measures(matrix, threshold=0.25):
     present, weights = _weights(matrix, threshold)
     n_nodes, n_edges = int(present.sum()), int(np.count_nonzero(weights)) // 2
     totals = {name: np.nansum(values) for name, values in nodal_measures(matrix, threshold).items()}
-    means = {
-        f"mean_{name.replace('-', '_')}": float(total / max(n_nodes, 1)) for name, total in totals.items()
-    }
+    means = {f"mean_{name.replace('-', '_')}": float(total / max(n_nodes, 1)) for name, total in totals.items()}
     return {
         "n_nodes": n_nodes,
         "n_edges": n_edges,

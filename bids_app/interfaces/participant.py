@@ -42,7 +42,10 @@ class CleanRun(SimpleInterface):
         folder = Path(runtime.cwd)
         np.save(folder / "series.npy", scan.series)
         np.savez(folder / "carpet.npz", **scan.carpet)
-        self._results |= {"series_file": str(folder / "series.npy"), "carpet_file": str(folder / "carpet.npz")}
+        self._results |= {
+            "series_file": str(folder / "series.npy"),
+            "carpet_file": str(folder / "carpet.npz"),
+        }
         self._results["facts"] = scan.facts
         return runtime
 

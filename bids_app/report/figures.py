@@ -31,7 +31,9 @@ def carpet_figure(carpet):
     axes[0].set_title("Framewise displacement; volumes left out are marked", fontsize=9, loc="left")
     after = np.full((len(carpet["after"]), kept.size), np.nan)
     after[:, np.flatnonzero(kept)] = carpet["after"]
-    for axis, values, title in zip(axes[1:], (carpet["before"], after), ("Before cleaning", "After cleaning"), strict=True):
+    for axis, values, title in zip(
+        axes[1:], (carpet["before"], after), ("Before cleaning", "After cleaning"), strict=True
+    ):
         axis.imshow(
             _rows_z_scored(values),
             aspect="auto",
@@ -117,7 +119,9 @@ def effect_figure(effect, p_fwe, title, alpha=0.05):
         figure=figure,
     )
     if significant.any():
-        display.add_contours(new_img_like(p_fwe, significant.astype(np.float32)), levels=[0.5], colors="black", linewidths=1.2)
+        display.add_contours(
+            new_img_like(p_fwe, significant.astype(np.float32)), levels=[0.5], colors="black", linewidths=1.2
+        )
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
 

@@ -57,7 +57,11 @@ def _route(folder, design_path):
     if design["Route"] == "voxels":
         clusters = _records(folder / build(entities, "clusters", ".tsv"))
         return route | {"clusters": clusters, "figures": _figures(folder, entities, design), "parcels": None}
-    return route | {"clusters": None, "figures": [], "parcels": parcel_results(folder / build(entities, "nodes", ".tsv"))}
+    return route | {
+        "clusters": None,
+        "figures": [],
+        "parcels": parcel_results(folder / build(entities, "nodes", ".tsv")),
+    }
 
 
 def _records(path):

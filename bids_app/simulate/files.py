@@ -92,9 +92,7 @@ def write_dataset(bids_dir, fmriprep_dir, participants):
         (folder / "README.md").write_text(readme, encoding="utf-8")
     # As in fMRIPrep: the schema knows no confounds tables.
     (fmriprep_dir / ".bidsignore").write_text("*_timeseries.tsv\n*_timeseries.json\n", encoding="utf-8")
-    rows = [
-        {"participant_id": who.label, "arm": who.arm, "age": who.age, "sex": who.sex} for who in participants
-    ]
+    rows = [{"participant_id": who.label, "arm": who.arm, "age": who.age, "sex": who.sex} for who in participants]
     write_table(bids_dir / "participants.tsv", pd.DataFrame(rows))
     write_json(bids_dir / "participants.json", PARTICIPANT_COLUMNS)
     write_json(bids_dir / "sessions.json", SESSION_COLUMNS)

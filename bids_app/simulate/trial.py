@@ -98,9 +98,7 @@ def simulate_trial(
         If the scan is too short to hold the pass band.
     """
     if n_volumes * repetition_time < MIN_DURATION_S:
-        raise ValueError(
-            f"A scan must last {MIN_DURATION_S:g} s, got {n_volumes} volumes of {repetition_time} s"
-        )
+        raise ValueError(f"A scan must last {MIN_DURATION_S:g} s, got {n_volumes} volumes of {repetition_time} s")
     bids_dir = Path(root) / "bids"
     if bids_dir.exists() and any(bids_dir.iterdir()):
         raise FileExistsError(f"{bids_dir} already holds files; choose another folder or remove it")

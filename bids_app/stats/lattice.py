@@ -36,9 +36,5 @@ def neighbours(mask, connectivity=6):
     index = np.full(np.add(mask.shape, 2), -1, dtype=np.int32)
     index[1:-1, 1:-1, 1:-1][mask] = np.arange(mask.sum(), dtype=np.int32)
     voxels = np.argwhere(mask) + 1
-    steps = [
-        step
-        for step in product((-1, 0, 1), repeat=3)
-        if 0 < np.count_nonzero(step) <= SHARED_AXES[connectivity]
-    ]
+    steps = [step for step in product((-1, 0, 1), repeat=3) if 0 < np.count_nonzero(step) <= SHARED_AXES[connectivity]]
     return np.column_stack([index[tuple((voxels + step).T)] for step in steps])

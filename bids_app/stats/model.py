@@ -104,9 +104,7 @@ class ArmModel:
         followup = _finite(followup, "followup")
         df = len(nuisance) - nuisance.shape[1] - 1 - (baseline is not None)
         if len(followup) != len(nuisance) or df < 1:
-            raise ValueError(
-                f"{len(followup)} outcomes, nuisance of shape {nuisance.shape}: {df} df are left"
-            )
+            raise ValueError(f"{len(followup)} outcomes, nuisance of shape {nuisance.shape}: {df} df are left")
         basis = np.linalg.qr(nuisance)[0]
         residual, baseline_unit = _without(basis, followup), None
         if baseline is not None:
@@ -191,9 +189,7 @@ def _unexplained(r):
 def _finite(values, name):
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or not np.isfinite(values).all():
-        raise ValueError(
-            f"{name} must be (n, V) and finite: shape {values.shape}, {np.isnan(values).sum()} NaN"
-        )
+        raise ValueError(f"{name} must be (n, V) and finite: shape {values.shape}, {np.isnan(values).sum()} NaN")
     return values
 
 

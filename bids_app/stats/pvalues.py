@@ -68,10 +68,7 @@ def across(comparisons):
         raise ValueError(f"the comparisons must share their draws, their counts are {sorted(counts)}")
     own = [familywise(comparison.max_statistics, comparison.max_statistics) for comparison in comparisons]
     smallest = np.sort(np.min(own, axis=0))
-    return [
-        np.searchsorted(smallest, comparison.p_fwe, side="right") / len(smallest)
-        for comparison in comparisons
-    ]
+    return [np.searchsorted(smallest, comparison.p_fwe, side="right") / len(smallest) for comparison in comparisons]
 
 
 def monte_carlo_error(p, n_draws, exhaustive=False):

@@ -55,9 +55,7 @@ def tfce(statistic, neighbours, E=0.5, H=2.0):
     """
     statistic = np.asarray(statistic, dtype=np.float64)
     if statistic.shape != neighbours.shape[:1] or not np.isfinite(statistic).all():
-        raise ValueError(
-            f"statistic must be finite, one per row of neighbours: {statistic.shape}, {neighbours.shape}"
-        )
+        raise ValueError(f"statistic must be finite, one per row of neighbours: {statistic.shape}, {neighbours.shape}")
     ascending = _argsort(_ordered_bits(statistic))
     n_negative, n_positive = np.sum(statistic < 0), np.sum(statistic > 0)
     powers = np.abs(statistic) ** (H + 1) / (H + 1)

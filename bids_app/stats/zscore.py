@@ -83,9 +83,7 @@ class ZTable:
         t = np.arange(TABLE_LIMIT * NODES_PER_UNIT + 1) / NODES_PER_UNIT
         z = t_to_z(t, self.df)
         half = self.df / 2
-        log_t_density = (
-            -(half + 0.5) * np.log1p(t**2 / self.df) - special.betaln(half, 0.5) - np.log(self.df) / 2
-        )
+        log_t_density = -(half + 0.5) * np.log1p(t**2 / self.df) - special.betaln(half, 0.5) - np.log(self.df) / 2
         log_z_density = -(z**2) / 2 - np.log(2 * np.pi) / 2
         slope = np.exp(log_t_density - log_z_density) / NODES_PER_UNIT
         object.__setattr__(self, "nodes", np.column_stack([z, slope]))

@@ -48,7 +48,8 @@ def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comp
     maps = {metric: problem.save_maps(metric, folder / f"{metric}.npz") for metric in problem.followup}
     merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
     ds_results = pe.Node(
-        WriteComparison(keys=keys, problem=bare, route=route, design=design, settings=settings), name="ds_results"
+        WriteComparison(keys=keys, problem=bare, route=route, design=design, settings=settings),
+        name="ds_results",
     )
     workflow = pe.Workflow(name=name)
     for position, (metric, estimator) in enumerate(keys, start=1):

@@ -49,7 +49,12 @@ def init_participant_wf(*, runs, grid_file, n_nodes, settings, n_threads, name="
         run_name = f"{node_name(run.label)}_wf"
         if isinstance(run, BoldRun):
             run_wf = init_bold_wf(
-                run=run, grid_file=grid_file, n_nodes=n_nodes, settings=settings, n_threads=n_threads, name=run_name
+                run=run,
+                grid_file=grid_file,
+                n_nodes=n_nodes,
+                settings=settings,
+                n_threads=n_threads,
+                name=run_name,
             )
         else:
             run_wf = init_series_wf(run=run, settings=settings, name=run_name)
@@ -71,9 +76,7 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
     """
     graph_gb = n_nodes**2 / 8e9 + 0.5
     inputnode = pe.Node(IdentityInterface(["run", "grid_file", "output_dir", "options"]), name="inputnode")
-    inputnode.inputs.trait_set(
-        run=run, grid_file=grid_file, output_dir=settings.output_dir, options=settings.graph
-    )
+    inputnode.inputs.trait_set(run=run, grid_file=grid_file, output_dir=settings.output_dir, options=settings.graph)
     outputnode = pe.Node(IdentityInterface(["maps_file", "series_file"]), name="outputnode")
     clean = pe.Node(CleanRun(options=settings.signal, state=_state(run)), name="clean", mem_gb=CLEANING_GB)
     graph = pe.Node(VoxelGraph(n_threads=n_threads), name="graph", mem_gb=graph_gb, n_procs=n_threads)
@@ -89,7 +92,11 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
             (inputnode, ds_maps, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
             (clean, ds_maps, [("facts", "scan_facts")]),
             (graph, ds_maps, [("maps_file", "maps_file"), ("facts", "graph_facts")]),
-            (inputnode, ds_figures, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
+            (
+                inputnode,
+                ds_figures,
+                [(field, field) for field in ("run", "grid_file", "output_dir", "options")],
+            ),
             (clean, ds_figures, [("carpet_file", "carpet_file")]),
             (graph, ds_figures, [("maps_file", "maps_file")]),
             (graph, outputnode, [("maps_file", "maps_file")]),

@@ -1,0 +1,144 @@
+"""Both levels as a user runs them, on a small simulated trial."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from bids_app.names import Name, build
+from bids_app.simulate import simulate_trial
+
+ROOT = Path(__file__).parents[1]
+OPTIONS = ("--voxel-size", "8", "--n-cpus", "2", "--min-minutes", "2")
+
+pytestmark = pytest.mark.slow
+
+
+def call(*arguments):
+    return subprocess.run(
+        [sys.executable, ROOT / "run.py", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory):
+    return simulate_trial(tmp_path_factory.mktemp("trial"), n_per_arm=4, voxel_size=8, n_volumes=120)
+
+
+@pytest.fixture(scope="module")
+def analysed(trial, tmp_path_factory):
+    output = tmp_path_factory.mktemp("output")
+    participant = call(trial.bids_dir, output, "participant", *OPTIONS, "--atlas", trial.atlas)
+    assert participant.returncode == 0, participant.stderr
+    group = call(trial.bids_dir, output, "group", *OPTIONS, "--n-permutations", 100)
+    assert group.returncode == 0, group.stderr
+    return output
+
+
+def validation_errors(folder):
+    validator = shutil.which(
+        "bids-validator-deno", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
+    )
+    if validator is None:
+        pytest.skip("bids-validator-deno is not installed")
+    report = subprocess.run([validator, folder, "--json"], capture_output=True, text=True, check=False).stdout
+    issues = json.loads(report)["issues"]["issues"]
+    return [(issue["code"], issue["location"]) for issue in issues if issue["severity"] == "error"]
+
+
+def test_the_whole_tree_is_valid(analysed):
+    assert validation_errors(analysed) == []
+
+
+def test_names_that_the_validator_skips_are_in_order_too(analysed, tmp_path):
+    """Names of drafts are in .bidsignore; with a known suffix in their place the validator reads their entities."""
+    shutil.copy(analysed / "dataset_description.json", tmp_path)
+    for path in analysed.glob("sub-01/**/*_boldmap.nii.gz"):
+        name = Name.parse(path)
+        entities = {key: value for key, value in name.entities.items() if key != "stat"}
+        entities["desc"] = name.entities["stat"] + name.entities["desc"]
+        shadow = tmp_path / path.parent.relative_to(analysed) / build(entities, "mask", ".nii.gz")
+        shadow.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, shadow)
+        sidecar = {"Type": "ROI", "Sources": [], "SpatialReference": "x", "Resolution": "x", "SkullStripped": True}
+        (shadow.parent / shadow.name.replace(".nii.gz", ".json")).write_text(json.dumps(sidecar))
+    assert len(list(tmp_path.rglob("*.nii.gz"))) == 2 * 4 * 4
+    assert validation_errors(tmp_path) == []
+
+
+def test_every_map_and_table_has_a_sidecar_with_its_facts(analysed):
+    maps = list(analysed.glob("sub-*/**/*_boldmap.nii.gz"))
+    assert len(maps) == 17 * 16
+    for path in maps:
+        sidecar = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+        assert {"Threshold", "NumberOfNodes", "Density", "Coverage", "MeanDegree", "Confounds", "Sources"} <= set(
+            sidecar
+        )
+    for path in [
+        *analysed.glob("sub-*/**/*.tsv"),
+        *analysed.glob("group/*_nodes.tsv"),
+        *analysed.glob("group/*clusters.tsv"),
+    ]:
+        assert path.with_suffix(".json").exists(), path
+
+
+def test_facts_agree_with_the_maps(analysed):
+    (path,) = analysed.glob("sub-01/ses-day3/func/*_stat-degree_desc-r025_boldmap.nii.gz")
+    degree = nib.load(path).get_fdata()
+    sidecar = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+    known = degree[np.isfinite(degree)]
+    assert known.size == sidecar["NumberOfNodes"]
+    assert known.sum() == 2 * sidecar["NumberOfEdges"]
+    assert known.mean() == pytest.approx(sidecar["MeanDegree"], rel=1e-6)
+    assert known.mean() / (known.size - 1) == pytest.approx(sidecar["Density"], rel=1e-6)
+    z = nib.load(str(path).replace("desc-r025_", "desc-r025z_")).get_fdata()
+    np.testing.assert_allclose(z[np.isfinite(z)], (known - known.mean()) / known.std(), atol=1e-4)
+
+
+def test_sources_lead_to_files(analysed):
+    links = json.loads((analysed / "dataset_description.json").read_text())["DatasetLinks"]
+    sidecars = list(analysed.glob("sub-*/**/*_boldmap.json"))
+    for path in sidecars[:20]:
+        for uri in json.loads(path.read_text())["Sources"]:
+            scheme, name, place = uri.split(":", 2)
+            assert scheme == "bids"
+            assert (analysed / links[name] / place).is_file()
+
+
+def test_pages_show_pictures_and_load_nothing_from_elsewhere(analysed):
+    for page in [analysed / "group" / "index.html", analysed / "sub-01.html"]:
+        html = page.read_text()
+        assert html.count("data:image/png;base64,") >= 4
+        assert not re.findall(r"""(?:src|href)=["']?https?:""", html)
+
+
+def test_the_participant_without_follow_up_is_named(analysed):
+    page = (analysed / "group" / "index.html").read_text()
+    assert "sub-09" in page
+    assert "follow-up: no scan" in page
+
+
+def test_no_work_is_left_behind(analysed):
+    assert not (analysed / "work").exists()
+    assert not [path for path in analysed.rglob(".*") if path.name != ".bidsignore"]
+
+
+def test_the_same_again_is_the_same(trial, analysed, tmp_path):
+    again = call(trial.bids_dir, tmp_path, "participant", *OPTIONS, "--participant-label", "02", "--n-cpus", 1)
+    assert again.returncode == 0, again.stderr
+    maps = sorted(tmp_path.glob("sub-02/**/*.nii.gz"))
+    assert maps
+    for path in maps:
+        first = nib.load(analysed / path.relative_to(tmp_path))
+        np.testing.assert_array_equal(nib.load(path).get_fdata(), first.get_fdata())
+    tables = {path.name: path.read_bytes() for path in analysed.glob("group/*.tsv")}
+    group = call(trial.bids_dir, analysed, "group", *OPTIONS, "--n-permutations", 100, "--n-cpus", 1)
+    assert group.returncode == 0, group.stderr
+    assert {path.name: path.read_bytes() for path in analysed.glob("group/*.tsv")} == tables

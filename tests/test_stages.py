@@ -1,0 +1,86 @@
+"""Both levels on a real randomized trial, given as parcel time series."""
+
+import json
+import re
+
+import bct
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_app.cli import main
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def stages(shared_data):
+    return shared_data / "stages"
+
+
+@pytest.fixture(scope="module")
+def analysed(stages, tmp_path_factory):
+    output = tmp_path_factory.mktemp("stages")
+    common = [str(stages / "bids"), str(output)]
+    options = ["--derivatives", str(stages / "derivatives-xcpd"), "--n-cpus", "2"]
+    assert main([*common, "participant", *options]) == 0
+    assert main([*common, "group", *options, "--n-permutations", "500"]) == 0
+    return output
+
+
+def nodes(output, participant, session):
+    (path,) = output.glob(f"sub-{participant}/ses-{session}/func/*_desc-r025_nodes.tsv")
+    return pd.read_csv(path, sep="\t")
+
+
+@pytest.mark.parametrize(("participant", "session"), [("001", "1"), ("017", "2"), ("044", "1")])
+def test_nodal_measures_equal_bctpy(stages, analysed, participant, session):
+    (path,) = stages.glob(f"derivatives-xcpd/sub-{participant}/ses-{session}/func/*_timeseries.tsv")
+    series = pd.read_csv(path, sep="\t").to_numpy()
+    present = np.ptp(series, axis=0) > 0
+    r = np.corrcoef(series[:, present], rowvar=False)
+    np.fill_diagonal(r, 0)
+    weights = np.where(r > 0.25, r, 0)
+    binary = (weights > 0).astype(float)
+    table = nodes(analysed, participant, session)
+    assert len(table) == 419
+    assert table["degree"].notna().tolist() == present.tolist()
+    table = table[present]
+    np.testing.assert_allclose(table["degree"], bct.degrees_und(binary), atol=1e-6)
+    np.testing.assert_allclose(table["strength"], bct.strengths_und(weights), atol=1e-6)
+    np.testing.assert_allclose(table["clustering"], bct.clustering_coef_bu(binary), atol=1e-6)
+
+
+def test_who_was_analysed_and_why_others_were_not(analysed):
+    (path,) = analysed.glob("group/*_flow.tsv")
+    flow = pd.read_csv(path, sep="\t", na_values="n/a")
+    assert flow.loc[flow["analysed"], "arm"].value_counts().to_dict() == {"medication": 23, "placebo": 14}
+    left_out = flow.loc[~flow["analysed"], "reason"]
+    assert len(left_out) == 18
+    assert left_out.str.contains("no arm stated").sum() == 6
+    assert left_out.str.contains("follow-up: no scan").all()
+
+
+def test_the_page_says_so(analysed):
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", (analysed / "group" / "index.html").read_text()))
+    assert "medication (n = 23) minus placebo (n = 14)" in page
+    assert "18 not analysed" in page
+    assert page.count("follow-up: no scan") == 18
+
+
+def test_nodal_results_are_plausible(analysed):
+    (path,) = analysed.glob("group/*_nodes.tsv")
+    table = pd.read_csv(path, sep="\t")
+    (design,) = analysed.glob("group/*_design.json")
+    n_compared = json.loads(design.read_text())["NodesCompared"]
+    assert set(table.groupby(["metric", "estimator"]).size()) == {n_compared}
+    ancova = table[table["estimator"] == "ancova"]
+    assert (ancova["ci_low"] < ancova["difference"]).all()
+    assert (ancova["p_fwe"] >= ancova["p"]).all()
+    assert (ancova["p_fdr"] >= ancova["p"] - 1e-12).all()
+    # Nothing is known to differ: the share of small p is near the level, allowing for dependent parcels.
+    assert 0.005 < (ancova["p"] < 0.05).mean() < 0.2
+
+
+def test_one_page_per_participant(analysed):
+    assert len(list(analysed.glob("sub-*.html"))) == 55
