@@ -83,7 +83,7 @@ def test_replaced_at_the_end_only(tmp_path):
 
 def test_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="file/below/map.json cannot be written"):
+    with pytest.raises(OutputError, match=r"file/below/map.json cannot be written"):
         save_json(tmp_path / "file" / "below" / "map.json", {})
 
 
