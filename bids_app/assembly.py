@@ -33,7 +33,9 @@ class Problem:
     strata : (n,) ndarray of str, or None
         Labels are exchanged within these.
     kept : (N,) bool ndarray
-        Which of the N nodes or parcels everyone has.
+        Which of the N voxels of the image, or parcels, everyone has.
+    n_nodes : int
+        Voxels of the analysis mask, or parcels, that someone has.
     grid : Grid or None
         Of the voxels that everyone has.
     parcels : DataFrame or None
@@ -46,6 +48,7 @@ class Problem:
     covariates: pd.DataFrame
     strata: np.ndarray | None
     kept: np.ndarray
+    n_nodes: int
     grid: Grid | None
     parcels: pd.DataFrame | None
 
@@ -114,6 +117,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         covariates=_covariates(analysed, participants, tables, design, trial.covariates),
         strata=_strata(participants, tables, trial.strata),
         kept=kept,
+        n_nodes=_count_nodes(route, kept.size),
         grid=_grid(route, kept) if route.is_voxels else None,
         parcels=None if route.is_voxels else _parcel_names(route)[kept],
     )
@@ -126,6 +130,12 @@ def _of_those(route, participants, sessions):
         for metric, found in route.scans.items()
     }
     return replace(route, scans=scans)
+
+
+def _count_nodes(route, n_parcels):
+    if not route.is_voxels:
+        return n_parcels
+    return max(scan.sidecar["NumberOfNodes"] for scan in next(iter(route.scans.values())))
 
 
 def _load(route, participants, session, candidates):

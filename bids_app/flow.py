@@ -57,8 +57,8 @@ def participant_flow(tables, design, visits, failures, min_minutes):
     Returns
     -------
     DataFrame
-        A row per participant: participant_id, arm, per visit the number of scans, minutes, mean FD and
-        coverage, whether the participant is analysed, and the reason if not.
+        A row per participant: participant_id, arm, per visit the number of scans, volumes and minutes kept,
+        mean FD and coverage, whether the participant is analysed, and the reason if not.
     """
     participants = sorted({*tables.participants.index, *(participant for participant, _ in visits)})
     rows = []
@@ -86,11 +86,13 @@ def _arm(value):
 
 def _visit(scans, min_minutes):
     if not scans:
-        return {"scans": 0, "minutes": np.nan, "mean_fd": np.nan, "coverage": np.nan}, "no scan"
+        nothing = dict.fromkeys(("minutes", "mean_fd", "coverage"), np.nan)
+        return {"scans": 0, "volumes": 0, **nothing}, "no scan"
     minutes = _known([scan.sidecar.get("MinutesKept") for scan in scans]).sum()
     unknown = any(scan.sidecar.get("MinutesKept") is None for scan in scans)
     facts = {
         "scans": len(scans),
+        "volumes": sum(scan.sidecar["NumberOfVolumesKept"] for scan in scans),
         "minutes": np.nan if unknown else minutes,
         "mean_fd": _weighted([scan.sidecar.get("MeanFramewiseDisplacement") for scan in scans], weights(scans)),
         "coverage": _weighted([scan.sidecar.get("Coverage") for scan in scans], weights(scans)),

@@ -244,6 +244,10 @@ def write_design(settings, route, design, problem, flow):
         "SmoothingFWHM": settings.graph.smooth_maps if route.is_voxels else None,
         "Threshold": settings.graph.threshold,
         "MinMinutes": settings.signal.min_minutes,
+        "MinutesKnown": bool(
+            flow.loc[flow["analysed"], ["baseline_minutes", "followup_minutes"]].notna().all(axis=None)
+        ),
+        "NodesInMask": problem.n_nodes,
         "NodesCompared": int(problem.kept.sum()),
         "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels else None,
         "VisitsWithSeveralScans": several,

@@ -14,7 +14,7 @@ from bids_app.outputs import save_figure
 from bids_app.report.figures import effect_figure
 from bids_app.report.pages import write_page
 
-N_PARCELS_SHOWN = 20
+N_PARCELS_SHOWN = 10
 
 
 def write_group_page(output_dir, design_paths):
@@ -81,7 +81,7 @@ def scan_quality(flow, arms):
         for arm in (arms.active, arms.reference):
             members = flow[flow["analysed"] & (flow["arm"] == arm)]
             row = {"arm": arm, "visit": visit.replace("up", "-up"), "n": len(members)}
-            for quantity in ("mean_fd", "minutes", "coverage"):
+            for quantity in ("mean_fd", "volumes", "minutes", "coverage"):
                 values = members[f"{visit}_{quantity}"]
                 row[quantity] = (values.mean(), values.std())
             rows.append(row)
