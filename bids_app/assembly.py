@@ -96,6 +96,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
             f"can be compared, at least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
         )
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
+    route = _of_those(route, participants, (design.baseline, design.followup))
     candidates = np.isfinite(_values(next(iter(route.scans.values()))[0], next(iter(route.scans))))
     arrays = [_load(route, participants, session, candidates) for session in (design.baseline, design.followup)]
     shared = np.logical_and.reduce([np.isfinite(maps).all(axis=0) for metrics in arrays for maps in metrics.values()])
@@ -116,6 +117,15 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         grid=_grid(route, kept) if route.is_voxels else None,
         parcels=None if route.is_voxels else _parcel_names(route)[kept],
     )
+
+
+def _of_those(route, participants, sessions):
+    """Leave out the scans that are not compared, so that their gaps cost nobody a voxel."""
+    scans = {
+        metric: [scan for scan in found if scan.participant in participants and scan.session in sessions]
+        for metric, found in route.scans.items()
+    }
+    return replace(route, scans=scans)
 
 
 def _load(route, participants, session, candidates):

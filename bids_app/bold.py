@@ -54,7 +54,8 @@ def sample_nodes(image, mask_path, grid):
         raise MissingInputError("no brain mask beside the BOLD image (looked for the same name with desc-brain_mask).")
     mask = _load_mask(mask_path, image)
     voxels = nib.affines.apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
-    inside = map_coordinates(mask.astype(np.uint8), voxels, order=0, mode="constant") > 0
+    # The outermost voxels reach half a voxel beyond their centres: rounding must not put a node outside.
+    inside = map_coordinates(mask.astype(np.uint8), voxels, order=0, mode="grid-constant") > 0
     if not inside.any():
         raise DataError(f"{mask_path.name}: none of the {grid.n_nodes} nodes of the analysis mask lies in it.")
     series = np.full((grid.n_nodes, image.shape[3]), np.nan, dtype=np.float32)

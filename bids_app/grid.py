@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import nibabel as nib
 import numpy as np
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_mask
-from nilearn.image import load_img, resample_img, smooth_img
+from nilearn.image import load_img, resample_img
+from scipy.ndimage import affine_transform, gaussian_filter
 
 from bids_app.errors import DataError
 
@@ -138,15 +139,11 @@ def mask_grid(path, voxel_size=None):
 
 def on_grid_of(grid, image):
     """Bring the nodes of a grid to the grid of an image (nearest neighbour), for ``--voxel-size native``."""
-    resampled = resample_img(
-        grid.mask_image(),
-        target_affine=image.affine,
-        target_shape=image.shape[:3],
-        interpolation="nearest",
-        force_resample=True,
-        copy_header=True,
+    to_grid = np.linalg.inv(grid.affine) @ image.affine
+    mask = affine_transform(
+        grid.mask.astype(np.uint8), to_grid, output_shape=image.shape[:3], order=0, mode="grid-constant"
     )
-    return Grid(np.asarray(resampled.dataobj) > 0, image.affine)
+    return Grid(mask > 0, image.affine)
 
 
 def smooth(grid, values, fwhm):
@@ -165,9 +162,10 @@ def smooth(grid, values, fwhm):
     (N,) float64 ndarray
     """
     present = np.isfinite(values)
-    weights = grid.image(present, fill=0)
-    weighted = grid.image(np.where(present, values, 0), fill=0)
-    total, weight = (smooth_img(image, fwhm).get_fdata()[grid.mask] for image in (weighted, weights))
+    sigma = fwhm / np.sqrt(8 * np.log(2)) / np.array(grid.voxel_size)
+    volumes = np.zeros((2, *grid.mask.shape))
+    volumes[:, grid.mask] = np.where(present, values, 0), present
+    total, weight = (gaussian_filter(volume, sigma, mode="constant")[grid.mask] for volume in volumes)
     return np.where(present, total / np.where(present, weight, 1), np.nan)
 
 

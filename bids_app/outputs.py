@@ -60,19 +60,19 @@ def save_text(path, text):
 
 
 def save_json(path, content):
-    """Write JSON; numbers that are not finite become null."""
+    """Write JSON: nine digits, n/a for numbers that are not finite, nothing for None."""
     save_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
 
 
 def _plain(value):
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if item is not None}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(item) for item in value]
-    if isinstance(value, (np.floating, float)):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
         return float(f"{value:.9g}") if np.isfinite(value) else "n/a"
-    if isinstance(value, np.integer):
-        return int(value)
     return str(value) if isinstance(value, Path) else value
 
 

@@ -77,7 +77,7 @@ def read_atlas(path, grid):
     if image.ndim != 3 or not np.array_equal(labels, np.round(labels)):
         raise DataError(f"--atlas {path}: a 3D image of whole-number labels is needed.")
     voxels = nib.affines.apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
-    at_node = map_coordinates(labels.astype(np.int32), voxels, order=0, mode="constant", cval=0)
+    at_node = map_coordinates(labels.astype(np.int32), voxels, order=0, mode="grid-constant")
     parcels = _names(path, np.unique(labels[labels > 0]).astype(int))
     position = pd.Series(range(len(parcels)), index=parcels["index"])
     return Atlas(_entities(path), parcels, position.reindex(at_node).fillna(-1).to_numpy(int))

@@ -1,0 +1,272 @@
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_app.assembly import assemble, route_flow
+from bids_app.cohort import Design, Tables
+from bids_app.config import Graph, Selection, Settings, Trial
+from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.grid import Grid
+from bids_app.names import build, folder
+from bids_app.outputs import save_image, save_json, save_table, sidecar_of
+from bids_app.routes import find_routes, group_name
+
+GRID = Grid(np.random.default_rng(0).random((4, 5, 3)) < 0.7, np.diag([3.0, 3, 3, 1]))
+DESIGN = Design("arm", "drug", "placebo", "pre", "post")
+ARMS = {"01": "drug", "02": "placebo", "03": "placebo", "04": "drug", "05": None}
+FACTS = {"MinutesKept": 6.0, "MeanFramewiseDisplacement": 0.1, "Coverage": 1.0, "NumberOfVolumesKept": 100}
+
+
+def settings(output_dir, **parts):
+    parts.setdefault("graph", Graph(metrics=("degree",)))
+    return Settings(output_dir, output_dir, "group", output_dir / "work", **parts)
+
+
+def tables(sessions=None, **columns):
+    participants = pd.DataFrame({"arm": ARMS, **{name: pd.Series(values) for name, values in columns.items()}})
+    index = pd.MultiIndex.from_tuples([], names=["participant_id", "session_id"])
+    return Tables(participants, pd.DataFrame(index=index) if sessions is None else sessions, {})
+
+
+def save_map(
+    output_dir, sub, ses, values, *, grid=GRID, stat="degree", desc="r025zSmooth6", task="rest", run=None, **facts
+):
+    entities = {"sub": sub, "ses": ses, "task": task, "run": run, "space": "MNI152NLin2009cAsym", "res": "3mm"}
+    name = build({**entities, "stat": stat, "desc": desc}, "boldmap", ".nii.gz")
+    save_image(output_dir / folder(entities) / name, grid.image(values), FACTS | facts)
+
+
+def save_nodes(output_dir, sub, ses, values, names=("a", "b", "c"), desc="r025", **facts):
+    entities = {"sub": sub, "ses": ses, "task": "rest", "atlas": "A", "desc": desc}
+    path = output_dir / folder(entities) / build(entities, "nodes", ".tsv")
+    columns = {"index": range(1, len(names) + 1), "name": names, "coverage": 1.0, "degree": values}
+    save_json(sidecar_of(path), FACTS | facts)
+    save_table(path, pd.DataFrame(columns))
+
+
+def values_of(sub, ses):
+    """Values that say where they are from: participant, visit, node."""
+    return int(sub) * 1000 + (ses == "post") * 500 + np.arange(GRID.n_nodes, dtype=float)
+
+
+@pytest.fixture
+def output(tmp_path):
+    for sub in ARMS:
+        for ses in ("pre", "post"):
+            save_map(tmp_path, sub, ses, values_of(sub, ses))
+    return tmp_path
+
+
+def problem_of(output_dir, given=None, trial=None, **parts):
+    given = tables() if given is None else given
+    trial = trial or Trial()
+    (route,) = find_routes(settings(output_dir, trial=trial, **parts))
+    flow = route_flow(route, given, DESIGN, {}, 4.0)
+    return assemble(route, flow, given, DESIGN, trial)
+
+
+def test_maps_of_those_analysed_in_order(output):
+    problem = problem_of(output)
+    assert list(problem.covariates.index) == ["sub-01", "sub-02", "sub-03", "sub-04"]
+    np.testing.assert_array_equal(problem.arm, [1, 0, 0, 1])
+    for maps, ses in ((problem.baseline, "pre"), (problem.followup, "post")):
+        np.testing.assert_array_equal(maps["degree"], [values_of(sub, ses) for sub in ("01", "02", "03", "04")])
+    np.testing.assert_array_equal(problem.grid.mask, GRID.mask)
+    assert problem.parcels is None
+    assert problem.strata is None
+
+
+def test_scans_of_a_visit_count_by_their_volumes(output):
+    save_map(output, "02", "post", np.full(GRID.n_nodes, 4.0), run="2", NumberOfVolumesKept=60)
+    save_map(output, "02", "post", np.full(GRID.n_nodes, 10.0), run="3", NumberOfVolumesKept=40)
+    problem = problem_of(output)
+    expected = (100 * values_of("02", "post") + 60 * 4 + 40 * 10) / 200
+    np.testing.assert_allclose(problem.followup["degree"][1], expected, rtol=1e-6)
+    np.testing.assert_array_equal(problem.baseline["degree"][1], values_of("02", "pre"))
+
+
+def test_voxels_that_everyone_has(output):
+    """Also where the second scan of one visit lacks a voxel."""
+    holes = {"01": [0, 7], "03": [7, 11]}
+    for sub, nodes in holes.items():
+        values = values_of(sub, "post")
+        values[nodes] = np.nan
+        save_map(output, sub, "post", values)
+    second = np.zeros(GRID.n_nodes)
+    second[20] = np.nan
+    save_map(output, "04", "pre", second, run="2")
+    problem = problem_of(output)
+    left = np.setdiff1d(np.arange(GRID.n_nodes), [0, 7, 11, 20])
+    np.testing.assert_array_equal(problem.followup["degree"][1], values_of("02", "post")[left])
+    np.testing.assert_array_equal(problem.grid.coordinates, GRID.coordinates[left])
+    np.testing.assert_array_equal(problem.kept.reshape(GRID.mask.shape), problem.grid.mask)
+
+
+def test_who_is_not_analysed_takes_no_voxels_away(output):
+    """The first scan of all may be of someone left out for covering half of the brain."""
+    half = np.where(np.arange(GRID.n_nodes) % 2, np.nan, 1.0)
+    for sub in ("00", "05"):
+        save_map(output, sub, "pre", half, Coverage=0.4)
+    assert problem_of(output).kept.sum() == GRID.n_nodes
+
+
+def test_maps_saved_for_the_comparison(output, tmp_path):
+    problem = problem_of(output)
+    with np.load(problem.save_maps("degree", tmp_path / "work" / "degree.npz")) as saved:
+        np.testing.assert_array_equal(saved["followup"], problem.followup["degree"])
+        np.testing.assert_array_equal(saved["baseline"], problem.baseline["degree"])
+    assert problem.without_maps().baseline == {}
+    np.testing.assert_array_equal(problem.without_maps().arm, problem.arm)
+
+
+def test_maps_as_measured_or_scaled(output):
+    for sub in ARMS:
+        for ses in ("pre", "post"):
+            save_map(output, sub, ses, 2 * values_of(sub, ses), desc="r025Smooth6")
+    for kind, factor in (("z", 1), ("raw", 2)):
+        problem = problem_of(output, trial=Trial(map_values=kind))
+        np.testing.assert_array_equal(problem.baseline["degree"][0], factor * values_of("01", "pre"))
+
+
+def test_baseline_motion_is_adjusted_for_if_known_for_everyone(output):
+    motion = {"01": 0.11, "02": 0.25, "03": 0.18, "04": 0.3}
+    for sub, fd in motion.items():
+        save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=fd)
+    save_map(output, "05", "pre", values_of("05", "pre"), MeanFramewiseDisplacement="n/a")
+    covariates = problem_of(output).covariates
+    assert covariates["baseline_mean_fd"].to_dict() == {f"sub-{sub}": fd for sub, fd in motion.items()}
+    save_map(output, "03", "pre", values_of("03", "pre"), MeanFramewiseDisplacement="n/a")
+    assert "baseline_mean_fd" not in problem_of(output).covariates
+
+
+def test_covariates_become_numbers(output):
+    given = tables(
+        age={"01": 20, "02": 30, "04": 61, "05": 999},
+        site={"01": "B", "02": "A", "03": "C", "04": "A", "05": "D"},
+        sex={"01": "F", "02": "F", "03": "F", "04": "F", "05": "M"},
+    )
+    covariates = problem_of(output, given, Trial(covariates=("age", "site", "sex"))).covariates
+    assert list(covariates) == ["age", "site[B]", "site[C]"]
+    assert covariates["age"].tolist() == [20, 30, 37, 61]
+    assert covariates["site[B]"].tolist() == [1, 0, 0, 0]
+    assert covariates["site[C]"].tolist() == [0, 0, 1, 0]
+
+
+def test_covariate_of_the_baseline_visit(output):
+    index = pd.MultiIndex.from_product([ARMS, ["pre", "post"]], names=["participant_id", "session_id"])
+    sessions = pd.DataFrame({"score": np.arange(10.0)}, index=index)
+    covariates = problem_of(output, tables(sessions), Trial(covariates=("score",))).covariates
+    assert covariates["score"].tolist() == [0, 2, 4, 6]
+
+
+def test_covariates_that_there_are_not(output):
+    with pytest.raises(UsageError, match=r"No column weight .* there are arm"):
+        problem_of(output, trial=Trial(covariates=("weight",)))
+    with pytest.raises(DataError, match="weight has no value for anyone analysed"):
+        problem_of(output, tables(weight={"05": 80.0}), Trial(covariates=("weight",)))
+    with pytest.raises(UsageError, match="--strata site"):
+        problem_of(output, trial=Trial(strata=("site",)))
+
+
+def test_strata_are_the_combinations(output):
+    given = tables(site={"01": 1, "02": 2, "03": 1, "04": 1}, sex={"01": "F", "02": "M", "03": "F"})
+    strata = problem_of(output, given, Trial(strata=("site", "sex"))).strata
+    assert strata[0] == strata[2]
+    assert len(set(strata)) == 3
+
+
+@pytest.mark.parametrize(
+    ("metric", "stat"), [("clustering", "clustering"), ("clustering-weighted", "clusteringWeighted")]
+)
+def test_every_metric_has_its_maps(output, metric, stat):
+    for sub in ARMS:
+        for ses in ("pre", "post"):
+            save_map(output, sub, ses, -values_of(sub, ses), stat=stat)
+    problem = problem_of(output, graph=Graph(metrics=("degree", metric)))
+    np.testing.assert_array_equal(problem.followup[metric], -problem.followup["degree"])
+
+
+def test_too_few_to_compare(output):
+    save_map(output, "02", "post", values_of("02", "post"), MinutesKept=3.0)
+    with pytest.raises(DataError, match=r"2 participants of drug and 1 of placebo.*follow-up: 3.00 min of data"):
+        problem_of(output)
+
+
+def test_no_voxel_in_common(output):
+    for sub, odd in (("01", 0), ("02", 1)):
+        save_map(output, sub, "pre", np.where(np.arange(GRID.n_nodes) % 2 == odd, np.nan, 1.0))
+    with pytest.raises(DataError, match="no voxel that every participant has"):
+        problem_of(output)
+
+
+def test_maps_on_several_grids(output):
+    moved = Grid(GRID.mask, GRID.affine + np.eye(4)[:, [3, 0, 1, 2]])
+    save_map(output, "03", "post", values_of("03", "post"), grid=moved)
+    with pytest.raises(DataError, match="not on one grid"):
+        problem_of(output)
+    larger = Grid(np.pad(GRID.mask, 1), GRID.affine)
+    save_map(output, "03", "post", values_of("03", "post"), grid=larger)
+    with pytest.raises(DataError, match="differ in their grid"):
+        problem_of(output)
+
+
+@pytest.fixture
+def parcel_output(tmp_path):
+    for position, sub in enumerate(ARMS):
+        save_nodes(tmp_path, sub, "pre", [position, 10.0 + position, 20.0 + position])
+        save_nodes(tmp_path, sub, "post", [np.nan if sub == "03" else 5.0, 7.0, position])
+    return tmp_path
+
+
+def test_parcels_that_everyone_has(parcel_output):
+    problem = problem_of(parcel_output)
+    assert list(problem.parcels["name"]) == ["b", "c"]
+    assert list(problem.parcels["index"]) == [2, 3]
+    np.testing.assert_array_equal(problem.baseline["degree"], [[10, 20], [11, 21], [12, 22], [13, 23]])
+    np.testing.assert_array_equal(problem.followup["degree"], [[7, 0], [7, 1], [7, 2], [7, 3]])
+    assert problem.grid is None
+
+
+def test_parcels_that_differ(parcel_output):
+    save_nodes(parcel_output, "02", "pre", [1, 2, 3], names=("a", "b", "other"))
+    with pytest.raises(DataError, match="differ in their parcels"):
+        problem_of(parcel_output)
+    save_nodes(parcel_output, "02", "pre", [1, 2], names=("a", "b"))
+    with pytest.raises(DataError, match="differ in their grid or in their parcels"):
+        problem_of(parcel_output)
+
+
+def test_routes_of_voxels_and_of_each_atlas(output):
+    for sub in ARMS:
+        save_nodes(output, sub, "pre", [1, 2, 3])
+        save_nodes(output, sub, "pre", [1, 2, 3], desc="r03")
+    routes = find_routes(settings(output))
+    assert [(route.name, route.is_voxels) for route in routes] == [("voxels", True), ("parcels of A", False)]
+    assert {scan.entities["desc"] for scan in routes[1].scans["degree"]} == {"r025"}
+    name = group_name(routes[0], DESIGN, "statmap", ".nii.gz", stat="t", desc="degree")
+    assert name == (
+        "task-rest_space-MNI152NLin2009cAsym_res-3mm_contrast-drugVsPlacebo_stat-t_desc-degree_statmap.nii.gz"
+    )
+
+
+def test_routes_of_the_participants_asked_for(output):
+    (route,) = find_routes(settings(output, selection=Selection(participants=("02", "04"))))
+    assert {scan.participant for scan in route.scans["degree"]} == {"02", "04"}
+    (route,) = find_routes(settings(output, selection=Selection(sessions=("post",))))
+    assert {scan.session for scan in route.scans["degree"]} == {"post"}
+
+
+def test_routes_that_there_are_not(output):
+    with pytest.raises(NothingSelectedError, match=r"desc-r03zSmooth6 .* There is: desc-r025zSmooth6 on res-3mm"):
+        find_routes(settings(output, graph=Graph(metrics=("degree",), threshold=0.3)))
+    with pytest.raises(NothingSelectedError, match="res-4mm"):
+        find_routes(settings(output, graph=Graph(metrics=("degree",), voxel_size=4)))
+    with pytest.raises(DataError, match="no map of strength"):
+        find_routes(settings(output, graph=Graph(metrics=("degree", "strength"))))
+    save_map(output, "01", "pre", values_of("01", "pre"), task="movie")
+    with pytest.raises(UsageError, match="several task are there: movie, rest"):
+        find_routes(settings(output))
+    (route,) = find_routes(settings(output, selection=Selection(task="rest")))
+    assert len(route.scans["degree"]) == 10
+    assert nib.load(route.scans["degree"][0].path).shape == GRID.mask.shape

@@ -1,0 +1,237 @@
+import xml.etree.ElementTree as ElementTree
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_app.errors import DataError
+from bids_app.grid import Grid, template_grid
+from bids_app.inputs import BoldRun, SeriesRun
+from bids_app.parcels import Atlas, atlas_parcels, average_parcels, read_atlas, table_parcels
+
+AFFINE = np.diag([3.0, 3, 3, 1])
+LABELS = np.zeros((4, 3, 2), dtype=np.int16)
+LABELS[0], LABELS[1], LABELS[3] = 3, 7, 1200
+GRID = Grid(np.ones(LABELS.shape, dtype=bool), AFFINE)
+NAMES = pd.DataFrame({"index": [1200, 3, 7], "name": ["left", "right", "middle"], "colour": ["a", "b", "c"]})
+
+
+def save_labels(path, labels=LABELS, affine=AFFINE):
+    nib.save(nib.Nifti1Image(labels, affine), path)
+    return path
+
+
+def save_names(path, table=NAMES):
+    target = path.with_name(path.name.partition(".")[0] + ".tsv")
+    table.to_csv(target, sep="\t", index=False, na_rep="n/a")
+    return path
+
+
+def names_at_nodes(atlas):
+    return [atlas.parcels["name"][position] if position >= 0 else None for position in atlas.of_node]
+
+
+def test_average_by_hand():
+    atlas = Atlas({}, pd.DataFrame({"index": [1, 2, 3, 4], "name": list("abcd")}), np.array([0, 0, 1, 1, 1, -1, 2, 2]))
+    series = np.array([[1.0, 2], [3, 6], [5, 5], [np.nan] * 2, [np.nan] * 2, [9, 9], [4, 8], [np.nan] * 2])
+    means, coverage = average_parcels(atlas, np.float32(series))
+    np.testing.assert_array_equal(coverage, [1, 1 / 3, 0.5, 0])
+    np.testing.assert_array_equal(means, [[2, 4], [np.nan] * 2, [4, 8], [np.nan] * 2])
+
+
+def test_average_is_in_double_precision():
+    series = np.full((3000, 2), 0.1, dtype=np.float32)
+    series[0] = 1e6
+    atlas = Atlas({}, pd.DataFrame({"index": [1], "name": ["a"]}), np.zeros(3000, dtype=int))
+    means, _ = average_parcels(atlas, series)
+    assert means[0, 0] == pytest.approx((1e6 + 2999 * np.float64(np.float32(0.1))) / 3000, rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, np.float64])
+def test_labels_with_gaps_in_any_type(tmp_path, dtype):
+    labels = np.where(LABELS == 1200, 200, LABELS).astype(dtype)
+    atlas = read_atlas(save_labels(tmp_path / "atlas-Gap_dseg.nii.gz", labels), GRID)
+    assert atlas.entities == {"atlas": "Gap"}
+    assert list(atlas.parcels["index"]) == [3, 7, 200]
+    assert list(atlas.parcels["name"]) == ["parcel3", "parcel7", "parcel200"]
+    expected = {3: "parcel3", 7: "parcel7", 200: "parcel200", 0: None}
+    assert names_at_nodes(atlas) == [expected[int(label)] for label in labels.ravel()]
+
+
+def test_names_of_a_table_beside_in_its_order(tmp_path):
+    atlas = read_atlas(save_names(save_labels(tmp_path / "seg-Own_scale-3_dseg.nii.gz")), GRID)
+    assert atlas.entities == {"seg": "Own", "scale": "3"}
+    assert list(atlas.parcels.columns) == ["index", "name"]
+    assert list(atlas.parcels["name"]) == ["left", "right", "middle"]
+    expected = {1200: "left", 3: "right", 7: "middle", 0: None}
+    assert names_at_nodes(atlas) == [expected[label] for label in LABELS.ravel()]
+
+
+def test_parcel_of_the_table_that_the_image_lacks(tmp_path):
+    table = pd.concat([NAMES, pd.DataFrame({"index": [99], "name": ["nowhere"]})])
+    atlas = read_atlas(save_names(save_labels(tmp_path / "atlas-A_dseg.nii.gz"), table), GRID)
+    means, coverage = average_parcels(atlas, np.random.default_rng(0).normal(size=(GRID.n_nodes, 5)))
+    np.testing.assert_array_equal(coverage, [1, 1, 1, 0])
+    assert np.isnan(means[3]).all()
+
+
+def test_tables_that_do_not_fit(tmp_path):
+    path = save_labels(tmp_path / "atlas-A_dseg.nii.gz")
+    save_names(path, NAMES.iloc[:2])
+    with pytest.raises(DataError, match="no name for the labels 7 of atlas-A_dseg"):
+        read_atlas(path, GRID)
+    save_names(path, NAMES.rename(columns={"name": "region"}))
+    with pytest.raises(DataError, match="index and name are needed; there are index, region, colour"):
+        read_atlas(path, GRID)
+
+
+def test_label_image_of_one_volume(tmp_path):
+    flat = read_atlas(save_labels(tmp_path / "atlas-A_dseg.nii.gz"), GRID)
+    four = read_atlas(save_labels(tmp_path / "atlas-B_dseg.nii.gz", LABELS[..., None]), GRID)
+    np.testing.assert_array_equal(flat.of_node, four.of_node)
+
+
+def test_label_image_on_another_grid(tmp_path):
+    """Labels of 1.5 mm voxels: each node takes the label at its place, none beyond the image."""
+    fine = LABELS.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    affine = nib.affines.from_matvec(np.diag([1.5, 1.5, 1.5]), [-0.5, -0.5, -0.5])
+    wide = Grid(np.ones((7, 3, 2), dtype=bool), AFFINE)
+    atlas = read_atlas(save_labels(tmp_path / "atlas-A_dseg.nii.gz", fine, affine), wide)
+    expected = np.zeros((7, 3, 2), dtype=int)
+    expected[:4] = LABELS
+    found = np.append(atlas.parcels["index"], 0)[atlas.of_node]
+    np.testing.assert_array_equal(found, expected.ravel())
+
+
+def test_labels_on_the_grids_own_faces(tmp_path):
+    """The way over millimetres must not lose the voxels of the first and the last slice."""
+    angle = np.deg2rad(17)
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    affine = nib.affines.from_matvec(turn * 2.7, [-31.3, 12.9, 5.1])
+    path = save_labels(tmp_path / "atlas-A_dseg.nii.gz", np.ones_like(LABELS), affine)
+    atlas = read_atlas(path, Grid(np.ones(LABELS.shape, dtype=bool), nib.load(path).affine))
+    assert (atlas.of_node == 0).all()
+
+
+@pytest.mark.parametrize("labels", [LABELS + 0.5, np.stack([LABELS, LABELS], axis=-1)])
+def test_images_that_are_no_labels(tmp_path, labels):
+    path = save_labels(tmp_path / "atlas-A_dseg.nii.gz", labels.astype(np.float32))
+    with pytest.raises(DataError, match="3D image of whole-number labels"):
+        read_atlas(path, GRID)
+
+
+def test_file_that_is_no_image(tmp_path):
+    (tmp_path / "atlas-A_dseg.nii.gz").write_text("nothing")
+    with pytest.raises(DataError, match="no readable image"):
+        read_atlas(tmp_path / "atlas-A_dseg.nii.gz", GRID)
+
+
+def test_aal_with_its_names(shared_data, tmp_path):
+    """Labels from 2001 to 9170 with gaps, the names from its own XML."""
+    folder = shared_data / "atlases" / "aal"
+    path = tmp_path / "AAL.nii"
+    path.symlink_to(folder / "AAL.nii")
+    entries = ElementTree.parse(folder / "AAL.xml").getroot().iter("label")
+    names = {int(entry.findtext("index")): entry.findtext("name") for entry in entries}
+    save_names(path, pd.DataFrame({"index": names.keys(), "name": names.values()}))
+    grid = template_grid("gm", 4)
+    atlas = read_atlas(path, grid)
+    assert atlas.entities == {"atlas": "AAL"}
+    assert len(atlas.parcels) == 116
+    at_node = np.array(names_at_nodes(atlas))
+    left, right = (np.array([str(name).endswith(side) for name in at_node]) for side in ("_L", "_R"))
+    assert grid.coordinates[left, 0].mean() < -20
+    assert grid.coordinates[right, 0].mean() > 20
+    occipital = grid.coordinates[at_node == "Occipital_Mid_L"].mean(axis=0)
+    np.testing.assert_allclose(occipital, [-32, -81, 16], atol=4)
+
+
+@pytest.mark.parametrize("n_parcels", [100, 400])
+def test_schaefer_with_its_names(shared_data, tmp_path, n_parcels):
+    folder = shared_data / "atlases" / "schaefer_official"
+    stem = f"Schaefer2018_{n_parcels}Parcels_7Networks_order"
+    path = tmp_path / f"atlas-Schaefer2018_scale-{n_parcels}_dseg.nii.gz"
+    path.symlink_to(folder / f"{stem}_FSLMNI152_2mm.nii.gz")
+    names = pd.read_csv(folder / f"{stem}.txt", sep="\t", header=None)[[0, 1]].set_axis(["index", "name"], axis=1)
+    save_names(path, names)
+    grid = template_grid("gm", 3)
+    atlas = read_atlas(path, grid)
+    assert atlas.entities == {"atlas": "Schaefer2018", "scale": str(n_parcels)}
+    pd.testing.assert_frame_equal(atlas.parcels, names)
+    counts = np.bincount(atlas.of_node[atlas.of_node >= 0], minlength=n_parcels)
+    assert counts.min() > 5
+    left = atlas.parcels["name"].str.contains("_LH_").to_numpy()
+    sides = np.sign(grid.coordinates[:, 0])
+    assigned = atlas.of_node >= 0
+    assert (sides[assigned] == np.where(left[atlas.of_node[assigned]], -1, 1)).mean() > 0.97
+
+
+def test_parcels_of_a_run_are_named_without_the_resolution():
+    run = BoldRun({"sub": "01", "task": "rest", "res": "2"}, None, None, None, 2.0, ())
+    atlas = Atlas({"atlas": "A"}, pd.DataFrame({"index": [5], "name": ["a"]}), np.array([0, 0]))
+    parcels = atlas_parcels(run, np.float32([[1, 2], [3, 4]]), atlas, {"NumberOfVolumesKept": 2})
+    assert parcels.entities == {"sub": "01", "task": "rest", "atlas": "A"}
+    assert parcels.table.to_dict("records") == [{"index": 5, "name": "a", "coverage": 1.0}]
+    np.testing.assert_array_equal(parcels.series, [[2, 3]])
+
+
+@pytest.fixture
+def series_run(tmp_path):
+    path = tmp_path / "sub-01_task-rest_seg-A_stat-mean_timeseries.tsv"
+
+    def write(table, repetition_time=2.0):
+        table.to_csv(path, sep="\t", index=False, na_rep="n/a")
+        return SeriesRun({"sub": "01", "seg": "A"}, path, repetition_time, ())
+
+    return write
+
+
+def series_table(n_volumes=40, n_parcels=3):
+    values = np.random.default_rng(0).normal(size=(n_volumes, n_parcels))
+    return pd.DataFrame(values, columns=[f"region {index}" for index in range(n_parcels)])
+
+
+def test_table_of_series(series_run):
+    table = series_table()
+    parcels = table_parcels(series_run(table))
+    np.testing.assert_allclose(parcels.series, table.to_numpy().T, rtol=1e-12)
+    assert list(parcels.table["name"]) == list(table.columns)
+    assert list(parcels.table["index"]) == [1, 2, 3]
+    assert parcels.facts["NumberOfVolumesKept"] == 40
+    assert parcels.facts["MinutesKept"] == pytest.approx(40 * 2 / 60)
+
+
+def test_rows_without_values_are_censored_and_columns_are_no_parcels(series_run):
+    table = series_table()
+    table.iloc[[4, 17]] = np.nan
+    table["dead"] = np.nan
+    table["flat"] = 3.5
+    table.loc[[4, 17], "flat"] = np.nan
+    parcels = table_parcels(series_run(table, None))
+    assert parcels.series.shape == (5, 38)
+    np.testing.assert_array_equal(parcels.table["coverage"], [1, 1, 1, 0, 0])
+    np.testing.assert_array_equal(np.isnan(parcels.series).all(axis=1), [False, False, False, True, True])
+    expected = table.drop([4, 17])[["region 0", "region 1", "region 2"]].to_numpy().T
+    np.testing.assert_allclose(parcels.series[:3], expected, rtol=1e-12)
+    assert parcels.facts["NumberOfVolumesKept"] == 38
+    assert parcels.facts["MinutesKept"] is None
+
+
+def test_tables_without_series(series_run, tmp_path):
+    holed = series_table()
+    holed.iloc[5, 1] = np.nan
+    with pytest.raises(DataError, match="missing here and there"):
+        table_parcels(series_run(holed))
+    with pytest.raises(DataError, match="19 volumes of 3 parcels hold too little"):
+        table_parcels(series_run(series_table(19)))
+    with pytest.raises(DataError, match="too little signal"):
+        table_parcels(series_run(series_table() * 0))
+    with pytest.raises(DataError, match="too little signal"):
+        table_parcels(series_run(series_table() * np.nan))
+    with pytest.raises(DataError, match="table of numbers"):
+        table_parcels(series_run(series_table().assign(word="text")))
+    run = series_run(series_table())
+    run.timeseries.write_bytes(b"")
+    with pytest.raises(DataError, match="table of numbers"):
+        table_parcels(run)
