@@ -85,7 +85,8 @@ def read_tables(bids_dir):
         table = _read(path, ["participant_id"])
         if "session_id" in table:
             table = _keyed(table.reset_index(), ["participant_id", "session_id"], path)
-            sessions = table if sessions.empty else _joined(sessions, table, path)
+            visits = sessions.index.append(table.index.difference(sessions.index, sort=False))
+            sessions = _joined(sessions.reindex(visits), table, path)
         else:
             participants = _joined(participants, table, path)
     return Tables(participants, sessions, _levels(bids_dir / "participants.json"))
@@ -96,7 +97,8 @@ def _read(path, key):
         table = pd.read_csv(
             path,
             sep="\t",
-            na_values=["n/a"],
+            na_values=["n/a", "N/A", "NA", "NaN", "nan", ""],
+            keep_default_na=False,  # None may be an arm
             encoding="utf-8-sig",
             dtype=dict.fromkeys(("participant_id", "session_id"), str),
         )
@@ -144,7 +146,10 @@ def _levels(path):
         columns = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}).") from error
-    return {name: column.get("Levels", {}) for name, column in columns.items() if isinstance(column, dict)}
+    if not isinstance(columns, dict):
+        raise DataError(f"{path}: must describe the columns by their names, as an object; it is something else.")
+    levels = {name: column.get("Levels") for name, column in columns.items() if isinstance(column, dict)}
+    return {name: described for name, described in levels.items() if isinstance(described, dict)}
 
 
 def find_design(tables, sessions_with_scans, trial):
@@ -244,16 +249,17 @@ def _visits(table, with_scans, trial):
 def _in_order(table, with_scans):
     """Order the sessions by acq_time, else as sessions.tsv lists them, else by name with numbers as numbers."""
     by_name = sorted(with_scans, key=_natural)
-    if table.empty:
-        return by_name
-    listed = table.index.get_level_values("session_id")
-    if "acq_time" in table and table["acq_time"].notna().all():
-        times = pd.to_datetime(table["acq_time"], errors="coerce", format="ISO8601")
-        ranks = times.groupby("participant_id").rank()
-        place = ranks.groupby("session_id").mean()
-    else:
-        place = pd.Series(range(len(listed)), index=listed).groupby("session_id").min()
-    return sorted(by_name, key=lambda session: place.get(session, np.inf))
+    times = table["acq_time"] if "acq_time" in table else pd.Series(None, index=table.index, dtype=object)
+    times = pd.to_datetime(times.astype(str), errors="coerce", format="ISO8601", utc=True)
+    place = _mean_rank(times).reindex(by_name)
+    if place.isna().any():
+        place = _mean_rank(pd.Series(np.arange(len(table)), index=table.index)).reindex(by_name)
+    return sorted(by_name, key=lambda session: (np.isnan(place[session]), place[session]))
+
+
+def _mean_rank(moments):
+    """Return where each session comes among a participant's own, on average: dates may be shifted for each."""
+    return moments.groupby("participant_id").rank().groupby("session_id").mean()
 
 
 def _natural(text):

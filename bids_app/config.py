@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +22,14 @@ QUERIES = ("bold", "mask", "confounds", "timeseries")
 
 @dataclass(frozen=True)
 class Selection:
-    """Which scans of which derivatives are analysed."""
+    """Which scans of which derivatives, each with its name, are analysed."""
 
     participants: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     task: str | None = None
     space: str | None = None
     resolution: str | None = None
-    derivatives: tuple[Path, ...] = ()
+    derivatives: tuple[tuple[str, Path], ...] = ()
     filters: dict = field(default_factory=dict)
 
 
@@ -57,7 +58,7 @@ class Graph:
     @property
     def label(self):
         """The threshold as a BIDS label: 0.25 becomes r025."""
-        return "r" + f"{self.threshold:g}".replace(".", "")
+        return "r" + f"{self.threshold:.6f}".rstrip("0").replace(".", "")
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def check_settings(settings):
 
 
 def _check_folders(settings):
-    wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": settings.selection.derivatives}
+    wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [path for _, path in settings.selection.derivatives]}
     wanted["--atlas"] = settings.graph.atlases
     wanted["--mask"] = [Path(settings.graph.mask)] if settings.graph.mask not in ("gm", "brain") else []
     for what, paths in wanted.items():
@@ -158,18 +159,25 @@ def _make_writable(what, path):
 
 
 def _check_numbers(settings):
-    signal, graph, trial = settings.signal, settings.graph, settings.trial
+    signal, graph, trial, resources = settings.signal, settings.graph, settings.trial, settings.resources
     limits = [
         ("--threshold", graph.threshold, 0 <= graph.threshold < 1, "at least 0 and below 1"),
         ("--fd-threshold", signal.fd_threshold, signal.fd_threshold > 0, "above 0 mm"),
         ("--min-minutes", signal.min_minutes, signal.min_minutes >= 0, "0 or more"),
-        ("--smooth-maps", graph.smooth_maps, graph.smooth_maps >= 0, "0 mm or more"),
-        ("--n-permutations", trial.n_permutations, trial.n_permutations >= 1, "1 or more"),
-        ("--random-seed", trial.random_seed, trial.random_seed >= 0, "0 or more"),
-        ("--n-cpus", settings.resources.n_cpus, settings.resources.n_cpus >= 1, "1 or more"),
+        ("--smooth-maps", graph.smooth_maps, 0 <= graph.smooth_maps < math.inf, "0 mm or more"),
     ]
-    if graph.voxel_size is not None:
-        limits.append(("--voxel-size", graph.voxel_size, graph.voxel_size >= 1, "1 mm or more"))
+    if resources.mem_gb is not None:
+        limits.append(("--mem-gb", resources.mem_gb, resources.mem_gb > 0, "above 0 GB"))
+    whole = {
+        "--dummy-scans": (signal.dummy_scans, 0),
+        "--voxel-size": (graph.voxel_size, 1),
+        "--n-permutations": (trial.n_permutations, 1),
+        "--random-seed": (trial.random_seed, 0),
+        "--n-cpus": (resources.n_cpus, 1),
+        "--omp-nthreads": (resources.omp_nthreads, 1),
+    }
+    given = {option: limit for option, limit in whole.items() if limit[0] is not None}
+    limits += [(option, value, value >= least, f"{least} or more") for option, (value, least) in given.items()]
     if signal.bandpass:
         low, high = signal.bandpass
         limits.append(("--bandpass", f"{low:g} {high:g}", 0 <= low < high, "LOW HIGH in Hz with 0 <= LOW < HIGH"))

@@ -2,9 +2,16 @@
 
 
 class TrialgraphError(Exception):
-    """Anything the user is told in one message instead of a traceback."""
+    """Anything the user is told in one message instead of a traceback.
+
+    The message becomes one line, whatever a library put into it: it is read back from the last line of a
+    crash file.
+    """
 
     exit_code = 1
+
+    def __init__(self, message):
+        super().__init__(" ".join(str(message).split()))
 
 
 class UsageError(TrialgraphError):

@@ -49,8 +49,8 @@ class Failure:
     crash_file: Path
 
 
-def execute(workflow, settings, log_dir, n_threads=1):
-    """Run a workflow, side by side if there is more than one processor.
+def execute(workflow, settings, log_dir, *, n_parallel, n_threads=1):
+    """Run a workflow, side by side if it has parts for more than one processor.
 
     Parameters
     ----------
@@ -58,6 +58,8 @@ def execute(workflow, settings, log_dir, n_threads=1):
     settings : Settings
     log_dir : Path
         Where crash files go.
+    n_parallel : int
+        How many parts of the workflow could run at once.
     n_threads : int
         Threads of one process.
 
@@ -79,7 +81,7 @@ def execute(workflow, settings, log_dir, n_threads=1):
     n_nodes = sum(
         not isinstance(workflow.get_node(name).interface, IdentityInterface) for name in workflow.list_node_names()
     )
-    parallel = settings.resources.n_cpus > 1 and n_nodes > 1
+    parallel = min(settings.resources.n_cpus, n_parallel) > 1
     with progress(n_nodes) as advance:
         arguments = {"status_callback": lambda node, status: _report(node, status, advance)}
         if parallel:
@@ -105,10 +107,9 @@ def execute(workflow, settings, log_dir, n_threads=1):
 
 
 def _report(node, status, advance):
-    if status == "start":
-        return
     logger.debug("%s: %s", node.fullname, status)
-    advance(node.fullname)
+    if status != "start":
+        advance(node.fullname)
 
 
 def read_failures(log_dir):

@@ -96,7 +96,7 @@ def _visit(scans, min_minutes):
         "coverage": _weighted([scan.sidecar.get("Coverage") for scan in scans], weights(scans)),
     }
     if not unknown and minutes < min_minutes:
-        return facts, f"{minutes:.1f} min of data kept, less than {min_minutes:g}"
+        return facts, f"{minutes:.2f} min of data kept, less than {min_minutes:g}"
     if facts["coverage"] < MIN_COVERAGE:
         return facts, f"{facts['coverage']:.0%} of the analysis mask covered, less than {MIN_COVERAGE:.0%}"
     return facts, None

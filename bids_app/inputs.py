@@ -120,12 +120,27 @@ def find_inputs(settings):
 def find_derivatives(bids_dir, given=()):
     """Find the preprocessed datasets: those given, else derivatives/fmriprep*, else BIDS_DIR itself.
 
+    Parameters
+    ----------
+    bids_dir : Path
+    given : sequence of (str, Path)
+        Names and folders.
+
     Returns
     -------
     list of Dataset
     """
-    paths = list(given) or sorted(path for path in bids_dir.glob("derivatives/fmriprep*") if path.is_dir())
-    if not given and len(paths) > 1:
+    named = list(given) or _in_their_place(bids_dir)
+    names = [name for name, _ in named]
+    if len(set(names)) < len(names):
+        folders = ", ".join(str(path) for _, path in named)
+        raise UsageError(f"--derivatives: two datasets have the same name: {folders}. Give NAME=PATH.")
+    return [Dataset(name, path, _description(path)) for name, path in named]
+
+
+def _in_their_place(bids_dir):
+    paths = sorted(path for path in bids_dir.glob("derivatives/fmriprep*") if path.is_dir())
+    if len(paths) > 1:
         raise UsageError(
             f"Several preprocessed datasets could be meant: {', '.join(map(str, paths))}. Choose with --derivatives."
         )
@@ -137,10 +152,7 @@ def find_derivatives(bids_dir, given=()):
             f"{bids_dir / 'dataset_description.json'} does not say DatasetType derivative. "
             "Run fMRIPrep first, or point to its output with --derivatives PATH."
         )
-    names = [path.resolve().name for path in paths]
-    if len(set(names)) < len(names):
-        raise UsageError(f"--derivatives: two folders have the same name: {', '.join(map(str, paths))}.")
-    return [Dataset(name, path, _description(path)) for name, path in zip(names, paths, strict=True)]
+    return [(path.resolve().name, path) for path in paths]
 
 
 def _description(path):
@@ -156,7 +168,10 @@ def _open(path):
     """Index a derivative as a root of its own: pybids finds none of its files otherwise."""
     own_entities = str(files("bids_app") / "data" / "entities.json")
     indexer = BIDSLayoutIndexer(validate=False, ignore=["sourcedata", "logs", "figures", "log", "anat", "fmap"])
-    return BIDSLayout(path, validate=False, config=["bids", "derivatives", own_entities], indexer=indexer)
+    try:
+        return BIDSLayout(path, validate=False, config=["bids", "derivatives", own_entities], indexer=indexer)
+    except OSError as error:
+        raise DataError(f"{path} cannot be indexed: {error}.") from error
 
 
 def _check_labels(selection, layouts):

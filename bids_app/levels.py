@@ -57,7 +57,7 @@ def participant_level(settings):
         settings=settings,
         n_threads=n_threads,
     )
-    failures = execute(workflow, settings, log_dir, n_threads)
+    failures = execute(workflow, settings, log_dir, n_parallel=len(inputs.runs), n_threads=n_threads)
     for participant, runs in by_participant.items():
         _finish_participant(settings.output_dir, participant, runs, failures)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
@@ -177,7 +177,7 @@ def group_level(settings):
     n_comparisons = len(ESTIMATORS) * len(settings.graph.metrics) * len(routes)
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
     workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
-    failures = execute(workflow, settings, log_dir, n_jobs)
+    failures = execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)
     if not failures:
         page = write_group_page(settings.output_dir, pages)
         logger.info("The page is %s.", page)

@@ -1,6 +1,7 @@
 """The options of the command line, and the Settings that they make."""
 
 import argparse
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -18,7 +19,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Raise in place of leaving."""
-        raise UsageError(f"{message}\nSee {self.prog} --help.")
+        raise UsageError(f"{message}. See {self.prog} --help.")
 
 
 def dashed(argv):
@@ -48,15 +49,16 @@ def parse(argv):
     options = _parser().parse_args(argv)
     if options.level not in LEVELS:
         raise UnknownLevelError(f"analysis level {options.level!r} is unknown; it is one of: {', '.join(LEVELS)}.")
+    selection = _selection(options)
     return Settings(
         bids_dir=options.bids_dir,
         output_dir=options.output_dir,
         level=options.level,
-        work_dir=options.work_dir or _own_work_dir(options),
+        work_dir=options.work_dir or _own_work_dir(options.output_dir, options.level, selection),
         keep_work_dir=options.work_dir is not None,
         stop_on_first_crash=options.stop_on_first_crash,
         verbose=options.verbose,
-        selection=_selection(options),
+        selection=selection,
         signal=Signal(
             options.denoise,
             _bandpass(options.bandpass),
@@ -87,10 +89,10 @@ def parse(argv):
     )
 
 
-def _own_work_dir(options):
-    """Name a work folder by what runs, so that participants run at once do not share one."""
-    labels = "-".join(options.participant_label) or "all"
-    return options.output_dir / "work" / f"{options.level}-{labels}"[:100]
+def _own_work_dir(output_dir, level, selection):
+    """Name a work folder by what is selected, so that calls that run at once do not share one."""
+    digest = hashlib.sha256(repr(selection).encode()).hexdigest()[:8]
+    return output_dir / "work" / "-".join([level, *selection.participants[:3], digest])
 
 
 def _selection(options):
@@ -208,7 +210,11 @@ def _path(word):
 
 
 def _named_path(word):
-    return _path(word.split("=", 1)[-1])
+    """Read NAME=PATH, or PATH, which has the name of its folder."""
+    name, equals, path = word.partition("=")
+    if not equals or "/" in name:
+        return _path(word).resolve().name, _path(word)
+    return name, _path(path)
 
 
 def _add_signal(parser):

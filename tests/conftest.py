@@ -1,7 +1,26 @@
+import contextlib
+import io
+import json
+import logging
 import os
+import re
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
+import pandas as pd
 import pytest
+
+from bids_app import cli
+from bids_app.names import Name, build, folder
+
+MNI = "MNI152NLin2009cAsym"
+SHAPE = (12, 14, 12)
+AFFINE = np.array([[15.0, 0, 0, -82.5], [0, 15, 0, -115], [0, 0, 15, -75], [0, 0, 0, 1]])
+SCALE = ("--voxel-size", "15", "--denoise", "simple", "--min-minutes", "1", "--n-cpus", "1")
+SMALL = (*SCALE, "--metrics", "degree", "--smooth-maps", "20")
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +30,189 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
     return folder
+
+
+def brain():
+    """Return an ellipsoid as large as the template's brain, on the grid of the small images."""
+    xyz = nib.affines.apply_affine(AFFINE, np.argwhere(np.ones(SHAPE)))
+    return (((xyz - (0, -18, 8)) / (72, 90, 72)) ** 2).sum(axis=1).reshape(SHAPE) <= 1
+
+
+def bold_data(seed, n_volumes):
+    """Return (X, Y, Z, T) series: three slow sources that overlap in space, and noise."""
+    rng = np.random.default_rng(seed)
+    seconds = 2.0 * np.arange(n_volumes)
+    phases = rng.uniform(0, 2 * np.pi, 3)
+    sources = np.sin(2 * np.pi * np.outer([0.02, 0.04, 0.07], seconds) + phases[:, None])
+    weights = rng.normal(0, 1, (*SHAPE, 3))
+    return (1000 + 20 * weights @ sources + rng.normal(0, 5, (*SHAPE, n_volumes))).astype(np.float32)
+
+
+def confounds_table(seed, n_volumes):
+    """Return what fMRIPrep writes of motion (24 columns), tissue signals and displacement."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame()
+    for axis in ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"):
+        table[axis] = rng.normal(0, 0.01, n_volumes).cumsum() * (0.02 if "rot" in axis else 1)
+        table[f"{axis}_derivative1"] = table[axis].diff()
+        table[f"{axis}_power2"] = table[axis] ** 2
+        table[f"{axis}_derivative1_power2"] = table[axis].diff() ** 2
+    for tissue in ("csf", "white_matter", "global_signal"):
+        table[tissue] = 1000 + rng.normal(0, 3, n_volumes)
+    table["framewise_displacement"] = rng.uniform(0.05, 0.2, n_volumes)
+    table.loc[0, "framewise_displacement"] = np.nan
+    return table
+
+
+@dataclass(frozen=True)
+class SmallTrial:
+    """A raw dataset with a preprocessed one, made file by file.
+
+    Attributes
+    ----------
+    bids : Path
+    fmriprep : Path
+        Under ``bids`` or elsewhere.
+    """
+
+    bids: Path
+    fmriprep: Path
+
+    def begin(self, version="23.2.1"):
+        self.describe(self.bids, "raw")
+        self.describe(self.fmriprep, "derivative", GeneratedBy=[{"Name": "fMRIPrep", "Version": version}])
+        return self
+
+    @staticmethod
+    def describe(path, kind, **more):
+        path.mkdir(parents=True, exist_ok=True)
+        content = {"Name": "small trial", "BIDSVersion": "1.8.0", "DatasetType": kind, **more}
+        (path / "dataset_description.json").write_text(json.dumps(content))
+
+    def name(self, suffix, extension, entities):
+        path = self.fmriprep / folder(entities) / build(entities, suffix, extension)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def add_run(self, sub="01", ses="1", *, n_volumes=60, confounds="desc-confounds_timeseries", hollow=False, **more):
+        """Write a BOLD image with its sidecar, brain mask and confounds; hollow ones hold no voxel.
+
+        ``more`` are entities in fMRIPrep's order, or ``mask`` (the mask's last entity) and ``extension``.
+        """
+        extension, mask = more.pop("extension", ".nii.gz"), more.pop("mask", "desc-brain")
+        entities = {"sub": sub, "ses": ses, "task": "rest", "space": MNI} | more
+        bold = self.name("bold", extension, entities | {"desc": "preproc"})
+        stem = bold.name.removesuffix(f"_desc-preproc_bold{extension}")
+        mask_path = bold.with_name(f"{stem}_{mask}_mask{extension}")
+        source = build({key: entities.get(key) for key in entities if key not in ("space", "res", "cohort")}, "", "")
+        table_path = bold.with_name(f"{source}{confounds}.tsv")
+        bold.with_name(f"{stem}_desc-preproc_bold.json").write_text('{"RepetitionTime": 2.0, "TaskName": "rest"}')
+        if hollow:
+            for path in (bold, mask_path, table_path):
+                path.touch()
+            return bold
+        seed = sum(map(ord, bold.name))
+        save_bold(bold, bold_data(seed, n_volumes))
+        nib.save(nib.Nifti1Image(brain().astype(np.uint8), AFFINE), mask_path)
+        confounds_table(seed, n_volumes).to_csv(table_path, sep="\t", na_rep="n/a", index=False)
+        return bold
+
+    def add_arms(self, column="arm", **arms):
+        """Write participants.tsv with everyone's arm."""
+        rows = "".join(f"sub-{sub.removeprefix('s')}\t{arm}\n" for sub, arm in arms.items())
+        (self.bids / "participants.tsv").write_text(f"participant_id\t{column}\n{rows}")
+
+    def files(self, pattern, sub="01", ses="1"):
+        """Return the path of one preprocessed file of a participant's visit."""
+        (path,) = (self.fmriprep / f"sub-{sub}" / f"ses-{ses}" / "func").glob(pattern)
+        return path
+
+
+def save_bold(path, data):
+    image = nib.Nifti1Image(data, AFFINE)
+    image.header.set_zooms((15, 15, 15, 2.0))
+    nib.save(image, path)
+
+
+@pytest.fixture
+def empty_trial(tmp_path):
+    """A raw dataset and fMRIPrep's folder within it, without scans."""
+    return SmallTrial(tmp_path / "bids", tmp_path / "bids" / "derivatives" / "fmriprep").begin()
+
+
+@pytest.fixture
+def trial(empty_trial):
+    """One participant with two visits, one run each."""
+    for session in ("1", "2"):
+        empty_trial.add_run("01", session)
+    empty_trial.add_arms(s01="placebo")
+    return empty_trial
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of the app gave: its exit code, and what it said."""
+
+    code: int
+    said: str
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory):
+    """Call the app in this process; what it changes there is put back."""
+    cache = tmp_path_factory.mktemp("cache")
+    for variable in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR", "NIPYPE_CONFIG_DIR"):
+        os.environ.setdefault(variable, str(cache / variable.lower()))
+    os.environ["TMPDIR"] = tempfile.gettempdir()
+    logger = logging.getLogger("bids_app")
+
+    def call(*words):
+        before, heard = dict(os.environ), io.StringIO()
+        settled = logger.handlers[:], logger.level, logger.propagate
+        for name in ("nipype.workflow", "nipype.interface", "nipype.utils"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            with contextlib.redirect_stderr(heard), contextlib.redirect_stdout(heard):
+                code = cli.main([str(word) for word in words])
+        finally:
+            for handler in logger.handlers:
+                handler.close()
+            logger.handlers[:], logger.level, logger.propagate = settled
+            os.environ.clear()
+            os.environ.update(before)
+        return Outcome(code, heard.getvalue())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def whole_files():
+    """Return a check that an output folder holds nothing half-written."""
+
+    def check(output):
+        files = [path for path in output.rglob("*") if path.is_file() and "work" not in path.relative_to(output).parts]
+        assert not [path for path in files if re.match(r"\.\d+-", path.name)]
+        for path in files:
+            if path.parent.name == "func":
+                assert path.with_name(path.name.partition(".")[0] + ".json").is_file(), path
+            if path.name.endswith(".nii.gz"):
+                assert np.asanyarray(nib.load(path).dataobj).size
+            elif path.suffix == ".json":
+                json.loads(path.read_text())
+        return sorted(Name.parse(path).entities["sub"] for path in files if path.name.endswith("boldmap.nii.gz"))
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, app):
+    """A trial of two arms of two, two visits each, after a clean participant level: (trial, output)."""
+    root = tmp_path_factory.mktemp("finished")
+    trial = SmallTrial(root / "bids", root / "bids" / "derivatives" / "fmriprep").begin()
+    for participant in ("01", "02", "03", "04"):
+        for session in ("1", "2"):
+            trial.add_run(participant, session)
+    trial.add_arms(s01="placebo", s02="placebo", s03="ketamine", s04="ketamine")
+    outcome = app(trial.bids, root / "out", "participant", *SMALL)
+    assert outcome.code == 0, outcome.said
+    return trial, root / "out"

@@ -189,7 +189,7 @@ def test_every_metric_has_its_maps(output, metric, stat):
 
 def test_too_few_to_compare(output):
     save_map(output, "02", "post", values_of("02", "post"), MinutesKept=3.0)
-    with pytest.raises(DataError, match=r"2 participants of drug and 1 of placebo.*follow-up: 3.0 min of data"):
+    with pytest.raises(DataError, match=r"2 participants of drug and 1 of placebo.*follow-up: 3.00 min of data"):
         problem_of(output)
 
 

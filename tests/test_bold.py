@@ -83,9 +83,7 @@ def test_linear_interpolation_of_a_ramp_is_exact(mask_path):
     x, y, z = nib.affines.apply_affine(matrix, np.argwhere(np.ones(SHAPE))).T.reshape(3, *SHAPE)
     gains = np.arange(1, N_VOLUMES + 1)
     image = nib.Nifti1Image(((2 * x - y + 3 * z)[..., None] * gains).astype(np.float32), matrix)
-    grid = Grid(
-        np.ones((4, 5, 4), dtype=bool), nib.affines.from_matvec(np.diag([2.5, 2.5, 2.5]), [1.3, 2.1, 0.7])
-    )
+    grid = Grid(np.ones((4, 5, 4), dtype=bool), nib.affines.from_matvec(np.diag([2.5, 2.5, 2.5]), [1.3, 2.1, 0.7]))
     expected = grid.coordinates @ [2, -1, 3]
     np.testing.assert_allclose(sample_nodes(image, mask_path, grid), np.outer(expected, gains), atol=0.01)
 
@@ -144,9 +142,7 @@ def test_volumes_read_in_turn_equal_the_whole_image(tmp_path, mask_path, dtype):
     image.header.set_slope_inter(0.5, 3)  # what is read differs from what is stored
     nib.save(image, tmp_path / "bold.nii.gz")
     whole = np.asarray(nib.load(tmp_path / "bold.nii.gz").dataobj, dtype=np.float32)
-    series = sample_nodes(
-        open_bold(tmp_path / "bold.nii.gz"), mask_path, Grid(np.ones(SHAPE, dtype=bool), affine())
-    )
+    series = sample_nodes(open_bold(tmp_path / "bold.nii.gz"), mask_path, Grid(np.ones(SHAPE, dtype=bool), affine()))
     np.testing.assert_allclose(series, whole.reshape(-1, N_VOLUMES), rtol=2e-6)
 
 

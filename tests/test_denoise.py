@@ -135,9 +135,7 @@ def test_long_censored_end_does_not_blow_up():
     series = noise(20, 200)
     given = confounds(200, 0, censored=range(180, 200))
     short = Confounds(pd.DataFrame(index=range(180)), np.full(180, np.nan), 0, np.ones(180, dtype=bool))
-    np.testing.assert_allclose(
-        clean(series, given, TR, BAND), clean(series[:, :180], short, TR, BAND), atol=1e-5
-    )
+    np.testing.assert_allclose(clean(series, given, TR, BAND), clean(series[:, :180], short, TR, BAND), atol=1e-5)
 
 
 def test_pure_confound_is_removed_to_rounding():
@@ -219,9 +217,7 @@ def test_acompcor_takes_cosines_only_without_band_pass(shared_data, tmp_path, ve
 def test_compcor_takes_the_first_components_of_the_combined_mask(shared_data, tmp_path):
     bold, table = put_table(tmp_path, shared_data / TABLES["fMRIPrep 1"])
     described = json.loads(table.with_suffix(".json").read_text())
-    combined = [
-        name for name, facts in described.items() if facts.get("Mask") == "combined" and "a_comp" in name
-    ]
+    combined = [name for name, facts in described.items() if facts.get("Mask") == "combined" and "a_comp" in name]
     given = read_confounds(bold, table, 30, Signal(denoise="acompcor"))
     chosen = [name for name in given.regressors if name.startswith("a_comp_cor")]
     assert sorted(chosen) == sorted(combined)[:5]
@@ -284,9 +280,7 @@ def make_run(folder, n_volumes=100, repetition_time=TR):
     nib.save(nib.Nifti1Image(mask, affine), folder / "mask.nii.gz")
     displacement = np.full(n_volumes, 0.1)
     displacement[[0, 30, 31, 70]] = np.nan, 0.9, 0.6, 2.0
-    table = pd.DataFrame(
-        {"framewise_displacement": displacement, "non_steady_state_outlier00": np.eye(n_volumes)[0]}
-    )
+    table = pd.DataFrame({"framewise_displacement": displacement, "non_steady_state_outlier00": np.eye(n_volumes)[0]})
     table.to_csv(folder / "confounds.tsv", sep="\t", na_rep="n/a", index=False)
     run = BoldRun(
         {"sub": "01"},

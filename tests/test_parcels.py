@@ -33,9 +33,7 @@ def names_at_nodes(atlas):
 
 
 def test_average_by_hand():
-    atlas = Atlas(
-        {}, pd.DataFrame({"index": [1, 2, 3, 4], "name": list("abcd")}), np.array([0, 0, 1, 1, 1, -1, 2, 2])
-    )
+    atlas = Atlas({}, pd.DataFrame({"index": [1, 2, 3, 4], "name": list("abcd")}), np.array([0, 0, 1, 1, 1, -1, 2, 2]))
     series = np.array([[1.0, 2], [3, 6], [5, 5], [np.nan] * 2, [np.nan] * 2, [9, 9], [4, 8], [np.nan] * 2])
     means, coverage = average_parcels(atlas, np.float32(series))
     np.testing.assert_array_equal(coverage, [1, 1 / 3, 0.5, 0])
@@ -155,9 +153,7 @@ def test_schaefer_with_its_names(shared_data, tmp_path, n_parcels):
     stem = f"Schaefer2018_{n_parcels}Parcels_7Networks_order"
     path = tmp_path / f"atlas-Schaefer2018_scale-{n_parcels}_dseg.nii.gz"
     path.symlink_to(folder / f"{stem}_FSLMNI152_2mm.nii.gz")
-    names = pd.read_csv(folder / f"{stem}.txt", sep="\t", header=None)[[0, 1]].set_axis(
-        ["index", "name"], axis=1
-    )
+    names = pd.read_csv(folder / f"{stem}.txt", sep="\t", header=None)[[0, 1]].set_axis(["index", "name"], axis=1)
     save_names(path, names)
     grid = template_grid("gm", 3)
     atlas = read_atlas(path, grid)

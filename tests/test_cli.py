@@ -1,0 +1,284 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bids_app import __version__, cli, options
+from bids_app.config import Graph, Resources, Selection, Settings, Signal, Trial
+from bids_app.errors import NothingSelectedError, UnknownLevelError, UsageError
+
+CALL = ["data", "out", "participant"]
+HERE = Path.cwd()
+RUN = Path(__file__).parents[1] / "run.py"
+
+
+def parsed(*words):
+    return options.parse(options.dashed([*CALL, *words]))
+
+
+def field(settings, path):
+    for name in path.split("."):
+        settings = getattr(settings, name)
+    return settings
+
+
+def test_without_options_the_settings_are_the_documented_defaults():
+    settings = parsed()
+    assert (settings.bids_dir, settings.output_dir, settings.level) == (
+        HERE / "data",
+        HERE / "out",
+        "participant",
+    )
+    assert settings.selection == Selection()
+    assert settings.signal == Signal("friston24", (0.01, 0.1), 0.5, None, 4.0)
+    assert settings.graph == Graph(3, "gm", ("degree", "strength", "clustering", "clustering-weighted"), 0.25, 6.0, ())
+    assert settings.trial == Trial(map_values="z", n_permutations=10_000, random_seed=0)
+    assert settings.resources == Resources(n_cpus=options.available_cpus())
+    assert not settings.keep_work_dir
+    assert not settings.stop_on_first_crash
+
+
+OPTIONS = [
+    ("--participant-label 01 sub-02", "selection.participants", ("01", "02")),
+    ("--participant_label 01 sub-02", "selection.participants", ("01", "02")),
+    ("--participant-id sub-sub", "selection.participants", ("sub",)),
+    ("--session-label ses-1 2", "selection.sessions", ("1", "2")),
+    ("--session_id ses-1", "selection.sessions", ("1",)),
+    ("--task-id task-rest", "selection.task", "rest"),
+    ("--task_label rest", "selection.task", "rest"),
+    ("-t rest", "selection.task", "rest"),
+    ("--space MNI152NLin6Asym", "selection.space", "MNI152NLin6Asym"),
+    ("--space space-T1w", "selection.space", "T1w"),
+    ("--res 2", "selection.resolution", "2"),
+    ("--derivatives fmriprep=a/b c", "selection.derivatives", (("fmriprep", HERE / "a/b"), ("c", HERE / "c"))),
+    ("-d a_b/c", "selection.derivatives", (("c", HERE / "a_b/c"),)),
+    ("-d a/x=y", "selection.derivatives", (("x=y", HERE / "a/x=y"),)),
+    ("--denoise 36p", "signal.denoise", "36p"),
+    ("--bandpass 0.008 0.09", "signal.bandpass", (0.008, 0.09)),
+    ("--bandpass off", "signal.bandpass", None),
+    ("--fd-threshold 0.2", "signal.fd_threshold", 0.2),
+    ("--dummy-scans 4", "signal.dummy_scans", 4),
+    ("--dummy_scans auto", "signal.dummy_scans", None),
+    ("--min-minutes 0", "signal.min_minutes", 0.0),
+    ("--voxel-size 4", "graph.voxel_size", 4),
+    ("--voxel-size native", "graph.voxel_size", None),
+    ("--mask my_mask.nii", "graph.mask", str(HERE / "my_mask.nii")),
+    ("--metrics strength degree strength", "graph.metrics", ("strength", "degree")),
+    ("--threshold 0.3", "graph.threshold", 0.3),
+    ("--smooth-maps 0", "graph.smooth_maps", 0.0),
+    ("--atlas a.nii b.nii", "graph.atlases", (HERE / "a.nii", HERE / "b.nii")),
+    ("--arm group", "trial.arm", "group"),
+    ("--reference-arm usual_care", "trial.reference_arm", "usual_care"),
+    ("--baseline ses-pre", "trial.baseline", "pre"),
+    ("--followup post", "trial.followup", "post"),
+    ("--covariates age sex", "trial.covariates", ("age", "sex")),
+    ("--strata site", "trial.strata", ("site",)),
+    ("--map-values raw", "trial.map_values", "raw"),
+    ("--n-permutations 99", "trial.n_permutations", 99),
+    ("--random_seed=7", "trial.random_seed", 7),
+    ("--work-dir w", "work_dir", HERE / "w"),
+    ("-w w", "keep_work_dir", True),
+    ("--n-cpus 3", "resources.n_cpus", 3),
+    ("--nprocs 3", "resources.n_cpus", 3),
+    ("--nthreads 3", "resources.n_cpus", 3),
+    ("--omp_nthreads 2", "resources.omp_nthreads", 2),
+    ("--mem-gb 7.5", "resources.mem_gb", 7.5),
+    ("--stop-on-first-crash", "stop_on_first_crash", True),
+    ("-v -v", "verbose", 2),
+]
+
+
+@pytest.mark.parametrize(("option", "path", "value"), OPTIONS)
+def test_each_option_lands_in_the_settings(option, path, value):
+    assert field(parsed(*option.split()), path) == value
+
+
+def test_every_option_is_in_that_list():
+    tried = {word for option, *_ in OPTIONS for word in options.dashed(option.split("=")[0].split())}
+    kinds = {tuple(action.option_strings) for action in options._parser()._actions if action.option_strings}
+    untried = [names for names in kinds if not tried & set(names)]
+    assert {name for names in untried for name in names} == {
+        "-h",
+        "--help",
+        "--version",
+        "--bids-filter-file",
+    }
+
+
+def test_an_underscore_in_a_value_is_left_alone():
+    assert parsed("--reference_arm=usual_care").trial.reference_arm == "usual_care"
+    assert parsed("--mask=/a_b/my_mask.nii").graph.mask == "/a_b/my_mask.nii"
+
+
+def test_settings_are_kept_as_json_that_names_every_choice():
+    kept = json.loads(parsed("--arm", "group", "--bandpass", "off", "-d", "x=y").to_json())
+    assert kept["trial"]["arm"] == "group"
+    assert kept["signal"]["bandpass"] is None
+    assert kept["selection"]["derivatives"] == [["x", str(HERE / "y")]]
+    assert set(kept) == set(Settings.__dataclass_fields__)
+
+
+def test_calls_that_run_at_once_do_not_share_a_work_folder():
+    calls = ["", "--participant-label 01", "--participant-label 02", "--session-label 1", "--session-label 2"]
+    calls += [
+        "--participant-label 1 --session-label 2",
+        "--space MNI152NLin6Asym",
+        "--task-id rest",
+        "--res 2",
+    ]
+    folders = {parsed(*call.split()).work_dir for call in calls}
+    assert len(folders) == len(calls)
+    assert {folder.parent for folder in folders} == {HERE / "out" / "work"}
+    assert parsed("--participant-label", "sub-01").work_dir == parsed("--participant-label", "01").work_dir
+
+
+def test_the_work_folder_of_many_participants_has_a_name_that_file_systems_take():
+    first, second = ([f"{part}{number:04d}" for number in range(200)] for part in ("A", "B"))
+    assert len(parsed("--participant-label", *first).work_dir.name) < 255
+    same_start = [*first[:-1], "other"]
+    assert parsed("--participant-label", *first).work_dir != parsed("--participant-label", *second).work_dir
+    assert parsed("--participant-label", *first).work_dir != parsed("--participant-label", *same_start).work_dir
+
+
+@pytest.mark.parametrize("level", ["run", "Participant", "participant1", ""])
+def test_an_unknown_level_is_named_with_those_there_are(level):
+    with pytest.raises(UnknownLevelError, match=f"'{level}' is unknown; it is one of: participant, group"):
+        options.parse(["data", "out", level])
+
+
+@pytest.mark.parametrize(
+    ("words", "fragment"),
+    [
+        (["--no-such-option"], "unrecognized arguments: --no-such-option"),
+        (["--metrics", "betweenness"], "invalid choice: 'betweenness'"),
+        (["--threshold", "high"], "invalid float value: 'high'"),
+        (["--voxel-size", "2.5"], "2.5"),
+        (["--dummy-scans", "few"], "few"),
+        (["--bandpass", "0.01"], "give LOW HIGH in Hz, or off"),
+        (["--bandpass", "low", "high"], "give LOW HIGH in Hz, or off"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(words, fragment):
+    with pytest.raises(UsageError, match=fragment):
+        parsed(*words)
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        ([], 64),
+        (["data"], 64),
+        (["data", "out", "analysis"], 17),
+        (["/no/such/folder", "out", "participant"], 66),
+        (["--help"], 0),
+        (["--version"], 0),
+        (["demo", "--help"], 0),
+        (["demo"], 64),
+    ],
+)
+def test_exit_codes_of_the_process(argv, code, tmp_path):
+    done = subprocess.run([sys.executable, RUN, *argv], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert bool(done.stderr) == (code != 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_filters_that_select_nothing_have_their_own_code(monkeypatch, capsys):
+    def nothing(settings):
+        raise NothingSelectedError("nothing.")
+
+    monkeypatch.setattr(cli, "_run", nothing)
+    assert cli.main(CALL) == 18
+    assert capsys.readouterr().err == "trialgraph: nothing.\n"
+
+
+def test_an_interruption_ends_without_a_traceback(monkeypatch, capsys):
+    def interrupt(settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+    assert cli.main(CALL) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"trialgraph {__version__}\n"
+
+
+def test_help_lists_every_option_once_and_no_option_without_explanation(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    shown = capsys.readouterr().out
+    for action in options._parser()._actions:
+        assert action.help
+        assert all(name in shown for name in action.option_strings)
+    for group in ("which scans", "cleaning the signal", "the graph", "the trial", "the run"):
+        assert shown.count(f"\n{group}:\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "called"),
+    [
+        (["demo", "out"], "demo"),
+        (["demo", "out", "--n-cpus", "1"], "demo"),
+        (["demo", "out", "participant"], "dataset"),
+        (["demo", "out", "group", "--arm", "group"], "dataset"),
+        (["./demo", "out", "group"], "dataset"),
+    ],
+)
+def test_a_dataset_may_be_called_demo(argv, called, monkeypatch):
+    calls = []
+    monkeypatch.setattr(cli, "_demo", lambda words: calls.append("demo") or 0)
+    monkeypatch.setattr(cli, "_run", lambda settings: calls.append("dataset") or 0)
+    assert cli.main(argv) == 0
+    assert calls == [called]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"bold": {"acquisition": "mb4"}}', {"bold": {"acquisition": "mb4"}}),
+        ('{"bold": {"run": null}, "mask": {}}', {"bold": {"run": None}, "mask": {}}),
+    ],
+)
+def test_a_filter_file_is_read(content, expected, tmp_path):
+    path = tmp_path / "filter_file.json"
+    path.write_text(content)
+    assert parsed("--bids-filter-file", str(path)).selection.filters == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "must map a query to its entities"),
+        ('{"bold": "rest"}', "must map a query to its entities"),
+        ('{"t1w": {}}', "unknown query t1w; known are bold, mask, confounds, timeseries"),
+    ],
+)
+def test_a_wrong_filter_file_is_a_usage_error(content, fragment, tmp_path, capsys):
+    path = tmp_path / "filters.json"
+    path.write_text(content)
+    assert cli.main([*CALL, "--bids-filter-file", str(path)]) == 64
+    assert fragment in capsys.readouterr().err
+    path.unlink()
+    assert cli.main([*CALL, "--bids-filter-file", str(path)]) == 66
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_what_only_prints_loads_nothing_heavy(option):
+    code = (
+        "import sys; from bids_app import cli\n"
+        f"try: cli.main([{option!r}])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'pandas', 'nibabel', 'nilearn', 'nipype', 'bids', 'numba'} & set(sys.modules)\n"
+        "sys.exit(' '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=RUN.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
