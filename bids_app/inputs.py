@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 TEMPLATE_SPACES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym")
 SPATIAL = ("space", "cohort", "res", "den")
+PARCELLATION = ("atlas", "seg", "scale", "space", "cohort", "res", "den", "desc")
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class SeriesRun:
     @property
     def label(self):
         """The run's name for people."""
-        atlas = self.entities.get("atlas") or self.entities.get("seg")
-        return f"{scan_label(self.entities)} {atlas}"
+        parcellation = [self.entities[key] for key in PARCELLATION if key in self.entities]
+        return " ".join([scan_label(self.entities), *parcellation])
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
-from bids_app.flow import by_visit, weights
+from bids_app.flow import VISITS, by_visit, weights
 from bids_app.graph import MEASURES
 from bids_app.names import label
 from bids_app.outputs import save_image, save_json, save_table, sidecar_of
@@ -38,6 +38,16 @@ TABLE_COLUMNS = {
     "p_fwe": "p corrected by the maximum statistic",
     "p_fwe_all": "p corrected over metrics too, by the minimum p",
     "p_fdr": "p after Benjamini and Hochberg",
+}
+FLOW_COLUMNS = {
+    "participant_id": "Participant",
+    "arm": "Arm that the participant was randomized to",
+    **{f"{visit}_scans": f"Scans at {visit}" for visit in VISITS},
+    **{f"{visit}_minutes": f"Minutes of data kept at {visit}" for visit in VISITS},
+    **{f"{visit}_mean_fd": f"Mean framewise displacement at {visit}, mm" for visit in VISITS},
+    **{f"{visit}_coverage": f"Share of the analysis mask with a signal at {visit}" for visit in VISITS},
+    "analysed": "Whether the participant is in the comparison",
+    "reason": "Why not",
 }
 
 
@@ -88,9 +98,13 @@ def _write_voxels(settings, route, design, problem, comparisons, corrected):
             written.append(folder / name)
     table = cluster_table(problem.grid, comparisons, corrected, design)
     path = folder / group_name(route, design, "clusters", ".tsv")
-    save_json(sidecar_of(path), _cluster_columns())
-    save_table(path, table)
+    _save_described(path, table, _cluster_columns())
     return [*written, path]
+
+
+def _save_described(path, table, columns):
+    save_json(sidecar_of(path), {name: {"Description": columns[name]} for name in table})
+    save_table(path, table)
 
 
 def _maps(comparison, p_all):
@@ -122,7 +136,7 @@ def cluster_table(grid, comparisons, corrected, design):
     Returns
     -------
     DataFrame
-        A row per cluster of voxels with p_fwe < 0.05; coordinates in mm of the template space.
+        A row per cluster of voxels with p_fwe of 0.05 or less; coordinates in mm of the template space.
     """
     neighbours = stats.neighbours(grid.mask, 6)
     coordinates, volume = grid.coordinates, float(np.prod(grid.voxel_size))
@@ -157,39 +171,21 @@ def _cluster_columns():
         **{f"peak_{axis}": f"{axis} of the voxel with the largest statistic, mm" for axis in "xyz"},
         **{f"centre_{axis}": f"{axis} of the centre of mass, mm" for axis in "xyz"},
     }
-    columns = {key: text for key, text in TABLE_COLUMNS.items() if key not in ("p", "p_fdr")}
-    order = [
-        "metric",
-        "estimator",
-        *places,
-        "t",
-        "difference",
-        "ci_low",
-        "ci_high",
-        "hedges_g",
-        "p_fwe",
-        "p_fwe_all",
-    ]
-    return {key: {"Description": (columns | places)[key]} for key in order}
+    values = {key: text for key, text in TABLE_COLUMNS.items() if key not in ("p", "p_fdr")}
+    first = {key: values.pop(key) for key in ("metric", "estimator")}
+    return {**first, **places, **values}
 
 
 def _at(comparison, node):
-    effect = comparison.effect
-    return {
-        "t": effect.t[node],
-        "difference": effect.difference[node],
-        "ci_low": effect.ci_low[node],
-        "ci_high": effect.ci_high[node],
-        "hedges_g": effect.hedges_g[node],
-    }
+    names = ("t", "difference", "ci_low", "ci_high", "hedges_g")
+    return {name: getattr(comparison.effect, name)[node] for name in names}
 
 
 def _write_parcels(settings, route, design, problem, comparisons, corrected):
     tables = [nodal_table(problem.parcels, key, comparison, corrected[key]) for key, comparison in comparisons.items()]
     path = settings.output_dir / "group" / group_name(route, design, "nodes", ".tsv")
     columns = {"index": "Label of the parcel", "name": "Name of the parcel", **TABLE_COLUMNS}
-    save_json(sidecar_of(path), {key: {"Description": text} for key, text in columns.items()})
-    save_table(path, pd.concat(tables))
+    _save_described(path, pd.concat(tables), columns)
     return [path]
 
 
@@ -255,7 +251,7 @@ def write_design(settings, route, design, problem, flow):
         "Software": f"trialgraph {__version__}",
     }
     path = folder / group_name(route, design, "design", ".json")
-    save_table(folder / group_name(route, design, "flow", ".tsv"), flow)
+    _save_described(folder / group_name(route, design, "flow", ".tsv"), flow, FLOW_COLUMNS)
     save_json(path, content)
     return path
 
@@ -270,14 +266,16 @@ def write_whole_brain(settings, route, design, problem, flow):
     trial = settings.trial
     draws = stats.allocations(problem.arm, problem.strata, trial.n_permutations, trial.random_seed)
     comparison = stats.compare_arms(followup, baseline, nuisance, draws)
-    means = {}
+    means, columns = {}, dict(TABLE_COLUMNS)
     for visit, both in (("baseline", baseline), ("followup", followup)):
         for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
             means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
+            columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
     table = nodal_table(pd.DataFrame(means), (metrics, "ancova"), comparison, comparison.p_fwe)
     path = settings.output_dir / "group" / group_name(route, design, "wholebrain", ".tsv")
     first = ["metric", "estimator", *means]
-    save_table(path, table[[*first, *(column for column in table if column not in (*first, "p_fwe_all"))]])
+    shown = [*first, *(column for column in table if column not in (*first, "p_fwe_all"))]
+    _save_described(path, table[shown], columns)
     return path
 
 

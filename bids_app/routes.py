@@ -114,7 +114,7 @@ def _parcel_routes(settings):
 
 def stem(route, design):
     """Return the entities of a group file: those of the route and the contrast."""
-    return {**route.entities, "contrast": f"{label(design.active)}Vs{label(design.reference).capitalize()}"}
+    return {**route.entities, "contrast": label(f"{design.active} vs {design.reference}")}
 
 
 def group_name(route, design, suffix, extension, **more):

@@ -1,0 +1,179 @@
+import io
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from bids_app.config import Graph, Settings
+from bids_app.execution import progress, read_failures
+from bids_app.inputs import BoldRun, SeriesRun
+from bids_app.outputs import read_scans
+from bids_app.workflows.participant import init_level_wf, init_participant_wf
+
+SCALE = ("--voxel-size", "15", "--denoise", "simple", "--min-minutes", "1", "--smooth-maps", "20")
+
+
+def settings(folder, **graph):
+    return Settings(folder, folder / "out", "participant", folder / "work", graph=Graph(**graph))
+
+
+def bold_run(folder, sub="01", ses="1"):
+    entities = {"sub": sub, "ses": ses, "task": "rest", "space": "MNI152NLin2009cAsym"}
+    return BoldRun(entities, folder / f"{sub}{ses}_bold.nii.gz", None, None, 2.0, ())
+
+
+def series_run(folder, **entities):
+    entities = {"sub": "01", "ses": "1", "task": "rest", **entities}
+    return SeriesRun(entities, folder / "timeseries.tsv", 2.0, ())
+
+
+@pytest.fixture
+def grid_file(tmp_path):
+    nib.save(nib.Nifti1Image(np.ones((2, 2, 2), dtype=np.uint8), np.eye(4)), tmp_path / "grid.nii.gz")
+    return str(tmp_path / "grid.nii.gz")
+
+
+def edges(workflow):
+    """Return the edges among the nodes that do something, as pairs of names below the participant's."""
+    graph = workflow._create_flat_graph()
+    named = {node: node.fullname.split(".", 1)[1] for node in graph}
+    return {(named[start], named[end]) for start, end in graph.edges}
+
+
+def test_one_workflow_per_run_and_none_between(tmp_path, grid_file):
+    runs = [bold_run(tmp_path, "01", "1"), bold_run(tmp_path, "01", "2"), series_run(tmp_path, seg="A")]
+    workflow = init_participant_wf(runs=runs, grid_file=grid_file, n_nodes=8, settings=settings(tmp_path), n_threads=1)
+    names = {name.split(".")[0] for name in workflow.list_node_names()}
+    assert names == {"sub_01_ses_1_task_rest_wf", "sub_01_ses_2_task_rest_wf", "sub_01_ses_1_task_rest_A_wf"}
+    pairs = edges(workflow)
+    assert pairs
+    assert all(start.split(".")[0] == end.split(".")[0] for start, end in pairs), "a bad run would stop another"
+
+
+def test_steps_of_a_run(tmp_path, grid_file):
+    atlases = (tmp_path / "atlas-A_dseg.nii.gz", tmp_path / "atlas-B_dseg.nii.gz")
+    workflow = init_participant_wf(
+        runs=[bold_run(tmp_path)],
+        grid_file=grid_file,
+        n_nodes=64_000,
+        settings=settings(tmp_path, atlases=atlases),
+        n_threads=3,
+    )
+    run = "sub_01_ses_1_task_rest_wf"
+    steps = {(start.removeprefix(f"{run}."), end.removeprefix(f"{run}.")) for start, end in edges(workflow)}
+    assert {pair for pair in steps if "inputnode" not in pair and "outputnode" not in pair} == {
+        ("clean", "graph"),
+        ("clean", "ds_maps"),
+        ("graph", "ds_maps"),
+        ("clean", "ds_figures"),
+        ("graph", "ds_figures"),
+        ("clean", "atlas_A_dseg_nii_gz_parcels"),
+        ("clean", "atlas_B_dseg_nii_gz_parcels"),
+    }
+    graph = workflow.get_node(f"{run}.graph")
+    assert graph.n_procs == graph.inputs.n_threads == 3
+    assert 0.512 < graph.mem_gb < 1.5, "one bit per ordered pair of nodes, and the series"
+
+
+def test_participants_stand_side_by_side(tmp_path, grid_file):
+    runs = {sub: [bold_run(tmp_path, sub)] for sub in ("01", "02")}
+    workflow = init_level_wf(
+        runs_by_participant=runs, grid_file=grid_file, n_nodes=8, settings=settings(tmp_path), n_threads=1
+    )
+    assert {name.split(".")[0] for name in workflow.list_node_names()} == {"sub_01_wf", "sub_02_wf"}
+
+
+@pytest.mark.parametrize("key", ["seg", "scale", "desc", "space", "cohort", "res", "den"])
+def test_series_that_differ_in_one_entity_are_several_runs(tmp_path, key):
+    runs = [series_run(tmp_path, atlas="A", **{key: value}) for value in ("100", "400")]
+    workflow = init_participant_wf(runs=runs, grid_file=None, n_nodes=0, settings=settings(tmp_path), n_threads=1)
+    assert len(workflow.list_node_names()) == 2
+
+
+def test_changed_file_is_another_run(tmp_path, grid_file):
+    """The state of a run's files is part of what a cached result depends on."""
+    run = bold_run(tmp_path)
+    run.bold.write_bytes(b"one")
+
+    def state():
+        workflow = init_participant_wf(
+            runs=[run], grid_file=grid_file, n_nodes=8, settings=settings(tmp_path), n_threads=1
+        )
+        return workflow.get_node("sub_01_ses_1_task_rest_wf.clean").inputs.state
+
+    before = state()
+    assert state() == before
+    run.bold.write_bytes(b"three")
+    assert state() != before
+
+
+def test_bad_run_stops_no_other(trial, tmp_path, app):
+    """One processor, one bad run of two: the other one is finished, the failure is said and kept."""
+    bad = trial.files("*_desc-preproc_bold.nii.gz", ses="1")
+    bad.write_bytes(bad.read_bytes()[:2000])
+    out = tmp_path / "out"
+    outcome = app(trial.bids, out, "participant", *SCALE, "--n-cpus", "1", "--metrics", "degree")
+    assert outcome.code == 65
+    assert "ses-1" in outcome.said or "ses_1" in outcome.said
+    assert "truncated" in outcome.said
+    finished = read_scans(out, "boldmap", ".nii.gz", stat="degree", desc="r025z")
+    assert [scan.session for scan in finished] == ["2"]
+    status = json.loads((out / "logs" / "status" / "sub-01.json").read_text())
+    assert [scan["State"] for scan in status["Scans"]] == ["failed", "done"]
+    assert "truncated" in status["Scans"][0]["Reason"]
+    assert (out / "logs" / status["Scans"][0]["Log"]).exists()
+
+
+def test_bad_run_stops_all_when_told(trial, tmp_path, app):
+    bad = trial.files("*_desc-preproc_bold.nii.gz", ses="1")
+    bad.write_bytes(bad.read_bytes()[:2000])
+    out = tmp_path / "out"
+    words = ("--n-cpus", "1", "--metrics", "degree", "--stop-on-first-crash")
+    assert app(trial.bids, out, "participant", *SCALE, *words).code == 65
+    assert read_scans(out, "boldmap", ".nii.gz") == []
+
+
+@pytest.mark.slow
+def test_processes_side_by_side_give_the_same_bytes(trial, tmp_path, app):
+    written = {}
+    for n_cpus in ("1", "2"):
+        out = tmp_path / n_cpus
+        outcome = app(trial.bids, out, "participant", *SCALE, "--n-cpus", n_cpus)
+        assert outcome.code == 0, outcome.said
+        maps = sorted(out.glob("sub-*/**/*.nii.gz"))
+        assert len(maps) == 2 * (4 * 4 + 1)
+        written[n_cpus] = {path.relative_to(out): nib.load(path).get_fdata().tobytes() for path in maps}
+    assert written["1"] == written["2"]
+
+
+def crash(folder, name, node, last):
+    text = f"Node: {node}\nWorking directory: /work\n\nTraceback (most recent call last):\n  File ...\n\n{last}\n\n"
+    (folder / f"crash-{name}.txt").write_text(text)
+
+
+def test_failures_are_told_in_one_sentence(tmp_path):
+    crash(tmp_path, "1", "level.sub_01_wf.run_wf.clean", "bids_app.errors.DataError: a: the table has 3 rows.")
+    crash(tmp_path, "2", "level.sub_02_wf.run_wf.clean", "bids_app.errors.MissingInputError: no mask.")
+    crash(tmp_path, "3", "level.sub_03_wf.run_wf.graph", "MemoryError: Unable to allocate 3 GiB")
+    crash(tmp_path, "4", "level.sub_04_wf.run_wf.graph", "AssertionError")
+    (tmp_path / "trialgraph.log").write_text("no crash file")
+    failures = read_failures(tmp_path)
+    assert [failure.exit_code for failure in failures] == [65, 66, 1, 1]
+    assert failures[0].node == "level.sub_01_wf.run_wf.clean"
+    assert failures[0].message == "a: the table has 3 rows."
+    assert failures[2].message.startswith("MemoryError: Unable to allocate 3 GiB (an error of the app")
+    assert "crash-3.txt" in failures[2].message
+    assert failures[3].message.startswith("AssertionError (an error of the app")
+    assert read_failures(tmp_path / "empty") == []
+
+
+def test_progress_where_there_is_no_terminal():
+    heard = io.StringIO()
+    with progress(25, heard) as advance:
+        for step in range(25):
+            advance(f"step {step}")
+    said = heard.getvalue().splitlines()
+    assert len(said) == 10
+    assert said[0].startswith("step 3 of 25")
+    assert said[-1].startswith("step 25 of 25")
