@@ -7,11 +7,13 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
+from bids_app import stats
 from bids_app.cohort import Design, Tables
 from bids_app.derivatives import label_of
 from bids_app.errors import DataError, UsageError
 from bids_app.flow import by_visit, participant_flow, weights
 from bids_app.grid import Grid
+from bids_app.images import read_image
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +36,6 @@ class Problem:
         Labels are exchanged within these.
     kept : (N,) bool ndarray
         Which of the N voxels of the image, or parcels, everyone has.
-    n_nodes : int
-        Voxels of the analysis mask, or parcels, that someone has.
     grid : Grid or None
         Of the voxels that everyone has.
     parcels : DataFrame or None
@@ -48,9 +48,16 @@ class Problem:
     covariates: pd.DataFrame
     strata: np.ndarray | None
     kept: np.ndarray
-    n_nodes: int
     grid: Grid | None
     parcels: pd.DataFrame | None
+
+    def nuisance(self):
+        """Return the columns that the arms are adjusted for, as `stats.nuisance`."""
+        return stats.nuisance(len(self.arm), self.covariates.to_numpy(), self.strata)
+
+    def draws(self, trial):
+        """Return the allocations that are tried, as `stats.allocations`."""
+        return stats.allocations(self.arm, self.strata, trial.n_permutations, trial.random_seed)
 
     def save_maps(self, metric, path):
         """Save the maps of one metric, baseline and follow-up, as float64."""
@@ -88,7 +95,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     Raises
     ------
     DataError
-        An arm has fewer than two participants to analyse, or there is no voxel or parcel that all have.
+        Too few can be compared, or there is no voxel or parcel that all have.
     """
     analysed = flow[flow["analysed"]]
     arm = (analysed["arm"] == design.active).to_numpy(int)
@@ -117,10 +124,30 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         covariates=_covariates(analysed, participants, tables, design, trial.covariates),
         strata=_strata(participants, tables, trial.strata),
         kept=kept,
-        n_nodes=_count_nodes(route, kept.size),
         grid=_grid(route, kept) if route.is_voxels else None,
         parcels=None if route.is_voxels else _parcel_names(route)[kept],
     )
+
+
+def check_design(route, problem):
+    """Refuse a design that leaves nothing to test, before any work is done.
+
+    Raises
+    ------
+    DataError
+        The covariates tell the arms apart, are redundant, or are too many for the participants.
+    """
+    try:
+        n_adjusted = problem.nuisance().shape[1]
+        stats.allocations(problem.arm, problem.strata, 1)
+    except ValueError as error:
+        raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
+    left = len(problem.arm) - n_adjusted - 2
+    if left < 1:
+        raise DataError(
+            f"{route.name}: {len(problem.arm)} participants are too few to adjust for the baseline and for "
+            f"{', '.join(problem.covariates) or 'no covariate'}: {max(left, 0)} degrees of freedom are left."
+        )
 
 
 def _of_those(route, participants, sessions):
@@ -130,12 +157,6 @@ def _of_those(route, participants, sessions):
         for metric, found in route.scans.items()
     }
     return replace(route, scans=scans)
-
-
-def _count_nodes(route, n_parcels):
-    if not route.is_voxels:
-        return n_parcels
-    return max(scan.sidecar["NumberOfNodes"] for scan in next(iter(route.scans.values())))
 
 
 def _load(route, participants, session, candidates):
@@ -161,7 +182,10 @@ def _chosen(route, scan, metric, candidates):
 def _values(scan, metric):
     if scan.path.name.endswith(".tsv"):
         return pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(metric)].to_numpy(float)
-    return nib.load(scan.path).get_fdata(dtype=np.float32).ravel()
+    try:
+        return read_image(scan.path)[1].ravel()
+    except DataError as error:
+        raise DataError(f"{error} Run the participant level again for sub-{scan.participant}.") from error
 
 
 def _grid(route, kept):

@@ -1,13 +1,13 @@
 """Reading a BOLD image at the nodes of the analysis grid."""
 
-import zlib
-
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from scipy.ndimage import map_coordinates
 
 from bids_app.errors import DataError, MissingInputError
+from bids_app.images import UNREADABLE, open_image, read_image
+
+NEGLIGIBLE_SHARE = 1e-3
 
 
 def open_bold(path):
@@ -20,16 +20,7 @@ def open_bold(path):
     DataError
         The file is empty, no image, or not 4D.
     """
-    if path.is_symlink() and not path.exists():
-        raise MissingInputError(f"{path.name} is a link to content that is not on this machine (try datalad get).")
-    if not path.exists():
-        raise MissingInputError(f"{path} does not exist.")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path.name} is empty (0 bytes).")
-    try:
-        image = nib.load(path, keep_file_open=True)  # volumes are read in order: gzip must not start over for each
-    except (ImageFileError, OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} is no readable image: {error}") from error
+    image = open_image(path)
     if image.ndim != 4 or image.shape[3] < 2:
         raise DataError(f"{path.name} has shape {image.shape}; a 4D BOLD series is needed.")
     return image
@@ -60,7 +51,7 @@ def sample_nodes(image, mask_path, grid):
         raise DataError(f"{mask_path.name}: none of the {grid.n_nodes} nodes of the analysis mask lies in it.")
     series = np.full((grid.n_nodes, image.shape[3]), np.nan, dtype=np.float32)
     for volume in range(image.shape[3]):
-        series[inside, volume] = map_coordinates(_volume(image, volume), voxels[:, inside], order=1, mode="nearest")
+        series[inside, volume] = _interpolated(_volume(image, volume), voxels[:, inside])
     alive = np.isfinite(series).all(axis=1) & (np.ptp(series, axis=1) > 0)
     if not alive.any():
         raise DataError("no node of the analysis mask has a signal that varies.")
@@ -68,12 +59,18 @@ def sample_nodes(image, mask_path, grid):
     return series
 
 
+def _interpolated(volume, voxels):
+    """Interpolate linearly; NaN only where a value that is not finite has a share in the result."""
+    finite = np.isfinite(volume)
+    if finite.all():
+        return map_coordinates(volume, voxels, order=1, mode="nearest")
+    values = map_coordinates(np.where(finite, volume, 0), voxels, order=1, mode="nearest")
+    lost = map_coordinates((~finite).astype(np.float32), voxels, order=1, mode="nearest")
+    return np.where(lost < NEGLIGIBLE_SHARE, values, np.nan)
+
+
 def _load_mask(path, image):
-    try:
-        mask = nib.load(path)
-        values = np.asanyarray(mask.dataobj)
-    except (ImageFileError, OSError, EOFError, zlib.error, ValueError) as error:
-        raise DataError(f"{path.name} is no readable image: {error}") from error
+    mask, values = read_image(path)
     if mask.shape != image.shape[:3] or not np.allclose(mask.affine, image.affine, atol=1e-3):
         raise DataError(
             f"{path.name} is on another grid than the BOLD image: shape {mask.shape} and {image.shape[:3]}, "
@@ -89,5 +86,5 @@ def _origin(image):
 def _volume(image, index):
     try:
         return np.asarray(image.dataobj[..., index], dtype=np.float32)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"the BOLD image is truncated: volume {index} of {image.shape[3]} cannot be read.") from error

@@ -1,7 +1,10 @@
 """From a BOLD image and its confounds to one clean time series per node."""
 
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,7 @@ from scipy.interpolate import CubicSpline
 from bids_app.bold import open_bold, sample_nodes
 from bids_app.config import DENOISE_STRATEGIES
 from bids_app.errors import DataError, MissingInputError
+from bids_app.images import require
 
 MIN_DEGREES_OF_FREEDOM = 10
 CARPET_ROWS = 600
@@ -77,7 +81,7 @@ def read_confounds(bold_path, table_path, n_volumes, options):
         table = pd.DataFrame(index=range(n_volumes))
     else:
         table = _read_table(table_path, n_volumes)
-    regressors = _regressors(bold_path, table_path, options)
+    regressors = _regressors(table_path, options)
     if regressors.empty:
         regressors = pd.DataFrame(index=range(n_volumes))
     displacement = table.get("framewise_displacement", pd.Series(np.nan, index=table.index)).to_numpy(float)
@@ -90,6 +94,7 @@ def read_confounds(bold_path, table_path, n_volumes, options):
 
 
 def _read_table(path, n_volumes):
+    require(path)
     try:
         table = pd.read_csv(path, sep="\t", na_values="n/a")
     except (OSError, ValueError) as error:
@@ -99,13 +104,13 @@ def _read_table(path, n_volumes):
     return table
 
 
-def _regressors(bold_path, table_path, options):
+def _regressors(table_path, options):
     if options.denoise == "none":
         return pd.DataFrame()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _as_nilearn_expects(table_path) as image_path:
             warnings.simplefilter("ignore")
-            columns, _ = load_confounds(str(bold_path), **STRATEGIES[options.denoise], demean=False)
+            columns, _ = load_confounds(image_path, **STRATEGIES[options.denoise], demean=False)
     except (ValueError, OSError, KeyError) as error:
         message = " ".join(str(error).split())
         raise DataError(
@@ -118,6 +123,17 @@ def _regressors(bold_path, table_path, options):
         bad = ", ".join(columns.columns[columns.isna().any()][:5])
         raise DataError(f"{table_path.name}: values are missing in {bad}.")
     return columns
+
+
+@contextmanager
+def _as_nilearn_expects(table_path):
+    """Lend the name of an image by which nilearn finds this very table; it takes neither .nii nor other names."""
+    with TemporaryDirectory() as folder:
+        for extension in (".tsv", ".json"):
+            source = table_path.with_suffix(extension).resolve()
+            if source.exists():
+                (Path(folder) / f"sub-0_desc-confounds_timeseries{extension}").symlink_to(source)
+        yield f"{folder}/sub-0_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz"
 
 
 def clean(series, confounds, repetition_time, bandpass):

@@ -69,7 +69,7 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     """
     entities = _map_entities(run, options)
     place = output_dir / folder(entities)
-    common = _common(run.sources, facts, options) | _spatial(options, run)
+    common = _common(run, facts, options) | _spatial(options, run)
     present = np.isfinite(next(iter(maps.values())))
     mask_path = place / build({**entities, "desc": "nodes"}, "mask", ".nii.gz")
     node_image = grid.image(present, fill=0)
@@ -96,9 +96,10 @@ def _map_entities(run, options):
     return {**run.entities, "res": resolution(options) or run.entities.get("res")}
 
 
-def _common(sources, facts, options):
+def _common(run, facts, options):
     return {
-        "Sources": list(sources),
+        "Scan": run.label,
+        "Sources": list(run.sources),
         "Software": f"trialgraph {__version__}",
         "EdgeRule": f"Pearson r > {options.threshold:g}; self-connections and negative correlations are no edges",
         "Threshold": options.threshold,
@@ -150,7 +151,7 @@ def write_parcels(output_dir, run, parcels, matrix, nodes, whole, options):
     list of Path
     """
     place, names = output_dir / folder(parcels.entities), list(parcels.table["name"])
-    common = _common(run.sources, parcels.facts, options) | {"Graph": whole}
+    common = _common(run, parcels.facts, options) | {"Graph": whole}
     tables = {
         ("mean", "timeseries"): pd.DataFrame(parcels.series.T, columns=names),
         ("pearsoncorrelation", "relmat"): pd.DataFrame(matrix, columns=names, index=names),

@@ -1,12 +1,46 @@
 """The flow of participants and scans: who is analysed, and why the others are not."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 MIN_COVERAGE = 0.5
 VISITS = ("baseline", "followup")
+
+
+@dataclass(frozen=True)
+class FailedScan:
+    """A scan that the participant level could not process.
+
+    Attributes
+    ----------
+    participant, session : str
+        Labels; the session may be None.
+    name : str
+        The scan's name for people.
+    reason : str
+    """
+
+    participant: str
+    session: str | None
+    name: str
+    reason: str
+
+
+def reasons_by_visit(failed):
+    """Return why scans failed, by (participant, session).
+
+    Examples
+    --------
+    >>> reasons_by_visit([FailedScan("01", "2", "run-1", "empty"), FailedScan("01", "2", "run-2", "3D")])
+    {('01', '2'): 'empty; 3D'}
+    """
+    reasons = defaultdict(list)
+    for scan in failed:
+        reasons[scan.participant, scan.session].append(scan.reason)
+    return {visit: "; ".join(given) for visit, given in reasons.items()}
 
 
 def by_visit(scans):

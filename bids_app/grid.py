@@ -1,14 +1,16 @@
 """The analysis grid: which voxels are nodes of the graph, and the way between images and node arrays."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_mask
-from nilearn.image import load_img, resample_img
+from nilearn.image import resample_img
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from bids_app.errors import DataError
+from bids_app.images import read_image
 
 GREY_MATTER_PROBABILITY = 0.2
 
@@ -120,9 +122,10 @@ def mask_grid(path, voxel_size=None):
     -------
     Grid
     """
-    image = load_img(path, dtype=np.float32)
-    if image.ndim != 3:
-        raise DataError(f"--mask {path}: a 3D image is needed, this has shape {image.shape}.")
+    image, values = read_image(Path(path), f"--mask {path}")
+    if values.ndim != 3:
+        raise DataError(f"--mask {path}: a 3D image is needed, this has shape {values.shape}.")
+    image = nib.Nifti1Image(values.astype(np.float32), image.affine)
     if voxel_size is not None:
         image = resample_img(
             image,
@@ -172,9 +175,11 @@ def smooth(grid, values, fwhm):
 def z_score(values):
     """Subtract the mean over the nodes that have a value and divide by their standard deviation.
 
+    A map that is the same everywhere is 0 everywhere.
+
     Examples
     --------
     >>> z_score(np.array([1.0, np.nan, 3.0]))
     array([-1., nan,  1.])
     """
-    return (values - np.nanmean(values)) / np.nanstd(values)
+    return (values - np.nanmean(values)) / (np.nanstd(values) or 1)

@@ -10,12 +10,12 @@ from datetime import datetime
 import nibabel as nib
 
 from bids_app import __version__
-from bids_app.assembly import assemble, route_flow
+from bids_app.assembly import assemble, check_design, route_flow
 from bids_app.bold import open_bold
 from bids_app.cohort import find_design, read_tables
 from bids_app.errors import DataError, TrialgraphError, UsageError
 from bids_app.execution import execute
-from bids_app.flow import counts
+from bids_app.flow import FailedScan, counts, reasons_by_visit
 from bids_app.grid import mask_grid, on_grid_of, template_grid
 from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
 from bids_app.outputs import replacing, save_json, save_text, status_path, write_dataset_files
@@ -60,6 +60,9 @@ def participant_level(settings):
     failures = execute(workflow, settings, log_dir, n_parallel=len(inputs.runs), n_threads=n_threads)
     for participant, runs in by_participant.items():
         _finish_participant(settings.output_dir, participant, runs, failures)
+    for run in inputs.runs:
+        for failure in failures_of(run, failures):
+            logger.error("%s: %s", run.label, failure.message)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
     logger.info("%d of %d scans finished.", len(inputs.runs) - failed, len(inputs.runs))
     return _conclude(settings, failures)
@@ -138,10 +141,7 @@ def failures_of(run, failures):
 
 
 def _conclude(settings, failures):
-    """Say what failed, and return the exit code."""
-    for failure in failures:
-        where = failure.node.split(".", 1)[-1].rpartition(".")[0].replace("_wf", "").replace(".", " ")
-        logger.error("%s: %s", where, failure.message)
+    """Say where the results are, and return the exit code."""
     logger.info("Results are in %s.", settings.output_dir)
     codes = {failure.exit_code for failure in failures}
     return 0 if not codes else codes.pop() if len(codes) == 1 else 1
@@ -160,17 +160,18 @@ def group_level(settings):
         0, or 65 if a participant has scans but no row in participants.tsv, or the code of what went wrong.
     """
     log_dir = start_log(settings)
-    routes = find_routes(settings)
-    tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
     failed = read_failed_scans(settings.output_dir)
+    routes = find_routes(settings, {scan.name for scan in failed})
+    tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
     sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
     design = find_design(tables, sessions, settings.trial)
     problems, pages, strangers = [], [], set()
     for route in routes:
-        flow = route_flow(route, tables, design, failed, settings.signal.min_minutes)
+        flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
         problem = assemble(route, flow, tables, design, settings.trial)
+        check_design(route, problem)
         _say_flow(route, flow, design)
-        pages.append(write_design(settings, route, design, problem, flow))
+        pages.append(write_design(settings, route, design, problem, flow, failed))
         write_whole_brain(settings, route, design, problem, flow)
         problems.append((route, problem))
         strangers |= set(flow["participant_id"]) - {f"sub-{label}" for label in tables.participants.index}
@@ -178,6 +179,8 @@ def group_level(settings):
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
     workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
     failures = execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)
+    for failure in failures:
+        logger.error("%s: %s", failure.node.partition(".")[2], failure.message)
     if not failures:
         page = write_group_page(settings.output_dir, pages)
         logger.info("The page is %s.", page)
@@ -195,13 +198,15 @@ def _chosen(tables, participants):
 
 
 def read_failed_scans(output_dir):
-    """Return why scans failed at the participant level, by (participant, session)."""
-    failed = {}
+    """Return the scans that failed when the participant level last ran on them, as a list of FailedScan."""
+    failed = []
     for path in sorted((output_dir / "logs" / "status").glob("sub-*.json")):
-        status = json.loads(path.read_text())
-        for scan in status["Scans"]:
-            if scan["State"] == "failed":
-                failed[status["Participant"], scan.get("Session")] = scan["Reason"]
+        status = json.loads(path.read_text(encoding="utf-8"))
+        failed += [
+            FailedScan(status["Participant"], scan.get("Session"), scan["Scan"], scan["Reason"])
+            for scan in status["Scans"]
+            if scan["State"] == "failed"
+        ]
     return failed
 
 

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 
 from bids_app import __version__
-from bids_app.errors import OutputError
+from bids_app.errors import DataError, OutputError
 from bids_app.names import Name, build
 
 BIDS_VERSION = "1.10.0"
@@ -184,8 +184,18 @@ def read_scans(output_dir, suffix, extension, **entities):
     for path in sorted(output_dir.glob(f"sub-*/**/func/sub-*_{suffix}{extension}")):
         name = Name.parse(path)
         if all(name.entities.get(key) == value for key, value in entities.items()):
-            scans.append(Scan(name.entities, path, json.loads(sidecar_of(path).read_text())))
+            scans.append(Scan(name.entities, path, _read_sidecar(path)))
     return scans
+
+
+def _read_sidecar(path):
+    sidecar = sidecar_of(path)
+    try:
+        return json.loads(sidecar.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{sidecar} is missing or damaged ({error}). Run the participant level again for {path.name.split('_')[0]}."
+        ) from error
 
 
 def figure_path(output_dir, entities, what):

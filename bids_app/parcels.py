@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from nibabel.filebasedimages import ImageFileError
 from scipy.ndimage import map_coordinates
 
 from bids_app.errors import DataError
+from bids_app.images import read_image
 from bids_app.names import Name, label
 
 MIN_COVERAGE = 0.5
@@ -69,12 +69,9 @@ def read_atlas(path, grid):
     -------
     Atlas
     """
-    try:
-        image = nib.squeeze_image(nib.load(path))
-        labels = np.asanyarray(image.dataobj)
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
-        raise DataError(f"--atlas {path}: no readable image ({error}).") from error
-    if image.ndim != 3 or not np.array_equal(labels, np.round(labels)):
+    image, labels = read_image(path, f"--atlas {path}")
+    labels = labels[..., 0] if labels.shape[3:] == (1,) else labels
+    if labels.ndim != 3 or not np.array_equal(labels, np.round(labels)):
         raise DataError(f"--atlas {path}: a 3D image of whole-number labels is needed.")
     voxels = nib.affines.apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
     at_node = map_coordinates(labels.astype(np.int32), voxels, order=0, mode="grid-constant")

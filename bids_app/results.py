@@ -43,6 +43,7 @@ FLOW_COLUMNS = {
     "participant_id": "Participant",
     "arm": "Arm that the participant was randomized to",
     **{f"{visit}_scans": f"Scans at {visit}" for visit in VISITS},
+    **{f"{visit}_volumes": f"Volumes kept at {visit}" for visit in VISITS},
     **{f"{visit}_minutes": f"Minutes of data kept at {visit}" for visit in VISITS},
     **{f"{visit}_mean_fd": f"Mean framewise displacement at {visit}, mm" for visit in VISITS},
     **{f"{visit}_coverage": f"Share of the analysis mask with a signal at {visit}" for visit in VISITS},
@@ -208,12 +209,13 @@ def nodal_table(parcels, key, comparison, p_all):
     )
 
 
-def write_design(settings, route, design, problem, flow):
+def write_design(settings, route, design, problem, flow, failed=()):
     """Write who was compared and how, as the page and the reader need it; return the path of the JSON."""
     folder = settings.output_dir / "group"
     trial = settings.trial
-    draws = stats.allocations(problem.arm, problem.strata, trial.n_permutations, trial.random_seed)
+    draws = problem.draws(trial)
     n_active = int(problem.arm.sum())
+    scans = next(iter(route.scans.values()))
     several = int((flow[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum())
     used = list(problem.covariates.columns)
     content = {
@@ -243,10 +245,11 @@ def write_design(settings, route, design, problem, flow):
         "MinutesKnown": bool(
             flow.loc[flow["analysed"], ["baseline_minutes", "followup_minutes"]].notna().all(axis=None)
         ),
-        "NodesInMask": problem.n_nodes,
+        "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else problem.kept.size,
         "NodesCompared": int(problem.kept.sum()),
         "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels else None,
         "VisitsWithSeveralScans": several,
+        "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in failed],
         "Alpha": ALPHA,
         "Software": f"trialgraph {__version__}",
     }
@@ -262,10 +265,7 @@ def write_whole_brain(settings, route, design, problem, flow):
     metrics = list(values)
     baseline = np.column_stack([values[metric][0] for metric in metrics])
     followup = np.column_stack([values[metric][1] for metric in metrics])
-    nuisance = stats.nuisance(len(problem.arm), problem.covariates.to_numpy(), problem.strata)
-    trial = settings.trial
-    draws = stats.allocations(problem.arm, problem.strata, trial.n_permutations, trial.random_seed)
-    comparison = stats.compare_arms(followup, baseline, nuisance, draws)
+    comparison = stats.compare_arms(followup, baseline, problem.nuisance(), problem.draws(settings.trial))
     means, columns = {}, dict(TABLE_COLUMNS)
     for visit, both in (("baseline", baseline), ("followup", followup)):
         for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):

@@ -34,15 +34,21 @@ class Route:
         return self.name == "voxels"
 
 
-def find_routes(settings):
+def find_routes(settings, failed=()):
     """Find what the participant level left that fits the settings.
+
+    Parameters
+    ----------
+    settings : Settings
+    failed : collection of str
+        Names of scans that failed when they were last run: what an earlier run left of them is not used.
 
     Raises
     ------
     NothingSelectedError
         There is nothing; the message lists what there is instead.
     """
-    routes = [route for route in (_voxel_route(settings), *_parcel_routes(settings)) if route]
+    routes = [route for route in (_voxel_route(settings, failed), *_parcel_routes(settings, failed)) if route]
     if not routes:
         wanted = (
             f"desc-{map_desc(settings.graph, settings.trial.map_values)} on the grid res-{resolution(settings.graph)}"
@@ -60,7 +66,9 @@ def _kind(scan):
     return f"desc-{scan.entities.get('desc')} on res-{scan.entities.get('res')}"
 
 
-def _wanted(settings, scan):
+def _wanted(settings, failed, scan):
+    if scan.sidecar.get("Scan") in failed:
+        return False
     selection = settings.selection
     checks = (("sub", selection.participants), ("ses", selection.sessions))
     return all(not labels or scan.entities.get(key) in labels for key, labels in checks) and (
@@ -68,14 +76,16 @@ def _wanted(settings, scan):
     )
 
 
-def _voxel_route(settings):
+def _voxel_route(settings, failed):
     desc = map_desc(settings.graph, settings.trial.map_values)
     scans = {}
     for metric in settings.graph.metrics:
         found = read_scans(settings.output_dir, "boldmap", ".nii.gz", stat=label(metric), desc=desc)
         size = resolution(settings.graph)
         scans[metric] = [
-            scan for scan in found if _wanted(settings, scan) and (size is None or scan.entities.get("res") == size)
+            scan
+            for scan in found
+            if _wanted(settings, failed, scan) and (size is None or scan.entities.get("res") == size)
         ]
     if not any(scans.values()):
         return None
@@ -99,8 +109,8 @@ def _shared(scans, keys):
     return {key: value for key, value in entities.items() if value}
 
 
-def _parcel_routes(settings):
-    tables = [scan for scan in read_scans(settings.output_dir, "nodes", ".tsv") if _wanted(settings, scan)]
+def _parcel_routes(settings, failed):
+    tables = [scan for scan in read_scans(settings.output_dir, "nodes", ".tsv") if _wanted(settings, failed, scan)]
     tables = [scan for scan in tables if scan.entities.get("desc", "").endswith(settings.graph.label)]
     kinds = sorted({tuple(scan.entities.get(key) for key in PARCELLATION) for scan in tables}, key=str)
     routes = []

@@ -3,8 +3,9 @@ import json
 import pytest
 
 from bids_app import options as command_line
+from bids_app.datasets import find_derivatives
 from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
-from bids_app.inputs import BoldRun, SeriesRun, find_derivatives, find_inputs
+from bids_app.inputs import BoldRun, SeriesRun, find_inputs
 
 MNI, MNI6 = "MNI152NLin2009cAsym", "MNI152NLin6Asym"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_app.datasets import Dataset
 from bids_app.errors import OutputError
-from bids_app.inputs import Dataset
 from bids_app.outputs import (
     read_scans,
     replacing,

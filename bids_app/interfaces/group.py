@@ -10,8 +10,7 @@ class _CompareArmsInput(BaseInterfaceInputSpec):
     maps_file = File(exists=True, mandatory=True, desc="(n, V) baseline and followup of one metric")
     problem = traits.Any(mandatory=True, desc="assembly.Problem without its maps", nohash=True)
     estimator = traits.Enum("ancova", "change", mandatory=True)
-    n_draws = traits.Int(mandatory=True)
-    seed = traits.Int(mandatory=True)
+    trial = traits.Any(mandatory=True, desc="Trial")
     n_jobs = traits.Int(1, nohash=True)
 
 
@@ -28,12 +27,11 @@ class CompareArms(SimpleInterface):
     def _run_interface(self, runtime):
         problem = self.inputs.problem
         maps = np.load(self.inputs.maps_file)
-        draws = stats.allocations(problem.arm, problem.strata, self.inputs.n_draws, self.inputs.seed)
         neighbours = stats.neighbours(problem.grid.mask, 6) if problem.grid is not None else None
         self._results["comparison"] = stats.compare_arms(
             *outcome_and_baseline(maps["followup"], maps["baseline"], self.inputs.estimator),
-            stats.nuisance(len(problem.arm), problem.covariates.to_numpy(), problem.strata),
-            draws,
+            problem.nuisance(),
+            problem.draws(self.inputs.trial),
             neighbours=neighbours,
             n_jobs=self.inputs.n_jobs,
         )

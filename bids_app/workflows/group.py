@@ -57,8 +57,7 @@ def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comp
             maps_file=maps[metric],
             problem=bare,
             estimator=estimator,
-            n_draws=settings.trial.n_permutations,
-            seed=settings.trial.random_seed,
+            trial=settings.trial,
             n_jobs=n_jobs,
         )
         compare = pe.Node(interface, name=f"{node_name(metric)}_{estimator}", n_procs=n_jobs, mem_gb=0.5)

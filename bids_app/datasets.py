@@ -1,0 +1,67 @@
+"""Which preprocessed datasets there are, and what they say of themselves."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from bids_app.errors import DataError, MissingInputError, UsageError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A derivative dataset that holds preprocessed data."""
+
+    name: str
+    path: Path
+    description: dict
+
+    def uri(self, path):
+        """Return the BIDS URI of one of its files."""
+        return f"bids:{self.name}:{Path(path).relative_to(self.path).as_posix()}"
+
+
+def find_derivatives(bids_dir, given=()):
+    """Find the preprocessed datasets: those given, else derivatives/fmriprep*, else BIDS_DIR itself.
+
+    Parameters
+    ----------
+    bids_dir : Path
+    given : sequence of (str, Path)
+        Names and folders.
+
+    Returns
+    -------
+    list of Dataset
+    """
+    named = list(given) or _in_their_place(bids_dir)
+    names = [name for name, _ in named]
+    if len(set(names)) < len(names):
+        folders = ", ".join(str(path) for _, path in named)
+        raise UsageError(f"--derivatives: two datasets have the same name: {folders}. Give NAME=PATH.")
+    return [Dataset(name, path, _description(path)) for name, path in named]
+
+
+def _in_their_place(bids_dir):
+    paths = sorted(path for path in bids_dir.glob("derivatives/fmriprep*") if path.is_dir())
+    if len(paths) > 1:
+        raise UsageError(
+            f"Several preprocessed datasets could be meant: {', '.join(map(str, paths))}. Choose with --derivatives."
+        )
+    if not paths and _description(bids_dir).get("DatasetType") == "derivative":
+        paths = [bids_dir]
+    if not paths:
+        raise MissingInputError(
+            f"No preprocessed data: looked for {bids_dir / 'derivatives' / 'fmriprep*'}, and "
+            f"{bids_dir / 'dataset_description.json'} does not say DatasetType derivative. "
+            "Run fMRIPrep first, or point to its output with --derivatives PATH."
+        )
+    return [(path.resolve().name, path) for path in paths]
+
+
+def _description(path):
+    try:
+        return json.loads((path / "dataset_description.json").read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path / 'dataset_description.json'} cannot be read: {error}.") from error

@@ -1,0 +1,66 @@
+"""Opening the user's images: what is missing, empty, broken or cut is said in one sentence."""
+
+import zlib
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+
+from bids_app.errors import DataError, MissingInputError
+
+UNREADABLE = (ImageFileError, OSError, EOFError, zlib.error, ValueError)
+
+
+def require(path):
+    """Refuse a file that is not there, whose content was never fetched, or that is empty.
+
+    Raises
+    ------
+    MissingInputError
+        The file is not there, or is a link to content that is not.
+    DataError
+        It has 0 bytes.
+    """
+    if path.is_symlink() and not path.exists():
+        raise MissingInputError(f"{path.name} is a link to content that is not on this machine (try datalad get).")
+    if not path.exists():
+        raise MissingInputError(f"{path} does not exist.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise DataError(f"{path.name} is empty (0 bytes).")
+
+
+def open_image(path, called=None):
+    """Open an image without reading its voxels.
+
+    Parameters
+    ----------
+    path : Path
+    called : str, optional
+        What messages call it; the file's name by default.
+
+    Raises
+    ------
+    MissingInputError, DataError
+        As `require`; DataError also if it is no image.
+    """
+    require(path)
+    try:
+        return nib.load(path, keep_file_open=True)  # volumes are read in order: gzip must not start over for each
+    except UNREADABLE as error:
+        raise DataError(f"{called or path.name} is no readable image: {error}") from error
+
+
+def read_image(path, called=None):
+    """Open an image as `open_image` does, and read its voxels.
+
+    Returns
+    -------
+    image : nibabel image
+    values : ndarray
+        In the type of the file, scaled if the header says so.
+    """
+    image = open_image(path, called)
+    try:
+        return image, np.asanyarray(image.dataobj)
+    except UNREADABLE as error:
+        raise DataError(f"{called or path.name} is no readable image: {error}") from error
