@@ -8,6 +8,17 @@ import pandas as pd
 
 MIN_COVERAGE = 0.5
 VISITS = ("baseline", "followup")
+FLOW_COLUMNS = {
+    "participant_id": "Participant",
+    "arm": "Arm that the participant was randomized to",
+    **{f"{visit}_scans": f"Scans at {visit}" for visit in VISITS},
+    **{f"{visit}_volumes": f"Volumes kept at {visit}" for visit in VISITS},
+    **{f"{visit}_minutes": f"Minutes of data kept at {visit}" for visit in VISITS},
+    **{f"{visit}_mean_fd": f"Mean framewise displacement at {visit}, mm" for visit in VISITS},
+    **{f"{visit}_coverage": f"Share of the analysis mask with a signal at {visit}" for visit in VISITS},
+    "analysed": "Whether the participant is in the comparison",
+    "reason": "Why not",
+}
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def participant_level(settings):
     )
     failures = execute(workflow, settings, log_dir, n_parallel=len(inputs.runs), n_threads=n_threads)
     for participant, runs in by_participant.items():
-        _finish_participant(settings.output_dir, participant, runs, failures)
+        _finish_participant(settings, participant, runs, failures)
     for run in inputs.runs:
         for failure in failures_of(run, failures):
             logger.error("%s: %s", run.label, failure.message)
@@ -119,19 +119,24 @@ def _first_readable(runs):
     raise reason
 
 
-def _finish_participant(output_dir, participant, runs, failures):
-    """Write down how each scan ended, and the participant's page."""
-    scans = []
+def _finish_participant(settings, participant, runs, failures):
+    """Write down how each scan ended, beside what earlier calls said of other scans, and the participant's page."""
+    path = status_path(settings.output_dir, participant)
+    earlier = json.loads(path.read_text(encoding="utf-8"))["Scans"] if path.exists() else []
+    scans = {scan["Scan"]: scan for scan in earlier}
+    stopped = settings.stop_on_first_crash and bool(failures)
     for run in runs:
-        failed = failures_of(run, failures)
-        scans.append({"Scan": run.label, "Session": run.entities.get("ses"), "State": "failed" if failed else "done"})
-        if failed:
-            scans[-1] |= {
-                "Reason": failed[0].message,
-                "Log": f"{failed[0].crash_file.parent.name}/{failed[0].crash_file.name}",
-            }
-    save_json(status_path(output_dir, participant), {"Participant": participant, "Scans": scans})
-    write_participant_page(output_dir, participant)
+        scans[run.label] = {"Scan": run.label, "Session": run.entities.get("ses"), "State": "done"}
+        if failed := failures_of(run, failures):
+            log = failed[0].crash_file
+            reason = {"Reason": failed[0].message, "Log": f"{log.parent.name}/{log.name}"}
+        elif stopped:
+            reason = {"Reason": "Not finished: another scan failed, and --stop-on-first-crash was given."}
+        else:
+            continue
+        scans[run.label] |= {"State": "failed", **reason}
+    save_json(path, {"Participant": participant, "Scans": [scans[name] for name in sorted(scans)]})
+    write_participant_page(settings.output_dir, participant)
 
 
 def failures_of(run, failures):

@@ -1,13 +1,15 @@
 """Parcels: their names and time series, from an atlas laid over the nodes or from another tool's table."""
 
+import re
 from dataclasses import dataclass
+from itertools import combinations
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 from scipy.ndimage import map_coordinates
 
-from bids_app.errors import DataError
+from bids_app.errors import DataError, UsageError
 from bids_app.images import read_image
 from bids_app.names import Name, label
 
@@ -77,17 +79,36 @@ def read_atlas(path, grid):
     at_node = map_coordinates(labels.astype(np.int32), voxels, order=0, mode="grid-constant")
     parcels = _names(path, np.unique(labels[labels > 0]).astype(int))
     position = pd.Series(range(len(parcels)), index=parcels["index"])
-    return Atlas(_entities(path), parcels, position.reindex(at_node).fillna(-1).to_numpy(int))
+    return Atlas(atlas_entities(path), parcels, position.reindex(at_node).fillna(-1).to_numpy(int))
 
 
-def _entities(path):
-    entities = {key: value for key, value in Name.parse(path).entities.items() if key in ("atlas", "seg", "scale")}
+def atlas_entities(path):
+    """Return what the outputs of an atlas are named by; desc, which TemplateFlow tells its atlases apart by, is seg.
+
+    Examples
+    --------
+    >>> atlas_entities(Path("tpl-X_res-02_atlas-Schaefer2018_desc-100Parcels_dseg.nii.gz"))
+    {'atlas': 'Schaefer2018', 'seg': '100Parcels'}
+    """
+    named = Name.parse(path).entities
+    entities = {key: named[key] for key in ("atlas", "seg", "scale") if key in named}
+    if entities and "desc" in named:
+        entities["seg"] = entities.get("seg", "") + named["desc"]
     return entities or {"atlas": label(path.name.partition(".")[0])}
 
 
+def check_atlases(paths):
+    """Refuse atlases whose outputs would have the same names."""
+    for first, second in combinations(paths, 2):
+        if atlas_entities(first) == atlas_entities(second):
+            raise UsageError(f"--atlas: the outputs of {first} and {second} would have the same names; rename one.")
+
+
 def _names(path, present):
-    table_path = path.with_name(path.name.partition(".")[0] + ".tsv")
-    if not table_path.exists():
+    stem = path.name.partition(".")[0]
+    beside = [path.with_name(f"{name}.tsv") for name in (stem, re.sub("_res-[^_]+", "", stem))]  # one for all res
+    table_path = next((table for table in beside if table.exists()), None)
+    if table_path is None:
         return pd.DataFrame({"index": present, "name": [f"parcel{index}" for index in present]})
     table = pd.read_csv(table_path, sep="\t", na_values="n/a")
     if not {"index", "name"} <= set(table):

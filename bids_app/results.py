@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
-from bids_app.flow import VISITS, by_visit, weights
+from bids_app.flow import FLOW_COLUMNS, by_visit, weights
 from bids_app.graph import MEASURES
 from bids_app.names import label
 from bids_app.outputs import save_image, save_json, save_table, sidecar_of
@@ -38,17 +38,6 @@ TABLE_COLUMNS = {
     "p_fwe": "p corrected by the maximum statistic",
     "p_fwe_all": "p corrected over metrics too, by the minimum p",
     "p_fdr": "p after Benjamini and Hochberg",
-}
-FLOW_COLUMNS = {
-    "participant_id": "Participant",
-    "arm": "Arm that the participant was randomized to",
-    **{f"{visit}_scans": f"Scans at {visit}" for visit in VISITS},
-    **{f"{visit}_volumes": f"Volumes kept at {visit}" for visit in VISITS},
-    **{f"{visit}_minutes": f"Minutes of data kept at {visit}" for visit in VISITS},
-    **{f"{visit}_mean_fd": f"Mean framewise displacement at {visit}, mm" for visit in VISITS},
-    **{f"{visit}_coverage": f"Share of the analysis mask with a signal at {visit}" for visit in VISITS},
-    "analysed": "Whether the participant is in the comparison",
-    "reason": "Why not",
 }
 
 

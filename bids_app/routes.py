@@ -116,8 +116,10 @@ def _parcel_routes(settings, failed):
     routes = []
     for kind in kinds:
         scans = [scan for scan in tables if tuple(scan.entities.get(key) for key in PARCELLATION) == kind]
-        atlas = "".join(part for part in kind[:3] if part)
         entities = _shared(scans, ("task", "space", "atlas", "seg", "scale"))
+        if upstream := kind[3].removesuffix(settings.graph.label):
+            entities["desc"] = upstream
+        atlas = " ".join(entities[key] for key in PARCELLATION if key in entities)
         routes.append(Route(f"parcels of {atlas}", entities, dict.fromkeys(settings.graph.metrics, scans)))
     return routes
 

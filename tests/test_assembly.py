@@ -15,7 +15,13 @@ from bids_app.routes import find_routes, group_name
 GRID = Grid(np.random.default_rng(0).random((4, 5, 3)) < 0.7, np.diag([3.0, 3, 3, 1]))
 DESIGN = Design("arm", "drug", "placebo", "pre", "post")
 ARMS = {"01": "drug", "02": "placebo", "03": "placebo", "04": "drug", "05": None}
-FACTS = {"MinutesKept": 6.0, "MeanFramewiseDisplacement": 0.1, "Coverage": 1.0, "NumberOfVolumesKept": 100}
+FACTS = {
+    "MinutesKept": 6.0,
+    "MeanFramewiseDisplacement": 0.1,
+    "Coverage": 1.0,
+    "NumberOfVolumesKept": 100,
+    "NumberOfNodes": 42,
+}
 
 
 def settings(output_dir, **parts):
@@ -248,6 +254,17 @@ def test_routes_of_voxels_and_of_each_atlas(output):
     assert name == (
         "task-rest_space-MNI152NLin2009cAsym_res-3mm_contrast-drugVsPlacebo_stat-t_desc-degree_statmap.nii.gz"
     )
+
+
+def test_routes_of_one_atlas_from_two_pipelines_keep_apart(tmp_path):
+    for sub in ARMS:
+        for desc in ("simpler025", "strictr025", "strictr03"):
+            save_nodes(tmp_path, sub, "pre", [1, 2, 3], desc=desc)
+    routes = find_routes(settings(tmp_path))
+    assert [route.name for route in routes] == ["parcels of A simple", "parcels of A strict"]
+    names = [group_name(route, DESIGN, "nodes", ".tsv") for route in routes]
+    assert names[0] == "task-rest_atlas-A_contrast-drugVsPlacebo_desc-simple_nodes.tsv"
+    assert names[1] == "task-rest_atlas-A_contrast-drugVsPlacebo_desc-strict_nodes.tsv"
 
 
 def test_routes_of_the_participants_asked_for(output):

@@ -255,8 +255,11 @@ def test_confounds_that_cannot_be_used(fmriprep_21, tmp_path):
     whole.assign(csf=whole["csf"].mask(whole.index == 9)).to_csv(table, sep="\t", na_rep="n/a", index=False)
     with pytest.raises(DataError, match="values are missing in csf"):
         read_confounds(bold, table, 30, Signal())
-    table.write_bytes(b"")
+    table.write_bytes(b"\x93NUMPY\x00\xff")
     with pytest.raises(DataError, match="cannot be read as a table"):
+        read_confounds(bold, table, 30, Signal())
+    table.write_bytes(b"")
+    with pytest.raises(DataError, match="is empty"):
         read_confounds(bold, table, 30, Signal())
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app.errors import DataError
+from bids_app.errors import DataError, UsageError
 from bids_app.grid import Grid, template_grid
 from bids_app.inputs import BoldRun, SeriesRun
-from bids_app.parcels import Atlas, atlas_parcels, average_parcels, read_atlas, table_parcels
+from bids_app.parcels import Atlas, atlas_parcels, average_parcels, check_atlases, read_atlas, table_parcels
 
 AFFINE = np.diag([3.0, 3, 3, 1])
 LABELS = np.zeros((4, 3, 2), dtype=np.int16)
@@ -74,6 +74,22 @@ def test_parcel_of_the_table_that_the_image_lacks(tmp_path):
     means, coverage = average_parcels(atlas, np.random.default_rng(0).normal(size=(GRID.n_nodes, 5)))
     np.testing.assert_array_equal(coverage, [1, 1, 1, 0])
     assert np.isnan(means[3]).all()
+
+
+def test_atlases_as_templateflow_names_them(tmp_path):
+    """The scale is in desc, and one table serves every resolution."""
+    stem = "tpl-MNI152NLin2009cAsym{}_atlas-Schaefer2018_desc-{}Parcels7Networks_dseg"
+    paths = [save_labels(tmp_path / f"{stem.format('_res-02', scale)}.nii.gz") for scale in (100, 400)]
+    save_names(tmp_path / f"{stem.format('', 400)}.nii.gz")
+    check_atlases(paths)
+    assert read_atlas(paths[0], GRID).entities == {"atlas": "Schaefer2018", "seg": "100Parcels7Networks"}
+    assert list(read_atlas(paths[0], GRID).parcels["name"]) == ["parcel3", "parcel7", "parcel1200"]
+    assert list(read_atlas(paths[1], GRID).parcels["name"]) == ["left", "right", "middle"]
+
+
+def test_atlases_whose_outputs_would_overwrite_each_other(tmp_path):
+    with pytest.raises(UsageError, match="would have the same names"):
+        check_atlases([tmp_path / "one" / "atlas-A_dseg.nii.gz", tmp_path / "two" / "atlas-A_probseg.nii.gz"])
 
 
 def test_tables_that_do_not_fit(tmp_path):

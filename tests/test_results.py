@@ -11,8 +11,9 @@ from statsmodels.stats.multitest import multipletests
 
 from bids_app import stats
 from bids_app.assembly import Problem
-from bids_app.cohort import Design
+from bids_app.cohort import Design, Tables
 from bids_app.config import Settings, Trial
+from bids_app.flow import by_visit, participant_flow
 from bids_app.grid import Grid
 from bids_app.outputs import Scan
 from bids_app.results import cluster_table, nodal_table, write_design, write_results, write_whole_brain
@@ -47,6 +48,7 @@ def problem(metrics=("degree", "strength"), grid=None, parcels=None, shift=0.0):
         covariates=covariates,
         strata=None,
         kept=np.ones(n_nodes, dtype=bool),
+        n_nodes=n_nodes,
         grid=grid,
         parcels=parcels,
     )
@@ -194,6 +196,7 @@ def flow():
     frame = pd.DataFrame({"participant_id": [f"sub-{label}" for label in PARTICIPANTS], "analysed": True})
     for visit in ("baseline", "followup"):
         frame[f"{visit}_scans"] = 1
+        frame[f"{visit}_minutes"] = 5.0
     frame.loc[0, "followup_scans"] = 2
     return frame
 
@@ -252,3 +255,13 @@ def test_design_says_what_was_done(tmp_path):
     assert content["VisitsWithSeveralScans"] == 1
     (written,) = path.parent.glob("*_flow.tsv")
     assert list(json.loads(written.with_suffix(".json").read_text())) == list(flow())
+
+
+def test_every_column_of_the_flow_is_explained(tmp_path):
+    index = pd.MultiIndex.from_tuples([], names=["participant_id", "session_id"])
+    participants = pd.DataFrame({"arm": ["drug", "usual care"] * 6}, index=PARTICIPANTS)
+    tables = Tables(participants, pd.DataFrame(index=index), {})
+    written = participant_flow(tables, DESIGN, by_visit(scans_of((ARM, ARM), 90)), {}, 0)
+    path = write_design(settings(tmp_path), route("parcels of A", {}), DESIGN, problem(parcels=PARCELS), written)
+    flow_path = path.with_name(path.name.replace("_design.json", "_flow.tsv"))
+    assert list(json.loads(flow_path.with_suffix(".json").read_text())) == list(pd.read_csv(flow_path, sep="\t"))

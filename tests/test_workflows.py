@@ -34,6 +34,13 @@ def grid_file(tmp_path):
     return str(tmp_path / "grid.nii.gz")
 
 
+@pytest.fixture
+def two_visits(empty_trial):
+    for session in ("1", "2"):
+        empty_trial.add_run("01", session)
+    return empty_trial
+
+
 def edges(workflow):
     """Return the edges among the nodes that do something, as pairs of names below the participant's."""
     graph = workflow._create_flat_graph()
@@ -68,8 +75,8 @@ def test_steps_of_a_run(tmp_path, grid_file):
         ("graph", "ds_maps"),
         ("clean", "ds_figures"),
         ("graph", "ds_figures"),
-        ("clean", "atlas_A_dseg_nii_gz_parcels"),
-        ("clean", "atlas_B_dseg_nii_gz_parcels"),
+        ("clean", "A_parcels"),
+        ("clean", "B_parcels"),
     }
     graph = workflow.get_node(f"{run}.graph")
     assert graph.n_procs == graph.inputs.n_threads == 3
@@ -108,12 +115,12 @@ def test_changed_file_is_another_run(tmp_path, grid_file):
     assert state() != before
 
 
-def test_bad_run_stops_no_other(trial, tmp_path, app):
+def test_bad_run_stops_no_other(two_visits, tmp_path, app):
     """One processor, one bad run of two: the other one is finished, the failure is said and kept."""
-    bad = trial.files("*_desc-preproc_bold.nii.gz", ses="1")
+    bad = two_visits.file("*_desc-preproc_bold.nii.gz", ses="1")
     bad.write_bytes(bad.read_bytes()[:2000])
     out = tmp_path / "out"
-    outcome = app(trial.bids, out, "participant", *SCALE, "--n-cpus", "1", "--metrics", "degree")
+    outcome = app(two_visits.bids, out, "participant", *SCALE, "--n-cpus", "1", "--metrics", "degree")
     assert outcome.code == 65
     assert "ses-1" in outcome.said or "ses_1" in outcome.said
     assert "truncated" in outcome.said
@@ -125,21 +132,35 @@ def test_bad_run_stops_no_other(trial, tmp_path, app):
     assert (out / "logs" / status["Scans"][0]["Log"]).exists()
 
 
-def test_bad_run_stops_all_when_told(trial, tmp_path, app):
-    bad = trial.files("*_desc-preproc_bold.nii.gz", ses="1")
+def test_bad_run_stops_all_when_told(two_visits, tmp_path, app):
+    bad = two_visits.file("*_desc-preproc_bold.nii.gz", ses="1")
     bad.write_bytes(bad.read_bytes()[:2000])
     out = tmp_path / "out"
     words = ("--n-cpus", "1", "--metrics", "degree", "--stop-on-first-crash")
-    assert app(trial.bids, out, "participant", *SCALE, *words).code == 65
+    assert app(two_visits.bids, out, "participant", *SCALE, *words).code == 65
     assert read_scans(out, "boldmap", ".nii.gz") == []
+    scans = json.loads((out / "logs" / "status" / "sub-01.json").read_text())["Scans"]
+    assert [scan["State"] for scan in scans] == ["failed", "failed"]
+    assert "--stop-on-first-crash" in scans[1]["Reason"]
+
+
+def test_a_later_call_keeps_what_an_earlier_one_said_of_other_scans(two_visits, tmp_path, app):
+    bad = two_visits.file("*_desc-preproc_bold.nii.gz", ses="1")
+    bad.write_bytes(bad.read_bytes()[:2000])
+    out, words = tmp_path / "out", ("--n-cpus", "1", "--metrics", "degree")
+    assert app(two_visits.bids, out, "participant", *SCALE, *words, "--session-label", "1").code == 65
+    assert app(two_visits.bids, out, "participant", *SCALE, *words, "--session-label", "2").code == 0
+    scans = json.loads((out / "logs" / "status" / "sub-01.json").read_text())["Scans"]
+    assert [scan["State"] for scan in scans] == ["failed", "done"]
+    assert "truncated" in (out / "sub-01.html").read_text()
 
 
 @pytest.mark.slow
-def test_processes_side_by_side_give_the_same_bytes(trial, tmp_path, app):
+def test_processes_side_by_side_give_the_same_bytes(two_visits, tmp_path, app):
     written = {}
     for n_cpus in ("1", "2"):
         out = tmp_path / n_cpus
-        outcome = app(trial.bids, out, "participant", *SCALE, "--n-cpus", n_cpus)
+        outcome = app(two_visits.bids, out, "participant", *SCALE, "--n-cpus", n_cpus)
         assert outcome.code == 0, outcome.said
         maps = sorted(out.glob("sub-*/**/*.nii.gz"))
         assert len(maps) == 2 * (4 * 4 + 1)

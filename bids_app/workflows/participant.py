@@ -7,6 +7,7 @@ from nipype.pipeline import engine as pe
 
 from bids_app.inputs import BoldRun
 from bids_app.interfaces.participant import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
+from bids_app.parcels import atlas_entities, check_atlases
 
 CLEANING_GB = 1.0
 
@@ -24,7 +25,13 @@ def init_level_wf(*, runs_by_participant, grid_file, n_nodes, settings, n_thread
     settings : Settings
     n_threads : int
         Threads of one graph.
+
+    Raises
+    ------
+    UsageError
+        The outputs of two atlases would have the same names.
     """
+    check_atlases(settings.graph.atlases)
     workflow = pe.Workflow(name=name)
     for participant, runs in runs_by_participant.items():
         workflow.add_nodes(
@@ -104,7 +111,7 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
         ]
     )
     for atlas_path in settings.graph.atlases:
-        parcels = pe.Node(ParcelGraph(atlas_path=atlas_path), name=f"{node_name(atlas_path.name)}_parcels")
+        parcels = pe.Node(ParcelGraph(atlas_path=atlas_path), name=f"{_atlas_name(atlas_path)}_parcels")
         fields = ("run", "grid_file", "output_dir", "options")
         workflow.connect(
             [
@@ -121,6 +128,10 @@ def init_series_wf(*, run, settings, name="series_wf"):
     parcels = ParcelGraph(run=run, state=_state(run), options=settings.graph, output_dir=settings.output_dir)
     workflow.add_nodes([pe.Node(parcels, name="parcels")])
     return workflow
+
+
+def _atlas_name(path):
+    return node_name("_".join(atlas_entities(path).values()))
 
 
 def node_name(text):
