@@ -81,12 +81,13 @@ def test_every_map_and_table_has_a_sidecar_with_its_facts(analysed):
         assert {"Threshold", "NumberOfNodes", "Density", "Coverage", "MeanDegree", "Confounds", "Sources"} <= set(
             sidecar
         )
-    for path in [
-        *analysed.glob("sub-*/**/*.tsv"),
-        *analysed.glob("group/*_nodes.tsv"),
-        *analysed.glob("group/*clusters.tsv"),
-    ]:
-        assert path.with_suffix(".json").exists(), path
+    others = [path for pattern in ("*.tsv", "*.nii.gz") for path in analysed.rglob(pattern)]
+    assert {path.name.rpartition("_")[2] for path in others} == {
+        *("boldmap.nii.gz", "mask.nii.gz", "timeseries.tsv", "relmat.tsv", "nodes.tsv"),
+        *("statmap.nii.gz", "clusters.tsv", "wholebrain.tsv", "flow.tsv"),
+    }
+    for path in others:
+        assert (path.parent / f"{path.name.partition('.')[0]}.json").exists(), path
 
 
 def test_facts_agree_with_the_maps(analysed):
@@ -104,9 +105,12 @@ def test_facts_agree_with_the_maps(analysed):
 
 def test_sources_lead_to_files(analysed):
     links = json.loads((analysed / "dataset_description.json").read_text())["DatasetLinks"]
-    sidecars = list(analysed.glob("sub-*/**/*_boldmap.json"))
-    for path in sidecars[:20]:
-        for uri in json.loads(path.read_text())["Sources"]:
+    sidecars = [path for path in analysed.glob("sub-*/**/*.json") if "func" in path.parts]
+    assert len(sidecars) == 17 * (16 + 1 + 3)
+    for path in sidecars:
+        sources = json.loads(path.read_text())["Sources"]
+        assert len(sources) == 3
+        for uri in sources:
             scheme, name, place = uri.split(":", 2)
             assert scheme == "bids"
             assert (analysed / links[name] / place).is_file()
