@@ -11,7 +11,8 @@ from pathlib import Path
 from bids_app.config import check_settings
 from bids_app.environment import write_only_in
 from bids_app.errors import TrialgraphError
-from bids_app.options import LEVELS, dashed, demo_parser, parse
+from bids_app.options import LEVELS, dashed, parse
+from bids_app.parser import demo_parser
 
 
 def main(argv=None):

@@ -50,7 +50,9 @@ def write_only_in(work_dir):
 
 def available_cpus():
     """Return how many processors this process may run on."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def limit_threads_of_children(n_threads):

@@ -87,6 +87,7 @@ def atlas_entities(path):
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> atlas_entities(Path("tpl-X_res-02_atlas-Schaefer2018_desc-100Parcels_dseg.nii.gz"))
     {'atlas': 'Schaefer2018', 'seg': '100Parcels'}
     """

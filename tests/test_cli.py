@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bids_app import __version__, cli, options
+from bids_app import __version__, cli, environment, options, parser
 from bids_app.config import Graph, Resources, Selection, Settings, Signal, Trial
 from bids_app.errors import NothingSelectedError, UnknownLevelError, UsageError
 
@@ -35,7 +35,7 @@ def test_without_options_the_settings_are_the_documented_defaults():
     assert settings.signal == Signal("friston24", (0.01, 0.1), 0.5, None, 4.0)
     assert settings.graph == Graph(3, "gm", ("degree", "strength", "clustering", "clustering-weighted"), 0.25, 6.0, ())
     assert settings.trial == Trial(map_values="z", n_permutations=10_000, random_seed=0)
-    assert settings.resources == Resources(n_cpus=options.available_cpus())
+    assert settings.resources == Resources(n_cpus=environment.available_cpus())
     assert not settings.keep_work_dir
     assert not settings.stop_on_first_crash
 
@@ -97,7 +97,7 @@ def test_each_option_lands_in_the_settings(option, path, value):
 
 def test_every_option_is_in_that_list():
     tried = {word for option, *_ in OPTIONS for word in options.dashed(option.split("=")[0].split())}
-    kinds = {tuple(action.option_strings) for action in options._parser()._actions if action.option_strings}
+    kinds = {tuple(action.option_strings) for action in parser.app_parser()._actions if action.option_strings}
     untried = [names for names in kinds if not tried & set(names)]
     assert {name for names in untried for name in names} == {
         "-h",
@@ -215,7 +215,7 @@ def test_help_lists_every_option_once_and_no_option_without_explanation(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     shown = capsys.readouterr().out
-    for action in options._parser()._actions:
+    for action in parser.app_parser()._actions:
         assert action.help
         assert all(name in shown for name in action.option_strings)
     for group in ("which scans", "cleaning the signal", "the graph", "the trial", "the run"):

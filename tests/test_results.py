@@ -48,7 +48,6 @@ def problem(metrics=("degree", "strength"), grid=None, parcels=None, shift=0.0):
         covariates=covariates,
         strata=None,
         kept=np.ones(n_nodes, dtype=bool),
-        n_nodes=n_nodes,
         grid=grid,
         parcels=parcels,
     )

@@ -1,0 +1,217 @@
+"""The parsers of the command line, options in groups."""
+
+import argparse
+from pathlib import Path
+
+from bids_app import __version__
+from bids_app.config import DENOISE_STRATEGIES, QUERIES, Graph
+from bids_app.environment import available_cpus
+from bids_app.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that leaves with the exit code for a wrong call (64) in place of argparse's 2."""
+
+    def error(self, message):
+        """Raise in place of leaving."""
+        raise UsageError(f"{message}. See {self.prog} --help.")
+
+
+def demo_parser():
+    """Return the parser of ``trialgraph demo``."""
+    parser = Parser(prog="trialgraph demo", description="Simulate a small trial with a known answer and analyse it.")
+    add = parser.add_argument
+    add("output_dir", type=_path, help="folder to make the trial and its analysis in")
+    add("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once (default: %(default)s)")
+    add("--random-seed", type=int, default=0, metavar="N", help="seed of the simulation and of the permutations")
+    return parser
+
+
+def app_parser():
+    """Return the parser of the app."""
+    parser = Parser(
+        prog="trialgraph",
+        description="Voxel-wise and parcel-wise graph maps of resting-state fMRI, compared between the arms of a "
+        "randomized trial. 'trialgraph demo OUTPUT_DIR' simulates a small trial and analyses it.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("bids_dir", type=_path, help="the raw BIDS dataset, or an fMRIPrep derivative by itself")
+    parser.add_argument("output_dir", type=_path, help="where the results go; group reads what participant wrote here")
+    parser.add_argument("level", metavar="{participant,group}", help="which level of the analysis to run")
+    parser.add_argument("--version", action="version", version=f"trialgraph {__version__}")
+    for add in (_add_selection, _add_signal, _add_graph, _add_trial, _add_run):
+        add(parser)
+    return parser
+
+
+def _add_selection(parser):
+    group = parser.add_argument_group("which scans")
+    add = group.add_argument
+    add(
+        "--participant-label",
+        "--participant-id",
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="only these participants",
+    )
+    add("--session-label", "--session-id", nargs="+", default=[], metavar="LABEL", help="only these sessions")
+    add(
+        "--task-id",
+        "--task-label",
+        "-t",
+        metavar="TASK",
+        help="the task, if there are several and none is rest",
+    )
+    add(
+        "--bids-filter-file",
+        type=_path,
+        metavar="JSON",
+        help=f"entities that select files, for {', '.join(QUERIES)}",
+    )
+    add(
+        *("-d", "--derivatives"),
+        nargs="+",
+        default=[],
+        type=_named_path,
+        metavar="[NAME=]PATH",
+        help="preprocessed data; BIDS_DIR/derivatives/fmriprep* is found without",
+    )
+    add(
+        "--space",
+        help="template space of the data; MNI152NLin2009cAsym, then MNI152NLin6Asym, are found without",
+    )
+    add("--res", help="fMRIPrep's res entity, if there are several")
+
+
+def _path(word):
+    return Path(word).absolute()
+
+
+def _named_path(word):
+    """Read NAME=PATH, or PATH, which has the name of its folder."""
+    name, equals, path = word.partition("=")
+    if not equals or "/" in name:
+        return _path(word).resolve().name, _path(word)
+    return name, _path(path)
+
+
+def _add_signal(parser):
+    strategies = "; ".join(f"{name}: {what}" for name, what in DENOISE_STRATEGIES.items())
+    add = parser.add_argument_group("cleaning the signal").add_argument
+    add("--denoise", choices=DENOISE_STRATEGIES, default="friston24", help=strategies)
+    add("--bandpass", nargs="+", default=["0.01", "0.1"], metavar="HZ", help="LOW HIGH in Hz, or off")
+    add("--fd-threshold", type=float, default=0.5, metavar="MM", help="volumes that move more are censored")
+    add(
+        "--dummy-scans",
+        type=_dummy_scans,
+        default="auto",
+        metavar="N",
+        help="first volumes to drop; auto: as fMRIPrep found",
+    )
+    add(
+        "--min-minutes",
+        type=float,
+        default=4.0,
+        metavar="MIN",
+        help="a visit with less data left is not compared",
+    )
+
+
+def _dummy_scans(word):
+    return None if word == "auto" else int(word)
+
+
+def _add_graph(parser):
+    add = parser.add_argument_group("the graph").add_argument
+    add(
+        "--voxel-size",
+        type=_voxel_size,
+        default=3,
+        metavar="MM",
+        help="whole mm, or native for the grid of the data",
+    )
+    add("--mask", default="gm", type=_mask, metavar="{gm,brain,PATH}", help="the voxels that are nodes")
+    add("--metrics", nargs="+", choices=Graph.metrics, default=list(Graph.metrics), help="what is measured")
+    add(
+        "--threshold",
+        type=float,
+        default=0.25,
+        metavar="R",
+        help="two nodes are joined if their r is above this",
+    )
+    add(
+        "--smooth-maps",
+        type=float,
+        default=6.0,
+        metavar="MM",
+        help="FWHM by which the maps are smoothed for the group",
+    )
+    add(
+        "--atlas",
+        nargs="+",
+        type=_path,
+        default=[],
+        metavar="PATH",
+        help="label image(s), each with a TSV of names beside it",
+    )
+
+
+def _mask(word):
+    return word if word in ("gm", "brain") else str(_path(word))
+
+
+def _voxel_size(word):
+    return None if word == "native" else int(word)
+
+
+def _add_trial(parser):
+    add = parser.add_argument_group("the trial").add_argument
+    add("--arm", metavar="COLUMN", help="column of participants.tsv that holds the arm")
+    add("--reference-arm", metavar="LEVEL", help="the arm that the other one is compared with")
+    add("--baseline", metavar="SESSION", help="session before treatment")
+    add("--followup", metavar="SESSION", help="session after treatment")
+    add("--covariates", nargs="+", default=[], metavar="COLUMN", help="columns of the tables to adjust for")
+    add("--strata", nargs="+", default=[], metavar="COLUMN", help="columns that stratified the randomization")
+    add(
+        "--map-values",
+        choices=("z", "raw"),
+        default="z",
+        help="compare maps z-scored in the mask, or as measured",
+    )
+    add(
+        "--n-permutations",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="re-randomizations, the observed one counted",
+    )
+    add("--random-seed", type=int, default=0, metavar="N", help="the same seed gives the same result")
+
+
+def _add_run(parser):
+    add = parser.add_argument_group("the run").add_argument
+    add(
+        "-w",
+        "--work-dir",
+        type=_path,
+        help="for intermediate files; kept if given, else OUTPUT_DIR/work and removed",
+    )
+    add(
+        "--n-cpus",
+        "--nprocs",
+        "--nthreads",
+        type=int,
+        default=available_cpus(),
+        metavar="N",
+        help="processes at once",
+    )
+    add(
+        "--omp-nthreads",
+        type=int,
+        metavar="N",
+        help="threads of one process; by default n-cpus shared among the scans",
+    )
+    add("--mem-gb", type=float, metavar="GB", help="memory that scans running at once may take together")
+    add("--stop-on-first-crash", action="store_true", help="stop at the first scan that fails")
+    add("-v", "--verbose", action="count", default=0, help="say more")
