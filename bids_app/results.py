@@ -205,7 +205,7 @@ def write_design(settings, route, design, problem, flow, failed=()):
     draws = problem.draws(trial)
     n_active = int(problem.arm.sum())
     scans = next(iter(route.scans.values()))
-    several = int((flow[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum())
+    several = int((flow.loc[flow["analysed"], ["baseline_scans", "followup_scans"]] > 1).to_numpy().sum())
     used = list(problem.covariates.columns)
     content = {
         "Route": route.name,
