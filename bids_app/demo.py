@@ -114,7 +114,7 @@ def _map(group_dir, metric, statistic):
 def _compared(region, metric, planted, p, effect):
     if region != "elsewhere":
         p = np.where(np.sign(effect) == (planted or 1), p, 1.0)
-    found = p.min() < ALPHA
+    found = p.min() <= ALPHA
     sign = np.sign(effect[p.argmin()])
     return {
         "region": region,

@@ -103,7 +103,7 @@ def effect_figure(effect, p_fwe, title, alpha=0.05):
     alpha : float
     """
     figure = plt.figure(figsize=(13, 2.5))
-    significant = np.nan_to_num(p_fwe.get_fdata(), nan=1) < alpha
+    significant = np.nan_to_num(p_fwe.get_fdata(), nan=1) <= alpha
     values = np.nan_to_num(effect.get_fdata(dtype=np.float32))
     display = plotting.plot_stat_map(
         new_img_like(effect, values),

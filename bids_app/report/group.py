@@ -99,9 +99,9 @@ def _figures(folder, entities, design):
                 for stat in ("hedgesG", "pFwe")
             )
             values = p_fwe.get_fdata()
-            n_significant = int((np.nan_to_num(values, nan=1) < design["Alpha"]).sum())
+            n_significant = int((np.nan_to_num(values, nan=1) <= design["Alpha"]).sum())
             path = folder / "figures" / build({**entities, "stat": "hedgesG", "desc": desc}, "statmap", ".png")
-            title = f"{MEASURES[metric].label}, Hedges g, {design['Contrast']}; outlined: FWE p < {design['Alpha']}"
+            title = f"{MEASURES[metric].label}, Hedges g, {design['Contrast']}; outlined: FWE p ≤ {design['Alpha']}"
             save_figure(path, effect_figure(effect, p_fwe, title, design["Alpha"]))
             drawn.append(
                 {
@@ -126,8 +126,8 @@ def parcel_results(path):
                 "metric": metric,
                 "estimator": estimator,
                 "n": len(rows),
-                "n_fwe": int((rows["p_fwe"] < 0.05).sum()),
-                "n_fdr": int((rows["p_fdr"] < 0.05).sum()),
+                "n_fwe": int((rows["p_fwe"] <= 0.05).sum()),
+                "n_fdr": int((rows["p_fdr"] <= 0.05).sum()),
                 "rows": rows.sort_values(["p_fwe", "p"]).head(N_PARCELS_SHOWN).to_dict("records"),
             }
         )

@@ -38,7 +38,7 @@ def find_clusters(p_fwe, statistic, neighbours, alpha=0.05):
     neighbours : (V, K) int32 ndarray
         Neighbours of each voxel, -1 for none.
     alpha : float, optional
-        Voxels with ``p_fwe < alpha`` are significant.
+        Voxels with ``p_fwe <= alpha`` are significant.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def find_clusters(p_fwe, statistic, neighbours, alpha=0.05):
     >>> [cluster.nodes.tolist() for cluster in find_clusters(np.full(3, 0.01), np.array([2, 3, -4]), row)]
     [[0, 1], [2]]
     """
-    sign = np.where(p_fwe < alpha, np.sign(statistic), 0).astype(int)
+    sign = np.where(p_fwe <= alpha, np.sign(statistic), 0).astype(int)
     start, column = np.nonzero(neighbours >= 0)
     end = neighbours[start, column]
     alike = (sign[start] == sign[end]) & (sign[start] != 0)
