@@ -4,6 +4,9 @@ import json
 import logging
 import os
 import re
+import shutil
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,22 @@ SHAPE = (12, 14, 12)
 AFFINE = np.array([[15.0, 0, 0, -82.5], [0, 15, 0, -115], [0, 0, 15, -75], [0, 0, 0, 1]])
 SCALE = ("--voxel-size", "15", "--denoise", "simple", "--min-minutes", "1", "--n-cpus", "1")
 SMALL = (*SCALE, "--metrics", "degree", "--smooth-maps", "20")
+
+
+@pytest.fixture(scope="session")
+def validation_errors():
+    """What bids-validator-deno, installed beside this Python, has against a folder: a list of code and place."""
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    validator = shutil.which("bids-validator-deno", path=os.pathsep.join(folders))
+    if validator is None:
+        pytest.skip("bids-validator-deno is not installed")
+
+    def validate(folder):
+        report = subprocess.run([validator, folder, "--json"], capture_output=True, text=True, check=False).stdout
+        issues = json.loads(report)["issues"]["issues"]
+        return [(issue["code"], issue["location"]) for issue in issues if issue["severity"] == "error"]
+
+    return validate
 
 
 @pytest.fixture(scope="session")

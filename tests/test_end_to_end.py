@@ -1,7 +1,6 @@
 """Both levels as a user runs them, on a small simulated trial."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -42,22 +41,11 @@ def analysed(trial, tmp_path_factory):
     return output
 
 
-def validation_errors(folder):
-    validator = shutil.which(
-        "bids-validator-deno", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
-    )
-    if validator is None:
-        pytest.skip("bids-validator-deno is not installed")
-    report = subprocess.run([validator, folder, "--json"], capture_output=True, text=True, check=False).stdout
-    issues = json.loads(report)["issues"]["issues"]
-    return [(issue["code"], issue["location"]) for issue in issues if issue["severity"] == "error"]
-
-
-def test_the_whole_tree_is_valid(analysed):
+def test_the_whole_tree_is_valid(analysed, validation_errors):
     assert validation_errors(analysed) == []
 
 
-def test_names_that_the_validator_skips_are_in_order_too(analysed, tmp_path):
+def test_names_that_the_validator_skips_are_in_order_too(analysed, tmp_path, validation_errors):
     """Names of drafts are in .bidsignore; with a known suffix in their place the validator reads their entities."""
     shutil.copy(analysed / "dataset_description.json", tmp_path)
     for path in analysed.glob("sub-01/**/*_boldmap.nii.gz"):

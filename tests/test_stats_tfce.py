@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -12,12 +9,11 @@ REACH = {6: 1, 18: 2, 26: 3}
 
 
 @pytest.fixture(scope="module")
-def reference():
+def reference(shared_data):
     """Signed TFCE by the max-tree code of the CAT12 author, computed in Matlab."""
-    shared = Path(os.environ.get("TRIALGRAPH_SHARED", Path(__file__).parents[2] / "shared" / "data"))
-    path = shared / "tfce_reference" / "matlab_reference.npz"
+    path = shared_data / "tfce_reference" / "matlab_reference.npz"
     if not path.is_file():
-        pytest.skip(f"no reference maps at {path}; set TRIALGRAPH_SHARED to their folder")
+        pytest.skip(f"no reference maps at {path}")
     with np.load(path) as arrays:
         return dict(arrays)
 
