@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
+from bids_app.derivatives import label_of
 from bids_app.flow import FLOW_COLUMNS, by_visit, weights
 from bids_app.graph import MEASURES
 from bids_app.names import label
@@ -287,4 +288,4 @@ def _mean_of(scan, metric):
     """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
     if "Mean" in scan.sidecar:
         return scan.sidecar["Mean"]
-    return pd.read_csv(scan.path, sep="\t", na_values="n/a")[metric.replace("-", "_")].mean()
+    return pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(metric)].mean()

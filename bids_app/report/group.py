@@ -60,7 +60,7 @@ def _route(folder, design_path):
     return route | {
         "clusters": None,
         "figures": [],
-        "parcels": parcel_results(folder / build(entities, "nodes", ".tsv")),
+        "parcels": parcel_results(folder / build(entities, "nodes", ".tsv"), design["Alpha"]),
     }
 
 
@@ -116,7 +116,7 @@ def _figures(folder, entities, design):
     return drawn
 
 
-def parcel_results(path):
+def parcel_results(path, alpha):
     """Return the parcels with the smallest p, for each metric and estimator, and how many pass each correction."""
     table = pd.read_csv(path, sep="\t", na_values="n/a")
     results = []
@@ -126,8 +126,8 @@ def parcel_results(path):
                 "metric": metric,
                 "estimator": estimator,
                 "n": len(rows),
-                "n_fwe": int((rows["p_fwe"] <= 0.05).sum()),
-                "n_fdr": int((rows["p_fdr"] <= 0.05).sum()),
+                "n_fwe": int((rows["p_fwe"] <= alpha).sum()),
+                "n_fdr": int((rows["p_fdr"] <= alpha).sum()),
                 "rows": rows.sort_values(["p_fwe", "p"]).head(N_PARCELS_SHOWN).to_dict("records"),
             }
         )
