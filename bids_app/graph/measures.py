@@ -2,6 +2,20 @@
 
 from dataclasses import dataclass
 
+RUBINOV = "Rubinov & Sporns 2010, doi:10.1016/j.neuroimage.2009.10.003"
+BARRAT = "Barrat et al. 2004, doi:10.1073/pnas.0400087101"
+WATTS = "Watts & Strogatz 1998, doi:10.1038/30918"
+LATORA = "Latora & Marchiori 2001, doi:10.1103/PhysRevLett.87.198701"
+ONNELA = "Onnela et al. 2005, doi:10.1103/PhysRevE.71.065103"
+BONACICH = "Bonacich 1972, doi:10.1080/0022250X.1972.9989806"
+ZHANG = "Zhang & Horvath 2005, doi:10.2202/1544-6115.1128"
+COSTANTINI = "Costantini & Perugini 2014, doi:10.1371/journal.pone.0088669"
+GUIMERA = "Guimerà & Amaral 2005, doi:10.1038/nature03288"
+SEIDMAN = "Seidman 1983, doi:10.1016/0378-8733(83)90028-X"
+LIANG = "Liang et al. 2013, doi:10.1073/pnas.1214900110"
+SAAD = "Saad et al. 2013, doi:10.1089/brain.2013.0156"
+WINK = "Wink et al. 2012, doi:10.1089/brain.2012.0087"
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -16,98 +30,293 @@ class Measure:
     unit : str
         Unit of the values.
     range : (float, float or None)
-        Smallest and largest possible value; None where the largest is the number of other nodes.
+        Smallest and largest possible value; None where there is no fixed bound.
     description : str
         One sentence, with the formula, where a is the adjacency, w the weight (Pearson r over
-        the edges), k the degree and s the strength.
+        the edges), r any correlation, k the degree, s the strength and d the count of edges on the shortest path.
     reference : str
         Whose definition it is.
+    has_edges : bool
+        False if the measure is of all correlations, whatever the threshold.
+    needs : {None, "coordinates", "modules"}
+        What it is computed from beside the time series.
+    is_label : bool
+        True if the values are names, not amounts: not averaged, smoothed or compared.
+    cost : str
+        How the work grows at voxel level, with N nodes, E edges and T volumes.
     """
 
     name: str
     label: str
     unit: str
-    range: tuple[float, float | None]
+    range: tuple[float | None, float | None]
     description: str
     reference: str
+    has_edges: bool = True
+    needs: str | None = None
+    is_label: bool = False
+    cost: str = "N² T"
 
 
-MEASURES = {
-    measure.name: measure
-    for measure in (
-        Measure(
-            name="degree",
-            label="Degree",
-            unit="edges",
-            range=(0, None),
-            description="Number of nodes whose r with this node is above the threshold, k_i = sum_j a_ij.",
-            reference="Rubinov & Sporns 2010, doi:10.1016/j.neuroimage.2009.10.003",
+_TABLE = (
+    Measure(
+        name="degree",
+        label="Degree",
+        unit="edges",
+        range=(0, None),
+        description="Number of nodes that are joined to this node, k_i = sum_j a_ij.",
+        reference=RUBINOV,
+    ),
+    Measure(
+        name="strength",
+        label="Strength",
+        unit="sum of r",
+        range=(0, None),
+        description="Sum of the correlations over the edges, s_i = sum_j a_ij w_ij.",
+        reference=BARRAT,
+    ),
+    Measure(
+        name="clustering",
+        label="Clustering",
+        unit="fraction",
+        range=(0, 1),
+        description=(
+            "Fraction of the pairs of neighbours that are neighbours of each other, "
+            "C_i = sum_jh a_ij a_ih a_jh / (k_i (k_i - 1)); 0 below two neighbours."
         ),
-        Measure(
-            name="strength",
-            label="Strength",
-            unit="sum of r",
-            range=(0, None),
-            description="Sum of the correlations above the threshold, s_i = sum_j a_ij w_ij.",
-            reference="Barrat et al. 2004, doi:10.1073/pnas.0400087101",
+        reference=WATTS,
+        cost="N² T + E N / 512",
+    ),
+    Measure(
+        name="clustering-weighted",
+        label="Weighted clustering",
+        unit="fraction",
+        range=(0, 1),
+        description=(
+            "Clustering in which a pair of neighbours counts by the mean weight of its two edges (Barrat), "
+            "C_i = sum_jh (w_ij + w_ih) / 2 a_ij a_ih a_jh / (s_i (k_i - 1)); 0 below two neighbours."
         ),
-        Measure(
-            name="clustering",
-            label="Clustering",
-            unit="fraction",
-            range=(0, 1),
-            description=(
-                "Fraction of the pairs of neighbours that are neighbours of each other, "
-                "C_i = sum_jh a_ij a_ih a_jh / (k_i (k_i - 1)); 0 below two neighbours."
-            ),
-            reference="Watts & Strogatz 1998, doi:10.1038/30918",
+        reference=BARRAT,
+        cost="N² T + E N / 512",
+    ),
+    Measure(
+        name="clustering-onnela",
+        label="Weighted clustering (Onnela)",
+        unit="fraction",
+        range=(0, 1),
+        description=(
+            "Mean over the pairs of neighbours of the geometric mean of the triangle's weights, not scaled by the "
+            "scan's largest weight, C_i = sum_jh (w_ij w_ih w_jh)^(1/3) / (k_i (k_i - 1)); 0 below two neighbours."
         ),
-        Measure(
-            name="clustering-weighted",
-            label="Weighted clustering",
-            unit="fraction",
-            range=(0, 1),
-            description=(
-                "Clustering in which a pair of neighbours counts by the mean weight of its two edges, "
-                "C_i = sum_jh (w_ij + w_ih) / 2 a_ij a_ih a_jh / (s_i (k_i - 1)); 0 below two neighbours."
-            ),
-            reference="Barrat et al. 2004, doi:10.1073/pnas.0400087101",
+        reference=ONNELA,
+        cost="N³",
+    ),
+    Measure(
+        name="strength-fisher",
+        label="Strength (Fisher z)",
+        unit="sum of z",
+        range=(0, None),
+        description="Sum of the Fisher-transformed correlations over the edges, sum_j a_ij artanh(w_ij).",
+        reference=BARRAT,
+    ),
+    Measure(
+        name="degree-short",
+        label="Short-range degree",
+        unit="edges",
+        range=(0, None),
+        description="Number of nodes within the dividing distance that are joined to this node.",
+        reference=LIANG,
+        needs="coordinates",
+    ),
+    Measure(
+        name="degree-long",
+        label="Long-range degree",
+        unit="edges",
+        range=(0, None),
+        description="Number of nodes beyond the dividing distance that are joined to this node.",
+        reference=LIANG,
+        needs="coordinates",
+    ),
+    Measure(
+        name="eigenvector",
+        label="Eigenvector centrality",
+        unit="1",
+        range=(0, 1),
+        description="Entry of the leading eigenvector of the adjacency, of norm 1: large beside large neighbours.",
+        reference=BONACICH,
+        cost="N² T + iterations N² / 16",
+    ),
+    Measure(
+        name="eigenvector-weighted",
+        label="Weighted eigenvector centrality",
+        unit="1",
+        range=(0, 1),
+        description="Entry of the leading eigenvector of the weights over the edges, of norm 1.",
+        reference=BONACICH,
+        cost="N² T + iterations E T",
+    ),
+    Measure(
+        name="efficiency",
+        label="Nodal efficiency",
+        unit="1",
+        range=(0, 1),
+        description="Mean inverse length of the shortest paths to all others, sum_j 1/d_ij / (N - 1); none adds 0.",
+        reference=LATORA,
+        cost="N² T + N³ / 512 at worst",
+    ),
+    Measure(
+        name="path-length",
+        label="Nodal path length",
+        unit="edges",
+        range=(1, None),
+        description=(
+            "Harmonic mean length of the shortest paths to all others, the inverse of nodal efficiency; "
+            "undefined for a node without neighbours."
         ),
-    )
-}
+        reference=LATORA,
+        cost="N² T + N³ / 512 at worst",
+    ),
+    Measure(
+        name="path-length-mean",
+        label="Nodal path length (arithmetic)",
+        unit="edges",
+        range=(1, None),
+        description=(
+            "Mean length of the shortest paths to the nodes that can be reached; "
+            "undefined for a node without neighbours."
+        ),
+        reference=WATTS,
+        cost="N² T + N³ / 512 at worst",
+    ),
+    Measure(
+        name="core-number",
+        label="k-core number",
+        unit="edges",
+        range=(0, None),
+        description="Largest k such that the node remains when nodes with less than k neighbours are removed repeatedly.",
+        reference=SEIDMAN,
+        cost="N² T + E",
+    ),
+    Measure(
+        name="participation",
+        label="Participation coefficient",
+        unit="1",
+        range=(0, 1),
+        description=(
+            "How evenly the edges are spread over the networks m of the partition, P_i = 1 - sum_m (k_im / k_i)²; "
+            "0 without edges, undefined outside the partition, whose edges alone count."
+        ),
+        reference=GUIMERA,
+        needs="modules",
+    ),
+    Measure(
+        name="module-degree",
+        label="Within-module degree",
+        unit="standard deviations",
+        range=(None, None),
+        description=(
+            "Edges to the node's own network, z-scored over that network (sample standard deviation); "
+            "0 where all have the same, undefined outside the partition."
+        ),
+        reference=GUIMERA,
+        needs="modules",
+    ),
+    Measure(
+        name="component",
+        label="Component",
+        unit="label",
+        range=(1, None),
+        description="Connected component of the node, 1 for the largest.",
+        reference=RUBINOV,
+        is_label=True,
+    ),
+    Measure(
+        name="component-size",
+        label="Component size",
+        unit="nodes",
+        range=(1, None),
+        description="Number of nodes in the connected component of the node.",
+        reference=RUBINOV,
+    ),
+    Measure(
+        name="global-correlation",
+        label="Global mean correlation",
+        unit="r",
+        range=(-1, 1),
+        description="Mean correlation with all others, sum_j r_ij / (N - 1).",
+        reference=SAAD,
+        has_edges=False,
+        cost="N T",
+    ),
+    Measure(
+        name="strength-signed",
+        label="Signed strength",
+        unit="sum of r",
+        range=(None, None),
+        description="Sum of the correlations with all others, negative ones included, sum_j r_ij.",
+        reference=RUBINOV,
+        has_edges=False,
+        cost="N T",
+    ),
+    Measure(
+        name="clustering-zhang",
+        label="Threshold-free clustering",
+        unit="1",
+        range=(0, 1),
+        description=(
+            "Zhang-Horvath clustering of the weights v = (1 + r) / 2, "
+            "C_i = sum_jh v_ij v_ih v_jh / ((sum_j v_ij)² - sum_j v_ij²), with no self-connections."
+        ),
+        reference=ZHANG,
+        has_edges=False,
+        cost="N T²",
+    ),
+    Measure(
+        name="clustering-signed",
+        label="Signed clustering",
+        unit="1",
+        range=(-1, 1),
+        description=(
+            "Costantini-Perugini clustering of all correlations with their signs, "
+            "C_i = sum_jh r_ij r_ih r_jh / ((sum_j |r_ij|)² - sum_j r_ij²), with no self-connections."
+        ),
+        reference=COSTANTINI,
+        has_edges=False,
+        cost="N T² + N² T",
+    ),
+    Measure(
+        name="eigenvector-full",
+        label="Threshold-free eigenvector centrality",
+        unit="1",
+        range=(0, 1),
+        description="Entry of the leading eigenvector of (1 + r) / 2, of norm 1 (fast eigenvector centrality mapping).",
+        reference=WINK,
+        has_edges=False,
+        cost="N T²",
+    ),
+)
+MEASURES = {measure.name: measure for measure in _TABLE}
+DEFAULT_METRICS = ("degree", "strength", "clustering", "clustering-weighted")
 
 
-def check_metrics(metrics):
-    """Raise ValueError unless every name is a key of `MEASURES`.
+def check_metrics(metrics, given=("coordinates", "modules")):
+    """Raise ValueError unless every name is a key of `MEASURES` and what it needs is given.
 
     Parameters
     ----------
     metrics : iterable of str
+    given : collection of str
+        What there is of ``coordinates`` and ``modules``.
 
     Examples
     --------
-    >>> check_metrics(["degree", "closeness"])
+    >>> check_metrics(["degree", "participation"], given=[])
     Traceback (most recent call last):
-    ValueError: unknown metrics: closeness; known are degree, strength, clustering, clustering-weighted
+    ValueError: participation cannot be computed without modules
     """
     unknown = [name for name in metrics if name not in MEASURES]
     if unknown:
         raise ValueError(f"unknown metrics: {', '.join(unknown)}; known are {', '.join(MEASURES)}")
-
-
-def check_threshold(threshold):
-    """Raise ValueError unless 0 <= threshold < 1.
-
-    Parameters
-    ----------
-    threshold : float
-        Pearson r above which two nodes are joined.
-
-    Examples
-    --------
-    >>> check_threshold(1)
-    Traceback (most recent call last):
-    ValueError: threshold must be at least 0 and below 1, not 1
-    """
-    if not 0 <= threshold < 1:
-        raise ValueError(f"threshold must be at least 0 and below 1, not {threshold}")
+    for name in metrics:
+        if MEASURES[name].needs not in (None, *given):
+            raise ValueError(f"{name} cannot be computed without {MEASURES[name].needs}")

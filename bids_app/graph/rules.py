@@ -1,0 +1,55 @@
+"""Which pairs of nodes are joined."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class EdgeRule:
+    """Join the pairs above a correlation, or the strongest share of all pairs.
+
+    Attributes
+    ----------
+    kind : {"r", "density"}
+        ``r``: pairs whose Pearson r is above the value. ``density``: the value times N (N - 1) / 2 pairs,
+        rounded to the nearest whole number, of the largest r.
+    value : float
+        An r in [0, 1), or a density in (0, 1]. Negative correlations are no edges by either rule.
+
+    Raises
+    ------
+    ValueError
+        The kind is unknown or the value out of its range.
+
+    Examples
+    --------
+    >>> EdgeRule("r", 0.25).label, EdgeRule("density", 0.1).label
+    ('r025', 'd01')
+    >>> EdgeRule("density", 0.1).n_edges(5)
+    1
+    """
+
+    kind: str
+    value: float
+
+    def __post_init__(self):
+        if self.kind not in ("r", "density"):
+            raise ValueError(f"an edge rule is of kind r or density, not {self.kind}")
+        if self.kind == "r" and not 0 <= self.value < 1:
+            raise ValueError(f"threshold must be at least 0 and below 1, not {self.value}")
+        if self.kind == "density" and not 0 < self.value <= 1:
+            raise ValueError(f"density must be above 0 and at most 1, not {self.value}")
+
+    @property
+    def label(self):
+        """The rule as a BIDS label: r025, d005, d01 for 10 %."""
+        digits = f"{self.value:.6f}".rstrip("0").replace(".", "")
+        return {"r": "r", "density": "d"}[self.kind] + digits
+
+    @property
+    def text(self):
+        """The rule for people."""
+        return f"r > {self.value:g}" if self.kind == "r" else f"strongest {100 * self.value:g} % of pairs"
+
+    def n_edges(self, n_nodes):
+        """Return how many edges a density asks for."""
+        return round(self.value * (n_nodes * (n_nodes - 1) // 2))
