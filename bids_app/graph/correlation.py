@@ -40,6 +40,51 @@ def standardize(series, dtype=np.float32):
     return unit.astype(dtype, copy=False)
 
 
+def unit_rows(series, multiple=1, n_at_once=4096):
+    """Unit rows of many series in little memory.
+
+    Parameters
+    ----------
+    series : (N, T) ndarray of float
+    multiple : int
+        Rows of zeros are added up to the next multiple of this.
+    n_at_once : int
+        Rows that are in float64 at one time.
+
+    Returns
+    -------
+    centre, scale : (N,) float64 ndarray
+        Mean and inverse norm, so that (x - centre) * scale is the unit row.
+    unit : (N', T) float32 ndarray
+        The unit rows, rounded.
+
+    Raises
+    ------
+    ValueError
+        If a row has no correlation because it is constant (to rounding) or not finite.
+
+    Examples
+    --------
+    >>> centre, scale, unit = unit_rows(np.array([[1.0, 2, 3, 2]]), multiple=2)
+    >>> centre, scale.round(3), unit.shape
+    (array([2.]), array([0.707]), (2, 4))
+    """
+    n_rows, n_volumes = series.shape
+    unit = np.zeros((-(-n_rows // multiple) * multiple, n_volumes), dtype=np.float32)
+    centre, norm, peak = np.empty((3, n_rows))
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        for start in range(0, n_rows, n_at_once):
+            some = slice(start, min(start + n_at_once, n_rows))
+            rows = series[some].astype(np.float64)
+            peak[some] = np.maximum(rows.max(axis=1, initial=0), -rows.min(axis=1, initial=0))
+            centre[some] = rows.mean(axis=1)
+            rows -= centre[some, np.newaxis]
+            norm[some] = np.sqrt(np.einsum("nt,nt->n", rows, rows))
+            unit[some] = rows / norm[some, np.newaxis]
+    _check_rows(norm, noise=ROUNDING * np.sqrt(n_volumes) * peak)
+    return centre, 1 / norm, unit
+
+
 def _check_rows(norm, noise):
     n_not_finite = np.count_nonzero(~np.isfinite(norm))
     n_constant = np.count_nonzero(norm <= noise)

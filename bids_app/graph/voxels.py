@@ -1,20 +1,27 @@
 """Exact nodal measures of a thresholded correlation graph with 10^4 to 10^5 nodes."""
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from bids_app.graph.adjacency import WORD, add_triangles, empty_adjacency, list_edges, mark_edges
-from bids_app.graph.clustering import binary_clustering, weighted_clustering
-from bids_app.graph.correlation import standardize
-from bids_app.graph.measures import MEASURES, check_metrics, check_threshold
+from bids_app.graph import coefficients
+from bids_app.graph.bits import WORD, bytes_of_bits, count_in_sets, empty_bits, pack
+from bids_app.graph.cores import components, core_numbers
+from bids_app.graph.correlation import unit_rows
+from bids_app.graph.density import cut_around, histogram, strongest
+from bids_app.graph.edges import BLOCK, DEGREE, FISHER, SHORT, STRENGTH, Cut, Nodes, Sums, join_pairs, sum_edges
+from bids_app.graph.lowrank import threshold_free
+from bids_app.graph.measures import DEFAULT_METRICS, MEASURES, check_metrics
+from bids_app.graph.onnela import sum_cube_roots
+from bids_app.graph.paths import sum_paths
+from bids_app.graph.rules import EdgeRule
+from bids_app.graph.spectrum import eigenvector_centrality
+from bids_app.graph.triangles import sum_triangles
 
-BLOCK = 512
-TILE = (2048, 1024)  # the columns' part of a chunk, 512 KB, stays in L2 while the rows stream past
+DISTANCE = 75.0
+FROM_ONE_PASS = {"degree", "strength", "strength-fisher", "degree-short", "degree-long"}
+CLUSTERED = {"clustering", "clustering-weighted"}
 
 
 @dataclass(frozen=True)
@@ -26,11 +33,14 @@ class VoxelGraph:
     maps : dict of str to (N,) float64 ndarray
         One value per node for every metric asked for.
     n_nodes, n_edges : int
+    threshold : float
+        The r that all edges exceed; for a density, the r of the weakest edge, 1 where there is none.
     """
 
     maps: dict[str, np.ndarray]
     n_nodes: int
     n_edges: int
+    threshold: float
 
     @property
     def density(self):
@@ -43,45 +53,35 @@ class VoxelGraph:
         return 2 * self.n_edges / max(self.n_nodes, 1)
 
 
-def voxel_graph(series, threshold=0.25, *, metrics=tuple(MEASURES), n_threads=None, block=BLOCK):
-    """Nodal measures of the graph that joins two nodes where r > threshold.
+@dataclass(frozen=True)
+class Means:
+    """What a computation may use.
 
-    Parameters
+    Attributes
     ----------
-    series : (N, T) array-like
-        One time series per node.
-    threshold : float
-        Pearson r in [0, 1). An edge is strictly above; there are no negative edges and no self loops.
-    metrics : sequence of str
-        Keys of `MEASURES`; work that none of them needs is left out.
-    n_threads : int, optional
-        Threads to use, by default every available one. The result does not depend on it.
+    n_threads : int or None
+        Every available one by default. The result does not depend on it.
+    memory : float
+        Bytes that the bits of graphs may take in memory at one time; what is larger goes to `allocate`.
+    allocate : callable
+        Makes an array of zeros from a shape and a data type, for what does not fit, as a mapped file.
     block : int
         Rows and columns of a block of correlations, a multiple of 64. The edges do not depend on it.
+    """
 
-    Returns
-    -------
-    VoxelGraph
+    n_threads: int | None = None
+    memory: float = np.inf
+    allocate: object = np.zeros
+    block: int = BLOCK
 
-    Raises
-    ------
-    ValueError
-        If a row is constant or not finite, or an option is out of its range.
+    @property
+    def threads(self):
+        """Threads to use."""
+        return self.n_threads or numba.config.NUMBA_NUM_THREADS
 
-    Notes
-    -----
-    With c_ij the common neighbours of i and j, the clustering coefficient [1]_ is
-    C_i = sum_j a_ij c_ij / (k_i (k_i - 1)) and its weighted form [2]_
-    C_i = sum_j a_ij w_ij c_ij / (s_i (k_i - 1)), both 0 where k_i < 2.
 
-    Correlations are float32 products of blocks, but an entry that rounding could have moved across
-    the threshold is decided in float64: the edges are those of a float64 computation. Memory is one
-    bit per ordered pair of nodes where clustering is asked for, and 12 N T bytes.
-
-    References
-    ----------
-    .. [1] Watts & Strogatz 1998, doi:10.1038/30918
-    .. [2] Barrat et al. 2004, doi:10.1073/pnas.0400087101
+def voxel_graph(series, rule=0.25, metrics=DEFAULT_METRICS, **options):
+    """Return the only graph of `voxel_graphs` for one rule, or for a threshold given as a number.
 
     Examples
     --------
@@ -91,69 +91,234 @@ def voxel_graph(series, threshold=0.25, *, metrics=tuple(MEASURES), n_threads=No
     >>> graph.maps["degree"], graph.maps["clustering"], graph.n_edges
     (array([1., 2., 1.]), array([0., 0., 0.]), 2)
     """
-    check_metrics(metrics)
-    check_threshold(threshold)
-    if block <= 0 or block % WORD:
-        raise ValueError(f"block must be a multiple of {WORD}, not {block}")
-    unit = standardize(series, dtype=np.float64)
-    n_threads = n_threads or numba.config.NUMBA_NUM_THREADS
-    clustered = {"clustering", "clustering-weighted"}.intersection(metrics)
-    adjacency = empty_adjacency(len(unit) if clustered else 0)
-    degree, strength = _sum_edges(unit, threshold, adjacency, block, n_threads)
-    maps = {"degree": degree, "strength": strength}
-    if clustered:
-        weighted = unit if "clustering-weighted" in metrics else unit[:, :0]
-        common, *sums = _sum_triangles(weighted, adjacency, n_threads)
-        maps["clustering"] = binary_clustering(degree, common)
-        maps["clustering-weighted"] = weighted_clustering(degree, *sums)
-    return VoxelGraph({name: maps[name] for name in metrics}, len(unit), int(degree.sum()) // 2)
+    rule = rule if isinstance(rule, EdgeRule) else EdgeRule("r", rule)
+    return voxel_graphs(series, [rule], metrics, **options)[0]
 
 
-def _decision_limits(threshold, n_volumes):
-    """Bound where float32 may err: a product of unit rows is off by at most T / 2**24, in any order.
+def voxel_graphs(series, rules, metrics=DEFAULT_METRICS, *, place=None, means=None):
+    """Nodal measures of the graphs that several rules make of the same correlations.
 
-    Eight units more cover the rounding of its factors and of the limits themselves.
+    Parameters
+    ----------
+    series : (N, T) array-like
+        One time series per node.
+    rules : sequence of EdgeRule
+        An edge is strictly above a threshold, or among the strongest; there are no negative edges and no
+        self-connections.
+    metrics : sequence of str
+        Keys of `MEASURES`; work that none of them needs is left out. Those without edges are in every graph.
+    place : Place, optional
+        Where the nodes lie, for the metrics that need it.
+    means : Means, optional
+
+    Returns
+    -------
+    list of VoxelGraph
+        In the order of the rules.
+
+    Raises
+    ------
+    ValueError
+        If a row is constant or not finite, an option is out of its range, or a metric needs what is not given.
+
+    Notes
+    -----
+    Correlations are float32 products of blocks, but an entry that rounding could have moved across the threshold
+    is decided in float64: the edges are those of a float64 computation. Counts are exact and depend on nothing;
+    sums of weights agree to float32 rounding. The rules share the pass over the correlations as far as the bits
+    of their graphs fit in `means.memory`. Memory is N N / 8 bytes for each of these where a metric needs more
+    than degree and strength, and 4 N T bytes.
+
+    References
+    ----------
+    Of the measures, in `MEASURES`.
     """
-    margin = (n_volumes + 8) * 2.0**-24
-    return np.float32(threshold - margin), np.float64(threshold), np.float32(threshold + margin)
+    place, means = place or Place(), means or Means()
+    check_metrics(metrics, place.given)
+    if means.block <= 0 or means.block % WORD:
+        raise ValueError(f"block must be a multiple of {WORD}, not {means.block}")
+    nodes = _nodes(series, place)
+    free = [name for name in metrics if not MEASURES[name].has_edges]
+    shared = threshold_free(nodes.series, free, n_threads=means.threads, block=means.block) if free else {}
+    graphs = []
+    for some in _groups(rules, nodes, metrics, means):
+        graphs += _measured(nodes, some, [name for name in metrics if name not in free], place, means)
+    return [replace(graph, maps={name: {**shared, **graph.maps}[name] for name in metrics}) for graph in graphs]
 
 
-def _sum_edges(unit, threshold, adjacency, block, n_threads):
-    rounded, limits = unit.astype(np.float32), _decision_limits(threshold, unit.shape[1])
-    band = partial(_edge_band, unit=unit, rounded=rounded, limits=limits, adjacency=adjacency, block=block)
-    return _sum_bands(band, range(0, len(unit), block), (2, len(unit)), n_threads)
+@dataclass(frozen=True)
+class Place:
+    """Where the nodes lie.
+
+    Attributes
+    ----------
+    coordinates : (N, 3) ndarray or None
+        In mm.
+    modules : (N,) int ndarray or None
+        Network of each node, from 0; -1 for none.
+    distance : float
+        What divides short from long edges, mm.
+    """
+
+    coordinates: np.ndarray | None = None
+    modules: np.ndarray | None = None
+    distance: float = DISTANCE
+
+    @property
+    def given(self):
+        """Which of the two is there."""
+        return [name for name in ("coordinates", "modules") if getattr(self, name) is not None]
 
 
-def _sum_triangles(unit, adjacency, n_threads):
-    band = partial(_triangle_band, unit=unit, adjacency=adjacency)
-    return _sum_bands(band, range(0, len(unit), TILE[0]), (3, len(unit)), n_threads)
+def _nodes(series, place):
+    series = np.ascontiguousarray(series)
+    if series.dtype not in (np.float32, np.float64):
+        series = series.astype(np.float64)
+    coordinates = np.zeros((len(series), 3)) if place.coordinates is None else place.coordinates
+    return Nodes(series, *unit_rows(series, multiple=WORD), np.ascontiguousarray(coordinates, dtype=np.float32))
 
 
-def _sum_bands(band, starts, shape, n_threads):
-    """Sum what `band` returns over the starts, in their order, so that threads cannot change the sum."""
-    total = np.zeros(shape)
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-        for part in pool.map(band, starts):
-            total += part
-    return total
+def _needs_bits(metrics):
+    return any(MEASURES[name].has_edges and name not in FROM_ONE_PASS for name in metrics)
 
 
-def _edge_band(start, unit, rounded, limits, adjacency, block):
-    """Degree and strength, (2, N), from the rows of one band of blocks on and above the diagonal."""
-    totals = np.zeros((2, len(unit)))
-    buffer = np.empty(block * block, dtype=np.float32)
-    rows = rounded[start : start + block]
-    for column in range(start, len(unit), block):
-        columns = rounded[column : column + block]
-        correlations = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
-        np.matmul(rows, columns.T, out=correlations)
-        mark_edges(correlations, (start, column), unit, limits, adjacency, totals)
-    return totals
+def _groups(rules, nodes, metrics, means):
+    """Divide the rules into those whose bits fit in memory together, at least one at a time."""
+    size = bytes_of_bits(nodes.n_nodes) if _needs_bits(metrics) else 0
+    together = len(rules) if not size else max(1, int(min(means.memory // size, len(rules))))
+    return [rules[start : start + together] for start in range(0, len(rules), together)]
 
 
-def _triangle_band(start, unit, adjacency):
-    """Sum c, w and w c, (3, N), over the edges of one band of tiles on and above the diagonal."""
-    totals = np.zeros((3, len(unit)))
-    for column in range(start, len(unit), TILE[1]):
-        add_triangles(adjacency, *list_edges(adjacency, (start, column), TILE), unit, totals)
-    return totals
+def _measured(nodes, rules, metrics, place, means):
+    """Return the graphs of rules that share a pass, with the metrics that have edges."""
+    cuts = _cuts(nodes, rules, metrics, place, means)
+    fits = bytes_of_bits(nodes.n_nodes) <= means.memory
+    allocate = np.zeros if fits else means.allocate
+    graphs = [empty_bits(nodes.n_nodes if _needs_bits(metrics) else 0, allocate) for _ in rules]
+    passed = sum_edges(nodes, cuts, graphs, block=means.block, n_threads=means.threads)
+    measured = []
+    while passed:  # the bits of a graph are let go when it is measured
+        rule, cut, bits, sums = rules[len(measured)], cuts[len(measured)], graphs.pop(0), passed.pop(0)
+        threshold = rule.value
+        if rule.kind == "density":
+            threshold = _complete(sums, rule.n_edges(nodes.n_nodes), cut, bits, nodes)
+        maps = _Maps(nodes, bits, sums, place, means).of(metrics)
+        measured.append(VoxelGraph(maps, nodes.n_nodes, int(sums.totals[DEGREE].sum()) // 2, threshold))
+    return measured
+
+
+def _cuts(nodes, rules, metrics, place, means):
+    """Return where each rule divides the correlations; densities take a pass of their own to find out."""
+    fisher = "strength-fisher" in metrics
+    distance = place.distance if {"degree-short", "degree-long"}.intersection(metrics) else -1.0
+    counts = None
+    if any(rule.kind == "density" for rule in rules):
+        counts = histogram(nodes, block=means.block, n_threads=means.threads)
+    cuts = []
+    for rule in rules:
+        if rule.kind == "r":
+            cuts.append(Cut(rule.value - nodes.margin, rule.value + nodes.margin, rule.value, fisher, distance))
+        else:
+            limits = cut_around(counts, rule.n_edges(nodes.n_nodes), nodes.margin)
+            cuts.append(Cut(*limits, None, fisher, distance))
+    return cuts
+
+
+def _complete(sums: Sums, n_edges, cut, bits, nodes):
+    """Join the pairs that complete a density; return the r of the weakest edge."""
+    pairs = strongest(sums, n_edges, cut)
+    join_pairs(pairs, (cut.fisher, np.float32(cut.distance), nodes.coordinates), bits, sums.totals)
+    if len(pairs):
+        return float(pairs["r"][-1])
+    return cut.upper if sums.totals[DEGREE].any() else 1.0
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """The nodal measures of one graph, each family computed where one of its members is asked for."""
+
+    nodes: Nodes
+    bits: np.ndarray
+    sums: Sums
+    place: Place
+    means: Means
+
+    def of(self, metrics):
+        """Return the maps of the metrics."""
+        families = {
+            self.from_one_pass: FROM_ONE_PASS,
+            self.clustering: CLUSTERED,
+            self.onnela: {"clustering-onnela"},
+            self.paths: {"efficiency", "path-length", "path-length-mean"},
+            self.eigenvector: {"eigenvector"},
+            self.weighted_eigenvector: {"eigenvector-weighted"},
+            self.cores: {"core-number"},
+            self.modules: {"participation", "module-degree"},
+            self.components: {"component", "component-size"},
+        }
+        maps = {}
+        for family, members in families.items():
+            if asked := members.intersection(metrics):
+                maps |= family(asked)
+        return {name: np.asarray(maps[name], dtype=np.float64) for name in metrics}
+
+    @property
+    def degree(self):
+        return self.sums.totals[DEGREE]
+
+    def from_one_pass(self, asked):
+        totals = self.sums.totals
+        return {
+            "degree": self.degree,
+            "strength": totals[STRENGTH],
+            "strength-fisher": totals[FISHER],
+            "degree-short": totals[SHORT],
+            "degree-long": self.degree - totals[SHORT],
+        }
+
+    def clustering(self, asked):
+        unit = self.nodes.unit if "clustering-weighted" in asked else self.nodes.unit[:, :0]
+        panel = max(1, int(min(self.means.memory / (self.nodes.n_nodes * 512 + 1), len(self.bits) + 1)))
+        common, *weighted = sum_triangles(self.bits, unit, panel=panel, n_threads=self.means.threads)
+        return {
+            "clustering": coefficients.binary_clustering(self.degree, common),
+            "clustering-weighted": coefficients.weighted_clustering(self.degree, *weighted),
+        }
+
+    def onnela(self, asked):
+        roots = sum_cube_roots(self.nodes.unit, self.bits, n_threads=self.means.threads)
+        return {"clustering-onnela": coefficients.onnela_clustering(self.degree, roots)}
+
+    def paths(self, asked):
+        lengths, inverse, reached = sum_paths(self.bits, n_threads=self.means.threads)
+        return {
+            "efficiency": coefficients.efficiency(inverse, self.nodes.n_nodes),
+            "path-length": coefficients.path_length(inverse, self.nodes.n_nodes),
+            "path-length-mean": coefficients.path_length_mean(lengths, reached),
+        }
+
+    def eigenvector(self, asked):
+        return {"eigenvector": eigenvector_centrality(self.bits, self.degree, n_threads=self.means.threads)}
+
+    def weighted_eigenvector(self, asked):
+        start, unit = self.sums.totals[STRENGTH], self.nodes.unit
+        return {
+            "eigenvector-weighted": eigenvector_centrality(self.bits, start, unit, n_threads=self.means.threads)
+        }
+
+    def cores(self, asked):
+        return {"core-number": core_numbers(self.bits, self.degree.astype(np.int64))}
+
+    def modules(self, asked):
+        modules = self.place.modules
+        members = modules == np.arange(modules.max(initial=-1) + 1)[:, np.newaxis]
+        counts = np.zeros((self.nodes.n_nodes, len(members)), np.int64)
+        count_in_sets(self.bits, pack(members, self.nodes.n_nodes), counts)
+        return {
+            "participation": coefficients.participation(counts, modules >= 0),
+            "module-degree": coefficients.module_degree(counts, modules),
+        }
+
+    def components(self, asked):
+        labels, sizes = coefficients.ranked_components(components(self.bits))
+        return {"component": labels, "component-size": sizes}

@@ -1,0 +1,68 @@
+"""Weighted clustering after Onnela, which no shortcut through bits gives: a product of dense blocks."""
+
+import numpy as np
+from numba import njit
+from threadpoolctl import threadpool_limits
+
+PANEL = 1024
+
+
+def sum_cube_roots(unit, bits, *, n_threads=1, panel=PANEL):
+    """Sum the cube roots of the products of weights over the triangles of each node.
+
+    Parameters
+    ----------
+    unit : (N', T) float32 ndarray
+        Unit rows.
+    bits : (C, N, 64) uint64 ndarray
+    n_threads : int
+    panel : int
+        Rows of a block of cube roots; memory is 8 * panel * N bytes.
+
+    Returns
+    -------
+    (N,) float64 ndarray
+        sum_jh (w_ij w_ih w_jh)^(1/3).
+
+    Notes
+    -----
+    With V the cube roots of the weights over the edges, the sum is that of V * (V @ V) along the rows. It takes
+    N^3 multiplications in float32, twice as many operations: a minute at N = 10,000 and some hours at N = 64,000
+    on two cores. The blocks of V are made anew from the series where they are needed.
+
+    References
+    ----------
+    Onnela et al. (2005), doi:10.1103/PhysRevE.71.065103.
+    """
+    n_nodes = bits.shape[1]
+    sums = np.zeros(n_nodes)
+    with threadpool_limits(n_threads, user_api="blas"):
+        for start in range(0, n_nodes, panel):
+            rows = _cube_roots(unit, bits, start, panel)
+            for column in range(start, n_nodes, panel):
+                columns = rows if column == start else _cube_roots(unit, bits, column, panel)
+                common = (rows @ columns.T) * rows[:, column : column + panel]
+                sums[start : start + panel] += common.sum(axis=1, dtype=np.float64)
+                if column > start:
+                    sums[column : column + panel] += common.sum(axis=0, dtype=np.float64)
+    return sums
+
+
+def _cube_roots(unit, bits, start, panel):
+    """Return rows of the cube roots of the weights, (panel, N) float32, 0 where there is no edge."""
+    n_nodes = bits.shape[1]
+    stop = min(start + panel, n_nodes)
+    roots = unit[start:stop] @ unit[:n_nodes].T
+    flags = np.unpackbits(bits[:, start:stop].view(np.uint8), axis=-1, bitorder="little")
+    _keep_edges(roots, flags)
+    return np.cbrt(roots, out=roots)
+
+
+@njit(cache=True, nogil=True)
+def _keep_edges(values, flags):
+    """Set the weights that are no edges to 0, and those that rounding made negative."""
+    width = flags.shape[2]
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            if not flags[column // width, row, column % width] or values[row, column] < 0:
+                values[row, column] = 0
