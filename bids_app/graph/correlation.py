@@ -40,14 +40,14 @@ def standardize(series, dtype=np.float32):
     return unit.astype(dtype, copy=False)
 
 
-def unit_rows(series, multiple=1, n_at_once=4096):
+def unit_rows(series, multiples=(1, 1), n_at_once=4096):
     """Unit rows of many series in little memory.
 
     Parameters
     ----------
     series : (N, T) ndarray of float
-    multiple : int
-        Rows of zeros are added up to the next multiple of this.
+    multiples : (int, int)
+        Rows and columns of zeros are added up to the next multiples of these.
     n_at_once : int
         Rows that are in float64 at one time.
 
@@ -70,7 +70,8 @@ def unit_rows(series, multiple=1, n_at_once=4096):
     (array([2.]), array([0.707]), (2, 4))
     """
     n_rows, n_volumes = series.shape
-    unit = np.zeros((-(-n_rows // multiple) * multiple, n_volumes), dtype=np.float32)
+    padded = [-(-size // multiple) * multiple for size, multiple in zip(series.shape, multiples, strict=True)]
+    unit = np.zeros(padded, dtype=np.float32)
     centre, norm, peak = np.empty((3, n_rows))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         for start in range(0, n_rows, n_at_once):
@@ -80,7 +81,7 @@ def unit_rows(series, multiple=1, n_at_once=4096):
             centre[some] = rows.mean(axis=1)
             rows -= centre[some, np.newaxis]
             norm[some] = np.sqrt(np.einsum("nt,nt->n", rows, rows))
-            unit[some] = rows / norm[some, np.newaxis]
+            unit[some, :n_volumes] = rows / norm[some, np.newaxis]
     _check_rows(norm, noise=ROUNDING * np.sqrt(n_volumes) * peak)
     return centre, 1 / norm, unit
 

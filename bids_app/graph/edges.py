@@ -27,8 +27,8 @@ class Nodes:
         As given; decides what rounding leaves open.
     centre, scale : (N,) float64 ndarray
         Mean and inverse norm of each series, so that (x - centre) * scale is its unit row.
-    unit : (N', T) float32 ndarray
-        Unit rows, rounded; rows of zeros up to the next multiple of 64.
+    unit : (N', T') float32 ndarray
+        Unit rows, rounded; zeros up to multiples of 64 rows and 16 columns.
     coordinates : (N, 3) float32 ndarray
         In mm; zeros where distance does not matter.
     """
@@ -77,10 +77,10 @@ def products(nodes, start, block):
 
     The columns are padded by zeros to a multiple of 64; what is yielded is overwritten by the next.
     """
-    buffer = np.empty(block * block, dtype=np.float32)
-    rows = nodes.unit[start : min(start + block, nodes.n_nodes)]
+    buffer, unit = np.empty(block * block, dtype=np.float32), nodes.unit[:, : nodes.series.shape[1]]
+    rows = unit[start : min(start + block, nodes.n_nodes)]
     for column in range(start, nodes.n_nodes, block):
-        columns = nodes.unit[column : column + block]
+        columns = unit[column : column + block]
         correlations = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
         np.matmul(rows, columns.T, out=correlations)
         yield column, correlations

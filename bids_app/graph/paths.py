@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from numba import njit
 
-from bids_app.graph.bits import CHUNK, WORD, WORDS, have_common, lowest_bit, popcount, row_part
+from bids_app.graph.bits import CHUNK, WORD, WORDS, have_common, lowest_bit, popcount, row_part, start_common
 from bids_app.graph.edges import bands
 
 SOURCES = 64
@@ -144,7 +144,8 @@ def _test_rows(rows, frontier, words, reached, fresh):
         while left:
             bit = lowest_bit(left)
             left &= left - np.uint64(1)
-            if have_common(part, flat, (word * WORD + bit) * WORDS):
+            offset = (word * WORD + bit) * WORDS
+            if start_common(part, flat, offset) or have_common(part, flat, offset):
                 found |= np.uint64(1) << np.uint64(bit)
         fresh[chunk, place] |= found
 

@@ -8,10 +8,11 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from bids_app.graph.bits import CHUNK, WORD, WORDS, no_sums, plus_chosen, total
 from bids_app.graph.edges import bands
-from bids_app.graph.triangles import TILE, list_edges, weight
+from bids_app.graph.triangles import TILE, list_edges, weights
 
-DENSE = 64  # Lanczos needs more nodes than it has vectors
-TOLERANCE = 1e-10
+VECTORS = 10  # of the Lanczos basis: few, since the leading eigenvalue of a network stands far apart
+DENSE = 64
+TOLERANCE = {False: 1e-10, True: 1e-8}  # weights are float32
 
 
 def eigenvector_centrality(bits, start, unit=None, *, n_threads=1):
@@ -49,7 +50,7 @@ def eigenvector_centrality(bits, start, unit=None, *, n_threads=1):
         vector = _dense(multiply, start)
     else:
         operator = LinearOperator((n_nodes, n_nodes), matvec=multiply, dtype=np.float64)
-        vector = eigsh(operator, k=1, which="LA", v0=start, tol=TOLERANCE)[1][:, 0]
+        vector = eigsh(operator, k=1, ncv=VECTORS, which="LA", v0=start, tol=TOLERANCE[unit is not None])[1][:, 0]
     vector = np.abs(vector)
     return vector / np.linalg.norm(vector)
 
@@ -102,9 +103,9 @@ def _weighted_band(bits, unit, vector, start):
     sums = np.zeros(len(vector))
     for column in range(start, len(vector), TILE[1]):
         rows, columns = list_edges(bits, (start, column), TILE)
+        w = weights(unit, rows, columns)
         for edge in range(rows.size):
             row, other = rows[edge], columns[edge]
-            w = np.float64(weight(unit, row, other))
-            sums[row] += w * vector[other]
-            sums[other] += w * vector[row]
+            sums[row] += w[edge] * vector[other]
+            sums[other] += w[edge] * vector[row]
     return sums

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from bids_app.graph import coefficients
-from bids_app.graph.bits import WORD, bytes_of_bits, count_in_sets, empty_bits, pack
+from bids_app.graph.bits import STEP, WORD, bytes_of_bits, count_in_sets, empty_bits, pack
 from bids_app.graph.cores import components, core_numbers
 from bids_app.graph.correlation import unit_rows
 from bids_app.graph.density import cut_around, histogram, strongest
@@ -175,7 +175,7 @@ def _nodes(series, place):
     if series.dtype not in (np.float32, np.float64):
         series = series.astype(np.float64)
     coordinates = np.zeros((len(series), 3)) if place.coordinates is None else place.coordinates
-    return Nodes(series, *unit_rows(series, multiple=WORD), np.ascontiguousarray(coordinates, dtype=np.float32))
+    return Nodes(series, *unit_rows(series, (WORD, STEP)), np.ascontiguousarray(coordinates, dtype=np.float32))
 
 
 def _needs_bits(metrics):
