@@ -11,6 +11,7 @@ from bids_app import stats
 from bids_app.cohort import Design, Tables
 from bids_app.derivatives import label_of
 from bids_app.errors import DataError, UsageError
+from bids_app.features import Feature
 from bids_app.flow import by_visit, participant_flow, weights
 from bids_app.grid import Grid
 from bids_app.images import read_image
@@ -27,7 +28,7 @@ class Problem:
     Attributes
     ----------
     baseline, followup : dict of (n, V) float64 ndarray
-        One pair per metric.
+        One pair per feature.
     arm : (n,) int ndarray
         1 for the active arm, 0 for the reference arm.
     covariates : DataFrame
@@ -42,8 +43,8 @@ class Problem:
         index and name of the parcels that everyone has.
     """
 
-    baseline: dict[str, np.ndarray]
-    followup: dict[str, np.ndarray]
+    baseline: dict[Feature, np.ndarray]
+    followup: dict[Feature, np.ndarray]
     arm: np.ndarray
     covariates: pd.DataFrame
     strata: np.ndarray | None
@@ -59,10 +60,10 @@ class Problem:
         """Return the allocations that are tried, as `stats.allocations`."""
         return stats.allocations(self.arm, self.strata, trial.n_permutations, trial.random_seed)
 
-    def save_maps(self, metric, path):
-        """Save the maps of one metric, baseline and follow-up, as float64."""
+    def save_maps(self, feature, path):
+        """Save the maps of one feature, baseline and follow-up, as float64."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, baseline=self.baseline[metric], followup=self.followup[metric])
+        np.savez(path, baseline=self.baseline[feature], followup=self.followup[feature])
         return str(path)
 
     def without_maps(self):
@@ -107,16 +108,17 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         )
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     route = _of_those(route, participants, (design.baseline, design.followup))
-    candidates = np.isfinite(_values(next(iter(route.scans.values()))[0], next(iter(route.scans))))
+    feature, scans = next(iter(route.scans.items()))
+    candidates = np.isfinite(_values(scans[0], feature))
     arrays = [_load(route, participants, session, candidates) for session in (design.baseline, design.followup)]
-    shared = np.logical_and.reduce([np.isfinite(maps).all(axis=0) for metrics in arrays for maps in metrics.values()])
+    shared = np.logical_and.reduce([np.isfinite(maps).all(axis=0) for features in arrays for maps in features.values()])
     if not shared.any():
         raise DataError(
             f"{route.name}: there is no {'voxel' if route.is_voxels else 'parcel'} that every participant has."
         )
     kept = candidates.copy()
     kept[candidates] = shared
-    baseline, followup = ({metric: maps[:, shared] for metric, maps in metrics.items()} for metrics in arrays)
+    baseline, followup = ({feature: maps[:, shared] for feature, maps in features.items()} for features in arrays)
     return Problem(
         baseline=baseline,
         followup=followup,
@@ -153,35 +155,35 @@ def check_design(route, problem):
 def _of_those(route, participants, sessions):
     """Leave out the scans that are not compared, so that their gaps cost nobody a voxel."""
     scans = {
-        metric: [scan for scan in found if scan.participant in participants and scan.session in sessions]
-        for metric, found in route.scans.items()
+        feature: [scan for scan in found if scan.participant in participants and scan.session in sessions]
+        for feature, found in route.scans.items()
     }
     return replace(route, scans=scans)
 
 
 def _load(route, participants, session, candidates):
-    """Return each metric's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""
+    """Return each feature's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""
     loaded = {}
-    for metric, scans in route.scans.items():
+    for feature, scans in route.scans.items():
         visits = by_visit(scans)
         rows = []
         for participant in participants:
             of_visit = visits[participant, session]
-            rows.append(weights(of_visit) @ np.stack([_chosen(route, scan, metric, candidates) for scan in of_visit]))
-        loaded[metric] = np.stack(rows)
+            rows.append(weights(of_visit) @ np.stack([_chosen(route, scan, feature, candidates) for scan in of_visit]))
+        loaded[feature] = np.stack(rows)
     return loaded
 
 
-def _chosen(route, scan, metric, candidates):
-    values = _values(scan, metric)
+def _chosen(route, scan, feature, candidates):
+    values = _values(scan, feature)
     if values.shape != candidates.shape:
         raise DataError(f"{route.name}: the scans differ in their grid or in their parcels.")
     return values[candidates]
 
 
-def _values(scan, metric):
+def _values(scan, feature):
     if scan.path.name.endswith(".tsv"):
-        return pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(metric)].to_numpy(float)
+        return pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(feature.metric)].to_numpy(float)
     try:
         return read_image(scan.path)[1].ravel()
     except DataError as error:

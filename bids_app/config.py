@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bids_app.errors import MissingInputError, OutputError, UsageError
+from bids_app.features import compared_features, mapped_features
+from bids_app.graph.measures import DEFAULT_METRICS, MEASURES
+from bids_app.graph.rules import EdgeRule
 
 DENOISE_STRATEGIES = {
     "friston24": "24 motion parameters, mean white matter and CSF signal",
@@ -50,15 +53,31 @@ class Graph:
 
     voxel_size: int | None = 3
     mask: str = "gm"
-    metrics: tuple[str, ...] = ("degree", "strength", "clustering", "clustering-weighted")
-    threshold: float = 0.25
+    metrics: tuple[str, ...] = DEFAULT_METRICS
+    thresholds: tuple[float, ...] = (0.25,)
+    densities: tuple[float, ...] = ()
     smooth_maps: float = 6.0
     atlases: tuple[Path, ...] = ()
+    partition: Path | None = None
+    distance: float = 75.0
 
     @property
-    def label(self):
-        """The threshold as a BIDS label: 0.25 becomes r025."""
-        return "r" + f"{self.threshold:.6f}".rstrip("0").replace(".", "")
+    def rules(self):
+        """By which pairs of nodes are joined, one graph each."""
+        return [
+            *(EdgeRule("r", value) for value in self.thresholds),
+            *(EdgeRule("density", value) for value in self.densities),
+        ]
+
+    @property
+    def mapped(self):
+        """What is mapped for each scan."""
+        return mapped_features(self.metrics, self.rules)
+
+    @property
+    def compared(self):
+        """What is compared between the arms."""
+        return compared_features(self.metrics, self.rules)
 
 
 @dataclass(frozen=True)
@@ -125,8 +144,10 @@ def check_settings(settings):
 
 def _check_folders(settings):
     wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [path for _, path in settings.selection.derivatives]}
-    wanted["--atlas"] = settings.graph.atlases
-    wanted["--mask"] = [Path(settings.graph.mask)] if settings.graph.mask not in ("gm", "brain") else []
+    graph = settings.graph
+    wanted["--atlas"] = graph.atlases
+    wanted["--partition"] = [graph.partition] if graph.partition else []
+    wanted["--mask"] = [Path(graph.mask)] if graph.mask not in ("gm", "brain") else []
     for what, paths in wanted.items():
         for path in paths:
             if not path.exists():
@@ -161,7 +182,9 @@ def _make_writable(what, path):
 def _check_numbers(settings):
     signal, graph, trial, resources = settings.signal, settings.graph, settings.trial, settings.resources
     limits = [
-        ("--threshold", graph.threshold, 0 <= graph.threshold < 1, "at least 0 and below 1"),
+        *(("--threshold", value, 0 <= value < 1, "at least 0 and below 1") for value in graph.thresholds),
+        *(("--density", value, 0 < value <= 1, "above 0 and at most 1") for value in graph.densities),
+        ("--distance", graph.distance, graph.distance > 0, "above 0 mm"),
         ("--fd-threshold", signal.fd_threshold, signal.fd_threshold > 0, "above 0 mm"),
         ("--min-minutes", signal.min_minutes, signal.min_minutes >= 0, "0 or more"),
         ("--smooth-maps", graph.smooth_maps, 0 <= graph.smooth_maps < math.inf, "0 mm or more"),
@@ -184,3 +207,8 @@ def _check_numbers(settings):
     for option, value, fits, allowed in limits:
         if not fits:
             raise UsageError(f"{option} {value}: must be {allowed}.")
+    needing = [name for name in graph.metrics if MEASURES[name].needs == "modules"]
+    if needing and not (graph.partition or graph.atlases):
+        raise UsageError(
+            f"--metrics {' '.join(needing)}: which nodes form a network? Give a label image with --partition."
+        )

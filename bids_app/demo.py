@@ -13,8 +13,8 @@ from rich.table import Table
 from bids_app.config import Graph, Resources, Settings, Trial, check_settings
 from bids_app.errors import UsageError
 from bids_app.execution import progress
+from bids_app.features import Feature
 from bids_app.levels import group_level, participant_level
-from bids_app.names import label
 from bids_app.outputs import save_table
 from bids_app.results import ALPHA
 from bids_app.simulate import simulate_trial
@@ -25,6 +25,7 @@ VOXEL_SIZE = 5
 N_PERMUTATIONS = 2_000
 N_PER_ARM = 14
 METRICS = ("degree", "clustering")
+EDGES = "r025"
 
 
 def run_demo(output_dir, n_cpus=1, seed=0):
@@ -107,7 +108,7 @@ def known_answer(group_dir, planted):
 
 
 def _map(group_dir, metric, statistic):
-    (path,) = Path(group_dir).glob(f"*_stat-{statistic}_desc-{label(metric)}_statmap.nii.gz")
+    (path,) = Path(group_dir).glob(f"*_stat-{statistic}_desc-{Feature(metric, EDGES).label}_statmap.nii.gz")
     return nib.load(path)
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__
-from bids_app.graph import MEASURES
+from bids_app.features import AREA, FULL, Feature, edges_text
+from bids_app.graph import EdgeRule
 from bids_app.grid import smooth, z_score
 from bids_app.names import build, folder, label
 from bids_app.outputs import figure_path, save_figure, save_image, save_json, save_table, sidecar_of
@@ -15,16 +16,16 @@ def resolution(options):
     return f"{options.voxel_size}mm" if options.voxel_size else None
 
 
-def map_desc(options, values="z", smoothed=True):
+def map_desc(options, edges, values="z", smoothed=True):
     """Return the desc label of a map.
 
     Examples
     --------
     >>> from bids_app.config import Graph
-    >>> map_desc(Graph()), map_desc(Graph(), "raw", smoothed=False)
-    ('r025zSmooth6', 'r025')
+    >>> map_desc(Graph(), "r025"), map_desc(Graph(), "d01", "raw", smoothed=False)
+    ('r025zSmooth6', 'd01')
     """
-    parts = [options.label, "z" if values == "z" else ""]
+    parts = [edges, "z" if values == "z" else ""]
     if smoothed and options.smooth_maps:
         parts.append("Smooth" + f"{options.smooth_maps:g}".replace(".", "p"))
     return "".join(parts)
@@ -33,20 +34,60 @@ def map_desc(options, values="z", smoothed=True):
 def at_all_nodes(maps, present):
     """Spread maps of the nodes that have a signal over all nodes, NaN elsewhere."""
     spread = {}
-    for metric, values in maps.items():
-        spread[metric] = np.full(present.size, np.nan)
-        spread[metric][present] = values
+    for key, values in maps.items():
+        spread[key] = np.full(present.size, np.nan)
+        spread[key][present] = values
     return spread
 
 
-def graph_facts(graph):
-    """Return what the sidecars say about a graph, in BIDS spelling."""
+def by_feature(values_by_rule, options):
+    """Sort the values of the graphs of all rules by feature, and add the areas over the densities.
+
+    Parameters
+    ----------
+    values_by_rule : dict of dict of (N,) ndarray
+        For the label of each rule, a map per metric.
+    options : config.Graph
+
+    Returns
+    -------
+    dict of (N,) ndarray
+        Keyed by Feature, in the order of ``options.mapped``.
+    """
+    first = next(iter(values_by_rule.values()))
+    densities = sorted(options.densities)
+    values = {}
+    for feature in options.mapped:
+        metric = feature.metric
+        if metric not in first:
+            continue
+        if feature.edges == FULL:
+            values[feature] = first[metric]
+        elif feature.edges == AREA:
+            curve = [values_by_rule[EdgeRule("density", density).label][metric] for density in densities]
+            values[feature] = np.trapezoid(curve, densities, axis=0)
+        else:
+            values[feature] = values_by_rule[feature.edges][metric]
+    return values
+
+
+def graph_facts(graph, rule):
+    """Return what the sidecars say about the graph of a rule, in BIDS spelling."""
     return {
+        "EdgeRule": _rule_text(rule.label),
+        "Threshold": graph.threshold,
         "NumberOfNodes": graph.n_nodes,
         "NumberOfEdges": graph.n_edges,
         "Density": graph.density,
         "MeanDegree": graph.mean_degree,
     }
+
+
+def _rule_text(edges):
+    if edges == FULL:
+        return "all correlations, without a threshold; no self-connections"
+    what = edges_text(edges) if edges == AREA else f"Pearson correlation: {edges_text(edges)}"
+    return f"{what}; self-connections and negative correlations are no edges"
 
 
 def write_maps(output_dir, run, grid, maps, facts, options):
@@ -58,19 +99,19 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     run : inputs.BoldRun
     grid : grid.Grid
     maps : dict of (N,) ndarray
-        NaN at nodes without a signal.
+        Keyed by Feature; NaN at nodes without a signal, and where a measure is undefined.
     facts : dict
-        What is true of the scan and its graph.
+        ``present``, the (N,) bool ndarray of the nodes with a signal; ``scan``, what is true of the scan; and for
+        the label of each rule, what is true of its graph.
     options : config.Graph
 
     Returns
     -------
     list of Path
     """
-    entities = _map_entities(run, options)
+    entities, present = _map_entities(run, options), facts["present"]
     place = output_dir / folder(entities)
-    common = _common(run, facts, options) | _spatial(options, run)
-    present = np.isfinite(next(iter(maps.values())))
+    common = _common(run, facts["scan"]) | {"NumberOfNodes": int(present.sum())} | _spatial(options, run)
     mask_path = place / build({**entities, "desc": "nodes"}, "mask", ".nii.gz")
     node_image = grid.image(present, fill=0)
     node_image.set_data_dtype(np.uint8)
@@ -80,31 +121,46 @@ def write_maps(output_dir, run, grid, maps, facts, options):
         common | {"Type": "ROI", "Description": "Nodes of the graph that have a signal."},
     )
     written = [mask_path]
-    for metric, values in maps.items():
-        measured = common | {"Mean": float(np.nanmean(values)), "StandardDeviation": float(np.nanstd(values))}
-        for kind, scaled in (("raw", values), ("z", z_score(values))):
-            for smoothed in (False, True) if options.smooth_maps else (False,):
-                final = smooth(grid, scaled, options.smooth_maps) if smoothed else scaled
-                name = {**entities, "stat": label(metric), "desc": map_desc(options, kind, smoothed)}
-                written.append(place / build(name, "boldmap", ".nii.gz"))
-                described = measured | _described(metric, kind, options.smooth_maps if smoothed else None)
-                save_image(written[-1], grid.image(final), described)
+    for feature, values in maps.items():
+        graph = facts.get(feature.edges, {"EdgeRule": _rule_text(feature.edges)})
+        for kind, smoothed, final in _versions(grid, feature, values, options):
+            name = {**entities, "stat": label(feature.metric)}
+            name["desc"] = map_desc(options, feature.edges, kind, smoothed)
+            written.append(place / build(name, "boldmap", ".nii.gz"))
+            described = _described(feature, kind, options.smooth_maps if smoothed else None)
+            save_image(written[-1], grid.image(final), common | graph | _summary(values) | described)
     return written
+
+
+def _versions(grid, feature, values, options):
+    """Yield a map as measured and z-scored, each as it is and smoothed; labels as they are only."""
+    yield "raw", False, values
+    if feature.measure.is_label:
+        return
+    scaled = z_score(values)
+    yield "z", False, scaled
+    if options.smooth_maps:
+        yield "raw", True, smooth(grid, values, options.smooth_maps)
+        yield "z", True, smooth(grid, scaled, options.smooth_maps)
+
+
+def _summary(values):
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return {"NumberOfNodesDefined": 0}
+    return {
+        "NumberOfNodesDefined": known.size,
+        "Mean": float(known.mean()),
+        "StandardDeviation": float(known.std()),
+    }
 
 
 def _map_entities(run, options):
     return {**run.entities, "res": resolution(options) or run.entities.get("res")}
 
 
-def _common(run, facts, options):
-    return {
-        "Scan": run.label,
-        "Sources": list(run.sources),
-        "Software": f"trialgraph {__version__}",
-        "EdgeRule": f"Pearson r > {options.threshold:g}; self-connections and negative correlations are no edges",
-        "Threshold": options.threshold,
-        **facts,
-    }
+def _common(run, facts):
+    return {"Scan": run.label, "Sources": list(run.sources), "Software": f"trialgraph {__version__}", **facts}
 
 
 def _spatial(options, run):
@@ -119,20 +175,22 @@ def _spatial(options, run):
     }
 
 
-def _described(metric, kind, fwhm):
-    measure = MEASURES[metric]
+def _described(feature: Feature, kind, fwhm):
+    measure = feature.measure
     scale = "z-scored over the nodes with a signal" if kind == "z" else "as measured"
     smoothing = f", smoothed within them by a Gaussian of {fwhm:g} mm FWHM" if fwhm else ""
     return {
-        "Description": f"{measure.label}: {measure.description} Values {scale}{smoothing}.",
-        "Measure": metric,
-        "Units": "1" if kind == "z" else measure.unit,
+        "Description": f"{feature.title}: {measure.description} Values {scale}{smoothing}.",
+        "Measure": feature.metric,
+        "Title": feature.title,
+        "Reference": measure.reference,
+        "Units": "1" if kind == "z" else feature.unit,
         "SmoothingFWHM": fwhm,
     }
 
 
-def write_parcels(output_dir, run, parcels, matrix, nodes, whole, options):
-    """Write the time series, the correlation matrix and the nodal table of one scan and atlas.
+def write_parcels(output_dir, run, parcels, matrix, nodes, whole):
+    """Write the time series, the correlation matrix and the nodal tables of one scan and atlas.
 
     Parameters
     ----------
@@ -141,39 +199,33 @@ def write_parcels(output_dir, run, parcels, matrix, nodes, whole, options):
     parcels : parcels.Parcels
     matrix : (P, P) float64 ndarray
     nodes : dict of (P,) ndarray
-        One nodal measure each.
-    whole : dict
-        Values of the whole graph.
-    options : config.Graph
+        Keyed by Feature; a table for each edge rule.
+    whole : dict of dict
+        For the label of a rule, the values of its whole graph.
 
     Returns
     -------
     list of Path
     """
     place, names = output_dir / folder(parcels.entities), list(parcels.table["name"])
-    common = _common(run, parcels.facts, options) | {"Graph": whole}
-    tables = {
-        ("mean", "timeseries"): pd.DataFrame(parcels.series.T, columns=names),
-        ("pearsoncorrelation", "relmat"): pd.DataFrame(matrix, columns=names, index=names),
-        (None, "nodes"): parcels.table.assign(**{label_of(metric): values for metric, values in nodes.items()}),
-    }
-    described = {
-        "timeseries": {"Description": "Mean clean signal of each parcel, a row per volume that was kept."},
-        "relmat": {
-            "Description": "Pearson correlation of the parcels' series.",
-            "Directed": False,
-            "Weighted": True,
-        },
-        "nodes": {"Description": "Graph measures of each parcel.", **_columns(nodes)},
-    }
-    written = []
-    for (stat, suffix), table in tables.items():
-        entities = {**parcels.entities, "stat": stat}
-        if suffix == "nodes":
-            entities["desc"] = "".join([parcels.entities.get("desc", ""), options.label])
-        written.append(place / build(entities, suffix, ".tsv"))
-        save_json(sidecar_of(written[-1]), common | described[suffix])
-        save_table(written[-1], table, index=suffix == "relmat", index_label="name" if suffix == "relmat" else None)
+    common = _common(run, parcels.facts)
+    series_path = place / build({**parcels.entities, "stat": "mean"}, "timeseries", ".tsv")
+    text = "Mean clean signal of each parcel, a row per volume that was kept."
+    save_json(sidecar_of(series_path), common | {"Description": text})
+    save_table(series_path, pd.DataFrame(parcels.series.T, columns=names))
+    matrix_path = place / build({**parcels.entities, "stat": "pearsoncorrelation"}, "relmat", ".tsv")
+    text = "Pearson correlation of the parcels' series."
+    save_json(sidecar_of(matrix_path), common | {"Description": text, "Directed": False, "Weighted": True})
+    save_table(matrix_path, pd.DataFrame(matrix, columns=names, index=names), index=True, index_label="name")
+    written = [series_path, matrix_path]
+    for edges in dict.fromkeys(feature.edges for feature in nodes):
+        some = {feature: values for feature, values in nodes.items() if feature.edges == edges}
+        desc = parcels.entities.get("desc", "") + edges
+        written.append(place / build({**parcels.entities, "desc": desc}, "nodes", ".tsv"))
+        text = {"Description": "Graph measures of each parcel.", "EdgeRule": _rule_text(edges)}
+        save_json(sidecar_of(written[-1]), common | text | {"Graph": whole.get(edges)} | _columns(some))
+        columns = {label_of(feature.metric): values for feature, values in some.items()}
+        save_table(written[-1], parcels.table.assign(**columns))
     return written
 
 
@@ -195,9 +247,9 @@ def _columns(nodes):
             "Units": "1",
         }
     }
-    for metric in nodes:
-        measure = MEASURES[metric]
-        columns[label_of(metric)] = {"Description": measure.description, "Units": measure.unit}
+    for feature in nodes:
+        described = {"Description": feature.measure.description, "Units": feature.unit}
+        columns[label_of(feature.metric)] = described
     return columns
 
 

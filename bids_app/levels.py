@@ -180,7 +180,7 @@ def group_level(settings):
         write_whole_brain(settings, route, design, problem, flow)
         problems.append((route, problem))
         strangers |= set(flow["participant_id"]) - {f"sub-{label}" for label in tables.participants.index}
-    n_comparisons = len(ESTIMATORS) * len(settings.graph.metrics) * len(routes)
+    n_comparisons = len(ESTIMATORS) * sum(len(route.scans) for route in routes)
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
     workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
     failures = execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)

@@ -59,9 +59,12 @@ def parse(argv):
             options.voxel_size,
             options.mask,
             tuple(dict.fromkeys(options.metrics)),
-            options.threshold,
+            _thresholds(options),
+            tuple(dict.fromkeys(options.density)),
             options.smooth_maps,
             tuple(options.atlas),
+            options.partition,
+            options.distance,
         ),
         trial=Trial(
             options.arm,
@@ -76,6 +79,13 @@ def parse(argv):
         ),
         resources=Resources(options.n_cpus, options.omp_nthreads, options.mem_gb),
     )
+
+
+def _thresholds(options):
+    """Return the thresholds: as given, else the default, unless densities are given."""
+    if options.threshold is None:
+        return () if options.density else Graph.thresholds
+    return tuple(dict.fromkeys(options.threshold))
 
 
 def _own_work_dir(output_dir, level, selection):

@@ -31,12 +31,18 @@ class Parcels:
         NaN rows for parcels without enough signal.
     facts : dict
         What the sidecars say about the scan, in BIDS spelling.
+    coordinates : (P, 3) float64 ndarray or None
+        Centre of each parcel's nodes, mm; NaN without nodes.
+    networks : (P,) object ndarray or None
+        Network of each parcel by name, None for none.
     """
 
     entities: dict[str, str]
     table: pd.DataFrame
     series: np.ndarray
     facts: dict
+    coordinates: np.ndarray | None = None
+    networks: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,17 @@ class Atlas:
     entities : dict
         atlas, seg and scale, as outputs are named by.
     parcels : DataFrame
-        index and name of each of the P parcels.
+        index and name of each of the P parcels, and its network if the table beside the image has that column.
     of_node : (N,) int ndarray
         Position in ``parcels`` of the node's parcel, -1 for none.
+    coordinates : (P, 3) float64 ndarray
+        Centre of each parcel's nodes, mm; NaN without nodes.
     """
 
     entities: dict[str, str]
     parcels: pd.DataFrame
     of_node: np.ndarray
+    coordinates: np.ndarray
 
 
 def read_atlas(path, grid):
@@ -79,7 +88,30 @@ def read_atlas(path, grid):
     at_node = map_coordinates(labels.astype(np.int32), voxels, order=0, mode="grid-constant")
     parcels = _names(path, np.unique(labels[labels > 0]).astype(int))
     position = pd.Series(range(len(parcels)), index=parcels["index"])
-    return Atlas(atlas_entities(path), parcels, position.reindex(at_node).fillna(-1).to_numpy(int))
+    of_node = position.reindex(at_node).fillna(-1).to_numpy(int)
+    places = pd.DataFrame(grid.coordinates).groupby(of_node).mean().reindex(range(len(parcels)))
+    return Atlas(atlas_entities(path), parcels, of_node, places.to_numpy())
+
+
+def network_of_nodes(path, grid):
+    """Return the network of each node, numbered from 0, -1 for none: from the column network, else each label is one.
+
+    Parameters
+    ----------
+    path : Path
+        Label image, as for `read_atlas`.
+    grid : Grid
+
+    Returns
+    -------
+    (N,) int ndarray
+    """
+    atlas = read_atlas(path, grid)
+    names = atlas.parcels["network"] if "network" in atlas.parcels else atlas.parcels["index"]
+    numbers = pd.factorize(names)[0]  # -1 for parcels without a network
+    if (numbers < 0).all():
+        raise DataError(f"{path}: the column network of the table beside it is empty.")
+    return np.where(atlas.of_node >= 0, numbers[atlas.of_node], -1)
 
 
 def atlas_entities(path):
@@ -116,7 +148,7 @@ def _names(path, present):
         raise DataError(f"{table_path}: the columns index and name are needed; there are {', '.join(table)}.")
     if missing := sorted(set(present) - set(table["index"])):
         raise DataError(f"{table_path}: no name for the labels {', '.join(map(str, missing[:10]))} of {path.name}.")
-    return table[["index", "name"]].reset_index(drop=True)
+    return table[[column for column in ("index", "name", "network") if column in table]].reset_index(drop=True)
 
 
 def average_parcels(atlas, series):
@@ -151,7 +183,15 @@ def atlas_parcels(run, series, atlas, facts):
     """Return the parcels of a cleaned BOLD run."""
     means, coverage = average_parcels(atlas, series)
     entities = {**{key: value for key, value in run.entities.items() if key != "res"}, **atlas.entities}
-    return Parcels(entities, atlas.parcels.assign(coverage=coverage), means, facts)
+    networks = atlas.parcels["network"].astype(object) if "network" in atlas.parcels else None
+    return Parcels(
+        entities,
+        atlas.parcels[["index", "name"]].assign(coverage=coverage),
+        means,
+        facts,
+        atlas.coordinates,
+        None if networks is None else networks.where(networks.notna(), None).to_numpy(),
+    )
 
 
 def table_parcels(run):

@@ -7,6 +7,7 @@ from bids_app import __version__
 from bids_app.config import DENOISE_STRATEGIES, QUERIES, Graph
 from bids_app.environment import available_cpus
 from bids_app.errors import UsageError
+from bids_app.graph.measures import MEASURES
 
 
 class Parser(argparse.ArgumentParser):
@@ -132,13 +133,28 @@ def _add_graph(parser):
         help="whole mm, or native for the grid of the data",
     )
     add("--mask", default="gm", type=_mask, metavar="{gm,brain,PATH}", help="the voxels that are nodes")
-    add("--metrics", nargs="+", choices=Graph.metrics, default=list(Graph.metrics), help="what is measured")
+    add(
+        "--metrics",
+        nargs="+",
+        choices=MEASURES,
+        default=list(Graph.metrics),
+        metavar="METRIC",
+        help="what is measured: " + "; ".join(f"{name} ({measure.label})" for name, measure in MEASURES.items()),
+    )
     add(
         "--threshold",
+        nargs="+",
         type=float,
-        default=0.25,
         metavar="R",
-        help="two nodes are joined if their r is above this",
+        help="two nodes are joined if their r is above this; 0.25 if no density is given either",
+    )
+    add(
+        "--density",
+        nargs="+",
+        type=float,
+        default=[],
+        metavar="SHARE",
+        help="so large a share of all pairs, the strongest, are joined; of several, the area under the curve too",
     )
     add(
         "--smooth-maps",
@@ -155,6 +171,14 @@ def _add_graph(parser):
         metavar="PATH",
         help="label image(s), each with a TSV of names beside it",
     )
+    add(
+        "--partition",
+        type=_path,
+        metavar="PATH",
+        help="label image of the networks, for participation and module-degree: its labels, or the column network "
+        "of the TSV beside it",
+    )
+    add("--distance", type=float, default=75.0, metavar="MM", help="edges up to this are short-range")
 
 
 def _mask(word):

@@ -5,8 +5,8 @@ import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.derivatives import label_of
+from bids_app.features import FULL, edges_text
 from bids_app.flow import FLOW_COLUMNS, by_visit, weights
-from bids_app.graph import MEASURES
 from bids_app.names import label
 from bids_app.outputs import save_image, save_json, save_table, sidecar_of
 from bids_app.routes import group_name
@@ -25,10 +25,11 @@ STATISTICS = {
     "tfce": "Signed threshold-free cluster enhancement of z (exact; E 0.5, H 2, 6 neighbours)",
     "p": "Two-sided permutation p of the enhanced statistic, uncorrected",
     "pFwe": "p corrected over voxels and both signs by the maximum statistic",
-    "pFweAll": "p corrected over voxels, signs and metrics by the minimum p",
+    "pFweAll": "p corrected over voxels, signs, metrics and edge rules by the minimum p",
 }
 TABLE_COLUMNS = {
     "metric": "Graph measure",
+    "edges": "Edge rule: r and its threshold, d and its density, auc (area over the densities), full (no threshold)",
     "estimator": "; ".join(f"{name}: {text.format(node='voxel or parcel')}" for name, text in ESTIMATORS.items()),
     "t": STATISTICS["t"],
     "difference": STATISTICS["difference"],
@@ -37,7 +38,7 @@ TABLE_COLUMNS = {
     "hedges_g": STATISTICS["hedgesG"],
     "p": "Two-sided permutation p, uncorrected",
     "p_fwe": "p corrected by the maximum statistic",
-    "p_fwe_all": "p corrected over metrics too, by the minimum p",
+    "p_fwe_all": "p corrected over metrics and edge rules too, by the minimum p",
     "p_fdr": "p after Benjamini and Hochberg",
 }
 
@@ -52,7 +53,7 @@ def write_results(settings, route, design, problem, comparisons):
     design : cohort.Design
     problem : assembly.Problem
     comparisons : dict of stats.Comparison
-        Keyed by (metric, estimator).
+        Keyed by (feature, estimator).
 
     Returns
     -------
@@ -64,7 +65,7 @@ def write_results(settings, route, design, problem, comparisons):
 
 
 def _across_metrics(comparisons):
-    """Return p corrected over the metrics of each estimator."""
+    """Return p corrected over the features of each estimator."""
     corrected = {}
     for estimator in {estimator for _, estimator in comparisons}:
         keys = [key for key in comparisons if key[1] == estimator]
@@ -74,12 +75,12 @@ def _across_metrics(comparisons):
 
 def _write_voxels(settings, route, design, problem, comparisons, corrected):
     folder, written = settings.output_dir / "group", []
-    for (metric, estimator), comparison in comparisons.items():
-        desc = label(metric) + ("" if estimator == "ancova" else "Change")
-        for statistic, values in _maps(comparison, corrected[metric, estimator]).items():
+    for (feature, estimator), comparison in comparisons.items():
+        desc = map_desc(feature, estimator)
+        for statistic, values in _maps(comparison, corrected[feature, estimator]).items():
             name = group_name(route, design, "statmap", ".nii.gz", stat=statistic, desc=desc)
             sidecar = {
-                "Description": f"{STATISTICS[statistic]}: {MEASURES[metric].label}, {design.contrast}.",
+                "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
                 "Estimator": ESTIMATORS[estimator].format(node="voxel"),
                 "DegreesOfFreedom": comparison.effect.df,
                 "NumberOfDraws": len(comparison.max_statistics),
@@ -91,6 +92,11 @@ def _write_voxels(settings, route, design, problem, comparisons, corrected):
     path = folder / group_name(route, design, "clusters", ".tsv")
     _save_described(path, table, _cluster_columns())
     return [*written, path]
+
+
+def map_desc(feature, estimator):
+    """Return the desc label of a map of the group level."""
+    return feature.label + ("" if estimator == "ancova" else "Change")
 
 
 def _save_described(path, table, columns):
@@ -121,7 +127,7 @@ def cluster_table(grid, comparisons, corrected, design):
     grid : Grid
     comparisons : dict of stats.Comparison
     corrected : dict of (V,) ndarray
-        p over all metrics.
+        p over all features.
     design : cohort.Design
 
     Returns
@@ -132,14 +138,15 @@ def cluster_table(grid, comparisons, corrected, design):
     neighbours = stats.neighbours(grid.mask, 6)
     coordinates, volume = grid.coordinates, float(np.prod(grid.voxel_size))
     rows = []
-    for (metric, estimator), comparison in comparisons.items():
+    for (feature, estimator), comparison in comparisons.items():
         for cluster in stats.find_clusters(comparison.p_fwe, comparison.statistic, neighbours, ALPHA):
             larger, smaller = (design.active, design.reference)[:: cluster.sign]
             peak = coordinates[cluster.peak]
             centre = coordinates[cluster.nodes].mean(axis=0)
             rows.append(
                 {
-                    "metric": metric,
+                    "metric": feature.metric,
+                    "edges": feature.edges,
                     "estimator": estimator,
                     "direction": f"{larger} > {smaller}",
                     "n_voxels": len(cluster.nodes),
@@ -148,7 +155,7 @@ def cluster_table(grid, comparisons, corrected, design):
                     **dict(zip(("centre_x", "centre_y", "centre_z"), centre.round(1), strict=True)),
                     **_at(comparison, cluster.peak),
                     "p_fwe": comparison.p_fwe[cluster.peak],
-                    "p_fwe_all": corrected[metric, estimator][cluster.peak],
+                    "p_fwe_all": corrected[feature, estimator][cluster.peak],
                 }
             )
     return pd.DataFrame(rows, columns=list(_cluster_columns()))
@@ -163,7 +170,7 @@ def _cluster_columns():
         **{f"centre_{axis}": f"{axis} of the centre of mass, mm" for axis in "xyz"},
     }
     values = {key: text for key, text in TABLE_COLUMNS.items() if key not in ("p", "p_fdr")}
-    first = {key: values.pop(key) for key in ("metric", "estimator")}
+    first = {key: values.pop(key) for key in ("metric", "edges", "estimator")}
     return {**first, **places, **values}
 
 
@@ -181,11 +188,14 @@ def _write_parcels(settings, route, design, problem, comparisons, corrected):
 
 
 def nodal_table(parcels, key, comparison, p_all):
-    """List the result of one metric and estimator at every parcel (or other named value)."""
-    metric, estimator = key
+    """List the result of one feature and estimator at every parcel."""
+    feature, estimator = key
+    return _tested(parcels.assign(metric=feature.metric, edges=feature.edges), estimator, comparison, p_all)
+
+
+def _tested(table, estimator, comparison, p_all):
     effect = comparison.effect
-    return parcels.assign(
-        metric=metric,
+    return table.assign(
         estimator=estimator,
         t=effect.t,
         difference=effect.difference,
@@ -227,10 +237,10 @@ def write_design(settings, route, design, problem, flow, failed=()):
         "AllAllocationsEnumerated": draws.exhaustive,
         "PossibleAllocations": str(draws.n_possible),
         "RandomSeed": trial.random_seed,
-        "Metrics": list(problem.followup),
+        "Features": [{"Metric": one.metric, "Edges": one.edges, "Title": one.title} for one in problem.followup],
         "MapValues": trial.map_values if route.is_voxels else "raw",
         "SmoothingFWHM": settings.graph.smooth_maps if route.is_voxels else None,
-        "Threshold": settings.graph.threshold,
+        "EdgeRules": sorted({edges_text(one.edges) for one in problem.followup if one.edges != FULL}),
         "MinMinutes": settings.signal.min_minutes,
         "MinutesKnown": bool(
             flow.loc[flow["analysed"], ["baseline_minutes", "followup_minutes"]].notna().all(axis=None)
@@ -252,40 +262,37 @@ def write_design(settings, route, design, problem, flow, failed=()):
 def write_whole_brain(settings, route, design, problem, flow):
     """Compare the mean of each raw map over the whole brain, which z-scored maps cannot show."""
     values = _whole_brain(route, flow, design)
-    metrics = list(values)
-    baseline = np.column_stack([values[metric][0] for metric in metrics])
-    followup = np.column_stack([values[metric][1] for metric in metrics])
+    baseline, followup = (np.column_stack([both[visit] for both in values.values()]) for visit in (0, 1))
     comparison = stats.compare_arms(followup, baseline, problem.nuisance(), problem.draws(settings.trial))
-    means, columns = {}, dict(TABLE_COLUMNS)
+    means = {"metric": [one.metric for one in values], "edges": [one.edges for one in values]}
+    columns = dict(TABLE_COLUMNS)
     for visit, both in (("baseline", baseline), ("followup", followup)):
         for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
             means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
             columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
-    table = nodal_table(pd.DataFrame(means), (metrics, "ancova"), comparison, comparison.p_fwe)
+    table = _tested(pd.DataFrame(means), "ancova", comparison, comparison.p_fwe)
     path = settings.output_dir / "group" / group_name(route, design, "wholebrain", ".tsv")
-    first = ["metric", "estimator", *means]
-    shown = [*first, *(column for column in table if column not in (*first, "p_fwe_all"))]
-    _save_described(path, table[shown], columns)
+    _save_described(path, table.drop(columns="p_fwe_all"), columns)
     return path
 
 
 def _whole_brain(route, flow, design):
     participants = [name.removeprefix("sub-") for name in flow.loc[flow["analysed"], "participant_id"]]
     values = {}
-    for metric, scans in route.scans.items():
+    for feature, scans in route.scans.items():
         visits = by_visit(scans)
         means = {
-            key: weights(of_visit) @ [_mean_of(scan, metric) for scan in of_visit] for key, of_visit in visits.items()
+            key: weights(of_visit) @ [_mean_of(scan, feature) for scan in of_visit] for key, of_visit in visits.items()
         }
-        values[metric] = [
+        values[feature] = [
             np.array([means[participant, session] for participant in participants])
             for session in (design.baseline, design.followup)
         ]
     return values
 
 
-def _mean_of(scan, metric):
+def _mean_of(scan, feature):
     """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
     if "Mean" in scan.sidecar:
         return scan.sidecar["Mean"]
-    return pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(metric)].mean()
+    return pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(feature.metric)].mean()

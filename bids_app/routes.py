@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from bids_app.derivatives import map_desc, resolution
+import pandas as pd
+
+from bids_app.derivatives import label_of, map_desc, resolution
 from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.features import Feature
 from bids_app.names import build, label
 from bids_app.outputs import Scan, read_scans
 
-PARCELLATION = ("atlas", "seg", "scale", "desc")
+PARCELLATION = ("atlas", "seg", "scale")
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,12 @@ class Route:
     entities : dict
         What the group's files are named by.
     scans : dict of list of Scan
-        The scans that hold each metric; the same scans for every metric.
+        The results that hold each feature; of the same scans for every feature.
     """
 
     name: str
     entities: dict[str, str]
-    scans: dict[str, list[Scan]]
+    scans: dict[Feature, list[Scan]]
 
     @property
     def is_voxels(self):
@@ -50,9 +53,8 @@ def find_routes(settings, failed=()):
     """
     routes = [route for route in (_voxel_route(settings, failed), *_parcel_routes(settings, failed)) if route]
     if not routes:
-        wanted = (
-            f"desc-{map_desc(settings.graph, settings.trial.map_values)} on the grid res-{resolution(settings.graph)}"
-        )
+        descs = {map_desc(settings.graph, one.edges, settings.trial.map_values) for one in settings.graph.compared}
+        wanted = f"desc-{' or '.join(sorted(descs))} on the grid res-{resolution(settings.graph)}"
         present = {_kind(scan) for scan in read_scans(settings.output_dir, "boldmap", ".nii.gz")}
         found = "; ".join(sorted(present)) or "no maps at all"
         raise NothingSelectedError(
@@ -77,23 +79,23 @@ def _wanted(settings, failed, scan):
 
 
 def _voxel_route(settings, failed):
-    desc = map_desc(settings.graph, settings.trial.map_values)
-    scans = {}
-    for metric in settings.graph.metrics:
-        found = read_scans(settings.output_dir, "boldmap", ".nii.gz", stat=label(metric), desc=desc)
-        size = resolution(settings.graph)
-        scans[metric] = [
+    scans, size = {}, resolution(settings.graph)
+    for feature in settings.graph.compared:
+        desc = map_desc(settings.graph, feature.edges, settings.trial.map_values)
+        found = read_scans(settings.output_dir, "boldmap", ".nii.gz", stat=label(feature.metric), desc=desc)
+        scans[feature] = [
             scan
             for scan in found
             if _wanted(settings, failed, scan) and (size is None or scan.entities.get("res") == size)
         ]
     if not any(scans.values()):
         return None
-    if missing := [metric for metric in scans if len(scans[metric]) < max(map(len, scans.values()))]:
+    if missing := [feature.title for feature in scans if len(scans[feature]) < max(map(len, scans.values()))]:
         raise DataError(
-            f"Some scans have no map of {', '.join(missing)}: run the participant level again with the same --metrics."
+            f"Some scans have no map of {'; '.join(missing)}: run the participant level again with the same --metrics, "
+            "--threshold and --density."
         )
-    return Route("voxels", _shared(scans[settings.graph.metrics[0]], ("task", "space", "res")), scans)
+    return Route("voxels", _shared(next(iter(scans.values())), ("task", "space", "res")), scans)
 
 
 def _shared(scans, keys):
@@ -111,17 +113,31 @@ def _shared(scans, keys):
 
 def _parcel_routes(settings, failed):
     tables = [scan for scan in read_scans(settings.output_dir, "nodes", ".tsv") if _wanted(settings, failed, scan)]
-    tables = [scan for scan in tables if scan.entities.get("desc", "").endswith(settings.graph.label)]
-    kinds = sorted({tuple(scan.entities.get(key) for key in PARCELLATION) for scan in tables}, key=str)
-    routes = []
-    for kind in kinds:
-        scans = [scan for scan in tables if tuple(scan.entities.get(key) for key in PARCELLATION) == kind]
-        entities = _shared(scans, ("task", "space", "atlas", "seg", "scale"))
-        if upstream := kind[3].removesuffix(settings.graph.label):
-            entities["desc"] = upstream
-        atlas = " ".join(entities[key] for key in PARCELLATION if key in entities)
-        routes.append(Route(f"parcels of {atlas}", entities, dict.fromkeys(settings.graph.metrics, scans)))
-    return routes
+    by_kind = {}
+    for scan in tables:
+        for edges in {feature.edges for feature in settings.graph.compared}:
+            if scan.entities.get("desc", "").endswith(edges):
+                kind = (*(scan.entities.get(key) for key in PARCELLATION), scan.entities["desc"].removesuffix(edges))
+                by_kind.setdefault(kind, {}).setdefault(edges, []).append(scan)
+    return [_parcel_route(settings.graph.compared, by_kind[kind], kind[-1]) for kind in sorted(by_kind, key=str)]
+
+
+def _parcel_route(features, tables, upstream):
+    """Return the route of one parcellation, from the nodal tables of each edge rule."""
+    columns = {edges: set(pd.read_csv(scans[0].path, sep="\t", nrows=0)) for edges, scans in tables.items()}
+    scans = {
+        feature: tables[feature.edges]
+        for feature in features
+        if label_of(feature.metric) in columns.get(feature.edges, ())
+    }
+    if len({len(found) for found in scans.values()}) > 1:
+        raise DataError(
+            "Some scans have no nodal table for a threshold or density: run the participant level again with the same."
+        )
+    first = next(iter(tables.values()))
+    entities = _shared(first, ("task", "space", *PARCELLATION)) | ({"desc": upstream} if upstream else {})
+    atlas = " ".join(entities[key] for key in (*PARCELLATION, "desc") if key in entities)
+    return Route(f"parcels of {atlas}", entities, scans)
 
 
 def stem(route, design):

@@ -1,17 +1,30 @@
-"""Graph measures over arrays: no images, paths or logging here."""
+"""Graph measures over arrays: no images, paths or logging here.
 
-from bids_app.graph.correlation import correlation_matrix, standardize
-from bids_app.graph.measures import MEASURES, Measure
-from bids_app.graph.parcels import global_measures, nodal_measures
-from bids_app.graph.voxels import VoxelGraph, voxel_graph
+The names below are imported when they are first used, so that a command line can be read without compiled code.
+"""
 
-__all__ = [
-    "MEASURES",
-    "Measure",
-    "VoxelGraph",
-    "correlation_matrix",
-    "global_measures",
-    "nodal_measures",
-    "standardize",
-    "voxel_graph",
-]
+from importlib import import_module
+
+_HOMES = {
+    "MEASURES": "measures",
+    "DEFAULT_METRICS": "measures",
+    "Measure": "measures",
+    "EdgeRule": "rules",
+    "correlation_matrix": "correlation",
+    "standardize": "correlation",
+    "global_measures": "parcels",
+    "nodal_measures": "parcels",
+    "threshold_free": "lowrank",
+    "Means": "voxels",
+    "Place": "voxels",
+    "VoxelGraph": "voxels",
+    "voxel_graph": "voxels",
+    "voxel_graphs": "voxels",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -41,7 +41,7 @@ def standardize(series, dtype=np.float32):
 
 
 def unit_rows(series, multiples=(1, 1), n_at_once=4096):
-    """Unit rows of many series in little memory.
+    """Standardize many series in little memory.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def unit_rows(series, multiples=(1, 1), n_at_once=4096):
 
     Examples
     --------
-    >>> centre, scale, unit = unit_rows(np.array([[1.0, 2, 3, 2]]), multiple=2)
+    >>> centre, scale, unit = unit_rows(np.array([[1.0, 2, 3, 2]]), (2, 1))
     >>> centre, scale.round(3), unit.shape
     (array([2.]), array([0.707]), (2, 4))
     """

@@ -193,7 +193,7 @@ _TABLE = (
         label="k-core number",
         unit="edges",
         range=(0, None),
-        description="Largest k such that the node remains when nodes with less than k neighbours are removed repeatedly.",
+        description="Largest k such that the node is left when nodes of degree below k are removed again and again.",
         reference=SEIDMAN,
         cost="N² T + E",
     ),
@@ -215,7 +215,7 @@ _TABLE = (
         unit="standard deviations",
         range=(None, None),
         description=(
-            "Edges to the node's own network, z-scored over that network (sample standard deviation); "
+            "Edges to the node's own network, z-scored over that network; "
             "0 where all have the same, undefined outside the partition."
         ),
         reference=GUIMERA,

@@ -24,8 +24,8 @@ class EdgeRule:
     --------
     >>> EdgeRule("r", 0.25).label, EdgeRule("density", 0.1).label
     ('r025', 'd01')
-    >>> EdgeRule("density", 0.1).n_edges(5)
-    1
+    >>> EdgeRule.parse("r025").text, EdgeRule("density", 0.1).n_edges(5)
+    ('r > 0.25', 1)
     """
 
     kind: str
@@ -38,6 +38,11 @@ class EdgeRule:
             raise ValueError(f"threshold must be at least 0 and below 1, not {self.value}")
         if self.kind == "density" and not 0 < self.value <= 1:
             raise ValueError(f"density must be above 0 and at most 1, not {self.value}")
+
+    @classmethod
+    def parse(cls, label):
+        """Return the rule of a `label`."""
+        return cls({"r": "r", "d": "density"}[label[0]], float(f"{label[1]}.{label[2:]}"))
 
     @property
     def label(self):

@@ -139,7 +139,7 @@ def voxel_graphs(series, rules, metrics=DEFAULT_METRICS, *, place=None, means=No
         raise ValueError(f"block must be a multiple of {WORD}, not {means.block}")
     nodes = _nodes(series, place)
     free = [name for name in metrics if not MEASURES[name].has_edges]
-    shared = threshold_free(nodes.series, free, n_threads=means.threads, block=means.block) if free else {}
+    shared = threshold_free(nodes, free, n_threads=means.threads, block=means.block) if free else {}
     graphs = []
     for some in _groups(rules, nodes, metrics, means):
         graphs += _measured(nodes, some, [name for name in metrics if name not in free], place, means)
@@ -185,7 +185,7 @@ def _needs_bits(metrics):
 def _groups(rules, nodes, metrics, means):
     """Divide the rules into those whose bits fit in memory together, at least one at a time."""
     size = bytes_of_bits(nodes.n_nodes) if _needs_bits(metrics) else 0
-    together = len(rules) if not size else max(1, int(min(means.memory // size, len(rules))))
+    together = len(rules) if not size else max(1, int(min(means.memory / size, len(rules))))
     return [rules[start : start + together] for start in range(0, len(rules), together)]
 
 
@@ -302,9 +302,7 @@ class _Maps:
 
     def weighted_eigenvector(self, asked):
         start, unit = self.sums.totals[STRENGTH], self.nodes.unit
-        return {
-            "eigenvector-weighted": eigenvector_centrality(self.bits, start, unit, n_threads=self.means.threads)
-        }
+        return {"eigenvector-weighted": eigenvector_centrality(self.bits, start, unit, n_threads=self.means.threads)}
 
     def cores(self, asked):
         return {"core-number": core_numbers(self.bits, self.degree.astype(np.int64))}

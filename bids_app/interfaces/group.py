@@ -7,7 +7,7 @@ from bids_app import results, stats
 
 
 class _CompareArmsInput(BaseInterfaceInputSpec):
-    maps_file = File(exists=True, mandatory=True, desc="(n, V) baseline and followup of one metric")
+    maps_file = File(exists=True, mandatory=True, desc="(n, V) baseline and followup of one feature")
     problem = traits.Any(mandatory=True, desc="assembly.Problem without its maps", nohash=True)
     estimator = traits.Enum("ancova", "change", mandatory=True)
     trial = traits.Any(mandatory=True, desc="Trial")
@@ -19,7 +19,7 @@ class _CompareArmsOutput(TraitedSpec):
 
 
 class CompareArms(SimpleInterface):
-    """One metric's maps at two visits to the difference between the arms."""
+    """One feature's maps at two visits to the difference between the arms."""
 
     input_spec, output_spec = _CompareArmsInput, _CompareArmsOutput
     _always_run = True
@@ -45,7 +45,7 @@ def outcome_and_baseline(followup, baseline, estimator):
 
 class _WriteComparisonInput(BaseInterfaceInputSpec):
     comparisons = traits.List(traits.Any, mandatory=True, desc="in the order of keys")
-    keys = traits.List(traits.Any, mandatory=True, desc="(metric, estimator) each")
+    keys = traits.List(traits.Any, mandatory=True, desc="(feature, estimator) each")
     problem = traits.Any(mandatory=True, desc="assembly.Problem without its maps", nohash=True)
     route = traits.Any(mandatory=True, nohash=True)
     design = traits.Any(mandatory=True)

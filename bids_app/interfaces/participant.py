@@ -1,5 +1,6 @@
 """Nipype interfaces of the participant level: load, call one function, save."""
 
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from nipype.interfaces.base import (
 )
 
 from bids_app import denoise, derivatives
-from bids_app.graph import correlation_matrix, global_measures, nodal_measures, voxel_graph
+from bids_app.features import Feature
+from bids_app.graph import MEASURES, Means, Place, correlation_matrix, global_measures, nodal_measures, voxel_graphs
 from bids_app.grid import load_grid
-from bids_app.parcels import atlas_parcels, read_atlas, table_parcels
+from bids_app.parcels import atlas_parcels, network_of_nodes, read_atlas, table_parcels
 from bids_app.report.figures import carpet_figure, maps_figure
 
 
@@ -52,31 +54,59 @@ class CleanRun(SimpleInterface):
 
 class _VoxelGraphInput(BaseInterfaceInputSpec):
     series_file = File(exists=True, mandatory=True)
+    grid_file = File(exists=True, mandatory=True)
     options = traits.Any(mandatory=True, desc="Graph")
     n_threads = traits.Int(1, nohash=True)
+    memory_gb = traits.Any(nohash=True, desc="what bits of graphs may take in memory; the rest lies on disk")
 
 
 class _VoxelGraphOutput(TraitedSpec):
-    maps_file = File(desc="one (N,) array per metric")
-    facts = traits.Dict()
+    maps_file = File(desc="one (N,) array per feature, and which nodes have a signal")
+    facts = traits.Dict(desc="for the label of each rule, what is true of its graph")
 
 
 class VoxelGraph(SimpleInterface):
-    """Clean series to graph maps."""
+    """Clean series to the graph maps of every edge rule."""
 
     input_spec, output_spec = _VoxelGraphInput, _VoxelGraphOutput
 
     def _run_interface(self, runtime):
         series, options = np.load(self.inputs.series_file), self.inputs.options
         present = np.isfinite(series).all(axis=1)
-        graph = voxel_graph(
-            series[present], options.threshold, metrics=options.metrics, n_threads=self.inputs.n_threads
-        )
+        place, means = self._place(present), self._means(Path(runtime.cwd))
+        graphs = voxel_graphs(series[present], options.rules, options.metrics, place=place, means=means)
+        labels = [rule.label for rule in options.rules]
+        maps = derivatives.by_feature({name: graph.maps for name, graph in zip(labels, graphs, strict=True)}, options)
         maps_file = Path(runtime.cwd) / "maps.npz"
-        np.savez(maps_file, **derivatives.at_all_nodes(graph.maps, present))
+        spread = derivatives.at_all_nodes({feature.key: values for feature, values in maps.items()}, present)
+        np.savez(maps_file, present=present, **spread)
         self._results["maps_file"] = str(maps_file)
-        self._results["facts"] = derivatives.graph_facts(graph)
+        self._results["facts"] = {
+            rule.label: derivatives.graph_facts(graph, rule) for rule, graph in zip(options.rules, graphs, strict=True)
+        }
         return runtime
+
+    def _place(self, present):
+        options, grid = self.inputs.options, load_grid(self.inputs.grid_file)
+        modules = None
+        if any(MEASURES[metric].needs == "modules" for metric in options.metrics):
+            modules = network_of_nodes(options.partition or options.atlases[0], grid)[present]
+        return Place(grid.coordinates[present], modules, options.distance)
+
+    def _means(self, folder):
+        def on_disk(shape, dtype):
+            return np.asarray(np.memmap(folder / f"{uuid.uuid4().hex}.bits", dtype, "w+", shape=shape))
+
+        memory = self.inputs.memory_gb
+        bytes_allowed = 1e9 * memory if isdefined(memory) and memory else np.inf
+        return Means(self.inputs.n_threads, bytes_allowed, on_disk)
+
+
+def read_maps(path):
+    """Return maps by feature, and which nodes have a signal."""
+    arrays = dict(np.load(path))
+    present = arrays.pop("present")
+    return {Feature.parse(key): values for key, values in arrays.items()}, present
 
 
 class _WriteMapsInput(BaseInterfaceInputSpec):
@@ -101,8 +131,8 @@ class WriteMaps(SimpleInterface):
 
     def _run_interface(self, runtime):
         inputs = self.inputs
-        maps = dict(np.load(inputs.maps_file))
-        facts = {**inputs.scan_facts, **inputs.graph_facts}
+        maps, present = read_maps(inputs.maps_file)
+        facts = {"present": present, "scan": inputs.scan_facts, **inputs.graph_facts}
         grid = load_grid(inputs.grid_file)
         written = derivatives.write_maps(inputs.output_dir, inputs.run, grid, maps, facts, inputs.options)
         self._results["out_files"] = [str(path) for path in written]
@@ -130,10 +160,15 @@ class ParcelGraph(SimpleInterface):
         parcels = self._parcels()
         matrix = correlation_matrix(parcels.series)
         options = self.inputs.options
-        nodes = nodal_measures(matrix, options.threshold, metrics=options.metrics)
-        whole = global_measures(matrix, options.threshold)
+        given = {"coordinates": parcels.coordinates, "modules": parcels.networks}
+        metrics = [name for name in options.metrics if given.get(MEASURES[name].needs, True) is not None]
+        nodes = {
+            rule.label: nodal_measures(matrix, rule, metrics, distance=options.distance, **given)
+            for rule in options.rules
+        }
+        whole = {rule.label: global_measures(matrix, rule) for rule in options.rules}
         written = derivatives.write_parcels(
-            self.inputs.output_dir, self.inputs.run, parcels, matrix, nodes, whole, options
+            self.inputs.output_dir, self.inputs.run, parcels, matrix, derivatives.by_feature(nodes, options), whole
         )
         self._results["out_files"] = [str(path) for path in written]
         return runtime
@@ -165,7 +200,7 @@ class DrawScan(SimpleInterface):
         inputs = self.inputs
         drawn = {
             "carpet": carpet_figure(dict(np.load(inputs.carpet_file))),
-            "maps": maps_figure(load_grid(inputs.grid_file), dict(np.load(inputs.maps_file))),
+            "maps": maps_figure(load_grid(inputs.grid_file), *read_maps(inputs.maps_file)),
         }
         written = derivatives.write_figures(inputs.output_dir, inputs.run, drawn, inputs.options)
         self._results["out_files"] = [str(path) for path in written]

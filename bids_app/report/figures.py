@@ -7,8 +7,6 @@ from nilearn import plotting
 from nilearn.datasets import load_mni152_template
 from nilearn.image import new_img_like
 
-from bids_app.graph import MEASURES
-
 N_SLICES = 8
 
 
@@ -54,29 +52,30 @@ def _rows_z_scored(values):
     return centred / np.maximum(np.nanstd(values, axis=1, keepdims=True), 1e-12)
 
 
-def maps_figure(grid, maps):
+def maps_figure(grid, maps, present):
     """Draw axial slices of every map, as measured; nodes without a signal are red.
 
     Parameters
     ----------
     grid : grid.Grid
     maps : dict of (N,) ndarray
-        Keyed by metric.
+        Keyed by Feature.
+    present : (N,) bool ndarray
+        Nodes with a signal.
     """
     heights = np.flatnonzero(grid.mask.any(axis=(0, 1)))
     slices = heights[(np.linspace(0.12, 0.88, N_SLICES) * heights.size).astype(int)]
     figure, axes = plt.subplots(len(maps), 1, figsize=(11, 1.5 * len(maps)), squeeze=False)
     figure.subplots_adjust(left=0.01, right=0.99, top=1 - 0.2 / (1.5 * len(maps)), bottom=0.01, hspace=0.08)
-    for axis, (metric, values) in zip(axes[:, 0], maps.items(), strict=True):
+    lost = _slices_in_a_row(grid, np.where(present, np.nan, 1.0), slices)
+    for axis, (feature, values) in zip(axes[:, 0], maps.items(), strict=True):
         strip = _slices_in_a_row(grid, values, slices)
-        lost = _slices_in_a_row(grid, np.where(np.isnan(values), 1.0, np.nan), slices)
-        low, high = np.nanpercentile(values, (2, 98))
+        low, high = np.nanpercentile(values, (2, 98)) if np.isfinite(values).any() else (0, 1)
         drawn = axis.imshow(strip, origin="lower", cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
         axis.imshow(lost, origin="lower", cmap=ListedColormap(["red"]), interpolation="nearest")
         axis.set_axis_off()
-        measure = MEASURES[metric]
         bar = figure.colorbar(drawn, ax=axis, shrink=0.8, pad=0.01)
-        bar.set_label(f"{measure.label}\n({measure.unit})", fontsize=8)
+        bar.set_label(f"{feature.title.replace(', ', chr(10))}\n({feature.unit})", fontsize=7)
         bar.ax.tick_params(labelsize=7)
     width = grid.mask.shape[0]
     for place, index in enumerate(slices):

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from bids_app.cohort import Design
+from bids_app.features import Feature
 from bids_app.flow import VISITS, counts
-from bids_app.graph import MEASURES
 from bids_app.names import Name, build, label
 from bids_app.outputs import save_figure
 from bids_app.report.figures import effect_figure
 from bids_app.report.pages import write_page
+from bids_app.results import map_desc
 
 N_PARCELS_SHOWN = 10
 
@@ -33,7 +34,7 @@ def write_group_page(output_dir, design_paths):
     folder = output_dir / "group"
     routes = [_route(folder, path) for path in design_paths]
     page = folder / "index.html"
-    write_page(page, "group.html.jinja", routes=routes, measures=MEASURES)
+    write_page(page, "group.html.jinja", routes=routes)
     return page
 
 
@@ -65,7 +66,12 @@ def _route(folder, design_path):
 
 
 def _records(path):
-    return pd.read_csv(path, sep="\t", na_values="n/a").to_dict("records")
+    return _titled(pd.read_csv(path, sep="\t", na_values="n/a")).to_dict("records")
+
+
+def _titled(table):
+    titles = [Feature(*pair).title for pair in table[["metric", "edges"]].itertuples(index=False)]
+    return table.assign(feature=titles)
 
 
 def scan_quality(flow, arms):
@@ -89,11 +95,11 @@ def scan_quality(flow, arms):
 
 
 def _figures(folder, entities, design):
-    """Draw the effect maps of every metric and estimator."""
+    """Draw the effect maps of every feature and estimator."""
     drawn = []
-    for metric in design["Metrics"]:
+    for feature in (Feature(one["Metric"], one["Edges"]) for one in design["Features"]):
         for estimator, text in design["Estimators"].items():
-            desc = label(metric) + ("" if estimator == "ancova" else "Change")
+            desc = map_desc(feature, estimator)
             effect, p_fwe = (
                 nib.load(folder / build({**entities, "stat": stat, "desc": desc}, "statmap", ".nii.gz"))
                 for stat in ("hedgesG", "pFwe")
@@ -101,11 +107,11 @@ def _figures(folder, entities, design):
             values = p_fwe.get_fdata()
             n_significant = int((np.nan_to_num(values, nan=1) <= design["Alpha"]).sum())
             path = folder / "figures" / build({**entities, "stat": "hedgesG", "desc": desc}, "statmap", ".png")
-            title = f"{MEASURES[metric].label}, Hedges g, {design['Contrast']}; outlined: FWE p ≤ {design['Alpha']}"
+            title = f"{feature.title}: Hedges g, {design['Contrast']}; outlined: FWE p ≤ {design['Alpha']}"
             save_figure(path, effect_figure(effect, p_fwe, title, design["Alpha"]))
             drawn.append(
                 {
-                    "metric": metric,
+                    "feature": feature.title,
                     "estimator": estimator,
                     "text": text,
                     "path": path,
@@ -117,13 +123,13 @@ def _figures(folder, entities, design):
 
 
 def parcel_results(path, alpha):
-    """Return the parcels with the smallest p, for each metric and estimator, and how many pass each correction."""
-    table = pd.read_csv(path, sep="\t", na_values="n/a")
+    """Return the parcels with the smallest p, for each feature and estimator, and how many pass each correction."""
+    table = _titled(pd.read_csv(path, sep="\t", na_values="n/a"))
     results = []
-    for (metric, estimator), rows in table.groupby(["metric", "estimator"], sort=False):
+    for (feature, estimator), rows in table.groupby(["feature", "estimator"], sort=False):
         results.append(
             {
-                "metric": metric,
+                "feature": feature,
                 "estimator": estimator,
                 "n": len(rows),
                 "n_fwe": int((rows["p_fwe"] <= alpha).sum()),

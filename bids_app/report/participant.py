@@ -49,10 +49,13 @@ def _bold(output_dir, participant):
             {
                 "facts": scan.sidecar,
                 "measures": {},
+                "graphs": {},
                 "figures": {what: path for what, path in figures.items() if path.exists()},
             },
         )
-        entry["measures"][scan.sidecar["Measure"]] = scan.sidecar
+        entry["measures"][scan.sidecar["Title"]] = scan.sidecar
+        if "NumberOfEdges" in scan.sidecar:
+            entry["graphs"][desc] = scan.sidecar
     return scans
 
 

@@ -37,30 +37,30 @@ def init_group_wf(*, problems, design, settings, n_jobs=1, name="trialgraph_grou
 
 
 def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comparison_wf"):
-    """Build the workflow of one route: every metric by every estimator with the same draws, then the files.
+    """Build the workflow of one route: every feature by every estimator with the same draws, then the files.
 
     Outputs
     -------
     ds_results.out_files : list of str
     """
-    keys = [(metric, estimator) for metric in problem.followup for estimator in ESTIMATORS]
+    keys = [(feature, estimator) for feature in problem.followup for estimator in ESTIMATORS]
     folder, bare = settings.work_dir / name, problem.without_maps()
-    maps = {metric: problem.save_maps(metric, folder / f"{metric}.npz") for metric in problem.followup}
+    maps = {feature: problem.save_maps(feature, folder / f"{feature.label}.npz") for feature in problem.followup}
     merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
     ds_results = pe.Node(
         WriteComparison(keys=keys, problem=bare, route=route, design=design, settings=settings),
         name="ds_results",
     )
     workflow = pe.Workflow(name=name)
-    for position, (metric, estimator) in enumerate(keys, start=1):
+    for position, (feature, estimator) in enumerate(keys, start=1):
         interface = CompareArms(
-            maps_file=maps[metric],
+            maps_file=maps[feature],
             problem=bare,
             estimator=estimator,
             trial=settings.trial,
             n_jobs=n_jobs,
         )
-        compare = pe.Node(interface, name=f"{node_name(metric)}_{estimator}", n_procs=n_jobs, mem_gb=0.5)
+        compare = pe.Node(interface, name=f"{feature.label}_{estimator}", n_procs=n_jobs, mem_gb=0.5)
         workflow.connect([(compare, merge, [("comparison", f"in{position}")])])
     workflow.connect([(merge, ds_results, [("out", "comparisons")])])
     return workflow

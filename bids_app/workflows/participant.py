@@ -81,12 +81,14 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
     -------
     maps_file, series_file : str
     """
-    graph_gb = n_nodes**2 / 8e9 + 0.5
+    graph_gb = _graph_gb(n_nodes, settings)
     inputnode = pe.Node(IdentityInterface(["run", "grid_file", "output_dir", "options"]), name="inputnode")
     inputnode.inputs.trait_set(run=run, grid_file=grid_file, output_dir=settings.output_dir, options=settings.graph)
     outputnode = pe.Node(IdentityInterface(["maps_file", "series_file"]), name="outputnode")
     clean = pe.Node(CleanRun(options=settings.signal, state=_state(run)), name="clean", mem_gb=CLEANING_GB)
-    graph = pe.Node(VoxelGraph(n_threads=n_threads), name="graph", mem_gb=graph_gb, n_procs=n_threads)
+    graph = pe.Node(
+        VoxelGraph(n_threads=n_threads, memory_gb=_bits_gb(settings)), name="graph", mem_gb=graph_gb, n_procs=n_threads
+    )
     ds_maps = pe.Node(WriteMaps(), name="ds_maps")
     ds_figures = pe.Node(DrawScan(), name="ds_figures")
 
@@ -94,7 +96,7 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
     workflow.connect(
         [
             (inputnode, clean, [("run", "run"), ("grid_file", "grid_file")]),
-            (inputnode, graph, [("options", "options")]),
+            (inputnode, graph, [("options", "options"), ("grid_file", "grid_file")]),
             (clean, graph, [("series_file", "series_file")]),
             (inputnode, ds_maps, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
             (clean, ds_maps, [("facts", "scan_facts")]),
@@ -120,6 +122,21 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
             ]
         )
     return workflow
+
+
+SERIES_GB = 0.5  # what a graph takes beside its bits
+
+
+def _bits_gb(settings):
+    """Return what the bits of one scan's graphs may take in memory, None for as much as there is."""
+    allowed = settings.resources.mem_gb
+    return None if allowed is None else max(allowed - SERIES_GB, 0.1)
+
+
+def _graph_gb(n_nodes, settings):
+    """Estimate the memory of a scan's graphs, whose bits share the pass over the correlations as far as allowed."""
+    bits_gb, allowed = len(settings.graph.rules) * n_nodes**2 / 8e9, _bits_gb(settings)
+    return SERIES_GB + (bits_gb if allowed is None else min(bits_gb, allowed))
 
 
 def init_series_wf(*, run, settings, name="series_wf"):
