@@ -1,32 +1,48 @@
-"""Time the voxel graph against the bare matrix products over the same pairs of nodes.
+"""Time the voxel graph: against the bare matrix products over the same pairs of nodes, igraph and scipy.
 
-Every node is a mixture of a few smooth sources and noise of its own. The threshold for a density is the
-quantile of r among a sample of nodes. Peak memory is that of the process so far, so nodes go upwards.
+    python -m benchmarks.graph [--nodes 10000 28144 64292] [--densities 0.01 0.05 0.1 0.2] [--volumes 200]
+
+Every node is a mixture of a few smooth sources and noise of its own. The threshold for a density is the quantile
+of r among a sample of nodes. Each row is measured in a process of its own, so that its peak memory is its own: that of
+degree, strength and both clusterings, with the interpreter, the libraries and the series. The peers, on one thread
+as they are made, run in a process of theirs, where their work (edges times mean degree) stays below --peer-work.
 """
 
 import argparse
+import json
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from threadpoolctl import threadpool_limits
 
-from bids_app.graph import standardize, voxel_graph
-from bids_app.graph.voxels import BLOCK
+from bids_app.graph import Means, standardize, voxel_graph
+from bids_app.graph.edges import BLOCK
 
 N_SOURCES = 20
 N_SAMPLED = 3000
+BOTH = ("degree", "strength")
+FOUR = (*BOTH, "clustering", "clustering-weighted")
 
 
 def simulate(n_nodes, n_volumes, seed=0):
+    """Return series (N, T) float32, made a part at a time."""
     rng = np.random.default_rng(seed)
     sources = gaussian_filter1d(rng.standard_normal((N_SOURCES, n_volumes)), 1.5, axis=1)
     sources /= sources.std(axis=1, keepdims=True)
     loadings = gaussian_filter1d(rng.standard_normal((n_nodes, N_SOURCES)), 30, axis=0)
     loadings *= 0.7 / np.linalg.norm(loadings, axis=1, keepdims=True)
-    return np.float32(loadings @ sources + rng.standard_normal((n_nodes, n_volumes)))
+    series = np.empty((n_nodes, n_volumes), np.float32)
+    for start in range(0, n_nodes, 4096):
+        part = loadings[start : start + 4096]
+        series[start : start + 4096] = part @ sources + rng.standard_normal((len(part), n_volumes))
+    return series
 
 
 def threshold_for(series, density):
@@ -47,43 +63,119 @@ def bare_products(unit, n_threads):
         list(pool.map(band, range(0, len(unit), BLOCK)))
 
 
-def timed(function, *arguments, **options):
+def timed(function):
     """Return wall seconds, processor seconds and the result."""
     wall, cpu = time.perf_counter(), time.process_time()
-    result = function(*arguments, **options)
+    result = function()
     return time.perf_counter() - wall, time.process_time() - cpu, result
 
 
-def measure(series, density, n_threads):
-    options = {"threshold": threshold_for(series, density), "n_threads": n_threads}
-    seconds = [
-        timed(bare_products, standardize(series), n_threads),
-        timed(voxel_graph, series, metrics=("degree", "strength"), **options),
-        timed(voxel_graph, series, **options),
-    ]
-    graph = seconds[-1][2]
-    times = "  ".join(f"{wall:6.2f} ({cpu:6.2f})" for wall, cpu, _ in seconds)
-    ratios = "  ".join(f"{cpu / seconds[0][1]:5.2f}" for _, cpu, _ in seconds[1:])
+def measure(path, threshold, n_threads, metrics):
+    """Measure one row, and print it as JSON."""
+    series, means = np.load(path), Means(n_threads)
+    voxel_graph(series[:100], 0.5, (*FOUR, *metrics), means=means)  # compiles, or reads the cache
+    baseline = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    everything = timed(lambda: voxel_graph(series, threshold, FOUR, means=means))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{len(series):7d}  {graph.density:7.4f}  {times}  {ratios}  {peak:8.0f}", flush=True)
+    unit = standardize(series)
+    row = {
+        "products": timed(lambda: bare_products(unit, n_threads))[:2],
+        "degree": timed(lambda: voxel_graph(series, threshold, BOTH, means=means))[:2],
+        "four": everything[:2],
+        "density": everything[2].density,
+        "edges": everything[2].n_edges,
+        "peak": peak,
+        "baseline": baseline,
+    }
+    for metric in metrics:
+        with_it = timed(lambda: voxel_graph(series, threshold, (*BOTH, metric), means=means))
+        row[metric] = [max(more - less, 0) for more, less in zip(with_it[:2], row["degree"], strict=True)]
+    print(json.dumps(row))
+
+
+def measure_peers(path, threshold, peers):
+    """Time the clustering of igraph and of scipy on a graph that is already theirs."""
+    import igraph
+    from scipy.sparse import csr_array
+
+    unit = standardize(np.load(path))
+    rows, columns = [], []
+    for start in range(0, len(unit), BLOCK):
+        row, column = np.nonzero(np.triu(unit[start : start + BLOCK] @ unit[start:].T, 1) > threshold)
+        rows.append(row + start)
+        columns.append(column + start)
+    rows, columns = np.concatenate(rows), np.concatenate(columns)
+    found, n_nodes = {}, len(unit)
+    if "igraph" in peers:
+        graph = igraph.Graph(n_nodes, np.column_stack([rows, columns]))
+        found["igraph"] = timed(lambda: graph.transitivity_local_undirected(mode="zero"))[:2]
+        del graph
+    if "scipy" in peers:
+        ones = np.ones(2 * len(rows), np.int32)
+        matrix = csr_array((ones, (np.r_[rows, columns], np.r_[columns, rows])), shape=(n_nodes, n_nodes))
+        found["scipy"] = timed(lambda: matrix.multiply(matrix @ matrix).sum(axis=1))[:2]
+    print(json.dumps(found))
+
+
+def in_its_own_process(arguments):
+    command = [sys.executable, "-m", "benchmarks.graph", *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    return json.loads(done.stdout)
+
+
+def print_row(n_nodes, n_volumes, row, peers, metrics):
+    base = row["products"][1]
+    allowed = n_nodes**2 / 8 / 2**20 + 500
+    clustering = [max(more - less, 1e-9) for more, less in zip(row["four"], row["degree"], strict=True)]
+    cells = [f"{n_nodes:7d} {n_volumes:4d} {row['density']:8.4f} {row['edges']:12,d}"]
+    cells.append(f"{row['products'][0]:7.2f} ({base:7.2f})")
+    for seconds in (row["degree"], clustering, *(row[metric] for metric in metrics)):
+        cells.append(f"{seconds[0]:7.2f} ({seconds[1] / base:6.2f})")
+    for name in ("igraph", "scipy"):
+        seconds = peers.get(name)
+        cells.append(f"{seconds[0]:8.1f} ({seconds[0] / clustering[0]:5.0f} x)" if seconds else f"{'-':>18}")
+    cells.append(f"{row['peak']:6.0f} of {allowed:6.0f}")
+    print("  ".join(cells), flush=True)
+
+
+def compare(arguments, folder):
+    head = "  nodes  vol.  density        edges  products, s (cpu)  degree + str.     2 clusterings"
+    head += "".join(f"  {metric:>16}" for metric in arguments.metrics)
+    print(
+        f"wall seconds (ratio to the products by processor time), {arguments.threads} threads; peers (x the clusterings)"
+    )
+    print(f"{head}              igraph              scipy      peak MiB")
+    for n_nodes in arguments.nodes:
+        for n_volumes in arguments.volumes:
+            series = simulate(n_nodes, n_volumes)
+            np.save(folder / "series.npy", series)
+            for density in arguments.densities:
+                threshold = threshold_for(series, density)
+                here = [folder / "series.npy", threshold, arguments.threads]
+                row = in_its_own_process(["--measure", *here, *arguments.metrics])
+                work = row["edges"] ** 2 * 2 / n_nodes
+                able = [
+                    name for name, most in zip(("igraph", "scipy"), arguments.peer_work, strict=True) if work <= most
+                ]
+                peers = in_its_own_process(["--measure-peers", *here[:2], *able]) if able else {}
+                print_row(n_nodes, n_volumes, row, peers, arguments.metrics)
 
 
 def main():
+    if sys.argv[1:2] == ["--measure"]:
+        return measure(sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])
+    if sys.argv[1:2] == ["--measure-peers"]:
+        return measure_peers(sys.argv[2], float(sys.argv[3]), sys.argv[4:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="+", default=[10000, 28144, 64292])
-    parser.add_argument("--volumes", type=int, default=200)
-    parser.add_argument("--densities", type=float, nargs="+", default=[0.01, 0.05, 0.1])
+    parser.add_argument("--volumes", type=int, nargs="+", default=[200])
+    parser.add_argument("--densities", type=float, nargs="+", default=[0.01, 0.05, 0.1, 0.2])
     parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-
-    compilation, _, _ = timed(voxel_graph, simulate(100, 20))
-    print(f"compilation or its cache: {compilation:.1f} s; {arguments.threads} threads")
-    print("wall (processor) seconds; the ratios to the products are of processor time")
-    print("  nodes  density  products         degree+strength  all four         ratio  ratio  peak MiB")
-    for n_nodes in arguments.nodes:
-        series = simulate(n_nodes, arguments.volumes)
-        for density in arguments.densities:
-            measure(series, density, arguments.threads)
+    parser.add_argument("--metrics", nargs="*", default=["path-length"], help="more measures, a column each")
+    parser.add_argument("--peer-work", type=float, nargs=2, default=[2e11, 2e10], help="largest, of igraph and scipy")
+    with tempfile.TemporaryDirectory() as folder:
+        compare(parser.parse_args(), Path(folder))
+    return None
 
 
 if __name__ == "__main__":

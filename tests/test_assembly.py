@@ -7,6 +7,7 @@ from bids_app.assembly import assemble, route_flow
 from bids_app.cohort import Design, Tables
 from bids_app.config import Graph, Selection, Settings, Trial
 from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.features import Feature
 from bids_app.grid import Grid
 from bids_app.names import build, folder
 from bids_app.outputs import save_image, save_json, save_table, sidecar_of
@@ -22,6 +23,9 @@ FACTS = {
     "NumberOfVolumesKept": 100,
     "NumberOfNodes": 42,
 }
+
+
+DEGREE = Feature("degree", "r025")
 
 
 def settings(output_dir, **parts):
@@ -77,7 +81,7 @@ def test_maps_of_those_analysed_in_order(output):
     assert list(problem.covariates.index) == ["sub-01", "sub-02", "sub-03", "sub-04"]
     np.testing.assert_array_equal(problem.arm, [1, 0, 0, 1])
     for maps, ses in ((problem.baseline, "pre"), (problem.followup, "post")):
-        np.testing.assert_array_equal(maps["degree"], [values_of(sub, ses) for sub in ("01", "02", "03", "04")])
+        np.testing.assert_array_equal(maps[DEGREE], [values_of(sub, ses) for sub in ("01", "02", "03", "04")])
     np.testing.assert_array_equal(problem.grid.mask, GRID.mask)
     assert problem.parcels is None
     assert problem.strata is None
@@ -88,8 +92,8 @@ def test_scans_of_a_visit_count_by_their_volumes(output):
     save_map(output, "02", "post", np.full(GRID.n_nodes, 10.0), run="3", NumberOfVolumesKept=40)
     problem = problem_of(output)
     expected = (100 * values_of("02", "post") + 60 * 4 + 40 * 10) / 200
-    np.testing.assert_allclose(problem.followup["degree"][1], expected, rtol=1e-6)
-    np.testing.assert_array_equal(problem.baseline["degree"][1], values_of("02", "pre"))
+    np.testing.assert_allclose(problem.followup[DEGREE][1], expected, rtol=1e-6)
+    np.testing.assert_array_equal(problem.baseline[DEGREE][1], values_of("02", "pre"))
 
 
 def test_voxels_that_everyone_has(output):
@@ -104,7 +108,7 @@ def test_voxels_that_everyone_has(output):
     save_map(output, "04", "pre", second, run="2")
     problem = problem_of(output)
     left = np.setdiff1d(np.arange(GRID.n_nodes), [0, 7, 11, 20])
-    np.testing.assert_array_equal(problem.followup["degree"][1], values_of("02", "post")[left])
+    np.testing.assert_array_equal(problem.followup[DEGREE][1], values_of("02", "post")[left])
     np.testing.assert_array_equal(problem.grid.coordinates, GRID.coordinates[left])
     np.testing.assert_array_equal(problem.kept.reshape(GRID.mask.shape), problem.grid.mask)
 
@@ -119,9 +123,9 @@ def test_who_is_not_analysed_takes_no_voxels_away(output):
 
 def test_maps_saved_for_the_comparison(output, tmp_path):
     problem = problem_of(output)
-    with np.load(problem.save_maps("degree", tmp_path / "work" / "degree.npz")) as saved:
-        np.testing.assert_array_equal(saved["followup"], problem.followup["degree"])
-        np.testing.assert_array_equal(saved["baseline"], problem.baseline["degree"])
+    with np.load(problem.save_maps(DEGREE, tmp_path / "work" / "degree.npz")) as saved:
+        np.testing.assert_array_equal(saved["followup"], problem.followup[DEGREE])
+        np.testing.assert_array_equal(saved["baseline"], problem.baseline[DEGREE])
     assert problem.without_maps().baseline == {}
     np.testing.assert_array_equal(problem.without_maps().arm, problem.arm)
 
@@ -132,7 +136,7 @@ def test_maps_as_measured_or_scaled(output):
             save_map(output, sub, ses, 2 * values_of(sub, ses), desc="r025Smooth6")
     for kind, factor in (("z", 1), ("raw", 2)):
         problem = problem_of(output, trial=Trial(map_values=kind))
-        np.testing.assert_array_equal(problem.baseline["degree"][0], factor * values_of("01", "pre"))
+        np.testing.assert_array_equal(problem.baseline[DEGREE][0], factor * values_of("01", "pre"))
 
 
 def test_baseline_motion_is_adjusted_for_if_known_for_everyone(output):
@@ -190,7 +194,7 @@ def test_every_metric_has_its_maps(output, metric, stat):
         for ses in ("pre", "post"):
             save_map(output, sub, ses, -values_of(sub, ses), stat=stat)
     problem = problem_of(output, graph=Graph(metrics=("degree", metric)))
-    np.testing.assert_array_equal(problem.followup[metric], -problem.followup["degree"])
+    np.testing.assert_array_equal(problem.followup[Feature(metric, "r025")], -problem.followup[DEGREE])
 
 
 def test_too_few_to_compare(output):
@@ -229,8 +233,8 @@ def test_parcels_that_everyone_has(parcel_output):
     problem = problem_of(parcel_output)
     assert list(problem.parcels["name"]) == ["b", "c"]
     assert list(problem.parcels["index"]) == [2, 3]
-    np.testing.assert_array_equal(problem.baseline["degree"], [[10, 20], [11, 21], [12, 22], [13, 23]])
-    np.testing.assert_array_equal(problem.followup["degree"], [[7, 0], [7, 1], [7, 2], [7, 3]])
+    np.testing.assert_array_equal(problem.baseline[DEGREE], [[10, 20], [11, 21], [12, 22], [13, 23]])
+    np.testing.assert_array_equal(problem.followup[DEGREE], [[7, 0], [7, 1], [7, 2], [7, 3]])
     assert problem.grid is None
 
 
@@ -249,7 +253,7 @@ def test_routes_of_voxels_and_of_each_atlas(output):
         save_nodes(output, sub, "pre", [1, 2, 3], desc="r03")
     routes = find_routes(settings(output))
     assert [(route.name, route.is_voxels) for route in routes] == [("voxels", True), ("parcels of A", False)]
-    assert {scan.entities["desc"] for scan in routes[1].scans["degree"]} == {"r025"}
+    assert {scan.entities["desc"] for scan in routes[1].scans[DEGREE]} == {"r025"}
     name = group_name(routes[0], DESIGN, "statmap", ".nii.gz", stat="t", desc="degree")
     assert name == (
         "task-rest_space-MNI152NLin2009cAsym_res-3mm_contrast-drugVsPlacebo_stat-t_desc-degree_statmap.nii.gz"
@@ -269,21 +273,49 @@ def test_routes_of_one_atlas_from_two_pipelines_keep_apart(tmp_path):
 
 def test_routes_of_the_participants_asked_for(output):
     (route,) = find_routes(settings(output, selection=Selection(participants=("02", "04"))))
-    assert {scan.participant for scan in route.scans["degree"]} == {"02", "04"}
+    assert {scan.participant for scan in route.scans[DEGREE]} == {"02", "04"}
     (route,) = find_routes(settings(output, selection=Selection(sessions=("post",))))
-    assert {scan.session for scan in route.scans["degree"]} == {"post"}
+    assert {scan.session for scan in route.scans[DEGREE]} == {"post"}
 
 
 def test_routes_that_there_are_not(output):
     with pytest.raises(NothingSelectedError, match=r"desc-r03zSmooth6 .* There is: desc-r025zSmooth6 on res-3mm"):
-        find_routes(settings(output, graph=Graph(metrics=("degree",), threshold=0.3)))
+        find_routes(settings(output, graph=Graph(metrics=("degree",), thresholds=(0.3,))))
     with pytest.raises(NothingSelectedError, match="res-4mm"):
         find_routes(settings(output, graph=Graph(metrics=("degree",), voxel_size=4)))
-    with pytest.raises(DataError, match="no map of strength"):
+    with pytest.raises(DataError, match="no map of Strength, r > "):
         find_routes(settings(output, graph=Graph(metrics=("degree", "strength"))))
     save_map(output, "01", "pre", values_of("01", "pre"), task="movie")
     with pytest.raises(UsageError, match="several task are there: movie, rest"):
         find_routes(settings(output))
     (route,) = find_routes(settings(output, selection=Selection(task="rest")))
-    assert len(route.scans["degree"]) == 10
-    assert nib.load(route.scans["degree"][0].path).shape == GRID.mask.shape
+    assert len(route.scans[DEGREE]) == 10
+    assert nib.load(route.scans[DEGREE][0].path).shape == GRID.mask.shape
+
+
+def test_several_rules_and_measures_without_edges(output):
+    """Of two densities the area is compared; a measure of all correlations stands beside the thresholds."""
+    graph = Graph(metrics=("degree", "global-correlation"), thresholds=(0.25, 0.3), densities=(0.05, 0.1))
+    kinds = {"degree": ("r03", "auc"), "globalCorrelation": ("full",)}
+    for stat, edges in kinds.items():
+        for factor, label in enumerate(edges, start=2):
+            for sub in ARMS:
+                for ses in ("pre", "post"):
+                    save_map(output, sub, ses, factor * values_of(sub, ses), stat=stat, desc=f"{label}zSmooth6")
+    problem = problem_of(output, graph=graph)
+    keys = [feature.key for feature in problem.followup]
+    assert keys == ["degree@r025", "degree@r03", "degree@auc", "global-correlation@full"]
+    for feature, factor in zip(problem.followup, (1, 2, 3, 2), strict=True):
+        np.testing.assert_array_equal(problem.followup[feature], factor * problem.followup[DEGREE])
+
+
+def test_parcels_of_several_rules(tmp_path):
+    for sub in ARMS:
+        for ses in ("pre", "post"):
+            for factor, desc in enumerate(("r025", "r03"), start=1):
+                save_nodes(tmp_path, sub, ses, [factor, 2 * factor, int(sub)], desc=desc)
+    graph = Graph(metrics=("degree",), thresholds=(0.25, 0.3))
+    (route,) = find_routes(settings(tmp_path, graph=graph))
+    assert [feature.key for feature in route.scans] == ["degree@r025", "degree@r03"]
+    problem = problem_of(tmp_path, graph=graph)
+    np.testing.assert_array_equal(problem.baseline[Feature("degree", "r03")][0], [2, 4, 1])

@@ -33,7 +33,9 @@ def test_without_options_the_settings_are_the_documented_defaults():
     )
     assert settings.selection == Selection()
     assert settings.signal == Signal("friston24", (0.01, 0.1), 0.5, None, 4.0)
-    assert settings.graph == Graph(3, "gm", ("degree", "strength", "clustering", "clustering-weighted"), 0.25, 6.0, ())
+    assert settings.graph == Graph(
+        3, "gm", ("degree", "strength", "clustering", "clustering-weighted"), (0.25,), (), 6.0
+    )
     assert settings.trial == Trial(map_values="z", n_permutations=10_000, random_seed=0)
     assert settings.resources == Resources(n_cpus=environment.available_cpus())
     assert not settings.keep_work_dir
@@ -66,7 +68,13 @@ OPTIONS = [
     ("--voxel-size native", "graph.voxel_size", None),
     ("--mask my_mask.nii", "graph.mask", str(HERE / "my_mask.nii")),
     ("--metrics strength degree strength", "graph.metrics", ("strength", "degree")),
-    ("--threshold 0.3", "graph.threshold", 0.3),
+    ("--threshold 0.3", "graph.thresholds", (0.3,)),
+    ("--threshold 0.3 0.2 0.3", "graph.thresholds", (0.3, 0.2)),
+    ("--density 0.05 0.1", "graph.densities", (0.05, 0.1)),
+    ("--density 0.05", "graph.thresholds", ()),
+    ("--density 0.05 --threshold 0.4", "graph.thresholds", (0.4,)),
+    ("--partition networks.nii", "graph.partition", HERE / "networks.nii"),
+    ("--distance 40", "graph.distance", 40.0),
     ("--smooth-maps 0", "graph.smooth_maps", 0.0),
     ("--atlas a.nii b.nii", "graph.atlases", (HERE / "a.nii", HERE / "b.nii")),
     ("--arm group", "trial.arm", "group"),

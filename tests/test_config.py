@@ -28,10 +28,10 @@ def test_sound_settings_pass_and_the_folders_are_made(settings):
 
 
 WRONG_NUMBERS = [
-    ("graph", Graph(threshold=1.2), "--threshold 1.2: must be at least 0 and below 1"),
-    ("graph", Graph(threshold=1.0), "--threshold 1.0"),
-    ("graph", Graph(threshold=-0.1), "--threshold -0.1"),
-    ("graph", Graph(threshold=float("nan")), "--threshold nan"),
+    ("graph", Graph(thresholds=(0.2, 1.2)), "--threshold 1.2: must be at least 0 and below 1"),
+    ("graph", Graph(thresholds=(1.0,)), "--threshold 1.0"),
+    ("graph", Graph(thresholds=(-0.1,)), "--threshold -0.1"),
+    ("graph", Graph(thresholds=(float("nan"),)), "--threshold nan"),
     ("graph", Graph(voxel_size=0), "--voxel-size 0: must be 1 or more"),
     ("graph", Graph(smooth_maps=-1.0), "--smooth-maps -1.0"),
     ("graph", Graph(smooth_maps=float("inf")), "--smooth-maps inf"),
@@ -62,7 +62,7 @@ def test_a_number_out_of_its_range_is_named_with_the_range(settings, part, wrong
 @pytest.mark.parametrize(
     ("part", "sound"),
     [
-        ("graph", Graph(threshold=0.0, voxel_size=1, smooth_maps=0.0)),
+        ("graph", Graph(thresholds=(0.0,), voxel_size=1, smooth_maps=0.0)),
         ("graph", Graph(voxel_size=None)),
         ("signal", Signal(bandpass=(0.0, 0.1), min_minutes=0.0, dummy_scans=0)),
         ("signal", Signal(bandpass=None, fd_threshold=float("inf"))),
@@ -126,11 +126,31 @@ def test_a_file_in_place_of_a_folder_cannot_be_written_to(settings, tmp_path, wh
 
 @pytest.mark.parametrize(("threshold", "label"), [(0.25, "r025"), (0.3, "r03"), (0.0, "r0"), (0.125, "r0125")])
 def test_the_threshold_has_a_label_of_its_own(threshold, label):
-    assert Graph(threshold=threshold).label == label
+    assert [rule.label for rule in Graph(thresholds=(threshold,)).rules] == [label]
 
 
 def test_small_thresholds_have_a_label_that_bids_allows():
-    assert Graph(threshold=0.00001).label == "r000001"
+    assert Graph(thresholds=(0.00001,)).rules[0].label == "r000001"
+
+
+@pytest.mark.parametrize("density", [0.0, -0.1, 1.01])
+def test_densities_out_of_range(settings, density):
+    with pytest.raises(UsageError, match=r"--density .* must be above 0 and at most 1"):
+        check_settings(dataclasses.replace(settings, graph=Graph(densities=(density,))))
+
+
+def test_measures_of_networks_need_networks(settings):
+    with pytest.raises(UsageError, match=r"--metrics participation: .* --partition"):
+        check_settings(dataclasses.replace(settings, graph=Graph(metrics=("degree", "participation"))))
+
+
+def test_what_is_mapped_and_compared():
+    graph = Graph(metrics=("degree", "component", "strength-signed"), thresholds=(), densities=(0.05, 0.1))
+    assert [feature.key for feature in graph.mapped] == [
+        *("degree@d005", "degree@d01", "degree@auc"),
+        *("component@d005", "component@d01", "strength-signed@full"),
+    ]
+    assert [feature.label for feature in graph.compared] == ["degreeAuc", "strengthSignedFull"]
 
 
 def test_libraries_write_below_the_work_folder_only(tmp_path, monkeypatch):

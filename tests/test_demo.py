@@ -15,7 +15,7 @@ def answer(folder, *, p_here, p_far, g_here=1.0):
     p, g = np.full((12, 8, 8), 0.9), np.full((12, 8, 8), 0.1)
     p[3, 3, 3], g[3, 3, 3] = p_here, g_here
     p[11, 3, 3] = p_far
-    for desc in ("degree", "clustering"):
+    for desc in ("degreeR025", "clusteringR025"):
         for stat, values in (("pFwe", p), ("hedgesG", g)):
             nib.save(nib.Nifti1Image(values, AFFINE), folder / f"task-rest_stat-{stat}_desc-{desc}_statmap.nii.gz")
     return known_answer(folder, PLANTED).set_index(["region", "metric"])

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -8,7 +9,15 @@ import pytest
 from bids_app.errors import DataError, UsageError
 from bids_app.grid import Grid, template_grid
 from bids_app.inputs import BoldRun, SeriesRun
-from bids_app.parcels import Atlas, atlas_parcels, average_parcels, check_atlases, read_atlas, table_parcels
+from bids_app.parcels import (
+    Atlas,
+    atlas_parcels,
+    average_parcels,
+    check_atlases,
+    network_of_nodes,
+    read_atlas,
+    table_parcels,
+)
 
 AFFINE = np.diag([3.0, 3, 3, 1])
 LABELS = np.zeros((4, 3, 2), dtype=np.int16)
@@ -33,7 +42,9 @@ def names_at_nodes(atlas):
 
 
 def test_average_by_hand():
-    atlas = Atlas({}, pd.DataFrame({"index": [1, 2, 3, 4], "name": list("abcd")}), np.array([0, 0, 1, 1, 1, -1, 2, 2]))
+    atlas = Atlas(
+        {}, pd.DataFrame({"index": [1, 2, 3, 4], "name": list("abcd")}), np.array([0, 0, 1, 1, 1, -1, 2, 2]), None
+    )
     series = np.array([[1.0, 2], [3, 6], [5, 5], [np.nan] * 2, [np.nan] * 2, [9, 9], [4, 8], [np.nan] * 2])
     means, coverage = average_parcels(atlas, np.float32(series))
     np.testing.assert_array_equal(coverage, [1, 1 / 3, 0.5, 0])
@@ -43,7 +54,7 @@ def test_average_by_hand():
 def test_average_is_in_double_precision():
     series = np.full((3000, 2), 0.1, dtype=np.float32)
     series[0] = 1e6
-    atlas = Atlas({}, pd.DataFrame({"index": [1], "name": ["a"]}), np.zeros(3000, dtype=int))
+    atlas = Atlas({}, pd.DataFrame({"index": [1], "name": ["a"]}), np.zeros(3000, dtype=int), None)
     means, _ = average_parcels(atlas, series)
     assert means[0, 0] == pytest.approx((1e6 + 2999 * np.float64(np.float32(0.1))) / 3000, rel=1e-14)
 
@@ -185,7 +196,7 @@ def test_schaefer_with_its_names(shared_data, tmp_path, n_parcels):
 
 def test_parcels_of_a_run_are_named_without_the_resolution():
     run = BoldRun({"sub": "01", "task": "rest", "res": "2"}, None, None, None, 2.0, ())
-    atlas = Atlas({"atlas": "A"}, pd.DataFrame({"index": [5], "name": ["a"]}), np.array([0, 0]))
+    atlas = Atlas({"atlas": "A"}, pd.DataFrame({"index": [5], "name": ["a"]}), np.array([0, 0]), np.zeros((1, 3)))
     parcels = atlas_parcels(run, np.float32([[1, 2], [3, 4]]), atlas, {"NumberOfVolumesKept": 2})
     assert parcels.entities == {"sub": "01", "task": "rest", "atlas": "A"}
     assert parcels.table.to_dict("records") == [{"index": 5, "name": "a", "coverage": 1.0}]
@@ -251,3 +262,27 @@ def test_tables_without_series(series_run, tmp_path):
     run.timeseries.write_bytes(b"")
     with pytest.raises(DataError, match="table of numbers"):
         table_parcels(run)
+
+
+def test_networks_and_centres_from_the_table(tmp_path):
+    """Two parcels of one network side by side, one of another, one of none."""
+    grid = Grid(np.ones((4, 2, 1), dtype=bool), np.diag([10.0, 10, 10, 1]))
+    path = tmp_path / "atlas-N_dseg.nii.gz"
+    labels = np.repeat(np.array([1, 2, 3, 7], np.int16), 2).reshape(4, 2, 1)
+    nib.save(nib.Nifti1Image(labels, grid.affine), path)
+    table = pd.DataFrame({"index": [1, 2, 3, 7], "name": list("abcd"), "network": ["Vis", "Vis", "DMN", None]})
+    table.to_csv(tmp_path / "atlas-N_dseg.tsv", sep="\t", index=False, na_rep="n/a")
+    atlas = read_atlas(path, grid)
+    np.testing.assert_array_equal(atlas.coordinates, [[0, 5, 0], [10, 5, 0], [20, 5, 0], [30, 5, 0]])
+    np.testing.assert_array_equal(network_of_nodes(path, grid), [0, 0, 0, 0, 1, 1, -1, -1])
+    run = SimpleNamespace(entities={"sub": "1"})
+    parcels = atlas_parcels(run, np.random.default_rng(0).normal(size=(8, 30)), atlas, {})
+    assert list(parcels.networks) == ["Vis", "Vis", "DMN", None]
+    assert list(parcels.table) == ["index", "name", "coverage"]
+
+
+def test_labels_are_the_networks_where_no_table_says_otherwise(tmp_path):
+    grid = Grid(np.ones((3, 1, 1), dtype=bool), np.eye(4))
+    path = tmp_path / "yeo.nii.gz"
+    nib.save(nib.Nifti1Image(np.array([4, 0, 9], np.int16).reshape(3, 1, 1), grid.affine), path)
+    np.testing.assert_array_equal(network_of_nodes(path, grid), [0, -1, 1])

@@ -13,6 +13,7 @@ from bids_app import stats
 from bids_app.assembly import Problem
 from bids_app.cohort import Design, Tables
 from bids_app.config import Settings, Trial
+from bids_app.features import Feature
 from bids_app.flow import by_visit, participant_flow
 from bids_app.grid import Grid
 from bids_app.outputs import Scan
@@ -37,13 +38,16 @@ def maps(n_nodes, seed=0, shift=0.0):
     return baseline, 0.6 * baseline + rng.normal(0, 1, baseline.shape) + shift * ARM[:, None]
 
 
-def problem(metrics=("degree", "strength"), grid=None, parcels=None, shift=0.0):
+DEGREE, STRENGTH = (Feature(metric, "r025") for metric in ("degree", "strength"))
+
+
+def problem(features=(DEGREE, STRENGTH), grid=None, parcels=None, shift=0.0):
     n_nodes = grid.n_nodes if grid else len(parcels)
-    both = {metric: maps(n_nodes, seed, shift) for seed, metric in enumerate(metrics)}
+    both = {feature: maps(n_nodes, seed, shift) for seed, feature in enumerate(features)}
     covariates = pd.DataFrame({"age": np.random.default_rng(9).normal(40, 9, len(ARM))})
     return Problem(
-        baseline={metric: values[0] for metric, values in both.items()},
-        followup={metric: values[1] for metric, values in both.items()},
+        baseline={feature: values[0] for feature, values in both.items()},
+        followup={feature: values[1] for feature, values in both.items()},
         arm=ARM,
         covariates=covariates,
         strata=None,
@@ -57,11 +61,11 @@ def compare(of, neighbours=None):
     draws = stats.allocations(of.arm, None, N_DRAWS, 3)
     nuisance = stats.nuisance(len(of.arm), of.covariates.to_numpy())
     compared = {}
-    for metric, followup in of.followup.items():
-        baseline = of.baseline[metric]
-        compared[metric, "ancova"] = stats.compare_arms(followup, baseline, nuisance, draws, neighbours=neighbours)
+    for feature, followup in of.followup.items():
+        baseline = of.baseline[feature]
+        compared[feature, "ancova"] = stats.compare_arms(followup, baseline, nuisance, draws, neighbours=neighbours)
         change = followup - baseline
-        compared[metric, "change"] = stats.compare_arms(change, None, nuisance, draws, neighbours=neighbours)
+        compared[feature, "change"] = stats.compare_arms(change, None, nuisance, draws, neighbours=neighbours)
     return compared
 
 
@@ -71,7 +75,7 @@ def ordinary_least_squares(followup, baseline, covariates):
 
 
 def route(name, entities, scans=()):
-    return Route(name, {"task": "rest", **entities}, {"degree": list(scans), "strength": list(scans)})
+    return Route(name, {"task": "rest", **entities}, {DEGREE: list(scans), STRENGTH: list(scans)})
 
 
 PARCELS = pd.DataFrame({"index": [3, 8, 9, 12], "name": list("wxyz")})
@@ -85,9 +89,9 @@ def test_planted_cluster_is_where_it_was_put():
     p_fwe[1:5, 2, 3] = [0.03, 0.02, 0.01, 0.04]
     statistic[5, 6, 0], p_fwe[5, 6, 0] = -7, 0.002
     statistic[0, 0, 0], p_fwe[0, 0, 0] = 4, 0.06
-    example = compare(problem(("degree",), grid=grid))["degree", "ancova"]
+    example = compare(problem((DEGREE,), grid=grid))[DEGREE, "ancova"]
     planted = replace(example, statistic=statistic.ravel(), p_fwe=p_fwe.ravel())
-    key = ("degree", "ancova")
+    key = (DEGREE, "ancova")
     table = cluster_table(grid, {key: planted}, {key: 2 * p_fwe.ravel()}, DESIGN)
     assert len(table) == 2
     apart, bar = table.to_dict("records")
@@ -106,9 +110,9 @@ def test_planted_cluster_is_where_it_was_put():
 
 def test_no_cluster_makes_an_empty_table_with_its_columns():
     grid = Grid(np.ones((3, 3, 3), dtype=bool), np.eye(4))
-    example = compare(problem(("degree",), grid=grid))["degree", "ancova"]
+    example = compare(problem((DEGREE,), grid=grid))[DEGREE, "ancova"]
     nothing = replace(example, p_fwe=np.ones(27))
-    table = cluster_table(grid, {("degree", "ancova"): nothing}, {("degree", "ancova"): np.ones(27)}, DESIGN)
+    table = cluster_table(grid, {(DEGREE, "ancova"): nothing}, {(DEGREE, "ancova"): np.ones(27)}, DESIGN)
     assert table.empty
     assert {"direction", "peak_x", "volume_mm3", "p_fwe"} <= set(table)
 
@@ -116,11 +120,11 @@ def test_no_cluster_makes_an_empty_table_with_its_columns():
 def test_nodal_table_is_corrected_over_parcels():
     of = problem(parcels=PARCELS)
     compared = compare(of)
-    comparison = compared["degree", "ancova"]
-    table = nodal_table(PARCELS, ("degree", "ancova"), comparison, comparison.p_fwe)
+    comparison = compared[DEGREE, "ancova"]
+    table = nodal_table(PARCELS, (DEGREE, "ancova"), comparison, comparison.p_fwe)
     assert list(table["name"]) == list("wxyz")
     expected = [
-        ordinary_least_squares(of.followup["degree"][:, node], of.baseline["degree"][:, node], of.covariates)
+        ordinary_least_squares(of.followup[DEGREE][:, node], of.baseline[DEGREE][:, node], of.covariates)
         for node in range(4)
     ]
     np.testing.assert_allclose(table["difference"], [fit.params[1] for fit in expected])
@@ -142,10 +146,10 @@ def test_files_of_parcels(tmp_path):
     assert len(table) == 2 * 2 * 4
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert list(sidecar) == list(table)
-    over_metrics = stats.across([compared["degree", "change"], compared["strength", "change"]])
+    over_metrics = stats.across([compared[DEGREE, "change"], compared[STRENGTH, "change"]])
     rows = table[(table["metric"] == "strength") & (table["estimator"] == "change")]
     np.testing.assert_allclose(rows["p_fwe_all"], over_metrics[1])
-    np.testing.assert_allclose(rows["difference"], compared["strength", "change"].effect.difference, rtol=1e-8)
+    np.testing.assert_allclose(rows["difference"], compared[STRENGTH, "change"].effect.difference, rtol=1e-8)
     assert (table["p_fwe_all"] >= table["p_fwe"]).all()
 
 
@@ -161,20 +165,20 @@ def test_files_of_voxels(tmp_path):
     assert all(path.exists() and (path.parent / f"{path.name.split('.')[0]}.json").exists() for path in written)
     prefix = tmp_path / "group" / "task-rest_res-3mm_contrast-drugVsUsualCare"
     for stat, values in (
-        ("t", compared["degree", "change"].effect.t),
-        ("pFwe", compared["degree", "change"].p_fwe),
-        ("tfce", compared["degree", "change"].statistic),
+        ("t", compared[DEGREE, "change"].effect.t),
+        ("pFwe", compared[DEGREE, "change"].p_fwe),
+        ("tfce", compared[DEGREE, "change"].statistic),
     ):
-        volume = nib.load(f"{prefix}_stat-{stat}_desc-degreeChange_statmap.nii.gz").get_fdata()
+        volume = nib.load(f"{prefix}_stat-{stat}_desc-degreeR025Change_statmap.nii.gz").get_fdata()
         np.testing.assert_allclose(volume[mask], values, rtol=1e-6)
         assert np.isnan(volume[~mask]).all()
-    sidecar = json.loads(Path(f"{prefix}_stat-t_desc-degree_statmap.json").read_text())
+    sidecar = json.loads(Path(f"{prefix}_stat-t_desc-degreeR025_statmap.json").read_text())
     assert sidecar["DegreesOfFreedom"] == 12 - 4
     assert sidecar["NumberOfDraws"] == N_DRAWS
     clusters = pd.read_csv(f"{prefix}_clusters.tsv", sep="\t")
     assert set(clusters["direction"]) == {"drug > usual care"}
     whole = clusters[(clusters["metric"] == "degree") & (clusters["estimator"] == "ancova")]
-    assert whole["n_voxels"].sum() == (compared["degree", "ancova"].p_fwe <= 0.05).sum()
+    assert whole["n_voxels"].sum() == (compared[DEGREE, "ancova"].p_fwe <= 0.05).sum()
     assert (whole["volume_mm3"] == 27 * whole["n_voxels"]).all()
 
 

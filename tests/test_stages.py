@@ -73,7 +73,7 @@ def test_nodal_results_are_plausible(analysed):
     table = pd.read_csv(path, sep="\t")
     (design,) = analysed.glob("group/*_design.json")
     n_compared = json.loads(design.read_text())["NodesCompared"]
-    assert set(table.groupby(["metric", "estimator"]).size()) == {n_compared}
+    assert set(table.groupby(["metric", "edges", "estimator"]).size()) == {n_compared}
     ancova = table[table["estimator"] == "ancova"]
     assert (ancova["ci_low"] < ancova["difference"]).all()
     assert (ancova["p_fwe"] >= ancova["p"]).all()

@@ -210,8 +210,8 @@ def module_degree(module_degrees, modules):
     Returns
     -------
     (N,) float64 ndarray
-        By the standard deviation of the module's nodes (over n, as bctpy; Matlab's toolbox divides by n - 1); 0 where all of a module have the same,
-        NaN outside the partition.
+        By the standard deviation of the module's nodes (over n, as bctpy; Matlab's toolbox divides by n - 1); 0 where
+        all of a module have the same, NaN outside the partition.
 
     References
     ----------

@@ -7,8 +7,9 @@ with the T x T matrix G = Z' Z. With W = Z Z' - I, which has no self-connections
     sum_j w_ij^2 = [W^2]_ii  = z_i' G z_i - 1
     sum_jh w_ij w_jh w_hi = [W^3]_ii = z_i' G^2 z_i - 3 z_i' G z_i + 2
 
-since [(R - I)^3]_ii = [R^3 - 3 R^2 + 3 R - I]_ii and R_ii = 1. The weights (1 + r) / 2 are B B'
-with B = [1, Z] / sqrt(2), unit rows too, so the same holds for them. It takes O(N T^2) operations and memory for blocks of rows only.
+since [(R - I)^3]_ii = [R^3 - 3 R^2 + 3 R - I]_ii and R_ii = 1. The weights (1 + r) / 2 are B B' with
+B = [1, Z] / sqrt(2), unit rows too, so the same holds for them. It takes O(N T^2) operations and memory for blocks
+of rows only.
 """
 
 from functools import partial
