@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,8 @@ def measure(path, threshold, n_threads, metrics):
         "baseline": baseline,
     }
     for metric in metrics:
-        with_it = timed(lambda: voxel_graph(series, threshold, (*BOTH, metric), means=means))
+        wanted = (*BOTH, metric)
+        with_it = timed(partial(voxel_graph, series, threshold, wanted, means=means))
         row[metric] = [max(more - less, 0) for more, less in zip(with_it[:2], row["degree"], strict=True)]
     print(json.dumps(row))
 
@@ -129,8 +131,8 @@ def print_row(n_nodes, n_volumes, row, peers, metrics):
     clustering = [max(more - less, 1e-9) for more, less in zip(row["four"], row["degree"], strict=True)]
     cells = [f"{n_nodes:7d} {n_volumes:4d} {row['density']:8.4f} {row['edges']:12,d}"]
     cells.append(f"{row['products'][0]:7.2f} ({base:7.2f})")
-    for seconds in (row["degree"], clustering, *(row[metric] for metric in metrics)):
-        cells.append(f"{seconds[0]:7.2f} ({seconds[1] / base:6.2f})")
+    measured = (row["degree"], clustering, *(row[metric] for metric in metrics))
+    cells += [f"{wall:7.2f} ({cpu / base:6.2f})" for wall, cpu in measured]
     for name in ("igraph", "scipy"):
         seconds = peers.get(name)
         cells.append(f"{seconds[0]:8.1f} ({seconds[0] / clustering[0]:5.0f} x)" if seconds else f"{'-':>18}")
@@ -142,7 +144,7 @@ def compare(arguments, folder):
     head = "  nodes  vol.  density        edges  products, s (cpu)  degree + str.     2 clusterings"
     head += "".join(f"  {metric:>16}" for metric in arguments.metrics)
     print(
-        f"wall seconds (ratio to the products by processor time), {arguments.threads} threads; peers (x the clusterings)"
+        f"wall seconds (processor time / that of the products), {arguments.threads} threads; peers (x the clusterings)"
     )
     print(f"{head}              igraph              scipy      peak MiB")
     for n_nodes in arguments.nodes:

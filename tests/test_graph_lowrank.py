@@ -66,7 +66,7 @@ def test_two_opposed_nodes_and_one():
     np.testing.assert_allclose(pair["global-correlation"], [-1, -1])
     np.testing.assert_allclose(pair["strength-signed"], [-1, -1])
     np.testing.assert_array_equal(pair["clustering-signed"], [0, 0])
+    np.testing.assert_array_equal(pair["clustering-zhang"], [0, 0])
+    assert all(values.size == 0 for values in voxel_graph(np.empty((0, 9)), metrics=FREE).maps.values())
     one = voxel_graph([[1.0, 2, 3, 5]], metrics=FREE).maps
-    assert {name: values.tolist() for name, values in one.items()} == {
-        name: [1.0] if name == "eigenvector-full" else [0.0] for name in FREE
-    }
+    assert {name: values.tolist() for name, values in one.items()} == {name: [0.0] for name in FREE}

@@ -105,6 +105,8 @@ def test_errors(matrix):
         nodal_measures(matrix, metrics=["participation"])
     with pytest.raises(ValueError, match="unknown metrics"):
         nodal_measures(matrix, metrics=["hubness"])
+    with pytest.raises(ValueError, match="modules are of 3 parcels, the matrix is of 40"):
+        nodal_measures(matrix, metrics=["participation"], modules=["a", "b", "c"])
     with pytest.raises(ValueError, match="2 parcels have NaN"):
         nodal_measures([[1, np.nan], [np.nan, 1]])
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+NO_PAIR = 1e-10  # what rounding leaves of the weights of a node that has fewer than two
+
 
 def binary_clustering(degree, common):
     """Fraction of the pairs of neighbours that are joined [1]_.
@@ -97,6 +99,37 @@ def onnela_clustering(degree, cube_roots):
     array([0.167])
     """
     return _ratio(cube_roots, degree * (degree - 1))
+
+
+def product_clustering(triangles, magnitudes, squares):
+    """Clustering of a graph whose every pair has a weight, by products of weights.
+
+    C_i = sum_jh w_ij w_ih w_jh / ((sum_j |w_ij|)² - sum_j w_ij²), with no self-connections; 0 below two weights.
+    Zhang & Horvath (2005), doi:10.2202/1544-6115.1128; Costantini & Perugini (2014), doi:10.1371/journal.pone.0088669.
+
+    Parameters
+    ----------
+    triangles : (N,) ndarray
+        Products w_ij w_jh w_hi summed over the ordered pairs of j and h, the diagonal of the cube of the weights.
+    magnitudes, squares : (N,) ndarray
+        Sums of the absolute and of the squared weights of each node.
+
+    Returns
+    -------
+    (N,) float64 ndarray
+        In [-1, 1]; in [0, 1] where no weight is negative.
+
+    Examples
+    --------
+    Three nodes whose pairs have the weights 0.5, -0.5 and -0.5: 2 * 0.125 / (1 - 2 * 0.25).
+
+    >>> product_clustering(np.full(3, 0.25), np.full(3, 1.0), np.full(3, 0.5))
+    array([0.5, 0.5, 0.5])
+    """
+    pairs = magnitudes**2 - squares
+    if len(pairs) < 3:
+        return np.zeros(len(pairs))
+    return np.clip(_ratio(triangles, np.where(pairs > NO_PAIR, pairs, 0)), -1, 1)
 
 
 def efficiency(inverse_lengths, n_nodes):
@@ -237,7 +270,7 @@ def ranked_components(labels):
     Parameters
     ----------
     labels : (N,) int ndarray
-        From 0, in the order of each component's first node.
+        Any numbers, the same within a component.
 
     Returns
     -------
@@ -251,9 +284,9 @@ def ranked_components(labels):
     >>> ranked_components(np.array([0, 1, 1, 2]))
     (array([2, 1, 1, 3]), array([1, 2, 2, 1]))
     """
-    sizes = np.bincount(labels)
+    _, first, labels, sizes = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
     ranks = np.empty(len(sizes), np.int64)
-    ranks[np.argsort(-sizes, kind="stable")] = np.arange(1, len(sizes) + 1)
+    ranks[np.lexsort([first, -sizes])] = np.arange(1, len(sizes) + 1)
     return ranks[labels], sizes[labels]
 
 

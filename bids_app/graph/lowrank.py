@@ -16,6 +16,7 @@ from functools import partial
 
 import numpy as np
 
+from bids_app.graph.coefficients import product_clustering
 from bids_app.graph.edges import BLOCK, bands, products
 
 ROWS = 4096
@@ -37,7 +38,7 @@ def threshold_free(nodes, metrics, *, n_threads=1, block=BLOCK):
     Returns
     -------
     dict of str to (N,) float64 ndarray
-        0 for a single node.
+        0 for a single node, which has no other.
 
     References
     ----------
@@ -52,10 +53,10 @@ def threshold_free(nodes, metrics, *, n_threads=1, block=BLOCK):
         magnitude = sum(
             bands(partial(_magnitude_band, nodes, block), range(0, n_nodes, block), n_threads), start=np.zeros(n_nodes)
         )
-        values["clustering-signed"] = _ratio(cubes, magnitude**2 - squares)
+        values["clustering-signed"] = product_clustering(cubes, magnitude, squares)
     if "clustering-zhang" in metrics:
         total, squares, cubes = _power_sums(nodes, _rows_of_similarity)
-        values["clustering-zhang"] = _ratio(cubes, total**2 - squares)
+        values["clustering-zhang"] = product_clustering(cubes, total, squares)
     if "eigenvector-full" in metrics:
         values["eigenvector-full"] = _leading_eigenvector(nodes)
     return {name: values[name] for name in metrics}
@@ -80,13 +81,15 @@ def _gram(nodes, rows_of):
 
 def _power_sums(nodes, rows_of):
     """Return sum_j w_ij, [W^2]_ii and [W^3]_ii."""
+    if nodes.n_nodes < 2:
+        return np.zeros((3, nodes.n_nodes))
     gram, column = _gram(nodes, rows_of), sum(rows.sum(axis=0) for _, rows in rows_of(nodes))
     sums = np.empty((3, nodes.n_nodes))
     for some, rows in rows_of(nodes):
         once = rows @ gram
         first, second = np.einsum("nt,nt->n", once, rows), np.einsum("nt,nt->n", once, once)
         sums[:, some] = rows @ column - 1, first - 1, second - 3 * first + 2
-    return sums if nodes.n_nodes > 1 else np.zeros_like(sums)
+    return sums
 
 
 def _magnitude_band(nodes, block, start):
@@ -104,12 +107,8 @@ def _magnitude_band(nodes, block, start):
 
 def _leading_eigenvector(nodes):
     """Return B u, of norm 1, with u the leading eigenvector of B' B; self-connections shift eigenvalues alone."""
+    if nodes.n_nodes < 2:
+        return np.zeros(nodes.n_nodes)
     leading = np.linalg.eigh(_gram(nodes, _rows_of_similarity))[1][:, -1]
     vector = np.concatenate([rows @ leading for _, rows in _rows_of_similarity(nodes)])
     return np.abs(vector) / np.linalg.norm(vector)
-
-
-def _ratio(numerator, denominator):
-    """Divide; 0 where rounding alone is left, as where a node has fewer than two others."""
-    known = denominator > np.finfo(np.float32).eps * np.maximum(np.abs(numerator), 1e-12)
-    return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=known)

@@ -58,6 +58,9 @@ def nodal_measures(matrix, rule=THRESHOLD, metrics=DEFAULT_METRICS, *, coordinat
     given = {"coordinates": coordinates, "modules": modules}
     check_metrics(metrics, [name for name, value in given.items() if value is not None])
     present, r = _correlations(matrix)
+    for name, value in given.items():
+        if value is not None and len(value) != len(present):
+            raise ValueError(f"{name} are of {len(value)} parcels, the matrix is of {len(present)}")
     places = None if coordinates is None else np.asarray(coordinates, dtype=np.float64)[present]
     numbers = None if modules is None else _numbered(np.asarray(modules, dtype=object)[present])
     graph = DenseGraph(r, _weights(r, rule), places, numbers, distance)
@@ -109,9 +112,9 @@ def _correlations(matrix):
     matrix = np.asarray(matrix, dtype=np.float64)
     present = ~np.isnan(matrix).all(axis=1)
     r = matrix[np.ix_(present, present)]
+    np.fill_diagonal(r, 0)
     if np.isnan(r).any():
         raise ValueError(f"{np.isnan(r).any(axis=1).sum()} parcels have NaN in part of their row")
-    np.fill_diagonal(r, 0)
     return present, r
 
 
@@ -236,11 +239,9 @@ def _leading(matrix):
     return vector / np.linalg.norm(vector)
 
 
-def _closure(weights, total):
-    """Triangles over what the pairs of neighbours allow, for weights between all pairs."""
+def _products(weights):
     triangles = np.einsum("ij,ij->i", weights @ weights, weights)
-    possible = total**2 - np.square(weights).sum(axis=1)
-    return np.divide(triangles, possible, out=np.zeros(len(total)), where=possible > 1e-12)
+    return coefficients.product_clustering(triangles, np.abs(weights).sum(axis=1), np.square(weights).sum(axis=1))
 
 
 _FORMULAS = {
@@ -268,7 +269,7 @@ _FORMULAS = {
     "component-size": lambda graph: graph.components[1],
     "global-correlation": lambda graph: graph.r.sum(axis=1) / max(len(graph.r) - 1, 1),
     "strength-signed": lambda graph: graph.r.sum(axis=1),
-    "clustering-zhang": lambda graph: _closure(graph.similarity, graph.similarity.sum(axis=1)),
-    "clustering-signed": lambda graph: _closure(graph.r, np.abs(graph.r).sum(axis=1)),
+    "clustering-zhang": lambda graph: _products(graph.similarity),
+    "clustering-signed": lambda graph: _products(graph.r),
     "eigenvector-full": lambda graph: _leading(graph.similarity),
 }
