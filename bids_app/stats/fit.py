@@ -64,7 +64,7 @@ class Fit:
         """Return the standard error of `coefficient`, (B, V)."""
         score, gram = self.score[:, 0], self.gram[:, 0, 0]
         if self.meat is not None:
-            return np.sqrt(self.meat[:, 0, 0]) / gram
+            return np.where(np.isinf(gram), 0.0, np.sqrt(self.meat[:, 0, 0])) / gram
         return np.sqrt(self._unexplained(np.square(score) / gram) / self.df / gram)
 
     def partial_r2(self):

@@ -87,8 +87,8 @@ def familywise_tail(maxima, statistic):
     Returns
     -------
     (V,) float64 ndarray
-        As of `familywise` below the threshold, and everywhere if no tail fits. Never 0: beyond the end point of
-        a bounded tail it is 1 / D.
+        As of `familywise` below the threshold, and everywhere if no tail fits. Never 0: at least 1 / D beyond the
+        end point of a bounded tail.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def familywise_tail(maxima, statistic):
     >>> familywise(maxima, np.array([12.0])), familywise_tail(maxima, np.array([12.0])) < 1e-3
     (array([0.002]), array([ True]))
     """
-    p, tail = familywise(maxima, statistic), fit_tail(maxima)
+    p, tail = np.maximum(familywise(maxima, statistic), 1 / len(maxima)), fit_tail(maxima)
     if tail is None:
         return p
     magnitude = np.abs(statistic)
