@@ -46,10 +46,11 @@ class Inference:
         if name != "voxel" and self.neighbours is None:
             raise ValueError(f"the statistic {name} needs the neighbours of each voxel")
 
-    def of_map(self, z):
-        """Return the statistic of a map (V,) of z, or of t or F for ``voxel``."""
+    def of_maps(self, maps):
+        """Return the statistics of maps (B, V) of z, or of t or F for ``voxel``."""
         if self.statistic == "voxel":
-            return z
+            return maps
         if self.statistic == "tfce":
-            return tfce(z, self.neighbours)
-        return cluster_statistic(z, self.neighbours, self.threshold, mass=self.statistic == "mass")
+            return tfce(maps, self.neighbours)
+        mass = self.statistic == "mass"
+        return np.stack([cluster_statistic(z, self.neighbours, self.threshold, mass=mass) for z in maps])

@@ -172,7 +172,7 @@ def _examine(models, draws, inference, window):
     largest = np.maximum(values.max(axis=1), -values.min(axis=1))
     if not as_z:
         largest = models.parts[0].to_z(largest)
-    return np.stack([inference.of_map(row) for row in values]), largest
+    return inference.of_maps(values), largest
 
 
 def _count(models, draws, inference, observed, scheduling):
