@@ -91,7 +91,7 @@ def test_mirrored_allocations_tie_exactly():
 def test_result_does_not_depend_on_threads():
     arm = np.arange(20) % 2
     baseline, followup = simulate(arm, 3)
-    draws = allocations(arm, n_draws=101, seed=4)
+    draws = allocations(arm, n_draws=901, seed=4)
     one, three = (
         compare_arms(followup, baseline, nuisance(20), draws, neighbours=TOUCHING, n_jobs=jobs) for jobs in (1, 3)
     )
@@ -103,13 +103,13 @@ def test_result_does_not_depend_on_threads():
 def test_identity_comes_first_and_progress_reaches_the_total():
     arm, seen = np.arange(20) % 2, []
     baseline, followup = simulate(arm, 3)
-    draws = allocations(arm, n_draws=50)
+    draws = allocations(arm, n_draws=600)
     found = compare_arms(
         followup, baseline, nuisance(20), draws, progress=lambda done, total: seen.append((done, total))
     )
     assert found.max_statistics[0] == pytest.approx(np.abs(found.statistic).max())
-    assert found.p_fwe.min() >= 1 / 50
-    assert seen == [(16, 50), (32, 50), (48, 50), (50, 50)]
+    assert found.p_fwe.min() >= 1 / 600
+    assert seen == [(256, 600), (512, 600), (600, 600)]
 
 
 @pytest.mark.parametrize("effect", [3.0, -3.0])

@@ -161,9 +161,9 @@ def test_result_depends_on_neither_threads_nor_order_of_voxels(patchy, statistic
     arm, strata, baseline, followup = patchy
     mask = np.ones((5, 3, 2), dtype=bool)
     draws = {
-        "allocations": allocations(arm, strata, 50, seed=1),
-        "permutations": residual_permutations(N, strata, 50, seed=1),
-        "flips": sign_flips(N, 50, seed=1),
+        "allocations": allocations(arm, strata, 600, seed=1),
+        "permutations": residual_permutations(N, strata, 600, seed=1),
+        "flips": sign_flips(N, 600, seed=1),
     }[scheme]
     stated = hypothesis("ancova", followup, baseline, nuisance(N, strata=strata), arm=arm)
     inference = Inference(statistic, neighbours(mask), threshold=1.0, robust=robust)

@@ -2,10 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from statsmodels.stats.multitest import fdrcorrection
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from bids_app.stats.allocation import Allocations
 from bids_app.stats.effects import Effect, JointEffect, estimate
@@ -15,8 +16,9 @@ from bids_app.stats.pvalues import familywise, tie_bound
 from bids_app.stats.tail import familywise_tail
 from bids_app.stats.voxels import VoxelModels
 
-# Fixed, so that rounding in the matrix products does not depend on the count of threads.
-BATCH = 16
+# Draws done at once: few enough to stay in the cache, many enough for small maps. By the count of voxels only, so that
+# rounding in the matrix products does not depend on the count of threads.
+BATCH_ELEMENTS, LEAST_BATCH, MOST_BATCH = 2**19, 16, 256
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
     inference = inference or Inference()
     _require_suitable(hypothesis, draws)
     models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
-    with threadpool_limits(1, user_api="blas"):
+    with _libraries().limit(limits=1, user_api="blas"):
         effect = estimate(models)
         observed = _examine(models, draws, inference, slice(0, 1))[0][0]
         counts, maxima, max_z = _count(models, draws, inference, observed, (n_jobs, progress))
@@ -151,6 +153,12 @@ def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
     p_fdr[~missing] = fdrcorrection(p[~missing])[1]
     observed, p, p_fwe = (np.where(missing, np.nan, values) for values in (observed, p, p_fwe))
     return Comparison(effect, observed, p, p_fwe, p_fdr, maxima, max_z, draws.exhaustive, draws.fingerprint)
+
+
+@lru_cache
+def _libraries():
+    """Find the BLAS that numpy has loaded, once: to search for it takes longer than a test of a few parcels."""
+    return ThreadpoolController()
 
 
 def _require_suitable(hypothesis, draws):
@@ -179,15 +187,16 @@ def _count(models, draws, inference, observed, scheduling):
     """Count per voxel the draws that reach the observed statistic, and keep each draw's maxima."""
     n_jobs, progress = scheduling
     bound, n_draws = tie_bound(observed), len(draws)
+    batch = int(np.clip(BATCH_ELEMENTS // len(observed), LEAST_BATCH, MOST_BATCH))
 
     def examine(start):
-        statistics, largest_z = _examine(models, draws, inference, slice(start, start + BATCH))
+        statistics, largest_z = _examine(models, draws, inference, slice(start, start + batch))
         magnitude = np.abs(statistics, out=statistics)
         return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1), largest_z
 
     counts, maxima, max_z, done = np.zeros(len(observed), dtype=np.int64), np.empty(n_draws), np.empty(n_draws), 0
     with ThreadPoolExecutor(n_jobs) as pool:
-        for reached, largest, largest_z in pool.map(examine, range(0, n_draws, BATCH)):
+        for reached, largest, largest_z in pool.map(examine, range(0, n_draws, batch)):
             counts += reached
             following = done + len(largest)
             maxima[done:following], max_z[done:following], done = largest, largest_z, following
