@@ -34,6 +34,12 @@ def test_nothing_significant_gives_no_cluster():
     assert find_clusters(np.ones(8), np.ones(8), neighbours(np.ones((2, 2, 2), dtype=bool))) == []
 
 
+def test_voxels_without_p_are_in_no_cluster():
+    row = np.array([[-1, 1], [0, 2], [1, -1]], dtype=np.int32)
+    clusters = find_clusters(np.array([0.01, np.nan, 0.01]), np.array([2.0, np.nan, 3.0]), row)
+    assert [cluster.nodes.tolist() for cluster in clusters] == [[0], [2]]
+
+
 @pytest.mark.parametrize(("connectivity", "rank"), [(6, 1), (18, 2), (26, 3)])
 @pytest.mark.parametrize("mass", [False, True])
 def test_extent_and_mass_equal_those_of_labelled_components(connectivity, rank, mass):

@@ -67,9 +67,12 @@ def peer(outcome, columns, robust):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_effect_equals_least_squares_by_statsmodels(trial, estimator, regressor, robust):
     regressors = [trial["regressor"]] if regressor else []
-    effect = estimate(VoxelModels.prepare(state(trial, estimator, 1, regressors), robust=robust))
+    models = VoxelModels.prepare(state(trial, estimator, 1, regressors), robust=robust)
+    effect, f = estimate(models), models.parts[0].model.observed(robust).f()[0]
     for voxel in range(V):
         fit = peer(*design(trial, estimator, voxel, regressor=regressor), robust)
+        expected = fit.f_test(np.eye(1, len(fit.params)))
+        assert f[voxel] == pytest.approx(float(expected.fvalue), rel=1e-8)
         assert effect.df == effect.voxel_df[voxel] == fit.df_resid
         assert effect.n[voxel] == N
         assert effect.t[voxel] == pytest.approx(fit.tvalues[0], rel=1e-8)

@@ -19,6 +19,7 @@ from bids_app.stats import (
     nuisance,
     residual_permutations,
     sign_flips,
+    t_to_z,
     tabled_allocations,
 )
 
@@ -150,6 +151,26 @@ def test_tabled_allocations_equal_those_by_hand():
     rows = [ARM, *(row for row in table if (row != ARM).any())]
     p, p_fwe = p_by_hand([t_of(SMALL[1], np.column_stack([row, np.ones(6)])) for row in rows])
     assert found.exhaustive
+    np.testing.assert_array_equal(found.p, p)
+    np.testing.assert_array_equal(found.p_fwe, p_fwe)
+
+
+def test_enumerated_allocations_of_voxels_that_lack_participants_equal_those_by_hand():
+    """Each voxel by the z of its own df; 0 in the draws that leave one participant in an arm."""
+    outcome = SMALL[1].copy()
+    outcome[0, 1], outcome[[2, 3], 2] = np.nan, np.nan
+    draws = allocations(ARM)
+    found = compare_arms(outcome, None, np.ones((6, 1)), draws)
+    by_hand = np.zeros((20, 4))
+    for row, arm in zip(by_hand, draws.arms, strict=True):
+        for voxel in range(4):
+            rows = np.isfinite(outcome[:, voxel])
+            if 2 <= arm[rows].sum() <= rows.sum() - 2:
+                fit = sm.OLS(outcome[rows, voxel], np.column_stack([arm[rows], np.ones(rows.sum())])).fit()
+                row[voxel] = t_to_z(fit.tvalues[0], fit.df_resid)
+    p, p_fwe = p_by_hand(by_hand)
+    assert (by_hand == 0).sum() == 8
+    assert found.effect.n.tolist() == [6, 5, 4, 6]
     np.testing.assert_array_equal(found.p, p)
     np.testing.assert_array_equal(found.p_fwe, p_fwe)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bids_app.stats.fit import NEGLIGIBLE, Fit
-from bids_app.stats.robust import hc3_meat, rearranged_products
+from bids_app.stats.robust import hc3_meat, hc3_meat_of_one, rearranged_products
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class LinearModel:
         fit = Fit(score, gram, np.ones((1, 1)), self.df)
         if not robust:
             return fit
-        return self._robust(fit, columns, cross, (self.outcome_unit for _ in tested))
+        return self._robust(fit, columns, cross, [(slice(None), self.outcome_unit)])
 
     def rearranged(self, order, signs, robust=False):
         """Return the `Fit` to rearrangements of the residuals, (B, n) int64 and (B, n) float64 (Freedman & Lane)."""
@@ -123,27 +123,25 @@ class LinearModel:
         return columns, gram
 
     def _outcomes(self, order, signs, nuisance, along):
-        """Yield each rearranged outcome (n, V) without nuisance and regressors."""
+        """Yield each draw, as a slice, and its rearranged outcome (n, V) without nuisance and regressors."""
         for draw, (source, sign) in enumerate(zip(order, signs, strict=True)):
             outcome = sign[:, None] * self.outcome_unit[source] - self.basis @ nuisance[draw]
             for unit, products in zip(self.units, along, strict=True):
                 outcome -= unit * products[draw]
-            yield outcome
+            yield slice(draw, draw + 1), outcome
 
     def _robust(self, fit, columns, cross, outcomes):
-        """Return the fit with the meat of HC3 of each draw."""
+        """Return the fit with the meat of HC3; ``outcomes`` pairs draws with the outcome they have."""
         n_draws, q, n_voxels = fit.score.shape
         inverse = _inverse(np.broadcast_to(fit.gram, (len(columns), q, q, n_voxels)))
         leverage = np.square(self.basis).sum(axis=1)[:, None] + np.square(self.units).sum(axis=0)
-        leverage = np.broadcast_to(leverage, self.outcome_unit.shape)
         cross = np.array(cross).reshape(len(cross), len(columns), q, n_voxels)
-        meat = np.empty((n_draws, q, q, n_voxels))
-        for draw, outcome in enumerate(outcomes):
-            same = draw if len(columns) > 1 else 0
-            coefficients = np.einsum("qrv,rv->qv", inverse[same], fit.score[draw])
-            hc3_meat(
-                columns[same], cross[:, same], self.units, outcome, leverage, coefficients, inverse[same], meat[draw]
-            )
+        coefficients = np.sum(inverse * fit.score[:, None], axis=2)
+        meat, kernel = np.empty((n_draws, q, q, n_voxels)), hc3_meat_of_one if q == 1 else hc3_meat
+        for draws, outcome in outcomes:
+            own = draws if len(columns) == n_draws else slice(None)
+            fixed, solution = (self.units, outcome, leverage), (coefficients[draws], inverse[own])
+            kernel((columns[own], cross[:, own]), fixed, solution, meat[draws])
         nothing_left = np.isinf(np.einsum("bqqv->bqv", fit.gram))
         np.einsum("bqqv->bqv", meat)[np.broadcast_to(nothing_left, fit.score.shape)] = np.inf
         return replace(fit, meat=meat)

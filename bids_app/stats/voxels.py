@@ -71,9 +71,8 @@ class VoxelModels:
     def enough(self, labels, rows):
         """Tell in which of the allocations (B, n) each arm has participants enough among ``rows``."""
         treated = labels[:, rows].sum(axis=1, dtype=np.int64)
-        counts = np.array([len(rows) - treated, treated])
-        compared = np.isin((0, 1), self.hypothesis.arm)
-        return counts[compared].min(axis=0) >= self.min_per_arm
+        arm, counts = self.hypothesis.arm, np.array([len(rows) - treated, treated])
+        return counts[[not arm.all(), arm.any()]].min(axis=0) >= self.min_per_arm
 
     def fitted(self):
         """Tell which voxels have an estimate, (V,) bool."""
