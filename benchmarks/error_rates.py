@@ -128,14 +128,15 @@ def _allocate(condition, generator):
 
 
 def draws_of(trial, scheme):
-    """Draw what a scheme compares the trial with."""
+    """Draw what a scheme compares the trial with, from another stream than the trial itself."""
+    seed = 1_000_000 + trial.seed
     if scheme == "re-randomization":
-        return allocations(trial.arm, trial.strata, N_DRAWS, trial.seed)
+        return allocations(trial.arm, trial.strata, N_DRAWS, seed)
     if scheme == "table":
         return tabled_allocations(trial.arm, trial.table, n_draws=N_DRAWS)
     if scheme == "Freedman-Lane":
-        return residual_permutations(N, trial.strata, N_DRAWS, trial.seed)
-    return sign_flips(N, N_DRAWS, trial.seed)
+        return residual_permutations(N, trial.strata, N_DRAWS, seed)
+    return sign_flips(N, N_DRAWS, seed)
 
 
 def examine(row, trial):

@@ -100,7 +100,15 @@ def test_absent_participants_are_passed_over_within_their_stratum():
     assert (signs == 1).all()
     np.testing.assert_array_equal(np.sort(order, axis=1), np.tile(np.arange(5), (50, 1)))
     np.testing.assert_array_equal(strata[rows][order], np.tile(strata[rows], (50, 1)))
-    assert len(np.unique(order, axis=0)) == 2 * 6
+    straight = np.isin(draws.order[:, rows], rows)
+    np.testing.assert_array_equal(rows[order][straight], draws.order[:, rows][straight])
+
+
+def test_permutations_of_those_present_are_equally_likely():
+    draws = residual_permutations(5)
+    order, _ = draws.take(slice(None), np.array([0, 2, 3]))
+    counts = np.unique(order, axis=0, return_counts=True)[1]
+    assert counts.tolist() == [120 // 6] * 6
 
 
 SMALL = np.random.default_rng(8).standard_normal((2, 6, 4)) + np.arange(4)

@@ -57,7 +57,7 @@ def hypothesis(estimator, followup, baseline, nuisance, *, arm=None, covariate=N
     post            follow-up               arm                    nuisance, regressors
     within          follow-up - baseline    mean                   centred nuisance, regressors
     slope           follow-up               covariate              arm, baseline, nuisance, regressors
-    slope-by-arm    follow-up               covariate :math:`\times` arm  both, baseline, nuisance, regressors
+    slope-by-arm    follow-up               covariate * arm        both, baseline, nuisance, regressors
     ==============  ======================  =====================  =======================================
 
     Parameters

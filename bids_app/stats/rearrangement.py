@@ -8,7 +8,6 @@ from zlib import crc32
 import numpy as np
 
 from bids_app.stats.allocation import shuffled, stratum_members
-from bids_app.stats.design import stratum_labels
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,6 @@ class Rearrangements:
     order : (D, n) int16 ndarray
     signs : (D, n) int8 ndarray
         1 or -1.
-    strata : (n,) int64 ndarray
-        Residuals keep to their stratum.
     exhaustive : bool
         True if every possible rearrangement is there, once.
     n_possible : int
@@ -31,7 +28,6 @@ class Rearrangements:
 
     order: np.ndarray
     signs: np.ndarray
-    strata: np.ndarray
     exhaustive: bool
     n_possible: int
 
@@ -54,18 +50,18 @@ class Rearrangements:
     def take(self, window, rows):
         """Return order and signs, (B, R) each, of some participants, as positions among them.
 
-        Those absent are passed over: the others follow each other as before, within their stratum.
+        In place of one who is absent comes whoever takes that one's place in turn: the permutations are as likely
+        as each other still, and most residuals move as in the voxels that lack nobody, so that maps stay smooth.
         """
         order, signs = self.order[window], self.signs[window]
         if len(rows) == order.shape[1]:
             return order.astype(np.int64), signs.astype(np.float64)
         position = np.full(order.shape[1], -1)
         position[rows] = np.arange(len(rows))
-        among = np.empty((len(order), len(rows)), dtype=np.int64)
-        for label in np.unique(self.strata[rows]):
-            moved = position[order[:, self.strata == label]]
-            among[:, self.strata[rows] == label] = moved[moved >= 0].reshape(len(order), -1)
-        return among, signs[:, rows].astype(np.float64)
+        moved = order[:, rows]
+        while (absent := position[moved] < 0).any():
+            moved[absent] = order[np.nonzero(absent)[0], moved[absent]]
+        return position[moved], signs[:, rows].astype(np.float64)
 
 
 def residual_permutations(n, strata=None, n_draws=10_000, seed=0):
@@ -118,8 +114,7 @@ def residual_permutations(n, strata=None, n_draws=10_000, seed=0):
             row[np.concatenate(members)] = list(chain.from_iterable(ways))
     else:
         order[1:] = shuffled(order[0], members, n_draws - 1, seed)
-    labels = np.unique(stratum_labels(strata, n), return_inverse=True)[1]
-    return Rearrangements(order, np.ones(order.shape, dtype=np.int8), labels, exhaustive, n_possible)
+    return Rearrangements(order, np.ones(order.shape, dtype=np.int8), exhaustive, n_possible)
 
 
 def sign_flips(n, n_draws=10_000, seed=0):
@@ -157,4 +152,4 @@ def sign_flips(n, n_draws=10_000, seed=0):
         signs = np.random.default_rng(seed).choice(np.array([1, -1], dtype=np.int8), (n_draws, n))
         signs[0] = 1
     order = np.tile(np.arange(n, dtype=np.int16), (len(signs), 1))
-    return Rearrangements(order, signs, np.zeros(n, dtype=int), exhaustive, 2**n)
+    return Rearrangements(order, signs, exhaustive, 2**n)
