@@ -171,6 +171,19 @@ def test_a_participant_who_alone_makes_the_contrast_has_no_robust_t(trial):
     arm = (np.arange(N) == 5).astype(int)
     stated = hypothesis("post", trial["followup"], None, np.ones((N, 1)), arm=arm)
     assert not estimate(VoxelModels.prepare(stated, robust=True, min_per_arm=1)).t.any()
+    both = np.column_stack([arm, np.arange(N) == 6]).astype(float)
+    stated = hypothesis("slope", trial["followup"], None, np.ones((N, 1)), covariate=both)
+    assert not estimate(VoxelModels.prepare(stated, robust=True)).f.any()
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_units_of_the_covariate_do_not_matter(trial, columns):
+    for values in (trial["covariate"][:, :columns], trial["covariate"][:, :columns] * [1, 1e-7][:columns]):
+        small, large = (
+            estimate(VoxelModels.prepare(state(trial | {"covariate": scale * values}, "slope", columns), robust=True))
+            for scale in (1e-9, 1e9)
+        )
+        np.testing.assert_allclose(small.z, large.z, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,6 @@ def quadratic_form(vector, matrix):
         form = form + np.square(values[column]) / pivot
         for later in range(column + 1, len(rows)):
             factor = rows[later][:, column] / pivot
-            rows[later] = rows[later] - factor[:, None] * row
+            rows[later] = rows[later] - factor[:, None] * np.where(np.isinf(row), 0, row)
             values[later] = values[later] - factor * values[column]
     return form

@@ -30,7 +30,7 @@ def hc3_meat(tested, fixed, solution, meat):
     for draw in range(len(columns)):
         for i in range(outcome.shape[0]):
             for v in range(outcome.shape[1]):
-                residual, free = outcome[i, v], 1.0 - leverage[i, v]
+                residual, share = outcome[i, v], 0.0
                 for a in range(x.size):
                     x[a] = columns[draw, i, a]
                     for k in range(units.shape[0]):
@@ -38,12 +38,13 @@ def hc3_meat(tested, fixed, solution, meat):
                     residual -= x[a] * coefficients[draw, a, v]
                 for a in range(x.size):
                     for b in range(x.size):
-                        free -= x[a] * inverse[draw, a, b, v] * x[b]
+                        share += x[a] * inverse[draw, a, b, v] * x[b]
+                free = 1.0 - leverage[i, v] - share
                 for a in range(x.size):
                     for b in range(x.size):
                         if free > FULL_LEVERAGE:
                             meat[draw, a, b, v] += x[a] * x[b] * (residual / free) ** 2
-                        elif abs(x[a]) > FULL_LEVERAGE and abs(x[b]) > FULL_LEVERAGE:
+                        elif a == b and share > FULL_LEVERAGE:
                             meat[draw, a, b, v] = np.inf
 
 
@@ -63,10 +64,11 @@ def hc3_meat_of_one(tested, fixed, solution, meat):
                         x[v - start] -= cross[k, draw, 0, v] * units[k, i, v]
                 for v in range(start, stop):
                     own = x[v - start]
-                    free = 1.0 - leverage[i, v] - own * own * inverse[draw, 0, 0, v]
+                    share = own * own * inverse[draw, 0, 0, v]
+                    free = 1.0 - leverage[i, v] - share
                     full = free <= FULL_LEVERAGE
                     weighted = own * (outcome[i, v] - own * coefficients[draw, 0, v]) / (1.0 if full else free)
-                    alone = np.inf if abs(own) > FULL_LEVERAGE else 0.0
+                    alone = np.inf if share > FULL_LEVERAGE else 0.0
                     meat[draw, 0, 0, v] += alone if full else weighted * weighted
 
 
