@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from bids_app.stats import allocations, nuisance
+from bids_app.stats import allocations, nuisance, residual_permutations, sign_flips, tabled_allocations
 
 ARM = np.array([0, 0, 1, 1, 0, 1, 1, 0, 1])
 STRATA = np.array(["a", "a", "a", "b", "b", "b", "b", "c", "c"])
@@ -83,3 +83,53 @@ def test_same_seed_same_draws():
 def test_refuses_what_cannot_be_permuted(arm, strata, message):
     with pytest.raises(ValueError, match=message):
         allocations(arm, strata)
+
+
+def test_table_is_thinned_to_the_draws_asked_for_and_starts_from_the_observed_allocation():
+    arm = np.arange(12) % 2
+    table = np.random.default_rng(4).permuted(np.tile(arm, (300, 1)), axis=1)
+    draws, again = (tabled_allocations(arm, table, n_draws=50, seed=2).arms for _ in range(2))
+    assert draws.shape == (50, 12)
+    np.testing.assert_array_equal(draws, again)
+    np.testing.assert_array_equal(draws[0], arm)
+    assert {tuple(row) for row in draws[1:]} <= {tuple(row) for row in table}
+    assert len(tabled_allocations(arm, table).arms) == 301
+    assert not tabled_allocations(arm, table).exhaustive
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        ([[0, 1, 1]], {}, r"\(D, 4\)"),
+        ([[0, 1, 2, 0]], {}, "0 and 1"),
+        ([[0, 0, 1, 1]], {}, "no other allocation"),
+        ([[0, 1, 0, 1], [1, 0, 1, 0]], {"exhaustive": True}, "the observed one 0 times"),
+        ([[0, 0, 1, 1], [1, 0, 1, 0], [1, 0, 1, 0]], {"exhaustive": True}, "3 rows, 2 different"),
+    ],
+)
+def test_refuses_tables_that_are_not_of_this_trial(table, options, message):
+    with pytest.raises(ValueError, match=message):
+        tabled_allocations([0, 0, 1, 1], table, **options)
+
+
+def test_permutations_of_residuals_are_all_there_once_or_drawn_within_strata():
+    strata = np.array([0, 1, 0, 1, 0])
+    draws = residual_permutations(5, strata)
+    assert draws.exhaustive
+    assert draws.n_possible == len(np.unique(draws.order, axis=0)) == len(draws) == 6 * 2
+    np.testing.assert_array_equal(strata[draws.order], np.tile(strata, (12, 1)))
+    drawn, again = (residual_permutations(5, strata, n_draws=11, seed=3) for _ in range(2))
+    assert not drawn.exhaustive
+    np.testing.assert_array_equal(drawn.order, again.order)
+    np.testing.assert_array_equal(drawn.order[0], np.arange(5))
+    np.testing.assert_array_equal(strata[drawn.order], np.tile(strata, (11, 1)))
+    with pytest.raises(ValueError, match="no two participants"):
+        residual_permutations(3, [1, 2, 3])
+
+
+def test_sign_flips_are_all_there_once_or_drawn():
+    assert len(np.unique(sign_flips(5).signs, axis=0)) == sign_flips(5).n_possible == 32
+    drawn = sign_flips(30, n_draws=400, seed=1)
+    assert (drawn.signs[0] == 1).all()
+    assert abs(drawn.signs[1:].mean()) < 0.05
+    assert drawn.fingerprint != sign_flips(30, n_draws=400, seed=2).fingerprint

@@ -7,13 +7,17 @@ import statsmodels.api as sm
 from scipy import ndimage, stats
 
 from bids_app.stats import (
+    Inference,
     across,
     allocations,
+    compare,
     compare_arms,
     familywise,
+    hypothesis,
     monte_carlo_error,
     neighbours,
     nuisance,
+    simultaneous_band,
     t_to_z,
     tfce,
 )
@@ -87,7 +91,7 @@ def test_mirrored_allocations_tie_exactly():
 def test_result_does_not_depend_on_threads():
     arm = np.arange(20) % 2
     baseline, followup = simulate(arm, 3)
-    draws = allocations(arm, n_draws=101, seed=4)
+    draws = allocations(arm, n_draws=901, seed=4)
     one, three = (
         compare_arms(followup, baseline, nuisance(20), draws, neighbours=TOUCHING, n_jobs=jobs) for jobs in (1, 3)
     )
@@ -99,13 +103,13 @@ def test_result_does_not_depend_on_threads():
 def test_identity_comes_first_and_progress_reaches_the_total():
     arm, seen = np.arange(20) % 2, []
     baseline, followup = simulate(arm, 3)
-    draws = allocations(arm, n_draws=50)
+    draws = allocations(arm, n_draws=600)
     found = compare_arms(
         followup, baseline, nuisance(20), draws, progress=lambda done, total: seen.append((done, total))
     )
     assert found.max_statistics[0] == pytest.approx(np.abs(found.statistic).max())
-    assert found.p_fwe.min() >= 1 / 50
-    assert seen == [(16, 50), (32, 50), (48, 50), (50, 50)]
+    assert found.p_fwe.min() >= 1 / 600
+    assert seen == [(256, 600), (512, 600), (600, 600)]
 
 
 @pytest.mark.parametrize("effect", [3.0, -3.0])
@@ -185,6 +189,25 @@ def test_across_refuses_different_draws(metrics):
     short = replace(metrics[1], max_statistics=metrics[1].max_statistics[:-1])
     with pytest.raises(ValueError, match=r"\[299, 300\]"):
         across([metrics[0], short])
+    with pytest.raises(ValueError, match="2 sets"):
+        across([metrics[0], replace(metrics[1], fingerprint=0)])
+
+
+def test_across_estimators_of_the_same_draws():
+    arm = np.arange(24) % 2
+    draws = allocations(arm, n_draws=200, seed=1)
+    baseline, followup = simulate(arm, 1, 1.2)
+    tested = [
+        compare(
+            hypothesis(name, followup, baseline, nuisance(24), arm=arm),
+            draws,
+            Inference(neighbours=TOUCHING, tail=True),
+        )
+        for name in ("ancova", "change", "post")
+    ]
+    for comparison, corrected in zip(tested, across(tested), strict=True):
+        assert (corrected >= familywise(comparison.max_statistics, comparison.statistic)).all()
+    assert across(tested)[0].min() <= 0.05
 
 
 def test_familywise_counts_near_ties():
@@ -194,3 +217,24 @@ def test_familywise_counts_near_ties():
 def test_monte_carlo_error_of_many_and_of_all_draws():
     np.testing.assert_allclose(monte_carlo_error([0.05, 0.5], 1000), [0.00689, 0.01581], atol=1e-5)
     assert monte_carlo_error(0.05, 35, exhaustive=True) == 0
+
+
+def test_simultaneous_bands_exclude_zero_where_max_t_is_significant():
+    """The band and the test are the same statement, but for ties."""
+    arm = np.arange(30) % 2
+    baseline, followup = simulate(arm, 5, 1.5)
+    found = compare_arms(followup, baseline, nuisance(30), allocations(arm, n_draws=400))
+    low, high = simultaneous_band(found)
+    np.testing.assert_array_equal((low > 0) | (high < 0), found.p_fwe < 0.05)
+    assert 5 < (found.p_fwe < 0.05).sum() < 100
+    assert (low < found.effect.ci_low).all()
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_bands_of_voxels_with_different_df_are_those_of_each(robust):
+    arm = np.arange(30) % 2
+    baseline, followup = simulate(arm, 5, 1.5)
+    followup[:4, ::3] = np.nan
+    found = compare_arms(followup, baseline, nuisance(30), allocations(arm, n_draws=200), robust=robust)
+    low, high = simultaneous_band(found)
+    np.testing.assert_array_equal((low > 0) | (high < 0), found.p_fwe < 0.05)

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -120,3 +122,75 @@ def test_zero_map_stays_zero():
 def test_refuses_misshapen_or_missing_statistics(statistic):
     with pytest.raises(ValueError, match="statistic must be finite"):
         tfce(statistic, neighbours(np.ones((2, 2, 2), dtype=bool)))
+
+
+def palm_rule(volume, structure):
+    """PALM's sum for one sign, max / 100 apart, with the least and the most the integral can be by its grid."""
+    step = volume.max() / 100
+    total, least, most = np.zeros((3, *volume.shape))
+    lower = np.where(volume > 0, 1.0 * (volume > 0).sum(), 0.0)  # the extent at height 0 is no larger
+    for height in step * np.arange(1, 101):
+        labels = ndimage.label(volume >= height, structure)[0]
+        extent = np.where(labels > 0, np.bincount(labels.ravel())[labels], 0)
+        total += extent**0.5 * height**2 * step
+        least += extent**0.5 * (height - step) ** 2 * step
+        # The slice in which a voxel ends counts up to its own height.
+        top = np.clip(volume, height - step, height)
+        most += lower**0.5 * top**2 * (top - (height - step))
+        lower = extent
+    return total, least, most
+
+
+@pytest.mark.parametrize("connectivity", [6, 26])
+def test_stepped_rule_of_palm_is_within_its_grid_error(connectivity):
+    generator = np.random.default_rng(14)
+    volume = 6 * ndimage.gaussian_filter(generator.standard_normal((14, 13, 12)), 1.0)
+    mask = np.ones(volume.shape, dtype=bool)
+    exact = tfce(volume[mask], neighbours(mask, connectivity)).reshape(volume.shape)
+    for sign in (1, -1):
+        part = np.maximum(sign * volume, 0)
+        total, least, most = palm_rule(part, ndimage.generate_binary_structure(3, REACH[connectivity]))
+        inside = part > 0
+        assert (exact[inside] * sign >= least[inside] - 1e-9).all()
+        assert (exact[inside] * sign <= most[inside] + 1e-9).all()
+        assert np.abs(total - sign * exact)[inside].max() < 0.03 * total.max()
+        assert np.corrcoef(total[inside], exact[inside] * sign)[0, 1] > 0.999
+
+
+def test_permuting_the_voxels_permutes_the_map():
+    generator = np.random.default_rng(15)
+    mask = generator.random((7, 8, 6)) < 0.8
+    statistic, touching = generator.standard_normal(mask.sum()), neighbours(mask, 18)
+    shuffle = generator.permutation(mask.sum())
+    position = np.append(np.argsort(shuffle), -1).astype(np.int32)
+    moved = tfce(statistic[shuffle], position[touching[shuffle]])
+    np.testing.assert_allclose(moved, tfce(statistic, touching)[shuffle], rtol=1e-12)
+
+
+def test_several_maps_are_enhanced_as_each_alone():
+    generator = np.random.default_rng(16)
+    mask = np.ones((6, 7, 5), dtype=bool)
+    maps = generator.standard_normal((5, 210)) * 10.0 ** np.arange(5)[:, None]
+    maps[1] = np.round(maps[1], -1)
+    maps[2, ::3] = 0.0
+    touching = neighbours(mask)
+    np.testing.assert_array_equal(tfce(maps, touching), [tfce(row, touching) for row in maps])
+    assert tfce(maps[:0], touching).shape == (0, 210)
+
+
+@pytest.mark.parametrize("values", ["even", "few", "outlier", "denormal"])
+def test_ranking_is_in_order_whatever_the_values(values):
+    generator = np.random.default_rng(17)
+    statistic = {
+        "even": generator.standard_normal(5000),
+        "few": np.round(generator.standard_normal(5000)),
+        "outlier": np.append(generator.standard_normal(4999), 1e12),
+        "denormal": generator.standard_normal(5000) * 5e-322,
+    }[values]
+    order, heights = np.empty(5000, dtype=np.int32), np.empty(5000)
+    n_positive, n_ranked = sys.modules["bids_app.stats.tfce"]._rank(statistic, order, heights)
+    positive, negative = np.sort(statistic[statistic > 0])[::-1], np.sort(statistic[statistic < 0])
+    np.testing.assert_array_equal(statistic[order[:n_positive]], positive)
+    np.testing.assert_array_equal(statistic[order[n_positive:n_ranked]], negative)
+    np.testing.assert_array_equal(heights[:n_ranked], np.abs(statistic[order[:n_ranked]]))
+    assert len(np.unique(order[:n_ranked])) == n_ranked

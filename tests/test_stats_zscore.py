@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from bids_app.stats import ZTable, t_to_z
+from bids_app.stats import ZTable, f_to_z, t_to_z
 
 DEGREES = [1, 2, 3, 10, 38, 200]
 
@@ -35,3 +35,16 @@ def test_table_equals_the_exact_transform(df):
     z = ZTable(df)(t)
     assert z.shape == t.shape
     assert np.abs(z - t_to_z(t, df)).max() < 1e-7
+
+
+@pytest.mark.parametrize("df", DEGREES)
+def test_f_of_one_column_gives_the_magnitude_of_its_t(df):
+    t = np.linspace(-20, 20, 401)
+    np.testing.assert_allclose(f_to_z(t**2, q=1, df=df), np.abs(t_to_z(t, df)), rtol=1e-9, atol=1e-9)
+
+
+def test_f_equals_scipy_and_rises():
+    f = np.linspace(0, 60, 500)
+    z = f_to_z(f, q=3, df=20)
+    np.testing.assert_allclose(z, stats.norm.isf(stats.f.sf(f, 3, 20) / 2), rtol=1e-9, atol=1e-12)
+    assert (np.diff(z) > 0).all()

@@ -3,30 +3,61 @@
 Arrays in, arrays out: maps are (n, V), participants by voxels.
 """
 
+from bids_app.stats.allocation import Allocations, allocations, tabled_allocations
 from bids_app.stats.clusters import Cluster, find_clusters
-from bids_app.stats.design import Allocations, allocations, nuisance
+from bids_app.stats.design import nuisance
+from bids_app.stats.effects import Effect, JointEffect, estimate, hedges, simultaneous_band
+from bids_app.stats.estimators import KINDS, Hypothesis, hypothesis
+from bids_app.stats.extent import cluster_statistic
+from bids_app.stats.inference import STATISTICS, Inference
 from bids_app.stats.lattice import neighbours
-from bids_app.stats.model import ArmModel, Effect
-from bids_app.stats.permutation import Comparison, compare_arms
+from bids_app.stats.model import LinearModel
+from bids_app.stats.permutation import Comparison, compare, compare_arms
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
+from bids_app.stats.rearrangement import Rearrangements, residual_permutations, sign_flips
+from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
 from bids_app.stats.tfce import tfce
-from bids_app.stats.zscore import ZTable, t_to_z
+from bids_app.stats.variance import VarianceWarning, variance_warning
+from bids_app.stats.voxels import VoxelModels
+from bids_app.stats.zscore import ZTable, f_to_z, t_to_z
 
 __all__ = [
+    "KINDS",
+    "STATISTICS",
     "Allocations",
-    "ArmModel",
     "Cluster",
     "Comparison",
     "Effect",
+    "Hypothesis",
+    "Inference",
+    "JointEffect",
+    "LinearModel",
+    "ParetoTail",
+    "Rearrangements",
+    "VarianceWarning",
+    "VoxelModels",
     "ZTable",
     "across",
     "allocations",
+    "cluster_statistic",
+    "compare",
     "compare_arms",
+    "estimate",
+    "f_to_z",
     "familywise",
+    "familywise_tail",
     "find_clusters",
+    "fit_tail",
+    "hedges",
+    "hypothesis",
     "monte_carlo_error",
     "neighbours",
     "nuisance",
+    "residual_permutations",
+    "sign_flips",
+    "simultaneous_band",
     "t_to_z",
+    "tabled_allocations",
     "tfce",
+    "variance_warning",
 ]

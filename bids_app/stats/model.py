@@ -1,200 +1,169 @@
-"""The linear model of a trial, fitted to all voxels and many allocations by matrix products."""
+"""The linear model of voxels with the same participants, fitted to many draws by matrix products."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
-from bids_app.stats.zscore import t_to_z
-
-# Norms below this fraction of the norm before adjustment are rounding, not variance.
-NEGLIGIBLE = 1e-12
+from bids_app.stats.fit import NEGLIGIBLE, Fit
+from bids_app.stats.robust import hc3_meat, hc3_meat_of_one, rearranged_products
 
 
 @dataclass(frozen=True)
-class Effect:
-    """Adjusted difference between the arms, (V,) float64 each but ``df``.
+class LinearModel:
+    r"""outcome ~ tested + voxel-wise regressors + nuisance, prepared once for every draw.
 
-    Attributes
-    ----------
-    difference : (V,) ndarray
-        Arm 1 minus arm 0, in the units of the map.
-    standard_error : (V,) ndarray
-        Of the difference, same units.
-    t, z : (V,) ndarray
-        Difference over standard error, and the normal deviate of the same tail.
-    df : int
-        Residual degrees of freedom.
-    ci_low, ci_high : (V,) ndarray
-        95 % confidence interval of the difference, by Student's t.
-    hedges_g : (V,) ndarray
-        Difference over the pooled within-arm SD of the outcome analysed (the follow-up, or the
-        change), corrected for small samples.
-    """
-
-    difference: np.ndarray
-    standard_error: np.ndarray
-    t: np.ndarray
-    z: np.ndarray
-    df: int
-    ci_low: np.ndarray
-    ci_high: np.ndarray
-    hedges_g: np.ndarray
-
-
-@dataclass(frozen=True)
-class ArmModel:
-    r"""outcome ~ arm + the voxel's own baseline + nuisance, prepared once for every allocation.
-
-    With :math:`\tilde a` the arm without nuisance, :math:`\hat b` the baseline without nuisance, of unit
-    norm, and :math:`\hat y` the outcome without both, of unit norm (Frisch, Waugh & Lovell):
+    Nuisance and regressors are taken out of the outcome once (Frisch, Waugh & Lovell). With :math:`\tilde x` the
+    tested column without them, :math:`\tilde a` without the nuisance only, and :math:`\hat b_k` the regressors, of
+    unit norm, without the nuisance and each other, an allocation a needs one product per regressor and one more:
 
     .. math::
 
-        r = \frac{a'\hat y}{\sqrt{\tilde a'\tilde a - (a'\hat b)^2}}, \qquad t = r \sqrt{\frac{df}{1 - r^2}}
+        \tilde x'\hat y = a'\hat y, \qquad \tilde x'\tilde x = \tilde a'\tilde a - \sum_k (a'\hat b_k)^2
+
+    A rearrangement P of the residuals also needs the products :math:`Q'P\hat y` and :math:`\hat b_k'P\hat y`.
 
     Attributes
     ----------
-    outcome : (n, V) float64 ndarray
-        As given, in map units.
+    tested : (n, q) float64 ndarray
+        As observed.
     outcome_unit : (n, V) float64 ndarray
-        :math:`\hat y`; zero where the outcome has no variance left.
+        :math:`\hat y`, of unit norm; zero where the outcome has no variance left.
     outcome_norm : (V,) float64 ndarray
         Norm of the adjusted outcome, in map units.
-    baseline_unit : (n, V) float64 ndarray or None
-        :math:`\hat b`.
-    nuisance_basis : (n, m) float64 ndarray
-        Orthonormal.
+    units : (K, n, V) float64 ndarray
+        :math:`\hat b_k`; zero where a regressor has no variance left.
+    basis : (n, m) float64 ndarray
+        Orthonormal columns Q that span the nuisance.
     df : int
-        n - m - 1, less one for the baseline (also where a voxel's baseline is constant).
+        n - m - q - K, also where a voxel's regressor is constant.
+
+    References
+    ----------
+    HC3: MacKinnon & White (1985), doi:10.1016/0304-4076(85)90158-7; in permutation tests of unequal variances:
+    DiCiccio & Romano (2017), doi:10.1080/01621459.2016.1202117.
 
     Examples
     --------
-    >>> model = ArmModel.prepare(np.array([[1.0], [2.0], [3.0], [4.0]]), None, np.ones((4, 1)))
-    >>> effect = model.effect(np.array([0, 0, 1, 1]))
-    >>> [round(float(value[0]), 4) for value in (effect.difference, effect.standard_error, effect.t)]
-    [2.0, 0.7071, 2.8284]
+    >>> outcome, arm = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([[0], [0], [1], [1]])
+    >>> LinearModel.prepare(outcome, arm, np.ones((4, 1))).observed().t().round(4)
+    array([[2.8284]])
     """
 
-    outcome: np.ndarray
+    tested: np.ndarray
     outcome_unit: np.ndarray
     outcome_norm: np.ndarray
-    baseline_unit: np.ndarray | None
-    nuisance_basis: np.ndarray
+    units: np.ndarray
+    basis: np.ndarray
     df: int
 
     @classmethod
-    def prepare(cls, followup, baseline, nuisance):
-        """Take nuisance and baseline out of the outcome.
+    def prepare(cls, outcome, tested, nuisance, regressors=()):
+        """Take nuisance and regressors out of the outcome.
 
         Parameters
         ----------
-        followup : (n, V) array-like of float
-            Outcome, in map units; the change for an analysis of change scores.
-        baseline : (n, V) array-like of float or None
-            Each voxel's own covariate, or none.
+        outcome : (n, V) float64 ndarray
+            Finite, in map units.
+        tested : (n, q) array-like of float
         nuisance : (n, m) float64 ndarray
-            Of full rank, with the intercept.
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ, a value is not finite, or no residual degree of freedom is left.
+            With the intercept, if the model has one; columns may depend on each other.
+        regressors : sequence of (n, V) float64 ndarray, optional
+            Each voxel's own covariates, the first of them usually its baseline.
         """
-        followup = _finite(followup, "followup")
-        df = len(nuisance) - nuisance.shape[1] - 1 - (baseline is not None)
-        if len(followup) != len(nuisance) or df < 1:
-            raise ValueError(f"{len(followup)} outcomes, nuisance of shape {nuisance.shape}: {df} df are left")
-        basis = np.linalg.qr(nuisance)[0]
-        residual, baseline_unit = _without(basis, followup), None
-        if baseline is not None:
-            baseline = _finite(baseline, "baseline")
-            if baseline.shape != followup.shape:
-                raise ValueError(f"baseline has shape {baseline.shape}, followup {followup.shape}")
-            baseline_unit = _unit(_without(basis, baseline), baseline)[0]
-            residual -= baseline_unit * np.sum(baseline_unit * residual, axis=0)
-        return cls(followup, *_unit(residual, followup), baseline_unit, basis, df)
+        basis, units = _basis(nuisance), []
+        for regressor in regressors:
+            units.append(_unit(_without(units, regressor - basis @ (basis.T @ regressor)), regressor)[0])
+        residual = _without(units, outcome - basis @ (basis.T @ outcome))
+        tested = np.asarray(tested, dtype=np.float64)
+        df = len(outcome) - basis.shape[1] - tested.shape[1] - len(units)
+        units = np.array(units).reshape(len(units), *outcome.shape)
+        return cls(tested, *_unit(residual, outcome), units, basis, df)
 
-    def t(self, arms):
-        """Return Student's t of the arm for a batch of allocations.
+    def observed(self, robust=False):
+        """Return the `Fit` of the tested columns as observed, B = 1."""
+        return self.relabelled(self.tested[None], robust)
 
-        Parameters
-        ----------
-        arms : (B, n) array-like of 0 and 1
+    def relabelled(self, tested, robust=False):
+        """Return the `Fit` of other versions (B, n, q) of the tested columns, such as other allocations.
 
-        Returns
-        -------
-        (B, V) float64 ndarray
-            0 where the outcome has no variance, or the voxel's baseline tells the arms apart fully.
+        With ``robust``, t and F have the covariance HC3.
         """
-        r, _ = self._correlation(arms)
-        return r * np.sqrt(self.df / _unexplained(r))
+        score = _products(tested, self.outcome_unit)
+        cross = [_products(tested, unit) for unit in self.units]
+        columns, gram = self._adjusted(tested, cross)
+        fit = Fit(score, gram, np.ones((1, 1)), self.df)
+        if not robust:
+            return fit
+        return self._robust(fit, columns, cross, [(slice(None), self.outcome_unit)])
 
-    def effect(self, arm):
-        r"""Estimate the adjusted difference between the arms of one allocation.
+    def rearranged(self, order, signs, robust=False):
+        """Return the `Fit` to rearrangements of the residuals, (B, n) int64 and (B, n) float64 (Freedman & Lane)."""
+        cross = [_products(self.tested[None], unit) for unit in self.units]
+        columns, gram = self._adjusted(self.tested[None], cross)
+        fixed = np.concatenate([columns[0], self.basis], axis=1)
+        moved = np.empty((*order.shape, fixed.shape[1]))
+        np.put_along_axis(moved, order[:, :, None], signs[:, :, None] * fixed, axis=1)
+        products = _products(moved, self.outcome_unit)
+        score, nuisance = np.split(products, [columns.shape[2]], axis=1)
+        along = [rearranged_products(unit, self.outcome_unit, order, signs) for unit in self.units]
+        for tested, regressor in zip(cross, along, strict=True):
+            score = score - tested * regressor[:, None]
+        total = 1 - np.square(nuisance).sum(axis=1) - sum(map(np.square, along))
+        fit = Fit(score, gram, total, self.df)
+        return self._robust(fit, columns, cross, self._outcomes(order, signs, nuisance, along)) if robust else fit
 
-        Parameters
-        ----------
-        arm : (n,) array-like of 0 and 1
+    def _adjusted(self, tested, cross):
+        """Return the tested columns without nuisance, and their sums of products without regressors too."""
+        columns = tested - self.basis @ (self.basis.T @ tested)
+        gram = (columns.transpose(0, 2, 1) @ columns)[..., None]
+        for products in cross:
+            gram = gram - products[:, :, None] * products[:, None]
+        own = np.einsum("bqqv->bqv", gram)
+        own[own <= NEGLIGIBLE * np.square(tested).sum(axis=1)[..., None]] = np.inf
+        return columns, gram
 
-        Returns
-        -------
-        Effect
+    def _outcomes(self, order, signs, nuisance, along):
+        """Yield each draw, as a slice, and its rearranged outcome (n, V) without nuisance and regressors."""
+        for draw, (source, sign) in enumerate(zip(order, signs, strict=True)):
+            outcome = sign[:, None] * self.outcome_unit[source] - self.basis @ nuisance[draw]
+            for unit, products in zip(self.units, along, strict=True):
+                outcome -= unit * products[draw]
+            yield slice(draw, draw + 1), outcome
 
-        Raises
-        ------
-        ValueError
-            If the nuisance columns tell the arms apart fully.
-
-        Notes
-        -----
-        Hedges' g is :math:`J \cdot` difference / SD with :math:`J = 1 - 3 / (4 (n_1 + n_0 - 2) - 1)`. SD is
-        that of the outcome analysed, pooled over the arms, not adjusted for covariates.
-        Hedges (1981), doi:10.3102/10769986006002107.
-        """
-        arm = np.asarray(arm)
-        r, free = (rows[0] for rows in self._correlation(arm[None]))
-        if np.isinf(free).all():
-            raise ValueError("the arm is a linear combination of the nuisance columns")
-        difference = r * self.outcome_norm / np.sqrt(free)
-        standard_error = self.outcome_norm * np.sqrt(_unexplained(r) / self.df / free)
-        margin = special.stdtrit(self.df, 0.975) * standard_error
-        t = r * np.sqrt(self.df / _unexplained(r))
-        return Effect(
-            difference=difference,
-            standard_error=standard_error,
-            t=t,
-            z=t_to_z(t, self.df),
-            df=self.df,
-            ci_low=difference - margin,
-            ci_high=difference + margin,
-            hedges_g=_hedges_g(difference, self.outcome, arm),
-        )
-
-    def _correlation(self, arms):
-        """Return partial correlations of arm and outcome, and the arm's free sums of squares, (B, V) each."""
-        arms = np.asarray(arms, dtype=np.float64)
-        total = np.square(_without(self.nuisance_basis, arms.T)).sum(axis=0)[:, None]
-        free = np.repeat(total, self.outcome.shape[1], axis=1)
-        if self.baseline_unit is not None:
-            free -= np.square(arms @ self.baseline_unit)
-        free[free <= NEGLIGIBLE * arms.sum(axis=1, keepdims=True)] = np.inf
-        return arms @ self.outcome_unit / np.sqrt(free), free
-
-
-def _unexplained(r):
-    return np.maximum(1 - np.square(r), np.finfo(float).eps)
+    def _robust(self, fit, columns, cross, outcomes):
+        """Return the fit with the meat of HC3; ``outcomes`` pairs draws with the outcome they have."""
+        n_draws, q, n_voxels = fit.score.shape
+        inverse = _inverse(np.broadcast_to(fit.gram, (len(columns), q, q, n_voxels)))
+        leverage = np.square(self.basis).sum(axis=1)[:, None] + np.square(self.units).sum(axis=0)
+        cross = np.array(cross).reshape(len(cross), len(columns), q, n_voxels)
+        coefficients = np.sum(inverse * fit.score[:, None], axis=2)
+        meat, kernel = np.empty((n_draws, q, q, n_voxels)), hc3_meat_of_one if q == 1 else hc3_meat
+        for draws, outcome in outcomes:
+            own = draws if len(columns) == n_draws else slice(None)
+            fixed, solution = (self.units, outcome, leverage), (coefficients[draws], inverse[own])
+            kernel((columns[own], cross[:, own]), fixed, solution, meat[draws])
+        nothing_left = np.isinf(np.einsum("bqqv->bqv", fit.gram))
+        np.einsum("bqqv->bqv", meat)[np.broadcast_to(nothing_left, fit.score.shape)] = np.inf
+        return replace(fit, meat=meat)
 
 
-def _finite(values, name):
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 2 or not np.isfinite(values).all():
-        raise ValueError(f"{name} must be (n, V) and finite: shape {values.shape}, {np.isnan(values).sum()} NaN")
+def _basis(nuisance):
+    """Return orthonormal columns that span the nuisance, whatever the units of its columns."""
+    norm = np.linalg.norm(nuisance, axis=0)
+    left, size, _ = np.linalg.svd(nuisance[:, norm > 0] / norm[norm > 0], full_matrices=False)
+    return left[:, size > len(nuisance) * np.finfo(float).eps * size.max(initial=0)]
+
+
+def _products(tested, unit):
+    n_draws, n, q = tested.shape
+    rows = np.ascontiguousarray(tested.transpose(0, 2, 1)).reshape(n_draws * q, n)
+    return (rows @ unit).reshape(n_draws, q, -1)
+
+
+def _without(units, values):
+    for unit in units:
+        values = values - unit * np.sum(unit * values, axis=0)
     return values
-
-
-def _without(basis, values):
-    return values - basis @ (basis.T @ values)
 
 
 def _unit(residual, original):
@@ -203,9 +172,9 @@ def _unit(residual, original):
     return residual * np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0), norm
 
 
-def _hedges_g(difference, outcome, arm):
-    groups = [outcome[arm == label] for label in (0, 1)]
-    df = len(outcome) - 2
-    deviation = np.sqrt(sum(np.square(group - group.mean(axis=0)).sum(axis=0) for group in groups) / df)
-    correction = 1 - 3 / (4 * df - 1)
-    return correction * np.divide(difference, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+def _inverse(gram):
+    """Return the inverses (B, q, q, V); a column of which nothing is left gets 0."""
+    if gram.shape[1] == 1:
+        return 1 / gram
+    finite = np.where(np.isfinite(gram), gram, 0).transpose(0, 3, 1, 2)
+    return np.linalg.pinv(finite, hermitian=True).transpose(0, 2, 3, 1).copy()

@@ -1,31 +1,36 @@
-"""The re-randomization test of a difference between arms, over all voxels."""
+"""The test of a hypothesis at all voxels, by draws of allocations or of rearranged residuals."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from statsmodels.stats.multitest import fdrcorrection
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
-from bids_app.stats.model import ArmModel, Effect
+from bids_app.stats.allocation import Allocations
+from bids_app.stats.effects import Effect, JointEffect, estimate
+from bids_app.stats.estimators import hypothesis
+from bids_app.stats.inference import Inference
 from bids_app.stats.pvalues import familywise, tie_bound
-from bids_app.stats.tfce import tfce
-from bids_app.stats.zscore import ZTable
+from bids_app.stats.tail import familywise_tail
+from bids_app.stats.voxels import VoxelModels
 
-# Fixed, so that rounding in the matrix products does not depend on the count of threads.
-BATCH = 16
+# Draws done at once: few enough to stay in the cache, many enough for small maps. By the count of voxels only, so that
+# rounding in the matrix products does not depend on the count of threads.
+BATCH_ELEMENTS, LEAST_BATCH, MOST_BATCH = 2**19, 16, 256
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two arms compared at every voxel, by re-randomization.
+    """A hypothesis tested at every voxel.
 
     Attributes
     ----------
-    effect : Effect
+    effect : Effect or JointEffect
         Estimates and parametric statistics.
     statistic : (V,) float64 ndarray
-        What was permuted: signed TFCE of z, or t.
+        What was tested, see `Inference`; NaN where a voxel has too few participants, as the p-values.
     p : (V,) float64 ndarray
         Two-sided, uncorrected.
     p_fwe : (V,) float64 ndarray
@@ -33,22 +38,28 @@ class Comparison:
     p_fdr : (V,) float64 ndarray
         ``p`` corrected after Benjamini & Hochberg.
     max_statistics : (D,) float64 ndarray
-        Largest magnitude of each draw, the observed allocation first.
+        Largest magnitude of each draw, the observed one first.
+    max_z : (D,) float64 ndarray
+        Largest magnitude of z of each draw, for simultaneous bands.
     exhaustive : bool
-        True if the draws are all allocations there are.
+        True if the draws are all there are.
+    fingerprint : int
+        The same for comparisons with the same draws.
     """
 
-    effect: Effect
+    effect: Effect | JointEffect
     statistic: np.ndarray
     p: np.ndarray
     p_fwe: np.ndarray
     p_fdr: np.ndarray
     max_statistics: np.ndarray
+    max_z: np.ndarray
     exhaustive: bool
+    fingerprint: int
 
 
-def compare_arms(followup, baseline, nuisance, allocations, *, neighbours=None, n_jobs=1, progress=None):
-    """Compare the arms of a trial at every voxel or parcel.
+def compare_arms(followup, baseline, nuisance, allocations, *, neighbours=None, n_jobs=1, progress=None, **options):
+    """Compare the arms of a trial at every voxel or parcel, by re-randomization.
 
     Parameters
     ----------
@@ -59,13 +70,15 @@ def compare_arms(followup, baseline, nuisance, allocations, *, neighbours=None, 
     nuisance : (n, m) float64 ndarray
         From `nuisance`.
     allocations : Allocations
-        From `allocations`; the first is the observed one.
+        From `allocations` or `tabled_allocations`; the first is the observed one.
     neighbours : (V, K) int32 ndarray, optional
         Test signed TFCE of z over these neighbours; without them, test t.
     n_jobs : int, optional
         Count of threads; the result does not depend on it.
     progress : callable, optional
         Called with the count of draws done and their total.
+    **options
+        ``regressors`` of `hypothesis`, and the attributes of `Inference`.
 
     Returns
     -------
@@ -74,7 +87,7 @@ def compare_arms(followup, baseline, nuisance, allocations, *, neighbours=None, 
     Raises
     ------
     ValueError
-        If the maps are not finite, shapes differ, or the nuisance tells the arms apart fully.
+        If shapes differ, values are infinite, or the nuisance tells the arms apart fully.
 
     Notes
     -----
@@ -91,48 +104,102 @@ def compare_arms(followup, baseline, nuisance, allocations, *, neighbours=None, 
     >>> compare_arms(maps, None, np.ones((4, 1)), allocations([0, 0, 1, 1])).p.round(3)
     array([0.333])
     """
-    model = ArmModel.prepare(followup, baseline, nuisance)
-    effect = model.effect(allocations.arms[0])
-    statistic_of = _statistic(model, neighbours)
-    with threadpool_limits(1, user_api="blas"):
-        observed = statistic_of(allocations.arms[:1])[0]
-        counts, maxima = _count(statistic_of, observed, allocations.arms, n_jobs, progress)
-    p = counts / len(maxima)
-    return Comparison(
-        effect=effect,
-        statistic=observed,
-        p=p,
-        p_fwe=familywise(maxima, observed),
-        p_fdr=fdrcorrection(p)[1],
-        max_statistics=maxima,
-        exhaustive=allocations.exhaustive,
-    )
+    regressors = options.pop("regressors", ())
+    estimator = "post" if baseline is None else "ancova"
+    tested = hypothesis(estimator, followup, baseline, nuisance, arm=allocations.arms[0], regressors=regressors)
+    inference = Inference(neighbours=neighbours, **options)
+    return compare(tested, allocations, inference, n_jobs=n_jobs, progress=progress)
 
 
-def _statistic(model, neighbours):
-    """Return the function from a batch of allocations (B, n) to their statistics (B, V)."""
-    if neighbours is None:
-        return model.t
-    to_z = ZTable(model.df)
-    return lambda arms: np.stack([tfce(z, neighbours) for z in to_z(model.t(arms))])
+def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
+    """Test a hypothesis at every voxel or parcel.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+    draws : Allocations or Rearrangements
+        Allocations test a difference of the arms; permutations of the residuals (Freedman & Lane) also
+        slopes; sign flips the mean of ``within``.
+    inference : Inference, optional
+    n_jobs : int, optional
+        Count of threads; the result does not depend on it.
+    progress : callable, optional
+        Called with the count of draws done and their total.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        If the draws do not suit the hypothesis, or no voxel has enough participants.
+
+    Notes
+    -----
+    A draw that leaves a voxel too few participants in an arm gives it the statistic 0, so that the statistic is a
+    function of the allocation alone and the test stays exact with voxels that lack participants.
+    """
+    inference = inference or Inference()
+    _require_suitable(hypothesis, draws)
+    models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
+    with _libraries().limit(limits=1, user_api="blas"):
+        effect = estimate(models)
+        observed = _examine(models, draws, inference, slice(0, 1))[0][0]
+        counts, maxima, max_z = _count(models, draws, inference, observed, (n_jobs, progress))
+    missing, p = ~models.fitted(), counts / len(maxima)
+    p_fwe = (familywise_tail if inference.tail else familywise)(maxima, observed)
+    p_fdr = np.full(len(p), np.nan)
+    p_fdr[~missing] = fdrcorrection(p[~missing])[1]
+    observed, p, p_fwe = (np.where(missing, np.nan, values) for values in (observed, p, p_fwe))
+    return Comparison(effect, observed, p, p_fwe, p_fdr, maxima, max_z, draws.exhaustive, draws.fingerprint)
 
 
-def _count(statistic_of, observed, arms, n_jobs, progress):
-    """Count per voxel the draws that reach the observed statistic, and keep each draw's maximum."""
-    bound = tie_bound(observed)
+@lru_cache
+def _libraries():
+    """Find the BLAS that numpy has loaded, once: to search for it takes longer than a test of a few parcels."""
+    return ThreadpoolController()
 
-    def examine(batch):
-        magnitude = np.abs(statistic_of(batch))
-        return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1)
 
-    counts, maxima = np.zeros(len(observed), dtype=np.int64), np.empty(len(arms))
-    batches = [arms[start : start + BATCH] for start in range(0, len(arms), BATCH)]
-    done = 0
+def _require_suitable(hypothesis, draws):
+    n = len(hypothesis.outcome)
+    participants = (draws.arms if isinstance(draws, Allocations) else draws.order).shape[1]
+    if participants != n:
+        raise ValueError(f"the draws are of {participants} participants, the maps of {n}")
+    if isinstance(draws, Allocations):
+        if hypothesis.kind != "difference" or (draws.arms[0] != hypothesis.arm).any():
+            raise ValueError(f"allocations test a difference of the observed arms, not {hypothesis.estimator}")
+    elif hypothesis.kind == "mean" and (draws.signs > 0).all():
+        raise ValueError("permutations leave a mean as it is, it needs sign flips")
+
+
+def _examine(models, draws, inference, window):
+    """Return the statistics (B, V) of a slice of the draws, and the largest |z| of each draw."""
+    as_z = inference.statistic != "voxel" or len(models.parts) > 1
+    values = models.statistics(draws, window, as_z)
+    largest = np.maximum(values.max(axis=1), -values.min(axis=1))
+    if not as_z:
+        largest = models.parts[0].to_z(largest)
+    return inference.of_maps(values), largest
+
+
+def _count(models, draws, inference, observed, scheduling):
+    """Count per voxel the draws that reach the observed statistic, and keep each draw's maxima."""
+    n_jobs, progress = scheduling
+    bound, n_draws = tie_bound(observed), len(draws)
+    batch = int(np.clip(BATCH_ELEMENTS // len(observed), LEAST_BATCH, MOST_BATCH))
+
+    def examine(start):
+        statistics, largest_z = _examine(models, draws, inference, slice(start, start + batch))
+        magnitude = np.abs(statistics, out=statistics)
+        return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1), largest_z
+
+    counts, maxima, max_z, done = np.zeros(len(observed), dtype=np.int64), np.empty(n_draws), np.empty(n_draws), 0
     with ThreadPoolExecutor(n_jobs) as pool:
-        for reached, largest in pool.map(examine, batches):
+        for reached, largest, largest_z in pool.map(examine, range(0, n_draws, batch)):
             counts += reached
-            maxima[done : done + len(largest)] = largest
-            done += len(largest)
+            following = done + len(largest)
+            maxima[done:following], max_z[done:following], done = largest, largest_z, following
             if progress is not None:
-                progress(done, len(arms))
-    return counts, maxima
+                progress(done, n_draws)
+    return counts, maxima, max_z

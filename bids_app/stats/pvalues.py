@@ -39,7 +39,7 @@ def familywise(maxima, statistic):
 
 
 def across(comparisons):
-    """Correct family-wise p-values for several metrics or contrasts tested together.
+    """Correct family-wise p-values for several metrics, estimators or contrasts tested together.
 
     Each draw is ranked within each comparison's own maxima, so that no metric wins by its scale or
     smoothness, and the smallest of a draw's p-values is what an observed p-value must beat.
@@ -57,18 +57,25 @@ def across(comparisons):
     Raises
     ------
     ValueError
-        If the counts of draws differ.
+        If the draws differ.
 
     References
     ----------
     Alberton et al. (2020), doi:10.1016/j.neuroimage.2020.116760.
     """
-    counts = {len(comparison.max_statistics) for comparison in comparisons}
-    if len(counts) != 1:
-        raise ValueError(f"the comparisons must share their draws, their counts are {sorted(counts)}")
+    draws = {(len(comparison.max_statistics), comparison.fingerprint) for comparison in comparisons}
+    if len(draws) != 1:
+        counts = sorted(count for count, _ in draws)
+        raise ValueError(f"the comparisons must share their draws, they have {len(draws)} sets of {counts}")
     own = [familywise(comparison.max_statistics, comparison.max_statistics) for comparison in comparisons]
     smallest = np.sort(np.min(own, axis=0))
-    return [np.searchsorted(smallest, comparison.p_fwe, side="right") / len(smallest) for comparison in comparisons]
+    return [_against(smallest, comparison) for comparison in comparisons]
+
+
+def _against(smallest, comparison):
+    p = familywise(comparison.max_statistics, comparison.statistic)
+    corrected = np.searchsorted(smallest, p, side="right") / len(smallest)
+    return np.where(np.isnan(comparison.statistic), np.nan, corrected)
 
 
 def monte_carlo_error(p, n_draws, exhaustive=False):

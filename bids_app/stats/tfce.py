@@ -1,10 +1,16 @@
 """Threshold-free cluster enhancement, integrated exactly."""
 
+from math import sqrt
+
 import numpy as np
 from numba import njit
 
+# A fuller bucket takes longer to sort by insertion than the whole map by radix.
+FULL_BUCKET = 64
 # 6 digits of 11 bits hold a 64-bit key.
 DIGITS, DIGIT_BITS = 6, 11
+
+# Everything compiled is in one file: a change elsewhere would not renew what is cached of it.
 
 
 def tfce(statistic, neighbours, E=0.5, H=2.0):
@@ -17,8 +23,8 @@ def tfce(statistic, neighbours, E=0.5, H=2.0):
 
     Parameters
     ----------
-    statistic : (V,) array-like of float
-        Finite; positive and negative voxels never support each other.
+    statistic : (V,) or (B, V) array-like of float
+        One map or several. Finite; positive and negative voxels never support each other.
     neighbours : (V, K) int32 ndarray
         Neighbours of each voxel, -1 for none, each pair listed from both sides.
     E, H : float, optional
@@ -26,8 +32,8 @@ def tfce(statistic, neighbours, E=0.5, H=2.0):
 
     Returns
     -------
-    (V,) float64 ndarray
-        With the signs of ``statistic``.
+    float64 ndarray of the shape of ``statistic``
+        With its signs.
 
     Raises
     ------
@@ -38,7 +44,9 @@ def tfce(statistic, neighbours, E=0.5, H=2.0):
     -----
     The extent changes only where voxels appear, so the integral is a finite sum over the tree of components:
     voxels are joined from the highest down, and each component adds
-    :math:`e^E (h_{birth}^{H+1} - h_{merge}^{H+1}) / (H + 1)` to the voxels in it.
+    :math:`e^E (h_{birth}^{H+1} - h_{merge}^{H+1}) / (H + 1)` to the voxels in it. The time goes into waiting for
+    memory and for branches that cannot be foretold: so neighbours are looked up in the order of the voxels, joined
+    in the order of their ranks, and several maps share their workspace.
 
     References
     ----------
@@ -53,23 +61,170 @@ def tfce(statistic, neighbours, E=0.5, H=2.0):
     >>> tfce([1.0, 2.0, 1.0], row).round(3)
     array([0.577, 2.911, 0.577])
     """
-    statistic = np.asarray(statistic, dtype=np.float64)
-    if statistic.shape != neighbours.shape[:1] or not np.isfinite(statistic).all():
+    statistic = np.ascontiguousarray(statistic, dtype=np.float64)
+    if statistic.shape[-1:] != neighbours.shape[:1] or not np.isfinite(statistic).all():
         raise ValueError(f"statistic must be finite, one per row of neighbours: {statistic.shape}, {neighbours.shape}")
-    ascending = _argsort(_ordered_bits(statistic))
-    n_negative, n_positive = np.sum(statistic < 0), np.sum(statistic > 0)
-    powers = np.abs(statistic) ** (H + 1) / (H + 1)
-    extents = np.arange(len(statistic) + 1) ** E
     enhanced = np.zeros_like(statistic)
-    _enhance(ascending[len(ascending) - n_positive :][::-1], powers, extents, neighbours, enhanced)
-    _enhance(ascending[:n_negative], powers, extents, neighbours, enhanced)
-    return np.copysign(enhanced, statistic, out=enhanced)
+    shape = (-1, len(neighbours))
+    _enhance_maps(statistic.reshape(shape), np.ascontiguousarray(neighbours), (E, H), enhanced.reshape(shape))
+    return enhanced
 
 
-def _ordered_bits(values):
-    """Map float64 to uint64 in the same order: negative floats count their bits downwards."""
-    bits = np.ascontiguousarray(values).view(np.int64)
-    return (bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64)
+@njit(cache=True, nogil=True)
+def _enhance_maps(statistics, neighbours, exponents, enhanced):
+    count, most = neighbours.shape
+    order, heights = np.empty(count, np.int32), np.empty(count)
+    # The last element is where a neighbour of -1 leads to.
+    rank = np.empty(count + 1, np.int32)
+    before, found = np.empty(count * most + 1, np.int32), np.empty(count, np.int32)
+    tree = np.empty((5, count), np.int32)
+    for index in range(len(statistics)):
+        n_positive, n_ranked = _rank(statistics[index], order, heights)
+        rank[:] = count
+        for position in range(n_ranked):
+            rank[order[position]] = position
+        _list_before(rank, n_positive, neighbours, before, found)
+        for sign in (1.0, -1.0):
+            first, last = (0, n_positive) if sign > 0 else (n_positive, n_ranked)
+            below, extents = _join(before[first * most :], found[first:last], most, tree)
+            values = _integrate(heights[first:last], below, extents, exponents)
+            for position in range(last - first):
+                enhanced[index, order[first + position]] = sign * values[position]
+
+
+@njit(cache=True, nogil=True)
+def _list_before(rank, n_positive, neighbours, before, found):
+    """List, for each rank, the neighbours of its sign that come before it, as ranks among its sign."""
+    count, most = neighbours.shape
+    flat, source = neighbours.ravel(), np.uint64(0)
+    for voxel in range(count):
+        own = rank[voxel]
+        if own == count:
+            source += np.uint64(most)
+            continue
+        first = np.uint32(n_positive if own >= n_positive else 0)
+        start = place = np.uint64(own) * np.uint64(most)
+        # Without a branch. A neighbour of the other sign is a negative difference: as unsigned, larger than all.
+        for _ in range(most):
+            other = np.uint32(rank[min(np.uint64(np.uint32(flat[source])), np.uint64(count))]) - first
+            before[place] = other
+            place += np.uint64(other < np.uint32(own) - first)
+            source += np.uint64(1)
+        found[own] = place - start
+
+
+@njit(cache=True, nogil=True)
+def _join(before, found, most, tree):
+    """Join the ranks in order; return each one's lower one, and its component's size when it joined."""
+    root, size, lowest, below, extents = tree[0], tree[1], tree[2], tree[3], tree[4]
+    for own in range(len(found)):
+        joined = root[own] = own
+        size[own], below[own] = 1, -1
+        for place in range(own * most, own * most + found[own]):
+            other = _find(root, before[place])
+            if other == joined:
+                continue
+            below[lowest[other]] = own
+            # The larger component keeps its root, which keeps the paths short.
+            if size[other] > size[joined]:
+                other, joined = joined, other
+            root[other] = joined
+            size[joined] += size[other]
+        lowest[joined] = own
+        extents[own] = size[joined]
+    return below, extents
+
+
+@njit(cache=True, nogil=True)
+def _find(root, index):
+    above = root[index]
+    while above != root[above]:
+        root[index] = root[above]
+        index, above = above, root[above]
+    return above
+
+
+@njit(cache=True, nogil=True)
+def _integrate(heights, below, extents, exponents):
+    """Sum what the components hold, from the lowest voxels up; the heights become the values."""
+    E, H = exponents
+    powers = heights * heights * heights / 3.0 if H == 2.0 else heights ** (H + 1.0) / (H + 1.0)
+    for own in range(heights.size - 1, -1, -1):
+        extent = sqrt(extents[own]) if E == 0.5 else float(extents[own]) ** E
+        lower = below[own]
+        if lower < 0:
+            heights[own] = extent * powers[own]
+        else:
+            heights[own] = heights[lower] + extent * (powers[own] - powers[lower])
+    return heights
+
+
+@njit(cache=True, nogil=True)
+def _rank(statistic, order, heights):
+    """Rank the positive voxels, then the negative ones, each from the largest magnitude down; zeros have no rank.
+
+    Fills ``order`` (V,) with the voxels and ``heights`` (V,) with their magnitudes; returns the counts of the positive
+    and of all ranked voxels. Buckets and insertion are linear in the voxels, where a comparison sort is not.
+    """
+    largest = 0.0
+    for value in statistic:
+        largest = max(largest, abs(value))
+    n_buckets = statistic.size
+    scale = (n_buckets - 1) / max(largest, 1e-300)
+    starts = np.zeros(2 * n_buckets + 1, dtype=np.int32)
+    for value in statistic:
+        if value != 0.0:
+            starts[_bucket(value, scale, n_buckets) + 1] += 1
+    even = starts.max() <= FULL_BUCKET
+    starts[:] = np.cumsum(starts)
+    n_positive, n_ranked = starts[n_buckets], starts[2 * n_buckets]
+    if even:
+        _distribute(statistic, scale, starts, order, heights)
+        _insert(order[:n_positive], heights[:n_positive])
+        _insert(order[n_positive:n_ranked], heights[n_positive:n_ranked])
+    else:
+        _by_digits(statistic, n_positive, n_ranked, order, heights)
+    return n_positive, n_ranked
+
+
+@njit(cache=True, nogil=True)
+def _bucket(value, scale, n_buckets):
+    """Count buckets from the largest magnitude down, the positive half first."""
+    below = n_buckets - 1 - int(abs(value) * scale)
+    return below if value > 0 else n_buckets + below
+
+
+@njit(cache=True, nogil=True)
+def _distribute(statistic, scale, starts, order, heights):
+    n_buckets = statistic.size
+    for voxel in range(statistic.size):
+        value = statistic[voxel]
+        if value != 0.0:
+            bucket = _bucket(value, scale, n_buckets)
+            order[starts[bucket]], heights[starts[bucket]] = voxel, abs(value)
+            starts[bucket] += 1
+
+
+@njit(cache=True, nogil=True)
+def _insert(order, heights):
+    """Finish a nearly sorted order by insertion."""
+    for index in range(1, order.size):
+        height, voxel, place = heights[index], order[index], index
+        while place > 0 and heights[place - 1] < height:
+            heights[place], order[place] = heights[place - 1], order[place - 1]
+            place -= 1
+        heights[place], order[place] = height, voxel
+
+
+@njit(cache=True, nogil=True)
+def _by_digits(statistic, n_positive, n_ranked, order, heights):
+    """Rank values that are too uneven for buckets: negative floats count their bits downwards."""
+    bits = statistic.view(np.int64)
+    ascending = _argsort((bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64))
+    order[:n_positive] = ascending[statistic.size - n_positive :][::-1]
+    order[n_positive:n_ranked] = ascending[: n_ranked - n_positive]
+    for index in range(n_ranked):
+        heights[index] = abs(statistic[order[index]])
 
 
 @njit(cache=True, nogil=True)
@@ -90,52 +245,3 @@ def _argsort(keys):
             position[value] += 1
         order, sorted_order = sorted_order, order
     return order
-
-
-@njit(cache=True, nogil=True)
-def _enhance(order, powers, extents, neighbours, enhanced):
-    parent, extent = _component_tree(order, neighbours)
-    for voxel in order[::-1]:
-        below = parent[voxel]
-        if below < 0:
-            enhanced[voxel] = extents[extent[voxel]] * powers[voxel]
-        else:
-            enhanced[voxel] = enhanced[below] + extents[extent[voxel]] * (powers[voxel] - powers[below])
-
-
-@njit(cache=True, nogil=True)
-def _component_tree(order, neighbours):
-    """Join the voxels in order; return each one's lower node, and its component's size when it joined."""
-    count = len(neighbours)
-    root = np.full(count, -1, dtype=np.int32)
-    size = np.ones(count, dtype=np.int32)
-    lowest = np.empty(count, dtype=np.int32)
-    parent = np.full(count, -1, dtype=np.int32)
-    extent = np.empty(count, dtype=np.int32)
-    for voxel in order:
-        joined = root[voxel] = voxel
-        for column in range(neighbours.shape[1]):
-            other = neighbours[voxel, column]
-            if other < 0 or root[other] < 0:
-                continue
-            other = _find(root, other)
-            if other == joined:
-                continue
-            parent[lowest[other]] = voxel
-            # The larger component keeps its root, which keeps the paths short.
-            if size[other] > size[joined]:
-                other, joined = joined, other
-            root[other] = joined
-            size[joined] += size[other]
-        lowest[joined] = voxel
-        extent[voxel] = size[joined]
-    return parent, extent
-
-
-@njit(cache=True, nogil=True)
-def _find(root, voxel):
-    above = root[voxel]
-    while above != root[above]:
-        root[voxel] = root[above]
-        voxel, above = above, root[above]
-    return above

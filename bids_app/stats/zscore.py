@@ -49,6 +49,33 @@ def t_to_z(t, df):
     return np.sign(t) * np.maximum(-special.ndtri_exp(log_tail), 0.0)
 
 
+def f_to_z(f, *, q, df):
+    r"""Return the magnitude of the normal deviate that is as improbable, both tails together, as F.
+
+    .. math:: |z| = \Phi^{-1}(1 - P(F_{q, df} > f) / 2)
+
+    so that F of one column gives the same as its t.
+
+    Parameters
+    ----------
+    f : array-like of float
+        Any shape, not negative.
+    q, df : float
+        Degrees of freedom.
+
+    Returns
+    -------
+    float64 ndarray of the shape of ``f``
+
+    Examples
+    --------
+    >>> f_to_z([4.0], q=1, df=10).round(6) == t_to_z([2.0], 10).round(6)
+    array([ True])
+    """
+    tail = special.fdtrc(q, df, np.asarray(f, dtype=np.float64))
+    return np.maximum(-special.ndtri_exp(np.log(np.maximum(tail / 2, np.finfo(float).tiny))), 0.0)
+
+
 def _log_far_tail(t, df):
     a, x = df / 2, df / (df + t**2)
     series = np.log(special.hyp2f1(a + 0.5, 1, a + 1, x))

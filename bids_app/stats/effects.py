@@ -1,0 +1,193 @@
+"""Sizes of effects, with their intervals."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy import special
+
+from bids_app.stats.fit import ratio
+from bids_app.stats.zscore import f_to_z, t_to_z
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Effect of one tested column, (V,) ndarray each but ``df``; NaN where a voxel has too few participants.
+
+    Attributes
+    ----------
+    difference : ndarray
+        Adjusted difference between the arms, arm 1 minus arm 0, in the units of the map; the adjusted mean
+        of ``within``; the slope, or the difference of slopes, in map units per unit of the covariate.
+    standard_error : ndarray
+        Of the difference, same units; HC3 if asked for.
+    t, z : ndarray
+        Difference over standard error, and the normal deviate of the same tail.
+    df : int
+        Residual degrees of freedom, of the voxel with the most participants.
+    ci_low, ci_high : ndarray
+        95 % confidence interval of the difference, by Student's t.
+    hedges_g, g_low, g_high : ndarray
+        Difference over the SD of the outcome analysed (the follow-up, or the change), corrected for small
+        samples, and its 95 % confidence interval; see `hedges`. NaN for slopes.
+    partial_r2 : ndarray
+        Share of the adjusted outcome's variance that the tested column explains.
+    n : int64 ndarray
+        Participants of each voxel.
+    voxel_df : int64 ndarray
+        Residual degrees of freedom of each voxel.
+    """
+
+    difference: np.ndarray
+    standard_error: np.ndarray
+    t: np.ndarray
+    z: np.ndarray
+    df: int
+    ci_low: np.ndarray
+    ci_high: np.ndarray
+    hedges_g: np.ndarray
+    g_low: np.ndarray
+    g_high: np.ndarray
+    partial_r2: np.ndarray
+    n: np.ndarray
+    voxel_df: np.ndarray
+
+
+@dataclass(frozen=True)
+class JointEffect:
+    """Effect of several tested columns together, (V,) ndarray each but ``df`` and ``q``.
+
+    Attributes
+    ----------
+    f, z : ndarray
+        F with q and df degrees of freedom, and the magnitude of the normal deviate of the same
+        two-sided probability.
+    q, df : int
+        Count of tested columns; residual degrees of freedom, of the voxel with the most participants.
+    partial_r2, n, voxel_df : ndarray
+        As of `Effect`.
+    """
+
+    f: np.ndarray
+    z: np.ndarray
+    q: int
+    df: int
+    partial_r2: np.ndarray
+    n: np.ndarray
+    voxel_df: np.ndarray
+
+
+def estimate(models):
+    """Estimate the effect that was observed.
+
+    Parameters
+    ----------
+    models : VoxelModels
+
+    Returns
+    -------
+    Effect or JointEffect
+        The latter where several columns are tested.
+    """
+    hypothesis = models.hypothesis
+    q, n_voxels = hypothesis.tested.shape[1], hypothesis.outcome.shape[1]
+    kind, measure = (Effect, _single) if q == 1 else (JointEffect, _joint)
+    maps = {field.name: np.full(n_voxels, np.nan) for field in fields(kind) if field.name not in ("df", "q")}
+    maps |= {name: np.zeros(n_voxels, dtype=np.int64) for name in ("n", "voxel_df")}
+    for part in models.parts:
+        maps["n"][part.voxels] = len(part.rows)
+        if models.enough(hypothesis.arm[None], part.rows)[0]:
+            maps["voxel_df"][part.voxels] = part.model.df
+            for name, values in measure(part, models).items():
+                maps[name][part.voxels] = values
+    scalars = {"df": int(maps["voxel_df"].max())} | ({} if q == 1 else {"q": q})
+    return kind(**maps, **scalars)
+
+
+def hedges(difference, standard_error, outcome, arm=None):
+    r"""Return Hedges' g and its 95 % confidence interval.
+
+    Parameters
+    ----------
+    difference, standard_error : (V,) float64 ndarray
+    outcome : (n, V) float64 ndarray
+        Whose standard deviation is the unit: not adjusted for covariates.
+    arm : (n,) ndarray of 0 and 1, optional
+        The SD is pooled over the arms; without them, it is that of all participants.
+
+    Returns
+    -------
+    g, low, high : (V,) float64 ndarray
+
+    Notes
+    -----
+    :math:`g = J d` with d = difference / SD, :math:`J = 1 - 3 / (4 \nu - 1)` and :math:`\nu` the degrees of freedom of
+    the SD. The interval is :math:`g \pm 1.96 J \sqrt{(SE / SD)^2 + d^2 / (2 \nu)}`: without covariates,
+    :math:`(SE / SD)^2 = 1 / n_1 + 1 / n_0`, the usual large-sample variance; with them, the first term has the variance
+    of the adjusted difference. Hedges (1981), doi:10.3102/10769986006002107.
+
+    Examples
+    --------
+    Means 2 and 6, variances 1: d = 4, J = 0.8.
+
+    >>> outcome, arm = np.array([[1.0], [2.0], [3.0], [5.0], [6.0], [7.0]]), np.repeat([0, 1], 3)
+    >>> [value.round(3).tolist() for value in hedges(np.array([4.0]), np.sqrt(np.array([2 / 3])), outcome, arm)]
+    [[3.2], [0.64], [5.76]]
+    """
+    groups = [outcome] if arm is None else [outcome[arm == label] for label in (0, 1)]
+    df = len(outcome) - len(groups)
+    deviation = np.sqrt(sum(np.square(group - group.mean(axis=0)).sum(axis=0) for group in groups) / df)
+    correction = 1 - 3 / (4 * df - 1)
+    d = ratio(difference, deviation)
+    margin = special.ndtri(0.975) * np.sqrt(np.square(ratio(standard_error, deviation)) + np.square(d) / (2 * df))
+    return correction * d, correction * (d - margin), correction * (d + margin)
+
+
+def simultaneous_band(comparison, alpha=0.05):
+    r"""Return confidence bands of the difference that hold at all voxels together.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Of one tested column.
+    alpha : float, optional
+        Probability that the band misses somewhere.
+
+    Returns
+    -------
+    low, high : (V,) float64 ndarray
+        In map units.
+
+    Notes
+    -----
+    :math:`b \pm c \cdot SE`, with c the :math:`1 - \alpha` quantile of the largest |t| of the draws: of |z|, turned
+    into t with the degrees of freedom of each voxel. Exact for effects that are the same for everyone.
+    """
+    effect = comparison.effect
+    quantile = np.quantile(comparison.max_z, 1 - alpha, method="higher")
+    margin = -special.stdtrit(np.maximum(effect.voxel_df, 1), special.ndtr(-quantile)) * effect.standard_error
+    return effect.difference - margin, effect.difference + margin
+
+
+def _single(part, models):
+    """Return the maps of an `Effect` in the voxels of a part."""
+    model, hypothesis = part.model, models.hypothesis
+    fit = model.observed(models.robust)
+    t = fit.t()[0]
+    difference, standard_error = (model.outcome_norm * value[0] for value in (fit.coefficient(), fit.standard_error()))
+    margin = special.stdtrit(model.df, 0.975) * standard_error
+    found = {"difference": difference, "standard_error": standard_error, "t": t, "z": t_to_z(t, model.df)}
+    found |= {"ci_low": difference - margin, "ci_high": difference + margin, "partial_r2": fit.partial_r2()[0]}
+    if hypothesis.kind == "slope":
+        return found
+    outcome = hypothesis.outcome[part.rows][:, part.voxels]
+    arm = hypothesis.arm[part.rows] if hypothesis.kind == "difference" else None
+    sizes = hedges(difference, standard_error, outcome, arm)
+    return found | dict(zip(("hedges_g", "g_low", "g_high"), sizes, strict=True))
+
+
+def _joint(part, models):
+    """Return the maps of a `JointEffect` in the voxels of a part."""
+    fit = part.model.observed(models.robust)
+    f = fit.f()[0]
+    z = f_to_z(f, q=part.model.tested.shape[1], df=part.model.df)
+    return {"f": f, "z": z, "partial_r2": fit.partial_r2()[0]}

@@ -1,0 +1,113 @@
+"""t, F and partial R2 from the sums of squares of many regressions at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Below this fraction of what was there before adjustment, a sum of squares is rounding.
+NEGLIGIBLE = 1e-12
+
+
+@dataclass(frozen=True)
+class Fit:
+    r"""Regressions of a unit outcome on q tested columns, for B draws, the nuisance taken out of both.
+
+    Attributes
+    ----------
+    score : (B, q, V) float64 ndarray
+        :math:`\tilde X'\hat y`.
+    gram : (B, q, q, V) float64 ndarray
+        :math:`\tilde X'\tilde X`, infinite on the diagonal where nothing of a column is left. The first and the
+        last axis may have length 1.
+    total : (B, V) float64 ndarray
+        Sum of squares of the adjusted outcome; either axis may have length 1.
+    df : int
+        Residual degrees of freedom.
+    meat : (B, q, q, V) float64 ndarray, optional
+        :math:`\tilde X' \operatorname{diag}(e_i^2 / (1 - h_i)^2) \tilde X` with the residuals e and leverages h of the
+        whole model: t and F are then those of HC3.
+    """
+
+    score: np.ndarray
+    gram: np.ndarray
+    total: np.ndarray
+    df: int
+    meat: np.ndarray | None = None
+
+    def t(self):
+        r"""Return t of the only tested column, (B, V).
+
+        .. math::
+
+            t = \frac{b}{\sqrt{\hat\sigma^2 / \tilde x'\tilde x}}, \qquad
+            t_{HC3} = \frac{\tilde x'\hat y}{\sqrt{\sum_i \tilde x_i^2 e_i^2 / (1 - h_i)^2}}
+        """
+        score = self.score[:, 0]
+        if self.meat is not None:
+            return ratio(score, np.sqrt(self.meat[:, 0, 0]))
+        r = score / np.sqrt(self.gram[:, 0, 0])
+        return r * np.sqrt(self.df / self._unexplained(np.square(r)))
+
+    def f(self):
+        """Return F of all tested columns, (B, V): ``b' C^-1 b / q``, C the classical or the HC3 covariance of b."""
+        q = self.score.shape[1]
+        if self.meat is not None:
+            return quadratic_form(self.score, self.meat) / q
+        explained = quadratic_form(self.score, self.gram)
+        return explained / q * self.df / self._unexplained(explained)
+
+    def coefficient(self):
+        """Return the coefficient of the only tested column, (B, V), per unit norm of the adjusted outcome."""
+        return self.score[:, 0] / self.gram[:, 0, 0]
+
+    def standard_error(self):
+        """Return the standard error of `coefficient`, (B, V)."""
+        score, gram = self.score[:, 0], self.gram[:, 0, 0]
+        if self.meat is not None:
+            return np.where(np.isinf(gram), 0.0, np.sqrt(self.meat[:, 0, 0])) / gram
+        return np.sqrt(self._unexplained(np.square(score) / gram) / self.df / gram)
+
+    def partial_r2(self):
+        """Return the share of the adjusted outcome's variance that the tested columns explain, (B, V)."""
+        return ratio(quadratic_form(self.score, self.gram), self.total)
+
+    def _unexplained(self, explained):
+        return np.maximum(self.total - explained, np.finfo(float).eps)
+
+
+def ratio(numerator, denominator):
+    """Divide, with 0 where the denominator is 0."""
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0)
+
+
+def quadratic_form(vector, matrix):
+    r"""Return :math:`v'M^{-1}v` of many small symmetric matrices, by elimination.
+
+    Parameters
+    ----------
+    vector : (B, q, V) float64 ndarray
+    matrix : (B, q, q, V) float64 ndarray
+        Positive semi-definite. Directions that depend on those before add nothing.
+
+    Returns
+    -------
+    (B, V) float64 ndarray
+
+    Examples
+    --------
+    >>> quadratic_form(np.array([2.0, 3.0]).reshape(1, 2, 1), np.diag([1.0, 9.0]).reshape(1, 2, 2, 1))
+    array([[5.]])
+    """
+    rows = [matrix[:, column] for column in range(matrix.shape[1])]
+    values = [vector[:, column] for column in range(matrix.shape[1])]
+    form = 0.0
+    for column, row in enumerate(rows):
+        pivot = row[:, column]
+        pivot = np.where(pivot > NEGLIGIBLE * matrix[:, column, column], pivot, np.inf)
+        form = form + np.square(values[column]) / pivot
+        for later in range(column + 1, len(rows)):
+            factor = rows[later][:, column] / pivot
+            rows[later] = rows[later] - factor[:, None] * np.where(np.isinf(row), 0, row)
+            values[later] = values[later] - factor * values[column]
+    return form

@@ -1,0 +1,155 @@
+"""Rearrangements of a model's residuals: permutations within strata, and sign flips."""
+
+from dataclasses import dataclass
+from itertools import chain, permutations, product
+from math import factorial, prod
+from zlib import crc32
+
+import numpy as np
+
+from bids_app.stats.allocation import shuffled, stratum_members
+
+
+@dataclass(frozen=True)
+class Rearrangements:
+    """Rearrangements of the residuals of a model, the identity first.
+
+    Residual ``order[d, i]``, times ``signs[d, i]``, takes the place of residual ``i``.
+
+    Attributes
+    ----------
+    order : (D, n) int16 ndarray
+    signs : (D, n) int8 ndarray
+        1 or -1.
+    exhaustive : bool
+        True if every possible rearrangement is there, once.
+    n_possible : int
+    """
+
+    order: np.ndarray
+    signs: np.ndarray
+    exhaustive: bool
+    n_possible: int
+
+    def __len__(self):
+        return len(self.order)
+
+    @property
+    def fingerprint(self):
+        """Number that differs between different draws, to check that tests share them."""
+        return crc32(np.ascontiguousarray(self.signs), crc32(np.ascontiguousarray(self.order)))
+
+    def fit(self, model, window, rows, robust):
+        """Return the `Fit` of a slice of the draws to the model of some participants."""
+        return model.rearranged(*self.take(window, rows), robust)
+
+    def labels(self, window, arm):
+        """Return the arms (B, n) in a slice of the draws: the observed ones, as the residuals move."""
+        return np.broadcast_to(arm, (len(self.order[window]), len(arm)))
+
+    def take(self, window, rows):
+        """Return order and signs, (B, R) each, of some participants, as positions among them.
+
+        In place of one who is absent comes whoever takes that one's place in turn: the permutations are as likely
+        as each other still, and most residuals move as in the voxels that lack nobody, so that maps stay smooth.
+        """
+        order, signs = self.order[window], self.signs[window]
+        if len(rows) == order.shape[1]:
+            return order.astype(np.int64), signs.astype(np.float64)
+        position = np.full(order.shape[1], -1)
+        position[rows] = np.arange(len(rows))
+        moved = order[:, rows]
+        while (absent := position[moved] < 0).any():
+            moved[absent] = order[np.nonzero(absent)[0], moved[absent]]
+        return position[moved], signs[:, rows].astype(np.float64)
+
+
+def residual_permutations(n, strata=None, n_draws=10_000, seed=0):
+    """Draw permutations of the residuals, after Freedman & Lane.
+
+    Parameters
+    ----------
+    n : int
+        Count of participants.
+    strata : (n,) array-like of labels, optional
+        Residuals are exchanged within them only (sites, or the strata of the randomization).
+    n_draws : int, optional
+        Count of permutations, the identity included; all are enumerated when no more are possible.
+    seed : int, optional
+        Seed of ``numpy.random.default_rng``.
+
+    Returns
+    -------
+    Rearrangements
+
+    Raises
+    ------
+    ValueError
+        If no two participants share a stratum.
+
+    Notes
+    -----
+    Residuals of the model without what is tested are permuted and the whole model is fitted to them. That is
+    approximate: residuals are exchangeable in the limit only.
+
+    References
+    ----------
+    Freedman & Lane (1983), doi:10.1080/07350015.1983.10509354;
+    Winkler et al. (2014), doi:10.1016/j.neuroimage.2014.01.060.
+
+    Examples
+    --------
+    >>> residual_permutations(3, strata=["a", "b", "a"]).order
+    array([[0, 1, 2],
+           [2, 1, 0]], dtype=int16)
+    """
+    members = stratum_members(strata, n)
+    n_possible = prod(factorial(len(block)) for block in members)
+    if n_possible == 1:
+        raise ValueError("no two participants share a stratum: no other permutation is possible")
+    exhaustive = n_possible <= n_draws
+    order = np.tile(np.arange(n, dtype=np.int16), (n_possible if exhaustive else n_draws, 1))
+    if exhaustive:
+        for row, ways in zip(order, product(*map(permutations, members)), strict=True):
+            row[np.concatenate(members)] = list(chain.from_iterable(ways))
+    else:
+        order[1:] = shuffled(order[0], members, n_draws - 1, seed)
+    return Rearrangements(order, np.ones(order.shape, dtype=np.int8), exhaustive, n_possible)
+
+
+def sign_flips(n, n_draws=10_000, seed=0):
+    """Draw the signs of the residuals, for the effect of the visit within one group.
+
+    Parameters
+    ----------
+    n : int
+        Count of participants.
+    n_draws : int, optional
+        Count of draws, the identity included; all are enumerated when no more are possible.
+    seed : int, optional
+        Seed of ``numpy.random.default_rng``.
+
+    Returns
+    -------
+    Rearrangements
+
+    Notes
+    -----
+    Exact if the change of each participant is distributed symmetrically around zero.
+
+    Examples
+    --------
+    >>> sign_flips(2).signs
+    array([[ 1,  1],
+           [ 1, -1],
+           [-1,  1],
+           [-1, -1]], dtype=int8)
+    """
+    exhaustive = 2**n <= n_draws
+    if exhaustive:
+        signs = np.array(list(product((1, -1), repeat=n)), dtype=np.int8)
+    else:
+        signs = np.random.default_rng(seed).choice(np.array([1, -1], dtype=np.int8), (n_draws, n))
+        signs[0] = 1
+    order = np.tile(np.arange(n, dtype=np.int16), (len(signs), 1))
+    return Rearrangements(order, signs, exhaustive, 2**n)

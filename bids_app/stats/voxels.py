@@ -1,0 +1,133 @@
+"""The models of all voxels of a map, whichever participants each of them has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from bids_app.stats.estimators import Hypothesis
+from bids_app.stats.model import LinearModel
+from bids_app.stats.zscore import ZTable, f_to_z
+
+
+@dataclass(frozen=True)
+class Part:
+    """Voxels that have the same participants.
+
+    Attributes
+    ----------
+    voxels : (W,) int64 ndarray or slice
+    rows : (R,) int64 ndarray
+        The participants.
+    model : LinearModel
+    to_z : callable
+        Turns t or F of this model into z.
+    """
+
+    voxels: np.ndarray | slice
+    rows: np.ndarray
+    model: LinearModel
+    to_z: Callable
+
+
+@dataclass(frozen=True)
+class VoxelModels:
+    """Every voxel fitted on the participants it has.
+
+    Attributes
+    ----------
+    hypothesis : Hypothesis
+    parts : tuple of Part
+        Voxels in no part have too few participants for a degree of freedom.
+    min_per_arm : int
+        A voxel with fewer participants in an arm has no estimate; in a draw, its statistic is 0.
+    robust : bool
+        Covariance HC3.
+    """
+
+    hypothesis: Hypothesis
+    parts: tuple[Part, ...]
+    min_per_arm: int
+    robust: bool
+
+    @classmethod
+    def prepare(cls, hypothesis, *, min_per_arm=2, robust=False):
+        """Group the voxels by the participants present, and prepare a model for each group.
+
+        Raises
+        ------
+        ValueError
+            If no voxel has enough participants in each arm.
+        """
+        maps = (hypothesis.outcome, *hypothesis.regressors)
+        present = ~np.any([np.isnan(values) for values in maps], axis=0)
+        parts = tuple(part for part in _parts(hypothesis, present) if part.model.df >= 1)
+        models = cls(hypothesis, parts, min_per_arm, robust)
+        if not models.fitted().any():
+            raise ValueError(f"no voxel of {present.shape[1]} has {min_per_arm} participants in each arm")
+        return models
+
+    def enough(self, labels, rows):
+        """Tell in which of the allocations (B, n) each arm has participants enough among ``rows``."""
+        treated = labels[:, rows].sum(axis=1, dtype=np.int64)
+        arm, counts = self.hypothesis.arm, np.array([len(rows) - treated, treated])
+        return counts[[not arm.all(), arm.any()]].min(axis=0) >= self.min_per_arm
+
+    def fitted(self):
+        """Tell which voxels have an estimate, (V,) bool."""
+        found = np.zeros(self.hypothesis.outcome.shape[1], dtype=bool)
+        for part in self.parts:
+            found[part.voxels] = self.enough(self.hypothesis.arm[None], part.rows)[0]
+        return found
+
+    def statistics(self, draws, window, as_z):
+        """Return the statistics of a slice of the draws, (B, V): t, or F of several columns, or their z.
+
+        0 where a draw leaves an arm with too few participants.
+        """
+        labels = draws.labels(window, self.hypothesis.arm)
+        if len(self.parts) == 1 and isinstance(self.parts[0].voxels, slice):
+            return self._of_part(self.parts[0], draws, window, labels, as_z)
+        statistics = np.zeros((len(labels), self.hypothesis.outcome.shape[1]))
+        for part in self.parts:
+            statistics[:, part.voxels] = self._of_part(part, draws, window, labels, as_z)
+        return statistics
+
+    def _of_part(self, part, draws, window, labels, as_z):
+        fit = draws.fit(part.model, window, part.rows, self.robust)
+        statistics = fit.t() if part.model.tested.shape[1] == 1 else fit.f()
+        statistics[~self.enough(labels, part.rows)] = 0.0
+        return part.to_z(statistics) if as_z else statistics
+
+
+def _parts(hypothesis, present):
+    if present.all():
+        yield _part(hypothesis, slice(None), np.arange(len(present)))
+        return
+    packed, membership = np.unique(np.packbits(present, axis=0), axis=1, return_inverse=True)
+    patterns = np.unpackbits(packed, axis=0, count=len(present)).astype(bool)
+    order = np.argsort(membership.ravel(), kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(membership.ravel()))[:-1])
+    for pattern, voxels in zip(patterns.T, groups, strict=True):
+        if pattern.any():
+            yield _part(hypothesis, voxels, np.flatnonzero(pattern))
+
+
+def _part(hypothesis, voxels, rows):
+    def of(values):
+        return np.ascontiguousarray(values[rows][:, voxels])
+
+    model = LinearModel.prepare(
+        of(hypothesis.outcome),
+        hypothesis.tested[rows],
+        hypothesis.nuisance[rows],
+        [of(r) for r in hypothesis.regressors],
+    )
+    q = model.tested.shape[1]
+    to_z = partial(_no_z) if model.df < 1 else ZTable(model.df) if q == 1 else partial(f_to_z, q=q, df=model.df)
+    return Part(voxels, rows, model, to_z)
+
+
+def _no_z(statistics):
+    return np.zeros_like(statistics)
