@@ -112,24 +112,37 @@ def test_what_cannot_be_estimated_says_why():
     assert proportion_estimate(np.ones(4), alone).note.startswith("not estimated")
 
 
-@pytest.mark.parametrize(
-    ("constrained", "formula", "term"),
-    [
-        (True, "value ~ follow + follow:arm + age + C(stratum)", "follow:arm"),
-        (False, "value ~ follow * arm + age + C(stratum)", "follow:arm"),
-    ],
-)
-def test_the_mixed_model_equals_its_formula(constrained, formula, term):
-    data = simulated()
-    found = mixed_estimate(data, constrained=constrained, n_draws=0)
-    rows = long(data)
-    fit = smf.mixedlm(formula, rows, groups=rows["participant"]).fit()
-    assert found.note == ""
-    assert (found.n_active, found.n_reference) == (22, 22)
-    assert found.estimate == pytest.approx(fit.params[term], rel=1e-5)
-    assert found.standard_error == pytest.approx(fit.bse[term], rel=1e-4)
+def test_the_interaction_equals_its_formula():
+    data, rows = simulated(), long(simulated())
+    found = mixed_estimate(data, constrained=False)
+    fit = smf.mixedlm("value ~ follow * arm + age + C(stratum)", rows, groups=rows["participant"]).fit()
+    assert (found.note, found.n_active, found.n_reference) == ("", 22, 22)
+    assert found.estimate == pytest.approx(fit.params["follow:arm"], rel=1e-5)
+    assert found.standard_error == pytest.approx(fit.bse["follow:arm"], rel=1e-4)
     assert found.df == 84 - 44 - 2
-    assert found.p > fit.pvalues[term]
+    assert found.p > fit.pvalues["follow:arm"]
+    assert np.isnan(found.p_rerandomized)
+
+
+def test_the_constrained_model_equals_its_formula_on_scaled_visits():
+    data = simulated()
+    found = mixed_estimate(data, n_draws=0)
+    spread = [fit_spread(rows) for _, rows in long(data).groupby("visit")]
+    rows = long(replace(data, baseline=data.baseline * spread[1] / spread[0]))
+    formula = "value ~ follow + follow:arm + age * follow + C(stratum) * follow"
+    fit = smf.mixedlm(formula, rows, groups=rows["participant"]).fit()
+    assert found.estimate == pytest.approx(fit.params["follow:arm"], rel=1e-5)
+    assert found.standard_error == pytest.approx(fit.bse["follow:arm"], rel=1e-4)
+    assert found.df == 84 - 44 - 4
+
+
+def test_of_complete_data_the_constrained_model_is_the_ancova():
+    """The ANCOVA takes the slope on the baseline, the model the correlation of visits that vary alike."""
+    data = simulated(missing=0, n=200)
+    mixed, ancova = mixed_estimate(data, n_draws=500), linear_estimate(data, n_draws=500)
+    assert mixed.estimate == pytest.approx(ancova.estimate, abs=0.05)
+    assert mixed.standard_error == pytest.approx(ancova.standard_error, rel=0.03)
+    assert mixed.p_rerandomized == pytest.approx(ancova.p_rerandomized, abs=0.01)
 
 
 def test_of_complete_data_the_interaction_is_the_difference_of_changes():
@@ -141,30 +154,43 @@ def test_of_complete_data_the_interaction_is_the_difference_of_changes():
     assert mixed.p == pytest.approx(plain.pvalue, rel=1e-3)
 
 
+def fit_spread(rows):
+    return np.sqrt(smf.ols("value ~ C(arm)", rows).fit().scale)
+
+
 def test_a_third_visit_adds_its_own_term():
     data = simulated(missing=3)
     between = np.where(np.arange(44) % 5 == 0, np.nan, data.baseline - 2 * data.arm)[:, None]
     between += np.random.default_rng(8).normal(0, 4, (44, 1))
-    found = mixed_estimate(data, others=between, n_draws=0)
+    found = mixed_estimate(replace(data, others=between), n_draws=500)
     wide = frame(data).assign(between=between[:, 0]).reset_index(names="participant")
     rows = wide.melt(["participant", "arm", "age", "stratum"], ["baseline", "between", "followup"], "visit").dropna()
     dummies = {name: (rows["visit"] == name).astype(int) for name in ("between", "followup")}
-    formula = "value ~ between + followup + between:arm + followup:arm + age + C(stratum)"
+    formula = "value ~ (between + followup) * (age + C(stratum)) + between:arm + followup:arm"
+    spread = {name: fit_spread(rows[rows["visit"] == name]) for name in ("baseline", "between", "followup")}
+    rows["value"] *= spread["followup"] / rows["visit"].map(spread)
     fit = smf.mixedlm(formula, rows.assign(**dummies), groups=rows["participant"]).fit()
     assert found.estimate == pytest.approx(fit.params["followup:arm"], rel=1e-4)
-    assert found.df == len(rows) - 44 - 4
+    assert found.standard_error == pytest.approx(fit.bse["followup:arm"], rel=1e-3)
+    assert found.df == len(rows) - 44 - 8
+    assert found.p_rerandomized <= 0.02
 
 
 def test_a_singular_mixed_model_falls_back_and_says_so():
     data = simulated(missing=2)
-    data = replace(data, baseline=25 - 3 * (data.followup - 18) / 4)  # negative correlation: no shared intercept
+    data = replace(
+        data, strata=None, covariates=None, baseline=25 - 3 * (data.followup - 18) / 4
+    )  # negative correlation: no shared intercept
     data = replace(data, baseline=np.where(np.isnan(data.baseline), 25, data.baseline))
     found = mixed_estimate(data, n_draws=0)
     assert found.note.startswith((SINGULAR, DIVERGED))
-    rows = long(data)
-    fit = smf.ols("value ~ follow + follow:arm + age + C(stratum)", rows).fit(
-        cov_type="cluster", cov_kwds={"groups": rows["participant"]}
+    wide = pd.DataFrame({"arm": data.arm, "baseline": data.baseline, "followup": data.followup})
+    rows = wide.reset_index(names="participant").melt(["participant", "arm"], var_name="visit").dropna()
+    spread = {name: fit_spread(of_visit) for name, of_visit in rows.groupby("visit")}
+    rows = rows.assign(
+        value=rows["value"] * spread["followup"] / rows["visit"].map(spread), follow=(rows["visit"] == "followup") * 1
     )
+    fit = smf.ols("value ~ follow + follow:arm", rows).fit(cov_type="cluster", cov_kwds={"groups": rows["participant"]})
     assert found.estimate == pytest.approx(fit.params["follow:arm"], rel=1e-8)
     assert found.standard_error == pytest.approx(fit.bse["follow:arm"], rel=1e-8)
 

@@ -8,7 +8,7 @@ import numpy as np
 import statsmodels.api as sm
 
 from bids_app.stats.design import allocations
-from bids_app.stats.estimate import Estimate, by_t, counts, hedges_g
+from bids_app.stats.estimate import Estimate, by_t, counts, hedges_g, pooled_sd
 from bids_app.stats.pvalues import tie_bound
 
 FEW = "not estimated: too few visits for the model"
@@ -29,19 +29,37 @@ class Visits:
         Rows and columns of the values.
     fixed : (N, m) float ndarray
         Visits, strata and covariates: what does not depend on the arm.
+    df : int
+        Between-within degrees of freedom of what changes over the visits.
     """
 
     value: np.ndarray
     participant: np.ndarray
     visit: np.ndarray
     fixed: np.ndarray
+    df: int
+
+    @classmethod
+    def stack(cls, values, nuisance, scales=None):
+        """Stack the (n, T) values that exist; with (T,) scales, what is adjusted for has its own effect per visit."""
+        participant, visit = np.nonzero(np.isfinite(values))
+        at = visit[:, None] == np.arange(values.shape[1])
+        if scales is None:
+            own, fixed = 1, np.column_stack([at[:, 1:], nuisance[participant]])
+        else:
+            own, values = nuisance.shape[1], values * scales
+            fixed = np.hstack([nuisance[participant] * column[:, None] for column in at.T])
+        df = len(participant) - len(np.unique(participant)) - (values.shape[1] - 1) * (1 + own)
+        return cls(values[participant, visit], participant, visit, fixed.astype(float), df)
 
     def arm_by_visit(self, arm):
         """Return the columns of the active arm at each visit after the first, (N, T - 1)."""
-        return arm[self.participant][:, None] * (self.visit[:, None] == np.arange(1, self.visit.max() + 1))
+        return (arm[self.participant][:, None] * (self.visit[:, None] == np.arange(1, self.visit.max() + 1))).astype(
+            float
+        )
 
 
-def mixed_estimate(data, *, constrained=True, others=None, n_draws=10_000, seed=0):
+def mixed_estimate(data, *, constrained=True, n_draws=10_000, seed=0):
     r"""Compare the arms at follow-up by a linear mixed model with a random intercept per participant.
 
     Parameters
@@ -50,10 +68,8 @@ def mixed_estimate(data, *, constrained=True, others=None, n_draws=10_000, seed=
     constrained : bool, optional
         The arms share the mean of the baseline, as randomization has it, so that the effect is adjusted for the
         baseline; else each arm has its own and the effect is the arm-by-visit interaction.
-    others : (n, K) float ndarray, optional
-        Values at visits between the two.
     n_draws : int, optional
-        Of the re-randomization, for the constrained model of two visits; 0 for none.
+        Of the re-randomization, for the constrained model; 0 for none.
     seed : int, optional
 
     Returns
@@ -63,39 +79,44 @@ def mixed_estimate(data, *, constrained=True, others=None, n_draws=10_000, seed=
 
     Notes
     -----
-    ``value ~ visit + arm:visit [+ arm] + covariates + strata + (1 | participant)`` by REML (statsmodels), valid
-    if what is missing depends on observed values only (MAR) and the model holds. Constrained: Liang & Zeger
-    (2000), Sankhya B 62:134. t has between-within degrees of freedom, visits less participants less
-    :math:`2 (T - 1)`, as statsmodels' normal deviate gives too small p in trials of this size; Schluchter &
-    Elashoff (1990), doi:10.1080/00949659008811295.
+    By REML (statsmodels), valid if what is missing depends on observed values only (MAR) and the model holds:
+
+    - constrained: ``value ~ visit + arm:visit + (covariates + strata):visit + (1 | participant)``; Liang & Zeger
+      (2000), Sankhya B 62:134. A random intercept alone says that all visits vary alike, and its standard error is
+      too small if the follow-up varies more than the baseline, as a scale that patients were selected by does.
+      Therefore each visit is first scaled to the SD of the follow-up within the arms, which for two visits is a
+      covariance of any form but for a negative correlation.
+    - interaction: ``value ~ visit * arm + covariates + strata + (1 | participant)``, in its own units; without
+      covariates and missing values its t is that of the change score.
+
+    t has between-within degrees of freedom, as statsmodels' normal deviate gives too small p in trials of this size:
+    values less participants less the fixed effects that change over the visits; Schluchter & Elashoff (1990),
+    doi:10.1080/00949659008811295.
     """
     method = "mixed" if constrained else "mixed-interaction"
     if data.baseline is None:
         return Estimate(method, *counts(data.arm), note="not estimated: there is no baseline")
-    columns = [data.baseline, *(() if others is None else others.T), data.followup]
-    data = data.of(np.isfinite(np.column_stack(columns)).any(axis=1))
-    visits = _visits(np.column_stack(columns), data)
-    interest, found = visits.arm_by_visit(data.arm), counts(data.arm)
+    values = np.column_stack([data.baseline, *(() if data.others is None else data.others.T), data.followup])
+    present = np.isfinite(values).any(axis=1)
+    data, values = data.filled().of(present), values[present]
+    scales = _scales(values, data.arm) if constrained else None
+    visits, found = Visits.stack(values, data.nuisance(), scales), counts(data.arm)
     own = np.empty((len(visits.value), 0)) if constrained else data.arm[visits.participant][:, None]
-    design = np.column_stack([interest, own, visits.fixed]).astype(float)
-    df = len(visits.value) - len(data.arm) - 2 * interest.shape[1]
-    if min(found) < 2 or df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
+    interest = visits.arm_by_visit(data.arm)
+    design = np.column_stack([interest, own, visits.fixed])
+    if min(found) < 2 or visits.df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
         return Estimate(method, *found, note=FEW)
     estimate, error, note = _fit(visits, design, interest.shape[1] - 1)
-    effect = hedges_g(estimate, error, df, data.followup, data.arm)
-    p = np.nan
-    if n_draws and constrained and interest.shape[1] == 1:
-        p = _rerandomized_p(visits, data, n_draws, seed)
-    return by_t(method, found, estimate, error, df, p_rerandomized=p, note=note, **effect)
+    effect = hedges_g(estimate, error, visits.df, data.followup, data.arm)
+    p = _rerandomized_p(values, data, n_draws, seed) if n_draws and constrained else np.nan
+    return by_t(method, found, estimate, error, visits.df, p_rerandomized=p, note=note, **effect)
 
 
-def _visits(values, data):
-    """Stack what exists of ``values``, (n, T) before anyone without any value is left out."""
-    values = values[np.isfinite(values).any(axis=1)]
-    participant, visit = np.nonzero(np.isfinite(values))
-    dummies = visit[:, None] == np.arange(1, values.shape[1])
-    fixed = np.column_stack([dummies, data.filled().nuisance()[participant]]).astype(float)
-    return Visits(values[participant, visit], participant, visit, fixed)
+def _scales(values, arm):
+    """Return what brings each visit to the spread of the last one; 1 where it is not known."""
+    spreads = np.array([pooled_sd(column, arm)[0] for column in values.T])
+    known = np.isfinite(spreads) & (spreads > 0)
+    return np.where(known & known[-1], spreads[-1] / np.where(known, spreads, 1), 1.0)
 
 
 def _fit(visits, design, column):
@@ -120,8 +141,8 @@ def _mixed(visits, design):
     return None
 
 
-def _rerandomized_p(visits, data, n_draws, seed):
-    """Re-randomize the arms of everyone, with a correlation of the visits that does not know the arms.
+def _rerandomized_p(values, data, n_draws, seed):
+    """Re-randomize the arms of everyone, with spreads and a correlation of the visits that do not know the arms.
 
     Values are whitened by the model without arms, so that each allocation's statistic is a function of the
     labels only, and p is exact if treatment changed nobody's value nor whether it is missing.
@@ -130,16 +151,23 @@ def _rerandomized_p(visits, data, n_draws, seed):
         draws = allocations(data.arm, data.strata, n_draws, seed)
     except ValueError:
         return np.nan
+    visits = Visits.stack(values, data.nuisance(), _scales(values, np.zeros(len(values))))
     fit = _mixed(visits, visits.fixed)
     ratio = 0.0 if fit is None else max(float(fit.cov_re[0, 0] / fit.scale), 0.0)
     whiten = _whitening(visits.participant, ratio)
     basis = np.linalg.qr(whiten @ visits.fixed)[0]
-    arms = (draws.arms.T[visits.participant] * (visits.visit == 1)[:, None]).astype(float)
-    arms = whiten @ arms
-    arms -= basis @ (basis.T @ arms)
-    norms = np.linalg.norm(arms, axis=0)
-    statistic = np.abs(np.divide((whiten @ visits.value) @ arms, norms, out=np.zeros_like(norms), where=norms > 1e-9))
+    value = whiten @ visits.value
+    value -= basis @ (basis.T @ value)
+    statistic = np.abs([_t_of_last(whiten @ visits.arm_by_visit(arm), basis, value) for arm in draws.arms])
     return float(np.mean(statistic >= tie_bound(statistic[0])))
+
+
+def _t_of_last(columns, basis, value):
+    """Return t, up to a factor that the draws share, of the last of the columns beside ``basis``."""
+    columns = columns - basis @ (basis.T @ columns)
+    inverse = np.linalg.pinv(columns)
+    scale = np.linalg.norm(inverse[-1]) * np.linalg.norm(value - columns @ (inverse @ value))
+    return inverse[-1] @ value / scale if scale > 0 else 0.0
 
 
 def _whitening(participant, ratio):
