@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.errors import DataError, UsageError
+from bids_app.roles import role_of
 from bids_app.stats.twovisits import TwoVisits
 
 OUTCOME_COLUMNS = {
@@ -97,6 +98,32 @@ def _in_both(values, arm, least=2):
     """Say whether a visit has values enough to have a mean of its own in each arm."""
     known = arm[values.notna()].value_counts()
     return len(known) == 2 and known.min() >= least
+
+
+def with_roles(table, plan, departed=()):
+    """Tag the rows of the clinical table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `stats.clinical.clinical_table`.
+    plan : plan.Plan or None
+        Its outcomes are names, or ``NAME:CUTOFF`` such as hamd17:response.
+    departed : list of tuple, optional
+        From `roles.deviations`.
+
+    Returns
+    -------
+    DataFrame
+        With the column ``role``. The main analysis of an endpoint has the role that the plan gives the endpoint;
+        the other ways to analyse it are exploratory.
+    """
+    roles = []
+    for row in table.itertuples():
+        endpoint = row.outcome if row.endpoint == "score" else f"{row.outcome}:{row.endpoint}"
+        role = role_of(plan, outcome=endpoint, departed=departed)
+        roles.append(role if row.analysis == "main" else "exploratory")
+    return table.assign(role=roles)
 
 
 def name_of(word):

@@ -1,23 +1,41 @@
-"""The plan of the analysis, frozen in a file before the data are seen, and what departs from it."""
+"""The plan of the analysis, frozen in a file before the data are seen."""
 
 import dataclasses
 import hashlib
+import math
 import tomllib
 from dataclasses import dataclass
 
 from bids_app.errors import MissingInputError, UsageError
 
-ROLES = ("primary", "secondary", "exploratory")
 CHOICES = {
     "estimator": ("ancova", "change", "post"),
     "scheme": ("rerandomize", "freedman-lane"),
     "statistic": ("tfce", "t", "cluster-extent", "cluster-mass"),
+    "map_values": ("z", "raw"),
 }
-# These change how exactly a p-value is known, not which question it answers.
-PRECISION = ("n_permutations", "seed")
+RANGES = {
+    "threshold": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
+    "density": (lambda value: 0 < value < 1, "above 0 and below 1"),
+    "alpha": (lambda value: 0 < value < 1, "above 0 and below 1"),
+    "fd_threshold": (lambda value: 0 < value < math.inf, "above 0 mm"),
+    "min_minutes": (lambda value: 0 <= value < math.inf, "0 or more"),
+    "smooth_maps": (lambda value: 0 <= value < math.inf, "0 mm or more"),
+    "n_permutations": (lambda value: value >= 1, "1 or more"),
+    "voxel_size": (lambda value: value >= 1, "1 mm or more"),
+    "seed": (lambda value: value >= 0, "0 or more"),
+}
 SECTIONS = {
     "metrics": {"primary": "metric", "secondary": "secondary_metrics"},
-    "graph": {"threshold": "threshold", "density": "density", "mask": "mask"},
+    "signal": {"denoise": "denoise", "fd_threshold": "fd_threshold", "min_minutes": "min_minutes"},
+    "graph": {
+        "threshold": "threshold",
+        "density": "density",
+        "mask": "mask",
+        "voxel_size": "voxel_size",
+        "smooth_maps": "smooth_maps",
+        "map_values": "map_values",
+    },
     "trial": {
         "arm": "arm",
         "reference": "reference",
@@ -47,9 +65,15 @@ class Plan:
     metric : str
         The primary graph measure.
     secondary_metrics : tuple of str or None
+    denoise : str or None
+    fd_threshold, min_minutes : float or None
+        How the signal is cleaned, and how much must be left.
     threshold, density : float or None
         The edge rule; at most one of them.
-    mask : str or None
+    mask, map_values : str or None
+    voxel_size : int or None
+    smooth_maps : float or None
+        The nodes, and what is compared of their maps.
     arm, reference, baseline, followup : str or None
         The contrast: column, reference level, sessions without ses-.
     covariates, strata : tuple of str or None
@@ -64,9 +88,15 @@ class Plan:
 
     metric: str
     secondary_metrics: tuple[str, ...] | None = None
+    denoise: str | None = None
+    fd_threshold: float | None = None
+    min_minutes: float | None = None
     threshold: float | None = None
     density: float | None = None
     mask: str | None = None
+    voxel_size: int | None = None
+    smooth_maps: float | None = None
+    map_values: str | None = None
     arm: str | None = None
     reference: str | None = None
     baseline: str | None = None
@@ -166,12 +196,8 @@ def _checked(key, name, value):
         if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
             raise UsageError(f"{key} must be a list of names, not {value!r}.")
         return tuple(value)
-    if "float" in kind:
-        return _number(key, name, value)
-    if "int" in kind:
-        if not isinstance(value, int) or isinstance(value, bool) or value < (name == "n_permutations"):
-            raise UsageError(f"{key} must be a whole number of {int(name == 'n_permutations')} or more, not {value!r}.")
-        return value
+    if "float" in kind or "int" in kind:
+        return _number(key, name, value, int if "int" in kind else float)
     if not isinstance(value, str) or not value:
         raise UsageError(f"{key} must be text, not {value!r}.")
     if value not in CHOICES.get(name, (value,)):
@@ -179,115 +205,11 @@ def _checked(key, name, value):
     return value.removeprefix("ses-") if name in ("baseline", "followup") else value
 
 
-def _number(key, name, value):
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise UsageError(f"{key} must be a number, not {value!r}.")
-    fits = 0 <= value < 1 if name == "threshold" else 0 < value < 1
-    if not fits:
-        least = "at least 0" if name == "threshold" else "above 0"
-        raise UsageError(f"{key} = {value:g}: must be {least} and below 1.")
-    return float(value)
-
-
-def fill(plan, given, defaults):
-    """Combine the command line with the plan: what is given goes first, then the plan, then the default.
-
-    Parameters
-    ----------
-    plan : Plan or None
-    given : dict
-        What the command line says, by the names of `Plan`; nothing that was left at its default.
-    defaults : dict
-        What holds where neither says anything.
-
-    Returns
-    -------
-    dict
-        What is used. Where it differs from the plan, `deviations` lists it.
-
-    Examples
-    --------
-    >>> fill(Plan("degree", alpha=0.01), {"metric": "strength"}, {"metric": "degree", "alpha": 0.05, "seed": 0})
-    {'metric': 'strength', 'alpha': 0.01, 'seed': 0}
-    """
-    planned = dict(plan.settled) if plan else {}
-    for rule, other in (("threshold", "density"), ("density", "threshold")):
-        if given.get(rule) is not None:
-            planned.pop(other, None)
-        if planned.get(rule) is not None:
-            defaults = {name: value for name, value in defaults.items() if name != other}
-    return {**defaults, **planned, **given}
-
-
-def deviations(plan, used):
-    """List where the analysis departs from the plan.
-
-    Parameters
-    ----------
-    plan : Plan or None
-    used : dict
-        What was done, by the names of `Plan`; a name that is absent is not compared, but for the edge rule.
-
-    Returns
-    -------
-    list of (str, object, object)
-        What, as planned, as used; in the order of `Plan`.
-
-    Examples
-    --------
-    >>> deviations(Plan("degree", threshold=0.25, alpha=0.05), {"threshold": 0.3, "alpha": 0.05})
-    [('threshold', 0.25, 0.3)]
-    """
-    if plan is None:
-        return []
-    rule = {name for name in ("threshold", "density") if used.get(name) is not None}
-    compared = set(used) | ({"threshold", "density"} if rule else set())
-    return [
-        (name, planned, used.get(name))
-        for name, planned in plan.settled.items()
-        if name in compared and not _same(planned, used.get(name))
-    ]
-
-
-def _same(planned, used):
-    """Compare as sets where the order says nothing."""
-    if isinstance(planned, tuple):
-        return used is not None and set(planned) == set(used)
-    return planned == used
-
-
-def role_of(plan, *, metric=None, outcome=None, estimator=None, departed=()):
-    """Say what a result counts for.
-
-    Parameters
-    ----------
-    plan : Plan or None
-    metric, outcome : str, optional
-        Which result: that of a graph measure, or of a clinical outcome.
-    estimator : str, optional
-        How it was estimated; another than the planned one makes it exploratory.
-    departed : list of tuple, optional
-        From `deviations`. Any of them makes every result exploratory, but for those of `PRECISION`, and for
-        the lists of measures and outcomes, which decide about their members only.
-
-    Returns
-    -------
-    {"primary", "secondary", "exploratory"}
-
-    Examples
-    --------
-    >>> plan = Plan("degree", estimator="ancova", primary_outcomes=("hamd17",))
-    >>> role_of(plan, metric="degree", estimator="ancova"), role_of(plan, metric="degree", estimator="change")
-    ('primary', 'exploratory')
-    """
-    if plan is None:
-        return "exploratory"
-    lists = ("metric", "secondary_metrics", "primary_outcomes", "secondary_outcomes")
-    if any(what not in (*PRECISION, *lists) for what, _, _ in departed):
-        return "exploratory"
-    if None not in (estimator, plan.estimator) and estimator != plan.estimator:
-        return "exploratory"
-    if metric == plan.metric or outcome in _listed(plan.primary_outcomes):
-        return "primary"
-    listed = metric in _listed(plan.secondary_metrics) or outcome in _listed(plan.secondary_outcomes)
-    return "secondary" if listed else "exploratory"
+def _number(key, name, value, kind):
+    whole = kind is int
+    if not isinstance(value, int if whole else (int, float)) or isinstance(value, bool):
+        raise UsageError(f"{key} must be a {'whole ' if whole else ''}number, not {value!r}.")
+    fits, words = RANGES[name]
+    if not fits(value):
+        raise UsageError(f"{key} = {value:g}: must be {words}.")
+    return kind(value)

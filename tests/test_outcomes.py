@@ -4,7 +4,8 @@ import pytest
 
 from bids_app.cohort import Design, Tables, read_tables
 from bids_app.errors import DataError, UsageError
-from bids_app.outcomes import OUTCOME_COLUMNS, name_of, outcome_table, two_visits
+from bids_app.outcomes import OUTCOME_COLUMNS, name_of, outcome_table, two_visits, with_roles
+from bids_app.plan import Plan
 
 DESIGN = Design("arm", "ketamine", "midazolam", "0", "3")
 
@@ -110,6 +111,29 @@ def test_an_outcome_that_is_no_number_is_named(tables):
     empty = Tables(participants(), sessions(hamd17=[np.nan] * 8), {})
     with pytest.raises(DataError, match="Outcome hamd17 has no value for anyone"):
         outcome_table(empty, DESIGN, ["hamd17"])
+
+
+def test_visits_beside_the_two_are_kept_if_both_arms_have_them():
+    who = [f"{number:02d}" for number in range(1, 5)]
+    seen = pd.MultiIndex.from_product([who, ["0", "3", "7", "9"]], names=["participant_id", "session_id"])
+    scores = pd.DataFrame({"hamd17": np.arange(16.0)}, index=seen)
+    scores.loc[(slice(None), "9"), "hamd17"] = [1, np.nan, 2, np.nan]  # the active arm alone
+    data = two_visits(outcome_table(Tables(participants(), scores, {}), DESIGN, ["hamd17"]), "hamd17", DESIGN)
+    assert data.others.tolist() == [[2], [6], [10], [14]]
+    assert data.of(data.arm == 1).others.tolist() == [[2], [10]]
+
+
+def test_only_the_main_analysis_of_a_planned_endpoint_has_its_role():
+    rows = [
+        *(("hamd17", "score", "main"), ("hamd17", "score", "sensitivity"), ("hamd17", "response", "main")),
+        *(("hamd17", "remission", "main"), ("cssrs", "score", "main")),
+    ]
+    table = pd.DataFrame(rows, columns=["outcome", "endpoint", "analysis"])
+    plan = Plan("degree", primary_outcomes=("hamd17",), secondary_outcomes=("hamd17:response", "cssrs"))
+    roles = with_roles(table, plan)["role"].tolist()
+    assert roles == ["primary", "exploratory", "secondary", "exploratory", "secondary"]
+    assert set(with_roles(table, None)["role"]) == {"exploratory"}
+    assert set(with_roles(table, plan, [("alpha", 0.05, 0.1)])["role"]) == {"exploratory"}
 
 
 def test_a_real_trial_of_ketamine(shared_data):

@@ -302,9 +302,12 @@ def test_the_table_has_a_row_per_outcome_and_method():
     successes = {"hamd17": {response.name: response.reached(data.baseline, data.followup)}}
     table = clinical_table({"hamd17": data, "cssrs": ordinal}, ordinal=["cssrs"], successes=successes, n_draws=200)
     assert list(table) == list(CLINICAL_COLUMNS)
-    expected = ["ancova", "mixed", "change", "mixed-interaction", "proportion", "proportion, missing as failure"]
+    expected = ["ancova", "mixed", "change", "mixed-interaction", "proportion, missing as failure", "proportion"]
     assert table.loc[table["outcome"] == "hamd17", "method"].tolist() == expected
     assert table.loc[table["outcome"] == "cssrs", "method"].tolist() == ["ranks", "post"]
+    main = table[table["analysis"] == "main"]
+    assert main["endpoint"].tolist() == ["score", "response", "score"]
+    assert main["method"].tolist() == ["ancova", "proportion, missing as failure", "ranks"]
     by_method = table[table["outcome"] == "hamd17"].set_index("method")
     assert by_method.loc["ancova", "n_active"] + by_method.loc["ancova", "n_reference"] == 40
     assert by_method.loc["mixed", "n_active"] + by_method.loc["mixed", "n_reference"] == 44

@@ -19,6 +19,7 @@ METHODS = {
     "proportion": "difference of the shares that reached the cut-off",
     "proportion, missing as failure": "the same with everyone randomized, a missing follow-up counted as a failure",
 }
+MAIN, SENSITIVITY = "main", "sensitivity"
 COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
 ESTIMATE_COLUMNS = {
     "n_active": "Participants of the active arm in the row",
@@ -44,6 +45,7 @@ CLINICAL_COLUMNS = {
     "endpoint": "The score, or the cut-off that was reached",
     "method": "; ".join(f"{name}: {text}" for name, text in METHODS.items()),
     "population": f"{COMPLETE}, or {EVERYONE} with whatever exists",
+    "analysis": f"{MAIN}: the row that the endpoint is judged by; {SENSITIVITY}: the same question by other means",
     **{
         f"{visit}_{statistic}_{arm}": f"{text} of the {arm} arm at {word}, over those of the row who have it"
         for visit, word in (("baseline", "baseline"), ("followup", "follow-up"))
@@ -71,7 +73,9 @@ def clinical_table(outcomes, *, ordinal=(), higher_is_better=(), successes=None,
     Returns
     -------
     DataFrame
-        Columns as `CLINICAL_COLUMNS`. An outcome without a baseline has the rows that need none.
+        Columns as `CLINICAL_COLUMNS`; the first row of an endpoint is its main analysis: ranks of an ordinal
+        outcome, else ANCOVA; of a cut-off everyone randomized, with a missing follow-up as a failure. An outcome
+        without a baseline has the rows that need none.
     """
     draws = {"n_draws": n_draws, "seed": seed}
     rows = []
@@ -82,7 +86,9 @@ def clinical_table(outcomes, *, ordinal=(), higher_is_better=(), successes=None,
         rows += [_row(name, "score", *parts) for parts in _of_score(data, draws)]
         for endpoint, success in (successes or {}).get(name, {}).items():
             rows += [_row(name, endpoint, *parts) for parts in _of_cutoff(data, success, draws)]
-    return pd.DataFrame(rows, columns=list(CLINICAL_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(CLINICAL_COLUMNS))
+    again = table.duplicated(["outcome", "endpoint"])
+    return table.assign(analysis=np.where(again, SENSITIVITY, MAIN))
 
 
 def _of_score(data, draws):
@@ -96,7 +102,7 @@ def _of_score(data, draws):
 
 def _of_cutoff(data, success, draws):
     rows = []
-    for failure, population in ((False, COMPLETE), (True, EVERYONE)):
+    for failure, population in ((True, EVERYONE), (False, COMPLETE)):
         values = np.where(np.isnan(success), 0.0, success) if failure else success
         shares = type(data)(data.arm, None, values)
         found = proportion_estimate(success, data, missing_as_failure=failure, **draws)
