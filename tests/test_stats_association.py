@@ -136,6 +136,14 @@ def test_the_bootstrap_interval_is_about_that_of_t_and_repeats_with_its_seed():
     np.testing.assert_array_equal(bootstrap_slopes(pairs, seed=3)["pooled"], limits["pooled"])
 
 
+@pytest.mark.parametrize("term", TERMS)
+def test_the_units_of_the_brain_do_not_matter(term):
+    pairs = simulated()
+    small = associate(Pairs(1e-12 * pairs.brain, pairs.outcome, pairs.arm, pairs.nuisance), term, n_draws=99)
+    np.testing.assert_allclose(small.t, associate(pairs, term, n_draws=99).t, rtol=1e-6)
+    np.testing.assert_allclose(small.slope * 1e-12, associate(pairs, term, n_draws=2).slope, rtol=1e-6)
+
+
 def test_the_blocks_of_draws_change_nothing(monkeypatch):
     pairs = simulated()
     whole = associate(pairs, "interaction", n_draws=300)

@@ -331,6 +331,39 @@ def test_descriptions_leave_out_what_is_missing():
     assert np.isnan(described["baseline_mean_active"])
 
 
+def test_ketamine_lowers_a_real_depression_score(shared_data):
+    """The first infusion of a crossover trial, two days after it; everyone with major depression."""
+    tables = read_tables(shared_data / "bids_trees" / "ds005917_ketamine_rct")
+    people = tables.participants[(tables.participants["group"] == "MDD") & tables.participants["infusion_1"].notna()]
+    scores = tables.sessions["MADRS_Total"].unstack().reindex(people.index)
+    arm = (people["infusion_1"] == "d").to_numpy(int)
+    followup = np.where(arm == 1, scores["d2"], scores["p2"])
+    data = TwoVisits(arm, scores["b0"].to_numpy(float), followup)
+    rows = pd.DataFrame({"arm": arm, "baseline": data.baseline, "followup": followup}).dropna()
+    table = clinical_table({"madrs": data}, n_draws=2000).set_index("method")
+    fit = smf.ols("followup ~ arm + baseline", rows).fit()
+    assert table.loc["ancova", "estimate"] == pytest.approx(fit.params["arm"])
+    assert table.loc["ancova", "p"] == pytest.approx(fit.pvalues["arm"])
+    assert (table["estimate"] < 0).all()
+    assert (table["p"] < 0.05).all()
+    assert table.loc["mixed", "estimate"] == pytest.approx(fit.params["arm"], abs=1)
+    assert table.loc["mixed", "n_active"] + table.loc["mixed", "n_reference"] == len(people)
+
+
+@pytest.mark.slow
+def test_error_rates_of_the_linear_and_the_mixed_model():
+    """300 null trials of 24, follow-up more varied than baseline, three follow-ups missing: p holds its level."""
+    reached = {"ancova": 0, "change": 0, "mixed": 0, "mixed-interaction": 0}
+    for seed in range(300):
+        data = simulated(1000 + seed, n=24, effect=0, missing=3)
+        for name in ("ancova", "change"):
+            reached[name] += linear_estimate(data, name, n_draws=0).p <= 0.05
+        for name, constrained in (("mixed", True), ("mixed-interaction", False)):
+            reached[name] += mixed_estimate(data, constrained=constrained, n_draws=0).p <= 0.05
+    for name, count in reached.items():
+        assert scipy_stats.binomtest(int(count), 300, 0.05).pvalue > 0.01, (name, count)
+
+
 def test_the_stages_trial(shared_data):
     tables = read_tables(shared_data / "stages" / "bids")
     design = Design("arm", "medication", "placebo", "1", "2")

@@ -40,6 +40,7 @@ ASSOCIATION_COLUMNS = {
 }
 # Values of permuted residuals that are held at once.
 BLOCK = 4_000_000
+NEGLIGIBLE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Pairs:
         """Return those who have an outcome and every brain value, and the brain values centred."""
         rows = np.isfinite(self.outcome) & np.isfinite(self.brain).all(axis=1)
         brain = self.brain[rows] - self.brain[rows].mean(axis=0)
+        brain[:, np.linalg.norm(brain, axis=0) <= NEGLIGIBLE * np.linalg.norm(self.brain[rows], axis=0)] = 0
         return Pairs(brain, self.outcome[rows], self.arm[rows], self.nuisance[rows])
 
     def columns(self, term):
@@ -126,21 +128,27 @@ def associate(pairs, term, *, n_draws=10_000, seed=0):
     df = len(pairs.outcome) - basis.shape[1] - 1 - (competing is not None)
     if df < 1:
         raise ValueError(f"{len(pairs.outcome)} participants leave {df} degrees of freedom")
-    own = None if competing is None else _unit(_without(basis, competing))
+    own = None if competing is None else _unit(_without(basis, competing), pairs.brain)
     tested = _without_own(own, _without(basis, column))
-    residual = _without_own(own, _without(basis, np.broadcast_to(pairs.outcome[:, None], column.shape)))
-    norm = np.linalg.norm(tested, axis=0)
-    slope = np.divide((tested * residual).sum(axis=0), norm**2, out=np.zeros_like(norm), where=norm > 1e-9)
-    error = np.sqrt(np.square(residual - tested * slope).sum(axis=0) / df) / np.where(norm > 1e-9, norm, np.inf)
-    rows = permutations_within(pairs.arm, n_draws, seed)
+    unit = _unit(tested, pairs.brain)
+    residual = _without_own(own, _without(basis, pairs.outcome[:, None]))  # (n, 1) if no region has its own
+    norm = np.where(unit.any(axis=0), np.linalg.norm(tested, axis=0), np.inf)  # no variance: no slope
+    slope = (unit * residual).sum(axis=0) / norm
+    error = np.sqrt(np.square(residual - tested * slope).sum(axis=0) / df) / norm
+    total = np.square(residual).sum(axis=0)
 
     def t_of(batch):
-        permuted = _without_own(own, _without(basis, residual[batch]))
-        total = np.linalg.norm(permuted, axis=1)
-        r = (_unit(tested) * permuted).sum(axis=1) / np.where(total > 0, total, 1)
+        permuted = residual[batch]
+        explained = np.square(basis.T @ permuted).sum(axis=1)
+        if own is not None:
+            explained += np.square(np.einsum("nk,bnk->bk", own, permuted))
+        free = np.sqrt(np.maximum(total - explained, np.finfo(float).eps * total))
+        along = permuted[..., 0] @ unit if own is None else np.einsum("nk,bnk->bk", unit, permuted)
+        r = along / np.where(free > 0, free, 1)
         return r * np.sqrt(df / np.maximum(1 - r**2, np.finfo(float).eps))
 
-    t, p, p_max = _tested(t_of, rows, column.size)
+    rows = permutations_within(pairs.arm, n_draws, seed)
+    t, p, p_max = _tested(t_of, rows, max(residual.size, column.shape[1]))
     return Slopes(slope, error, t, df, 2 * special.stdtr(df, -np.abs(t)), p, p_max)
 
 
@@ -171,13 +179,15 @@ def _without(basis, values):
 
 
 def _without_own(own, values):
-    """Take each region's own column, of unit norm, out of (n, K) or (B, n, K) values."""
-    return values if own is None else values - own * (own * values).sum(axis=-2, keepdims=True)
+    """Take each region's own column, of unit norm, out of (n, K) values."""
+    return values if own is None else values - own * (own * values).sum(axis=0)
 
 
-def _unit(values):
+def _unit(values, brain):
+    """Scale to unit norm; 0 where what is left of the brain values is rounding."""
     norm = np.linalg.norm(values, axis=0)
-    return np.divide(values, norm, out=np.zeros_like(values), where=norm > 1e-9)
+    varies = norm > NEGLIGIBLE * np.linalg.norm(brain, axis=0)
+    return np.divide(values, norm, out=np.zeros_like(values), where=varies)
 
 
 def bootstrap_slopes(pairs, *, n_draws=2000, seed=0):
@@ -249,8 +259,8 @@ def _correlation(pairs, term, found):
     if term == "pooled":
         return found.t / np.sqrt(found.t**2 + found.df)
     members = pairs.arm == (term == "active")
-    brain = pairs.brain[members] - pairs.brain[members].mean(axis=0)
-    return _unit(brain).T @ _unit(pairs.outcome[members, None] - pairs.outcome[members].mean())[:, 0]
+    brain, outcome = (v[members] - v[members].mean(axis=0) for v in (pairs.brain, pairs.outcome[:, None]))
+    return (_unit(brain, brain).T @ _unit(outcome, outcome))[:, 0]
 
 
 def leave_one_out(maps, select):

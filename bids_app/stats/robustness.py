@@ -166,6 +166,7 @@ def _t(data, estimator, arms):
     columns = [data.nuisance()] if baseline is None else [data.nuisance(), baseline]
     basis = np.linalg.qr(np.column_stack(columns))[0]
     free, rest = (values - basis @ (basis.T @ values) for values in (arms.T.astype(float), outcome))
+    left = np.linalg.norm(rest) > 1e-9 * np.linalg.norm(outcome)
     norm = np.linalg.norm(free, axis=0) * np.linalg.norm(rest)
-    r = np.divide(rest @ free, norm, out=np.zeros_like(norm), where=norm > 1e-9)
+    r = np.divide(rest @ free, norm, out=np.zeros_like(norm), where=left & (np.linalg.norm(free, axis=0) > 1e-9))
     return r * np.sqrt((len(outcome) - basis.shape[1] - 1) / np.maximum(1 - r**2, np.finfo(float).eps))
