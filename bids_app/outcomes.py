@@ -17,6 +17,9 @@ OUTCOME_COLUMNS = {
     "outcome": "Name of the outcome",
     "value": "Score; n/a where there is none",
 }
+ROLE_COLUMN = {
+    "role": "What the plan says that the row counts for: primary, secondary, or exploratory, as all is without a plan"
+}
 BASELINE_WORDS = ("baseline", "base", "bl", "pre", "before", "t0")
 FOLLOWUP_WORDS = ("followup", "follow_up", "fu", "post", "after", "endpoint")
 
@@ -115,8 +118,8 @@ def with_roles(table, plan, departed=()):
     Returns
     -------
     DataFrame
-        With the column ``role``. The main analysis of an endpoint has the role that the plan gives the endpoint;
-        the other ways to analyse it are exploratory.
+        With the column ``role``, as `ROLE_COLUMN` describes it. The main analysis of an endpoint has the role that
+        the plan gives the endpoint; the other ways to analyse it are exploratory.
     """
     roles = []
     for row in table.itertuples():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
+from depression_trial import simulated
 from scipy import stats as scipy_stats
 
 from bids_app.cohort import Design, read_tables
@@ -21,13 +22,9 @@ from bids_app.stats.missing import (
 from bids_app.stats.twovisits import TwoVisits
 
 
-def simulated(seed=1, *, n=44, effect=-5.0, missing=6):
-    generator = np.random.default_rng(seed)
-    arm = generator.permutation(np.arange(n) % 2)
-    baseline = 25 + 4 * generator.standard_normal(n)
-    followup = 18 + 0.8 * (baseline - 25) + effect * arm + 4.5 * generator.standard_normal(n)
-    followup[generator.permutation(n)[:missing]] = np.nan
-    return TwoVisits(arm, baseline, followup)
+def plain(seed=1, **more):
+    """Return a trial without covariates and strata, in which 6 of 44 have no follow-up."""
+    return replace(simulated(seed, covariates=False, **{"missing": 6, **more}), strata=None)
 
 
 def test_rubins_rules_by_hand():
@@ -38,7 +35,7 @@ def test_rubins_rules_by_hand():
 
 
 def test_without_a_shift_imputation_is_the_analysis_of_complete_cases():
-    data = simulated()
+    data = plain()
     imputed, complete = impute(data, n_imputations=4000).estimate(), linear_estimate(data, n_draws=0)
     assert imputed.estimate == pytest.approx(complete.estimate, abs=0.03)
     assert imputed.standard_error == pytest.approx(complete.standard_error, rel=0.06)
@@ -47,7 +44,7 @@ def test_without_a_shift_imputation_is_the_analysis_of_complete_cases():
 
 
 def test_the_imputed_values_have_the_mean_and_spread_of_a_prediction():
-    data = simulated(n=30, missing=4)
+    data = plain(n=30, missing=4)
     lost = ~data.observed
     draws = impute(data, n_imputations=20_000, seed=2).followup[lost]
     frame = pd.DataFrame({"followup": data.followup, "arm": data.arm, "baseline": data.baseline})
@@ -58,7 +55,7 @@ def test_the_imputed_values_have_the_mean_and_spread_of_a_prediction():
 
 
 def test_nothing_missing_leaves_nothing_to_impute():
-    data = simulated(missing=0)
+    data = plain(missing=0)
     imputed, complete = impute(data).estimate(), linear_estimate(data, n_draws=0)
     assert imputed.estimate == pytest.approx(complete.estimate, rel=1e-9)
     assert imputed.standard_error == pytest.approx(complete.standard_error, rel=1e-9)
@@ -69,7 +66,7 @@ def test_nothing_missing_leaves_nothing_to_impute():
 
 def test_a_shift_moves_the_estimate_by_the_share_that_is_missing():
     """Post-only, no baseline: the active mean moves by delta times the missing share of the active arm."""
-    data = replace(simulated(), baseline=None)
+    data = replace(plain(), baseline=None)
     share = np.mean(~data.observed[data.arm == 1])
     first, second = delta_table(data, [0.0, 3.0])
     assert second.estimate - first.estimate == pytest.approx(3 * share)
@@ -78,7 +75,7 @@ def test_a_shift_moves_the_estimate_by_the_share_that_is_missing():
 
 @pytest.mark.parametrize("effect", [-5.0, -1.8])
 def test_at_the_tipping_point_p_is_alpha_and_before_it_nothing_turns(effect):
-    data = simulated(effect=effect, missing=10)
+    data = plain(effect=effect, missing=10)
     point = tipping_point(data)
     imputed = impute(data)
     assert imputed.estimate(point.delta).p == pytest.approx(0.05, abs=1e-6)
@@ -91,7 +88,7 @@ def test_at_the_tipping_point_p_is_alpha_and_before_it_nothing_turns(effect):
 
 
 def test_a_result_that_nothing_turns_says_so():
-    point = tipping_point(simulated(effect=-40.0, n=200, missing=1, seed=4))
+    point = tipping_point(plain(effect=-40.0, n=200, missing=1, seed=4))
     assert np.isnan(point.delta)
     assert "whatever the shift" in point.note or "nobody" in point.note
 
@@ -111,7 +108,7 @@ def test_the_bounds_fill_in_the_extremes():
 def test_the_bounds_hold_whatever_was_missing():
     generator = np.random.default_rng(3)
     for _ in range(20):
-        data = simulated(generator.integers(1000), missing=0)
+        data = plain(generator.integers(1000), missing=0)
         lost = generator.random(44) < 0.2
         lost[[np.argmin(data.followup), np.argmax(data.followup)]] = False
         worst, best = extreme_cases(replace(data, followup=np.where(lost, np.nan, data.followup), baseline=None))
@@ -126,7 +123,7 @@ def test_the_bounds_of_shares():
 
 
 def test_the_table_puts_the_assumptions_side_by_side():
-    data = simulated()
+    data = plain()
     values = {"hamd17": data, "region": replace(data, baseline=None)}
     table = missing_table(values, n_draws=100)
     assert list(table) == list(MISSING_COLUMNS)
@@ -143,7 +140,7 @@ def test_the_table_puts_the_assumptions_side_by_side():
 
 def test_the_tipping_points_of_several_values():
     few = TwoVisits(np.array([0, 1, 1]), None, np.array([1.0, 2, np.nan]))
-    table = tipping_table({"hamd17": simulated(missing=10), "few": few}, n_imputations=20)
+    table = tipping_table({"hamd17": plain(missing=10), "few": few}, n_imputations=20)
     assert list(table) == list(TIPPING_COLUMNS)
     assert table.loc[0, "delta"] > 0  # ketamine lowers the score: only worse missing patients turn it
     assert table.loc[1, "note"] == "not estimated: 2 follow-ups are too few to impute the others"

@@ -45,12 +45,14 @@ class Visits:
         participant, visit = np.nonzero(np.isfinite(values))
         at = visit[:, None] == np.arange(values.shape[1])
         if scales is None:
-            own, fixed = 1, np.column_stack([at[:, 1:], nuisance[participant]])
+            fixed = np.column_stack([nuisance[participant], at[:, 1:]])
         else:
-            own, values = nuisance.shape[1], values * scales
+            values = values * scales
             fixed = np.hstack([nuisance[participant] * column[:, None] for column in at.T])
-        df = len(participant) - len(np.unique(participant)) - (values.shape[1] - 1) * (1 + own)
-        return cls(values[participant, visit], participant, visit, fixed.astype(float), df)
+        fixed = _independent(fixed.astype(float))
+        changing = fixed.shape[1] - nuisance.shape[1] + values.shape[1] - 1
+        df = len(participant) - len(np.unique(participant)) - changing
+        return cls(values[participant, visit], participant, visit, fixed, df)
 
     def arm_by_visit(self, arm):
         """Return the columns of the active arm at each visit after the first, (N, T - 1)."""
@@ -107,9 +109,20 @@ def mixed_estimate(data, *, constrained=True, n_draws=10_000, seed=0):
     if min(found) < 2 or visits.df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
         return Estimate(method, *found, note=FEW)
     estimate, error, note = _fit(visits, design, interest.shape[1] - 1)
+    if not present.all():
+        note = "; ".join(filter(None, [note, f"{np.sum(~present)} randomized have no value at any visit"]))
     effect = hedges_g(estimate, error, visits.df, data.followup, data.arm)
     p = _rerandomized_p(values, data, n_draws, seed) if n_draws and constrained else np.nan
     return by_t(method, found, estimate, error, visits.df, p_rerandomized=p, note=note, **effect)
+
+
+def _independent(columns):
+    """Leave out columns that depend on those before, such as a stratum that nobody has a follow-up in."""
+    kept = []
+    for column in range(columns.shape[1]):
+        if np.linalg.matrix_rank(columns[:, [*kept, column]]) > len(kept):
+            kept.append(column)
+    return columns[:, kept]
 
 
 def _scales(values, arm):
