@@ -248,7 +248,7 @@ def association_table(pairs, regions, outcome, *, n_draws=10_000, n_bootstrap=20
         values |= dict(zip(("boot_low", "boot_high"), limits[term], strict=True))
         values["p_holm"] = multipletests(found.p_permutation, method="holm")[1]
         values["correlation"] = _correlation(pairs.known(), term, found)
-        values["family"] = f"{TERMS[term]}, {len(regions)} regions: {', '.join(regions)}"
+        values["family"] = f"{TERMS[term]}: {', '.join(regions)}"
         tables.append(pd.DataFrame({**values, "family_size": len(regions)}))
     return pd.concat(tables, ignore_index=True)[list(ASSOCIATION_COLUMNS)]
 
@@ -281,7 +281,7 @@ def leave_one_out(maps, select):
     -----
     A region that is chosen because its values go along with an outcome goes along with it in the same data by
     construction: Kriegeskorte et al. (2009), doi:10.1038/nn.2303; Esterman et al. (2010),
-    doi:10.1016/j.neuroimage.2009.10.085.
+    NeuroImage 50:572.
 
     Examples
     --------

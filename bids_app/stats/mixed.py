@@ -92,8 +92,8 @@ def mixed_estimate(data, *, constrained=True, n_draws=10_000, seed=0):
       covariates and missing values its t is that of the change score.
 
     t has between-within degrees of freedom, as statsmodels' normal deviate gives too small p in trials of this size:
-    values less participants less the fixed effects that change over the visits; Schluchter & Elashoff (1990),
-    doi:10.1080/00949659008811295.
+    values less participants less the fixed effects that change over the visits; Schluchter & Elashoff (1990), J. Stat.
+    Comput. Simul. 37:69.
     """
     method = "mixed" if constrained else "mixed-interaction"
     if data.baseline is None:
