@@ -138,6 +138,19 @@ def test_the_table_puts_the_assumptions_side_by_side():
     assert rows["mixed"] == pytest.approx(rows["ancova"], abs=0.5)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("left", [(), (0,), (0, 1)])
+def test_a_value_that_hardly_anyone_has_is_not_estimated_and_says_so(left):
+    data = plain(missing=0)
+    followup = np.full(44, np.nan)
+    followup[[np.flatnonzero(data.arm == arm)[0] for arm in left]] = 3.0
+    values = {"x": replace(data, followup=followup)}
+    table = missing_table(values).set_index("method")
+    assert table.loc[["ancova", "mixed", "imputed"], "note"].str.startswith("not estimated").all()
+    assert table.loc[["ancova", "mixed", "imputed"], "estimate"].isna().all()
+    assert tipping_table(values)["note"][0].startswith("not estimated")
+
+
 def test_the_tipping_points_of_several_values():
     few = TwoVisits(np.array([0, 1, 1]), None, np.array([1.0, 2, np.nan]))
     table = tipping_table({"hamd17": plain(missing=10), "few": few}, n_imputations=20)

@@ -6,6 +6,7 @@ import statsmodels.api as sm
 from bids_app.stats.estimate import Estimate, by_t, counts, hedges_g, rerandomized_p, two_sided
 
 ESTIMATORS = ("ancova", "change", "post")
+FEW = "not estimated: too few participants for the model"
 NO_BASELINE = "one value per participant: there is no baseline to adjust for"
 
 
@@ -36,6 +37,8 @@ def linear_estimate(data, estimator="ancova", *, n_draws=10_000, seed=0):
     data = completed(data, estimator)
     estimator = "post" if data.baseline is None else estimator
     note = NO_BASELINE if data.baseline is None else ""
+    if min(counts(data.arm)) < 2:
+        return Estimate(estimator, *counts(data.arm), note=FEW)
     outcome, baseline = outcome_of(data, estimator)
     try:
         columns = [data.arm, data.nuisance()] if baseline is None else [data.arm, baseline, data.nuisance()]
@@ -43,8 +46,8 @@ def linear_estimate(data, estimator="ancova", *, n_draws=10_000, seed=0):
     except ValueError as error:
         return Estimate(estimator, *counts(data.arm), note=f"not estimated: {error}")
     df = len(design) - design.shape[1]
-    if min(counts(data.arm)) < 2 or df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
-        return Estimate(estimator, *counts(data.arm), note="not estimated: too few participants for the model")
+    if df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
+        return Estimate(estimator, *counts(data.arm), note=FEW)
     fit = sm.OLS(outcome, design).fit()
     found = by_t(estimator, counts(data.arm), fit.params[0], fit.bse[0], df)
     effect = hedges_g(fit.params[0], fit.bse[0], df, outcome, data.arm)

@@ -59,7 +59,7 @@ def extreme_cases(data, *, higher_is_better=False):
     No assumption about why a follow-up is missing, only that it lies within what was seen; after Horowitz & Manski
     (2000), doi:10.1080/01621459.2000.10473902. The interval and p take the filled values as measured.
     """
-    low, high = np.nanmin(data.followup), np.nanmax(data.followup)
+    low, high = np.nanquantile(data.followup, [0, 1]) if data.observed.any() else (np.nan, np.nan)
     poor, good = (low, high) if higher_is_better else (high, low)
     cases = []
     for name, active, reference in ((WORST, poor, good), (BEST, good, poor)):

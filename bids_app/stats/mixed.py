@@ -56,9 +56,8 @@ class Visits:
 
     def arm_by_visit(self, arm):
         """Return the columns of the active arm at each visit after the first, (N, T - 1)."""
-        return (arm[self.participant][:, None] * (self.visit[:, None] == np.arange(1, self.visit.max() + 1))).astype(
-            float
-        )
+        later = self.visit[:, None] == np.arange(1, self.visit.max() + 1)
+        return np.where(later, arm[self.participant][:, None], 0).astype(float)
 
 
 def mixed_estimate(data, *, constrained=True, n_draws=10_000, seed=0):
@@ -98,6 +97,8 @@ def mixed_estimate(data, *, constrained=True, n_draws=10_000, seed=0):
     method = "mixed" if constrained else "mixed-interaction"
     if data.baseline is None:
         return Estimate(method, *counts(data.arm), note="not estimated: there is no baseline")
+    if not data.observed.any():
+        return Estimate(method, *counts(data.arm), note=FEW)
     values = np.column_stack([data.baseline, *(() if data.others is None else data.others.T), data.followup])
     present = np.isfinite(values).any(axis=1)
     data, values = data.filled().of(present), values[present]
