@@ -10,7 +10,7 @@ import bids_app
 
 ROOT = Path(bids_app.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
-NUMERICAL = {"numpy", "scipy", "numba", "llvmlite", "networkx", "statsmodels", "threadpoolctl"}
+NUMERICAL = {"numpy", "scipy", "numba", "llvmlite", "networkx", "pandas", "statsmodels", "threadpoolctl"}
 FILES_AND_MESSAGES = {"pathlib", "logging", "os", "io", "shutil", "tempfile", "glob", "subprocess"}
 
 

@@ -1,0 +1,232 @@
+"""The clinical outcomes of everyone randomized, from whichever table holds them, as one long table."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from bids_app.errors import DataError, UsageError
+from bids_app.roles import role_of
+from bids_app.stats.twovisits import TwoVisits
+
+OUTCOME_COLUMNS = {
+    "participant": "Participant, without sub-",
+    "arm": "Arm that the participant was randomized to",
+    "stratum": "Stratum of the randomization",
+    "visit": "baseline, followup, or the label of another session",
+    "outcome": "Name of the outcome",
+    "value": "Score; n/a where there is none",
+}
+ROLE_COLUMN = {
+    "role": "What the plan says that the row counts for: primary, secondary, or exploratory, as all is without a plan"
+}
+BASELINE_WORDS = ("baseline", "base", "bl", "pre", "before", "t0")
+FOLLOWUP_WORDS = ("followup", "follow_up", "fu", "post", "after", "endpoint")
+
+
+def outcome_table(tables, design, outcomes, strata=()):
+    """List every score of everyone who was randomized to one of the two arms.
+
+    Parameters
+    ----------
+    tables : cohort.Tables
+    design : cohort.Design
+    outcomes : list of str
+        A column of sessions.tsv or of a phenotype table per session; or a column of participants.tsv, which then
+        is of the follow-up only, or one of two such columns, one per visit, that differ by a word for the visit
+        (hamd_pre and hamd_post, hamd_ses-1 and hamd_ses-2). ``NAME=BASELINE_COLUMN,FOLLOWUP_COLUMN`` says which.
+    strata : tuple of str, optional
+        Columns of participants.tsv.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `OUTCOME_COLUMNS`. Everyone has a row for both visits, if need be without a value; other
+        sessions have a row where there is a value.
+
+    Raises
+    ------
+    UsageError
+        An outcome is not there, or could be several columns.
+    DataError
+        An outcome holds something else than numbers.
+    """
+    arms = _arms(tables, design)
+    who = pd.DataFrame({"arm": arms, "stratum": _strata(tables.participants.loc[arms.index], strata)})
+    parts = []
+    for word in dict.fromkeys(outcomes):
+        name, scores = _scores(word, tables, design)
+        visits = list(dict.fromkeys(["baseline", "followup", *scores.index.get_level_values("visit")]))
+        everyone = pd.MultiIndex.from_product([arms.index, visits], names=["participant", "visit"])
+        values = scores.reindex(everyone)
+        asked = np.isin(values.index.get_level_values("visit"), ("baseline", "followup"))
+        rows = values[asked | values.notna()].rename("value").reset_index()
+        parts.append(rows.assign(outcome=name).join(who, on="participant"))
+    return pd.concat(parts, ignore_index=True)[list(OUTCOME_COLUMNS)]
+
+
+def two_visits(table, outcome, design, covariates=None):
+    """Turn an outcome of the long table into what `bids_app.stats` compares.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `outcome_table`.
+    outcome : str
+    design : cohort.Design
+    covariates : DataFrame, optional
+        Numbers measured before randomization, indexed by participant.
+
+    Returns
+    -------
+    TwoVisits
+        Participants in the order of the table.
+    """
+    rows = table[table["outcome"] == outcome]
+    wide = rows.pivot(index="participant", columns="visit", values="value")
+    first = rows.drop_duplicates("participant").set_index("participant")
+    wide = wide.reindex(first.index)
+    others = [visit for visit in wide if visit not in ("baseline", "followup") and _in_both(wide[visit], first["arm"])]
+    return TwoVisits(
+        arm=(first["arm"] == design.active).to_numpy(int),
+        baseline=wide["baseline"].to_numpy(float) if wide["baseline"].notna().any() else None,
+        followup=wide["followup"].to_numpy(float),
+        covariates=None if covariates is None else covariates.reindex(first.index).to_numpy(float),
+        strata=first["stratum"].to_numpy(str) if first["stratum"].nunique() > 1 else None,
+        others=wide[others].to_numpy(float) if others else None,
+    )
+
+
+def _in_both(values, arm, least=2):
+    """Say whether a visit has values enough to have a mean of its own in each arm."""
+    known = arm[values.notna()].value_counts()
+    return len(known) == 2 and known.min() >= least
+
+
+def with_roles(table, plan, departed=()):
+    """Tag the rows of the clinical table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `stats.clinical.clinical_table`.
+    plan : plan.Plan or None
+        Its outcomes are names, or ``NAME:CUTOFF`` such as hamd17:response.
+    departed : list of tuple, optional
+        From `roles.deviations`.
+
+    Returns
+    -------
+    DataFrame
+        With the column ``role``, as `ROLE_COLUMN` describes it. The main analysis of an endpoint has the role that
+        the plan gives the endpoint; the other ways to analyse it are exploratory.
+    """
+    roles = []
+    for row in table.itertuples():
+        endpoint = row.outcome if row.endpoint == "score" else f"{row.outcome}:{row.endpoint}"
+        role = role_of(plan, outcome=endpoint, departed=departed)
+        roles.append(role if row.analysis == "main" else "exploratory")
+    return table.assign(role=roles)
+
+
+def name_of(word):
+    """Return what an outcome of the command line is called: NAME=BASELINE,FOLLOWUP is NAME."""
+    return word.partition("=")[0]
+
+
+def _arms(tables, design):
+    text = tables.participants[design.arm_column].map(
+        lambda value: f"{value:g}" if isinstance(value, float) else str(value), na_action="ignore"
+    )
+    return text[text.isin([design.active, design.reference])].rename_axis("participant")
+
+
+def _strata(participants, strata):
+    if not strata:
+        return "all"
+    if unknown := [name for name in strata if name not in participants]:
+        raise UsageError(f"--strata {' '.join(unknown)}: participants.tsv has {', '.join(participants)}.")
+    return participants[list(strata)].astype(object).fillna("n/a").astype(str).agg(" | ".join, axis=1)
+
+
+def _scores(word, tables, design):
+    """Return an outcome's name, and its numbers by participant and visit."""
+    name, equals, columns = word.partition("=")
+    if equals:
+        return name, _of_columns(
+            tables, dict(zip(("baseline", "followup"), _named(word, columns, tables), strict=True))
+        )
+    if name in tables.sessions:
+        return name, _of_sessions(tables, design, name)
+    if name in tables.participants:
+        return name, _of_columns(tables, {"followup": name})
+    return name, _of_columns(tables, _pair(name, tables, design))
+
+
+def _named(word, columns, tables):
+    names = columns.split(",")
+    if len(names) != 2:
+        raise UsageError(f"--outcomes {word}: write NAME=BASELINE_COLUMN,FOLLOWUP_COLUMN.")
+    if unknown := [column for column in names if column not in tables.participants]:
+        raise UsageError(
+            f"--outcomes {word}: no column {', '.join(unknown)} in participants.tsv or phenotype/; "
+            f"there are {', '.join(tables.participants)}."
+        )
+    return names
+
+
+def _of_sessions(tables, design, name):
+    values = _numbers(name, tables.sessions[name])
+    roles = {design.baseline: "baseline", design.followup: "followup"}
+    visits = values.index.get_level_values("session_id").map(lambda session: roles.get(session, session))
+    index = pd.MultiIndex.from_arrays(
+        [values.index.get_level_values("participant_id"), visits], names=["participant", "visit"]
+    )
+    return values.set_axis(index)
+
+
+def _of_columns(tables, columns):
+    visits = {visit: _numbers(column, tables.participants[column]) for visit, column in columns.items()}
+    scores = pd.concat(visits, names=["visit"]).swaplevel()
+    return scores.rename_axis(index={scores.index.names[0]: "participant"})
+
+
+def _pair(name, tables, design):
+    """Find the two columns of participants.tsv that hold an outcome, one per visit."""
+    words = {
+        "baseline": (*BASELINE_WORDS, design.baseline, f"ses-{design.baseline}"),
+        "followup": (*FOLLOWUP_WORDS, design.followup, f"ses-{design.followup}"),
+    }
+    found = {visit: [c for c in tables.participants if _is_of(c, name, of_visit)] for visit, of_visit in words.items()}
+    for visit, columns in found.items():
+        if len(columns) > 1:
+            raise UsageError(
+                f"--outcomes {name}: the {visit} could be {', '.join(columns)}; "
+                f"write {name}=BASELINE_COLUMN,FOLLOWUP_COLUMN."
+            )
+    if not all(found.values()):
+        raise UsageError(
+            f"--outcomes {name}: no such column. Per visit there are {_listed(tables.sessions)}; "
+            f"per participant {_listed(tables.participants)}."
+        )
+    return {visit: columns[0] for visit, columns in found.items()}
+
+
+def _is_of(column, name, words):
+    joined = "|".join(re.escape(word) for word in words)
+    pattern = rf"{re.escape(name)}[_\-. ]?(?:{joined})|(?:{joined})[_\-. ]?{re.escape(name)}"
+    return re.fullmatch(pattern, column, flags=re.IGNORECASE) is not None
+
+
+def _listed(table):
+    numeric = [str(column) for column in table if pd.api.types.is_numeric_dtype(table[column])]
+    return ", ".join(numeric) or "none"
+
+
+def _numbers(name, column):
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    if (wrong := column[numbers.isna() & column.notna()]).size:
+        raise DataError(f"Outcome {name}: {wrong.iloc[0]!r} is not a number ({wrong.size} such values).")
+    if numbers.isna().all():
+        raise DataError(f"Outcome {name} has no value for anyone.")
+    return numbers

@@ -1,0 +1,215 @@
+"""The plan of the analysis, frozen in a file before the data are seen."""
+
+import dataclasses
+import hashlib
+import math
+import tomllib
+from dataclasses import dataclass
+
+from bids_app.errors import MissingInputError, UsageError
+
+CHOICES = {
+    "estimator": ("ancova", "change", "post"),
+    "scheme": ("rerandomize", "freedman-lane"),
+    "statistic": ("tfce", "t", "cluster-extent", "cluster-mass"),
+    "map_values": ("z", "raw"),
+}
+RANGES = {
+    "threshold": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
+    "density": (lambda value: 0 < value < 1, "above 0 and below 1"),
+    "alpha": (lambda value: 0 < value < 1, "above 0 and below 1"),
+    "fd_threshold": (lambda value: 0 < value < math.inf, "above 0 mm"),
+    "min_minutes": (lambda value: 0 <= value < math.inf, "0 or more"),
+    "smooth_maps": (lambda value: 0 <= value < math.inf, "0 mm or more"),
+    "n_permutations": (lambda value: value >= 1, "1 or more"),
+    "voxel_size": (lambda value: value >= 1, "1 mm or more"),
+    "seed": (lambda value: value >= 0, "0 or more"),
+}
+SECTIONS = {
+    "metrics": {"primary": "metric", "secondary": "secondary_metrics"},
+    "signal": {"denoise": "denoise", "fd_threshold": "fd_threshold", "min_minutes": "min_minutes"},
+    "graph": {
+        "threshold": "threshold",
+        "density": "density",
+        "mask": "mask",
+        "voxel_size": "voxel_size",
+        "smooth_maps": "smooth_maps",
+        "map_values": "map_values",
+    },
+    "trial": {
+        "arm": "arm",
+        "reference": "reference",
+        "baseline": "baseline",
+        "followup": "followup",
+        "covariates": "covariates",
+        "strata": "strata",
+    },
+    "analysis": {
+        "estimator": "estimator",
+        "scheme": "scheme",
+        "statistic": "statistic",
+        "alpha": "alpha",
+        "n_permutations": "n_permutations",
+        "seed": "seed",
+    },
+    "outcomes": {"primary": "primary_outcomes", "secondary": "secondary_outcomes"},
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was decided before the data were seen; None where the plan leaves it open.
+
+    Attributes
+    ----------
+    metric : str
+        The primary graph measure.
+    secondary_metrics : tuple of str or None
+    denoise : str or None
+    fd_threshold, min_minutes : float or None
+        How the signal is cleaned, and how much must be left.
+    threshold, density : float or None
+        The edge rule; at most one of them.
+    mask, map_values : str or None
+    voxel_size : int or None
+    smooth_maps : float or None
+        The nodes, and what is compared of their maps.
+    arm, reference, baseline, followup : str or None
+        The contrast: column, reference level, sessions without ses-.
+    covariates, strata : tuple of str or None
+    estimator, scheme, statistic : str or None
+        See `CHOICES`.
+    alpha : float or None
+    n_permutations, seed : int or None
+    primary_outcomes, secondary_outcomes : tuple of str or None
+    sha256 : str
+        Hash of the file, as ``sha256sum`` prints it.
+    """
+
+    metric: str
+    secondary_metrics: tuple[str, ...] | None = None
+    denoise: str | None = None
+    fd_threshold: float | None = None
+    min_minutes: float | None = None
+    threshold: float | None = None
+    density: float | None = None
+    mask: str | None = None
+    voxel_size: int | None = None
+    smooth_maps: float | None = None
+    map_values: str | None = None
+    arm: str | None = None
+    reference: str | None = None
+    baseline: str | None = None
+    followup: str | None = None
+    covariates: tuple[str, ...] | None = None
+    strata: tuple[str, ...] | None = None
+    estimator: str | None = None
+    scheme: str | None = None
+    statistic: str | None = None
+    alpha: float | None = None
+    n_permutations: int | None = None
+    seed: int | None = None
+    primary_outcomes: tuple[str, ...] | None = None
+    secondary_outcomes: tuple[str, ...] | None = None
+    sha256: str = ""
+
+    @property
+    def settled(self):
+        """What the plan says, by name: everything that is not left open."""
+        names = (field.name for field in dataclasses.fields(self) if field.name != "sha256")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    @property
+    def left_open(self):
+        """Names of what the plan does not say, in the order of the file; one edge rule is enough."""
+        ruled_out = {"threshold": "density", "density": "threshold"}
+        names = [name for section in SECTIONS.values() for name in section.values()]
+        return [name for name in names if name not in self.settled and ruled_out.get(name) not in self.settled]
+
+
+def read_plan(path):
+    """Read a plan.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file; docs/plan.toml is an annotated example.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    MissingInputError
+        The file cannot be read.
+    UsageError
+        It is not TOML, or a key or value is not one that a plan has.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise MissingInputError(f"--plan {path}: {error.strerror}.") from error
+    try:
+        sections = tomllib.loads(raw.decode("utf-8"))
+    except ValueError as error:  # also of the encoding
+        raise UsageError(f"--plan {path}: not valid TOML ({error}).") from error
+    try:
+        return Plan(**_values(sections), sha256=hashlib.sha256(raw).hexdigest())
+    except UsageError as error:
+        raise UsageError(f"--plan {path}: {error}") from None
+
+
+def _values(sections):
+    _refuse_unknown(sections, SECTIONS, "section")
+    values = {}
+    for section, keys in SECTIONS.items():
+        content = sections.get(section, {})
+        if not isinstance(content, dict):
+            raise UsageError(f"{section} must be a section, [{section}], not {content!r}.")
+        _refuse_unknown(content, keys, f"key in [{section}]")
+        for key, value in content.items():
+            values[keys[key]] = _checked(f"{section}.{key}", keys[key], value)
+    if "metric" not in values:
+        raise UsageError("metrics.primary is missing: a plan names the one measure that the trial is judged by.")
+    if {"threshold", "density"} <= set(values):
+        raise UsageError("graph.threshold and graph.density are two edge rules: keep one.")
+    for first, second in (("metric", "secondary_metrics"), ("primary_outcomes", "secondary_outcomes")):
+        if both := set(_listed(values.get(first))) & set(_listed(values.get(second))):
+            raise UsageError(f"{', '.join(sorted(both))} cannot be primary and secondary.")
+    return values
+
+
+def _listed(value):
+    return () if value is None else value if isinstance(value, tuple) else (value,)
+
+
+def _refuse_unknown(found, known, what):
+    if unknown := [name for name in found if name not in known]:
+        raise UsageError(f"unknown {what}: {', '.join(unknown)}; known are {', '.join(known)}.")
+
+
+def _checked(key, name, value):
+    """Return the value as the plan keeps it, or refuse it by its type or range."""
+    kind = str(next(field.type for field in dataclasses.fields(Plan) if field.name == name))
+    if "tuple" in kind:
+        if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+            raise UsageError(f"{key} must be a list of names, not {value!r}.")
+        return tuple(value)
+    if "float" in kind or "int" in kind:
+        return _number(key, name, value, int if "int" in kind else float)
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{key} must be text, not {value!r}.")
+    if value not in CHOICES.get(name, (value,)):
+        raise UsageError(f"{key} = {value!r}: it is one of {', '.join(CHOICES[name])}.")
+    return value.removeprefix("ses-") if name in ("baseline", "followup") else value
+
+
+def _number(key, name, value, kind):
+    whole = kind is int
+    if not isinstance(value, int if whole else (int, float)) or isinstance(value, bool):
+        raise UsageError(f"{key} must be a {'whole ' if whole else ''}number, not {value!r}.")
+    fits, words = RANGES[name]
+    if not fits(value):
+        raise UsageError(f"{key} = {value:g}: must be {words}.")
+    return kind(value)

@@ -1,0 +1,141 @@
+"""The table of the clinical outcomes: one row per outcome and method."""
+
+import numpy as np
+import pandas as pd
+
+from bids_app.stats.ancova import completed, linear_estimate
+from bids_app.stats.estimate import Estimate
+from bids_app.stats.mixed import mixed_estimate
+from bids_app.stats.ranks import rank_estimate
+from bids_app.stats.responders import proportion_estimate
+
+METHODS = {
+    "ancova": "follow-up adjusted for the baseline, by least squares",
+    "change": "follow-up minus baseline, by least squares",
+    "post": "follow-up alone, by least squares",
+    "mixed": "mixed model over the visits, random intercept, arms with one mean at baseline",
+    "mixed-interaction": "mixed model over the visits, random intercept, arm-by-visit interaction",
+    "ranks": "ranks of the follow-up; probability of doing better in the active arm",
+    "proportion": "difference of the shares that reached the cut-off",
+    "proportion, missing as failure": "the same with everyone randomized, a missing follow-up counted as a failure",
+}
+MAIN, SENSITIVITY = "main", "sensitivity"
+COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
+ESTIMATE_COLUMNS = {
+    "n_active": "Participants of the active arm in the row",
+    "n_reference": "Participants of the reference arm in the row",
+    "estimate": "Active minus reference arm, in the units of the outcome; for ranks the probability, for cut-offs the "
+    "difference of the shares",
+    "standard_error": "Standard error of the estimate",
+    "ci_low": "Lower end of the 95 % confidence interval",
+    "ci_high": "Upper end of the 95 % confidence interval",
+    "t": "Student's t (ranks: Brunner and Munzel's)",
+    "df": "Degrees of freedom of t; between-within for the mixed model",
+    "p": "Two-sided p of t; Fisher's exact p for proportions",
+    "p_hc3": "Two-sided p with the HC3 standard error, for arms of unequal variance",
+    "p_rerandomized": "Two-sided p of re-randomizing the arms within the strata",
+    "effect_size": "Effect size",
+    "effect_low": "Lower end of its 95 % confidence interval",
+    "effect_high": "Upper end of its 95 % confidence interval",
+    "effect_kind": "What the effect size is; Hedges g is in units of the SD within the arms of the outcome analysed",
+    "note": "What was not possible, or must be known to read the row",
+}
+CLINICAL_COLUMNS = {
+    "outcome": "Clinical outcome",
+    "endpoint": "The score, or the cut-off that was reached",
+    "method": "; ".join(f"{name}: {text}" for name, text in METHODS.items()),
+    "population": f"{COMPLETE}, or {EVERYONE} with whatever exists",
+    "analysis": f"{MAIN}: the row that the endpoint is judged by; {SENSITIVITY}: the same question by other means",
+    **{
+        f"{visit}_{statistic}_{arm}": f"{text} of the {arm} arm at {word}, over those of the row who have it"
+        for visit, word in (("baseline", "baseline"), ("followup", "follow-up"))
+        for arm in ("active", "reference")
+        for statistic, text in (("mean", "Mean"), ("sd", "Standard deviation"))
+    },
+    **ESTIMATE_COLUMNS,
+}
+
+
+def clinical_table(outcomes, *, ordinal=(), higher_is_better=(), successes=None, n_draws=10_000, seed=0):
+    """Compare every outcome by every method that suits it.
+
+    Parameters
+    ----------
+    outcomes : dict of TwoVisits
+        By name, in the order of the rows.
+    ordinal, higher_is_better : collection of str, optional
+        Outcomes that are compared by ranks too; outcomes of which more is better.
+    successes : dict of dict of (n,) float ndarray, optional
+        By outcome and by the text of the cut-off: 1 or 0, NaN where it is not known.
+    n_draws, seed : int, optional
+        Of the re-randomization.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `CLINICAL_COLUMNS`; the first row of an endpoint is its main analysis: ranks of an ordinal
+        outcome, else ANCOVA; of a cut-off everyone randomized, with a missing follow-up as a failure. An outcome
+        without a baseline has the rows that need none.
+    """
+    draws = {"n_draws": n_draws, "seed": seed}
+    rows = []
+    for name, data in outcomes.items():
+        if name in ordinal:
+            found = rank_estimate(data, higher_is_better=name in higher_is_better, **draws)
+            rows.append(_row(name, "score", found, data.completers(), COMPLETE))
+        rows += [_row(name, "score", *parts) for parts in _of_score(data, draws)]
+        for endpoint, success in (successes or {}).get(name, {}).items():
+            rows += [_row(name, endpoint, *parts) for parts in _of_cutoff(data, success, draws)]
+    table = pd.DataFrame(rows, columns=list(CLINICAL_COLUMNS))
+    again = table.duplicated(["outcome", "endpoint"])
+    return table.assign(analysis=np.where(again, SENSITIVITY, MAIN))
+
+
+def _of_score(data, draws):
+    """Return estimate, data and population of each row."""
+    if data.baseline is None:
+        return [(linear_estimate(data, "post", **draws), data.completers(), COMPLETE)]
+    linear = [(linear_estimate(data, name, **draws), completed(data, name), COMPLETE) for name in ("ancova", "change")]
+    mixed = [(mixed_estimate(data, constrained=alike, **draws), data, EVERYONE) for alike in (True, False)]
+    return [linear[0], mixed[0], linear[1], mixed[1]]
+
+
+def _of_cutoff(data, success, draws):
+    rows = []
+    for failure, population in ((True, EVERYONE), (False, COMPLETE)):
+        values = np.where(np.isnan(success), 0.0, success) if failure else success
+        shares = type(data)(data.arm, None, values)
+        found = proportion_estimate(success, data, missing_as_failure=failure, **draws)
+        rows.append((found, shares, population))
+    return rows
+
+
+def _row(outcome, endpoint, found: Estimate, data, population):
+    return {
+        "outcome": outcome,
+        "endpoint": endpoint,
+        "population": population,
+        **describe(data),
+        **vars(found),
+    }
+
+
+def describe(data):
+    """Return mean and standard deviation of each arm at each visit, by the names of `CLINICAL_COLUMNS`.
+
+    Parameters
+    ----------
+    data : TwoVisits
+        NaN are left out; a value that exists at one visit only has no baseline.
+
+    Returns
+    -------
+    dict of float
+    """
+    described = {}
+    for visit, values in (("baseline", data.baseline), ("followup", data.followup)):
+        for arm, label in (("active", 1), ("reference", 0)):
+            known = np.empty(0) if values is None else values[(data.arm == label) & np.isfinite(values)]
+            described[f"{visit}_mean_{arm}"] = known.mean() if len(known) else np.nan
+            described[f"{visit}_sd_{arm}"] = known.std(ddof=1) if len(known) > 1 else np.nan
+    return described

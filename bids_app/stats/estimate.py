@@ -1,0 +1,173 @@
+"""An estimated difference between the arms, with its interval, its p-values and its effect size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from bids_app.stats.design import allocations
+from bids_app.stats.permutation import compare_arms
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Active minus reference arm, by one method; NaN for what the method does not give.
+
+    Attributes
+    ----------
+    method : str
+    n_active, n_reference : int
+        Participants that it rests on.
+    estimate, standard_error, ci_low, ci_high : float
+        In the units of the outcome, unless the method says otherwise; 95 % interval.
+    t, df, p : float
+        Student's t, its degrees of freedom, and the two-sided p of it or of the method's own test.
+    p_hc3 : float
+        p by the HC3 standard error, which allows the arms' variances to differ.
+    p_rerandomized : float
+        p by re-randomization of the arms.
+    effect_size, effect_low, effect_high : float
+        With its 95 % interval.
+    effect_kind : str
+        What the effect size is.
+    note : str
+        What the reader must know.
+    """
+
+    method: str
+    n_active: int
+    n_reference: int
+    estimate: float = np.nan
+    standard_error: float = np.nan
+    ci_low: float = np.nan
+    ci_high: float = np.nan
+    t: float = np.nan
+    df: float = np.nan
+    p: float = np.nan
+    p_hc3: float = np.nan
+    p_rerandomized: float = np.nan
+    effect_size: float = np.nan
+    effect_low: float = np.nan
+    effect_high: float = np.nan
+    effect_kind: str = ""
+    note: str = ""
+
+
+def by_t(method, counts, estimate, standard_error, df, **more):
+    """Return an `Estimate` with the interval and p of Student's t.
+
+    Examples
+    --------
+    >>> found = by_t("change", (20, 20), 2.0, 1.0, 38)
+    >>> round(found.ci_low, 3), round(found.ci_high, 3), round(found.p, 4)
+    (-0.024, 4.024, 0.0527)
+    """
+    margin = special.stdtrit(df, 0.5 + LEVEL / 2) * standard_error
+    t = estimate / standard_error if standard_error > 0 else np.nan
+    return Estimate(
+        method,
+        *counts,
+        estimate=float(estimate),
+        standard_error=float(standard_error),
+        ci_low=float(estimate - margin),
+        ci_high=float(estimate + margin),
+        t=float(t),
+        df=float(df),
+        p=two_sided(t, df),
+        **more,
+    )
+
+
+def two_sided(t, df):
+    """Return the two-sided p of Student's t."""
+    return float(2 * special.stdtr(df, -np.abs(t)))
+
+
+def counts(arm):
+    """Return the number of participants in the active and in the reference arm."""
+    return int(np.sum(arm == 1)), int(np.sum(arm == 0))
+
+
+def pooled_sd(values, arm):
+    """Return the standard deviation within the arms, pooled.
+
+    Parameters
+    ----------
+    values : (n,) float ndarray
+        NaN are left out.
+    arm : (n,) int ndarray
+
+    Returns
+    -------
+    sd : float
+    df : int
+        Participants less two.
+    """
+    groups = [values[(arm == label) & np.isfinite(values)] for label in (0, 1)]
+    df = sum(map(len, groups)) - 2
+    squares = sum(np.square(group - group.mean()).sum() for group in groups if len(group))
+    return (float(np.sqrt(squares / df)), df) if df > 0 else (np.nan, df)
+
+
+def hedges_g(estimate, standard_error, df, values, arm):
+    r"""Return Hedges' g of an adjusted difference, and its 95 % interval.
+
+    Parameters
+    ----------
+    estimate, standard_error, df : float
+        The adjusted difference.
+    values : (n,) float ndarray
+        The outcome analysed; g is in units of its SD within the arms, not adjusted for covariates.
+    arm : (n,) int ndarray
+
+    Returns
+    -------
+    dict
+        effect_size, effect_low, effect_high and effect_kind, as `Estimate` has them.
+
+    Notes
+    -----
+    With :math:`\nu = n_1 + n_0 - 2`, :math:`J = 1 - 3 / (4 \nu - 1)` and :math:`d` = difference / SD,
+
+    .. math:: g = J d, \qquad \mathrm{Var}(g) = J^2 \left(\frac{SE^2}{SD^2} + \frac{d^2}{2 \nu}\right)
+
+    and the interval is by Student's t. Hedges (1981), doi:10.3102/10769986006002107; Borenstein et al. (2009),
+    Introduction to Meta-Analysis, chapter 4, for differences adjusted for covariates.
+    """
+    sd, freedom = pooled_sd(values, arm)
+    if not sd > 0 or freedom < 2:
+        return {"effect_kind": "Hedges g"}
+    d, correction = estimate / sd, 1 - 3 / (4 * freedom - 1)
+    margin = special.stdtrit(df, 0.5 + LEVEL / 2) * correction * np.hypot(standard_error / sd, d / np.sqrt(2 * freedom))
+    return {
+        "effect_size": float(correction * d),
+        "effect_low": float(correction * d - margin),
+        "effect_high": float(correction * d + margin),
+        "effect_kind": "Hedges g",
+    }
+
+
+def rerandomized_p(data, outcome, baseline, *, n_draws=10_000, seed=0):
+    """Return the two-sided p of the arms' difference when the arms are re-randomized within strata.
+
+    Parameters
+    ----------
+    data : TwoVisits
+        Without missing covariates.
+    outcome : (n,) float ndarray
+    baseline : (n,) float ndarray or None
+        Adjusted for.
+
+    Returns
+    -------
+    float
+        NaN if no other allocation is possible, or nothing is left to test.
+    """
+    own = None if baseline is None else baseline[:, None]
+    try:
+        draws = allocations(data.arm, data.strata, n_draws, seed)
+        return float(compare_arms(outcome[:, None], own, data.nuisance(), draws).p[0])
+    except ValueError:
+        return np.nan

@@ -1,0 +1,151 @@
+"""What missing follow-ups may do to a result: everyone randomized, by several assumptions side by side."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from bids_app.stats.ancova import linear_estimate
+from bids_app.stats.clinical import COMPLETE, ESTIMATE_COLUMNS, EVERYONE
+from bids_app.stats.estimate import Estimate, counts
+from bids_app.stats.imputation import METHOD, impute, tipping_point
+from bids_app.stats.mixed import mixed_estimate
+from bids_app.stats.responders import proportion_estimate
+
+WORST, BEST = "worst case", "best case"
+ASSUMPTIONS = {
+    "ancova": "complete cases: valid if missingness depends on the arm and the baseline only",
+    "post": "complete cases: valid if missingness depends on the arm only",
+    "mixed": "mixed model: missing at random",
+    METHOD: "multiple imputation by the regression on arm, baseline, covariates and strata: missing at random",
+    WORST: "missing follow-ups are the least favourable observed in the active arm, the most favourable in the other",
+    BEST: "the reverse of the worst case",
+}
+MISSING_COLUMNS = {
+    "value": "Outcome, region or parcel",
+    "method": "; ".join(f"{name}: {text}" for name, text in ASSUMPTIONS.items()),
+    "population": f"{COMPLETE}, or {EVERYONE}",
+    "missing_active": "Participants of the active arm without a follow-up",
+    "missing_reference": "Participants of the reference arm without a follow-up",
+    **ESTIMATE_COLUMNS,
+}
+TIPPING_COLUMNS = {
+    "value": "Outcome, region or parcel",
+    "missing_active": "Participants of the active arm without a follow-up, whose imputed values are moved",
+    "delta": "Least shift of the imputed active follow-ups at which p crosses alpha, in units of the value",
+    "delta_sd": "The same in standard deviations within the arms",
+    "p": "Two-sided p without a shift",
+    "alpha": "Level of significance",
+    "note": "What else must be known",
+}
+
+
+def extreme_cases(data, *, higher_is_better=False):
+    """Bound the difference: fill the missing follow-ups with the extremes that were observed.
+
+    Parameters
+    ----------
+    data : TwoVisits
+    higher_is_better : bool, optional
+        Which extreme is favourable.
+
+    Returns
+    -------
+    (Estimate, Estimate)
+        The worst and the best case for the active arm, ANCOVA of everyone randomized.
+
+    Notes
+    -----
+    No assumption about why a follow-up is missing, only that it lies within what was seen; after Horowitz & Manski
+    (2000), doi:10.1080/01621459.2000.10473902. The interval and p take the filled values as measured.
+    """
+    low, high = np.nanquantile(data.followup, [0, 1]) if data.observed.any() else (np.nan, np.nan)
+    poor, good = (low, high) if higher_is_better else (high, low)
+    cases = []
+    for name, active, reference in ((WORST, poor, good), (BEST, good, poor)):
+        filled = np.where(data.observed, data.followup, np.where(data.arm == 1, active, reference))
+        cases.append(replace(linear_estimate(replace(data, followup=filled), n_draws=0), method=name))
+    return tuple(cases)
+
+
+def extreme_shares(success, data, *, n_draws=10_000, seed=0):
+    """Bound the difference of responders: everyone unknown a failure in one arm and a success in the other.
+
+    Parameters
+    ----------
+    success : (n,) float ndarray
+        1 or 0, NaN where it is not known.
+    data : TwoVisits
+        Gives arms and strata.
+
+    Returns
+    -------
+    (Estimate, Estimate)
+        The worst and the best case for the active arm.
+    """
+    cases = []
+    for name, active in ((WORST, 0.0), (BEST, 1.0)):
+        filled = np.where(np.isnan(success), np.where(data.arm == 1, active, 1 - active), success)
+        cases.append(replace(proportion_estimate(filled, data, n_draws=n_draws, seed=seed), method=name))
+    return tuple(cases)
+
+
+def missing_table(values, *, higher_is_better=(), n_draws=10_000, n_imputations=100, seed=0):
+    """Estimate each difference under every assumption about what is missing.
+
+    Parameters
+    ----------
+    values : dict of TwoVisits
+        Clinical outcomes, or regions or parcels, of everyone randomized.
+    higher_is_better : collection of str, optional
+        Values of which more is favourable; for a region it only names which bound is the worst.
+    n_draws, n_imputations, seed : int, optional
+
+    Returns
+    -------
+    DataFrame
+        Columns as `MISSING_COLUMNS`. A value without a baseline has no row of the mixed model.
+    """
+    draws = {"n_draws": n_draws, "seed": seed}
+    rows = []
+    for name, data in values.items():
+        lacking = dict(zip(("missing_active", "missing_reference"), counts(data.arm[~data.observed]), strict=True))
+        found = [(linear_estimate(data, **draws), COMPLETE)]
+        if data.baseline is not None:
+            found.append((mixed_estimate(data, **draws), EVERYONE))
+        found.append((_imputed(data, n_imputations, seed), EVERYONE))
+        found += [(case, EVERYONE) for case in extreme_cases(data, higher_is_better=name in higher_is_better)]
+        rows += [{"value": name, "population": who, **lacking, **vars(estimate)} for estimate, who in found]
+    return pd.DataFrame(rows, columns=list(MISSING_COLUMNS))
+
+
+def _imputed(data, n_imputations, seed):
+    try:
+        return impute(data, n_imputations=n_imputations, seed=seed).estimate()
+    except ValueError as error:
+        return Estimate(METHOD, *counts(data.arm), note=f"not estimated: {error}")
+
+
+def tipping_table(values, *, alpha=0.05, n_imputations=100, seed=0):
+    """Find each value's tipping point.
+
+    Parameters
+    ----------
+    values : dict of TwoVisits
+    alpha : float, optional
+    n_imputations, seed : int, optional
+
+    Returns
+    -------
+    DataFrame
+        Columns as `TIPPING_COLUMNS`.
+    """
+    rows = []
+    for name, data in values.items():
+        row = {"value": name, "missing_active": int(np.sum((data.arm == 1) & ~data.observed)), "alpha": alpha}
+        try:
+            row |= vars(tipping_point(data, alpha=alpha, n_imputations=n_imputations, seed=seed))
+        except ValueError as error:
+            row["note"] = f"not estimated: {error}"
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(TIPPING_COLUMNS))

@@ -1,0 +1,172 @@
+"""One effect under every defensible choice of the analysis: the numbers of a specification curve."""
+
+import numpy as np
+import pandas as pd
+
+from bids_app.stats.ancova import ESTIMATORS, linear_estimate, outcome_of
+from bids_app.stats.clinical import ESTIMATE_COLUMNS
+from bids_app.stats.design import allocations
+from bids_app.stats.estimate import Estimate
+from bids_app.stats.pvalues import tie_bound
+
+FIXED_COLUMNS = {
+    "region": "Region or cluster",
+    "estimator": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone",
+    "rank": "Place of the specification among those of the region, from the lowest effect size to the highest",
+    "primary": "Whether this is the analysis that was planned, or is the default",
+    **ESTIMATE_COLUMNS,
+}
+AGREEMENT_COLUMNS = {
+    "region": "Region or cluster",
+    "n_specifications": "Specifications with an estimate",
+    "primary_effect": "Effect size of the primary specification",
+    "median_effect": "Median effect size over the specifications",
+    "lowest_effect": "Lowest effect size",
+    "highest_effect": "Highest effect size",
+    "share_same_sign": "Share of the specifications whose effect has the sign of the primary one",
+    "share_significant": "Share with that sign and p at most alpha",
+    "alpha": "Level of significance",
+    "p_median": "Two-sided p of the median t over all specifications, by re-randomizing the arms alike in all",
+}
+
+
+def robustness_columns(specifications):
+    """Describe the columns of `robustness_table`: the choices of the specifications, then the results."""
+    choices = {name: f"Choice of the specification: {name}" for name in _choices(specifications)}
+    first = {name: FIXED_COLUMNS[name] for name in ("region", "estimator")}
+    return {**first, **choices, **FIXED_COLUMNS}
+
+
+def robustness_table(specifications, values_of, *, primary=None, estimators=ESTIMATORS, n_draws=0, seed=0):
+    """Estimate the effect under every specification and estimator.
+
+    Parameters
+    ----------
+    specifications : list of dict
+        Choices, such as threshold, weighting, smoothing.
+    values_of : callable
+        From a specification to a dict of TwoVisits by region; a region that it lacks gives a row without estimate.
+    primary : dict, optional
+        The choices of the primary analysis, with its ``estimator``.
+    estimators : tuple of str, optional
+    n_draws, seed : int, optional
+        Of the re-randomization; by default there is none, as `agreement` re-randomizes all specifications at once.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `robustness_columns`; by region, then from the lowest effect size to the highest. Effect sizes are
+        comparable between specifications, estimates are in the units of each.
+    """
+    names = list(robustness_columns(specifications))
+    values = [(choices, values_of(choices)) for choices in specifications]
+    regions = dict.fromkeys(region for _, of_region in values for region in of_region)
+    rows = []
+    for region in regions:
+        for choices, of_region in values:
+            for estimator in estimators:
+                data = of_region.get(region)
+                lacking = Estimate(estimator, 0, 0, note="the specification has no such region")
+                found = lacking if data is None else linear_estimate(data, estimator, n_draws=n_draws, seed=seed)
+                chosen = {**choices, "estimator": estimator}
+                rows.append({"region": region, **chosen, "primary": _is(primary, chosen), **vars(found)})
+    table = pd.DataFrame(rows, columns=names)
+    table["rank"] = table.groupby("region", sort=False)["effect_size"].rank(method="first")
+    place = table["region"].map({region: place for place, region in enumerate(regions)})
+    return table.assign(place=place).sort_values(["place", "rank"], ignore_index=True)[names]
+
+
+def _choices(specifications):
+    return dict.fromkeys(name for choices in specifications for name in choices)
+
+
+def _is(primary, chosen):
+    return primary is not None and all(chosen.get(name) == value for name, value in primary.items())
+
+
+def agreement(table, *, alpha=0.05, p_median=None):
+    """Say how far the specifications agree with the primary one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `robustness_table`, with one primary row per region.
+    alpha : float, optional
+    p_median : dict of float, optional
+        By region, from `median_p`.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `AGREEMENT_COLUMNS`, a row per region. Shares are of the primary's sign, or of the median's where
+        there is no primary.
+    """
+    rows = []
+    for region, all_rows in table.groupby("region", sort=False):
+        found = all_rows[all_rows["effect_size"].notna()]
+        effects, own = found["effect_size"], found.loc[found["primary"], "effect_size"]
+        p = found["p_rerandomized"].fillna(found["p"])
+        same = np.sign(effects) == np.sign(own.iloc[0] if len(own) else effects.median())
+        rows.append(
+            {
+                "region": region,
+                "n_specifications": len(found),
+                "primary_effect": own.iloc[0] if len(own) else np.nan,
+                "median_effect": effects.median(),
+                "lowest_effect": effects.min(),
+                "highest_effect": effects.max(),
+                "share_same_sign": same.mean(),
+                "share_significant": (same & (p <= alpha)).mean(),
+                "alpha": alpha,
+                "p_median": (p_median or {}).get(region, np.nan),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
+
+
+def median_p(values, *, estimators=ESTIMATORS, n_draws=10_000, seed=0):
+    """Test all specifications of a region at once, by the median of their t.
+
+    Parameters
+    ----------
+    values : list of TwoVisits
+        The region under each specification, the same participants in the same order.
+    estimators : tuple of str, optional
+    n_draws, seed : int, optional
+
+    Returns
+    -------
+    float
+        NaN if no other allocation is possible.
+
+    Notes
+    -----
+    The arms of those who have a follow-up in every specification are re-randomized alike in all, so that it does
+    not matter how much the specifications resemble each other: Simonsohn et al. (2020),
+    doi:10.1038/s41562-020-0912-z.
+    """
+    common = np.logical_and.reduce([data.observed for data in values])
+    values = [data.filled().of(common) for data in values]
+    try:
+        arms = allocations(values[0].arm, values[0].strata, n_draws, seed).arms
+    except ValueError:
+        return np.nan
+    t = [_t(data, estimator, arms) for data in values for estimator in estimators if _suits(data, estimator)]
+    median = np.abs(np.median(t, axis=0))
+    return float(np.mean(median >= tie_bound(median[0])))
+
+
+def _suits(data, estimator):
+    return data.baseline is not None or estimator == "post"
+
+
+def _t(data, estimator, arms):
+    """Return t of the arms for every allocation, (D,)."""
+    outcome, baseline = outcome_of(data, estimator)
+    columns = [data.nuisance()] if baseline is None else [data.nuisance(), baseline]
+    basis = np.linalg.qr(np.column_stack(columns))[0]
+    free, rest = (values - basis @ (basis.T @ values) for values in (arms.T.astype(float), outcome))
+    left = np.linalg.norm(rest) > 1e-9 * np.linalg.norm(outcome)
+    norm = np.linalg.norm(free, axis=0) * np.linalg.norm(rest)
+    r = np.divide(rest @ free, norm, out=np.zeros_like(norm), where=left & (np.linalg.norm(free, axis=0) > 1e-9))
+    return r * np.sqrt((len(outcome) - basis.shape[1] - 1) / np.maximum(1 - r**2, np.finfo(float).eps))

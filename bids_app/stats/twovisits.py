@@ -1,0 +1,87 @@
+"""One value of everyone randomized, before and after treatment, with what is missing left missing."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bids_app.stats.design import nuisance
+
+
+@dataclass(frozen=True)
+class TwoVisits:
+    """A score, or a region's value, of n participants at two visits.
+
+    Attributes
+    ----------
+    arm : (n,) int ndarray
+        As randomized: 1 for the active arm, 0 for the reference arm.
+    baseline : (n,) float ndarray or None
+        NaN where missing; None for a value that exists at follow-up only, such as a change score.
+    followup : (n,) float ndarray
+        NaN where missing.
+    covariates : (n, k) float ndarray or None
+        Measured before randomization.
+    strata : (n,) ndarray of labels or None
+        Strata of the randomization.
+    others : (n, K) float ndarray or None
+        Values at other visits after the baseline, which the mixed model uses; NaN where missing.
+    """
+
+    arm: np.ndarray
+    baseline: np.ndarray | None
+    followup: np.ndarray
+    covariates: np.ndarray | None = None
+    strata: np.ndarray | None = None
+    others: np.ndarray | None = None
+
+    @property
+    def observed(self):
+        """Who has a follow-up, (n,) bool."""
+        return np.isfinite(self.followup)
+
+    @property
+    def change(self):
+        """Follow-up minus baseline, (n,) float."""
+        return self.followup - self.baseline
+
+    def of(self, members):
+        """Return those for whom ``members``, (n,) bool, is true."""
+        names = ("arm", "baseline", "followup", "covariates", "strata", "others")
+        values = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: value[members] for name, value in values.items() if value is not None})
+
+    def completers(self):
+        """Return those with a follow-up, a missing baseline replaced as by `filled`."""
+        return self.filled().of(self.observed)
+
+    def filled(self):
+        """Replace missing baselines and covariates by their mean over everyone randomized.
+
+        Notes
+        -----
+        What is measured before randomization is independent of the arm, so that its mean biases no difference
+        between the arms and costs nobody's follow-up: White & Thompson (2005), doi:10.1002/sim.1981.
+        """
+        baseline = None if self.baseline is None else _filled(self.baseline)
+        return replace(
+            self, baseline=baseline, covariates=None if self.covariates is None else _filled(self.covariates)
+        )
+
+    def nuisance(self):
+        """Return what the arms are adjusted for beside the baseline, without columns that do not vary.
+
+        Returns
+        -------
+        (n, m) float64 ndarray
+            As `design.nuisance`.
+        """
+        covariates = self.covariates
+        if covariates is not None:
+            covariates = covariates[:, np.ptp(covariates, axis=0) > 0]
+        return nuisance(len(self.arm), covariates, self.strata)
+
+
+def _filled(values):
+    known = np.isfinite(values)
+    means = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, values, means)
