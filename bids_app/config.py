@@ -11,6 +11,7 @@ from bids_app.errors import MissingInputError, OutputError, UsageError
 from bids_app.features import compared_features, mapped_features
 from bids_app.graph.measures import DEFAULT_METRICS, MEASURES
 from bids_app.graph.rules import EdgeRule
+from bids_app.plan import Plan
 
 DENOISE_STRATEGIES = {
     "friston24": "24 motion parameters, mean white matter and CSF signal",
@@ -93,6 +94,24 @@ class Trial:
     map_values: str = "z"
     n_permutations: int = 10_000
     random_seed: int = 0
+    estimator: str = "ancova"
+    scheme: str = "rerandomize"
+    allocations: Path | None = None
+    statistic: str = "tfce"
+    cluster_threshold: float = 3.1
+    connectivity: int = 6
+    hc3: bool = False
+    tail_approximation: bool = False
+    min_per_arm: int | None = None
+    slopes: tuple[str, ...] = ()
+    alpha: float = 0.05
+    outcomes: tuple[str, ...] = ()
+    ordinal: tuple[str, ...] = ()
+    higher_is_better: tuple[str, ...] = ()
+    cutoffs: tuple[str, ...] = ()
+    robustness: bool = False
+    plan: Plan | None = None
+    departed: tuple[tuple[str, object, object], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +165,7 @@ def _check_folders(settings):
     wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [path for _, path in settings.selection.derivatives]}
     graph = settings.graph
     wanted["--atlas"] = graph.atlases
+    wanted["--allocations"] = [settings.trial.allocations] if settings.trial.allocations else []
     wanted["--partition"] = [graph.partition] if graph.partition else []
     wanted["--mask"] = [Path(graph.mask)] if graph.mask not in ("gm", "brain") else []
     for what, paths in wanted.items():
@@ -187,6 +207,8 @@ def _check_numbers(settings):
         ("--distance", graph.distance, graph.distance > 0, "above 0 mm"),
         ("--fd-threshold", signal.fd_threshold, signal.fd_threshold > 0, "above 0 mm"),
         ("--min-minutes", signal.min_minutes, signal.min_minutes >= 0, "0 or more"),
+        ("--alpha", trial.alpha, 0 < trial.alpha < 1, "above 0 and below 1"),
+        ("--cluster-threshold", trial.cluster_threshold, 0 < trial.cluster_threshold < math.inf, "above 0"),
         ("--smooth-maps", graph.smooth_maps, 0 <= graph.smooth_maps < math.inf, "0 mm or more"),
     ]
     if resources.mem_gb is not None:
@@ -195,6 +217,7 @@ def _check_numbers(settings):
         "--dummy-scans": (signal.dummy_scans, 0),
         "--voxel-size": (graph.voxel_size, 1),
         "--n-permutations": (trial.n_permutations, 1),
+        "--min-per-arm": (trial.min_per_arm, 2),
         "--random-seed": (trial.random_seed, 0),
         "--n-cpus": (resources.n_cpus, 1),
         "--omp-nthreads": (resources.omp_nthreads, 1),

@@ -1,12 +1,16 @@
 """From the words of the command line to Settings."""
 
+import argparse
 import hashlib
 import json
 import re
 
 from bids_app.config import QUERIES, Graph, Resources, Selection, Settings, Signal, Trial
+from bids_app.cutoffs import parse_cutoffs
 from bids_app.errors import MissingInputError, UnknownLevelError, UsageError
 from bids_app.parser import app_parser
+from bids_app.plan import read_plan
+from bids_app.roles import follow
 
 LEVELS = ("participant", "group")
 
@@ -35,9 +39,12 @@ def parse(argv):
     ------
     UsageError, UnknownLevelError, MissingInputError
     """
-    options = app_parser().parse_args(argv)
+    options, given = _read(argv)
     if options.level not in LEVELS:
         raise UnknownLevelError(f"analysis level {options.level!r} is unknown; it is one of: {', '.join(LEVELS)}.")
+    plan = read_plan(options.plan) if options.plan else None
+    departed = follow(plan, options, given)
+    parse_cutoffs(options.cutoffs)
     selection = _selection(options)
     return Settings(
         bids_dir=options.bids_dir,
@@ -76,9 +83,35 @@ def parse(argv):
             options.map_values,
             options.n_permutations,
             options.random_seed,
+            options.estimator,
+            options.scheme,
+            options.allocations,
+            options.statistic,
+            options.cluster_threshold,
+            options.connectivity,
+            options.hc3,
+            options.tail_approximation,
+            options.min_per_arm,
+            tuple(options.slopes),
+            options.alpha,
+            tuple(options.outcomes),
+            tuple(options.ordinal),
+            tuple(options.higher_is_better),
+            tuple(options.cutoffs),
+            options.robustness,
+            plan,
+            departed,
         ),
         resources=Resources(options.n_cpus, options.omp_nthreads, options.mem_gb),
     )
+
+
+def _read(argv):
+    """Return the options, and the names of those that were given."""
+    options, untouched = app_parser().parse_args(argv), object()
+    names = set(vars(options)) - {"verbose"}  # which is counted upwards from what is there
+    again = app_parser().parse_args(argv, argparse.Namespace(**dict.fromkeys(names, untouched)))
+    return options, {name for name in names if getattr(again, name) is not untouched}
 
 
 def _thresholds(options):

@@ -8,6 +8,7 @@ from bids_app.config import DENOISE_STRATEGIES, QUERIES, Graph
 from bids_app.environment import available_cpus
 from bids_app.errors import UsageError
 from bids_app.graph.measures import MEASURES
+from bids_app.plan import CHOICES
 
 
 class Parser(argparse.ArgumentParser):
@@ -211,6 +212,86 @@ def _add_trial(parser):
         help="re-randomizations, the observed one counted",
     )
     add("--random-seed", type=int, default=0, metavar="N", help="the same seed gives the same result")
+    add(
+        "--plan",
+        type=_path,
+        metavar="TOML",
+        help="the analysis as planned; what is given on the command line goes first, and is a deviation if it differs",
+    )
+    _add_inference(parser)
+    _add_outcomes(parser)
+
+
+def _add_inference(parser):
+    add = parser.add_argument_group("the comparison").add_argument
+    add(
+        "--estimator",
+        choices=CHOICES["estimator"],
+        default="ancova",
+        help="what the headline is about; ancova and change are always there",
+    )
+    add(
+        "--scheme",
+        choices=CHOICES["scheme"],
+        default="rerandomize",
+        help="repeat the randomization, or permute residuals (Freedman and Lane)",
+    )
+    add(
+        "--allocations",
+        type=_path,
+        metavar="TSV",
+        help="the allocations that were possible, as by minimisation: a row per participant_id, a column for each",
+    )
+    add("--statistic", choices=CHOICES["statistic"], default="tfce", help="what is tested over the voxels")
+    add(
+        "--cluster-threshold",
+        type=float,
+        default=3.1,
+        metavar="Z",
+        help="voxels beyond form clusters, for cluster-extent and cluster-mass",
+    )
+    add("--connectivity", type=int, choices=(6, 18, 26), default=6, help="voxels that touch so are neighbours")
+    add(
+        "--hc3",
+        action="store_true",
+        help="test the t with HC3 standard errors: for unbalanced arms that differ in spread",
+    )
+    add("--tail-approximation", action="store_true", help="small p by a generalized Pareto distribution of the maxima")
+    add(
+        "--min-per-arm",
+        type=int,
+        metavar="N",
+        help="keep voxels that so many in each arm have; by default those that everyone has",
+    )
+    add(
+        "--slopes",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="covariates whose slope, and its difference between arms, is mapped",
+    )
+    add("--alpha", type=float, default=0.05, metavar="P", help="level of significance")
+
+
+def _add_outcomes(parser):
+    add = parser.add_argument_group("clinical outcomes").add_argument
+    add(
+        "--outcomes",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="columns of the tables, per visit; NAME=BASELINE,FOLLOWUP for two columns of participants.tsv",
+    )
+    add("--ordinal", nargs="+", default=[], metavar="NAME", help="outcomes that are compared by ranks too")
+    add("--higher-is-better", nargs="+", default=[], metavar="NAME", help="outcomes of which more is better")
+    add(
+        "--cutoffs",
+        nargs="+",
+        default=[],
+        metavar="NAME:RULE",
+        help="responders and remitters, as in hamd17:response=50%%,remission<=7",
+    )
+    add("--robustness", action="store_true", help="the effect in the significant clusters by other choices")
 
 
 def _add_run(parser):

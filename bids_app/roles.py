@@ -38,6 +38,79 @@ def fill(plan, given, defaults):
     return used
 
 
+_OPTIONS = {"reference": "reference_arm", "seed": "random_seed"}
+_IN_PARTS = {  # one option holds what is primary, then what is secondary
+    "metrics": ("metric", "secondary_metrics"),
+    "outcomes": ("primary_outcomes", "secondary_outcomes"),
+}
+
+
+def follow(plan, options, given):
+    """Fill in from the plan what the command line leaves open, and list where it departs.
+
+    Parameters
+    ----------
+    plan : Plan or None
+    options : argparse.Namespace
+        Changed in place.
+    given : set of str
+        Names of the options that the command line says.
+
+    Returns
+    -------
+    tuple of (str, object, object)
+        As from `deviations`.
+
+    Examples
+    --------
+    >>> from argparse import Namespace
+    >>> from bids_app.plan import Plan
+    >>> options = Namespace(metrics=["strength"], outcomes=[], threshold=[0.3], density=[], alpha=0.05)
+    >>> follow(Plan("degree", threshold=0.25, alpha=0.01), options, {"threshold"})
+    (('threshold', 0.25, 0.3),)
+    >>> options.metrics, options.alpha
+    (['degree'], 0.01)
+    """
+    if plan is None:
+        return ()
+    for option, parts in _IN_PARTS.items():
+        members = [member for part in parts for member in _named_all(getattr(plan, part))]
+        if option not in given and members:
+            setattr(options, option, members)
+    ruled = {"threshold", "density"} & given
+    single = [name for name in plan.settled if name not in sum(_IN_PARTS.values(), ())]
+    for name in single:
+        option = _OPTIONS.get(name, name)
+        if option in given or (ruled and name in ("threshold", "density")):
+            continue
+        value = plan.settled[name]
+        setattr(options, option, [value] if name in ("threshold", "density") else value)
+    return tuple(deviations(plan, _used(plan, options, single)))
+
+
+def _used(plan, options, single):
+    """Return what is used, by the names of the plan."""
+    used = {name: getattr(options, _OPTIONS.get(name, name)) for name in single}
+    for name in ("threshold", "density"):
+        values = getattr(options, name) or [None]
+        planned = getattr(plan, name)
+        used[name] = planned if planned in values else values[0]
+    for name in ("covariates", "strata"):
+        if name in used:
+            used[name] = tuple(used[name])
+    for option, parts in _IN_PARTS.items():
+        there = getattr(options, option)
+        for part in parts:
+            planned = getattr(plan, part)
+            kept = tuple(member for member in _named_all(planned) if member in there)
+            used[part] = (kept[0] if kept else None) if part == "metric" else kept
+    return used
+
+
+def _named_all(value):
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
 def deviations(plan, used):
     """List where the analysis departs from the plan.
 

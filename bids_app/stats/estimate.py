@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from bids_app.stats.design import allocations
+from bids_app.stats.allocation import allocations
 from bids_app.stats.permutation import compare_arms
 
 LEVEL = 0.95

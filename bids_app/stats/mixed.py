@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import statsmodels.api as sm
 
-from bids_app.stats.design import allocations
+from bids_app.stats.allocation import allocations
 from bids_app.stats.estimate import Estimate, by_t, counts, hedges_g, pooled_sd
 from bids_app.stats.pvalues import tie_bound
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from bids_app.stats.allocation import allocations
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate, outcome_of
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
-from bids_app.stats.design import allocations
 from bids_app.stats.estimate import Estimate
 from bids_app.stats.pvalues import tie_bound
 
