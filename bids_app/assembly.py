@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
-from bids_app.cohort import Design, Tables
+from bids_app.cohort import Design, Tables, read_allocations
 from bids_app.derivatives import label_of
 from bids_app.errors import DataError, UsageError
 from bids_app.features import Feature
@@ -41,6 +41,12 @@ class Problem:
         Of the voxels that everyone has.
     parcels : DataFrame or None
         index and name of the parcels that everyone has.
+    arms : (str, str)
+        Names of the active and of the reference arm.
+    slopes : DataFrame or None
+        n rows, the covariates whose slopes are mapped.
+    allocation_table : (D, n) int ndarray or None
+        The allocations that were possible, where they are listed.
     """
 
     baseline: dict[Feature, np.ndarray]
@@ -51,13 +57,20 @@ class Problem:
     kept: np.ndarray
     grid: Grid | None
     parcels: pd.DataFrame | None
+    arms: tuple[str, str] = ("active", "reference")
+    slopes: pd.DataFrame | None = None
+    allocation_table: np.ndarray | None = None
 
-    def nuisance(self):
-        """Return the columns that the arms are adjusted for, as `stats.nuisance`."""
-        return stats.nuisance(len(self.arm), self.covariates.to_numpy(), self.strata)
+    def nuisance(self, without=None):
+        """Return the columns that the arms are adjusted for, as `stats.nuisance`, but for one covariate."""
+        covariates = self.covariates.drop(columns=without, errors="ignore") if without else self.covariates
+        return stats.nuisance(len(self.arm), covariates.to_numpy(), self.strata)
 
     def draws(self, trial):
         """Return the allocations that are tried, as `stats.allocations`."""
+        if self.allocation_table is not None:
+            table = self.allocation_table
+            return stats.tabled_allocations(self.arm, table, n_draws=trial.n_permutations, seed=trial.random_seed)
         return stats.allocations(self.arm, self.strata, trial.n_permutations, trial.random_seed)
 
     def save_maps(self, feature, path):
@@ -109,22 +122,22 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     route = _of_those(route, participants, (design.baseline, design.followup))
     feature, scans = next(iter(route.scans.items()))
-    candidates = np.isfinite(_values(scans[0], feature))
-    arrays = [_load(route, participants, session, candidates) for session in (design.baseline, design.followup)]
-    shared = np.logical_and.reduce([np.isfinite(maps).all(axis=0) for features in arrays for maps in features.values()])
-    if not shared.any():
-        raise DataError(
-            f"{route.name}: there is no {'voxel' if route.is_voxels else 'parcel'} that every participant has."
-        )
-    kept = candidates.copy()
-    kept[candidates] = shared
-    baseline, followup = ({feature: maps[:, shared] for feature, maps in features.items()} for features in arrays)
+    shape = _values(scans[0], feature).shape
+    arrays = [_load(route, participants, session, shape) for session in (design.baseline, design.followup)]
+    kept = _kept(arrays, arm, trial.min_per_arm)
+    if not kept.any():
+        who = f"{trial.min_per_arm} participants of each arm have" if trial.min_per_arm else "every participant has"
+        raise DataError(f"{route.name}: there is no {'voxel' if route.is_voxels else 'parcel'} that {who}.")
+    baseline, followup = ({feature: maps[:, kept] for feature, maps in features.items()} for features in arrays)
     return Problem(
         baseline=baseline,
         followup=followup,
         arm=arm,
         covariates=_covariates(analysed, participants, tables, design, trial.covariates),
         strata=_strata(participants, tables, trial.strata),
+        arms=(design.active, design.reference),
+        slopes=_slopes(participants, tables, design, trial.slopes),
+        allocation_table=read_allocations(trial.allocations, participants, design) if trial.allocations else None,
         kept=kept,
         grid=_grid(route, kept) if route.is_voxels else None,
         parcels=None if route.is_voxels else _parcel_names(route)[kept],
@@ -161,7 +174,18 @@ def _of_those(route, participants, sessions):
     return replace(route, scans=scans)
 
 
-def _load(route, participants, session, candidates):
+def _kept(arrays, arm, min_per_arm):
+    """Return the voxels that everyone has, or so many of each arm, of every feature at both visits."""
+    kept = True
+    for before, after in zip(*(features.values() for features in arrays), strict=True):
+        there = np.isfinite(before) & np.isfinite(after)
+        before[~there] = after[~there] = np.nan
+        enough = [there[arm == label].sum(axis=0) >= (min_per_arm or np.sum(arm == label)) for label in (0, 1)]
+        kept = kept & enough[0] & enough[1]
+    return kept
+
+
+def _load(route, participants, session, shape):
     """Return each feature's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""
     loaded = {}
     for feature, scans in route.scans.items():
@@ -169,16 +193,16 @@ def _load(route, participants, session, candidates):
         rows = []
         for participant in participants:
             of_visit = visits[participant, session]
-            rows.append(weights(of_visit) @ np.stack([_chosen(route, scan, feature, candidates) for scan in of_visit]))
+            rows.append(weights(of_visit) @ np.stack([_checked(route, scan, feature, shape) for scan in of_visit]))
         loaded[feature] = np.stack(rows)
     return loaded
 
 
-def _chosen(route, scan, feature, candidates):
+def _checked(route, scan, feature, shape):
     values = _values(scan, feature)
-    if values.shape != candidates.shape:
+    if values.shape != shape:
         raise DataError(f"{route.name}: the scans differ in their grid or in their parcels.")
-    return values[candidates]
+    return values
 
 
 def _values(scan, feature):
@@ -214,6 +238,17 @@ def _covariates(analysed, participants, tables, design, wanted):
         columns |= _as_numbers(name, _column(name, participants, tables, design.baseline))
     varying = {name: values for name, values in columns.items() if np.ptp(values) > 0}
     return pd.DataFrame(varying, index=analysed["participant_id"])
+
+
+def _slopes(participants, tables, design, wanted):
+    """Return the covariates whose slopes are mapped, as numbers."""
+    columns = {}
+    for name in wanted:
+        found = _as_numbers(name, _column(name, participants, tables, design.baseline))
+        if list(found) != [name]:
+            raise UsageError(f"--slopes {name}: a column of numbers is needed; it holds words.")
+        columns |= found
+    return pd.DataFrame(columns) if columns else None
 
 
 def _column(name, participants, tables, session):

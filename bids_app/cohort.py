@@ -264,3 +264,34 @@ def _mean_rank(moments):
 
 def _natural(text):
     return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", text)]
+
+
+def read_allocations(path, participants, design):
+    """Read the allocations that the trial's procedure could have drawn.
+
+    Parameters
+    ----------
+    path : Path
+        A table with the column participant_id, and a column for each allocation: the arms by name, or 1 and 0.
+    participants : sequence of str
+        Whose allocations are wanted, in this order.
+    design : Design
+
+    Returns
+    -------
+    (D, n) int8 ndarray
+        1 for the active arm.
+
+    Raises
+    ------
+    DataError
+        Someone is not in the table, or a value is no arm.
+    """
+    table = _read(path, ["participant_id"])
+    if absent := [label for label in participants if label not in table.index]:
+        raise DataError(f"{path}: no row for {', '.join(absent[:5])}; everyone who is compared must be there.")
+    values = table.loc[list(participants)].map(_text)
+    known = {design.active: 1, design.reference: 0, "1": 1, "0": 0}
+    if strange := sorted(set(values.to_numpy().ravel()) - set(known)):
+        raise DataError(f"{path}: {', '.join(strange[:5])} is no arm; they are {design.active} and {design.reference}.")
+    return values.map(known.get).to_numpy(np.int8).T

@@ -16,7 +16,6 @@ from bids_app.execution import progress
 from bids_app.features import Feature
 from bids_app.levels import group_level, participant_level
 from bids_app.outputs import save_table
-from bids_app.results import ALPHA
 from bids_app.simulate import simulate_trial
 
 logger = logging.getLogger("bids_app")
@@ -25,6 +24,7 @@ VOXEL_SIZE = 5
 N_PERMUTATIONS = 2_000
 N_PER_ARM = 14
 METRICS = ("degree", "clustering")
+ALPHA = Trial.alpha
 EDGES = "r025"
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 import nibabel as nib
 
 from bids_app import __version__
+from bids_app.analyses import analyses_of
 from bids_app.assembly import assemble, check_design, route_flow
 from bids_app.bold import open_bold
 from bids_app.cohort import find_design, read_tables
@@ -21,7 +22,7 @@ from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
 from bids_app.outputs import replacing, save_json, save_text, status_path, write_dataset_files
 from bids_app.report.group import write_group_page
 from bids_app.report.participant import write_participant_page
-from bids_app.results import ESTIMATORS, write_design, write_whole_brain
+from bids_app.results import write_design, write_whole_brain
 from bids_app.routes import find_routes
 from bids_app.workflows.group import init_group_wf
 from bids_app.workflows.participant import init_level_wf, node_name
@@ -180,7 +181,7 @@ def group_level(settings):
         write_whole_brain(settings, route, design, problem, flow)
         problems.append((route, problem))
         strangers |= set(flow["participant_id"]) - {f"sub-{label}" for label in tables.participants.index}
-    n_comparisons = len(ESTIMATORS) * sum(len(route.scans) for route in routes)
+    n_comparisons = len(analyses_of(settings.trial, design)) * sum(len(route.scans) for route in routes)
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
     workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
     failures = execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)

@@ -1,43 +1,56 @@
 """The files of the group level: maps, cluster table, nodal table, whole-brain values, design."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
+from bids_app.analyses import BETWEEN, analyses_of
 from bids_app.derivatives import label_of
-from bids_app.features import FULL, edges_text
+from bids_app.features import AREA, FULL, edges_text
 from bids_app.flow import FLOW_COLUMNS, by_visit, weights
+from bids_app.graph import EdgeRule
 from bids_app.names import label
 from bids_app.outputs import save_image, save_json, save_table, sidecar_of
+from bids_app.roles import role_of
 from bids_app.routes import group_name
 
-ALPHA = 0.05
-ESTIMATORS = {
-    "ancova": "follow-up adjusted for the baseline of the same {node} (ANCOVA)",
-    "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
-}
+logger = logging.getLogger(__name__)
 STATISTICS = {
     "t": "Student's t of the difference between the arms",
-    "difference": "Adjusted difference between the arms, in the units of the map",
+    "difference": "Adjusted difference between the arms, mean change, or slope, in the units of the map",
     "ciLow": "Lower end of the 95 % confidence interval of the difference",
     "ciHigh": "Upper end of the 95 % confidence interval of the difference",
     "hedgesG": "Difference over the pooled within-arm standard deviation of the outcome (Hedges g)",
-    "tfce": "Signed threshold-free cluster enhancement of z (exact; E 0.5, H 2, 6 neighbours)",
-    "p": "Two-sided permutation p of the enhanced statistic, uncorrected",
+    "gLow": "Lower end of the 95 % confidence interval of Hedges g",
+    "gHigh": "Upper end of the 95 % confidence interval of Hedges g",
+    "partialR2": "Share of the adjusted variance that the effect explains",
+    "n": "Participants",
+    "tfce": "Statistic that was tested (by default signed threshold-free cluster enhancement of z: exact, E 0.5, H 2)",
+    "p": "Two-sided permutation p of the statistic, uncorrected",
+    "pFdr": "p after Benjamini and Hochberg",
     "pFwe": "p corrected over voxels and both signs by the maximum statistic",
     "pFweAll": "p corrected over voxels, signs, metrics and edge rules by the minimum p",
 }
+_ROLE_TEXT = "Primary, secondary or exploratory, by the plan"
 TABLE_COLUMNS = {
     "metric": "Graph measure",
     "edges": "Edge rule: r and its threshold, d and its density, auc (area over the densities), full (no threshold)",
-    "estimator": "; ".join(f"{name}: {text.format(node='voxel or parcel')}" for name, text in ESTIMATORS.items()),
+    "estimator": "; ".join(f"{name}: {text.format(node='voxel or parcel')}" for name, text in BETWEEN.items())
+    + "; within: follow-up minus baseline of one arm; slope, slope-by-arm: of a covariate",
     "t": STATISTICS["t"],
     "difference": STATISTICS["difference"],
     "ci_low": STATISTICS["ciLow"],
     "ci_high": STATISTICS["ciHigh"],
     "hedges_g": STATISTICS["hedgesG"],
+    "g_low": STATISTICS["gLow"],
+    "g_high": STATISTICS["gHigh"],
+    "partial_r2": STATISTICS["partialR2"],
+    "n": STATISTICS["n"],
     "p": "Two-sided permutation p, uncorrected",
     "p_fwe": "p corrected by the maximum statistic",
+    "p_fwe_error": "Monte Carlo standard error of p_fwe; 0 where every draw was made",
     "p_fwe_all": "p corrected over metrics and edge rules too, by the minimum p",
     "p_fdr": "p after Benjamini and Hochberg",
 }
@@ -53,7 +66,7 @@ def write_results(settings, route, design, problem, comparisons):
     design : cohort.Design
     problem : assembly.Problem
     comparisons : dict of stats.Comparison
-        Keyed by (feature, estimator).
+        Keyed by (feature, analysis).
 
     Returns
     -------
@@ -65,38 +78,52 @@ def write_results(settings, route, design, problem, comparisons):
 
 
 def _across_metrics(comparisons):
-    """Return p corrected over the features of each estimator."""
+    """Return p corrected over the features of each analysis."""
     corrected = {}
-    for estimator in {estimator for _, estimator in comparisons}:
-        keys = [key for key in comparisons if key[1] == estimator]
+    for analysis in {analysis for _, analysis in comparisons}:
+        keys = [key for key in comparisons if key[1] == analysis]
         corrected |= dict(zip(keys, stats.across([comparisons[key] for key in keys]), strict=True))
     return corrected
 
 
 def _write_voxels(settings, route, design, problem, comparisons, corrected):
     folder, written = settings.output_dir / "group", []
-    for (feature, estimator), comparison in comparisons.items():
-        desc = map_desc(feature, estimator)
-        for statistic, values in _maps(comparison, corrected[feature, estimator]).items():
+    for (feature, analysis), comparison in comparisons.items():
+        desc = map_desc(feature, analysis)
+        for statistic, values in _maps(comparison, corrected[feature, analysis]).items():
             name = group_name(route, design, "statmap", ".nii.gz", stat=statistic, desc=desc)
             sidecar = {
                 "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
-                "Estimator": ESTIMATORS[estimator].format(node="voxel"),
+                "Estimator": analysis.text("voxel", design),
+                "Role": _role(settings.trial, feature, analysis),
+                "Statistic": settings.trial.statistic,
+                "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
                 "DegreesOfFreedom": comparison.effect.df,
                 "NumberOfDraws": len(comparison.max_statistics),
                 "Software": f"trialgraph {__version__}",
             }
             save_image(folder / name, problem.grid.image(values), sidecar)
             written.append(folder / name)
-    table = cluster_table(problem.grid, comparisons, corrected, design)
+    table = cluster_table(problem.grid, comparisons, corrected, design, settings.trial)
     path = folder / group_name(route, design, "clusters", ".tsv")
     _save_described(path, table, _cluster_columns())
     return [*written, path]
 
 
-def map_desc(feature, estimator):
+def map_desc(feature, analysis):
     """Return the desc label of a map of the group level."""
-    return feature.label + ("" if estimator == "ancova" else "Change")
+    return feature.label + analysis.suffix
+
+
+def _role(trial, feature, analysis):
+    """Say what a result counts for by the plan; an edge rule beside the planned one is exploratory."""
+    plan = trial.plan
+    planned = plan and {f"r{plan.threshold}", f"density{plan.density}"}
+    if plan and feature.edges not in (FULL, AREA):
+        rule = EdgeRule.parse(feature.edges)
+        if (plan.threshold, plan.density) != (None, None) and f"{rule.kind}{rule.value}" not in planned:
+            return "exploratory"
+    return role_of(plan, metric=feature.metric, estimator=analysis.estimator, departed=trial.departed)
 
 
 def _save_described(path, table, columns):
@@ -112,14 +139,19 @@ def _maps(comparison, p_all):
         "ciLow": effect.ci_low,
         "ciHigh": effect.ci_high,
         "hedgesG": effect.hedges_g,
+        "gLow": effect.g_low,
+        "gHigh": effect.g_high,
+        "partialR2": effect.partial_r2,
+        "n": effect.n,
         "tfce": comparison.statistic,
         "p": comparison.p,
+        "pFdr": comparison.p_fdr,
         "pFwe": comparison.p_fwe,
         "pFweAll": p_all,
     }
 
 
-def cluster_table(grid, comparisons, corrected, design):
+def cluster_table(grid, comparisons, corrected, design, trial):
     """List the significant clusters.
 
     Parameters
@@ -129,33 +161,35 @@ def cluster_table(grid, comparisons, corrected, design):
     corrected : dict of (V,) ndarray
         p over all features.
     design : cohort.Design
+    trial : config.Trial
 
     Returns
     -------
     DataFrame
-        A row per cluster of voxels with p_fwe of 0.05 or less; coordinates in mm of the template space.
+        A row per cluster of voxels with p_fwe of alpha or less; coordinates in mm of the template space.
     """
-    neighbours = stats.neighbours(grid.mask, 6)
+    neighbours = stats.neighbours(grid.mask, trial.connectivity)
     coordinates, volume = grid.coordinates, float(np.prod(grid.voxel_size))
     rows = []
-    for (feature, estimator), comparison in comparisons.items():
-        for cluster in stats.find_clusters(comparison.p_fwe, comparison.statistic, neighbours, ALPHA):
-            larger, smaller = (design.active, design.reference)[:: cluster.sign]
+    for (feature, analysis), comparison in comparisons.items():
+        for cluster in stats.find_clusters(comparison.p_fwe, comparison.statistic, neighbours, trial.alpha):
             peak = coordinates[cluster.peak]
             centre = coordinates[cluster.nodes].mean(axis=0)
             rows.append(
                 {
                     "metric": feature.metric,
                     "edges": feature.edges,
-                    "estimator": estimator,
-                    "direction": f"{larger} > {smaller}",
+                    "estimator": analysis.key,
+                    "role": _role(trial, feature, analysis),
+                    "direction": analysis.direction(cluster.sign, design),
                     "n_voxels": len(cluster.nodes),
                     "volume_mm3": len(cluster.nodes) * volume,
                     **dict(zip(("peak_x", "peak_y", "peak_z"), peak, strict=True)),
                     **dict(zip(("centre_x", "centre_y", "centre_z"), centre.round(1), strict=True)),
                     **_at(comparison, cluster.peak),
                     "p_fwe": comparison.p_fwe[cluster.peak],
-                    "p_fwe_all": corrected[feature, estimator][cluster.peak],
+                    "p_fwe_error": _error(comparison)[cluster.peak],
+                    "p_fwe_all": corrected[feature, analysis][cluster.peak],
                 }
             )
     return pd.DataFrame(rows, columns=list(_cluster_columns()))
@@ -163,7 +197,8 @@ def cluster_table(grid, comparisons, corrected, design):
 
 def _cluster_columns():
     places = {
-        "direction": "Which arm is larger",
+        "role": _ROLE_TEXT,
+        "direction": "Which arm, visit or end of the covariate has more",
         "n_voxels": "Voxels in the cluster",
         "volume_mm3": "Volume of the cluster in mm3",
         **{f"peak_{axis}": f"{axis} of the voxel with the largest statistic, mm" for axis in "xyz"},
@@ -175,22 +210,29 @@ def _cluster_columns():
 
 
 def _at(comparison, node):
-    names = ("t", "difference", "ci_low", "ci_high", "hedges_g")
+    names = ("t", "difference", "ci_low", "ci_high", "hedges_g", "g_low", "g_high", "partial_r2", "n")
     return {name: getattr(comparison.effect, name)[node] for name in names}
 
 
+def _error(comparison):
+    return stats.monte_carlo_error(comparison.p_fwe, len(comparison.max_statistics), comparison.exhaustive)
+
+
 def _write_parcels(settings, route, design, problem, comparisons, corrected):
-    tables = [nodal_table(problem.parcels, key, comparison, corrected[key]) for key, comparison in comparisons.items()]
+    tables = [
+        nodal_table(problem.parcels, key, comparison, corrected[key]).assign(role=_role(settings.trial, *key))
+        for key, comparison in comparisons.items()
+    ]
     path = settings.output_dir / "group" / group_name(route, design, "nodes", ".tsv")
-    columns = {"index": "Label of the parcel", "name": "Name of the parcel", **TABLE_COLUMNS}
+    columns = {"index": "Label of the parcel", "name": "Name of the parcel", **TABLE_COLUMNS, "role": _ROLE_TEXT}
     _save_described(path, pd.concat(tables), columns)
     return [path]
 
 
 def nodal_table(parcels, key, comparison, p_all):
-    """List the result of one feature and estimator at every parcel."""
-    feature, estimator = key
-    return _tested(parcels.assign(metric=feature.metric, edges=feature.edges), estimator, comparison, p_all)
+    """List the result of one feature and analysis at every parcel."""
+    feature, analysis = key
+    return _tested(parcels.assign(metric=feature.metric, edges=feature.edges), analysis.key, comparison, p_all)
 
 
 def _tested(table, estimator, comparison, p_all):
@@ -202,8 +244,13 @@ def _tested(table, estimator, comparison, p_all):
         ci_low=effect.ci_low,
         ci_high=effect.ci_high,
         hedges_g=effect.hedges_g,
+        g_low=effect.g_low,
+        g_high=effect.g_high,
+        partial_r2=effect.partial_r2,
+        n=effect.n,
         p=comparison.p,
         p_fwe=comparison.p_fwe,
+        p_fwe_error=_error(comparison),
         p_fwe_all=p_all,
         p_fdr=comparison.p_fdr,
     )
@@ -218,6 +265,7 @@ def write_design(settings, route, design, problem, flow, failed=()):
     scans = next(iter(route.scans.values()))
     several = int((flow.loc[flow["analysed"], ["baseline_scans", "followup_scans"]] > 1).to_numpy().sum())
     used = list(problem.covariates.columns)
+    node, analyses = "voxel" if route.is_voxels else "parcel", analyses_of(trial, design)
     content = {
         "Route": route.name,
         "Contrast": design.contrast,
@@ -227,9 +275,18 @@ def write_design(settings, route, design, problem, flow, failed=()):
         "BaselineSession": design.baseline,
         "FollowupSession": design.followup,
         "NumberAnalysed": {design.active: n_active, design.reference: len(problem.arm) - n_active},
-        "Estimators": {
-            name: text.format(node="voxel" if route.is_voxels else "parcel") for name, text in ESTIMATORS.items()
-        },
+        "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},
+        "Descriptive": {one.key: one.text(node, design) for one in analyses if not one.compares_arms},
+        "Headline": analyses[0].key,
+        "MapSuffixes": {one.key: one.suffix for one in analyses},
+        "Scheme": trial.scheme,
+        "Statistic": trial.statistic if route.is_voxels else "t",
+        "Connectivity": trial.connectivity if route.is_voxels else None,
+        "ClusterThreshold": trial.cluster_threshold if trial.statistic.startswith("cluster") else None,
+        "StandardErrors": "HC3" if trial.hc3 else "ordinary",
+        "TailApproximation": trial.tail_approximation,
+        "MinPerArm": trial.min_per_arm,
+        "VarianceWarnings": _variance_warnings(problem),
         "Covariates": used,
         "BaselineMotionAdjusted": "baseline_mean_fd" in used,
         "Strata": list(trial.strata),
@@ -237,7 +294,15 @@ def write_design(settings, route, design, problem, flow, failed=()):
         "AllAllocationsEnumerated": draws.exhaustive,
         "PossibleAllocations": str(draws.n_possible),
         "RandomSeed": trial.random_seed,
-        "Features": [{"Metric": one.metric, "Edges": one.edges, "Title": one.title} for one in problem.followup],
+        "Features": [
+            {
+                "Metric": one.metric,
+                "Edges": one.edges,
+                "Title": one.title,
+                "Role": _role(trial, one, analyses[0]),
+            }
+            for one in problem.followup
+        ],
         "MapValues": trial.map_values if route.is_voxels else "raw",
         "SmoothingFWHM": settings.graph.smooth_maps if route.is_voxels else None,
         "EdgeRules": sorted({edges_text(one.edges) for one in problem.followup if one.edges != FULL}),
@@ -250,13 +315,24 @@ def write_design(settings, route, design, problem, flow, failed=()):
         "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels else None,
         "VisitsWithSeveralScans": several,
         "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in failed],
-        "Alpha": ALPHA,
+        "Alpha": trial.alpha,
         "Software": f"trialgraph {__version__}",
     }
     path = folder / group_name(route, design, "design", ".json")
     _save_described(folder / group_name(route, design, "flow", ".tsv"), flow, FLOW_COLUMNS)
     save_json(path, content)
     return path
+
+
+def _variance_warnings(problem):
+    """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
+    found = {}
+    for feature, followup in problem.followup.items():
+        warning = stats.variance_warning(followup, problem.arm)
+        if warning.serious:
+            found[feature.title] = warning.text
+            logger.warning("%s: %s", feature.title, warning.text)
+    return found
 
 
 def write_whole_brain(settings, route, design, problem, flow):

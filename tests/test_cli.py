@@ -69,6 +69,22 @@ OPTIONS = [
     ("--mask my_mask.nii", "graph.mask", str(HERE / "my_mask.nii")),
     ("--metrics strength degree strength", "graph.metrics", ("strength", "degree")),
     ("--threshold 0.3", "graph.thresholds", (0.3,)),
+    ("--estimator post", "trial.estimator", "post"),
+    ("--scheme freedman-lane", "trial.scheme", "freedman-lane"),
+    ("--allocations table.tsv", "trial.allocations", HERE / "table.tsv"),
+    ("--statistic cluster-mass", "trial.statistic", "cluster-mass"),
+    ("--cluster-threshold 2.3", "trial.cluster_threshold", 2.3),
+    ("--connectivity 26", "trial.connectivity", 26),
+    ("--hc3", "trial.hc3", True),
+    ("--tail-approximation", "trial.tail_approximation", True),
+    ("--min-per-arm 5", "trial.min_per_arm", 5),
+    ("--slopes age bmi", "trial.slopes", ("age", "bmi")),
+    ("--alpha 0.01", "trial.alpha", 0.01),
+    ("--outcomes hamd17 cssrs", "trial.outcomes", ("hamd17", "cssrs")),
+    ("--ordinal cssrs", "trial.ordinal", ("cssrs",)),
+    ("--higher-is-better mmse", "trial.higher_is_better", ("mmse",)),
+    ("--cutoffs hamd17:response=50%,remission<=7", "trial.cutoffs", ("hamd17:response=50%,remission<=7",)),
+    ("--robustness", "trial.robustness", True),
     ("--threshold 0.3 0.2 0.3", "graph.thresholds", (0.3, 0.2)),
     ("--density 0.05 0.1", "graph.densities", (0.05, 0.1)),
     ("--density 0.05", "graph.thresholds", ()),
@@ -110,6 +126,7 @@ def test_every_option_is_in_that_list():
     assert {name for names in untried for name in names} == {
         "-h",
         "--help",
+        "--plan",
         "--version",
         "--bids-filter-file",
     }
@@ -290,3 +307,51 @@ def test_what_only_prints_loads_nothing_heavy(option):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=RUN.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+PLAN = """
+[metrics]
+primary = "degree"
+secondary = ["clustering"]
+[graph]
+density = 0.1
+[trial]
+covariates = ["age"]
+[analysis]
+estimator = "change"
+seed = 7
+[outcomes]
+primary = ["hamd17"]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN)
+    return path
+
+
+def test_a_plan_fills_what_is_not_given(plan):
+    settings = parsed("--plan", str(plan))
+    assert settings.graph.metrics == ("degree", "clustering")
+    assert (settings.graph.thresholds, settings.graph.densities) == ((), (0.1,))
+    trial = settings.trial
+    assert (trial.estimator, trial.random_seed, trial.covariates, trial.outcomes) == (
+        "change",
+        7,
+        ("age",),
+        ("hamd17",),
+    )
+    assert trial.departed == ()
+    assert len(trial.plan.sha256) == 64
+
+
+def test_what_is_given_goes_first_and_is_a_deviation(plan):
+    trial = parsed("--plan", str(plan), "--threshold", "0.25", "--estimator", "ancova", "--random-seed", "7").trial
+    assert trial.estimator == "ancova"
+    assert trial.departed == (("density", 0.1, None), ("estimator", "change", "ancova"))
+
+
+def test_the_default_said_aloud_is_a_deviation_too(plan):
+    assert parsed("--plan", str(plan), "--random-seed", "0").trial.departed == (("seed", 7, 0),)

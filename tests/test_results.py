@@ -10,6 +10,7 @@ import statsmodels.api as sm
 from statsmodels.stats.multitest import multipletests
 
 from bids_app import stats
+from bids_app.analyses import Analysis
 from bids_app.assembly import Problem
 from bids_app.cohort import Design, Tables
 from bids_app.config import Settings, Trial
@@ -38,6 +39,7 @@ def maps(n_nodes, seed=0, shift=0.0):
     return baseline, 0.6 * baseline + rng.normal(0, 1, baseline.shape) + shift * ARM[:, None]
 
 
+ANCOVA, CHANGE = Analysis("ancova"), Analysis("change")
 DEGREE, STRENGTH = (Feature(metric, "r025") for metric in ("degree", "strength"))
 
 
@@ -63,9 +65,9 @@ def compare(of, neighbours=None):
     compared = {}
     for feature, followup in of.followup.items():
         baseline = of.baseline[feature]
-        compared[feature, "ancova"] = stats.compare_arms(followup, baseline, nuisance, draws, neighbours=neighbours)
+        compared[feature, ANCOVA] = stats.compare_arms(followup, baseline, nuisance, draws, neighbours=neighbours)
         change = followup - baseline
-        compared[feature, "change"] = stats.compare_arms(change, None, nuisance, draws, neighbours=neighbours)
+        compared[feature, CHANGE] = stats.compare_arms(change, None, nuisance, draws, neighbours=neighbours)
     return compared
 
 
@@ -89,10 +91,10 @@ def test_planted_cluster_is_where_it_was_put():
     p_fwe[1:5, 2, 3] = [0.03, 0.02, 0.01, 0.04]
     statistic[5, 6, 0], p_fwe[5, 6, 0] = -7, 0.002
     statistic[0, 0, 0], p_fwe[0, 0, 0] = 4, 0.06
-    example = compare(problem((DEGREE,), grid=grid))[DEGREE, "ancova"]
+    example = compare(problem((DEGREE,), grid=grid))[DEGREE, ANCOVA]
     planted = replace(example, statistic=statistic.ravel(), p_fwe=p_fwe.ravel())
-    key = (DEGREE, "ancova")
-    table = cluster_table(grid, {key: planted}, {key: 2 * p_fwe.ravel()}, DESIGN)
+    key = (DEGREE, ANCOVA)
+    table = cluster_table(grid, {key: planted}, {key: 2 * p_fwe.ravel()}, DESIGN, Trial())
     assert len(table) == 2
     apart, bar = table.to_dict("records")
     assert bar["direction"] == "drug > usual care"
@@ -110,9 +112,9 @@ def test_planted_cluster_is_where_it_was_put():
 
 def test_no_cluster_makes_an_empty_table_with_its_columns():
     grid = Grid(np.ones((3, 3, 3), dtype=bool), np.eye(4))
-    example = compare(problem((DEGREE,), grid=grid))[DEGREE, "ancova"]
+    example = compare(problem((DEGREE,), grid=grid))[DEGREE, ANCOVA]
     nothing = replace(example, p_fwe=np.ones(27))
-    table = cluster_table(grid, {(DEGREE, "ancova"): nothing}, {(DEGREE, "ancova"): np.ones(27)}, DESIGN)
+    table = cluster_table(grid, {(DEGREE, ANCOVA): nothing}, {(DEGREE, ANCOVA): np.ones(27)}, DESIGN, Trial())
     assert table.empty
     assert {"direction", "peak_x", "volume_mm3", "p_fwe"} <= set(table)
 
@@ -120,8 +122,8 @@ def test_no_cluster_makes_an_empty_table_with_its_columns():
 def test_nodal_table_is_corrected_over_parcels():
     of = problem(parcels=PARCELS)
     compared = compare(of)
-    comparison = compared[DEGREE, "ancova"]
-    table = nodal_table(PARCELS, (DEGREE, "ancova"), comparison, comparison.p_fwe)
+    comparison = compared[DEGREE, ANCOVA]
+    table = nodal_table(PARCELS, (DEGREE, ANCOVA), comparison, comparison.p_fwe)
     assert list(table["name"]) == list("wxyz")
     expected = [
         ordinary_least_squares(of.followup[DEGREE][:, node], of.baseline[DEGREE][:, node], of.covariates)
@@ -146,10 +148,10 @@ def test_files_of_parcels(tmp_path):
     assert len(table) == 2 * 2 * 4
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert list(sidecar) == list(table)
-    over_metrics = stats.across([compared[DEGREE, "change"], compared[STRENGTH, "change"]])
+    over_metrics = stats.across([compared[DEGREE, CHANGE], compared[STRENGTH, CHANGE]])
     rows = table[(table["metric"] == "strength") & (table["estimator"] == "change")]
     np.testing.assert_allclose(rows["p_fwe_all"], over_metrics[1])
-    np.testing.assert_allclose(rows["difference"], compared[STRENGTH, "change"].effect.difference, rtol=1e-8)
+    np.testing.assert_allclose(rows["difference"], compared[STRENGTH, CHANGE].effect.difference, rtol=1e-8)
     assert (table["p_fwe_all"] >= table["p_fwe"]).all()
 
 
@@ -161,13 +163,13 @@ def test_files_of_voxels(tmp_path):
     compared = compare(of, stats.neighbours(mask, 6))
     voxels = route("voxels", {"res": "3mm"})
     written = write_results(settings(tmp_path), voxels, DESIGN, of, compared)
-    assert len(written) == len(set(written)) == 2 * 2 * 9 + 1
+    assert len(written) == len(set(written)) == 2 * 2 * 14 + 1
     assert all(path.exists() and (path.parent / f"{path.name.split('.')[0]}.json").exists() for path in written)
     prefix = tmp_path / "group" / "task-rest_res-3mm_contrast-drugVsUsualCare"
     for stat, values in (
-        ("t", compared[DEGREE, "change"].effect.t),
-        ("pFwe", compared[DEGREE, "change"].p_fwe),
-        ("tfce", compared[DEGREE, "change"].statistic),
+        ("t", compared[DEGREE, CHANGE].effect.t),
+        ("pFwe", compared[DEGREE, CHANGE].p_fwe),
+        ("tfce", compared[DEGREE, CHANGE].statistic),
     ):
         volume = nib.load(f"{prefix}_stat-{stat}_desc-degreeR025Change_statmap.nii.gz").get_fdata()
         np.testing.assert_allclose(volume[mask], values, rtol=1e-6)
@@ -178,7 +180,7 @@ def test_files_of_voxels(tmp_path):
     clusters = pd.read_csv(f"{prefix}_clusters.tsv", sep="\t")
     assert set(clusters["direction"]) == {"drug > usual care"}
     whole = clusters[(clusters["metric"] == "degree") & (clusters["estimator"] == "ancova")]
-    assert whole["n_voxels"].sum() == (compared[DEGREE, "ancova"].p_fwe <= 0.05).sum()
+    assert whole["n_voxels"].sum() == (compared[DEGREE, ANCOVA].p_fwe <= 0.05).sum()
     assert (whole["volume_mm3"] == 27 * whole["n_voxels"]).all()
 
 

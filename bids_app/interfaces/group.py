@@ -3,13 +3,14 @@
 import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
 
-from bids_app import results, stats
+from bids_app import results
+from bids_app.analyses import run_analysis
 
 
 class _CompareArmsInput(BaseInterfaceInputSpec):
     maps_file = File(exists=True, mandatory=True, desc="(n, V) baseline and followup of one feature")
     problem = traits.Any(mandatory=True, desc="assembly.Problem without its maps", nohash=True)
-    estimator = traits.Enum("ancova", "change", mandatory=True)
+    analysis = traits.Any(mandatory=True, desc="Analysis")
     trial = traits.Any(mandatory=True, desc="Trial")
     n_jobs = traits.Int(1, nohash=True)
 
@@ -19,33 +20,22 @@ class _CompareArmsOutput(TraitedSpec):
 
 
 class CompareArms(SimpleInterface):
-    """One feature's maps at two visits to the difference between the arms."""
+    """One feature's maps at two visits to the result of one analysis."""
 
     input_spec, output_spec = _CompareArmsInput, _CompareArmsOutput
     _always_run = True
 
     def _run_interface(self, runtime):
-        problem = self.inputs.problem
-        maps = np.load(self.inputs.maps_file)
-        neighbours = stats.neighbours(problem.grid.mask, 6) if problem.grid is not None else None
-        self._results["comparison"] = stats.compare_arms(
-            *outcome_and_baseline(maps["followup"], maps["baseline"], self.inputs.estimator),
-            problem.nuisance(),
-            problem.draws(self.inputs.trial),
-            neighbours=neighbours,
-            n_jobs=self.inputs.n_jobs,
+        inputs, maps = self.inputs, np.load(self.inputs.maps_file)
+        self._results["comparison"] = run_analysis(
+            inputs.analysis, inputs.problem, (maps["baseline"], maps["followup"]), inputs.trial, n_jobs=inputs.n_jobs
         )
         return runtime
 
 
-def outcome_and_baseline(followup, baseline, estimator):
-    """Return what is explained, and what it is adjusted for voxel by voxel."""
-    return (followup, baseline) if estimator == "ancova" else (followup - baseline, None)
-
-
 class _WriteComparisonInput(BaseInterfaceInputSpec):
     comparisons = traits.List(traits.Any, mandatory=True, desc="in the order of keys")
-    keys = traits.List(traits.Any, mandatory=True, desc="(feature, estimator) each")
+    keys = traits.List(traits.Any, mandatory=True, desc="(feature, analysis) each")
     problem = traits.Any(mandatory=True, desc="assembly.Problem without its maps", nohash=True)
     route = traits.Any(mandatory=True, nohash=True)
     design = traits.Any(mandatory=True)

@@ -13,7 +13,7 @@ from bids_app.names import Name, build, label
 from bids_app.outputs import save_figure
 from bids_app.report.figures import effect_figure
 from bids_app.report.pages import write_page
-from bids_app.results import map_desc
+from bids_app.roles import ROLES
 
 N_PARCELS_SHOWN = 10
 
@@ -47,6 +47,7 @@ def _route(folder, design_path):
     )
     route = {
         "design": design,
+        "planned": _by_role(design),
         "counts": counts(flow, arms),
         "left_out": flow[~flow["analysed"]].to_dict("records"),
         "scan_quality": scan_quality(flow, arms),
@@ -63,6 +64,14 @@ def _route(folder, design_path):
         "figures": [],
         "parcels": parcel_results(folder / build(entities, "nodes", ".tsv"), design["Alpha"]),
     }
+
+
+def _by_role(design):
+    """Sort the features by what they count for; nothing where there was no plan."""
+    roles = {}
+    for one in design["Features"]:
+        roles.setdefault(one["Role"], []).append(one["Title"])
+    return {role: roles.get(role, []) for role in ROLES} if set(roles) - {"exploratory"} else {}
 
 
 def _records(path):
@@ -99,7 +108,7 @@ def _figures(folder, entities, design):
     drawn = []
     for feature in (Feature(one["Metric"], one["Edges"]) for one in design["Features"]):
         for estimator, text in design["Estimators"].items():
-            desc = map_desc(feature, estimator)
+            desc = feature.label + design["MapSuffixes"][estimator]
             effect, p_fwe = (
                 nib.load(folder / build({**entities, "stat": stat, "desc": desc}, "statmap", ".nii.gz"))
                 for stat in ("hedgesG", "pFwe")

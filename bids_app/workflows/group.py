@@ -3,8 +3,8 @@
 from nipype.interfaces.utility import Merge
 from nipype.pipeline import engine as pe
 
+from bids_app.analyses import analyses_of
 from bids_app.interfaces.group import CompareArms, WriteComparison
-from bids_app.results import ESTIMATORS
 from bids_app.workflows.participant import node_name
 
 
@@ -37,13 +37,14 @@ def init_group_wf(*, problems, design, settings, n_jobs=1, name="trialgraph_grou
 
 
 def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comparison_wf"):
-    """Build the workflow of one route: every feature by every estimator with the same draws, then the files.
+    """Build the workflow of one route: every feature by every analysis with the same draws, then the files.
 
     Outputs
     -------
     ds_results.out_files : list of str
     """
-    keys = [(feature, estimator) for feature in problem.followup for estimator in ESTIMATORS]
+    analyses = analyses_of(settings.trial, design)
+    keys = [(feature, analysis) for feature in problem.followup for analysis in analyses]
     folder, bare = settings.work_dir / name, problem.without_maps()
     maps = {feature: problem.save_maps(feature, folder / f"{feature.label}.npz") for feature in problem.followup}
     merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
@@ -52,15 +53,15 @@ def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comp
         name="ds_results",
     )
     workflow = pe.Workflow(name=name)
-    for position, (feature, estimator) in enumerate(keys, start=1):
+    for position, (feature, analysis) in enumerate(keys, start=1):
         interface = CompareArms(
             maps_file=maps[feature],
             problem=bare,
-            estimator=estimator,
+            analysis=analysis,
             trial=settings.trial,
             n_jobs=n_jobs,
         )
-        compare = pe.Node(interface, name=f"{feature.label}_{estimator}", n_procs=n_jobs, mem_gb=0.5)
+        compare = pe.Node(interface, name=node_name(f"{feature.label}_{analysis.key}"), n_procs=n_jobs, mem_gb=0.5)
         workflow.connect([(compare, merge, [("comparison", f"in{position}")])])
     workflow.connect([(merge, ds_results, [("out", "comparisons")])])
     return workflow

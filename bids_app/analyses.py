@@ -1,0 +1,136 @@
+"""Analyses: what is estimated of every feature, by which draws it is tested, and what it is called."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bids_app import stats
+from bids_app.names import label
+
+BETWEEN = {
+    "ancova": "follow-up adjusted for the baseline of the same {node} (ANCOVA)",
+    "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
+    "post": "follow-up alone, not adjusted for the baseline",
+}
+STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One estimator, of everyone or of a part.
+
+    Attributes
+    ----------
+    estimator : str
+        Key of `stats.KINDS`.
+    subject : str or None
+        The arm that ``within`` describes, or the covariate of a slope.
+
+    Examples
+    --------
+    >>> Analysis("ancova").suffix, Analysis("within", "usual care").suffix, Analysis("slope-by-arm", "age").key
+    ('', 'WithinUsualCare', 'slope-by-arm:age')
+    """
+
+    estimator: str
+    subject: str | None = None
+
+    @property
+    def key(self):
+        """The analysis in one word."""
+        return self.estimator if self.subject is None else f"{self.estimator}:{self.subject}"
+
+    @property
+    def suffix(self):
+        """What follows the feature in the desc label of a map; nothing for ANCOVA."""
+        if self.estimator == "ancova":
+            return ""
+        camel = label(f"{self.estimator} {self.subject or ''}")
+        return camel[0].upper() + camel[1:]
+
+    @property
+    def compares_arms(self):
+        """True if it is a difference between the arms, which the trial is about; False for what describes."""
+        return self.estimator in BETWEEN
+
+    def text(self, node, design):
+        """Say for people what it is."""
+        if self.compares_arms:
+            return BETWEEN[self.estimator].format(node=node)
+        if self.estimator == "within":
+            return f"follow-up minus baseline within {self.subject} (descriptive; no comparison of the arms)"
+        of = {"slope": "slope of {}", "slope-by-arm": "difference between the arms in the slope of {}"}[self.estimator]
+        return f"{of.format(self.subject)} on the follow-up, adjusted for the baseline of the same {node}"
+
+    def direction(self, sign, design):
+        """Say which way an effect of a sign goes."""
+        if self.estimator == "within":
+            before, after = f"ses-{design.baseline}", f"ses-{design.followup}"
+            return f"{after} > {before}" if sign > 0 else f"{after} < {before}"
+        if self.estimator == "slope":
+            return f"{'rises' if sign > 0 else 'falls'} with {self.subject}"
+        larger, smaller = (design.active, design.reference)[::sign]
+        return f"{larger} > {smaller}"
+
+
+def analyses_of(trial, design):
+    """Return the analyses of a trial: the headline's first, then what is always beside it.
+
+    Parameters
+    ----------
+    trial : config.Trial
+    design : cohort.Design
+    """
+    between = dict.fromkeys((trial.estimator, "ancova", "change"))
+    within = [Analysis("within", arm) for arm in (design.active, design.reference)]
+    slopes = [Analysis(kind, name) for name in trial.slopes for kind in ("slope", "slope-by-arm")]
+    return [*(Analysis(estimator) for estimator in between), *within, *slopes]
+
+
+def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
+    """Estimate and test one analysis of one feature.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    problem : assembly.Problem
+        Its maps are not read.
+    maps : (2, n, V) array-like of float
+        Baseline and follow-up.
+    trial : config.Trial
+    n_jobs : int
+        Threads; the result does not depend on it.
+
+    Returns
+    -------
+    stats.Comparison
+    """
+    baseline, followup = maps
+    inference = stats.Inference(
+        statistic=STATISTICS[trial.statistic] if problem.grid is not None else "voxel",
+        neighbours=stats.neighbours(problem.grid.mask, trial.connectivity) if problem.grid is not None else None,
+        threshold=trial.cluster_threshold,
+        robust=trial.hc3,
+        min_per_arm=trial.min_per_arm or 2,
+        tail=trial.tail_approximation,
+    )
+    n_draws, seed = trial.n_permutations, trial.random_seed
+    if analysis.estimator == "within":
+        rows = problem.arm == (analysis.subject == problem.arms[0])
+        tested = stats.hypothesis("within", followup[rows], baseline[rows], np.ones((rows.sum(), 1)))
+        draws = stats.sign_flips(int(rows.sum()), n_draws, seed)
+        return stats.compare(tested, draws, inference, n_jobs=n_jobs)
+    covariate = None if analysis.compares_arms else problem.slopes[analysis.subject].to_numpy()
+    tested = stats.hypothesis(
+        analysis.estimator,
+        followup,
+        baseline,
+        problem.nuisance(without=analysis.subject),
+        arm=problem.arm,
+        covariate=covariate,
+    )
+    if analysis.compares_arms and trial.scheme == "rerandomize":
+        draws = problem.draws(trial)
+    else:
+        draws = stats.residual_permutations(len(problem.arm), problem.strata, n_draws, seed)
+    return stats.compare(tested, draws, inference, n_jobs=n_jobs)
