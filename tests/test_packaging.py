@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import bids_app
+from bids_app.graph.describe import measures_table
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -161,3 +162,7 @@ def test_circleci_deploys_tags_only_and_after_everything():
     assert jobs["container"]["requires"] == ["build"]
     # A job without this filter does not run for tags, and nothing that requires it does.
     assert all(settings["filters"]["tags"] == {"only": "/.*/"} for settings in jobs.values())
+
+
+def test_the_readme_has_the_table_of_measures():
+    assert measures_table() in (ROOT / "README.md").read_text(encoding="utf-8")
