@@ -146,9 +146,12 @@ def test_libraries_write_below_the_work_folder_only(tmp_path, monkeypatch):
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
     monkeypatch.setenv("HOME", "/no/such/home")
-    monkeypatch.setenv("TEMPLATEFLOW_HOME", "/kept")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/of/another/machine")
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    monkeypatch.delenv("LOGNAME", raising=False)
     write_only_in(tmp_path / "work")
-    assert os.environ["TEMPLATEFLOW_HOME"] == "/kept"
+    assert os.environ["TEMPLATEFLOW_HOME"] == str(tmp_path)
+    assert os.environ["LOGNAME"]
     for variable in (
         "HOME",
         "NUMBA_CACHE_DIR",
