@@ -7,7 +7,7 @@ from pathlib import Path
 from bids_app.errors import OutputError
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
-KERNELS = PACKAGE_ROOT / "kernels"  # what numba compiled when the image was built
+BAKED = PACKAGE_ROOT / "caches"  # what numba and matplotlib left when the image was built
 NIPYPE_CONFIG = """[logging]
 workflow_level = CRITICAL
 utils_level = CRITICAL
@@ -44,9 +44,9 @@ def write_only_in(work_dir):
             folder.mkdir(parents=True, exist_ok=True)
         if "NIPYPE_CONFIG_DIR" in own:
             (own["NIPYPE_CONFIG_DIR"] / "nipype.cfg").write_text(NIPYPE_CONFIG)
-        if "NUMBA_CACHE_DIR" in own and KERNELS.is_dir():
-            # numba does not read a cache that it cannot write, so what the image brings is copied.
-            shutil.copytree(KERNELS, own["NUMBA_CACHE_DIR"], dirs_exist_ok=True)
+        for folder in own.values():
+            if (BAKED / folder.name).is_dir():  # copied, for numba does not read a cache that it cannot write
+                shutil.copytree(BAKED / folder.name, folder, dirs_exist_ok=True)
     except OSError as error:
         raise OutputError(f"The work folder {work_dir} cannot be written: {error.strerror or error}.") from error
     os.environ.update({variable: str(folder) for variable, folder in own.items()})

@@ -90,7 +90,7 @@ def _is_derivative(bids_dir):
 
 def _issues(validator, bids_dir):
     """Return what the validator lists, or None if it gives no list."""
-    command = [validator, str(bids_dir), "--json", "--ignoreWarnings"]
+    command = [validator, str(bids_dir), "--json", "--ignoreWarnings", "--prune"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return json.loads(done.stdout)["issues"]["issues"]

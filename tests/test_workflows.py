@@ -1,11 +1,13 @@
 import io
 import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from bids_app.config import Graph, Settings
+from bids_app.config import Graph, Resources, Settings
+from bids_app.errors import UsageError
 from bids_app.execution import progress, read_failures
 from bids_app.inputs import BoldRun, SeriesRun
 from bids_app.outputs import read_scans
@@ -198,3 +200,11 @@ def test_progress_where_there_is_no_terminal():
     assert len(said) == 10
     assert said[0].startswith("step 3 of 25")
     assert said[-1].startswith("step 25 of 25")
+
+
+def test_a_graph_that_memory_does_not_hold_is_refused_before_it_begins(tmp_path, grid_file):
+    short = replace(settings(tmp_path), resources=Resources(mem_gb=2.0))
+    arguments = {"runs_by_participant": {"01": [bold_run(tmp_path)]}, "grid_file": grid_file, "n_threads": 1}
+    init_level_wf(**arguments, n_nodes=100_000, settings=short)
+    with pytest.raises(UsageError, match=r"200000 nodes takes 5\.5 GB, and this run may take 2 GB"):
+        init_level_wf(**arguments, n_nodes=200_000, settings=short)

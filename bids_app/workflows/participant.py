@@ -5,6 +5,7 @@ import re
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
+from bids_app.errors import UsageError
 from bids_app.inputs import BoldRun
 from bids_app.interfaces.participant import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
 from bids_app.parcels import atlas_entities, check_atlases
@@ -29,9 +30,10 @@ def init_level_wf(*, runs_by_participant, grid_file, n_nodes, settings, n_thread
     Raises
     ------
     UsageError
-        The outputs of two atlases would have the same names.
+        The outputs of two atlases would have the same names, or one graph needs more than ``--mem-gb``.
     """
     check_atlases(settings.graph.atlases)
+    _check_memory(n_nodes, settings.resources.mem_gb)
     workflow = pe.Workflow(name=name)
     for participant, runs in runs_by_participant.items():
         workflow.add_nodes(
@@ -47,6 +49,19 @@ def init_level_wf(*, runs_by_participant, grid_file, n_nodes, settings, n_thread
             ]
         )
     return workflow
+
+
+def graph_gb(n_nodes):
+    """Estimate the memory that the graph of one scan takes."""
+    return n_nodes**2 / 8e9 + 0.5
+
+
+def _check_memory(n_nodes, mem_gb):
+    if n_nodes and mem_gb and graph_gb(n_nodes) > mem_gb:
+        raise UsageError(
+            f"A graph of {n_nodes} nodes takes {graph_gb(n_nodes):.1f} GB, and this run may take {mem_gb:g} GB. "
+            "Give it more memory (--mem-gb), or fewer nodes (--voxel-size, --mask gm)."
+        )
 
 
 def init_participant_wf(*, runs, grid_file, n_nodes, settings, n_threads, name="participant_wf"):
@@ -81,12 +96,11 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
     -------
     maps_file, series_file : str
     """
-    graph_gb = n_nodes**2 / 8e9 + 0.5
     inputnode = pe.Node(IdentityInterface(["run", "grid_file", "output_dir", "options"]), name="inputnode")
     inputnode.inputs.trait_set(run=run, grid_file=grid_file, output_dir=settings.output_dir, options=settings.graph)
     outputnode = pe.Node(IdentityInterface(["maps_file", "series_file"]), name="outputnode")
     clean = pe.Node(CleanRun(options=settings.signal, state=_state(run)), name="clean", mem_gb=CLEANING_GB)
-    graph = pe.Node(VoxelGraph(n_threads=n_threads), name="graph", mem_gb=graph_gb, n_procs=n_threads)
+    graph = pe.Node(VoxelGraph(n_threads=n_threads), name="graph", mem_gb=graph_gb(n_nodes), n_procs=n_threads)
     ds_maps = pe.Node(WriteMaps(), name="ds_maps")
     ds_figures = pe.Node(DrawScan(), name="ds_figures")
 
