@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nipype import config as nipype_config
 from nipype.interfaces.utility import IdentityInterface
-from nipype.pipeline.plugins import MultiProcPlugin
+from nipype.pipeline.plugins import MultiProcPlugin, SLURMPlugin
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -120,7 +120,8 @@ def _runner(resources, n_parallel, n_threads):
     """Choose where the parts run: as jobs of a cluster, beside each other in processes of their own, or here."""
     if resources.plugin:
         cluster.import_from_here()
-        return resources.plugin["plugin"], cluster.job_arguments(resources.plugin)
+        name = resources.plugin["plugin"]
+        return _Jobs if name == "SLURM" else name, cluster.job_arguments(resources.plugin)
     n_procs = resources.n_cpus
     if resources.mem_gb:
         n_procs = max(1, min(n_procs, int(resources.mem_gb / PROCESS_GB)))
@@ -145,7 +146,13 @@ def _run(workflow, runner, arguments):
     elif isinstance(runner, str):
         workflow.run(plugin=runner, plugin_args=arguments)
     else:
-        workflow.run(plugin=runner(arguments))
+        workflow.run(plugin=runner(plugin_args=arguments))
+
+
+def _killed(what):
+    """Return, in the form of Nipype's plugins, the result of a part that was killed."""
+    message = f"{what} was killed or cancelled, most likely because its memory or time ran out."
+    return {"result": None, "traceback": [f"{errors.__name__}.{errors.KilledError.__name__}: {message}\n"]}
 
 
 class _Processes(MultiProcPlugin):
@@ -153,24 +160,29 @@ class _Processes(MultiProcPlugin):
 
     def _get_result(self, taskid):
         future = self._task_obj[taskid]
-        if future.done() and (error := future.exception()):
-            killed = errors.KilledError(
-                "A process was killed, most likely because memory ran out. Give fewer --n-cpus or more memory."
-            )
-            kind = f"{errors.__name__}.{type(killed).__name__}"
-            return {"result": None, "traceback": [f"{error!r}\n", f"{kind}: {killed}"]}
-        return super()._get_result(taskid)
+        return _killed("A process") if future.done() and future.exception() else super()._get_result(taskid)
+
+
+class _Jobs(SLURMPlugin):
+    """Nipype's jobs of SLURM, which by themselves all stop as soon as one was killed."""
+
+    def _get_result(self, taskid):
+        result = super()._get_result(taskid)
+        left_nothing = result is not None and isinstance(result["traceback"], str)
+        return _killed(f"Job {taskid}") if left_nothing else result
 
 
 def _unfinished(names, finished, failures, log_dir):
-    """List the parts that have no result, but for those which a failure before them explains."""
+    """List the first part of each scan that has no result and no failure before it to explain that."""
     explained = {failure.node.rpartition(".")[0] for failure in failures}
     message = "It has no result: its job or process was killed (time, memory), cancelled, or never began."
-    return [
-        Failure(name, message, errors.KilledError.exit_code, log_dir / "trialgraph.log")
-        for name in names
-        if name not in finished and name.rpartition(".")[0] not in explained
-    ]
+    unfinished = []
+    for name in names:
+        scan = name.rpartition(".")[0]
+        if name not in finished and scan not in explained:
+            explained.add(scan)
+            unfinished.append(Failure(name, message, errors.KilledError.exit_code, log_dir / "trialgraph.log"))
+    return unfinished
 
 
 def _has_result(work_dir, name):
