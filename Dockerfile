@@ -20,7 +20,7 @@ RUN cd /opt/venv/lib/python3*/site-packages \
     && find . -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.hpp' \
         -o -name '*.js.map' \) -delete \
     && rm -r nipype/testing/data \
-    && find . -name '*.so*' -type f -exec strip --strip-unneeded {} + 
+    && find . -name '*.so*' -type f -exec strip --strip-unneeded {} +
 COPY bids_app /opt/trialgraph/bids_app
 COPY LICENSE run.py version /opt/trialgraph/
 # -I: whatever PYTHONPATH or home folder a cluster hands in, only the packages of the image are imported.
