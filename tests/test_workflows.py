@@ -208,3 +208,22 @@ def test_a_graph_that_memory_does_not_hold_is_refused_before_it_begins(tmp_path,
     init_level_wf(**arguments, n_nodes=100_000, settings=short)
     with pytest.raises(UsageError, match=r"200000 nodes takes 5\.5 GB, and this run may take 2 GB"):
         init_level_wf(**arguments, n_nodes=200_000, settings=short)
+
+
+def test_a_call_with_a_kept_work_folder_computes_nothing_twice(two_visits, app, tmp_path):
+    call = (
+        two_visits.bids,
+        tmp_path / "out",
+        "participant",
+        *SCALE,
+        "--metrics",
+        "degree",
+        "--work-dir",
+        tmp_path / "w",
+    )
+    assert app(*call).code == 0
+    parts = [path for name in ("clean", "graph") for path in (tmp_path / "w").glob(f"**/{name}/result_{name}.pklz")]
+    before = [path.stat().st_mtime_ns for path in parts]
+    assert len(before) == 4
+    assert app(*call).code == 0
+    assert [path.stat().st_mtime_ns for path in parts] == before
