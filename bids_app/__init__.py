@@ -1,7 +1,5 @@
 """trialgraph: graph maps of resting-state fMRI, compared between the arms of a randomized trial."""
 
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as _installed_version
 from pathlib import Path
 
 
@@ -9,8 +7,10 @@ def _read_version():
     beside_the_package = Path(__file__).parents[1] / "version"
     if beside_the_package.is_file():
         return beside_the_package.read_text().strip()
+    from importlib.metadata import PackageNotFoundError, version  # a third of the time that --version takes
+
     try:
-        return _installed_version("trialgraph")
+        return version("trialgraph")
     except PackageNotFoundError:
         return "unknown"
 

@@ -13,6 +13,7 @@ from bids_app.environment import write_only_in
 from bids_app.errors import TrialgraphError
 from bids_app.options import LEVELS, dashed, parse
 from bids_app.parser import demo_parser
+from bids_app.validation import check_dataset
 
 
 def main(argv=None):
@@ -45,9 +46,17 @@ def main(argv=None):
 def _run(settings):
     check_settings(settings)
     with _working_in(settings.work_dir, settings.keep_work_dir) as conclude:
+        if not settings.skip_validation:
+            _validate(settings)
         from bids_app.levels import group_level, participant_level  # heavy: only once the call makes sense
 
         return conclude({"participant": participant_level, "group": group_level}[settings.level](settings))
+
+
+def _validate(settings):
+    unchecked = check_dataset(settings.bids_dir, settings.selection.participants)
+    if unchecked:
+        print(f"trialgraph: {unchecked}", file=sys.stderr)
 
 
 def _demo(argv):

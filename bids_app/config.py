@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,6 +122,7 @@ class Resources:
     n_cpus: int = 1
     omp_nthreads: int | None = None
     mem_gb: float | None = None
+    plugin: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class Settings:
     keep_work_dir: bool = False
     stop_on_first_crash: bool = False
     verbose: int = 0
+    skip_validation: bool = False
     selection: Selection = Selection()
     signal: Signal = Signal()
     graph: Graph = Graph()
@@ -192,11 +195,19 @@ def _among_raw_data(path, bids_dir):
 
 def _make_writable(what, path):
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        _make_folder(path)
     except OSError as error:
         raise OutputError(f"The {what} folder {path} cannot be created: {error.strerror}.") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise OutputError(f"The {what} folder {path} is not writable by user {os.getuid()}.")
+
+
+def _make_folder(path, tries=20):
+    """Make a folder and those above it, one of which a call that ends beside this one may be removing."""
+    for _ in range(tries - 1):
+        with suppress(FileNotFoundError):
+            return path.mkdir(parents=True, exist_ok=True)
+    return path.mkdir(parents=True, exist_ok=True)
 
 
 def _check_numbers(settings):

@@ -1,10 +1,13 @@
-"""The process and its machine: where libraries may write, and what may be used. Imports nothing heavy."""
+"""The process and its libraries: where they may write, and how many threads they take. Imports nothing heavy."""
 
 import os
+import shutil
 from pathlib import Path
 
 from bids_app.errors import OutputError
 
+PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+BAKED = PACKAGE_ROOT / "caches"  # what numba and matplotlib left when the image was built
 NIPYPE_CONFIG = """[logging]
 workflow_level = CRITICAL
 utils_level = CRITICAL
@@ -16,8 +19,8 @@ interface_level = CRITICAL
 def write_only_in(work_dir):
     """Point every library that would write beside itself or into HOME to the work folder.
 
-    Must be called before those libraries are imported. What the caller's environment already says is
-    kept, but for a HOME that cannot be written.
+    Must be called before those libraries are imported. A folder that the caller's environment names is kept if
+    it can be written: what a cluster sets for its own file systems may not exist inside a container.
 
     Raises
     ------
@@ -25,15 +28,8 @@ def write_only_in(work_dir):
         The work folder cannot be written.
     """
     cache = Path(work_dir).resolve() / "cache"
-    try:
-        (cache / "nipype").mkdir(parents=True, exist_ok=True)
-        (cache / "tmp").mkdir(exist_ok=True)
-        (cache / "nipype" / "nipype.cfg").write_text(NIPYPE_CONFIG)
-    except OSError as error:
-        raise OutputError(f"The work folder {work_dir} cannot be written: {error.strerror}.") from error
-    if not os.access(os.environ.get("HOME", "/"), os.W_OK):
-        os.environ["HOME"] = str(cache)
     folders = {
+        "HOME": "home",
         "NUMBA_CACHE_DIR": "numba",
         "MPLCONFIGDIR": "matplotlib",
         "XDG_CACHE_HOME": "xdg",
@@ -42,17 +38,25 @@ def write_only_in(work_dir):
         "NIPYPE_CONFIG_DIR": "nipype",
         "TMPDIR": "tmp",
     }
-    for variable, folder in folders.items():
-        os.environ.setdefault(variable, str(cache / folder))
+    own = {variable: cache / name for variable, name in folders.items() if not _can_write(os.environ.get(variable))}
+    try:
+        for folder in (cache, *own.values()):
+            folder.mkdir(parents=True, exist_ok=True)
+        if "NIPYPE_CONFIG_DIR" in own:
+            (own["NIPYPE_CONFIG_DIR"] / "nipype.cfg").write_text(NIPYPE_CONFIG)
+        for folder in own.values():
+            if (BAKED / folder.name).is_dir():  # copied, for numba does not read a cache that it cannot write
+                shutil.copytree(BAKED / folder.name, folder, dirs_exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The work folder {work_dir} cannot be written: {error.strerror or error}.") from error
+    os.environ.update({variable: str(folder) for variable, folder in own.items()})
+    os.environ.setdefault("LOGNAME", f"uid{os.getuid()}")  # asked for in crash files; a uid may have no name
     os.environ["MPLBACKEND"] = "agg"
     os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
 
 
-def available_cpus():
-    """Return how many processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _can_write(folder):
+    return folder is not None and Path(folder).is_absolute() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def limit_threads_of_children(n_threads):

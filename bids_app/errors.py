@@ -14,6 +14,12 @@ class TrialgraphError(Exception):
         super().__init__(" ".join(str(message).split()))
 
 
+class InvalidDatasetError(TrialgraphError):
+    """The input is not valid BIDS."""
+
+    exit_code = 16
+
+
 class UsageError(TrialgraphError):
     """The command line does not make sense."""
 
@@ -48,3 +54,9 @@ class OutputError(TrialgraphError):
     """The output cannot be created."""
 
     exit_code = 73
+
+
+class KilledError(TrialgraphError):
+    """A process or job ended before it had a result; it may end well next time."""
+
+    exit_code = 75

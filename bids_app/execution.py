@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nipype import config as nipype_config
 from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline.plugins import MultiProcPlugin, SLURMPlugin
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -22,10 +23,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bids_app import errors
+from bids_app import cluster, errors
 from bids_app.environment import limit_threads_of_children
 
 logger = logging.getLogger(__name__)
+
+PROCESS_GB = 0.4  # of a process with the libraries loaded, before it holds any data
 
 
 @dataclass(frozen=True)
@@ -68,46 +71,129 @@ def execute(workflow, settings, log_dir, *, n_parallel, n_threads=1):
     list of Failure
         Empty if all went well. Nodes that need nothing of a failed one have run all the same.
     """
+    plugin = settings.resources.plugin.get("plugin")
+    runner, arguments = _runner(settings.resources, n_parallel, n_threads)
+    _configure(workflow, settings, log_dir)
+    names, finished, problem = _parts(workflow), set(), None
+    with progress(len(names)) as advance:
+        arguments["status_callback"] = lambda node, status: _report(node, status, advance, finished)
+        gc.freeze()  # Nipype collects garbage before every node: what was imported need not be walked each time
+        try:
+            _run(workflow, runner, arguments)
+        except Exception as error:
+            problem = error
+        finally:
+            gc.unfreeze()
+    if plugin == "SLURMGraph":
+        finished = {name for name in names if _has_result(settings.work_dir, name)}
+    failures = read_failures(log_dir)
+    if plugin or errors.KilledError.exit_code in {failure.exit_code for failure in failures}:
+        failures += _unfinished(names, finished, failures, log_dir)
+    if problem and not failures:
+        raise problem
+    return failures
+
+
+def _configure(workflow, settings, log_dir):
     workflow.base_dir = str(settings.work_dir)
     workflow.config["execution"] = {
         "crashdump_dir": str(log_dir),
         "crashfile_format": "txt",
         "stop_on_first_crash": str(settings.stop_on_first_crash).lower(),
         "remove_unnecessary_outputs": "false",
-        "poll_sleep_duration": "0.1",
+        "poll_sleep_duration": str(cluster.POLL_SECONDS) if settings.resources.plugin else "0.1",
         "check_version": "false",
     }
     nipype_config.update_config(workflow.config)
-    n_nodes = sum(
-        not isinstance(workflow.get_node(name).interface, IdentityInterface) for name in workflow.list_node_names()
-    )
-    parallel = min(settings.resources.n_cpus, n_parallel) > 1
-    with progress(n_nodes) as advance:
-        arguments = {"status_callback": lambda node, status: _report(node, status, advance)}
-        if parallel:
-            limit_threads_of_children(n_threads)
-            arguments |= {
-                "n_procs": settings.resources.n_cpus,
-                "mp_context": "forkserver",  # a fork of a process with threads may hang
-                "raise_insufficient": False,
-            }
-            if settings.resources.mem_gb:
-                arguments["memory_gb"] = settings.resources.mem_gb
-        gc.freeze()  # Nipype collects garbage before every node: what was imported need not be walked each time
-        try:
-            workflow.run(plugin="MultiProc" if parallel else "Linear", plugin_args=arguments)
-        except Exception:
-            failures = read_failures(log_dir)
-            if not failures:
-                raise
-            return failures
-        finally:
-            gc.unfreeze()
-    return []
 
 
-def _report(node, status, advance):
+def _parts(workflow):
+    """List the full names of the nodes that do something."""
+    return [
+        f"{workflow.name}.{name}"
+        for name in workflow.list_node_names()
+        if not isinstance(workflow.get_node(name).interface, IdentityInterface)
+    ]
+
+
+def _runner(resources, n_parallel, n_threads):
+    """Choose where the parts run: as jobs of a cluster, beside each other in processes of their own, or here."""
+    if resources.plugin:
+        cluster.import_from_here()
+        name = resources.plugin["plugin"]
+        return _Jobs if name == "SLURM" else name, cluster.job_arguments(resources.plugin)
+    n_procs = resources.n_cpus
+    if resources.mem_gb:
+        n_procs = max(1, min(n_procs, int(resources.mem_gb / PROCESS_GB)))
+    if min(n_procs, n_parallel) == 1:
+        return "Linear", {}
+    limit_threads_of_children(n_threads)
+    arguments = {
+        "n_procs": n_procs,
+        "mp_context": "spawn",  # a fork of a process with threads may hang, a fork server needs short paths
+        "raise_insufficient": False,
+    }
+    if resources.mem_gb:
+        arguments["memory_gb"] = resources.mem_gb
+    return _Processes, arguments
+
+
+def _run(workflow, runner, arguments):
+    if runner == "SLURMGraph":
+        del arguments["status_callback"]  # its jobs report to nobody
+        workflow.run(plugin=runner, plugin_args=arguments)
+        cluster.wait_for_jobs(arguments)
+    elif isinstance(runner, str):
+        workflow.run(plugin=runner, plugin_args=arguments)
+    else:
+        workflow.run(plugin=runner(plugin_args=arguments))
+
+
+def _killed(what):
+    """Return, in the form of Nipype's plugins, the result of a part that was killed."""
+    message = f"{what} was killed or cancelled, most likely because its memory or time ran out."
+    return {"result": None, "traceback": [f"{errors.__name__}.{errors.KilledError.__name__}: {message}\n"]}
+
+
+class _Processes(MultiProcPlugin):
+    """Nipype's pool of processes, which by itself waits for ever for one that was killed."""
+
+    def _get_result(self, taskid):
+        future = self._task_obj[taskid]
+        return _killed("A process") if future.done() and future.exception() else super()._get_result(taskid)
+
+
+class _Jobs(SLURMPlugin):
+    """Nipype's jobs of SLURM, which by themselves all stop as soon as one was killed."""
+
+    def _get_result(self, taskid):
+        result = super()._get_result(taskid)
+        left_nothing = result is not None and isinstance(result["traceback"], str)
+        return _killed(f"Job {taskid}") if left_nothing else result
+
+
+def _unfinished(names, finished, failures, log_dir):
+    """List the first part of each scan that has no result and no failure before it to explain that."""
+    explained = {failure.node.rpartition(".")[0] for failure in failures}
+    message = "It has no result: its job or process was killed (time, memory), cancelled, or never began."
+    unfinished = []
+    for name in names:
+        scan = name.rpartition(".")[0]
+        if name not in finished and scan not in explained:
+            explained.add(scan)
+            unfinished.append(Failure(name, message, errors.KilledError.exit_code, log_dir / "trialgraph.log"))
+    return unfinished
+
+
+def _has_result(work_dir, name):
+    parts = name.split(".")
+    return work_dir.joinpath(*parts, f"result_{parts[-1]}.pklz").exists()
+
+
+def _report(node, status, advance, finished):
     logger.debug("%s: %s", node.fullname, status)
+    if status == "end":
+        finished.add(node.fullname)
     if status != "start":
         advance(node.fullname)
 
@@ -120,12 +206,12 @@ def read_failures(log_dir):
 def _failure(path):
     text = path.read_text()
     node = re.match(r"Node: (\S+)", text).group(1)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    kind, _, message = lines[-1].partition(": ")
-    known = getattr(errors, kind.removeprefix("bids_app.errors."), None)
-    if known is not None:
-        return Failure(node, message, known.exit_code, path)
-    return Failure(node, f"{lines[-1]} (an error of the app, not of your data: see {path.name})", 1, path)
+    known = re.findall(rf"^\s*{re.escape(errors.__name__)}\.(\w+): (.+)$", text, flags=re.MULTILINE)
+    if known:
+        kind, message = known[-1]
+        return Failure(node, message.strip(), getattr(errors, kind).exit_code, path)
+    last = [line.strip() for line in text.splitlines() if line.strip()][-1]
+    return Failure(node, f"{last} (an error of the app, not of your data: see {path.name})", 1, path)
 
 
 @contextmanager

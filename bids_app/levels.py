@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import nibabel as nib
+import numpy as np
 
 from bids_app import __version__
 from bids_app.analyses import analyses_of
@@ -17,7 +18,7 @@ from bids_app.cohort import find_design, read_tables
 from bids_app.errors import DataError, TrialgraphError, UsageError
 from bids_app.execution import execute
 from bids_app.flow import FailedScan, counts, reasons_by_visit
-from bids_app.grid import mask_grid, on_grid_of, template_grid
+from bids_app.grid import load_grid, mask_grid, on_grid_of, template_grid
 from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
 from bids_app.outputs import replacing, save_json, save_text, status_path, write_dataset_files
 from bids_app.report.group import write_group_page
@@ -104,11 +105,21 @@ def _save_grid(settings, runs):
         grid = mask_grid(options.mask, options.voxel_size)
     if options.voxel_size is None:
         grid = on_grid_of(grid, _first_readable(bold))
-    with replacing(settings.work_dir / "grid.nii.gz") as partial:
-        nib.save(grid.mask_image(), partial)
+    grid_file = settings.work_dir / "grid.nii.gz"
+    if not _is_saved(grid, grid_file):
+        with replacing(grid_file) as partial:
+            nib.save(grid.mask_image(), partial)
     size = " x ".join(f"{edge:g}" for edge in grid.voxel_size)
     logger.info("Analysis grid: %d nodes of %s mm.", grid.n_nodes, size)
-    return str(settings.work_dir / "grid.nii.gz"), grid.n_nodes
+    return str(grid_file), grid.n_nodes
+
+
+def _is_saved(grid, path):
+    """Say whether a file holds this grid: with a new time, all that depends on it would be computed anew."""
+    if not path.exists():
+        return False
+    saved = load_grid(path)
+    return np.array_equal(saved.mask, grid.mask) and np.allclose(saved.affine, grid.affine)
 
 
 def _first_readable(runs):

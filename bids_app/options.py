@@ -8,6 +8,7 @@ import re
 from bids_app.config import QUERIES, Graph, Resources, Selection, Settings, Signal, Trial
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.errors import MissingInputError, UnknownLevelError, UsageError
+from bids_app.machine import available_cpus, available_memory_gb
 from bids_app.parser import app_parser
 from bids_app.plan import read_plan
 from bids_app.roles import follow
@@ -102,7 +103,13 @@ def parse(argv):
             plan,
             departed,
         ),
-        resources=Resources(options.n_cpus, options.omp_nthreads, options.mem_gb),
+        skip_validation=options.skip_bids_validation,
+        resources=Resources(
+            available_cpus() if options.n_cpus is None else options.n_cpus,
+            options.omp_nthreads,
+            available_memory_gb() if options.mem_gb is None else options.mem_gb,
+            _plugin(options.nipype_plugin_file),
+        ),
     )
 
 
@@ -169,3 +176,26 @@ def _filters(path):
             f"--bids-filter-file {path}: unknown query {', '.join(sorted(unknown))}; known are {', '.join(QUERIES)}."
         )
     return filters
+
+
+def _plugin(path):
+    """Read what Nipype is to run the parts with: the name of a plugin and its arguments."""
+    if path is None:
+        return {}
+    import yaml  # here, so that a call without this option does not wait for it
+
+    try:
+        plugin = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise MissingInputError(f"--nipype-plugin-file {path}: {error.strerror}.") from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"--nipype-plugin-file {path}: neither YAML nor JSON ({error}).") from error
+    if not isinstance(plugin, dict) or not isinstance(plugin.get("plugin"), str):
+        raise UsageError(f"--nipype-plugin-file {path}: must hold plugin: NAME, and may hold plugin_args.")
+    if unknown := set(map(str, plugin)) - {"plugin", "plugin_args"}:
+        raise UsageError(
+            f"--nipype-plugin-file {path}: unknown {', '.join(sorted(unknown))}; known are plugin, plugin_args."
+        )
+    if not isinstance(plugin.get("plugin_args", {}), dict):
+        raise UsageError(f"--nipype-plugin-file {path}: plugin_args must map names to values.")
+    return plugin

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,8 @@ def replacing(path):
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{os.getpid()}-{path.name}")
+        # Not the process id: in containers that share this folder it is often the same.
+        partial = path.with_name(f".partial-{secrets.token_hex(4)}-{path.name}")
         try:
             yield partial
             partial.replace(path)

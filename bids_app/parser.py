@@ -5,10 +5,29 @@ from pathlib import Path
 
 from bids_app import __version__
 from bids_app.config import DENOISE_STRATEGIES, QUERIES, Graph
-from bids_app.environment import available_cpus
 from bids_app.errors import UsageError
 from bids_app.graph.measures import MEASURES
+from bids_app.machine import available_cpus
 from bids_app.plan import CHOICES
+
+
+class ExecutionSpec(argparse.Action):
+    """Print the Boutiques descriptor of the app and leave."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Print and leave."""
+        from bids_app.boutiques import descriptor_json
+
+        print(descriptor_json(parser))
+        parser.exit()
+
+
+class Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Show the defaults that say something."""
+
+    def _get_help_string(self, action):
+        says_nothing = action.default is None or action.default is False or action.default == []
+        return action.help if says_nothing else super()._get_help_string(action)
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,12 +54,15 @@ def app_parser():
         prog="trialgraph",
         description="Voxel-wise and parcel-wise graph maps of resting-state fMRI, compared between the arms of a "
         "randomized trial. 'trialgraph demo OUTPUT_DIR' simulates a small trial and analyses it.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Formatter,
     )
     parser.add_argument("bids_dir", type=_path, help="the raw BIDS dataset, or an fMRIPrep derivative by itself")
     parser.add_argument("output_dir", type=_path, help="where the results go; group reads what participant wrote here")
     parser.add_argument("level", metavar="{participant,group}", help="which level of the analysis to run")
-    parser.add_argument("--version", action="version", version=f"trialgraph {__version__}")
+    parser.add_argument("--version", action="version", version=f"trialgraph {__version__}", help="print it and leave")
+    parser.add_argument(
+        "--bids-exec-spec", action=ExecutionSpec, nargs=0, help="print the Boutiques descriptor of the app and leave"
+    )
     for add in (_add_selection, _add_signal, _add_graph, _add_trial, _add_run):
         add(parser)
     return parser
@@ -307,9 +329,8 @@ def _add_run(parser):
         "--nprocs",
         "--nthreads",
         type=int,
-        default=available_cpus(),
         metavar="N",
-        help="processes at once",
+        help="processes at once; by default what the job, the container or the affinity gives",
     )
     add(
         "--omp-nthreads",
@@ -317,6 +338,25 @@ def _add_run(parser):
         metavar="N",
         help="threads of one process; by default n-cpus shared among the scans",
     )
-    add("--mem-gb", type=float, metavar="GB", help="memory that scans running at once may take together")
+    add(
+        "--mem-gb",
+        type=float,
+        metavar="GB",
+        help="memory that all processes may take together; by default nine tenths of what the job, the container or "
+        "the machine gives",
+    )
+    add(
+        "--nipype-plugin-file",
+        type=_path,
+        metavar="FILE",
+        help="YAML or JSON with plugin and plugin_args, to run the parts elsewhere: SLURM, SLURMGraph ...",
+    )
+    add(
+        "--skip-bids-validation",
+        "--skip-bids-validator",
+        action="store_true",
+        help="do not check BIDS_DIR with the BIDS validator",
+    )
     add("--stop-on-first-crash", action="store_true", help="stop at the first scan that fails")
+    add("--notrack", action="store_true", help="accepted and without effect: nothing is ever sent")
     add("-v", "--verbose", action="count", default=0, help="say more")

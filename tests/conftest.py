@@ -3,7 +3,6 @@ import io
 import json
 import logging
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -178,7 +177,7 @@ class Outcome:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory):
-    """Call the app in this process; what it changes there is put back."""
+    """Call the app in this process, without the validator; what it changes there is put back."""
     cache = tmp_path_factory.mktemp("cache")
     for variable in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR"):
         os.environ.setdefault(variable, str(cache / variable.lower()))
@@ -192,7 +191,7 @@ def app(tmp_path_factory):
             nipype_logging.getLogger(f"nipype.{name}").setLevel(logging.CRITICAL)
         try:
             with contextlib.redirect_stderr(heard), contextlib.redirect_stdout(heard):
-                code = cli.main([str(word) for word in words])
+                code = cli.main([*map(str, words), "--skip-bids-validation"])
         finally:
             for handler in logger.handlers:
                 handler.close()
@@ -210,7 +209,7 @@ def whole_files():
 
     def check(output):
         files = [path for path in output.rglob("*") if path.is_file() and "work" not in path.relative_to(output).parts]
-        assert not [path for path in files if re.match(r"\.\d+-", path.name)]
+        assert not [path for path in files if path.name.startswith(".partial-")]
         for path in files:
             if path.parent.name == "func":
                 assert path.with_name(path.name.partition(".")[0] + ".json").is_file(), path

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bids_app import __version__, cli, environment, options, parser
+from bids_app import __version__, cli, machine, options, parser
 from bids_app.config import Graph, Resources, Selection, Settings, Signal, Trial
 from bids_app.errors import NothingSelectedError, UnknownLevelError, UsageError
 
@@ -37,7 +37,8 @@ def test_without_options_the_settings_are_the_documented_defaults():
         3, "gm", ("degree", "strength", "clustering", "clustering-weighted"), (0.25,), (), 6.0
     )
     assert settings.trial == Trial(map_values="z", n_permutations=10_000, random_seed=0)
-    assert settings.resources == Resources(n_cpus=environment.available_cpus())
+    assert settings.resources == Resources(machine.available_cpus(), None, machine.available_memory_gb(), {})
+    assert not settings.skip_validation
     assert not settings.keep_work_dir
     assert not settings.stop_on_first_crash
 
@@ -109,6 +110,11 @@ OPTIONS = [
     ("--nthreads 3", "resources.n_cpus", 3),
     ("--omp_nthreads 2", "resources.omp_nthreads", 2),
     ("--mem-gb 7.5", "resources.mem_gb", 7.5),
+    ("--skip-bids-validation", "skip_validation", True),
+    ("--skip_bids_validation", "skip_validation", True),
+    ("--skip-bids-validator", "skip_validation", True),
+    ("--skip_bids_validator", "skip_validation", True),
+    ("--notrack", "resources.plugin", {}),
     ("--stop-on-first-crash", "stop_on_first_crash", True),
     ("-v -v", "verbose", 2),
 ]
@@ -128,7 +134,9 @@ def test_every_option_is_in_that_list():
         "--help",
         "--plan",
         "--version",
+        "--bids-exec-spec",
         "--bids-filter-file",
+        "--nipype-plugin-file",
     }
 
 
@@ -199,6 +207,7 @@ def test_a_wrong_option_is_a_usage_error(words, fragment):
         (["/no/such/folder", "out", "participant"], 66),
         (["--help"], 0),
         (["--version"], 0),
+        (["--bids-exec-spec"], 0),
         (["demo", "--help"], 0),
         (["demo"], 64),
     ],
@@ -296,7 +305,42 @@ def test_a_wrong_filter_file_is_a_usage_error(content, fragment, tmp_path, capsy
     assert cli.main([*CALL, "--bids-filter-file", str(path)]) == 66
 
 
-@pytest.mark.parametrize("option", ["--version", "--help"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "plugin: SLURM\nplugin_args:\n  sbatch_args: --time=10\n",
+        '{"plugin": "SLURM", "plugin_args": {"sbatch_args": "--time=10"}}',
+    ],
+    ids=["YAML", "JSON"],
+)
+def test_a_plugin_file_is_read(content, tmp_path):
+    path = tmp_path / "plugin"
+    path.write_text(content)
+    plugin = parsed("--nipype-plugin-file", str(path)).resources.plugin
+    assert plugin == {"plugin": "SLURM", "plugin_args": {"sbatch_args": "--time=10"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        ("a: b: c", "neither YAML nor JSON"),
+        ("!!python/object/apply:os.getcwd []", "neither YAML nor JSON"),
+        ("SLURM", "must hold plugin: NAME"),
+        ("plugin_args: {}", "must hold plugin: NAME"),
+        ("{plugin: SLURM, sbatch_args: x}", "unknown sbatch_args; known are plugin, plugin_args"),
+        ("{plugin: SLURM, plugin_args: x}", "plugin_args must map names to values"),
+    ],
+)
+def test_a_wrong_plugin_file_is_a_usage_error(content, fragment, tmp_path, capsys):
+    path = tmp_path / "plugin.yml"
+    path.write_text(content)
+    assert cli.main([*CALL, "--nipype-plugin-file", str(path)]) == 64
+    assert fragment in capsys.readouterr().err
+    path.unlink()
+    assert cli.main([*CALL, "--nipype-plugin-file", str(path)]) == 66
+
+
+@pytest.mark.parametrize("option", ["--version", "--help", "--bids-exec-spec"])
 def test_what_only_prints_loads_nothing_heavy(option):
     code = (
         "import sys; from bids_app import cli\n"

@@ -124,6 +124,21 @@ def test_a_file_in_place_of_a_folder_cannot_be_written_to(settings, tmp_path, wh
         check_settings(dataclasses.replace(settings, **{f"{what}_dir": tmp_path / "file" / "deeper"}))
 
 
+def test_a_folder_that_another_call_takes_away_meanwhile_is_made_again(settings, monkeypatch):
+    """The last of the calls that share OUTPUT_DIR/work removes it as another one begins."""
+    plain, vanished = Path.mkdir, []
+
+    def mkdir(self, mode=0o777, parents=False, exist_ok=False):
+        if self == settings.work_dir and len(vanished) < 4:
+            vanished.append(self)
+            raise FileNotFoundError(2, "No such file or directory", str(self))
+        plain(self, mode, parents, exist_ok)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    check_settings(settings)
+    assert settings.work_dir.is_dir()
+
+
 @pytest.mark.parametrize(("threshold", "label"), [(0.25, "r025"), (0.3, "r03"), (0.0, "r0"), (0.125, "r0125")])
 def test_the_threshold_has_a_label_of_its_own(threshold, label):
     assert [rule.label for rule in Graph(thresholds=(threshold,)).rules] == [label]
@@ -166,9 +181,12 @@ def test_libraries_write_below_the_work_folder_only(tmp_path, monkeypatch):
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
     monkeypatch.setenv("HOME", "/no/such/home")
-    monkeypatch.setenv("TEMPLATEFLOW_HOME", "/kept")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/of/another/machine")
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    monkeypatch.delenv("LOGNAME", raising=False)
     write_only_in(tmp_path / "work")
-    assert os.environ["TEMPLATEFLOW_HOME"] == "/kept"
+    assert os.environ["TEMPLATEFLOW_HOME"] == str(tmp_path)
+    assert os.environ["LOGNAME"]
     for variable in (
         "HOME",
         "NUMBA_CACHE_DIR",

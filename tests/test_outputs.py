@@ -194,3 +194,14 @@ def test_scans_are_found_by_what_their_names_say(tmp_path):
     (other,) = read_scans(tmp_path, "boldmap", ".nii.gz", stat="strength")
     assert (other.participant, other.session) == ("02", None)
     assert read_scans(tmp_path, "nodes", ".tsv") == []
+
+
+def test_processes_that_look_alike_do_not_write_to_the_same_partial_file(tmp_path, monkeypatch):
+    """Two containers share the output folder, and in each the app is process 1."""
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    path = tmp_path / "dataset_description.json"
+    with replacing(path) as first, replacing(path) as second:
+        first.write_text("the first")
+        second.write_text("the second")
+    assert path.read_text() == "the first"
+    assert list(tmp_path.iterdir()) == [path]

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -134,6 +135,24 @@ def test_ci_runs_what_developers_run():
     assert {"make lint", "make test"} <= set(commands("unit"))
 
 
+def test_circleci_is_valid_by_its_schema():
+    """The schema that CircleCI publishes, as check-jsonschema carries it: nothing is fetched."""
+    checker = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
+    if checker is None:
+        pytest.skip("check-jsonschema is not installed")
+    command = [checker, "--builtin-schema", "vendor.circle-ci", ROOT / ".circleci/config.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ci_says_what_it_cannot_test():
+    script = read(".ci/run")
+    for name in ("TRIALGRAPH_IMAGE", "TRIALGRAPH_SIF", "TRIALGRAPH_SLURM"):
+        assert f"{name}=" in script
+        assert any(name in read(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_[acs]*.py"))
+    assert script.count("TESTS SKIPPED: ") == 3
+
+
 def test_circleci_writes_the_version_before_it_builds():
     assert CIRCLECI["version"] == 2.1
     first, second, third = commands("build")
@@ -149,7 +168,7 @@ def test_circleci_runs_the_image_as_a_cluster_would():
     )
     assert ":/bids:ro" in environment["MOUNTS"]
     ran = [command for command in commands("container") if command.startswith("$RUN")]
-    for word, command in zip(("--version", " participant ", " group "), ran, strict=True):
+    for word, command in zip(("--bids-exec-spec", "--version", " participant ", " group "), ran, strict=True):
         assert word in command
 
 
@@ -158,8 +177,8 @@ def test_circleci_deploys_tags_only_and_after_everything():
     assert jobs.keys() == CIRCLECI["jobs"].keys()
     assert jobs["deploy"]["context"] == "dockerhub"
     assert jobs["deploy"]["filters"]["branches"] == {"ignore": "/.*/"}
-    assert set(jobs["deploy"]["requires"]) == {"unit", "container"}
-    assert jobs["container"]["requires"] == ["build"]
+    assert set(jobs["deploy"]["requires"]) == {"unit", "container", "apptainer"}
+    assert jobs["container"]["requires"] == jobs["apptainer"]["requires"] == ["build"]
     # A job without this filter does not run for tags, and nothing that requires it does.
     assert all(settings["filters"]["tags"] == {"only": "/.*/"} for settings in jobs.values())
 

@@ -1,11 +1,12 @@
 import io
 import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from bids_app.config import Graph, Settings
+from bids_app.config import Graph, Resources, Settings
 from bids_app.execution import progress, read_failures
 from bids_app.inputs import BoldRun, SeriesRun
 from bids_app.outputs import read_scans
@@ -198,3 +199,34 @@ def test_progress_where_there_is_no_terminal():
     assert len(said) == 10
     assert said[0].startswith("step 3 of 25")
     assert said[-1].startswith("step 25 of 25")
+
+
+@pytest.mark.parametrize(("mem_gb", "expected"), [(None, 5.5), (16.0, 5.5), (2.0, 2.0)])
+def test_a_graph_that_memory_does_not_hold_asks_for_no_more(tmp_path, grid_file, mem_gb, expected):
+    """What does not fit lies on disk, so that the scheduler finds room for every scan."""
+    limited = replace(settings(tmp_path), resources=Resources(mem_gb=mem_gb))
+    workflow = init_participant_wf(
+        runs=[bold_run(tmp_path)], grid_file=grid_file, n_nodes=200_000, settings=limited, n_threads=1
+    )
+    graph = workflow.get_node("sub_01_ses_1_task_rest_wf.graph")
+    assert graph.mem_gb == pytest.approx(expected)
+    assert graph.inputs.memory_gb == (None if mem_gb is None else mem_gb - 0.5)
+
+
+def test_a_call_with_a_kept_work_folder_computes_nothing_twice(two_visits, app, tmp_path):
+    call = (
+        two_visits.bids,
+        tmp_path / "out",
+        "participant",
+        *SCALE,
+        "--metrics",
+        "degree",
+        "--work-dir",
+        tmp_path / "w",
+    )
+    assert app(*call).code == 0
+    parts = [path for name in ("clean", "graph") for path in (tmp_path / "w").glob(f"**/{name}/result_{name}.pklz")]
+    before = [path.stat().st_mtime_ns for path in parts]
+    assert len(before) == 4
+    assert app(*call).code == 0
+    assert [path.stat().st_mtime_ns for path in parts] == before
