@@ -21,9 +21,9 @@ from bids_app.flow import FailedScan, counts, reasons_by_visit
 from bids_app.grid import load_grid, mask_grid, on_grid_of, template_grid
 from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
 from bids_app.outputs import replacing, save_json, save_text, status_path, write_dataset_files
+from bids_app.record import write_design, write_whole_brain
 from bids_app.report.group import write_group_page
 from bids_app.report.participant import write_participant_page
-from bids_app.results import write_design, write_whole_brain
 from bids_app.routes import find_routes
 from bids_app.workflows.group import init_group_wf
 from bids_app.workflows.participant import init_level_wf, node_name

@@ -1,4 +1,4 @@
-"""The files of the group level: maps, cluster table, nodal table, whole-brain values, design."""
+"""The results of the group level: maps, cluster table, nodal table."""
 
 import logging
 
@@ -6,12 +6,9 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
-from bids_app.analyses import BETWEEN, analyses_of
-from bids_app.derivatives import label_of
-from bids_app.features import AREA, FULL, edges_text
-from bids_app.flow import FLOW_COLUMNS, by_visit, weights
+from bids_app.analyses import BETWEEN
+from bids_app.features import AREA, FULL
 from bids_app.graph import EdgeRule
-from bids_app.names import label
 from bids_app.outputs import save_image, save_json, save_table, sidecar_of
 from bids_app.roles import role_of
 from bids_app.routes import group_name
@@ -95,7 +92,7 @@ def _write_voxels(settings, route, design, problem, comparisons, corrected):
             sidecar = {
                 "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
                 "Estimator": analysis.text("voxel", design),
-                "Role": _role(settings.trial, feature, analysis),
+                "Role": role_in_plan(settings.trial, feature, analysis),
                 "Statistic": settings.trial.statistic,
                 "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
                 "DegreesOfFreedom": comparison.effect.df,
@@ -106,7 +103,7 @@ def _write_voxels(settings, route, design, problem, comparisons, corrected):
             written.append(folder / name)
     table = cluster_table(problem.grid, comparisons, corrected, design, settings.trial)
     path = folder / group_name(route, design, "clusters", ".tsv")
-    _save_described(path, table, _cluster_columns())
+    save_described(path, table, _cluster_columns())
     return [*written, path]
 
 
@@ -115,7 +112,7 @@ def map_desc(feature, analysis):
     return feature.label + analysis.suffix
 
 
-def _role(trial, feature, analysis):
+def role_in_plan(trial, feature, analysis):
     """Say what a result counts for by the plan; an edge rule beside the planned one is exploratory."""
     plan = trial.plan
     planned = plan and {f"r{plan.threshold}", f"density{plan.density}"}
@@ -126,7 +123,8 @@ def _role(trial, feature, analysis):
     return role_of(plan, metric=feature.metric, estimator=analysis.estimator, departed=trial.departed)
 
 
-def _save_described(path, table, columns):
+def save_described(path, table, columns):
+    """Write a table, and beside it what its columns mean."""
     save_json(sidecar_of(path), {name: {"Description": columns[name]} for name in table})
     save_table(path, table)
 
@@ -180,7 +178,7 @@ def cluster_table(grid, comparisons, corrected, design, trial):
                     "metric": feature.metric,
                     "edges": feature.edges,
                     "estimator": analysis.key,
-                    "role": _role(trial, feature, analysis),
+                    "role": role_in_plan(trial, feature, analysis),
                     "direction": analysis.direction(cluster.sign, design),
                     "n_voxels": len(cluster.nodes),
                     "volume_mm3": len(cluster.nodes) * volume,
@@ -220,22 +218,23 @@ def _error(comparison):
 
 def _write_parcels(settings, route, design, problem, comparisons, corrected):
     tables = [
-        nodal_table(problem.parcels, key, comparison, corrected[key]).assign(role=_role(settings.trial, *key))
+        nodal_table(problem.parcels, key, comparison, corrected[key]).assign(role=role_in_plan(settings.trial, *key))
         for key, comparison in comparisons.items()
     ]
     path = settings.output_dir / "group" / group_name(route, design, "nodes", ".tsv")
     columns = {"index": "Label of the parcel", "name": "Name of the parcel", **TABLE_COLUMNS, "role": _ROLE_TEXT}
-    _save_described(path, pd.concat(tables), columns)
+    save_described(path, pd.concat(tables), columns)
     return [path]
 
 
 def nodal_table(parcels, key, comparison, p_all):
     """List the result of one feature and analysis at every parcel."""
     feature, analysis = key
-    return _tested(parcels.assign(metric=feature.metric, edges=feature.edges), analysis.key, comparison, p_all)
+    return with_results(parcels.assign(metric=feature.metric, edges=feature.edges), analysis.key, comparison, p_all)
 
 
-def _tested(table, estimator, comparison, p_all):
+def with_results(table, estimator, comparison, p_all):
+    """Add the columns of a result to a table with a row per value tested."""
     effect = comparison.effect
     return table.assign(
         estimator=estimator,
@@ -254,121 +253,3 @@ def _tested(table, estimator, comparison, p_all):
         p_fwe_all=p_all,
         p_fdr=comparison.p_fdr,
     )
-
-
-def write_design(settings, route, design, problem, flow, failed=()):
-    """Write who was compared and how, as the page and the reader need it; return the path of the JSON."""
-    folder = settings.output_dir / "group"
-    trial = settings.trial
-    draws = problem.draws(trial)
-    n_active = int(problem.arm.sum())
-    scans = next(iter(route.scans.values()))
-    several = int((flow.loc[flow["analysed"], ["baseline_scans", "followup_scans"]] > 1).to_numpy().sum())
-    used = list(problem.covariates.columns)
-    node, analyses = "voxel" if route.is_voxels else "parcel", analyses_of(trial, design)
-    content = {
-        "Route": route.name,
-        "Contrast": design.contrast,
-        "ArmColumn": design.arm_column,
-        "ActiveArm": design.active,
-        "ReferenceArm": design.reference,
-        "BaselineSession": design.baseline,
-        "FollowupSession": design.followup,
-        "NumberAnalysed": {design.active: n_active, design.reference: len(problem.arm) - n_active},
-        "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},
-        "Descriptive": {one.key: one.text(node, design) for one in analyses if not one.compares_arms},
-        "Headline": analyses[0].key,
-        "MapSuffixes": {one.key: one.suffix for one in analyses},
-        "Scheme": trial.scheme,
-        "Statistic": trial.statistic if route.is_voxels else "t",
-        "Connectivity": trial.connectivity if route.is_voxels else None,
-        "ClusterThreshold": trial.cluster_threshold if trial.statistic.startswith("cluster") else None,
-        "StandardErrors": "HC3" if trial.hc3 else "ordinary",
-        "TailApproximation": trial.tail_approximation,
-        "MinPerArm": trial.min_per_arm,
-        "VarianceWarnings": _variance_warnings(problem),
-        "Covariates": used,
-        "BaselineMotionAdjusted": "baseline_mean_fd" in used,
-        "Strata": list(trial.strata),
-        "Draws": len(draws.arms),
-        "AllAllocationsEnumerated": draws.exhaustive,
-        "PossibleAllocations": str(draws.n_possible),
-        "RandomSeed": trial.random_seed,
-        "Features": [
-            {
-                "Metric": one.metric,
-                "Edges": one.edges,
-                "Title": one.title,
-                "Role": _role(trial, one, analyses[0]),
-            }
-            for one in problem.followup
-        ],
-        "MapValues": trial.map_values if route.is_voxels else "raw",
-        "SmoothingFWHM": settings.graph.smooth_maps if route.is_voxels else None,
-        "EdgeRules": sorted({edges_text(one.edges) for one in problem.followup if one.edges != FULL}),
-        "MinMinutes": settings.signal.min_minutes,
-        "MinutesKnown": bool(
-            flow.loc[flow["analysed"], ["baseline_minutes", "followup_minutes"]].notna().all(axis=None)
-        ),
-        "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else problem.kept.size,
-        "NodesCompared": int(problem.kept.sum()),
-        "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels else None,
-        "VisitsWithSeveralScans": several,
-        "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in failed],
-        "Alpha": trial.alpha,
-        "Software": f"trialgraph {__version__}",
-    }
-    path = folder / group_name(route, design, "design", ".json")
-    _save_described(folder / group_name(route, design, "flow", ".tsv"), flow, FLOW_COLUMNS)
-    save_json(path, content)
-    return path
-
-
-def _variance_warnings(problem):
-    """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
-    found = {}
-    for feature, followup in problem.followup.items():
-        warning = stats.variance_warning(followup, problem.arm)
-        if warning.serious:
-            found[feature.title] = warning.text
-            logger.warning("%s: %s", feature.title, warning.text)
-    return found
-
-
-def write_whole_brain(settings, route, design, problem, flow):
-    """Compare the mean of each raw map over the whole brain, which z-scored maps cannot show."""
-    values = _whole_brain(route, flow, design)
-    baseline, followup = (np.column_stack([both[visit] for both in values.values()]) for visit in (0, 1))
-    comparison = stats.compare_arms(followup, baseline, problem.nuisance(), problem.draws(settings.trial))
-    means = {"metric": [one.metric for one in values], "edges": [one.edges for one in values]}
-    columns = dict(TABLE_COLUMNS)
-    for visit, both in (("baseline", baseline), ("followup", followup)):
-        for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
-            means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
-            columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
-    table = _tested(pd.DataFrame(means), "ancova", comparison, comparison.p_fwe)
-    path = settings.output_dir / "group" / group_name(route, design, "wholebrain", ".tsv")
-    _save_described(path, table.drop(columns="p_fwe_all"), columns)
-    return path
-
-
-def _whole_brain(route, flow, design):
-    participants = [name.removeprefix("sub-") for name in flow.loc[flow["analysed"], "participant_id"]]
-    values = {}
-    for feature, scans in route.scans.items():
-        visits = by_visit(scans)
-        means = {
-            key: weights(of_visit) @ [_mean_of(scan, feature) for scan in of_visit] for key, of_visit in visits.items()
-        }
-        values[feature] = [
-            np.array([means[participant, session] for participant in participants])
-            for session in (design.baseline, design.followup)
-        ]
-    return values
-
-
-def _mean_of(scan, feature):
-    """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
-    if "Mean" in scan.sidecar:
-        return scan.sidecar["Mean"]
-    return pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(feature.metric)].mean()

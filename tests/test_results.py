@@ -18,7 +18,8 @@ from bids_app.features import Feature
 from bids_app.flow import by_visit, participant_flow
 from bids_app.grid import Grid
 from bids_app.outputs import Scan
-from bids_app.results import cluster_table, nodal_table, write_design, write_results, write_whole_brain
+from bids_app.record import write_design, write_whole_brain
+from bids_app.results import cluster_table, nodal_table, write_results
 from bids_app.routes import Route
 
 DESIGN = Design("arm", "drug", "usual care", "pre", "post")

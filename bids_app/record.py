@@ -1,0 +1,157 @@
+"""The record of a comparison: who was compared and how, and the whole-brain means."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from bids_app import __version__, stats
+from bids_app.analyses import analyses_of
+from bids_app.derivatives import label_of
+from bids_app.features import FULL, edges_text
+from bids_app.flow import FLOW_COLUMNS, by_visit, weights
+from bids_app.names import label
+from bids_app.outputs import save_json
+from bids_app.results import TABLE_COLUMNS, role_in_plan, save_described, with_results
+from bids_app.routes import group_name
+
+logger = logging.getLogger(__name__)
+
+
+def write_design(settings, route, design, problem, flow, failed=()):
+    """Write who was compared and how, as the page and the reader need it; return the path of the JSON."""
+    content = {
+        "Route": route.name,
+        **_arms_and_visits(design, problem),
+        **_analyses(settings.trial, route, design, problem),
+        **_inference(settings.trial, route, problem),
+        **_data(settings, route, problem, flow),
+        "VarianceWarnings": _variance_warnings(problem),
+        "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in failed],
+        "Software": f"trialgraph {__version__}",
+    }
+    folder = settings.output_dir / "group"
+    path = folder / group_name(route, design, "design", ".json")
+    save_described(folder / group_name(route, design, "flow", ".tsv"), flow, FLOW_COLUMNS)
+    save_json(path, content)
+    return path
+
+
+def _arms_and_visits(design, problem):
+    n_active = int(problem.arm.sum())
+    return {
+        "Contrast": design.contrast,
+        "ArmColumn": design.arm_column,
+        "ActiveArm": design.active,
+        "ReferenceArm": design.reference,
+        "BaselineSession": design.baseline,
+        "FollowupSession": design.followup,
+        "NumberAnalysed": {design.active: n_active, design.reference: len(problem.arm) - n_active},
+    }
+
+
+def _analyses(trial, route, design, problem):
+    node, analyses = "voxel" if route.is_voxels else "parcel", analyses_of(trial, design)
+    used = list(problem.covariates.columns)
+    return {
+        "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},
+        "Descriptive": {one.key: one.text(node, design) for one in analyses if not one.compares_arms},
+        "Headline": analyses[0].key,
+        "MapSuffixes": {one.key: one.suffix for one in analyses},
+        "Features": [
+            {
+                "Metric": one.metric,
+                "Edges": one.edges,
+                "Title": one.title,
+                "Role": role_in_plan(trial, one, analyses[0]),
+            }
+            for one in problem.followup
+        ],
+        "Covariates": used,
+        "BaselineMotionAdjusted": "baseline_mean_fd" in used,
+        "Strata": list(trial.strata),
+    }
+
+
+def _inference(trial, route, problem):
+    draws = problem.draws(trial)
+    return {
+        "Scheme": trial.scheme,
+        "Statistic": trial.statistic if route.is_voxels else "t",
+        "Connectivity": trial.connectivity if route.is_voxels else None,
+        "ClusterThreshold": trial.cluster_threshold if trial.statistic.startswith("cluster") else None,
+        "StandardErrors": "HC3" if trial.hc3 else "ordinary",
+        "TailApproximation": trial.tail_approximation,
+        "Draws": len(draws.arms) if trial.scheme == "rerandomize" else trial.n_permutations,
+        "AllAllocationsEnumerated": draws.exhaustive and trial.scheme == "rerandomize",
+        "PossibleAllocations": None if draws.n_possible is None else str(draws.n_possible),
+        "RandomSeed": trial.random_seed,
+        "Alpha": trial.alpha,
+    }
+
+
+def _data(settings, route, problem, flow):
+    graph, scans, analysed = settings.graph, next(iter(route.scans.values())), flow[flow["analysed"]]
+    return {
+        "MapValues": settings.trial.map_values if route.is_voxels else "raw",
+        "SmoothingFWHM": graph.smooth_maps if route.is_voxels else None,
+        "EdgeRules": sorted({edges_text(one.edges) for one in problem.followup if one.edges != FULL}),
+        "MinMinutes": settings.signal.min_minutes,
+        "MinutesKnown": bool(analysed[["baseline_minutes", "followup_minutes"]].notna().all(axis=None)),
+        "MinPerArm": settings.trial.min_per_arm,
+        "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else problem.kept.size,
+        "NodesCompared": int(problem.kept.sum()),
+        "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels else None,
+        "VisitsWithSeveralScans": int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
+    }
+
+
+def _variance_warnings(problem):
+    """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
+    found = {}
+    for feature, followup in problem.followup.items():
+        warning = stats.variance_warning(followup, problem.arm)
+        if warning.serious:
+            found[feature.title] = warning.text
+            logger.warning("%s: %s", feature.title, warning.text)
+    return found
+
+
+def write_whole_brain(settings, route, design, problem, flow):
+    """Compare the mean of each raw map over the whole brain, which z-scored maps cannot show."""
+    values = _whole_brain(route, flow, design)
+    baseline, followup = (np.column_stack([both[visit] for both in values.values()]) for visit in (0, 1))
+    comparison = stats.compare_arms(followup, baseline, problem.nuisance(), problem.draws(settings.trial))
+    means = {"metric": [one.metric for one in values], "edges": [one.edges for one in values]}
+    columns = dict(TABLE_COLUMNS)
+    for visit, both in (("baseline", baseline), ("followup", followup)):
+        for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
+            means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
+            columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
+    table = with_results(pd.DataFrame(means), "ancova", comparison, comparison.p_fwe)
+    path = settings.output_dir / "group" / group_name(route, design, "wholebrain", ".tsv")
+    save_described(path, table.drop(columns="p_fwe_all"), columns)
+    return path
+
+
+def _whole_brain(route, flow, design):
+    participants = [name.removeprefix("sub-") for name in flow.loc[flow["analysed"], "participant_id"]]
+    values = {}
+    for feature, scans in route.scans.items():
+        visits = by_visit(scans)
+        means = {
+            key: weights(of_visit) @ [_mean_of(scan, feature) for scan in of_visit] for key, of_visit in visits.items()
+        }
+        values[feature] = [
+            np.array([means[participant, session] for participant in participants])
+            for session in (design.baseline, design.followup)
+        ]
+    return values
+
+
+def _mean_of(scan, feature):
+    """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
+    if scan.path.name.endswith(".tsv"):
+        column = pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(feature.metric)]
+        return column.mean()
+    return scan.sidecar.get("Mean", np.nan)
