@@ -13,5 +13,6 @@ def measures_table():
     """
     rows = ["| measure | definition | unit | work per scan |", "|---|---|---|---|"]
     for name, measure in MEASURES.items():
-        rows.append(f"| `{name}` | {measure.description} | {measure.unit} | {measure.cost} |")
+        definition = measure.description.replace("|", r"\|")
+        rows.append(f"| `{name}` | {definition} | {measure.unit} | {measure.cost} |")
     return "\n".join(rows)
