@@ -210,6 +210,7 @@ def test_a_graph_that_memory_does_not_hold_is_refused_before_it_begins(tmp_path,
         init_level_wf(**arguments, n_nodes=200_000, settings=short)
 
 
+@pytest.mark.slow
 def test_a_call_with_a_kept_work_folder_computes_nothing_twice(two_visits, app, tmp_path):
     call = (
         two_visits.bids,
