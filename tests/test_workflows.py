@@ -213,6 +213,7 @@ def test_a_graph_that_memory_does_not_hold_asks_for_no_more(tmp_path, grid_file,
     assert graph.inputs.memory_gb == (None if mem_gb is None else mem_gb - 0.5)
 
 
+@pytest.mark.slow
 def test_a_call_with_a_kept_work_folder_computes_nothing_twice(two_visits, app, tmp_path):
     call = (
         two_visits.bids,
