@@ -2,6 +2,8 @@
 
 from bids_app import __version__
 from bids_app.cutoffs import parse_cutoffs
+from bids_app.features import FULL
+from bids_app.graph.rules import EdgeRule
 from bids_app.outcomes import name_of
 from bids_app.outputs import save_json
 from bids_app.roles import role_of
@@ -28,7 +30,7 @@ def write_plan(settings, design, regions, routes, notes):
     features = dict.fromkeys(feature for route in routes for feature in route.scans)
     roles = [
         {"Metric": one.metric, "Edges": one.edges, "Title": one.title, "Estimator": trial.estimator}
-        | {"Role": role_of(trial.plan, metric=one.metric, estimator=trial.estimator, departed=trial.departed)}
+        | {"Role": feature_role(trial, one)}
         for one in features
     ]
     plan = trial.plan and {
@@ -62,6 +64,31 @@ def write_plan(settings, design, regions, routes, notes):
     path = settings.output_dir / "group" / trial_name(design, "trial", ".json")
     save_json(path, content)
     return path
+
+
+def feature_role(trial, feature):
+    """Say what the headline analysis of a feature counts for: by another edge rule than the planned it explores.
+
+    Examples
+    --------
+    >>> from bids_app.config import Trial
+    >>> from bids_app.features import Feature
+    >>> from bids_app.plan import Plan
+    >>> trial = Trial(plan=Plan("degree", threshold=0.25))
+    >>> feature_role(trial, Feature("degree", "r025")), feature_role(trial, Feature("degree", "r03"))
+    ('primary', 'exploratory')
+    """
+    planned = _planned_edges(trial.plan)
+    if planned and feature.edges not in (planned, FULL):
+        return "exploratory"
+    return role_of(trial.plan, metric=feature.metric, estimator=trial.estimator, departed=trial.departed)
+
+
+def _planned_edges(plan):
+    if plan is None or (plan.threshold is None and plan.density is None):
+        return None
+    rule = EdgeRule("r", plan.threshold) if plan.density is None else EdgeRule("density", plan.density)
+    return rule.label
 
 
 def said(value):

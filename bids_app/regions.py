@@ -85,7 +85,8 @@ def _clusters(settings, route, design, feature):
     for number, cluster in enumerate(found, start=1):
         larger, smaller = (design.active, design.reference)[:: cluster.sign]
         peak = ", ".join(f"{edge:.0f}" for edge in grid.coordinates[cluster.peak])
-        text = f"{feature.title}: {len(cluster.nodes)} voxels, peak at {peak} mm, {larger} > {smaller}"
+        size = f"{len(cluster.nodes)} voxel{'s' if len(cluster.nodes) > 1 else ''}"
+        text = f"{feature.title}: {size}, peak at {peak} mm, {larger} > {smaller}"
         regions.append(Region(f"{feature.label} {number}", feature, place[cluster.nodes], text))
     return regions
 

@@ -1,5 +1,7 @@
 """What departs from the plan, and what a result counts for."""
 
+from bids_app.cutoffs import parse_cutoffs
+
 ROLES = ("primary", "secondary", "exploratory")
 # These change how exactly a p-value is known, not which question it answers.
 PRECISION = ("n_permutations", "seed")
@@ -102,9 +104,15 @@ def _used(plan, options, single):
         there = getattr(options, option)
         for part in parts:
             planned = getattr(plan, part)
-            kept = tuple(member for member in _named_all(planned) if member in there)
+            kept = tuple(member for member in _named_all(planned) if member in there or _reached(member, options))
             used[part] = (kept[0] if kept else None) if part == "metric" else kept
     return used
+
+
+def _reached(member, options):
+    """Say whether a planned endpoint such as hamd17:response is among the cut-offs that are used."""
+    cutoffs = parse_cutoffs(getattr(options, "cutoffs", ()))
+    return member in [f"{cutoff.outcome}:{cutoff.name}" for cutoff in cutoffs]
 
 
 def _named_all(value):

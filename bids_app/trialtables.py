@@ -54,11 +54,14 @@ class Scores:
     outcomes : dict of TwoVisits
         By name, in the order of ``participants``.
     participants : list of str
+    successes : dict of dict of (n,) float ndarray
+        By outcome and cut-off, who reached it: 1 or 0, NaN where it is not known.
     """
 
     table: pd.DataFrame
     outcomes: dict
     participants: list
+    successes: dict
 
 
 def save_described(path, table, columns, **more):
@@ -124,6 +127,8 @@ def read_scores(tables, design, trial):
     ------
     UsageError
         A name is unknown: of an outcome, or of what another option says about one.
+    DataError
+        An outcome is no number, or has no baseline for a cut-off in percent of it.
     """
     cutoffs = parse_cutoffs(trial.cutoffs)
     words = list(dict.fromkeys(_scale(word, cutoffs) for word in trial.outcomes))
@@ -143,7 +148,7 @@ def read_scores(tables, design, trial):
     outcomes = {
         name: two_visits(table, name, design, covariates if len(covariates.columns) else None) for name in names
     }
-    return Scores(table, outcomes, participants)
+    return Scores(table, outcomes, participants, _successes(outcomes, cutoffs))
 
 
 def _scale(word, cutoffs):
@@ -171,8 +176,7 @@ def write_outcomes(settings, design, scores, notes):
     draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
     better = {"higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes"):
-        successes = _successes(scores, trial)
-        table = clinical_table(scores.outcomes, ordinal=trial.ordinal, successes=successes, **better, **draws)
+        table = clinical_table(scores.outcomes, ordinal=trial.ordinal, successes=scores.successes, **better, **draws)
         table = with_roles(table, trial.plan, trial.departed)
         columns = CLINICAL_COLUMNS | ROLE_COLUMN
         save_described(folder / trial_name(design, "outcomes"), table, columns)
@@ -184,11 +188,11 @@ def write_outcomes(settings, design, scores, notes):
         save_described(folder / trial_name(design, "tipping"), table, TIPPING_COLUMNS)
 
 
-def _successes(scores, trial):
+def _successes(outcomes, cutoffs):
     """Return who reached each cut-off."""
     successes = {}
-    for cutoff in parse_cutoffs(trial.cutoffs):
-        data = scores.outcomes[cutoff.outcome]
+    for cutoff in cutoffs:
+        data = outcomes[cutoff.outcome]
         if data.baseline is None and cutoff.sign == "=":
             raise DataError(f"--cutoffs {cutoff.outcome}:{cutoff.name}: there is no baseline to change from.")
         reached = cutoff.reached(np.nan * data.followup if data.baseline is None else data.baseline, data.followup)

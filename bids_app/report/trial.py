@@ -8,7 +8,7 @@ from bids_app.names import Name, build
 from bids_app.outputs import save_figure
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
 
-N_SCATTERS = 4
+N_SCATTERS, N_CURVES = 4, 6
 ROUTE_TABLES = ("motion", "balance", "association", "roimissing", "sensitivity", "agreement")
 
 
@@ -158,7 +158,7 @@ def _curves(folder, entities, regions, alpha):
     texts = {one["Name"]: one["Text"] for one in regions}
     drawn = []
     for region, rows in table.groupby("region", sort=False):
-        if rows["effect_size"].notna().any():
+        if rows["effect_size"].notna().any() and len(drawn) < N_CURVES:
             path = _figure_path(folder, entities, "robustness", len(drawn))
             save_figure(path, curve_figure(rows, f"{region}: {texts.get(region, '')}", alpha))
             drawn.append({"region": region, "path": path, "n": int(rows["effect_size"].notna().sum())})

@@ -110,7 +110,7 @@ def curve_figure(rows, title, alpha=0.05):
     above.axhline(0, color="black", linewidth=0.8)
     above.set_ylabel("effect size (95 % CI)")
     above.set_title(title, fontsize=9, loc="left")
-    above.legend(fontsize=7, frameon=False)
+    above.legend(fontsize=7, frameon=False, loc="upper left")
     for row, (name, value) in enumerate(levels):
         used = (rows[name] == value).to_numpy()
         below.plot(place[used], np.full(used.sum(), row), "|", color="black", markersize=6)
