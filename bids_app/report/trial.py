@@ -30,7 +30,7 @@ def trial_context(folder, design_paths):
     """
     entities = {"contrast": Name.parse(design_paths[0]).entities["contrast"]}
     path = folder / build(entities, "trial", ".json")
-    facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    facts = {"Plan": None} | json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     tables = {name: _records(folder, entities, name) for name in ("outcomes", "missing", "tipping")}
     figures = _outcome_figures(folder, entities, facts) if facts else []
     return {"facts": facts, "role_text": role_text(facts), **tables, "figures": figures}
@@ -62,7 +62,7 @@ def role_text(facts):
     >>> role_text(None)
     'Exploratory: there is no plan (--plan), so that nothing on this page confirms a hypothesis.'
     """
-    if not facts or "Plan" not in facts:
+    if not facts or not facts.get("Plan"):
         return "Exploratory: there is no plan (--plan), so that nothing on this page confirms a hypothesis."
     by_role = {}
     for one in facts["Roles"]:
