@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+
+from bids_app.parcels import atlas_entities, read_atlas
 
 NOWHERE = "none"
 
@@ -114,3 +117,42 @@ ANATOMY_COLUMNS = {
     "peak_label": "Label of the atlas at the peak; if it has none, the nearest in the cluster",
     "labels": "Percentages of the cluster's voxels per label of the atlas",
 }
+
+
+def with_anatomy(clusters, grid, atlases):
+    """Label every cluster of a table by every atlas.
+
+    Parameters
+    ----------
+    clusters : list of stats.Cluster
+        In the order of the table's rows; their nodes are those of the grid.
+    grid : Grid
+    atlases : list of Path
+        As for `parcels.read_atlas`.
+
+    Returns
+    -------
+    DataFrame
+        A row per cluster, columns as `anatomy_columns`.
+    """
+    columns = {}
+    for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
+        atlas = read_atlas(path, grid)
+        names = atlas.parcels["name"].astype(str).tolist()
+        labels = label_columns(clusters, atlas.of_node, names, grid.coordinates)
+        columns |= {f"{name}{suffix}": values for name, values in labels.items()}
+    return pd.DataFrame(columns, index=range(len(clusters)), dtype=object)
+
+
+def anatomy_columns(atlases):
+    """Describe the columns of `with_anatomy`; with several atlases each has columns of its own."""
+    described = {}
+    for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
+        described |= {f"{name}{suffix}": f"{text} ({path.name})" for name, text in ANATOMY_COLUMNS.items()}
+    return described
+
+
+def _suffixes(atlases):
+    if len(atlases) < 2:
+        return [""] * len(atlases)
+    return ["_" + "".join(atlas_entities(path).values()) for path in atlases]

@@ -14,6 +14,7 @@ from bids_app import __version__
 from bids_app.analyses import analyses_of
 from bids_app.assembly import assemble, check_design, route_flow
 from bids_app.bold import open_bold
+from bids_app.brainsymptom import clear_region_tables, write_region_tables
 from bids_app.cohort import find_design, read_tables
 from bids_app.errors import DataError, TrialgraphError, UsageError
 from bids_app.execution import execute
@@ -21,10 +22,12 @@ from bids_app.flow import FailedScan, counts, reasons_by_visit
 from bids_app.grid import load_grid, mask_grid, on_grid_of, template_grid
 from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
 from bids_app.outputs import replacing, save_json, save_text, status_path, write_dataset_files
+from bids_app.plantables import write_plan
 from bids_app.record import write_design, write_whole_brain
 from bids_app.report.group import write_group_page
 from bids_app.report.participant import write_participant_page
 from bids_app.routes import find_routes
+from bids_app.trialtables import Notes, clear_trial_tables, read_scores, write_arms, write_outcomes
 from bids_app.workflows.group import init_group_wf
 from bids_app.workflows.participant import init_level_wf, node_name
 
@@ -182,6 +185,7 @@ def group_level(settings):
     tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
     sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
     design = find_design(tables, sessions, settings.trial)
+    scores, notes, flows = read_scores(tables, design, settings.trial), Notes(), []
     problems, pages, strangers = [], [], set()
     for route in routes:
         flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
@@ -190,8 +194,14 @@ def group_level(settings):
         _say_flow(route, flow, design)
         pages.append(write_design(settings, route, design, problem, flow, failed))
         write_whole_brain(settings, route, design, problem, flow)
+        write_arms(settings, route, design, tables, flow, scores, notes)
+        clear_region_tables(settings, route, design)
+        flows.append((route, flow))
         problems.append((route, problem))
         strangers |= set(flow["participant_id"]) - {f"sub-{label}" for label in tables.participants.index}
+    clear_trial_tables(settings, design)
+    if scores:
+        write_outcomes(settings, design, scores, notes)
     n_comparisons = len(analyses_of(settings.trial, design)) * sum(len(route.scans) for route in routes)
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
     workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
@@ -199,6 +209,11 @@ def group_level(settings):
     for failure in failures:
         logger.error("%s: %s", failure.node.partition(".")[2], failure.message)
     if not failures:
+        regions = {
+            route.name: write_region_tables(settings, route, design, tables, flow, scores, notes)
+            for route, flow in flows
+        }
+        write_plan(settings, design, regions, routes, notes)
         page = write_group_page(settings.output_dir, pages)
         logger.info("The page is %s.", page)
     if strangers:

@@ -84,6 +84,15 @@ def save_table(path, table, **options):
         table.to_csv(partial, **{"sep": "\t", "na_rep": "n/a", "index": False, "float_format": "%.9g"} | options)
 
 
+def save_described(path, table, columns, **more):
+    """Write a table and what its columns mean; ``more`` is what must be known to read it."""
+    described = {name: columns[name] for name in table}
+    content = {name: text if isinstance(text, dict) else {"Description": text} for name, text in described.items()}
+    save_json(sidecar_of(path), content | more)
+    save_table(path, table)
+    return path
+
+
 def save_image(path, image, sidecar=None):
     """Write an image and its sidecar; the image last, so that it is never without."""
     if sidecar is not None:

@@ -7,12 +7,14 @@ import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.analyses import analyses_of
+from bids_app.anatomy import anatomy_columns
 from bids_app.derivatives import label_of
 from bids_app.features import FULL, edges_text
 from bids_app.flow import FLOW_COLUMNS, by_visit, weights
 from bids_app.names import label
-from bids_app.outputs import save_json
-from bids_app.results import TABLE_COLUMNS, role_in_plan, save_described, with_results
+from bids_app.outputs import save_described, save_json
+from bids_app.results import TABLE_COLUMNS, with_results
+from bids_app.roles import feature_role
 from bids_app.routes import group_name
 
 logger = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ def _analyses(trial, route, design, problem):
                 "Metric": one.metric,
                 "Edges": one.edges,
                 "Title": one.title,
-                "Role": role_in_plan(trial, one, analyses[0]),
+                "Role": feature_role(trial, one, analyses[0].estimator),
             }
             for one in problem.followup
         ],
@@ -101,6 +103,7 @@ def _data(settings, route, problem, flow):
         "MinPerArm": settings.trial.min_per_arm,
         "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else problem.kept.size,
         "NodesCompared": int(problem.kept.sum()),
+        "AnatomyColumns": list(anatomy_columns(graph.atlases)) if route.is_voxels else [],
         "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels else None,
         "VisitsWithSeveralScans": int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
     }

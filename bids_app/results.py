@@ -7,10 +7,9 @@ import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.analyses import BETWEEN
-from bids_app.features import AREA, FULL
-from bids_app.graph import EdgeRule
-from bids_app.outputs import save_image, save_json, save_table, sidecar_of
-from bids_app.roles import role_of
+from bids_app.anatomy import anatomy_columns, with_anatomy
+from bids_app.outputs import save_described, save_image
+from bids_app.roles import feature_role
 from bids_app.routes import group_name
 
 logger = logging.getLogger(__name__)
@@ -92,7 +91,7 @@ def _write_voxels(settings, route, design, problem, comparisons, corrected):
             sidecar = {
                 "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
                 "Estimator": analysis.text("voxel", design),
-                "Role": role_in_plan(settings.trial, feature, analysis),
+                "Role": feature_role(settings.trial, feature, analysis.estimator),
                 "Statistic": settings.trial.statistic,
                 "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
                 "DegreesOfFreedom": comparison.effect.df,
@@ -101,32 +100,16 @@ def _write_voxels(settings, route, design, problem, comparisons, corrected):
             }
             save_image(folder / name, problem.grid.image(values), sidecar)
             written.append(folder / name)
-    table = cluster_table(problem.grid, comparisons, corrected, design, settings.trial)
+    atlases = settings.graph.atlases
+    table = cluster_table(problem.grid, comparisons, corrected, design, settings.trial, atlases)
     path = folder / group_name(route, design, "clusters", ".tsv")
-    save_described(path, table, _cluster_columns())
+    save_described(path, table, _cluster_columns() | anatomy_columns(atlases))
     return [*written, path]
 
 
 def map_desc(feature, analysis):
     """Return the desc label of a map of the group level."""
     return feature.label + analysis.suffix
-
-
-def role_in_plan(trial, feature, analysis):
-    """Say what a result counts for by the plan; an edge rule beside the planned one is exploratory."""
-    plan = trial.plan
-    planned = plan and {f"r{plan.threshold}", f"density{plan.density}"}
-    if plan and feature.edges not in (FULL, AREA):
-        rule = EdgeRule.parse(feature.edges)
-        if (plan.threshold, plan.density) != (None, None) and f"{rule.kind}{rule.value}" not in planned:
-            return "exploratory"
-    return role_of(plan, metric=feature.metric, estimator=analysis.estimator, departed=trial.departed)
-
-
-def save_described(path, table, columns):
-    """Write a table, and beside it what its columns mean."""
-    save_json(sidecar_of(path), {name: {"Description": columns[name]} for name in table})
-    save_table(path, table)
 
 
 def _maps(comparison, p_all):
@@ -149,7 +132,7 @@ def _maps(comparison, p_all):
     }
 
 
-def cluster_table(grid, comparisons, corrected, design, trial):
+def cluster_table(grid, comparisons, corrected, design, trial, atlases=()):
     """List the significant clusters.
 
     Parameters
@@ -160,6 +143,8 @@ def cluster_table(grid, comparisons, corrected, design, trial):
         p over all features.
     design : cohort.Design
     trial : config.Trial
+    atlases : sequence of Path
+        Which the clusters are labelled by.
 
     Returns
     -------
@@ -168,9 +153,10 @@ def cluster_table(grid, comparisons, corrected, design, trial):
     """
     neighbours = stats.neighbours(grid.mask, trial.connectivity)
     coordinates, volume = grid.coordinates, float(np.prod(grid.voxel_size))
-    rows = []
+    rows, clusters = [], []
     for (feature, analysis), comparison in comparisons.items():
         for cluster in stats.find_clusters(comparison.p_fwe, comparison.statistic, neighbours, trial.alpha):
+            clusters.append(cluster)
             peak = coordinates[cluster.peak]
             centre = coordinates[cluster.nodes].mean(axis=0)
             rows.append(
@@ -178,7 +164,7 @@ def cluster_table(grid, comparisons, corrected, design, trial):
                     "metric": feature.metric,
                     "edges": feature.edges,
                     "estimator": analysis.key,
-                    "role": role_in_plan(trial, feature, analysis),
+                    "role": feature_role(trial, feature, analysis.estimator),
                     "direction": analysis.direction(cluster.sign, design),
                     "n_voxels": len(cluster.nodes),
                     "volume_mm3": len(cluster.nodes) * volume,
@@ -190,7 +176,8 @@ def cluster_table(grid, comparisons, corrected, design, trial):
                     "p_fwe_all": corrected[feature, analysis][cluster.peak],
                 }
             )
-    return pd.DataFrame(rows, columns=list(_cluster_columns()))
+    table = pd.DataFrame(rows, columns=list(_cluster_columns()))
+    return table.join(with_anatomy(clusters, grid, atlases)) if atlases else table
 
 
 def _cluster_columns():
@@ -217,10 +204,10 @@ def _error(comparison):
 
 
 def _write_parcels(settings, route, design, problem, comparisons, corrected):
-    tables = [
-        nodal_table(problem.parcels, key, comparison, corrected[key]).assign(role=role_in_plan(settings.trial, *key))
-        for key, comparison in comparisons.items()
-    ]
+    tables = []
+    for key, comparison in comparisons.items():
+        role = feature_role(settings.trial, key[0], key[1].estimator)
+        tables.append(nodal_table(problem.parcels, key, comparison, corrected[key]).assign(role=role))
     path = settings.output_dir / "group" / group_name(route, design, "nodes", ".tsv")
     columns = {"index": "Label of the parcel", "name": "Name of the parcel", **TABLE_COLUMNS, "role": _ROLE_TEXT}
     save_described(path, pd.concat(tables), columns)

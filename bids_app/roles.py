@@ -1,5 +1,9 @@
 """What departs from the plan, and what a result counts for."""
 
+from bids_app.cutoffs import parse_cutoffs
+from bids_app.features import FULL
+from bids_app.graph.rules import EdgeRule
+
 ROLES = ("primary", "secondary", "exploratory")
 # These change how exactly a p-value is known, not which question it answers.
 PRECISION = ("n_permutations", "seed")
@@ -102,9 +106,15 @@ def _used(plan, options, single):
         there = getattr(options, option)
         for part in parts:
             planned = getattr(plan, part)
-            kept = tuple(member for member in _named_all(planned) if member in there)
+            kept = tuple(member for member in _named_all(planned) if member in there or _reached(member, options))
             used[part] = (kept[0] if kept else None) if part == "metric" else kept
     return used
+
+
+def _reached(member, options):
+    """Say whether a planned endpoint such as hamd17:response is among the cut-offs that are used."""
+    cutoffs = parse_cutoffs(getattr(options, "cutoffs", ()))
+    return member in [f"{cutoff.outcome}:{cutoff.name}" for cutoff in cutoffs]
 
 
 def _named_all(value):
@@ -184,6 +194,37 @@ def role_of(plan, *, metric=None, outcome=None, estimator=None, departed=()):
         return "primary"
     listed = metric in _named(plan.secondary_metrics) or outcome in _named(plan.secondary_outcomes)
     return "secondary" if listed else "exploratory"
+
+
+def feature_role(trial, feature, estimator):
+    """Say what an analysis of a feature counts for: by another edge rule than the planned it explores.
+
+    Parameters
+    ----------
+    trial : config.Trial
+    feature : features.Feature
+    estimator : str
+
+    Examples
+    --------
+    >>> from bids_app.config import Trial
+    >>> from bids_app.features import Feature
+    >>> from bids_app.plan import Plan
+    >>> trial = Trial(plan=Plan("degree", threshold=0.25))
+    >>> [feature_role(trial, Feature("degree", edges), "ancova") for edges in ("r025", "r03")]
+    ['primary', 'exploratory']
+    """
+    planned = _planned_edges(trial.plan)
+    if planned and feature.edges not in (planned, FULL):
+        return "exploratory"
+    return role_of(trial.plan, metric=feature.metric, estimator=estimator, departed=trial.departed)
+
+
+def _planned_edges(plan):
+    if plan is None or (plan.threshold is None and plan.density is None):
+        return None
+    rule = EdgeRule("r", plan.threshold) if plan.density is None else EdgeRule("density", plan.density)
+    return rule.label
 
 
 def _named(value):

@@ -1,9 +1,10 @@
 from xml.etree import ElementTree
 
+import nibabel as nib
 import numpy as np
 import pytest
 
-from bids_app.anatomy import ANATOMY_COLUMNS, Anatomy, cluster_anatomy, label_columns
+from bids_app.anatomy import ANATOMY_COLUMNS, Anatomy, anatomy_columns, cluster_anatomy, label_columns, with_anatomy
 from bids_app.grid import Grid
 from bids_app.parcels import read_atlas
 from bids_app.stats.clusters import Cluster
@@ -75,3 +76,27 @@ def test_known_places_in_the_aal_atlas(shared_data, xyz, expected):
     assert anatomy.peak == expected
     assert anatomy.shares[0][0] == expected
     assert anatomy.shares[0][1] > 50
+
+
+def test_every_atlas_labels_the_clusters_in_columns_of_its_own(tmp_path):
+    grid = Grid(np.ones((4, 1, 1), dtype=bool), np.diag([2.0, 2, 2, 1]))
+    for name, labels in (("one", [1, 1, 2, 0]), ("two", [7, 7, 7, 7])):
+        volume = np.array(labels, dtype=np.int16).reshape(4, 1, 1)
+        nib.save(nib.Nifti1Image(volume, grid.affine), tmp_path / f"atlas-{name}_dseg.nii.gz")
+    (tmp_path / "atlas-one_dseg.tsv").write_text("index\tname\n1\tleft\n2\tright\n")
+    paths = [tmp_path / f"atlas-{name}_dseg.nii.gz" for name in ("one", "two")]
+    clusters = [Cluster(np.array([0, 1, 2]), 1, 1), Cluster(np.array([3]), 3, -1)]
+    table = with_anatomy(clusters, grid, paths)
+    assert (
+        list(table)
+        == list(anatomy_columns(paths))
+        == [
+            *("peak_label_one", "labels_one", "peak_label_two", "labels_two"),
+        ]
+    )
+    assert table["peak_label_one"].tolist() == ["left", "none"]
+    assert table["labels_one"].tolist() == ["left 67 %; right 33 %", "none 100 %"]
+    assert table["peak_label_two"].tolist() == ["parcel7", "parcel7"]
+    assert list(with_anatomy(clusters, grid, paths[:1])) == ["peak_label", "labels"]
+    assert with_anatomy(clusters, grid, []).shape == (2, 0)
+    assert with_anatomy([], grid, paths).shape == (0, 4)

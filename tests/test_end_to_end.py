@@ -75,7 +75,7 @@ def test_every_map_and_table_has_a_sidecar_with_its_facts(analysed):
     others = [path for pattern in ("*.tsv", "*.nii.gz") for path in analysed.rglob(pattern)]
     assert {path.name.rpartition("_")[2] for path in others} == {
         *("boldmap.nii.gz", "mask.nii.gz", "timeseries.tsv", "relmat.tsv", "nodes.tsv"),
-        *("statmap.nii.gz", "clusters.tsv", "wholebrain.tsv", "flow.tsv"),
+        *("statmap.nii.gz", "clusters.tsv", "wholebrain.tsv", "flow.tsv", "motion.tsv", "balance.tsv"),
     }
     for path in others:
         assert (path.parent / f"{path.name.partition('.')[0]}.json").exists(), path
@@ -137,6 +137,80 @@ def test_the_same_again_is_the_same(trial, analysed, tmp_path):
     group = call(trial.bids_dir, analysed, "group", *OPTIONS, "--n-permutations", 100, "--n-cpus", 1)
     assert group.returncode == 0, group.stderr
     assert {path.name: path.read_bytes() for path in analysed.glob("group/*.tsv")} == tables
+
+
+PLAN = """
+[metrics]
+primary = "degree"
+[graph]
+threshold = 0.25
+[analysis]
+alpha = 0.5
+seed = 3
+[outcomes]
+primary = ["hamd17"]
+secondary = ["hamd17:response"]
+"""
+
+
+@pytest.fixture(scope="module")
+def planned(trial, analysed, tmp_path_factory):
+    """The same results compared by a plan, at a level that so small a trial reaches, with all that can be asked for."""
+    folder = tmp_path_factory.mktemp("planned")
+    (folder / "plan.toml").write_text(PLAN)
+    output = folder / "output"
+    shutil.copytree(analysed, output)
+    asked = (
+        *("--plan", folder / "plan.toml", "--outcomes", "hamd17", "cssrs", "--ordinal", "cssrs", "--robustness"),
+        *("--cutoffs", "hamd17:response=50%,remission<=7", "--covariates", "age", "--n-permutations", 100),
+    )
+    done = call(trial.bids_dir, output, "group", *OPTIONS, *asked)
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+def test_a_planned_trial_with_its_outcomes(planned, validation_errors):
+    assert validation_errors(planned) == []
+    group = planned / "group"
+    assert not (planned / "work").exists()
+    (facts,) = group.glob("contrast-*_trial.json")
+    facts = json.loads(facts.read_text())
+    assert facts["NotMade"] == []
+    assert [one["What"] for one in facts["Plan"]["Deviations"]] == []
+    (outcomes,) = group.glob("contrast-*_outcomes.tsv")
+    roles = pd.read_csv(outcomes, sep="\t").query("analysis == 'main'").set_index(["outcome", "endpoint"])["role"]
+    assert roles.to_dict() == {
+        ("hamd17", "score"): "primary",
+        ("hamd17", "response"): "secondary",
+        ("hamd17", "remission"): "exploratory",
+        ("cssrs", "score"): "exploratory",
+    }
+    for path in group.glob("*.tsv"):
+        table, sidecar = pd.read_csv(path, sep="\t"), json.loads(path.with_suffix(".json").read_text())
+        assert set(table) <= set(sidecar), path.name
+    page = (group / "index.html").read_text()
+    assert facts["Plan"]["SHA256"] in page
+    assert not re.findall(r"""(?:src|href)=["']?https?:""", page)
+
+
+def test_regions_of_a_planned_trial_are_looked_into(planned):
+    (roi,) = planned.glob("group/*_res-8mm_*_roi.tsv")
+    clusters = pd.read_csv(roi, sep="\t")["cluster"].nunique()
+    assert clusters > 0
+    for suffix, least in (("sensitivity", 5), ("roimissing", 5), ("association", 8), ("robustness", 12)):
+        table = pd.read_csv(str(roi).replace("_roi.tsv", f"_{suffix}.tsv"), sep="\t")
+        assert len(table) >= least * clusters, suffix
+    agreed = pd.read_csv(str(roi).replace("_roi.tsv", "_agreement.tsv"), sep="\t")
+    assert len(agreed) == clusters
+
+
+def test_an_unknown_outcome_stops_before_any_comparison(trial, analysed, tmp_path):
+    shutil.copytree(analysed, tmp_path / "output")
+    shutil.rmtree(tmp_path / "output" / "group")
+    done = call(trial.bids_dir, tmp_path / "output", "group", *OPTIONS, "--outcomes", "panss")
+    assert done.returncode == 64
+    assert "--outcomes panss" in done.stderr
+    assert not list((tmp_path / "output").glob("group/*"))
 
 
 RULES = ("--threshold", 0.25, "--density", 0.05, 0.1)

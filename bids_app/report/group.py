@@ -13,6 +13,7 @@ from bids_app.names import Name, build, label
 from bids_app.outputs import save_figure
 from bids_app.report.figures import effect_figure
 from bids_app.report.pages import write_page
+from bids_app.report.trial import route_context, trial_context
 from bids_app.roles import ROLES
 
 N_PARCELS_SHOWN = 10
@@ -32,9 +33,9 @@ def write_group_page(output_dir, design_paths):
     Path
     """
     folder = output_dir / "group"
-    routes = [_route(folder, path) for path in design_paths]
+    routes = [_route(folder, path) | {"trial": route_context(folder, path)} for path in design_paths]
     page = folder / "index.html"
-    write_page(page, "group.html.jinja", routes=routes)
+    write_page(page, "group.html.jinja", routes=routes, trial=trial_context(folder, design_paths))
     return page
 
 

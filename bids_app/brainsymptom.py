@@ -1,0 +1,134 @@
+"""What is done in the regions where the arms differ: everyone's values, missing follow-ups, brain and symptom."""
+
+import numpy as np
+import pandas as pd
+
+from bids_app import stats
+from bids_app.errors import DataError, MissingInputError
+from bids_app.names import build
+from bids_app.outputs import save_described, sidecar_of
+from bids_app.regions import ROI_COLUMNS, find_regions, read_regions, roi_table, usable_visits
+from bids_app.routes import group_name, stem
+from bids_app.sensitivity import write_robustness, write_sensitivity
+from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table
+from bids_app.stats.missing import MISSING_COLUMNS, missing_table
+from bids_app.trialtables import NUMERICAL, covariate_table
+
+SUFFIXES = ("roi", "association", "roimissing", "sensitivity", "robustness", "agreement")
+CIRCULAR = (
+    "The regions were chosen because the arms differ in them, in the same data. The arm is adjusted for, so that this "
+    "does not favour an association; but the differences between the arms in these regions are biased away from zero."
+)
+FAMILY = "p_holm and p_max are corrected over all regions, for one outcome and one term; not over outcomes and terms."
+COLUMNS = ASSOCIATION_COLUMNS | {
+    "measure": "change: the outcome's follow-up minus baseline; followup: the outcome has no baseline",
+}
+
+
+def clear_region_tables(settings, route, design):
+    """Remove what an earlier call wrote of regions, which may no longer be there."""
+    for suffix in SUFFIXES:
+        path = settings.output_dir / "group" / group_name(route, design, suffix, ".tsv")
+        for stale in (path, sidecar_of(path)):
+            stale.unlink(missing_ok=True)
+    folder = settings.output_dir / "group" / "figures"
+    for suffix in ("association", "robustness"):
+        for stale in folder.glob(f"{build(stem(route, design), suffix, '')}*.png"):
+            stale.unlink()
+
+
+def write_region_tables(settings, route, design, tables, flow, scores, notes):
+    """Write all tables of the regions of one route.
+
+    Parameters
+    ----------
+    settings : Settings
+    route : Route
+        Its group maps or nodal tables are written.
+    design : cohort.Design
+    tables : cohort.Tables
+    flow : DataFrame
+        As from `flow.participant_flow`.
+    scores : trialtables.Scores or None
+    notes : trialtables.Notes
+
+    Returns
+    -------
+    list of Region or None
+        None if they could not be read.
+    """
+    regions = None
+    with notes.softly(f"Regions of {route.name}", (*NUMERICAL, DataError, MissingInputError)):
+        regions = find_regions(settings, route, design)
+        if regions:
+            values = region_values(settings, route, design, tables, flow, regions)
+            _write(settings, route, design, tables, values, scores, notes)
+    return regions
+
+
+def region_values(settings, route, design, tables, flow, regions):
+    """Read the values of everyone randomized, and what they are adjusted for, as `regions.RegionValues`."""
+    randomized = flow[flow["arm"].isin([design.active, design.reference])].reset_index(drop=True)
+    randomized = randomized.assign(active=(randomized["arm"] == design.active).astype(int))
+    participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
+    covariates = covariate_table(tables, design, settings.trial.covariates, participants)
+    motion = randomized["baseline_mean_fd"].to_numpy(float)
+    own = motion[randomized["analysed"].to_numpy(bool)]
+    if np.isfinite(own).all() and np.ptp(own) > 0:  # as the maps are adjusted
+        covariates.insert(0, "baseline_mean_fd", motion)
+    strata = None
+    if settings.trial.strata:
+        columns = tables.participants.reindex(participants)[list(settings.trial.strata)]
+        strata = columns.astype(object).fillna("n/a").astype(str).agg(" | ".join, axis=1).to_numpy(str)
+    return read_regions(
+        route,
+        regions,
+        randomized,
+        visits=usable_visits(randomized, design, settings.signal.min_minutes),
+        covariates=covariates,
+        strata=strata,
+    )
+
+
+def _write(settings, route, design, tables, values, scores, notes):
+    trial = settings.trial
+
+    def save(suffix, table, columns, **more):
+        path = settings.output_dir / "group" / group_name(route, design, suffix, ".tsv")
+        return save_described(path, table, columns, **more)
+
+    levels = {region.name: region.text for region in values.regions}
+    clusters = {"Description": ROI_COLUMNS["cluster"], "Levels": levels}
+    save("roi", roi_table(values), ROI_COLUMNS | {"cluster": clusters}, Note=CIRCULAR)
+    with notes.softly(f"Missing follow-ups of the regions of {route.name}"):
+        table = missing_table(values.data(), n_draws=trial.n_permutations, seed=trial.random_seed)
+        note = "Everyone randomized, with the visits that have enough data. " + CIRCULAR
+        save("roimissing", table, MISSING_COLUMNS, Note=note)
+    with notes.softly(f"Sensitivity of the regions of {route.name}"):
+        write_sensitivity(save, settings, values, tables)
+    if scores:
+        with notes.softly(f"Brain and symptom of {route.name}"):
+            save("association", _associations(values, scores, trial), COLUMNS, Note=CIRCULAR, Family=FAMILY)
+    if trial.robustness:
+        with notes.softly(f"Robustness of {route.name}", (*NUMERICAL, DataError)):
+            write_robustness(save, settings, route, design, values)
+
+
+def _associations(values, scores, trial):
+    """Test the change of every region against the change of every outcome, among those whose maps are compared."""
+    rows = values.analysed
+    participants = values.flow.loc[rows, "participant_id"].str.removeprefix("sub-")
+    covariates = values.covariates[rows]
+    covariates = covariates.fillna(covariates.mean()).to_numpy(float)
+    covariates = covariates[:, np.ptp(covariates, axis=0) > 0]
+    nuisance = stats.nuisance(int(rows.sum()), covariates, None if values.strata is None else values.strata[rows])
+    brain = (values.followup - values.baseline)[rows]
+    names = [region.name for region in values.regions]
+    found = []
+    for name, data in scores.outcomes.items():
+        measure = "followup" if data.baseline is None else "change"
+        outcome = pd.Series(getattr(data, measure), index=scores.participants).reindex(participants).to_numpy(float)
+        pairs = Pairs(brain, outcome, values.arm[rows], nuisance)
+        table = association_table(pairs, names, name, n_draws=trial.n_permutations, seed=trial.random_seed)
+        found.append(table.assign(measure=measure))
+    return pd.concat(found, ignore_index=True)

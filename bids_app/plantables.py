@@ -1,0 +1,71 @@
+"""What was planned, and what the results count for, as a file of the group level."""
+
+from bids_app import __version__
+from bids_app.cutoffs import parse_cutoffs
+from bids_app.outcomes import name_of
+from bids_app.outputs import save_json
+from bids_app.roles import feature_role
+from bids_app.trialtables import trial_name
+
+
+def write_plan(settings, design, regions, routes, notes):
+    """Write what was planned, where the analysis departs from it, what counts for what, and what failed.
+
+    Parameters
+    ----------
+    settings : Settings
+    design : cohort.Design
+    regions : dict
+        By the route's name, from `brainsymptom.write_region_tables`.
+    routes : list of Route
+    notes : Notes
+
+    Returns
+    -------
+    Path
+    """
+    trial = settings.trial
+    features = dict.fromkeys(feature for route in routes for feature in route.scans)
+    roles = [
+        {"Metric": one.metric, "Edges": one.edges, "Title": one.title, "Estimator": trial.estimator}
+        | {"Role": feature_role(trial, one, trial.estimator)}
+        for one in features
+    ]
+    plan = trial.plan and {
+        "SHA256": trial.plan.sha256,
+        "Settled": trial.plan.settled,
+        "LeftOpen": trial.plan.left_open,
+        "Deviations": [
+            {"What": what, "Planned": said(planned), "Used": said(used)} for what, planned, used in trial.departed
+        ],
+    }
+    content = {
+        "Contrast": design.contrast,
+        "ActiveArm": design.active,
+        "ReferenceArm": design.reference,
+        "Estimator": trial.estimator,
+        "Alpha": trial.alpha,
+        "Outcomes": [name_of(word) for word in trial.outcomes],
+        "Cutoffs": [
+            {"Outcome": one.outcome, "Name": one.name, "Rule": one.rule} for one in parse_cutoffs(trial.cutoffs)
+        ],
+        "Plan": plan or None,
+        "Roles": roles,
+        "Regions": {
+            name: [{"Name": one.name, "Text": one.text} for one in found]
+            for name, found in regions.items()
+            if found is not None
+        },
+        "NotMade": notes.problems,
+        "Software": f"trialgraph {__version__}",
+    }
+    path = settings.output_dir / "group" / trial_name(design, "trial", ".json")
+    save_json(path, content)
+    return path
+
+
+def said(value):
+    """Write a setting for people."""
+    if value is None or value == () or value == []:
+        return "nothing"
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)

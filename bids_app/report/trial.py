@@ -1,0 +1,165 @@
+"""What the page of the group level shows of the trial's tables: read from the files, never computed anew."""
+
+import json
+
+import pandas as pd
+
+from bids_app.names import Name, build
+from bids_app.outputs import save_figure
+from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
+
+N_SCATTERS, N_CURVES = 4, 6
+ROUTE_TABLES = ("motion", "balance", "association", "roimissing", "sensitivity", "agreement")
+
+
+def trial_context(folder, design_paths):
+    """Return what the page shows of the trial as a whole.
+
+    Parameters
+    ----------
+    folder : Path
+        The group's folder.
+    design_paths : list of Path
+        The design.json of each route.
+
+    Returns
+    -------
+    dict
+        ``facts`` of trial.json or None, ``role_text``, and the records of the outcomes' tables; empty where a file
+        is not there.
+    """
+    entities = {"contrast": Name.parse(design_paths[0]).entities["contrast"]}
+    path = folder / build(entities, "trial", ".json")
+    facts = {"Plan": None} | json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    tables = {name: _records(folder, entities, name) for name in ("outcomes", "missing", "tipping")}
+    figures = _outcome_figures(folder, entities, facts) if facts else []
+    return {"facts": facts, "role_text": role_text(facts), **tables, "figures": figures}
+
+
+def route_context(folder, design_path):
+    """Return what the page shows of one route's tables, as `trial_context`."""
+    design = json.loads(design_path.read_text(encoding="utf-8"))
+    entities = Name.parse(design_path).entities
+    facts_path = folder / build({"contrast": entities["contrast"]}, "trial", ".json")
+    facts = json.loads(facts_path.read_text(encoding="utf-8")) if facts_path.exists() else {}
+    arms = (design["ActiveArm"], design["ReferenceArm"])
+    context = {name: _records(folder, entities, name) for name in ROUTE_TABLES}
+    context["regions"] = facts.get("Regions", {}).get(design["Route"])
+    context["notes"] = {
+        name: _note(folder, entities, name) for name in ("roi", "association", "sensitivity", "agreement")
+    }
+    context["motion_figure"] = _motion_figure(folder, entities, arms)
+    context["scatters"] = _scatters(folder, entities, arms)
+    context["curves"] = _curves(folder, entities, context["regions"] or [], design["Alpha"])
+    return context
+
+
+def role_text(facts):
+    """Say in one sentence what the results of the maps count for.
+
+    Examples
+    --------
+    >>> role_text(None)
+    'Exploratory: there is no plan (--plan), so that nothing on this page confirms a hypothesis.'
+    """
+    if not facts or not facts.get("Plan"):
+        return "Exploratory: there is no plan (--plan), so that nothing on this page confirms a hypothesis."
+    by_role = {}
+    for one in facts["Roles"]:
+        by_role.setdefault(one["Role"], []).append(one["Title"])
+    said = [
+        f"{role}: {'; '.join(by_role[role])}" for role in ("primary", "secondary", "exploratory") if role in by_role
+    ]
+    text = "By the plan, " + ". ".join([*said, "Every analysis beside the headline's is exploratory"]) + "."
+    if facts["Plan"]["Deviations"]:
+        text += f" There are {len(facts['Plan']['Deviations'])} departures from the plan, listed below."
+    return text
+
+
+def _table(folder, entities, suffix):
+    """Return a table, or None if it was not made."""
+    path = folder / build(entities, suffix, ".tsv")
+    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant": str}) if path.exists() else None
+
+
+def _records(folder, entities, suffix):
+    table = _table(folder, entities, suffix)
+    if table is None:
+        return []
+    text = table.select_dtypes(exclude="number").columns
+    table[text] = table[text].astype(object).fillna("")
+    return table.to_dict("records")
+
+
+def _note(folder, entities, suffix):
+    path = folder / build(entities, suffix, ".json")
+    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return " ".join(content[key] for key in ("Note", "Family") if isinstance(content.get(key), str))
+
+
+def _outcome_figures(folder, entities, facts):
+    scores = _table(folder, entities, "scores")
+    if scores is None:
+        return []
+    drawn = []
+    for outcome, rows in scores.groupby("outcome", sort=False):
+        path = _figure_path(folder, entities, "outcomes", len(drawn))
+        wide = _wide(rows)
+        save_figure(path, visits_figure(wide, (facts["ActiveArm"], facts["ReferenceArm"]), outcome))
+        drawn.append({"outcome": outcome, "path": path})
+    return drawn
+
+
+def _wide(rows):
+    """Return arm, baseline and followup, a row per participant."""
+    wide = rows.pivot(index="participant", columns="visit", values="value").reindex(columns=["baseline", "followup"])
+    return wide.join(rows.drop_duplicates("participant").set_index("participant")["arm"])
+
+
+def _figure_path(folder, entities, suffix, number=None):
+    end = "" if number is None else str(number + 1)
+    return folder / "figures" / build(entities, f"{suffix}{end}", ".png")
+
+
+def _motion_figure(folder, entities, arms):
+    flow = _table(folder, entities, "flow")
+    columns = {"baseline_mean_fd": "baseline", "followup_mean_fd": "followup"}
+    if flow is None or not set(columns) <= set(flow):
+        return None
+    path = _figure_path(folder, entities, "motion")
+    save_figure(path, visits_figure(flow.rename(columns=columns), arms, "mean FD (mm)"))
+    return path
+
+
+def _scatters(folder, entities, arms):
+    """Draw the first associations of the table: the first, not the strongest, which would flatter."""
+    table, roi = _table(folder, entities, "association"), _table(folder, entities, "roi")
+    scores = _table(folder, {"contrast": entities["contrast"]}, "scores")
+    if table is None or roi is None or scores is None:
+        return []
+    drawn = []
+    for (region, outcome), rows in list(table.groupby(["region", "outcome"], sort=False))[:N_SCATTERS]:
+        brain = _wide(roi[(roi["cluster"] == region) & roi["analysed"]])
+        score = _wide(scores[scores["outcome"] == outcome])
+        measure, slopes = rows["measure"].iloc[0], rows.set_index("term")["slope"]
+        pairs = pd.DataFrame({"arm": brain["arm"], "brain": brain["followup"] - brain["baseline"]})
+        pairs["outcome"] = score["followup"] - score["baseline"] if measure == "change" else score["followup"]
+        path = _figure_path(folder, entities, "association", len(drawn))
+        labels = (f"change in {region}", f"{'change in ' if measure == 'change' else ''}{outcome}")
+        save_figure(path, association_figure(pairs, (slopes["active"], slopes["reference"]), arms, labels))
+        drawn.append({"region": region, "outcome": outcome, "path": path})
+    return drawn
+
+
+def _curves(folder, entities, regions, alpha):
+    table = _table(folder, entities, "robustness")
+    if table is None:
+        return []
+    texts = {one["Name"]: one["Text"] for one in regions}
+    drawn = []
+    for region, rows in table.groupby("region", sort=False):
+        if rows["effect_size"].notna().any() and len(drawn) < N_CURVES:
+            path = _figure_path(folder, entities, "robustness", len(drawn))
+            save_figure(path, curve_figure(rows, f"{region}: {texts.get(region, '')}", alpha))
+            drawn.append({"region": region, "path": path, "n": int(rows["effect_size"].notna().sum())})
+    return drawn

@@ -1,0 +1,130 @@
+"""Figures of the trial's tables: tables in, figures out."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import special
+
+# Okabe and Ito's blue and vermilion, told apart by people who see no red or green; markers differ too.
+COLOURS, MARKERS = ("#0072b2", "#d55e00"), ("o", "s")
+VISITS = ("baseline", "followup")
+LABELS = ("baseline", "follow-up")
+VARIED = ("estimator", "metric", "edges", "values", "smoothing")
+
+
+def visits_figure(wide, arms, quantity):
+    """Draw every participant's two visits by arm, with means and their 95 % confidence intervals.
+
+    Parameters
+    ----------
+    wide : DataFrame
+        arm, baseline and followup, a row per participant; NaN where there is none.
+    arms : (str, str)
+    quantity : str
+        With its unit.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True)
+    figure.subplots_adjust(left=0.09, right=0.99, top=0.9, bottom=0.1, wspace=0.05)
+    for axis, arm, colour, marker in zip(axes, arms, COLOURS, MARKERS, strict=True):
+        values = wide.loc[wide["arm"] == arm, list(VISITS)].to_numpy(float)
+        values = values[np.isfinite(values).any(axis=1)]
+        axis.plot([0, 1], values.T, color=colour, alpha=0.35, linewidth=0.8, marker=marker, markersize=3)
+        for place, column in zip((-0.12, 1.12), values.T, strict=True):
+            mean, margin = _mean_and_margin(column)
+            axis.errorbar(place, mean, yerr=margin, color="black", marker=marker, capsize=4, markersize=6)
+        known = np.isfinite(values).sum(axis=0)
+        axis.set_xticks([0, 1], [f"{label} (n = {n})" for label, n in zip(LABELS, known, strict=True)])
+        axis.set_xlim(-0.35, 1.35)
+        axis.set_title(arm, fontsize=10)
+    axes[0].set_ylabel(quantity)
+    return figure
+
+
+def _mean_and_margin(values):
+    """Return the mean and half the width of its 95 % confidence interval by Student's t."""
+    known = values[np.isfinite(values)]
+    if len(known) < 2:
+        return (known.mean() if len(known) else np.nan), np.nan
+    return known.mean(), special.stdtrit(len(known) - 1, 0.975) * known.std(ddof=1) / np.sqrt(len(known))
+
+
+def association_figure(pairs, slopes, arms, labels):
+    """Draw outcome against brain value in each arm, with the slopes of the table through the arm's means.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        arm, brain and outcome, a row per participant.
+    slopes : (float, float)
+        Of the arms; adjusted for what the table is adjusted for.
+    arms : (str, str)
+    labels : (str, str)
+        Of the brain value and the outcome.
+    """
+    figure, axis = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
+    for arm, slope, colour, marker in zip(arms, slopes, COLOURS, MARKERS, strict=True):
+        rows = pairs[pairs["arm"] == arm].dropna()
+        axis.scatter(
+            rows["brain"], rows["outcome"], color=colour, marker=marker, s=18, label=f"{arm} (n = {len(rows)})"
+        )
+        if len(rows) > 1 and np.isfinite(slope):
+            ends = np.array([rows["brain"].min(), rows["brain"].max()])
+            axis.plot(ends, rows["outcome"].mean() + slope * (ends - rows["brain"].mean()), color=colour)
+    axis.set_xlabel(labels[0])
+    axis.set_ylabel(labels[1])
+    axis.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def curve_figure(rows, title, alpha=0.05):
+    """Draw a specification curve: effect sizes in order, and below them which choices each was made by.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One region of the robustness table.
+    title : str
+    alpha : float, optional
+    """
+    rows = rows[rows["effect_size"].notna()].sort_values("rank")
+    place = np.arange(len(rows))
+    levels = [(name, value) for name in VARIED if name in rows for value in _levels(rows[name])]
+    height = 2.6 + 0.17 * len(levels)
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(9, height), sharex=True, height_ratios=(2.4, max(0.17 * len(levels), 0.3)), layout="constrained"
+    )
+    significant = (rows["p"] <= alpha).to_numpy()
+    own = rows["primary"].astype(bool).to_numpy()
+    effect = rows["effect_size"].to_numpy()
+    above.vlines(place, rows["effect_low"], rows["effect_high"], color="#999999", linewidth=0.8)
+    above.plot(place[significant], effect[significant], "o", color=COLOURS[0], markersize=4, label=f"p ≤ {alpha:g}")
+    above.plot(
+        place[~significant],
+        effect[~significant],
+        "o",
+        color=COLOURS[0],
+        mfc="white",
+        markersize=4,
+        label=f"p > {alpha:g}",
+    )
+    above.plot(place[own], effect[own], "D", color=COLOURS[1], markersize=7, label="headline analysis")
+    above.axhline(0, color="black", linewidth=0.8)
+    above.set_ylabel("effect size (95 % CI)")
+    above.set_title(title, fontsize=9, loc="left")
+    above.legend(fontsize=7, frameon=False, loc="upper left")
+    for row, (name, value) in enumerate(levels):
+        used = (rows[name] == value).to_numpy()
+        below.plot(place[used], np.full(used.sum(), row), "|", color="black", markersize=6)
+    below.set_yticks(range(len(levels)), [f"{name}: {_said(name, value)}" for name, value in levels], fontsize=7)
+    below.set_ylim(len(levels) - 0.5, -0.5)
+    below.set_xlabel(f"{len(rows)} specifications, from the lowest effect size to the highest")
+    return figure
+
+
+def _levels(column):
+    """Return what is worth a row: choices that vary."""
+    levels = sorted(column.unique(), key=str)
+    return levels if len(levels) > 1 else []
+
+
+def _said(name, value):
+    return f"{value:g} mm" if name == "smoothing" else str(value)

@@ -1,0 +1,226 @@
+"""The effect in the regions by other choices: of the estimator, of whom to look at, of the graph and its map."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from bids_app.derivatives import label_of
+from bids_app.graph.measures import MEASURES
+from bids_app.names import Name
+from bids_app.outputs import read_scans
+from bids_app.regions import visit_means
+from bids_app.routes import PARCELLATION
+from bids_app.stats.ancova import ESTIMATORS, linear_estimate
+from bids_app.stats.clinical import ESTIMATE_COLUMNS
+from bids_app.stats.robustness import AGREEMENT_COLUMNS, agreement, median_p, robustness_columns, robustness_table
+
+SITE_COLUMNS = ("site", "center", "centre", "scanner", "hospital")
+LOW_MOTION = 0.2
+SENSITIVITY_COLUMNS = {
+    "region": "Region where the arms differ",
+    "variation": "What is done otherwise than in the headline analysis, all else alike",
+    "method": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone",
+    **ESTIMATE_COLUMNS,
+}
+HC3 = "p_hc3 of each row allows the arms' variances to differ."
+NOT_VARIED = (
+    "The choices are those whose maps are in this output folder. Denoising (global signal regression, censoring) is "
+    "not varied: that takes participant-level results of another output folder, and only what lies in this one is used."
+)
+DESC = re.compile(r"(?P<edges>full|auc|[rd]\d+)(?P<z>z?)(?:Smooth(?P<fwhm>\d+(?:p\d+)?))?")
+
+
+def write_sensitivity(save, settings, values, tables):
+    """Write the effect in each region under every variation.
+
+    Parameters
+    ----------
+    save : callable
+        Of suffix, table, columns and further sidecar content.
+    settings : Settings
+    values : regions.RegionValues
+    tables : cohort.Tables
+    """
+    column = site_column(settings.trial, tables)
+    table = sensitivity_table(values, settings.trial, _sites(values, tables, column))
+    left = f"Each level of {column} is left out in turn." if column else "No single stratum or site to leave out."
+    save("sensitivity", table, SENSITIVITY_COLUMNS, Note=f"{HC3} {left}")
+
+
+def site_column(trial, tables):
+    """Return the one column whose levels are left out in turn: the stratum, else the site; None if not one."""
+    sites = [name for name in tables.participants if str(name).lower() in SITE_COLUMNS]
+    for candidates in (list(trial.strata), sites):
+        if len(candidates) == 1:
+            return candidates[0]
+    return None
+
+
+def _sites(values, tables, column):
+    if column is None:
+        return None
+    participants = values.flow["participant_id"].str.removeprefix("sub-")
+    return tables.participants[column].reindex(participants).astype(object).fillna("n/a").astype(str).to_numpy(str)
+
+
+def sensitivity_table(values, trial, sites=None):
+    """Estimate the effect in each region under every variation.
+
+    Parameters
+    ----------
+    values : regions.RegionValues
+    trial : config.Trial
+    sites : (n,) ndarray of str, optional
+
+    Returns
+    -------
+    DataFrame
+        Columns as `SENSITIVITY_COLUMNS`; the first row of a region is the headline analysis. All are of those whose
+        maps are compared.
+    """
+    draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
+    rows = []
+    for text, estimator, members, covariates in _variations(values, trial, sites):
+        for region, data in values.data(covariates=covariates).items():
+            found = linear_estimate(data.of(members), estimator, **draws)
+            rows.append({"region": region, "variation": text, **vars(found)})
+    table = pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
+    table = pd.concat([table, *(_without_one(values, trial, region) for region in values.regions)])
+    place = {region.name: k for k, region in enumerate(values.regions)}
+    return table.sort_values("region", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+
+
+def _variations(values, trial, sites):
+    """Yield what is varied, the estimator, who is looked at, and what is adjusted for."""
+    everyone, covariates, own = values.analysed, values.covariates, trial.estimator
+    yield "none: the headline analysis", own, everyone, covariates
+    for estimator in ESTIMATORS:
+        if estimator != own:
+            yield f"{estimator} instead of {own}", estimator, everyone, covariates
+    if "baseline_mean_fd" in covariates:
+        yield "not adjusted for baseline motion", own, everyone, covariates.drop(columns="baseline_mean_fd")
+    motion = values.flow[["baseline_mean_fd", "followup_mean_fd"]].to_numpy(float)
+    if np.isfinite(motion[everyone]).all():
+        after = covariates.assign(followup_mean_fd=motion[:, 1])
+        yield "adjusted for follow-up motion too, which treatment may have changed", own, everyone, after
+        median = np.median(motion[everyone], axis=0)
+        below = everyone & (motion <= median).all(axis=1)
+        yield "mean FD of both visits at most the visit's median", own, below, covariates
+        still = everyone & (motion <= LOW_MOTION).all(axis=1)
+        yield f"mean FD of both visits at most {LOW_MOTION} mm", own, still, covariates
+    for site in [] if sites is None else sorted(set(sites[everyone])):
+        yield f"without {site}", own, everyone & (sites != site), covariates
+
+
+def _without_one(values, trial, region):
+    """Return the two rows of the participants whose absence lowers and raises the effect most."""
+    data, names = values.data()[region.name], values.flow["participant_id"].to_numpy()
+    found = {}
+    for left_out in np.flatnonzero(values.analysed):
+        members = values.analysed & (np.arange(len(names)) != left_out)
+        found[names[left_out]] = linear_estimate(data.of(members), trial.estimator, n_draws=0)
+    effects = pd.Series({name: estimate.effect_size for name, estimate in found.items()}).dropna()
+    if effects.empty:
+        return pd.DataFrame(columns=list(SENSITIVITY_COLUMNS))
+    extremes = {"lowest": effects.idxmin(), "highest": effects.idxmax()}
+    rows = [
+        {"region": region.name, "variation": f"without {name}, the {which} effect of leaving one out"}
+        | vars(found[name])
+        for which, name in extremes.items()
+    ]
+    return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
+
+
+def write_robustness(save, settings, route, design, values):
+    """Write the effect in the same voxels of every map that the participant level left, and how far all agree."""
+    specifications = found_specifications(settings, route)
+    tables, p_median = [], {}
+    read = _reader(specifications, values, design)
+    choices = [dict(key) for key in specifications]
+    for feature in dict.fromkeys(region.feature for region in values.regions):
+        own = [region.name for region in values.regions if region.feature == feature]
+
+        def values_of(chosen, own=own):
+            return {name: data for name, data in read(chosen).items() if name in own}
+
+        primary = _primary(settings, route, feature)
+        tables.append(robustness_table(choices, values_of, primary=primary))
+        for name in own:
+            whole = [data for chosen in choices if (data := read(chosen)[name]).observed.all()]
+            draws = {"n_draws": settings.trial.n_permutations, "seed": settings.trial.random_seed}
+            p_median[name] = median_p(whole, **draws) if whole else np.nan
+    table = pd.concat(tables, ignore_index=True)
+    save("robustness", table, robustness_columns(choices), Note=NOT_VARIED)
+    agreed = agreement(table, alpha=settings.trial.alpha, p_median=p_median)
+    save("agreement", agreed, AGREEMENT_COLUMNS, Note=NOT_VARIED)
+
+
+def _primary(settings, route, feature):
+    chosen = {"metric": feature.metric, "edges": feature.edges, "estimator": settings.trial.estimator}
+    if not route.is_voxels:
+        return chosen
+    return chosen | {"values": settings.trial.map_values, "smoothing": float(settings.graph.smooth_maps)}
+
+
+def _reader(specifications, values, design):
+    """Return what reads a specification's values in all regions, each only once, of those analysed."""
+    rows = values.analysed
+    names = values.flow["participant_id"].str.removeprefix("sub-")
+    cache = {}
+
+    def read(chosen):
+        key = tuple(chosen.items())
+        if key not in cache:
+            visits = [
+                [(name, session) if used else None for name, used in zip(names, rows, strict=True)]
+                for session in (design.baseline, design.followup)
+            ]
+            means = [
+                visit_means(specifications[key], chosen["metric"], values.regions, of_visit) for of_visit in visits
+            ]
+            cache[key] = {name: data.of(rows) for name, data in values.data(*means).items()}
+        return cache[key]
+
+    return read
+
+
+def found_specifications(settings, route):
+    """List what the participant level left of the route's scans.
+
+    Returns
+    -------
+    dict of list of Scan
+        By the choices, as a tuple of pairs: metric, edges, and for maps the values (z or raw) and the smoothing in mm.
+    """
+    compared = next(iter(route.scans.values()))
+    allowed = {Name.parse(scan.path).without("stat", "desc") for scan in compared}
+    find = _maps if route.is_voxels else _nodal_tables
+    found = {}
+    for choices, scan in find(settings.output_dir, route):
+        if Name.parse(scan.path).without("stat", "desc") in allowed:
+            found.setdefault(choices, []).append(scan)
+    return {choices: scans for choices, scans in found.items() if len(scans) == len(allowed)}
+
+
+def _maps(output_dir, route):
+    for scan in read_scans(output_dir, "boldmap", ".nii.gz"):
+        metric, parts = scan.sidecar.get("Measure"), DESC.fullmatch(scan.entities.get("desc", ""))
+        if parts and metric in MEASURES and not MEASURES[metric].is_label:
+            smoothing = float((parts["fwhm"] or "0").replace("p", "."))
+            values = "z" if parts["z"] else "raw"
+            pairs = {"metric": metric, "edges": parts["edges"], "values": values, "smoothing": smoothing}
+            yield tuple(pairs.items()), scan
+
+
+def _nodal_tables(output_dir, route):
+    upstream = route.entities.get("desc", "")
+    wanted = {key: route.entities.get(key) for key in PARCELLATION}
+    for scan in read_scans(output_dir, "nodes", ".tsv", **wanted):
+        parts = DESC.fullmatch(scan.entities.get("desc", "").removeprefix(upstream))
+        if parts is None or parts["z"] or parts["fwhm"]:
+            continue
+        columns = pd.read_csv(scan.path, sep="\t", nrows=0).columns
+        for metric, measure in MEASURES.items():
+            if label_of(metric) in columns and not measure.is_label:
+                yield (("metric", metric), ("edges", parts["edges"])), scan

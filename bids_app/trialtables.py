@@ -1,0 +1,240 @@
+"""The tables of the trial as a whole: clinical outcomes, missing follow-ups, balance and motion."""
+
+import logging
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from bids_app.cutoffs import parse_cutoffs
+from bids_app.errors import DataError, UsageError
+from bids_app.names import build, label
+from bids_app.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
+from bids_app.outputs import save_described, sidecar_of
+from bids_app.routes import group_name
+from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
+from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table
+from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
+from bids_app.stats.motion import MOTION_COLUMNS, motion_table
+
+logger = logging.getLogger("bids_app")
+
+DESCRIBING = ("age", "sex", "gender", "education", "handedness", "bmi", "ethnicity", "race")
+# What a table of numbers can fail of, on data that are read correctly.
+NUMERICAL = (ValueError, ArithmeticError, np.linalg.LinAlgError, KeyError, IndexError)
+
+
+@dataclass
+class Notes:
+    """What could not be made, for the page: nothing is left out silently."""
+
+    problems: list = field(default_factory=list)
+
+    @contextmanager
+    def softly(self, what, errors=NUMERICAL):
+        """Go on without a table that fails, and say so."""
+        try:
+            yield
+        except errors as error:
+            message = f"{what}: not made ({type(error).__name__}: {error})"
+            logger.warning("%s", message)
+            logger.debug("%s", what, exc_info=True)
+            self.problems.append(message)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The clinical outcomes of everyone randomized.
+
+    Attributes
+    ----------
+    table : DataFrame
+        As from `outcomes.outcome_table`.
+    outcomes : dict of TwoVisits
+        By name, in the order of ``participants``.
+    participants : list of str
+    successes : dict of dict of (n,) float ndarray
+        By outcome and cut-off, who reached it: 1 or 0, NaN where it is not known.
+    """
+
+    table: pd.DataFrame
+    outcomes: dict
+    participants: list
+    successes: dict
+
+
+def trial_name(design, suffix, extension=".tsv"):
+    """Return the name of a file that belongs to no route."""
+    return build({"contrast": label(f"{design.active} vs {design.reference}")}, suffix, extension)
+
+
+def covariate_table(tables, design, names, participants):
+    """Return covariates as numbers; missing ones stay missing, and categories become dummies.
+
+    Parameters
+    ----------
+    tables : cohort.Tables
+    design : cohort.Design
+    names : sequence of str
+        Columns of the participants' tables, or of the baseline visit's.
+    participants : list of str
+
+    Returns
+    -------
+    DataFrame
+        Indexed by participant; columns that do not vary are left out.
+    """
+    columns = {}
+    for name, column in baseline_columns(tables, design, names, participants).items():
+        if pd.api.types.is_numeric_dtype(column):
+            columns[name] = column.astype(float)
+            continue
+        dummies = pd.get_dummies(column.astype(object).fillna("n/a").astype(str), drop_first=True, dtype=float)
+        columns |= {f"{name}[{level}]": dummies[level] for level in dummies}
+    varying = {name: column for name, column in columns.items() if column.nunique() > 1}
+    return pd.DataFrame(varying, index=pd.Index(participants))
+
+
+def baseline_columns(tables, design, names, participants):
+    """Look columns up among the participants' tables, then in the baseline visit's."""
+    found = {}
+    for name in names:
+        if name in tables.participants:
+            found[name] = tables.participants[name].reindex(participants)
+        elif name in tables.sessions:
+            visits = pd.MultiIndex.from_product([participants, [design.baseline]])
+            found[name] = tables.sessions[name].reindex(visits).set_axis(pd.Index(participants))
+        else:
+            known = ", ".join([*tables.participants, *tables.sessions])
+            raise UsageError(f"No column {name} in participants.tsv, sessions.tsv or phenotype/; there are {known}.")
+    return found
+
+
+def read_scores(tables, design, trial):
+    """Collect the outcomes that are asked for, or None.
+
+    Raises
+    ------
+    UsageError
+        A name is unknown: of an outcome, or of what another option says about one.
+    DataError
+        An outcome is no number, or has no baseline for a cut-off in percent of it.
+    """
+    cutoffs = parse_cutoffs(trial.cutoffs)
+    words = list(dict.fromkeys(_scale(word, cutoffs) for word in trial.outcomes))
+    names = [name_of(word) for word in words]
+    said = {"--ordinal": trial.ordinal, "--higher-is-better": trial.higher_is_better}
+    said["--cutoffs"] = [cutoff.outcome for cutoff in cutoffs]
+    for option, members in said.items():
+        if unknown := [name for name in dict.fromkeys(members) if name not in names]:
+            raise UsageError(
+                f"{option} {', '.join(unknown)}: not an outcome; --outcomes are {', '.join(names) or 'none'}."
+            )
+    if not words:
+        return None
+    table = outcome_table(tables, design, words, trial.strata)
+    participants = list(table["participant"].drop_duplicates())
+    covariates = covariate_table(tables, design, trial.covariates, participants)
+    outcomes = {
+        name: two_visits(table, name, design, covariates if len(covariates.columns) else None) for name in names
+    }
+    return Scores(table, outcomes, participants, _successes(outcomes, cutoffs))
+
+
+def _scale(word, cutoffs):
+    """Return the outcome that a word of the command line or the plan is about: hamd17 of hamd17:response."""
+    name, colon, cutoff = word.partition(":")
+    if not colon or "=" in word:
+        return word
+    if (name, cutoff) not in [(one.outcome, one.name) for one in cutoffs]:
+        raise UsageError(f"Outcome {word}: --cutoffs does not say what {cutoff} of {name} is.")
+    return name
+
+
+def write_outcomes(settings, design, scores, notes):
+    """Write the scores, the table of the outcomes, and what missing follow-ups may do to them.
+
+    Parameters
+    ----------
+    settings : Settings
+    design : cohort.Design
+    scores : Scores
+    notes : Notes
+    """
+    trial, folder = settings.trial, settings.output_dir / "group"
+    save_described(folder / trial_name(design, "scores"), scores.table, OUTCOME_COLUMNS)
+    draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
+    better = {"higher_is_better": trial.higher_is_better}
+    with notes.softly("Clinical outcomes"):
+        table = clinical_table(scores.outcomes, ordinal=trial.ordinal, successes=scores.successes, **better, **draws)
+        table = with_roles(table, trial.plan, trial.departed)
+        columns = CLINICAL_COLUMNS | ROLE_COLUMN
+        save_described(folder / trial_name(design, "outcomes"), table, columns)
+    with notes.softly("Missing follow-ups of the outcomes"):
+        table = missing_table(scores.outcomes, **better, **draws)
+        save_described(folder / trial_name(design, "missing"), table, MISSING_COLUMNS)
+    with notes.softly("Tipping points of the outcomes"):
+        table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)
+        save_described(folder / trial_name(design, "tipping"), table, TIPPING_COLUMNS)
+
+
+def _successes(outcomes, cutoffs):
+    """Return who reached each cut-off."""
+    successes = {}
+    for cutoff in cutoffs:
+        data = outcomes[cutoff.outcome]
+        if data.baseline is None and cutoff.sign == "=":
+            raise DataError(f"--cutoffs {cutoff.outcome}:{cutoff.name}: there is no baseline to change from.")
+        reached = cutoff.reached(np.nan * data.followup if data.baseline is None else data.baseline, data.followup)
+        successes.setdefault(cutoff.outcome, {})[cutoff.name] = reached
+    return successes
+
+
+def write_arms(settings, route, design, tables, flow, scores, notes):
+    """Write motion by arm and visit, and how alike the arms were before treatment.
+
+    Parameters
+    ----------
+    settings : Settings
+    route : Route
+    design : cohort.Design
+    tables : cohort.Tables
+    flow : DataFrame
+        As from `flow.participant_flow`.
+    scores : Scores or None
+    notes : Notes
+    """
+    folder = settings.output_dir / "group"
+    randomized = flow[flow["arm"].isin([design.active, design.reference])]
+    arm = (randomized["arm"] == design.active).to_numpy(int)
+    with notes.softly(f"Motion of {route.name}"):
+        path = folder / group_name(route, design, "motion", ".tsv")
+        save_described(path, motion_table(randomized, arm), MOTION_COLUMNS)
+    with notes.softly(f"Balance of {route.name}"):
+        table = _before_treatment(tables, design, randomized, settings.trial, scores)
+        path = folder / group_name(route, design, "balance", ".tsv")
+        save_described(path, standardized_differences(table, arm), BALANCE_COLUMNS)
+
+
+def _before_treatment(tables, design, randomized, trial, scores):
+    participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
+    described = [name for name in tables.participants if str(name).lower() in DESCRIBING]
+    names = dict.fromkeys([*described, *trial.covariates, *trial.strata])
+    columns = {
+        name: column.to_numpy() for name, column in baseline_columns(tables, design, names, participants).items()
+    }
+    for name, data in (scores.outcomes if scores else {}).items():
+        if data.baseline is not None:
+            baseline = pd.Series(data.baseline, index=scores.participants)
+            columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
+    columns["mean FD at baseline, mm"] = randomized["baseline_mean_fd"].to_numpy(float)
+    return pd.DataFrame(columns)
+
+
+def clear_trial_tables(settings, design):
+    """Remove what an earlier call wrote of outcomes that are no longer asked for."""
+    for suffix in ("scores", "outcomes", "missing", "tipping", "trial"):
+        path = settings.output_dir / "group" / trial_name(design, suffix)
+        for stale in (path, sidecar_of(path)):
+            stale.unlink(missing_ok=True)
