@@ -18,7 +18,8 @@ def check_dataset(bids_dir, participants=()):
     """Refuse raw data that are not valid BIDS.
 
     A derivative is not checked: no version of fMRIPrep writes one without errors. Neither are, within raw data,
-    the participants that are not analysed, and what is below ``derivatives``. Warnings count for nothing.
+    the participants that are not analysed, and what is below ``derivatives``. Nor is a folder of tables alone,
+    which is never valid: participants are listed there that have no data. Warnings count for nothing.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def check_dataset(bids_dir, participants=()):
     """
     if _is_derivative(bids_dir):
         return f"{bids_dir} is a derivative: it is not checked with the BIDS validator."
+    if not any(bids_dir.glob("sub-*/")):
+        return f"{bids_dir} holds no raw data (sub-*): it is not checked with the BIDS validator."
     validator = find_validator()
     if validator is None:
         return f"{VALIDATOR} is not installed: {bids_dir} is not checked."

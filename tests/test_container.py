@@ -210,6 +210,7 @@ def test_exit_codes_of_wrong_usage(run, empty, arguments, expected):
 def test_a_dataset_that_is_not_bids_is_refused_by_the_validator_within(run, empty, shared_folder):
     (empty / "dataset_description.json").write_text('{"Name": "a", "BIDSVersion": "1.10.0"}')
     (empty / "stranger.txt").write_text("not BIDS")
+    (empty / "sub-01").mkdir()
     status, log = run("/bids", "/out", "participant", inputs={"/bids": empty}, output=shared_folder())
     assert status == 16, log
     assert "/stranger.txt" in log
@@ -286,8 +287,7 @@ def test_a_killed_run_is_taken_up_where_it_was(start, run, trial, shared_folder)
     output = shared_folder()
     call = ("/bids", "/out", "participant", "--participant-label", "01", "--n-cpus", 1, "--work-dir", "/out/work/mine")
     call += ("--skip-bids-validation", "--metrics", "degree", *SCALE)
-    folders = {"inputs": {"/bids": trial}, "output": output}
-    container = start(*call, **folders)
+    container = start(*call, **(folders := {"inputs": {"/bids": trial}, "output": output}))
     for line in container.logs(stream=True):
         if line.startswith(b"step 5 of 8"):
             container.kill()

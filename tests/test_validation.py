@@ -1,6 +1,7 @@
 """The input held against the standard, by the real validator."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,12 @@ def test_a_derivative_is_not_checked(raw):
     describe(raw, DatasetType="derivative")
     (raw / "wrong.tsv").write_text("a\n1\n")
     assert "is a derivative" in check_dataset(raw)
+
+
+def test_tables_alone_are_not_checked(raw):
+    for participant in ("01", "02"):
+        shutil.rmtree(raw / f"sub-{participant}")
+    assert "holds no raw data" in check_dataset(raw)
 
 
 def test_without_a_validator_that_is_said(raw, monkeypatch, tmp_path):
