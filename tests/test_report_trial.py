@@ -9,12 +9,12 @@ from matplotlib import pyplot as plt
 from region_trial import DESIGN, made, save_group_maps
 
 from bids_app.brainsymptom import write_region_tables
-from bids_app.outputs import save_json
+from bids_app.flow import FLOW_COLUMNS
+from bids_app.outputs import save_described, save_json
 from bids_app.plan import Plan
 from bids_app.plantables import write_plan
 from bids_app.report.pages import number, p_value, write_page
 from bids_app.report.trial import role_text, route_context, trial_context
-from bids_app.results import FLOW_COLUMNS
 from bids_app.routes import group_name
 from bids_app.trialtables import Notes, read_scores, trial_name, write_arms, write_outcomes
 
