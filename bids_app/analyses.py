@@ -12,6 +12,12 @@ BETWEEN = {
     "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
     "post": "follow-up alone, not adjusted for the baseline",
 }
+SLOPES = {  # as `stats.KINDS` has them; a symptom's change goes with the change of the map
+    "slope": "slope",
+    "slope-by-arm": "slope-by-arm",
+    "symptom": "slope",
+    "symptom-by-arm": "slope-by-arm",
+}
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
 
 
@@ -22,9 +28,9 @@ class Analysis:
     Attributes
     ----------
     estimator : str
-        Key of `stats.KINDS`.
+        Key of `BETWEEN` or `SLOPES`, or ``within``.
     subject : str or None
-        The arm that ``within`` describes, or the covariate of a slope.
+        The arm that ``within`` describes, the covariate of a slope, or the outcome of a symptom.
 
     Examples
     --------
@@ -59,6 +65,10 @@ class Analysis:
             return BETWEEN[self.estimator].format(node=node)
         if self.estimator == "within":
             return f"follow-up minus baseline within {self.subject} (descriptive; no comparison of the arms)"
+        if self.estimator == "symptom":
+            return f"change that goes along with the change of {self.subject}, over both arms (exploratory)"
+        if self.estimator == "symptom-by-arm":
+            return f"difference between the arms in what goes along with the change of {self.subject} (exploratory)"
         of = {"slope": "slope of {}", "slope-by-arm": "difference between the arms in the slope of {}"}[self.estimator]
         return f"{of.format(self.subject)} on the follow-up, adjusted for the baseline of the same {node}"
 
@@ -67,24 +77,27 @@ class Analysis:
         if self.estimator == "within":
             before, after = f"ses-{design.baseline}", f"ses-{design.followup}"
             return f"{after} > {before}" if sign > 0 else f"{after} < {before}"
-        if self.estimator == "slope":
+        if self.estimator in ("slope", "symptom"):
             return f"{'rises' if sign > 0 else 'falls'} with {self.subject}"
         larger, smaller = (design.active, design.reference)[::sign]
         return f"{larger} > {smaller}"
 
 
-def analyses_of(trial, design):
+def analyses_of(trial, design, symptoms=()):
     """Return the analyses of a trial: the headline's first, then what is always beside it.
 
     Parameters
     ----------
     trial : config.Trial
     design : cohort.Design
+    symptoms : iterable of str
+        Outcomes whose change is known for enough of those compared.
     """
     between = dict.fromkeys((trial.estimator, "ancova", "change"))
     within = [Analysis("within", arm) for arm in (design.active, design.reference)]
     slopes = [Analysis(kind, name) for name in trial.slopes for kind in ("slope", "slope-by-arm")]
-    return [*(Analysis(estimator) for estimator in between), *within, *slopes]
+    changes = [Analysis(kind, name) for name in symptoms for kind in ("symptom", "symptom-by-arm")]
+    return [*(Analysis(estimator) for estimator in between), *within, *slopes, *changes]
 
 
 def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
@@ -120,6 +133,8 @@ def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
         tested = stats.hypothesis("within", followup[rows], baseline[rows], np.ones((rows.sum(), 1)))
         draws = stats.sign_flips(int(rows.sum()), n_draws, seed)
         return stats.compare(tested, draws, inference, n_jobs=n_jobs)
+    if analysis.estimator.startswith("symptom"):
+        return _run_symptom(analysis, problem, followup - baseline, trial, inference, n_jobs)
     covariate = None if analysis.compares_arms else problem.slopes[analysis.subject].to_numpy()
     tested = stats.hypothesis(
         analysis.estimator,
@@ -133,4 +148,21 @@ def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
         draws = problem.draws(trial)
     else:
         draws = stats.residual_permutations(len(problem.arm), problem.strata, n_draws, seed)
+    return stats.compare(tested, draws, inference, n_jobs=n_jobs)
+
+
+def _run_symptom(analysis, problem, change, trial, inference, n_jobs):
+    """Test what goes along with an outcome's change, among those whose change is known."""
+    symptom = problem.symptoms[analysis.subject].to_numpy()
+    rows = np.isfinite(symptom)
+    tested = stats.hypothesis(
+        SLOPES[analysis.estimator],
+        change[rows],
+        None,
+        problem.nuisance()[rows],
+        arm=problem.arm[rows],
+        covariate=symptom[rows],
+    )
+    strata = None if problem.strata is None else problem.strata[rows]
+    draws = stats.residual_permutations(int(rows.sum()), strata, trial.n_permutations, trial.random_seed)
     return stats.compare(tested, draws, inference, n_jobs=n_jobs)

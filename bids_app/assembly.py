@@ -1,7 +1,7 @@
 """From the scans of a route and the trial's tables to the arrays that are compared."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import nibabel as nib
 import numpy as np
@@ -47,6 +47,8 @@ class Problem:
         n rows, the covariates whose slopes are mapped.
     allocation_table : (D, n) int ndarray or None
         The allocations that were possible, where they are listed.
+    symptoms : DataFrame
+        n rows, the change of each outcome that is known for enough; NaN where it is missing.
     """
 
     baseline: dict[Feature, np.ndarray]
@@ -60,6 +62,7 @@ class Problem:
     arms: tuple[str, str] = ("active", "reference")
     slopes: pd.DataFrame | None = None
     allocation_table: np.ndarray | None = None
+    symptoms: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def nuisance(self, without=None):
         """Return the columns that the arms are adjusted for, as `stats.nuisance`, but for one covariate."""

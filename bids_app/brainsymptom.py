@@ -105,7 +105,7 @@ def _write(settings, route, design, tables, values, scores, notes):
         note = "Everyone randomized, with the visits that have enough data. " + CIRCULAR
         save("roimissing", table, MISSING_COLUMNS, Note=note)
     with notes.softly(f"Sensitivity of the regions of {route.name}"):
-        write_sensitivity(save, settings, values, tables)
+        write_sensitivity(save, settings, route, design, values, tables)
     if scores:
         with notes.softly(f"Brain and symptom of {route.name}"):
             save("association", _associations(values, scores, trial), COLUMNS, Note=CIRCULAR, Family=FAMILY)

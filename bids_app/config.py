@@ -111,6 +111,7 @@ class Trial:
     higher_is_better: tuple[str, ...] = ()
     cutoffs: tuple[str, ...] = ()
     robustness: bool = False
+    also: tuple[tuple[str, Path], ...] = ()
     plan: Plan | None = None
     departed: tuple[tuple[str, object, object], ...] = ()
 
@@ -168,6 +169,7 @@ def _check_folders(settings):
     wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [path for _, path in settings.selection.derivatives]}
     graph = settings.graph
     wanted["--atlas"] = graph.atlases
+    wanted["--also"] = [path for _, path in settings.trial.also]
     wanted["--allocations"] = [settings.trial.allocations] if settings.trial.allocations else []
     wanted["--partition"] = [graph.partition] if graph.partition else []
     wanted["--mask"] = [Path(graph.mask)] if graph.mask not in ("gm", "brain") else []

@@ -27,7 +27,7 @@ from bids_app.record import write_design, write_whole_brain
 from bids_app.report.group import write_group_page
 from bids_app.report.participant import write_participant_page
 from bids_app.routes import find_routes
-from bids_app.trialtables import Notes, clear_trial_tables, read_scores, write_arms, write_outcomes
+from bids_app.trialtables import Notes, clear_trial_tables, read_scores, symptom_changes, write_arms, write_outcomes
 from bids_app.workflows.group import init_group_wf
 from bids_app.workflows.participant import init_level_wf, node_name
 
@@ -190,6 +190,7 @@ def group_level(settings):
     for route in routes:
         flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
         problem = assemble(route, flow, tables, design, settings.trial)
+        problem = replace(problem, symptoms=symptom_changes(scores, problem))
         check_design(route, problem)
         _say_flow(route, flow, design)
         pages.append(write_design(settings, route, design, problem, flow, failed))
@@ -202,7 +203,9 @@ def group_level(settings):
     clear_trial_tables(settings, design)
     if scores:
         write_outcomes(settings, design, scores, notes)
-    n_comparisons = len(analyses_of(settings.trial, design)) * sum(len(route.scans) for route in routes)
+    n_comparisons = sum(
+        len(analyses_of(settings.trial, design, problem.symptoms)) * len(problem.followup) for _, problem in problems
+    )
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
     workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
     failures = execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)

@@ -100,6 +100,7 @@ def parse(argv):
             tuple(options.higher_is_better),
             tuple(options.cutoffs),
             options.robustness,
+            _also(options.also),
             plan,
             departed,
         ),
@@ -126,6 +127,13 @@ def _thresholds(options):
     if options.threshold is None:
         return () if options.density else Graph.thresholds
     return tuple(dict.fromkeys(options.threshold))
+
+
+def _also(folders):
+    names = [name for name, _ in folders]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--also {' '.join(names)}: the names must differ; give NAME=PATH.")
+    return tuple(folders)
 
 
 def _own_work_dir(output_dir, level, selection):

@@ -314,6 +314,15 @@ def _add_outcomes(parser):
         help="responders and remitters, as in hamd17:response=50%%,remission<=7",
     )
     add("--robustness", action="store_true", help="the effect in the significant clusters by other choices")
+    add(
+        "--also",
+        nargs="+",
+        default=[],
+        type=_named_path,
+        metavar="[NAME=]PATH",
+        help="other output folders of the participant level, as with stricter censoring (--fd-threshold) or global "
+        "signal regression (--denoise 36p): the effect in the significant clusters is repeated on each",
+    )
 
 
 def _add_run(parser):

@@ -53,7 +53,7 @@ def _arms_and_visits(design, problem):
 
 
 def _analyses(trial, route, design, problem):
-    node, analyses = "voxel" if route.is_voxels else "parcel", analyses_of(trial, design)
+    node, analyses = "voxel" if route.is_voxels else "parcel", analyses_of(trial, design, problem.symptoms)
     used = list(problem.covariates.columns)
     return {
         "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},

@@ -13,6 +13,7 @@ from bids_app.regions import visit_means
 from bids_app.routes import PARCELLATION
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
+from bids_app.stats.estimate import Estimate
 from bids_app.stats.robustness import AGREEMENT_COLUMNS, agreement, median_p, robustness_columns, robustness_table
 
 SITE_COLUMNS = ("site", "center", "centre", "scanner", "hospital")
@@ -26,14 +27,15 @@ SENSITIVITY_COLUMNS = {
     **ESTIMATE_COLUMNS,
 }
 HC3 = "p_hc3 of each row allows the arms' variances to differ."
-NOT_VARIED = (
-    "The choices are those whose maps are in this output folder. Denoising (global signal regression, censoring) is "
-    "not varied: that takes participant-level results of another output folder, and only what lies in this one is used."
+VARIED = (
+    "The choices are those whose maps are in this output folder and in those of --also, which hold the same scans "
+    "processed otherwise (censoring, global signal regression)."
 )
+OWN = "as here"  # how the scans of this output folder are processed
 DESC = re.compile(r"(?P<edges>full|auc|[rd]\d+)(?P<z>z?)(?:Smooth(?P<fwhm>\d+(?:p\d+)?))?")
 
 
-def write_sensitivity(save, settings, values, tables):
+def write_sensitivity(save, settings, route, design, values, tables):
     """Write the effect in each region under every variation.
 
     Parameters
@@ -41,13 +43,35 @@ def write_sensitivity(save, settings, values, tables):
     save : callable
         Of suffix, table, columns and further sidecar content.
     settings : Settings
+    route : Route
+    design : cohort.Design
     values : regions.RegionValues
     tables : cohort.Tables
     """
     column = site_column(settings.trial, tables)
     table = sensitivity_table(values, settings.trial, _sites(values, tables, column))
+    elsewhere = [_elsewhere(settings, route, design, values, name) for name, _ in settings.trial.also]
+    table = pd.concat([table, *elsewhere], ignore_index=True)
     left = f"Each level of {column} is left out in turn." if column else "No single stratum or site to leave out."
     save("sensitivity", table, SENSITIVITY_COLUMNS, Note=f"{HC3} {left}")
+
+
+def _elsewhere(settings, route, design, values, name):
+    """Return the headline effect in each region on the scans as another output folder has them."""
+    specifications = {
+        key: scans for key, scans in found_specifications(settings, route).items() if ("processing", name) in key
+    }
+    read, rows = _reader(specifications, values, design), []
+    for region in values.regions:
+        wanted = _primary(settings, route, region.feature) | {"processing": name}
+        del wanted["estimator"]
+        found = Estimate(settings.trial.estimator, 0, 0, note="no such maps of all scans in that folder")
+        if (key := tuple(sorted(wanted.items()))) in specifications:
+            data = read(dict(key))[region.name]
+            draws = {"n_draws": settings.trial.n_permutations, "seed": settings.trial.random_seed}
+            found = linear_estimate(data, settings.trial.estimator, **draws)
+        rows.append({"region": region.name, "variation": f"processed as in {name}", **vars(found)})
+    return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
 
 
 def site_column(trial, tables):
@@ -153,14 +177,19 @@ def write_robustness(save, settings, route, design, values):
             draws = {"n_draws": min(settings.trial.n_permutations, MOST_DRAWS), "seed": settings.trial.random_seed}
             p_median[name] = median_p(whole, **draws) if whole else np.nan
     table = pd.concat(tables, ignore_index=True)
-    save("robustness", table, robustness_columns(choices), Note=NOT_VARIED)
+    save("robustness", table, robustness_columns(choices), Note=VARIED)
     agreed = agreement(table, alpha=settings.trial.alpha, p_median=p_median)
-    note = f"{NOT_VARIED} p_median rests on at most {MOST_DRAWS} draws, of the specifications that everyone has."
+    note = f"{VARIED} p_median rests on at most {MOST_DRAWS} draws, of the specifications that everyone has."
     save("agreement", agreed, AGREEMENT_COLUMNS, Note=note)
 
 
 def _primary(settings, route, feature):
-    chosen = {"metric": feature.metric, "edges": feature.edges, "estimator": settings.trial.estimator}
+    chosen = {
+        "processing": OWN,
+        "metric": feature.metric,
+        "edges": feature.edges,
+        "estimator": settings.trial.estimator,
+    }
     if not route.is_voxels:
         return chosen
     return chosen | {"values": settings.trial.map_values, "smoothing": float(settings.graph.smooth_maps)}
@@ -194,15 +223,18 @@ def found_specifications(settings, route):
     Returns
     -------
     dict of list of Scan
-        By the choices, as a tuple of pairs: metric, edges, and for maps the values (z or raw) and the smoothing in mm.
+        By the choices, as a tuple of sorted pairs: processing, metric, edges, and for maps the values (z or raw) and
+        the smoothing in mm.
     """
     compared = next(iter(route.scans.values()))
     allowed = {Name.parse(scan.path).without("stat", "desc") for scan in compared}
     find = _maps if route.is_voxels else _nodal_tables
     found = {}
-    for choices, scan in find(settings.output_dir, route):
-        if Name.parse(scan.path).without("stat", "desc") in allowed:
-            found.setdefault(choices, []).append(scan)
+    for processing, folder in ((OWN, settings.output_dir), *settings.trial.also):
+        for pairs, scan in find(folder, route):
+            if Name.parse(scan.path).without("stat", "desc") in allowed:
+                key = tuple(sorted({**dict(pairs), "processing": processing}.items()))
+                found.setdefault(key, []).append(scan)
     return {choices: scans for choices, scans in found.items() if len(scans) == len(allowed)}
 
 

@@ -142,6 +142,37 @@ def read_scores(tables, design, trial):
     return Scores(table, outcomes, participants, _successes(outcomes, cutoffs))
 
 
+LEAST_WITH_SYMPTOM = 4  # of each arm
+
+
+def symptom_changes(scores, problem):
+    """Return the outcomes' changes of those whose maps are compared, to be held against the maps' changes.
+
+    Parameters
+    ----------
+    scores : Scores or None
+    problem : assembly.Problem
+
+    Returns
+    -------
+    DataFrame
+        n rows in the order of the problem, a column for each outcome that four of each arm have; NaN where missing.
+    """
+    if scores is None:
+        return pd.DataFrame()
+    participants = problem.covariates.index.str.removeprefix("sub-")
+    columns = {}
+    for name, data in scores.outcomes.items():
+        change = data.followup if data.baseline is None else data.change
+        values = pd.Series(change, index=scores.participants, dtype=float).reindex(participants).to_numpy()
+        known = [np.isfinite(values[problem.arm == arm]).sum() for arm in (0, 1)]
+        if min(known) >= LEAST_WITH_SYMPTOM and np.nanstd(values) > 0:
+            columns[name] = values
+        else:
+            logger.warning("%s: its change is known for too few of those compared to be held against the maps.", name)
+    return pd.DataFrame(columns)
+
+
 def _scale(word, cutoffs):
     """Return the outcome that a word of the command line or the plan is about: hamd17 of hamd17:response."""
     name, colon, cutoff = word.partition(":")

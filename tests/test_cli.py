@@ -86,6 +86,7 @@ OPTIONS = [
     ("--higher-is-better mmse", "trial.higher_is_better", ("mmse",)),
     ("--cutoffs hamd17:response=50%,remission<=7", "trial.cutoffs", ("hamd17:response=50%,remission<=7",)),
     ("--robustness", "trial.robustness", True),
+    ("--also strict=out2 out3", "trial.also", (("strict", HERE / "out2"), ("out3", HERE / "out3"))),
     ("--threshold 0.3 0.2 0.3", "graph.thresholds", (0.3, 0.2)),
     ("--density 0.05 0.1", "graph.densities", (0.05, 0.1)),
     ("--density 0.05", "graph.thresholds", ()),

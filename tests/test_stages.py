@@ -7,6 +7,7 @@ import bct
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 
 from bids_app.cli import main
 
@@ -24,7 +25,9 @@ def analysed(stages, tmp_path_factory):
     common = [str(stages / "bids"), str(output)]
     options = ["--derivatives", str(stages / "derivatives-xcpd"), "--n-cpus", "2"]
     assert main([*common, "participant", *options]) == 0
-    assert main([*common, "group", *options, "--n-permutations", "500"]) == 0
+    scores = ["bprs_change_t4", "bprs_change_t5", "sofas_change_t4", "sofas_change_t5"]
+    more = ["--n-permutations", "500", "--outcomes", *scores, "--higher-is-better", *scores[2:], "--robustness"]
+    assert main([*common, "group", *options, *more]) == 0
     return output
 
 
@@ -74,6 +77,7 @@ def test_nodal_results_are_plausible(analysed):
     (design,) = analysed.glob("group/*_design.json")
     n_compared = json.loads(design.read_text())["NodesCompared"]
     assert set(table.groupby(["metric", "edges", "estimator"]).size()) == {n_compared}
+    assert {"symptom:bprs_change_t5", "symptom-by-arm:sofas_change_t4", "within:placebo"} <= set(table["estimator"])
     ancova = table[table["estimator"] == "ancova"]
     assert (ancova["ci_low"] < ancova["difference"]).all()
     assert (ancova["p_fwe"] >= ancova["p"]).all()
@@ -88,3 +92,20 @@ def test_the_tree_is_valid(analysed, validation_errors):
 
 def test_one_page_per_participant(analysed):
     assert len(list(analysed.glob("sub-*.html"))) == 55
+
+
+def test_outcomes_equal_least_squares(stages, analysed):
+    """They are changes already: the follow-up alone is compared, of everyone randomized who has it."""
+    (path,) = analysed.glob("group/contrast-*_outcomes.tsv")
+    rows = pd.read_csv(path, sep="\t", na_values="n/a").set_index(["outcome", "method"])
+    people = pd.read_csv(stages / "bids" / "participants.tsv", sep="\t", na_values="n/a").dropna(subset=["arm"])
+    for outcome in ("bprs_change_t4", "bprs_change_t5", "sofas_change_t4", "sofas_change_t5"):
+        known = people.dropna(subset=[outcome])
+        active = (known["arm"] != "placebo").astype(float)
+        fit = sm.OLS(known[outcome], sm.add_constant(active)).fit()
+        row = rows.loc[outcome, "post"]
+        assert row["n_active"] + row["n_reference"] == len(known)
+        assert row["estimate"] == pytest.approx(fit.params.iloc[1], rel=1e-6)
+        assert row["p"] == pytest.approx(fit.pvalues.iloc[1], rel=1e-6)
+    page = (analysed / "group" / "index.html").read_text()
+    assert "bprs_change_t5" in page

@@ -3,17 +3,30 @@
 import json
 from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
-from region_trial import CLUSTER, DESIGN, LABELS, LEFT_OUT, made, motion_of, save_group_maps, tables, values_of
+from region_trial import (
+    CLUSTER,
+    DESIGN,
+    LABELS,
+    LEFT_OUT,
+    made,
+    motion_of,
+    save_group_maps,
+    save_maps,
+    tables,
+    values_of,
+)
 from scipy.stats import fisher_exact, ttest_ind
 
 from bids_app import brainsymptom, trialtables
 from bids_app.brainsymptom import clear_region_tables, write_region_tables
 from bids_app.config import Trial
 from bids_app.errors import DataError, UsageError
+from bids_app.outputs import save_image
 from bids_app.plan import Plan
 from bids_app.plantables import write_plan
 from bids_app.routes import group_name
@@ -301,3 +314,33 @@ def test_categories_become_dummies_and_what_is_missing_stays_so():
     assert list(table) == ["age", "sex[M]", "hamd"]
     assert np.isnan(table.loc[LABELS[3], "age"])
     assert table["hamd"].tolist() == given.sessions["hamd"].xs("pre", level="session_id").tolist()
+
+
+def test_other_folders_repeat_the_effect(tmp_path):
+    """The same scans with every map doubled, and a folder that lacks one of them."""
+    group = made(tmp_path / "own", robustness=True)
+    save_group_maps(group)
+    for name, scale in (("strict", 2.0), ("short", 1.0)):
+        save_maps(tmp_path / name)
+        for path in (tmp_path / name).rglob("*_boldmap.nii.gz"):
+            image = nib.load(path)
+            save_image(path, nib.Nifti1Image(scale * image.get_fdata(), image.affine))
+    next((tmp_path / "short").rglob("sub-03*_stat-degree_desc-r025zSmooth6_boldmap.nii.gz")).unlink()
+    trial = replace(group.settings.trial, also=(("strict", tmp_path / "strict"), ("short", tmp_path / "short")))
+    settings = replace(group.settings, trial=trial)
+    notes = Notes()
+    write_region_tables(settings, group.route, DESIGN, group.tables, group.flow, None, notes)
+    assert notes.problems == []
+    folder = settings.output_dir / "group"
+    (path,) = folder.glob("*_sensitivity.tsv")
+    table = pd.read_csv(path, sep="\t", na_values="n/a").set_index("variation")
+    own, strict = table.loc["none: the headline analysis"], table.loc["processed as in strict"]
+    assert strict["estimate"] == pytest.approx(2 * own["estimate"], rel=1e-5)
+    assert strict["effect_size"] == pytest.approx(own["effect_size"], rel=1e-5)
+    assert strict["p_rerandomized"] == own["p_rerandomized"]
+    assert np.isnan(table.loc["processed as in short", "estimate"])
+    assert "no such maps" in table.loc["processed as in short", "note"]
+    (path,) = folder.glob("*_robustness.tsv")
+    grid = pd.read_csv(path, sep="\t")
+    assert set(grid["processing"]) == {"as here", "strict", "short"}
+    assert grid.loc[grid["primary"], "processing"].unique().tolist() == ["as here"]
