@@ -175,7 +175,7 @@ def _check_folders(settings):
     wanted["--mask"] = [Path(graph.mask)] if graph.mask not in ("gm", "brain") else []
     for what, paths in wanted.items():
         for path in paths:
-            if not path.exists():
+            if not _exists(what, path):
                 raise MissingInputError(f"{what}: {path} does not exist.")
     if not settings.bids_dir.is_dir():
         raise MissingInputError(f"BIDS folder: {settings.bids_dir} is not a folder.")
@@ -186,6 +186,13 @@ def _check_folders(settings):
                 f"Put it elsewhere, or write to {settings.bids_dir / 'derivatives' / 'trialgraph'}."
             )
         _make_writable(what, path)
+
+
+def _exists(what, path):
+    try:
+        return path.exists()
+    except OSError as error:
+        raise MissingInputError(f"{what}: {path} cannot be looked at: {error.strerror}.") from error
 
 
 def _among_raw_data(path, bids_dir):

@@ -13,7 +13,7 @@ from bids_app.regions import visit_means
 from bids_app.routes import PARCELLATION
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
-from bids_app.stats.estimate import Estimate
+from bids_app.stats.estimates import Estimate
 from bids_app.stats.robustness import AGREEMENT_COLUMNS, agreement, median_p, robustness_columns, robustness_table
 
 SITE_COLUMNS = ("site", "center", "centre", "scanner", "hospital")

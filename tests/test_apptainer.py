@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -33,11 +35,17 @@ def image():
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory):
+def open_folder():
+    """A folder that others may enter; pytest shuts its own to them whenever a session begins."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def trial(open_folder):
     """A trial with modules in it that no interpreter may import."""
-    root = tmp_path_factory.mktemp("apptainer")
-    for folder in (root, *root.parents[:2]):
-        folder.chmod(0o755)
+    root = open_folder / "apptainer"
     bids_dir = simulate_trial(root, n_per_arm=4, voxel_size=8, n_volumes=120).bids_dir
     poison = bids_dir / "code" / "poison"
     poison.mkdir(parents=True)

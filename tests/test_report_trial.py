@@ -49,11 +49,11 @@ def page_of(design_path):
         "route": {"trial": route_context(folder, design_path)},
         "design": json.loads(design_path.read_text()),
     }
-    texts = []
+    texts, others = [], plt.get_fignums()
     for template in TEMPLATES:
         write_page(folder / "part.html", template, **content)
         texts.append((folder / "part.html").read_text())
-    assert plt.get_fignums() == [], "figures are closed"
+    assert plt.get_fignums() == others, "figures are closed"
     return "\n".join(texts)
 
 

@@ -13,7 +13,7 @@ from bids_app.cutoffs import parse_cutoffs
 from bids_app.outcomes import outcome_table, two_visits
 from bids_app.stats.ancova import linear_estimate
 from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table, describe
-from bids_app.stats.estimate import hedges_g
+from bids_app.stats.estimates import hedges_g
 from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.ranks import rank_estimate
 from bids_app.stats.responders import proportion_estimate

@@ -3,7 +3,7 @@
 import numpy as np
 import statsmodels.api as sm
 
-from bids_app.stats.estimate import Estimate, by_t, counts, hedges_g, rerandomized_p, two_sided
+from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g, rerandomized_p, two_sided
 
 ESTIMATORS = ("ancova", "change", "post")
 FEW = "not estimated: too few participants for the model"

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import special
 from statsmodels.stats.multitest import multipletests
 
-from bids_app.stats.estimate import LEVEL, counts
+from bids_app.stats.estimates import LEVEL, counts
 from bids_app.stats.pvalues import familywise, tie_bound
 
 TERMS = {

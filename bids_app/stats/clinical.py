@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.stats.ancova import completed, linear_estimate
-from bids_app.stats.estimate import Estimate
+from bids_app.stats.estimates import Estimate
 from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.ranks import rank_estimate
 from bids_app.stats.responders import proportion_estimate

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import brentq
 
-from bids_app.stats.estimate import by_t, counts, hedges_g, pooled_sd
+from bids_app.stats.estimates import by_t, counts, hedges_g, pooled_sd
 
 METHOD = "imputed"
 # Shifts of the imputed values that are tried, in standard deviations within the arms.

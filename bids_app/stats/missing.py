@@ -7,7 +7,7 @@ import pandas as pd
 
 from bids_app.stats.ancova import linear_estimate
 from bids_app.stats.clinical import COMPLETE, ESTIMATE_COLUMNS, EVERYONE
-from bids_app.stats.estimate import Estimate, counts
+from bids_app.stats.estimates import Estimate, counts
 from bids_app.stats.imputation import METHOD, impute, tipping_point
 from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.responders import proportion_estimate

@@ -8,7 +8,7 @@ import numpy as np
 import statsmodels.api as sm
 
 from bids_app.stats.allocation import allocations
-from bids_app.stats.estimate import Estimate, by_t, counts, hedges_g, pooled_sd
+from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g, pooled_sd
 from bids_app.stats.pvalues import tie_bound
 
 FEW = "not estimated: too few visits for the model"

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import special
 from scipy.stats import rankdata
 
-from bids_app.stats.estimate import LEVEL, Estimate, counts, rerandomized_p
+from bids_app.stats.estimates import LEVEL, Estimate, counts, rerandomized_p
 
 
 def rank_estimate(data, *, higher_is_better=False, n_draws=10_000, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import special
 from scipy.stats import fisher_exact
 
-from bids_app.stats.estimate import LEVEL, Estimate, counts, rerandomized_p
+from bids_app.stats.estimates import LEVEL, Estimate, counts, rerandomized_p
 
 
 def wilson(successes, n):

@@ -6,7 +6,7 @@ import pandas as pd
 from bids_app.stats.allocation import allocations
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate, outcome_of
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
-from bids_app.stats.estimate import Estimate
+from bids_app.stats.estimates import Estimate
 from bids_app.stats.pvalues import tie_bound
 
 FIXED_COLUMNS = {
