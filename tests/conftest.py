@@ -14,6 +14,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from browser import browse, chromium  # noqa: F401
 from nipype import logging as nipype_logging
 
 from bids_app import cli

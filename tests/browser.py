@@ -1,0 +1,99 @@
+"""What a page does in a real browser: what it logs and asks the network for, what it shows, who can read it."""
+
+import os
+import shutil
+from dataclasses import dataclass
+
+import pytest
+
+BLANK_IMAGES = """() => [...document.images].filter(image => {
+    if (!image.complete || !image.naturalWidth) return true;
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 64;
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0, 64, 64);
+    const bytes = context.getImageData(0, 0, 64, 64).data;
+    return bytes.every((value, index) => value === bytes[index % 4]);
+}).map(image => image.alt || image.src.slice(0, 80))"""
+OPEN_ALL = "() => document.querySelectorAll('details').forEach(part => { part.open = true })"
+TOO_WIDE = "() => Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth)"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a browser had to say of a page, every part of it opened.
+
+    Attributes
+    ----------
+    errors : list of str
+        Errors and warnings of the console, and exceptions of scripts.
+    requests : list of str
+        What was asked for beside the page itself.
+    blank_images : list of str
+        Images that cannot be shown, or are of one colour.
+    violations : list of str
+        What axe-core has against it, with the place.
+    overflow : int
+        Pixels by which the page is wider than its window.
+    """
+
+    errors: list[str]
+    requests: list[str]
+    blank_images: list[str]
+    violations: list[str]
+    overflow: int
+
+
+NOTHING_WRONG = Visit([], [], [], [], 0)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium, that of the system."""
+    program = os.environ.get("TRIALGRAPH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--allow-file-access-from-files"]
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def browse(chromium):
+    """Open a page at a width, look at all of it, and say what is wrong; ``screenshot`` keeps the picture."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def visit(path, width=1400, screenshot=None):
+        page = chromium.new_page(viewport={"width": width, "height": 900})
+        errors, requests, own = [], [], path.resolve().as_uri()
+        page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda asked: requests.append(asked.url) if asked.url.startswith(("http", "file")) else None)
+        page.goto(own)
+        page.evaluate(OPEN_ALL)
+        page.wait_for_load_state("networkidle")
+        found = Visit(
+            errors,
+            [url for url in requests if url != own],
+            page.evaluate(BLANK_IMAGES),
+            _violations(Axe().run(page)),
+            page.evaluate(TOO_WIDE),
+        )
+        if screenshot:
+            page.screenshot(path=screenshot, full_page=True)
+        page.close()
+        return found
+
+    return visit
+
+
+def _violations(results):
+    return [
+        f"{rule['id']}: {rule['help']} at {node['target']}"
+        for rule in results.response["violations"]
+        for node in rule["nodes"]
+    ]

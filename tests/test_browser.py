@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from browser import NOTHING_WRONG
+from PIL import Image
+
+GOOD = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Page</title></head>
+<body><main><h1>Page</h1><p>{}</p></main></body></html>"""
+
+
+@pytest.fixture
+def page(tmp_path):
+    def write(content):
+        path = tmp_path / "page.html"
+        path.write_text(GOOD.format(content))
+        return path
+
+    return write
+
+
+def test_nothing_is_wrong_with_a_plain_page(browse, page):
+    assert browse(page("Text."), width=420) == NOTHING_WRONG
+
+
+def test_errors_of_scripts_are_seen(browse, page):
+    assert browse(page("<script>nowhere()</script>")).errors == ["nowhere is not defined"]
+
+
+def test_requests_are_seen(browse, page):
+    found = browse(page('<img src="http://localhost:9/picture.png" alt="picture">'))
+    assert found.requests == ["http://localhost:9/picture.png"]
+    assert found.blank_images == ["picture"]
+
+
+@pytest.mark.parametrize(("values", "blank"), [(np.full((20, 20), 7), True), (np.eye(20) * 255, False)])
+def test_images_of_one_colour_are_blank(browse, page, tmp_path, values, blank):
+    picture = tmp_path / "picture.png"
+    Image.fromarray(values.astype(np.uint8)).save(picture)
+    found = browse(page('<img src="picture.png" alt="picture">'))
+    assert found.requests == [picture.as_uri()]
+    assert bool(found.blank_images) is blank
+
+
+def test_what_some_cannot_read_is_seen(browse, page):
+    content = '<span style="color: #bbb">pale</span><details><table><th></th></table></details>'
+    said = " ".join(browse(page(content)).violations)
+    assert "color-contrast" in said
+    assert "empty-table-header" in said
+
+
+def test_pages_wider_than_the_window_are_seen(browse, page):
+    wide = page('<span style="display: block; width: 700px">wide</span>')
+    assert browse(wide, width=800).overflow == 0
+    assert browse(wide, width=420).overflow > 200
