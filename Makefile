@@ -23,7 +23,7 @@ image:    ## build the image
 
 lock: .venv/lock    ## resolve the dependencies anew and pin them by hash
 	$(COMPILE) pyproject.toml --output-file requirements.txt
-	$(COMPILE) --group test --group lint --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) --group test --group lint --group docs --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:    ## remove what the other targets made
 	rm -rf .venv .pytest_cache .ruff_cache demo
