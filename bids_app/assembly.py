@@ -15,6 +15,7 @@ from bids_app.features import Feature
 from bids_app.flow import by_visit, participant_flow, weights
 from bids_app.grid import Grid
 from bids_app.images import read_image
+from bids_app.routes import grid_of
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     kept = _kept(arrays, arm, trial.min_per_arm)
     if not kept.any():
         who = f"{trial.min_per_arm} participants of each arm have" if trial.min_per_arm else "every participant has"
-        raise DataError(f"{route.name}: there is no {'voxel' if route.is_voxels else 'parcel'} that {who}.")
+        raise DataError(f"{route.name}: there is no {route.node} that {who}.")
     baseline, followup = ({feature: maps[:, kept] for feature, maps in features.items()} for features in arrays)
     return Problem(
         baseline=baseline,
@@ -219,10 +220,10 @@ def _values(scan, feature):
 
 def _grid(route, kept):
     scans = next(iter(route.scans.values()))
-    affines = [nib.load(scan.path).affine for scan in scans]
-    if not all(np.allclose(affine, affines[0], atol=1e-3) for affine in affines):
+    images = [nib.load(scan.path) for scan in scans]
+    if route.surface is None and not all(np.allclose(one.affine, images[0].affine, atol=1e-3) for one in images):
         raise DataError("voxels: the maps are not on one grid; give --voxel-size in mm at the participant level.")
-    return Grid(kept.reshape(nib.load(scans[0].path).shape), affines[0])
+    return grid_of(route, images[0], kept)
 
 
 def _parcel_names(route):

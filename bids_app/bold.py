@@ -6,6 +6,7 @@ from scipy.ndimage import map_coordinates
 
 from bids_app.errors import DataError, MissingInputError
 from bids_app.images import UNREADABLE, open_image, read_image
+from bids_app.surfacefiles import is_surface, read_grayordinates
 
 NEGLIGIBLE_SHARE = 1e-3
 
@@ -24,6 +25,36 @@ def open_bold(path):
     if image.ndim != 4 or image.shape[3] < 2:
         raise DataError(f"{path.name} has shape {image.shape}; a 4D BOLD series is needed.")
     return image
+
+
+def read_series(run, grid):
+    """Read a run at the nodes.
+
+    Parameters
+    ----------
+    run : inputs.BoldRun
+    grid : Grid or Surface
+
+    Returns
+    -------
+    series : (N, T) float32 ndarray
+        NaN for nodes without a signal.
+    repetition_time : float
+        In seconds, from the sidecar, else from the image.
+
+    Raises
+    ------
+    DataError, MissingInputError
+    """
+    if is_surface(run.bold):
+        series, in_image = read_grayordinates(run.bold, grid)
+    else:
+        image = open_bold(run.bold)
+        series, in_image = sample_nodes(image, run.mask, grid), float(image.header.get_zooms()[3])
+    repetition_time = run.repetition_time or in_image or 0
+    if not repetition_time > 0:
+        raise DataError(f"{run.bold.name}: no repetition time in the sidecar nor in the header.")
+    return series, repetition_time
 
 
 def sample_nodes(image, mask_path, grid):

@@ -36,6 +36,7 @@ class Selection:
     resolution: str | None = None
     derivatives: tuple[tuple[str, Path], ...] = ()
     filters: dict = field(default_factory=dict)
+    meshes: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from nilearn import signal
 from nilearn.interfaces.fmriprep import load_confounds
 from scipy.interpolate import CubicSpline
 
-from bids_app.bold import open_bold, sample_nodes
+from bids_app.bold import read_series
 from bids_app.config import DENOISE_STRATEGIES
 from bids_app.errors import DataError, MissingInputError
 from bids_app.images import require
@@ -226,19 +226,15 @@ def clean_run(run, grid, options):
     Parameters
     ----------
     run : inputs.BoldRun
-    grid : grid.Grid
+    grid : grid.Grid or surface.Surface
     options : config.Signal
 
     Returns
     -------
     CleanScan
     """
-    image = open_bold(run.bold)
-    repetition_time = run.repetition_time or float(image.header.get_zooms()[3])
-    if not repetition_time > 0:
-        raise DataError(f"{run.bold.name}: no repetition time in the sidecar nor in the header.")
-    confounds = read_confounds(run.bold, run.confounds, image.shape[3], options)
-    before = sample_nodes(image, run.mask, grid)
+    before, repetition_time = read_series(run, grid)
+    confounds = read_confounds(run.bold, run.confounds, before.shape[1], options)
     after = clean(before, confounds, repetition_time, options.bandpass)
     facts = {
         "RepetitionTime": repetition_time,

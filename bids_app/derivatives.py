@@ -6,14 +6,21 @@ import pandas as pd
 from bids_app import __version__
 from bids_app.features import AREA, FULL, Feature, edges_text
 from bids_app.graph import EdgeRule
-from bids_app.grid import smooth, z_score
+from bids_app.grid import z_score
 from bids_app.names import build, folder, label
-from bids_app.outputs import figure_path, save_figure, save_image, save_json, save_table, sidecar_of
+from bids_app.outputs import figure_path, save_figure, save_image, save_json, save_map, save_table, sidecar_of
+from bids_app.surfacefiles import is_surface
 
 
 def resolution(options):
     """Return the res label of the maps, or None on the grid of the data."""
     return f"{options.voxel_size}mm" if options.voxel_size else None
+
+
+def surface_path(output_dir, entities):
+    """Return where the grayordinates of a space are kept, with their meshes beside them."""
+    kept = {key: entities[key] for key in ("space", "den") if key in entities}
+    return output_dir / "surfaces" / build(kept, "nodes", ".dscalar.nii")
 
 
 def map_desc(options, edges, values="z", smoothed=True):
@@ -97,7 +104,7 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     ----------
     output_dir : Path
     run : inputs.BoldRun
-    grid : grid.Grid
+    grid : grid.Grid or surface.Surface
     maps : dict of (N,) ndarray
         Keyed by Feature; NaN at nodes without a signal, and where a measure is undefined.
     facts : dict
@@ -112,12 +119,10 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     entities, present = _map_entities(run, options), facts["present"]
     place = output_dir / folder(entities)
     common = _common(run, facts["scan"]) | {"NumberOfNodes": int(present.sum())} | _spatial(options, run)
-    mask_path = place / build({**entities, "desc": "nodes"}, "mask", ".nii.gz")
-    node_image = grid.image(present, fill=0)
-    node_image.set_data_dtype(np.uint8)
+    mask_path = place / build({**entities, "desc": "nodes"}, "mask", grid.extension)
     save_image(
         mask_path,
-        node_image,
+        grid.within(_spread(grid.mask, present)).mask_image(),
         common | {"Type": "ROI", "Description": "Nodes of the graph that have a signal."},
     )
     written = [mask_path]
@@ -126,10 +131,16 @@ def write_maps(output_dir, run, grid, maps, facts, options):
         for kind, smoothed, final in _versions(grid, feature, values, options):
             name = {**entities, "stat": label(feature.metric)}
             name["desc"] = map_desc(options, feature.edges, kind, smoothed)
-            written.append(place / build(name, "boldmap", ".nii.gz"))
+            written.append(place / build(name, "boldmap", grid.extension))
             described = _described(feature, kind, options.smooth_maps if smoothed else None)
-            save_image(written[-1], grid.image(final), common | graph | _summary(values) | described)
+            save_map(written[-1], grid, final, common | graph | _summary(values) | described)
     return written
+
+
+def _spread(mask, present):
+    kept = mask.copy()
+    kept[mask] = present
+    return kept
 
 
 def _versions(grid, feature, values, options):
@@ -140,8 +151,8 @@ def _versions(grid, feature, values, options):
     scaled = z_score(values)
     yield "z", False, scaled
     if options.smooth_maps:
-        yield "raw", True, smooth(grid, values, options.smooth_maps)
-        yield "z", True, smooth(grid, scaled, options.smooth_maps)
+        yield "raw", True, grid.smoothed(values, options.smooth_maps)
+        yield "z", True, grid.smoothed(scaled, options.smooth_maps)
 
 
 def _summary(values):
@@ -156,6 +167,8 @@ def _summary(values):
 
 
 def _map_entities(run, options):
+    if is_surface(run.bold):
+        return {key: value for key, value in run.entities.items() if key != "hemi"}
     return {**run.entities, "res": resolution(options) or run.entities.get("res")}
 
 
@@ -165,6 +178,8 @@ def _common(run, facts):
 
 def _spatial(options, run):
     space = run.entities.get("space")
+    if is_surface(run.bold):
+        return {"SpatialReference": space, "Resolution": "the grayordinates of the BOLD data"}
     size = f"{options.voxel_size} mm isotropic analysis grid" if options.voxel_size else "the grid of the BOLD data"
     mask = {"gm": "grey matter of the ICBM 2009a template", "brain": "brain of the ICBM 2009a template"}
     return {

@@ -11,6 +11,9 @@ from scipy.ndimage import affine_transform, gaussian_filter
 
 from bids_app.errors import DataError
 from bids_app.images import read_image
+from bids_app.outputs import replacing
+from bids_app.stats.lattice import neighbours
+from bids_app.surfacefiles import is_surface, load_surface, save_surface
 
 GREY_MATTER_PROBABILITY = 0.2
 
@@ -30,6 +33,9 @@ class Grid:
     mask: np.ndarray
     affine: np.ndarray
 
+    extension = ".nii.gz"
+    node = "voxel"
+
     @property
     def n_nodes(self):
         """Count of nodes."""
@@ -41,9 +47,17 @@ class Grid:
         return tuple(float(size) for size in nib.affines.voxel_sizes(self.affine))
 
     @property
+    def node_size(self):
+        """Volume of a node in mm3."""
+        return float(np.prod(self.voxel_size))
+
+    @property
     def coordinates(self):
         """World coordinates of the nodes, (N, 3) float64, in mm."""
         return nib.affines.apply_affine(self.affine, np.argwhere(self.mask))
+
+    def __str__(self):
+        return f"{self.n_nodes} nodes of {' x '.join(f'{edge:g}' for edge in self.voxel_size)} mm"
 
     def image(self, values, fill=np.nan):
         """Put one value per node back into a 3D image.
@@ -67,11 +81,44 @@ class Grid:
         """Return the node mask as an image, uint8."""
         return _as_nifti(self.mask.astype(np.uint8), self.affine)
 
+    def halves(self, values):
+        """Return nothing: only surfaces have two halves."""
+        return {}
+
+    def within(self, kept):
+        """Return the grid with other nodes, given as a bool ndarray of the voxels in C order."""
+        return Grid(np.reshape(kept, self.mask.shape), self.affine)
+
+    def same_as(self, other):
+        """Say whether another grid has the same nodes in the same places."""
+        return (
+            isinstance(other, Grid) and np.array_equal(self.mask, other.mask) and np.allclose(self.affine, other.affine)
+        )
+
+    def neighbours(self, connectivity=6):
+        """Return the neighbours of each node, as `stats.neighbours`."""
+        return neighbours(self.mask, connectivity)
+
+    def smoothed(self, values, fwhm):
+        """Smooth a map, as `smooth`."""
+        return smooth(self, values, fwhm)
+
 
 def load_grid(path):
-    """Read a grid back from its mask image."""
+    """Read a grid back from its mask image, or a surface from its files."""
+    if is_surface(path):
+        return load_surface(path)
     image = nib.load(path)
     return Grid(np.asarray(image.dataobj) > 0, image.affine)
+
+
+def save_grid(grid, path):
+    """Write a grid as its mask image, a surface as its files."""
+    if is_surface(path):
+        save_surface(grid, path)
+        return
+    with replacing(path) as partial:
+        nib.save(grid.mask_image(), partial)
 
 
 def _as_nifti(volume, affine):

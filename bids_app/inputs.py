@@ -11,10 +11,14 @@ from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 from bids_app.datasets import Dataset, find_derivatives
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.names import Name, scan_label
+from bids_app.surfacefiles import other_hemisphere
 
 logger = logging.getLogger(__name__)
 
+SURFACE_SPACES = ("fsLR", "fsaverage", "fsaverage3", "fsaverage4", "fsaverage5", "fsaverage6")
 TEMPLATE_SPACES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym")
+IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
+ON_SURFACE = {"desc": Query.NONE, "extension": [".dtseries.nii", ".func.gii"]}
 SPATIAL = ("space", "cohort", "res", "den")
 PARCELLATION = ("atlas", "seg", "scale", "space", "cohort", "res", "den", "desc")
 
@@ -155,18 +159,29 @@ def _query(layout, settings, query, **entities):
 
 def _bold_runs(settings, layouts):
     selection = settings.selection
+    on_surface = selection.space in SURFACE_SPACES
+    kind = ON_SURFACE if on_surface else IN_VOLUME
     found = []
     for dataset, layout in layouts:
-        entities = {"suffix": "bold", "desc": "preproc", "extension": [".nii", ".nii.gz"], "echo": Query.NONE}
-        paths = _query(layout, settings, "bold", **entities)
+        paths = _query(layout, settings, "bold", suffix="bold", echo=Query.NONE, **kind)
         found += [(Name.parse(path), path, dataset, layout) for path in paths]
     found = [item for item in found if item[0].entities.get("part", "mag") == "mag"]
     found = _of_one("task", selection.task, found, _prefer_rest)
     found = _of_one("space", selection.space, found, _prefer_template)
-    found = _of_one("res", selection.resolution, found, lambda names: None)
+    found = _of_one("den" if on_surface else "res", selection.resolution, found, lambda names: None)
+    found = [_with_both_hemispheres(item) for item in found if item[0].entities.get("hemi", "L") == "L"]
     _refuse_duplicates(found)
     companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
     return [_bold_run(*item, *companions[item[2].name]) for item in found]
+
+
+def _with_both_hemispheres(item):
+    name, path, *_ = item
+    if "hemi" in name.entities and not other_hemisphere(path).exists():
+        raise DataError(
+            f"{path.name}: there is no {other_hemisphere(path).name} beside it; both hemispheres are needed."
+        )
+    return item
 
 
 def _of_one(entity, wanted, found, prefer):
@@ -187,7 +202,7 @@ def _of_one(entity, wanted, found, prefer):
 
 
 def _option(entity):
-    return "task-id" if entity == "task" else entity
+    return {"task": "task-id", "den": "res"}.get(entity, entity)
 
 
 def _prefer_rest(names):
@@ -232,8 +247,9 @@ def _companions(settings, layout):
 
 def _bold_run(name, path, dataset, layout, masks, confounds):
     mask = _the_one("brain mask", path, masks[name.without("desc")])
-    table = _the_one("confounds table", path, confounds[name.without("desc", *SPATIAL)])
-    sources = tuple(dataset.uri(source) for source in (path, mask, table) if source)
+    table = _the_one("confounds table", path, confounds[name.without("desc", "hemi", *SPATIAL)])
+    right = other_hemisphere(path) if "hemi" in name.entities else None
+    sources = tuple(dataset.uri(source) for source in (path, right, mask, table) if source)
     entities = {key: value for key, value in name.entities.items() if key != "desc"}
     return BoldRun(entities, path, mask, table, layout.get_metadata(str(path)).get("RepetitionTime"), sources)
 

@@ -7,26 +7,25 @@ import uuid
 from dataclasses import replace
 from datetime import datetime
 
-import nibabel as nib
-import numpy as np
-
 from bids_app import __version__
 from bids_app.analyses import analyses_of
 from bids_app.assembly import assemble, check_design, route_flow
 from bids_app.bold import open_bold
 from bids_app.brainsymptom import clear_region_tables, write_region_tables
 from bids_app.cohort import find_design, read_tables
+from bids_app.derivatives import surface_path
 from bids_app.errors import DataError, TrialgraphError, UsageError
 from bids_app.execution import execute
 from bids_app.flow import FailedScan, counts, reasons_by_visit
-from bids_app.grid import load_grid, mask_grid, on_grid_of, template_grid
+from bids_app.grid import load_grid, mask_grid, on_grid_of, save_grid, template_grid
 from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
-from bids_app.outputs import replacing, save_json, save_text, status_path, write_dataset_files
+from bids_app.outputs import save_json, save_text, status_path, write_dataset_files
 from bids_app.plantables import write_plan
 from bids_app.record import write_design, write_whole_brain
 from bids_app.report.group import write_group_page
 from bids_app.report.participant import write_participant_page
 from bids_app.routes import find_routes
+from bids_app.surfacefiles import axis_of, is_surface, lay_surface
 from bids_app.trialtables import Notes, clear_trial_tables, read_scores, symptom_changes, write_arms, write_outcomes
 from bids_app.workflows.group import init_group_wf
 from bids_app.workflows.participant import init_level_wf, node_name
@@ -53,7 +52,7 @@ def participant_level(settings):
     for run in inputs.runs:
         logger.debug("%s: %s", run.label, ", ".join(run.sources))
     write_dataset_files(settings.output_dir, settings.bids_dir, inputs.datasets)
-    grid_file, n_nodes = _save_grid(settings, inputs.runs)
+    grid_file, n_nodes = _save_grid(settings, inputs)
     n_threads = settings.resources.omp_nthreads or max(1, settings.resources.n_cpus // len(inputs.runs))
     workflow = init_level_wf(
         runs_by_participant=by_participant,
@@ -91,11 +90,30 @@ def start_log(settings):
     return log_dir
 
 
-def _save_grid(settings, runs):
+def _save_grid(settings, inputs):
     """Settle the analysis grid; parcel series alone need none."""
-    bold = [run for run in runs if isinstance(run, BoldRun)]
+    bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
     if not bold:
         return None, 0
+    on_surface = is_surface(bold[0].bold)
+    grid = _surface(settings, inputs, bold) if on_surface else _voxels(settings, bold)
+    grid_file = settings.work_dir / "grid.nii.gz"
+    if on_surface:
+        grid_file = surface_path(settings.output_dir, bold[0].entities)
+    if not (grid_file.exists() and load_grid(grid_file).same_as(grid)):  # with a new time, all would be computed anew
+        save_grid(grid, grid_file)
+    logger.info("Analysis grid: %s.", grid)
+    return str(grid_file), grid.n_nodes
+
+
+def _surface(settings, inputs, bold):
+    if settings.graph.mask not in ("gm", "brain"):
+        raise UsageError("--mask PATH: on surfaces all grayordinates of the data are nodes.")
+    datasets = [dataset.path for dataset in inputs.datasets]
+    return lay_surface(_first(bold, axis_of), settings.selection.meshes, datasets)
+
+
+def _voxels(settings, bold):
     options, space = settings.graph, bold[0].entities.get("space")
     if options.mask in ("gm", "brain"):
         if space not in TEMPLATE_SPACES:
@@ -107,28 +125,16 @@ def _save_grid(settings, runs):
     else:
         grid = mask_grid(options.mask, options.voxel_size)
     if options.voxel_size is None:
-        grid = on_grid_of(grid, _first_readable(bold))
-    grid_file = settings.work_dir / "grid.nii.gz"
-    if not _is_saved(grid, grid_file):
-        with replacing(grid_file) as partial:
-            nib.save(grid.mask_image(), partial)
-    size = " x ".join(f"{edge:g}" for edge in grid.voxel_size)
-    logger.info("Analysis grid: %d nodes of %s mm.", grid.n_nodes, size)
-    return str(grid_file), grid.n_nodes
+        grid = on_grid_of(grid, open_bold(_first(bold, open_bold)))
+    return grid
 
 
-def _is_saved(grid, path):
-    """Say whether a file holds this grid: with a new time, all that depends on it would be computed anew."""
-    if not path.exists():
-        return False
-    saved = load_grid(path)
-    return np.array_equal(saved.mask, grid.mask) and np.allclose(saved.affine, grid.affine)
-
-
-def _first_readable(runs):
+def _first(runs, opened):
+    """Return the first BOLD file that can be opened."""
     for run in runs:
         try:
-            return open_bold(run.bold)
+            opened(run.bold)
+            return run.bold
         except TrialgraphError as error:
             reason = error
     raise reason

@@ -151,6 +151,7 @@ def _selection(options):
         resolution=_label("res", options.res),
         derivatives=tuple(options.derivatives),
         filters=_filters(options.bids_filter_file),
+        meshes=tuple(options.surface),
     )
 
 

@@ -19,6 +19,7 @@ BIDS_VERSION = "1.10.0"
 BIDSIGNORE = (
     "*.html",
     "figures",
+    "surfaces",
     "group",
     "work",
     "*_boldmap.*",
@@ -99,6 +100,14 @@ def save_image(path, image, sidecar=None):
         save_json(sidecar_of(path), sidecar)
     with replacing(path) as partial:
         nib.save(image, partial)
+
+
+def save_map(path, grid, values, sidecar=None):
+    """Write one value per node as an image with its sidecar, and beside a surface's the GIFTI of each hemisphere."""
+    name = Name.parse(path)
+    for side, half in grid.halves(values).items():
+        save_image(path.with_name(build({**name.entities, "hemi": side}, name.suffix, ".shape.gii")), half, sidecar)
+    save_image(path, grid.image(values), sidecar)
 
 
 def save_figure(path, figure):

@@ -103,9 +103,18 @@ def _add_selection(parser):
     )
     add(
         "--space",
-        help="template space of the data; MNI152NLin2009cAsym, then MNI152NLin6Asym, are found without",
+        help="template space of the data; MNI152NLin2009cAsym, then MNI152NLin6Asym, are found without; surfaces with "
+        "fsLR (CIFTI) or fsaverage5 (GIFTI)",
     )
-    add("--res", help="fMRIPrep's res entity, if there are several")
+    add("--res", help="fMRIPrep's res entity, or den on surfaces, if there are several")
+    add(
+        "--surface",
+        nargs=2,
+        type=_path,
+        default=[],
+        metavar=("LEFT", "RIGHT"),
+        help="meshes of the surface space, GIFTI; found in the anat folders, for fsaverage5 without",
+    )
 
 
 def _path(word):

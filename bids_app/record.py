@@ -53,7 +53,7 @@ def _arms_and_visits(design, problem):
 
 
 def _analyses(trial, route, design, problem):
-    node, analyses = "voxel" if route.is_voxels else "parcel", analyses_of(trial, design, problem.symptoms)
+    node, analyses = route.node, analyses_of(trial, design, problem.symptoms)
     used = list(problem.covariates.columns)
     return {
         "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},
@@ -104,7 +104,7 @@ def _data(settings, route, problem, flow):
         "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else problem.kept.size,
         "NodesCompared": int(problem.kept.sum()),
         "AnatomyColumns": list(anatomy_columns(graph.atlases)) if route.is_voxels else [],
-        "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels else None,
+        "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels and not route.surface else None,
         "VisitsWithSeveralScans": int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
     }
 

@@ -10,9 +10,8 @@ from bids_app.derivatives import label_of
 from bids_app.errors import DataError
 from bids_app.features import Feature
 from bids_app.flow import MIN_COVERAGE, VISITS, by_visit, weights
-from bids_app.grid import Grid
 from bids_app.images import read_image
-from bids_app.routes import group_name
+from bids_app.routes import grid_of, group_name
 from bids_app.stats.twovisits import TwoVisits
 
 # Maps are kept in single precision: a p that is alpha must not be above it after rounding.
@@ -72,20 +71,20 @@ def _clusters(settings, route, design, feature):
     desc = feature.label + ("" if trial.estimator == "ancova" else trial.estimator.capitalize())
 
     def path(stat):
-        return folder / group_name(route, design, "statmap", ".nii.gz", stat=stat, desc=desc)
+        return folder / group_name(route, design, "statmap", route.extension, stat=stat, desc=desc)
 
     image, p_fwe = read_image(path("pFwe"))
     t = read_image(path("t"))[1]
     statistic = read_image(path("tfce"))[1] if path("tfce").exists() else t
-    grid = Grid(np.isfinite(p_fwe), image.affine)
-    neighbours = stats.neighbours(grid.mask, trial.connectivity)
-    found = stats.find_clusters(p_fwe[grid.mask], statistic[grid.mask], neighbours, trial.alpha * ROUNDING)
-    place = np.flatnonzero(grid.mask)
+    kept = np.isfinite(p_fwe)
+    grid, place = grid_of(route, image, kept), np.flatnonzero(kept)
+    neighbours = grid.neighbours(trial.connectivity)
+    found = stats.find_clusters(p_fwe[kept], statistic[kept], neighbours, trial.alpha * ROUNDING)
     regions = []
     for number, cluster in enumerate(found, start=1):
         larger, smaller = (design.active, design.reference)[:: cluster.sign]
         peak = ", ".join(f"{edge:.0f}" for edge in grid.coordinates[cluster.peak])
-        size = f"{len(cluster.nodes)} voxel{'s' if len(cluster.nodes) > 1 else ''}"
+        size = f"{len(cluster.nodes)} {grid.node}{'s' if len(cluster.nodes) > 1 else ''}"
         text = f"{feature.title}: {size}, peak at {peak} mm, {larger} > {smaller}"
         regions.append(Region(f"{feature.label} {number}", feature, place[cluster.nodes], text))
     return regions

@@ -2,13 +2,12 @@
 
 import logging
 
-import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.analyses import BETWEEN
 from bids_app.anatomy import anatomy_columns, with_anatomy
-from bids_app.outputs import save_described, save_image
+from bids_app.outputs import save_described, save_map
 from bids_app.roles import feature_role
 from bids_app.routes import group_name
 
@@ -87,10 +86,10 @@ def _write_voxels(settings, route, design, problem, comparisons, corrected):
     for (feature, analysis), comparison in comparisons.items():
         desc = map_desc(feature, analysis)
         for statistic, values in _maps(comparison, corrected[feature, analysis]).items():
-            name = group_name(route, design, "statmap", ".nii.gz", stat=statistic, desc=desc)
+            name = group_name(route, design, "statmap", problem.grid.extension, stat=statistic, desc=desc)
             sidecar = {
                 "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
-                "Estimator": analysis.text("voxel", design),
+                "Estimator": analysis.text(problem.grid.node, design),
                 "Role": feature_role(settings.trial, feature, analysis.estimator),
                 "Statistic": settings.trial.statistic,
                 "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
@@ -98,7 +97,7 @@ def _write_voxels(settings, route, design, problem, comparisons, corrected):
                 "NumberOfDraws": len(comparison.max_statistics),
                 "Software": f"trialgraph {__version__}",
             }
-            save_image(folder / name, problem.grid.image(values), sidecar)
+            save_map(folder / name, problem.grid, values, sidecar)
             written.append(folder / name)
     atlases = settings.graph.atlases
     table = cluster_table(problem.grid, comparisons, corrected, design, settings.trial, atlases)
@@ -137,7 +136,7 @@ def cluster_table(grid, comparisons, corrected, design, trial, atlases=()):
 
     Parameters
     ----------
-    grid : Grid
+    grid : Grid or Surface
     comparisons : dict of stats.Comparison
     corrected : dict of (V,) ndarray
         p over all features.
@@ -151,8 +150,7 @@ def cluster_table(grid, comparisons, corrected, design, trial, atlases=()):
     DataFrame
         A row per cluster of voxels with p_fwe of alpha or less; coordinates in mm of the template space.
     """
-    neighbours = stats.neighbours(grid.mask, trial.connectivity)
-    coordinates, volume = grid.coordinates, float(np.prod(grid.voxel_size))
+    neighbours, coordinates = grid.neighbours(trial.connectivity), grid.coordinates
     rows, clusters = [], []
     for (feature, analysis), comparison in comparisons.items():
         for cluster in stats.find_clusters(comparison.p_fwe, comparison.statistic, neighbours, trial.alpha):
@@ -167,7 +165,7 @@ def cluster_table(grid, comparisons, corrected, design, trial, atlases=()):
                     "role": feature_role(trial, feature, analysis.estimator),
                     "direction": analysis.direction(cluster.sign, design),
                     "n_voxels": len(cluster.nodes),
-                    "volume_mm3": len(cluster.nodes) * volume,
+                    "volume_mm3": len(cluster.nodes) * grid.node_size,
                     **dict(zip(("peak_x", "peak_y", "peak_z"), peak, strict=True)),
                     **dict(zip(("centre_x", "centre_y", "centre_z"), centre.round(1), strict=True)),
                     **_at(comparison, cluster.peak),
@@ -184,8 +182,8 @@ def _cluster_columns():
     places = {
         "role": _ROLE_TEXT,
         "direction": "Which arm, visit or end of the covariate has more",
-        "n_voxels": "Voxels in the cluster",
-        "volume_mm3": "Volume of the cluster in mm3",
+        "n_voxels": "Voxels, or grayordinates, in the cluster",
+        "volume_mm3": "Volume of the cluster in mm3; n/a on surfaces",
         **{f"peak_{axis}": f"{axis} of the voxel with the largest statistic, mm" for axis in "xyz"},
         **{f"centre_{axis}": f"{axis} of the centre of mass, mm" for axis in "xyz"},
     }

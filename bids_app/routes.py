@@ -1,40 +1,56 @@
 """Routes: the kinds of result that the participant level left and the group level can compare."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
-from bids_app.derivatives import label_of, map_desc, resolution
+from bids_app.derivatives import label_of, map_desc, resolution, surface_path
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.features import Feature
+from bids_app.grid import Grid, load_grid
 from bids_app.names import build, label
 from bids_app.outputs import Scan, read_scans
 
 PARCELLATION = ("atlas", "seg", "scale")
+MAPS = {".nii.gz": "voxels", ".dscalar.nii": "grayordinates"}
 
 
 @dataclass(frozen=True)
 class Route:
-    """One kind of result that can be compared: voxel maps, or the nodes of one atlas.
+    """One kind of result that can be compared: maps of voxels or of grayordinates, or the nodes of one atlas.
 
     Attributes
     ----------
     name : str
-        For people: voxels, or the atlas.
+        For people: voxels, grayordinates, or the atlas.
     entities : dict
         What the group's files are named by.
     scans : dict of list of Scan
         The results that hold each feature; of the same scans for every feature.
+    surface : Path or None
+        Where the grayordinates and their meshes are kept.
     """
 
     name: str
     entities: dict[str, str]
     scans: dict[Feature, list[Scan]]
+    surface: Path | None = None
 
     @property
     def is_voxels(self):
-        """True for voxel maps."""
-        return self.name == "voxels"
+        """True for maps, of voxels or of grayordinates."""
+        return self.name in MAPS.values()
+
+    @property
+    def node(self):
+        """What a node is called."""
+        return self.name.removesuffix("s") if self.is_voxels else "parcel"
+
+    @property
+    def extension(self):
+        """Extension of the route's maps."""
+        return next(extension for extension, name in MAPS.items() if name == self.name)
 
 
 def find_routes(settings, failed=()):
@@ -51,11 +67,12 @@ def find_routes(settings, failed=()):
     NothingSelectedError
         There is nothing; the message lists what there is instead.
     """
-    routes = [route for route in (_voxel_route(settings, failed), *_parcel_routes(settings, failed)) if route]
+    maps = [_map_route(settings, failed, extension) for extension in MAPS]
+    routes = [route for route in (*maps, *_parcel_routes(settings, failed)) if route]
     if not routes:
         descs = {map_desc(settings.graph, one.edges, settings.trial.map_values) for one in settings.graph.compared}
         wanted = f"desc-{' or '.join(sorted(descs))} on the grid res-{resolution(settings.graph)}"
-        present = {_kind(scan) for scan in read_scans(settings.output_dir, "boldmap", ".nii.gz")}
+        present = {_kind(scan) for kind in MAPS for scan in read_scans(settings.output_dir, "boldmap", kind)}
         found = "; ".join(sorted(present)) or "no maps at all"
         raise NothingSelectedError(
             f"{settings.output_dir} holds no graph maps with {wanted}, and no nodal tables for this threshold. "
@@ -78,11 +95,12 @@ def _wanted(settings, failed, scan):
     )
 
 
-def _voxel_route(settings, failed):
-    scans, size = {}, resolution(settings.graph)
+def _map_route(settings, failed, extension):
+    on_surface = MAPS[extension] == "grayordinates"
+    scans, size = {}, None if on_surface else resolution(settings.graph)
     for feature in settings.graph.compared:
         desc = map_desc(settings.graph, feature.edges, settings.trial.map_values)
-        found = read_scans(settings.output_dir, "boldmap", ".nii.gz", stat=label(feature.metric), desc=desc)
+        found = read_scans(settings.output_dir, "boldmap", extension, stat=label(feature.metric), desc=desc)
         scans[feature] = [
             scan
             for scan in found
@@ -95,7 +113,25 @@ def _voxel_route(settings, failed):
             f"Some scans have no map of {'; '.join(missing)}: run the participant level again with the same --metrics, "
             "--threshold and --density."
         )
-    return Route("voxels", _shared(next(iter(scans.values())), ("task", "space", "res")), scans)
+    entities = _shared(next(iter(scans.values())), ("task", "space", "den" if on_surface else "res"))
+    surface = surface_path(settings.output_dir, entities) if on_surface else None
+    return Route(MAPS[extension], entities, scans, surface)
+
+
+def grid_of(route, image, kept):
+    """Return the grid of a route's maps, of the nodes that are kept.
+
+    Parameters
+    ----------
+    route : Route
+    image : nibabel image
+        One of the maps.
+    kept : bool ndarray
+        Which voxels or grayordinates of the image are nodes.
+    """
+    if route.surface:
+        return load_grid(route.surface).within(kept)
+    return Grid(kept.reshape(image.shape), image.affine)
 
 
 def _shared(scans, keys):

@@ -239,7 +239,7 @@ def found_specifications(settings, route):
 
 
 def _maps(output_dir, route):
-    for scan in read_scans(output_dir, "boldmap", ".nii.gz"):
+    for scan in read_scans(output_dir, "boldmap", route.extension):
         metric, parts = scan.sidecar.get("Measure"), DESC.fullmatch(scan.entities.get("desc", ""))
         if parts and metric in MEASURES and not MEASURES[metric].is_label:
             smoothing = float((parts["fwhm"] or "0").replace("p", "."))
