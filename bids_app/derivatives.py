@@ -168,7 +168,7 @@ def _summary(values):
 
 def _map_entities(run, options):
     if is_surface(run.bold):
-        return {key: value for key, value in run.entities.items() if key != "hemi"}
+        return run.entities
     return {**run.entities, "res": resolution(options) or run.entities.get("res")}
 
 

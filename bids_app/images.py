@@ -1,14 +1,16 @@
 """Opening the user's images: what is missing, empty, broken or cut is said in one sentence."""
 
 import zlib
+from xml.parsers.expat import ExpatError
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from bids_app.errors import DataError, MissingInputError
 
-UNREADABLE = (ImageFileError, OSError, EOFError, zlib.error, ValueError)
+UNREADABLE = (ImageFileError, OSError, EOFError, zlib.error, ValueError, ExpatError, HeaderDataError)
 
 
 def require(path):
@@ -45,6 +47,8 @@ def open_image(path, called=None):
     """
     require(path)
     try:
+        if path.name.endswith(".gii"):
+            return nib.load(path)
         return nib.load(path, keep_file_open=True)  # volumes are read in order: gzip must not start over for each
     except UNREADABLE as error:
         raise DataError(f"{called or path.name} is no readable image: {error}") from error

@@ -250,7 +250,7 @@ def _bold_run(name, path, dataset, layout, masks, confounds):
     table = _the_one("confounds table", path, confounds[name.without("desc", "hemi", *SPATIAL)])
     right = other_hemisphere(path) if "hemi" in name.entities else None
     sources = tuple(dataset.uri(source) for source in (path, right, mask, table) if source)
-    entities = {key: value for key, value in name.entities.items() if key != "desc"}
+    entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
     return BoldRun(entities, path, mask, table, layout.get_metadata(str(path)).get("RepetitionTime"), sources)
 
 

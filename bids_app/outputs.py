@@ -23,6 +23,7 @@ BIDSIGNORE = (
     "group",
     "work",
     "*_boldmap.*",
+    "*_space-fs*_mask.*",
     "*_timeseries.*",
     "*_relmat.*",
     "*_nodes.*",

@@ -51,18 +51,25 @@ class Surface:
     def positions(self):
         """World coordinates of all grayordinates, (G, 3) float64, in mm."""
         places = np.full((len(self.axis), 3), np.nan)
-        for hemisphere, members in self._hemispheres():
-            places[members] = self.meshes[hemisphere][0][self.axis.vertex[members]]
+        for side, members in self._hemispheres():
+            places[members] = self.meshes[side][0][self.axis.vertex[members]]
         if self._voxels.size:
             places[self._voxels] = nib.affines.apply_affine(self.axis.affine, self.axis.voxel[self._voxels])
         return places
 
     def _hemispheres(self):
         """Yield each hemisphere that the axis has, and its grayordinates."""
-        for hemisphere, structure in HEMISPHERES.items():
+        for side, structure in HEMISPHERES.items():
             members = np.flatnonzero(self.axis.name == structure)
             if members.size:
-                yield hemisphere, members
+                yield side, members
+
+    def nodes_of(self, side):
+        """Return the grayordinate of each vertex of a hemisphere, (V,) int, -1 for none."""
+        grayordinate = np.full(len(self.meshes[side][0]), -1)
+        members = np.flatnonzero(self.axis.name == HEMISPHERES[side])
+        grayordinate[self.axis.vertex[members]] = members
+        return grayordinate
 
     @property
     def _voxels(self):
@@ -116,7 +123,7 @@ class Surface:
         connectivity : {6, 18, 26}, optional
             Of voxels; vertices are neighbours along the edges of the mesh.
         """
-        edges = [mesh_edges(self._faces_of(members, hemisphere)) for hemisphere, members in self._hemispheres()]
+        edges = [mesh_edges(self._faces_of(side)) for side, _ in self._hemispheres()]
         if self._voxels.size:
             edges.append(self._touching(connectivity))
         position = np.full(len(self.axis), -1)
@@ -124,12 +131,9 @@ class Surface:
         among = position[np.vstack(edges)]
         return neighbour_table(among[(among >= 0).all(axis=1)], self.n_nodes)
 
-    def _faces_of(self, members, hemisphere):
+    def _faces_of(self, side):
         """Return a hemisphere's triangles as grayordinates; those beside the medial wall have none there."""
-        _, faces = self.meshes[hemisphere]
-        grayordinate = np.full(len(self.meshes[hemisphere][0]), -1)
-        grayordinate[self.axis.vertex[members]] = members
-        found = grayordinate[faces]
+        found = self.nodes_of(side)[self.meshes[side][1]]
         return found[(found >= 0).all(axis=1)]
 
     def _touching(self, connectivity):
@@ -148,7 +152,7 @@ class Surface:
     @cached_property
     def _laplacian(self):
         n_all = len(self.axis)
-        faces = [self._faces_of(members, hemisphere) for hemisphere, members in self._hemispheres()]
+        faces = [self._faces_of(side) for side, _ in self._hemispheres()]
         total = sparse.csr_array((n_all, n_all))
         if faces:
             total = total + mesh_laplacian(np.nan_to_num(self.positions), np.vstack(faces))

@@ -7,6 +7,9 @@ from nilearn import plotting
 from nilearn.datasets import load_mni152_template
 from nilearn.image import new_img_like
 
+from bids_app.report.surfacefigures import surface_maps_figure
+from bids_app.surface import Surface
+
 N_SLICES = 8
 
 
@@ -57,12 +60,14 @@ def maps_figure(grid, maps, present):
 
     Parameters
     ----------
-    grid : grid.Grid
+    grid : grid.Grid or surface.Surface
     maps : dict of (N,) ndarray
         Keyed by Feature.
     present : (N,) bool ndarray
         Nodes with a signal.
     """
+    if isinstance(grid, Surface):
+        return surface_maps_figure(grid, maps)
     heights = np.flatnonzero(grid.mask.any(axis=(0, 1)))
     slices = heights[(np.linspace(0.12, 0.88, N_SLICES) * heights.size).astype(int)]
     figure, axes = plt.subplots(len(maps), 1, figsize=(11, 1.5 * len(maps)), squeeze=False)

@@ -1,20 +1,25 @@
 """The page of the group level."""
 
 import json
+from functools import partial
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 
 from bids_app.cohort import Design
+from bids_app.derivatives import surface_path
 from bids_app.features import Feature
 from bids_app.flow import VISITS, counts
 from bids_app.names import Name, build, label
 from bids_app.outputs import save_figure
 from bids_app.report.figures import effect_figure
 from bids_app.report.pages import write_page
+from bids_app.report.surfacefigures import surface_effect_figure
 from bids_app.report.trial import route_context, trial_context
 from bids_app.roles import ROLES
+from bids_app.routes import MAPS
+from bids_app.surfacefiles import load_surface
 
 N_PARCELS_SHOWN = 10
 
@@ -57,7 +62,7 @@ def _route(folder, design_path):
             visit: {arm: f"{visit}_mean_{label(arm)}" for arm in (arms.active, arms.reference)} for visit in VISITS
         },
     }
-    if design["Route"] == "voxels":
+    if design["Route"] in MAPS.values():
         clusters = _records(folder / build(entities, "clusters", ".tsv"))
         return route | {"clusters": clusters, "figures": _figures(folder, entities, design), "parcels": None}
     return route | {
@@ -106,19 +111,22 @@ def scan_quality(flow, arms):
 
 def _figures(folder, entities, design):
     """Draw the effect maps of every feature and estimator."""
-    drawn = []
+    drawn, on_surface = [], design["Route"] == "grayordinates"
+    surface = load_surface(surface_path(folder.parent, entities)) if on_surface else None
+    extension = ".dscalar.nii" if on_surface else ".nii.gz"
     for feature in (Feature(one["Metric"], one["Edges"]) for one in design["Features"]):
         for estimator, text in design["Estimators"].items():
             desc = feature.label + design["MapSuffixes"][estimator]
             effect, p_fwe = (
-                nib.load(folder / build({**entities, "stat": stat, "desc": desc}, "statmap", ".nii.gz"))
+                nib.load(folder / build({**entities, "stat": stat, "desc": desc}, "statmap", extension))
                 for stat in ("hedgesG", "pFwe")
             )
             values = p_fwe.get_fdata()
             n_significant = int((np.nan_to_num(values, nan=1) <= design["Alpha"]).sum())
             path = folder / "figures" / build({**entities, "stat": "hedgesG", "desc": desc}, "statmap", ".png")
             title = f"{feature.title}: Hedges g, {design['Contrast']}; outlined: FWE p ≤ {design['Alpha']}"
-            save_figure(path, effect_figure(effect, p_fwe, title, design["Alpha"]))
+            draw = effect_figure if surface is None else partial(surface_figure, surface)
+            save_figure(path, draw(effect, p_fwe, title, design["Alpha"]))
             drawn.append(
                 {
                     "feature": feature.title,
@@ -130,6 +138,12 @@ def _figures(folder, entities, design):
                 }
             )
     return drawn
+
+
+def surface_figure(surface, effect, p_fwe, title, alpha):
+    """Draw `surface_effect_figure` of two images."""
+    effect, p_fwe = (image.get_fdata().ravel()[surface.mask] for image in (effect, p_fwe))
+    return surface_effect_figure(surface, effect, p_fwe, title, alpha)
 
 
 def parcel_results(path, alpha):

@@ -7,6 +7,7 @@ import pandas as pd
 from bids_app.names import Name, scan_label
 from bids_app.outputs import figure_path, read_scans, status_path
 from bids_app.report.pages import write_page
+from bids_app.routes import MAPS
 
 
 def write_participant_page(output_dir, participant):
@@ -38,7 +39,8 @@ def write_participant_page(output_dir, participant):
 def _bold(output_dir, participant):
     """Collect per scan what the sidecars of its raw maps say, and its figures."""
     scans = {}
-    for scan in read_scans(output_dir, "boldmap", ".nii.gz", sub=participant):
+    maps = [scan for extension in MAPS for scan in read_scans(output_dir, "boldmap", extension, sub=participant)]
+    for scan in maps:
         desc = scan.entities["desc"]
         if "Smooth" in desc or desc.endswith("z"):
             continue
