@@ -119,7 +119,7 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     entities, present = _map_entities(run, options), facts["present"]
     place = output_dir / folder(entities)
     common = _common(run, facts["scan"]) | {"NumberOfNodes": int(present.sum())} | _spatial(options, run)
-    mask_path = place / build({**entities, "desc": "nodes"}, "mask", grid.extension)
+    mask_path = place / _node_mask_name(entities, grid)
     save_image(
         mask_path,
         grid.within(_spread(grid.mask, present)).mask_image(),
@@ -135,6 +135,13 @@ def write_maps(output_dir, run, grid, maps, facts, options):
             described = _described(feature, kind, options.smooth_maps if smoothed else None)
             save_map(written[-1], grid, final, common | graph | _summary(values) | described)
     return written
+
+
+def _node_mask_name(entities, grid):
+    """Name the mask of the nodes; of grayordinates there is no mask in BIDS."""
+    if grid.extension == ".nii.gz":
+        return build({**entities, "desc": "nodes"}, "mask", grid.extension)
+    return build(entities, "nodes", grid.extension)
 
 
 def _spread(mask, present):

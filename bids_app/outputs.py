@@ -23,7 +23,6 @@ BIDSIGNORE = (
     "group",
     "work",
     "*_boldmap.*",
-    "*_space-fs*_mask.*",
     "*_timeseries.*",
     "*_relmat.*",
     "*_nodes.*",
