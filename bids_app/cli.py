@@ -48,9 +48,10 @@ def _run(settings):
     with _working_in(settings.work_dir, settings.keep_work_dir) as conclude:
         if not settings.skip_validation:
             _validate(settings)
-        from bids_app.levels import group_level, participant_level  # heavy: only once the call makes sense
+        from bids_app import levels  # heavy: only once the call makes sense
 
-        return conclude({"participant": participant_level, "group": group_level}[settings.level](settings))
+        run = {"participant": levels.participant_level, "group": levels.group_level}[settings.level]
+        return conclude(levels.remake_pages(settings) if settings.reports_only else run(settings))
 
 
 def _validate(settings):

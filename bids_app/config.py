@@ -139,6 +139,7 @@ class Settings:
     stop_on_first_crash: bool = False
     verbose: int = 0
     skip_validation: bool = False
+    reports_only: bool = False
     selection: Selection = Selection()
     signal: Signal = Signal()
     graph: Graph = Graph()

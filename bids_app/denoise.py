@@ -12,6 +12,7 @@ from nilearn import signal
 from nilearn.interfaces.fmriprep import load_confounds
 from scipy.interpolate import CubicSpline
 
+from bids_app import quality
 from bids_app.bold import read_series
 from bids_app.config import DENOISE_STRATEGIES
 from bids_app.errors import DataError, MissingInputError
@@ -244,7 +245,38 @@ def clean_run(run, grid, options):
         "Bandpass": list(options.bandpass) if options.bandpass else "off",
         "Coverage": float(np.isfinite(after[:, 0]).mean()),
     }
-    return CleanScan(after, facts, _carpet(before, after, confounds, repetition_time))
+    rows = _sample(after)
+    facts |= _quality(before, after, rows, grid, confounds) | {
+        "DegreesOfFreedomLeft": quality.degrees_of_freedom(
+            after.shape[1], confounds.regressors.shape[1], repetition_time, options.bandpass
+        )
+    }
+    return CleanScan(after, facts, _carpet(before, after, rows, confounds, repetition_time))
+
+
+def _sample(series):
+    alive = np.flatnonzero(np.isfinite(series[:, 0]))
+    return alive[np.linspace(0, alive.size - 1, min(CARPET_ROWS, alive.size)).astype(int)]
+
+
+def _quality(before, after, rows, grid, confounds):
+    """Return numbers of the scan's quality; correlations are those of a sample of nodes."""
+    places = grid.coordinates[rows]
+    mean_before, distance_before = quality.correlation_facts(before[rows][:, confounds.kept], places)
+    mean_after, distance_after = quality.correlation_facts(after[rows], places)
+    return {
+        "TemporalSignalToNoise": quality.signal_to_noise(before[:, confounds.kept]),
+        "MeanDvarsBefore": _mean(quality.dvars(before)[confounds.n_dummy + 1 :]),
+        "MeanDvarsAfter": _mean(quality.dvars(after, confounds.kept)),
+        "MeanCorrelationBefore": mean_before,
+        "MeanCorrelationAfter": mean_after,
+        "CorrelationWithDistanceBefore": distance_before,
+        "CorrelationWithDistanceAfter": distance_after,
+    }
+
+
+def _mean(values):
+    return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
 def _motion_facts(confounds, repetition_time, threshold):
@@ -263,10 +295,10 @@ def _motion_facts(confounds, repetition_time, threshold):
     }
 
 
-def _carpet(before, after, confounds, repetition_time):
-    alive = np.flatnonzero(np.isfinite(after[:, 0]))
-    rows = alive[np.linspace(0, alive.size - 1, min(CARPET_ROWS, alive.size)).astype(int)]
+def _carpet(before, after, rows, confounds, repetition_time):
     return {
+        "dvars_before": quality.dvars(before),
+        "dvars_after": quality.dvars(after, confounds.kept),
         "before": before[rows],
         "after": after[rows],
         "framewise_displacement": confounds.framewise_displacement,

@@ -239,7 +239,9 @@ def write_parcels(output_dir, run, parcels, matrix, nodes, whole):
     text = "Pearson correlation of the parcels' series."
     save_json(sidecar_of(matrix_path), common | {"Description": text, "Directed": False, "Weighted": True})
     save_table(matrix_path, pd.DataFrame(matrix, columns=names, index=names), index=True, index_label="name")
-    written = [series_path, matrix_path]
+    written, named = [series_path, matrix_path], parcels.table
+    if parcels.networks is not None:
+        named = named.assign(network=[network or "n/a" for network in parcels.networks])
     for edges in dict.fromkeys(feature.edges for feature in nodes):
         some = {feature: values for feature, values in nodes.items() if feature.edges == edges}
         desc = parcels.entities.get("desc", "") + edges
@@ -247,7 +249,7 @@ def write_parcels(output_dir, run, parcels, matrix, nodes, whole):
         text = {"Description": "Graph measures of each parcel.", "EdgeRule": _rule_text(edges)}
         save_json(sidecar_of(written[-1]), common | text | {"Graph": whole.get(edges)} | _columns(some))
         columns = {label_of(feature.metric): values for feature, values in some.items()}
-        save_table(written[-1], parcels.table.assign(**columns))
+        save_table(written[-1], named.assign(**columns))
     return written
 
 

@@ -14,7 +14,7 @@ from bids_app.bold import open_bold
 from bids_app.brainsymptom import clear_region_tables, write_region_tables
 from bids_app.cohort import find_design, read_tables
 from bids_app.derivatives import surface_path
-from bids_app.errors import DataError, TrialgraphError, UsageError
+from bids_app.errors import DataError, NothingSelectedError, TrialgraphError, UsageError
 from bids_app.execution import execute
 from bids_app.flow import FailedScan, counts, reasons_by_visit
 from bids_app.grid import load_grid, mask_grid, on_grid_of, save_grid, template_grid
@@ -22,7 +22,8 @@ from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
 from bids_app.outputs import save_json, save_text, status_path, write_dataset_files
 from bids_app.plantables import write_plan
 from bids_app.record import write_design, write_whole_brain
-from bids_app.report.group import write_group_page
+from bids_app.report.group import design_paths, write_group_page
+from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
 from bids_app.routes import find_routes
 from bids_app.surfacefiles import axis_of, is_surface, lay_surface
@@ -63,10 +64,11 @@ def participant_level(settings):
     )
     failures = execute(workflow, settings, log_dir, n_parallel=len(inputs.runs), n_threads=n_threads)
     for participant, runs in by_participant.items():
-        _finish_participant(settings, participant, runs, failures)
+        _finish_participant(settings, participant, runs, failures, log_dir.name)
     for run in inputs.runs:
         for failure in failures_of(run, failures):
             logger.error("%s: %s", run.label, failure.message)
+    write_index_page(settings.output_dir)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
     logger.info("%d of %d scans finished.", len(inputs.runs) - failed, len(inputs.runs))
     return _conclude(settings, failures)
@@ -140,7 +142,7 @@ def _first(runs, opened):
     raise reason
 
 
-def _finish_participant(settings, participant, runs, failures):
+def _finish_participant(settings, participant, runs, failures, run_name):
     """Write down how each scan ended, beside what earlier calls said of other scans, and the participant's page."""
     path = status_path(settings.output_dir, participant)
     earlier = json.loads(path.read_text(encoding="utf-8"))["Scans"] if path.exists() else []
@@ -156,7 +158,8 @@ def _finish_participant(settings, participant, runs, failures):
         else:
             continue
         scans[run.label] |= {"State": "failed", **reason}
-    save_json(path, {"Participant": participant, "Scans": [scans[name] for name in sorted(scans)]})
+    content = {"Participant": participant, "Run": run_name, "Scans": [scans[name] for name in sorted(scans)]}
+    save_json(path, content)
     write_participant_page(settings.output_dir, participant)
 
 
@@ -224,10 +227,58 @@ def group_level(settings):
         }
         write_plan(settings, design, regions, routes, notes)
         page = write_group_page(settings.output_dir, pages)
+        write_index_page(settings.output_dir)
         logger.info("The page is %s.", page)
     if strangers:
         logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
     return _conclude(settings, failures) or (DataError.exit_code if strangers else 0)
+
+
+def remake_pages(settings):
+    """Make the pages anew from the files that earlier runs left, without computing anything.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    NothingSelectedError
+        No run of this level has left anything.
+    """
+    start_log(settings)
+    output = settings.output_dir
+    made = _remake_group(output) if settings.level == "group" else _remake_participants(settings)
+    if not made:
+        raise NothingSelectedError(
+            f"--reports-only: {output} holds nothing of the {settings.level} level to make pages from. Run it without."
+        )
+    write_index_page(output)
+    logger.info("%d pages were made anew in %s.", made, output)
+    return 0
+
+
+def _remake_group(output_dir):
+    paths = design_paths(output_dir)
+    if paths:
+        write_group_page(output_dir, paths)
+    return int(bool(paths))
+
+
+def _remake_participants(settings):
+    wanted = settings.selection.participants
+    names = [
+        path.stem.removeprefix("sub-") for path in sorted(status_path(settings.output_dir, "").parent.glob("*.json"))
+    ]
+    chosen = [name for name in names if not wanted or name in wanted]
+    for name in chosen:
+        write_participant_page(settings.output_dir, name)
+    return len(chosen)
 
 
 def _chosen(tables, participants):

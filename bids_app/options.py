@@ -104,7 +104,8 @@ def parse(argv):
             plan,
             departed,
         ),
-        skip_validation=options.skip_bids_validation,
+        skip_validation=options.skip_bids_validation or options.reports_only,
+        reports_only=options.reports_only,
         resources=Resources(
             available_cpus() if options.n_cpus is None else options.n_cpus,
             options.omp_nthreads,

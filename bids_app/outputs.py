@@ -111,11 +111,12 @@ def save_map(path, grid, values, sidecar=None):
 
 
 def save_figure(path, figure):
-    """Write a matplotlib figure as PNG and close it."""
+    """Write a matplotlib figure, PNG or SVG by its name, and close it; the same figure gives the same bytes."""
     import matplotlib.pyplot as plt
 
-    with replacing(path) as partial:
-        figure.savefig(partial, dpi=110, metadata={"Software": None})
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    with replacing(path) as partial, plt.rc_context({"svg.hashsalt": path.name}):
+        figure.savefig(partial, dpi=110, metadata=metadata)
     plt.close(figure)
 
 

@@ -35,8 +35,24 @@ def write_design(settings, route, design, problem, flow, failed=()):
     folder = settings.output_dir / "group"
     path = folder / group_name(route, design, "design", ".json")
     save_described(folder / group_name(route, design, "flow", ".tsv"), flow, FLOW_COLUMNS)
+    _write_matrix(folder / group_name(route, design, "matrix", ".tsv"), problem, flow)
     save_json(path, content)
     return path
+
+
+def _write_matrix(path, problem, flow):
+    """Write the columns of the model beside the intercept and the baseline, which each node has of its own."""
+    table = pd.DataFrame({"participant_id": flow.loc[flow["analysed"], "participant_id"].to_numpy()})
+    table["arm"] = problem.arm
+    columns = {"participant_id": "Participant analysed", "arm": f"1 for {problem.arms[0]}, 0 for {problem.arms[1]}"}
+    for name, values in problem.covariates.items():
+        table[name], columns[name] = values.to_numpy(), "Covariate, as it enters the model"
+    if problem.strata is not None:
+        table["stratum"], columns["stratum"] = (
+            problem.strata,
+            "Stratum of the randomization; a column each in the model",
+        )
+    save_described(path, table, columns)
 
 
 def _arms_and_visits(design, problem):

@@ -26,7 +26,7 @@ class Visit:
     Attributes
     ----------
     errors : list of str
-        Errors and warnings of the console, and exceptions of scripts.
+        Errors of the console, and exceptions of scripts.
     requests : list of str
         What was asked for beside the page itself.
     blank_images : list of str
@@ -70,7 +70,7 @@ def browse(chromium):
     def visit(path, width=1400, screenshot=None):
         page = chromium.new_page(viewport={"width": width, "height": 900})
         errors, requests, own = [], [], path.resolve().as_uri()
-        page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda asked: requests.append(asked.url) if asked.url.startswith(("http", "file")) else None)
         page.goto(own)

@@ -18,7 +18,7 @@ from bids_app.features import Feature
 from bids_app.graph import MEASURES, Means, Place, correlation_matrix, global_measures, nodal_measures, voxel_graphs
 from bids_app.grid import load_grid
 from bids_app.parcels import atlas_parcels, network_of_nodes, read_atlas, table_parcels
-from bids_app.report.figures import carpet_figure, maps_figure
+from bids_app.report.figures import carpet_figure
 
 
 class _CleanRunInput(BaseInterfaceInputSpec):
@@ -183,25 +183,20 @@ class ParcelGraph(SimpleInterface):
 
 class _DrawScanInput(BaseInterfaceInputSpec):
     run = traits.Any(mandatory=True)
-    grid_file = File(exists=True, mandatory=True)
     carpet_file = File(exists=True, mandatory=True)
-    maps_file = File(exists=True, mandatory=True)
     options = traits.Any(mandatory=True, desc="Graph")
     output_dir = traits.Any(mandatory=True)
 
 
 class DrawScan(SimpleInterface):
-    """Carpet and maps to the figures of the participant's page."""
+    """Carpet to a figure of the participant's page."""
 
     input_spec, output_spec = _DrawScanInput, _WrittenOutput
     _always_run = True
 
     def _run_interface(self, runtime):
         inputs = self.inputs
-        drawn = {
-            "carpet": carpet_figure(dict(np.load(inputs.carpet_file))),
-            "maps": maps_figure(load_grid(inputs.grid_file), *read_maps(inputs.maps_file)),
-        }
+        drawn = {"carpet": carpet_figure(dict(np.load(inputs.carpet_file)))}
         written = derivatives.write_figures(inputs.output_dir, inputs.run, drawn, inputs.options)
         self._results["out_files"] = [str(path) for path in written]
         return runtime

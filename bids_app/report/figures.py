@@ -1,39 +1,38 @@
-"""Figures, by matplotlib and nilearn: arrays and images in, figures out."""
+"""Figures of one participant, by matplotlib: arrays in, figures out."""
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import ListedColormap
-from nilearn import plotting
-from nilearn.datasets import load_mni152_template
-from nilearn.image import new_img_like
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
 
-from bids_app.report.surfacefigures import surface_maps_figure
+from bids_app.report.surfacefigures import draw_cortex
 from bids_app.surface import Surface
 
 N_SLICES = 8
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito's
 
 
 def carpet_figure(carpet):
-    """Draw motion, and the signal of a sample of nodes before and after cleaning.
+    """Draw motion, the change from volume to volume, and the signal of a sample of nodes before and after cleaning.
 
     Parameters
     ----------
     carpet : dict of ndarray
         As from `denoise.clean_run`.
     """
-    seconds = float(carpet["repetition_time"])
-    kept, motion = carpet["kept"], carpet["framewise_displacement"]
+    seconds, kept = float(carpet["repetition_time"]), carpet["kept"]
     times = np.arange(kept.size) * seconds
-    figure, axes = plt.subplots(3, 1, figsize=(10, 6), sharex=True, height_ratios=(1, 2, 2))
-    figure.subplots_adjust(left=0.06, right=0.99, top=0.96, bottom=0.08, hspace=0.25)
-    axes[0].plot(times, motion, color="#0072b2", linewidth=1)
-    axes[0].vlines(times[~kept], 0, np.nanmax(motion, initial=0.1), color="#d55e00", alpha=0.4, linewidth=2)
-    axes[0].set_ylabel("FD (mm)")
+    figure, axes = plt.subplots(4, 1, figsize=(10, 7.2), sharex=True, height_ratios=(1, 1, 2, 2))
+    figure.subplots_adjust(left=0.08, right=0.99, top=0.96, bottom=0.07, hspace=0.28)
+    _draw_over_time(axes[0], times, {"": carpet["framewise_displacement"]}, kept, "FD (mm)")
     axes[0].set_title("Framewise displacement; volumes left out are marked", fontsize=9, loc="left")
+    changes = {"before": carpet["dvars_before"], "after": carpet["dvars_after"]}
+    _draw_over_time(axes[1], times, changes, kept, "DVARS")
+    axes[1].set_title("Change from volume to volume over all nodes, in units of the signal", fontsize=9, loc="left")
     after = np.full((len(carpet["after"]), kept.size), np.nan)
     after[:, np.flatnonzero(kept)] = carpet["after"]
     for axis, values, title in zip(
-        axes[1:], (carpet["before"], after), ("Before cleaning", "After cleaning"), strict=True
+        axes[2:], (carpet["before"], after), ("Before cleaning", "After cleaning"), strict=True
     ):
         axis.imshow(
             _rows_z_scored(values),
@@ -46,8 +45,20 @@ def carpet_figure(carpet):
         )
         axis.set_title(f"{title} (z-scored signal of {len(values)} nodes, -2 to 2)", fontsize=9, loc="left")
         axis.set_ylabel("nodes")
-    axes[2].set_xlabel("seconds")
+    axes[3].set_xlabel("seconds")
     return figure
+
+
+def _draw_over_time(axis, times, curves, kept, label):
+    known = np.concatenate([values[np.isfinite(values)] for values in curves.values()])
+    top = max(float(np.percentile(known, 99)) * 1.3, 1e-6) if known.size else 1
+    for (name, values), colour in zip(curves.items(), COLOURS, strict=False):
+        axis.plot(times, values, color=colour, linewidth=1, label=name or None)
+    axis.vlines(times[~kept], 0, top, color="#888888", alpha=0.35, linewidth=2)
+    axis.set_ylim(0, top)
+    axis.set_ylabel(label)
+    if len(curves) > 1:
+        axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=2)
 
 
 def _rows_z_scored(values):
@@ -55,88 +66,120 @@ def _rows_z_scored(values):
     return centred / np.maximum(np.nanstd(values, axis=1, keepdims=True), 1e-12)
 
 
-def maps_figure(grid, maps, present):
-    """Draw axial slices of every map, as measured; nodes without a signal are red.
+def visits_figure(grid, maps, title, unit):
+    """Draw one measure at every scan in one colour range, and below each later one its difference from the first.
 
     Parameters
     ----------
     grid : grid.Grid or surface.Surface
     maps : dict of (N,) ndarray
-        Keyed by Feature.
-    present : (N,) bool ndarray
-        Nodes with a signal.
+        For the name of each scan; NaN where a node has no value.
+    title, unit : str
     """
-    if isinstance(grid, Surface):
-        return surface_maps_figure(grid, maps)
-    heights = np.flatnonzero(grid.mask.any(axis=(0, 1)))
-    slices = heights[(np.linspace(0.12, 0.88, N_SLICES) * heights.size).astype(int)]
-    figure, axes = plt.subplots(len(maps), 1, figsize=(11, 1.5 * len(maps)), squeeze=False)
-    figure.subplots_adjust(left=0.01, right=0.99, top=1 - 0.2 / (1.5 * len(maps)), bottom=0.01, hspace=0.08)
-    lost = _slices_in_a_row(grid, np.where(present, np.nan, 1.0), slices)
-    for axis, (feature, values) in zip(axes[:, 0], maps.items(), strict=True):
-        strip = _slices_in_a_row(grid, values, slices)
-        low, high = np.nanpercentile(values, (2, 98)) if np.isfinite(values).any() else (0, 1)
-        drawn = axis.imshow(strip, origin="lower", cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
-        axis.imshow(lost, origin="lower", cmap=ListedColormap(["red"]), interpolation="nearest")
-        axis.set_axis_off()
-        bar = figure.colorbar(drawn, ax=axis, shrink=0.8, pad=0.01)
-        bar.set_label(f"{feature.title.replace(', ', chr(10))}\n({feature.unit})", fontsize=7)
-        bar.ax.tick_params(labelsize=7)
-    width = grid.mask.shape[0]
-    for place, index in enumerate(slices):
-        height = grid.affine[2, 2] * index + grid.affine[2, 3]
-        axes[0, 0].text((place + 0.5) * width, grid.mask.shape[1], f"z = {height:.0f} mm", fontsize=8, ha="center")
+    names = list(maps)
+    later = {f"{name} − {names[0]}": maps[name] - maps[names[0]] for name in names[1:]}
+    low, high = _range(np.concatenate(list(maps.values())), (2, 98))
+    size = max((_range(np.abs(values), (0, 98))[1] for values in later.values()), default=1)
+    value = ScalarMappable(Normalize(low, high), "viridis")
+    difference = ScalarMappable(Normalize(-size, size), "RdBu_r")
+    rows = [(name, values, value) for name, values in maps.items()]
+    rows += [(name, values, difference) for name, values in later.items()]
+    figure = plt.figure(figsize=(11, 0.3 + 1.45 * len(rows)), layout="constrained")
+    parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    for part, (name, values, colours) in zip(parts, rows, strict=True):
+        _draw_row(part, grid, values, colours)
+        part.supylabel(name, fontsize=8)
+    figure.suptitle(f"{title} ({unit})", fontsize=9, x=0.01, ha="left")
     return figure
 
 
-def _slices_in_a_row(grid, values, slices):
+def _range(values, percentiles):
+    known = values[np.isfinite(values)]
+    low, high = np.percentile(known, percentiles) if known.size else (0, 1)
+    return (low, high) if high > low else (low, low + 1)
+
+
+def _draw_row(part, grid, values, colours):
+    if isinstance(grid, Surface):
+        axes = part.subplots(1, 4)
+        draw_cortex(axes, grid, values, colours)
+    else:
+        axes = part.subplots(1, 1)
+        _draw_slices(axes, grid, values, colours)
+    bar = part.colorbar(colours, ax=axes, shrink=0.9, pad=0.01)
+    bar.ax.tick_params(labelsize=7)
+
+
+def _draw_slices(axis, grid, values, colours):
+    """Draw axial slices in a row; nodes without a value are red."""
+    heights = np.flatnonzero(grid.mask.any(axis=(0, 1)))
+    slices = heights[(np.linspace(0.12, 0.88, N_SLICES) * heights.size).astype(int)]
+    nearest = {"origin": "lower", "interpolation": "nearest"}
+    axis.imshow(_in_a_row(grid, values, slices), cmap=colours.get_cmap(), norm=colours.norm, **nearest)
+    lost = np.where(np.isfinite(values), np.nan, 1.0)
+    axis.imshow(_in_a_row(grid, lost, slices), cmap=ListedColormap(["red"]), **nearest)
+    axis.set_axis_off()
+    width, depth = grid.mask.shape[:2]
+    to_the_left = grid.affine[0, 0] < 0
+    for place, index in enumerate(slices):
+        height = grid.affine[2, 2] * index + grid.affine[2, 3]
+        axis.text((place + 0.5) * width, depth, f"z = {height:.0f} mm", fontsize=7, ha="center")
+    for place, side in ((0.02, "R" if to_the_left else "L"), (0.9, "L" if to_the_left else "R")):
+        axis.text(place * width, 0.9 * depth, side, fontsize=8)
+
+
+def _in_a_row(grid, values, slices):
     volume = np.full(grid.mask.shape, np.nan)
     volume[grid.mask] = values
     return np.hstack([volume[:, :, index].T for index in slices])
 
 
-def effect_figure(effect, p_fwe, title, alpha=0.05):
-    """Draw the effect everywhere, with the significant clusters outlined.
+def histogram_figure(values, title, unit):
+    """Draw how a measure is distributed over the nodes, scans on the same axes.
 
     Parameters
     ----------
-    effect, p_fwe : Nifti1Image
-        Effect size, and p corrected over voxels.
-    title : str
-        With the direction of the difference.
-    alpha : float
+    values : dict of (N,) ndarray
+        For the name of each scan; NaN is left out.
+    title, unit : str
     """
-    figure = plt.figure(figsize=(13, 2.5))
-    significant = np.nan_to_num(p_fwe.get_fdata(), nan=1) <= alpha
-    values = np.nan_to_num(effect.get_fdata(dtype=np.float32))
-    display = plotting.plot_stat_map(
-        new_img_like(effect, values),
-        bg_img=load_mni152_template(resolution=2),
-        display_mode="z",
-        cut_coords=_cuts(significant, p_fwe.affine),
-        cmap="RdBu_r",
-        vmax=max(float(np.percentile(np.abs(values[values != 0]), 99.5)), 0.1),
-        threshold=1e-6,
-        draw_cross=False,
-        black_bg=False,
-        title=None,
-        figure=figure,
-    )
-    if significant.any():
-        display.add_contours(
-            new_img_like(p_fwe, significant.astype(np.float32)), levels=[0.5], colors="black", linewidths=1.2
-        )
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    figure, axis = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
+    known = {name: one[np.isfinite(one)] for name, one in values.items()}
+    everything = np.concatenate(list(known.values()))
+    bins = np.linspace(everything.min(), everything.max() or 1, 60) if everything.size else 10
+    for (name, one), colour, line in zip(known.items(), COLOURS * 3, ("-", "--", ":") * 6, strict=False):
+        axis.hist(one, bins=bins, histtype="step", color=colour, linestyle=line, linewidth=1.4, label=name)
+    axis.set_xlabel(f"{title} ({unit})", fontsize=8)
+    axis.set_ylabel("nodes", fontsize=8)
+    axis.legend(fontsize=7, frameon=False)
     return figure
 
 
-def _cuts(significant, affine):
-    """Return axial cuts from the bottom to the top of the brain, moved to where the clusters are."""
-    cuts = np.linspace(-24, 60, N_SLICES)
-    if significant.any():
-        heights = np.flatnonzero(significant.any(axis=(0, 1)))
-        sizes = significant.sum(axis=(0, 1))[heights]
-        for height in heights[np.argsort(sizes)[::-1]][:3]:
-            coordinate = affine[2, 2] * height + affine[2, 3]
-            cuts[np.argmin(np.abs(cuts - coordinate))] = coordinate
-    return sorted(set(np.round(cuts).astype(float)))
+def matrices_figure(matrices, networks=None):
+    """Draw the correlation matrices of the scans in one colour range.
+
+    Parameters
+    ----------
+    matrices : dict of (P, P) ndarray
+        For the name of each scan; NaN is grey.
+    networks : (P,) ndarray of str, optional
+        By which the parcels are put in order, and lines drawn.
+    """
+    columns = min(len(matrices), 3)
+    rows = -(-len(matrices) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 3.7 * rows), squeeze=False, layout="constrained")
+    count = len(next(iter(matrices.values())))
+    order = np.arange(count) if networks is None else np.argsort(networks, kind="stable")
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (name, matrix) in zip(axes.flat, matrices.items(), strict=False):
+        axis.set_facecolor("#bbbbbb")
+        shown = np.where(np.eye(count, dtype=bool), np.nan, matrix)[np.ix_(order, order)]
+        drawn = axis.imshow(shown, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+        axis.set_title(name, fontsize=8)
+        if networks is not None:
+            for place in np.flatnonzero(networks[order][1:] != networks[order][:-1]) + 0.5:
+                axis.axhline(place, color="black", linewidth=0.4)
+                axis.axvline(place, color="black", linewidth=0.4)
+    figure.colorbar(drawn, ax=axes, shrink=0.7).set_label("Pearson r", fontsize=8)
+    return figure

@@ -1,27 +1,25 @@
 """The page of the group level."""
 
 import json
-from functools import partial
 
-import nibabel as nib
-import numpy as np
 import pandas as pd
 
 from bids_app.cohort import Design
-from bids_app.derivatives import surface_path
 from bids_app.features import Feature
-from bids_app.flow import VISITS, counts
+from bids_app.flow import VISITS
 from bids_app.names import Name, build, label
 from bids_app.outputs import save_figure
-from bids_app.report.figures import effect_figure
+from bids_app.report.effects import effects
+from bids_app.report.flowchart import flowchart
+from bids_app.report.headline import map_headline, parcel_headline
 from bids_app.report.pages import write_page
-from bids_app.report.surfacefigures import surface_effect_figure
 from bids_app.report.trial import route_context, trial_context
+from bids_app.report.trialfigures import forest_figure, matrix_figure
 from bids_app.roles import ROLES
-from bids_app.routes import MAPS
-from bids_app.surfacefiles import load_surface
+from bids_app.routes import MAPS, PARCELLATION
 
 N_PARCELS_SHOWN = 10
+PARCELLATION_KEYS = set(PARCELLATION)
 
 
 def write_group_page(output_dir, design_paths):
@@ -39,37 +37,53 @@ def write_group_page(output_dir, design_paths):
     """
     folder = output_dir / "group"
     routes = [_route(folder, path) | {"trial": route_context(folder, path)} for path in design_paths]
-    page = folder / "index.html"
-    write_page(page, "group.html.jinja", routes=routes, trial=trial_context(folder, design_paths))
+    page, citation = folder / "index.html", output_dir / "logs" / "CITATION.html"
+    write_page(
+        page,
+        "group.html.jinja",
+        routes=routes,
+        trial=trial_context(folder, design_paths),
+        citation="../logs/CITATION.html" if citation.exists() else None,
+    )
     return page
 
 
+def design_paths(output_dir):
+    """List the design.json of every route that was compared before, maps first."""
+    paths = (output_dir / "group").glob("*_design.json")
+    return sorted(paths, key=lambda path: (bool(PARCELLATION_KEYS & set(Name.parse(path).entities)), path.name))
+
+
 def _route(folder, design_path):
-    design = json.loads(design_path.read_text())
+    design = json.loads(design_path.read_text(encoding="utf-8"))
     entities = Name.parse(design_path).entities
     flow = pd.read_csv(folder / build(entities, "flow", ".tsv"), sep="\t", na_values="n/a")
     arms = Design(
         *(design[key] for key in ("ArmColumn", "ActiveArm", "ReferenceArm", "BaselineSession", "FollowupSession"))
     )
     route = {
+        "anchor": label(design["Route"]),
         "design": design,
         "planned": _by_role(design),
-        "counts": counts(flow, arms),
+        "chart": flowchart(flow, arms),
         "left_out": flow[~flow["analysed"]].to_dict("records"),
         "scan_quality": scan_quality(flow, arms),
+        "matrix": _matrix(folder, entities, design),
         "whole_brain": _records(folder / build(entities, "wholebrain", ".tsv")),
         "means": {
             visit: {arm: f"{visit}_mean_{label(arm)}" for arm in (arms.active, arms.reference)} for visit in VISITS
         },
+        "clusters": None,
+        "effects": [],
+        "parcels": [],
     }
     if design["Route"] in MAPS.values():
         clusters = _records(folder / build(entities, "clusters", ".tsv"))
-        return route | {"clusters": clusters, "figures": _figures(folder, entities, design), "parcels": None}
-    return route | {
-        "clusters": None,
-        "figures": [],
-        "parcels": parcel_results(folder / build(entities, "nodes", ".tsv"), design["Alpha"]),
-    }
+        shown = {"clusters": clusters, "headline": map_headline(clusters, design)}
+        return route | shown | {"effects": effects(folder, entities, design)}
+    results = parcel_results(folder / build(entities, "nodes", ".tsv"), design["Alpha"])
+    _draw_forests(folder, entities, design, results)
+    return route | {"parcels": results, "headline": parcel_headline(results, design)}
 
 
 def _by_role(design):
@@ -87,6 +101,16 @@ def _records(path):
 def _titled(table):
     titles = [Feature(*pair).title for pair in table[["metric", "edges"]].itertuples(index=False)]
     return table.assign(feature=titles)
+
+
+def _matrix(folder, entities, design):
+    path = folder / build(entities, "matrix", ".tsv")
+    if not path.exists():
+        return None
+    table = pd.read_csv(path, sep="\t", na_values="n/a", dtype={"stratum": str})
+    drawn = folder / "figures" / build(entities, "matrix", ".png")
+    save_figure(drawn, matrix_figure(table, (design["ActiveArm"], design["ReferenceArm"])))
+    return drawn
 
 
 def scan_quality(flow, arms):
@@ -109,48 +133,12 @@ def scan_quality(flow, arms):
     return rows
 
 
-def _figures(folder, entities, design):
-    """Draw the effect maps of every feature and estimator."""
-    drawn, on_surface = [], design["Route"] == "grayordinates"
-    surface = load_surface(surface_path(folder.parent, entities)) if on_surface else None
-    extension = ".dscalar.nii" if on_surface else ".nii.gz"
-    for feature in (Feature(one["Metric"], one["Edges"]) for one in design["Features"]):
-        for estimator, text in design["Estimators"].items():
-            desc = feature.label + design["MapSuffixes"][estimator]
-            effect, p_fwe = (
-                nib.load(folder / build({**entities, "stat": stat, "desc": desc}, "statmap", extension))
-                for stat in ("hedgesG", "pFwe")
-            )
-            values = p_fwe.get_fdata()
-            n_significant = int((np.nan_to_num(values, nan=1) <= design["Alpha"]).sum())
-            path = folder / "figures" / build({**entities, "stat": "hedgesG", "desc": desc}, "statmap", ".png")
-            title = f"{feature.title}: Hedges g, {design['Contrast']}; outlined: FWE p ≤ {design['Alpha']}"
-            draw = effect_figure if surface is None else partial(surface_figure, surface)
-            save_figure(path, draw(effect, p_fwe, title, design["Alpha"]))
-            drawn.append(
-                {
-                    "feature": feature.title,
-                    "estimator": estimator,
-                    "text": text,
-                    "path": path,
-                    "n_significant": n_significant,
-                    "smallest_p": float(np.nanmin(values)),
-                }
-            )
-    return drawn
-
-
-def surface_figure(surface, effect, p_fwe, title, alpha):
-    """Draw `surface_effect_figure` of two images."""
-    effect, p_fwe = (image.get_fdata().ravel()[surface.mask] for image in (effect, p_fwe))
-    return surface_effect_figure(surface, effect, p_fwe, title, alpha)
-
-
 def parcel_results(path, alpha):
     """Return the parcels with the smallest p, for each feature and estimator, and how many pass each correction."""
     table = _titled(pd.read_csv(path, sep="\t", na_values="n/a"))
     results = []
     for (feature, estimator), rows in table.groupby(["feature", "estimator"], sort=False):
+        ordered = rows.assign(alpha=alpha).sort_values(["p_fwe", "p"])
         results.append(
             {
                 "feature": feature,
@@ -158,7 +146,19 @@ def parcel_results(path, alpha):
                 "n": len(rows),
                 "n_fwe": int((rows["p_fwe"] <= alpha).sum()),
                 "n_fdr": int((rows["p_fdr"] <= alpha).sum()),
-                "rows": rows.sort_values(["p_fwe", "p"]).head(N_PARCELS_SHOWN).to_dict("records"),
+                "rows": ordered.head(N_PARCELS_SHOWN).to_dict("records"),
+                "forest": None,
             }
         )
     return results
+
+
+def _draw_forests(folder, entities, design, results):
+    """Draw the parcels shown of the headline's results."""
+    for number, result in enumerate(results):
+        if result["estimator"] == design["Headline"]:
+            path = folder / "figures" / build(entities, f"nodes{number + 1}", ".svg")
+            title = f"{result['feature']}: the {len(result['rows'])} parcels with the smallest p, {design['Contrast']}"
+            direction = f"{design['ActiveArm']} > {design['ReferenceArm']}"
+            save_figure(path, forest_figure(result["rows"], title, direction))
+            result["forest"] = path

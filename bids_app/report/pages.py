@@ -33,8 +33,9 @@ def write_page(path, template, **content):
 
 
 def embedded(path):
-    """Return a PNG as a data address, so that the page needs no other file."""
-    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
+    """Return a picture, PNG or SVG, as a data address, so that the page needs no other file."""
+    kind = "svg+xml" if Path(path).suffix == ".svg" else "png"
+    return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode()
 
 
 def number(value, digits=3):

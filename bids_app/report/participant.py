@@ -1,17 +1,25 @@
-"""The page of one participant."""
+"""The page of one participant, from the participant's files alone."""
 
 import json
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 
-from bids_app.names import Name, scan_label
-from bids_app.outputs import figure_path, read_scans, status_path
+from bids_app.derivatives import surface_path
+from bids_app.features import Feature
+from bids_app.grid import Grid, load_grid
+from bids_app.names import Name, build, scan_label
+from bids_app.outputs import figure_path, read_scans, save_figure, status_path
+from bids_app.report.figures import histogram_figure, matrices_figure, visits_figure
 from bids_app.report.pages import write_page
-from bids_app.routes import MAPS
+from bids_app.routes import MAPS, PARCELLATION
+
+KINDS = (*PARCELLATION, "desc")
 
 
 def write_participant_page(output_dir, participant):
-    """Write ``sub-<label>.html`` from the participant's files.
+    """Write ``sub-<label>.html`` and its figures from the participant's files.
 
     Parameters
     ----------
@@ -23,56 +31,155 @@ def write_participant_page(output_dir, participant):
     -------
     Path
     """
-    status = json.loads(status_path(output_dir, participant).read_text())
-    page = output_dir / f"sub-{participant}.html"
+    status = json.loads(status_path(output_dir, participant).read_text(encoding="utf-8"))
+    page, maps = output_dir / f"sub-{participant}.html", raw_maps(output_dir, participant)
     write_page(
         page,
         "participant.html.jinja",
         participant=participant,
         scans=status["Scans"],
-        bold=_bold(output_dir, participant),
+        bold=_bold(output_dir, maps),
+        measures=_draw_measures(output_dir, participant, maps),
         parcels=_parcels(output_dir, participant),
+        settings=_settings(output_dir, status.get("Run")),
+        files=_files(output_dir, participant),
     )
     return page
 
 
-def _bold(output_dir, participant):
-    """Collect per scan what the sidecars of its raw maps say, and its figures."""
+def raw_maps(output_dir, participant):
+    """List the maps of a participant as measured, as `outputs.Scan`."""
+    found = [scan for extension in MAPS for scan in read_scans(output_dir, "boldmap", extension, sub=participant)]
+    return [scan for scan in found if not ("Smooth" in scan.entities["desc"] or scan.entities["desc"].endswith("z"))]
+
+
+def _bold(output_dir, maps):
+    """Collect per scan what the sidecars of its maps say, and its carpet."""
     scans = {}
-    maps = [scan for extension in MAPS for scan in read_scans(output_dir, "boldmap", extension, sub=participant)]
     for scan in maps:
-        desc = scan.entities["desc"]
-        if "Smooth" in desc or desc.endswith("z"):
-            continue
         source = {key: value for key, value in scan.entities.items() if key not in ("stat", "desc")}
-        figures = {what: figure_path(output_dir, source, what) for what in ("carpet", "maps")}
+        carpet = figure_path(output_dir, source, "carpet")
         entry = scans.setdefault(
             scan_label(scan.entities),
             {
                 "facts": scan.sidecar,
                 "measures": {},
                 "graphs": {},
-                "figures": {what: path for what, path in figures.items() if path.exists()},
+                "carpet": carpet if carpet.exists() else None,
             },
         )
         entry["measures"][scan.sidecar["Title"]] = scan.sidecar
         if "NumberOfEdges" in scan.sidecar:
-            entry["graphs"][desc] = scan.sidecar
+            entry["graphs"][scan.entities["desc"]] = scan.sidecar
     return scans
 
 
+def _draw_measures(output_dir, participant, maps):
+    """Draw every measure at all scans: maps with their differences, and how degree is distributed."""
+    by_kind = {}
+    for scan in maps:
+        feature = Feature(scan.sidecar["Measure"], scan.entities["desc"])
+        place = tuple((key, scan.entities.get(key)) for key in ("task", "space", "res", "den"))
+        by_kind.setdefault((feature, scan.path.name.partition(".")[2], place), {})[_short(scan.entities)] = scan
+    return [_draw_measure(output_dir, participant, *kind, scans) for kind, scans in by_kind.items()]
+
+
+def _draw_measure(output_dir, participant, feature, extension, place, scans):
+    images = {name: nib.load(scan.path) for name, scan in scans.items()}
+    first = next(iter(images.values()))
+    volumes = {name: np.asarray(image.dataobj) for name, image in images.items() if image.shape == first.shape}
+    grid = _grid(output_dir, first, extension, dict(place), volumes)
+    values = {name: volume.ravel()[grid.mask.ravel()] for name, volume in volumes.items()}
+    entities = {"sub": participant, **{key: value for key, value in place if value}}
+
+    def save(what, figure, ending):
+        name = build({**entities, "desc": feature.label + what}, "boldmap", ending)
+        save_figure(output_dir / f"sub-{participant}" / "figures" / name, figure)
+        return output_dir / f"sub-{participant}" / "figures" / name
+
+    text = (feature.title, feature.unit)
+    shape = histogram_figure(values, *text) if feature.metric == "degree" else None
+    return {
+        "title": feature.title,
+        "scans": list(values),
+        "maps": save("", visits_figure(grid, values, *text), ".png"),
+        "histogram": shape and save("Histogram", shape, ".svg"),
+    }
+
+
+def _grid(output_dir, image, extension, place, volumes):
+    """Return the nodes that any of the scans has; red are those that one of them lacks."""
+    if extension == "dscalar.nii":
+        return load_grid(surface_path(output_dir, place))
+    return Grid(np.any([np.isfinite(volume) for volume in volumes.values()], axis=0), image.affine)
+
+
+def _short(entities):
+    """Return what tells a participant's scans apart."""
+    parts = [f"{key}-{entities[key]}" for key in ("ses", "acq", "dir", "run") if key in entities]
+    return " ".join(parts) or f"task-{entities.get('task')}"
+
+
 def _parcels(output_dir, participant):
-    tables = []
+    """Collect the nodal tables of every atlas, and draw the matrices of all scans."""
+    atlases = {}
     for scan in read_scans(output_dir, "nodes", ".tsv", sub=participant):
         nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
-        atlas = Name.parse(scan.path).entities
-        tables.append(
+        names = Name.parse(scan.path).entities
+        atlas = " ".join(names[key] for key in PARCELLATION if key in names)
+        entry = atlases.setdefault(atlas, {"tables": [], "matrices": None})
+        entry["tables"].append(
             {
-                "label": f"{scan_label(atlas)}, {atlas.get('atlas') or atlas.get('seg')}",
+                "label": scan_label(names),
                 "facts": scan.sidecar,
                 "n_parcels": len(nodes),
                 "n_missing": int(nodes["degree"].isna().sum()) if "degree" in nodes else 0,
                 "path": scan.path.relative_to(output_dir).as_posix(),
             }
         )
-    return tables
+    for atlas, entry in atlases.items():
+        entry["matrices"] = _draw_matrices(output_dir, participant, atlas)
+    return atlases
+
+
+def _draw_matrices(output_dir, participant, atlas):
+    matrices, entities = {}, {}
+    for scan in read_scans(output_dir, "relmat", ".tsv", sub=participant):
+        if atlas == " ".join(scan.entities[key] for key in PARCELLATION if key in scan.entities):
+            table = pd.read_csv(scan.path, sep="\t", index_col=0, na_values="n/a")
+            matrices[_short(scan.entities)] = table.to_numpy(float)
+            entities = scan.entities
+    if not matrices or len({len(matrix) for matrix in matrices.values()}) > 1:
+        return None
+    networks = _networks(output_dir, participant, entities)
+    name = {key: value for key, value in entities.items() if key not in ("ses", "acq", "dir", "run")}
+    path = output_dir / f"sub-{participant}" / "figures" / build(name, "relmat", ".png")
+    save_figure(path, matrices_figure(matrices, networks))
+    return path
+
+
+def _networks(output_dir, participant, entities):
+    """Return the network of each parcel if the nodal tables say."""
+    wanted = {key: entities.get(key) for key in PARCELLATION}
+    for scan in read_scans(output_dir, "nodes", ".tsv", sub=participant, **wanted):
+        nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
+        return nodes["network"].fillna("none").astype(str).to_numpy() if "network" in nodes else None
+    return None
+
+
+def _settings(output_dir, run):
+    """Return the settings of the run that made the scans, as pairs of name and value."""
+    path = output_dir / "logs" / str(run) / "settings.json"
+    if not path.exists():
+        return []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [pair for part in ("selection", "signal", "graph") for pair in content[part].items()]
+
+
+def _files(output_dir, participant):
+    """List every file of the participant by folder."""
+    folder, found = output_dir / f"sub-{participant}", {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            found.setdefault(path.parent.relative_to(output_dir).as_posix(), []).append(path.name)
+    return found

@@ -8,7 +8,7 @@ from bids_app.names import Name, build
 from bids_app.outputs import save_figure
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
 
-N_SCATTERS, N_CURVES = 4, 6
+N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 ROUTE_TABLES = ("motion", "balance", "association", "roimissing", "sensitivity", "agreement")
 
 
@@ -49,6 +49,7 @@ def route_context(folder, design_path):
         name: _note(folder, entities, name) for name in ("roi", "association", "sensitivity", "agreement")
     }
     context["motion_figure"] = _motion_figure(folder, entities, arms)
+    context["visits"] = _region_visits(folder, entities, arms, context["regions"] or [], design)
     context["scatters"] = _scatters(folder, entities, arms)
     context["curves"] = _curves(folder, entities, context["regions"] or [], design["Alpha"])
     return context
@@ -118,7 +119,7 @@ def _wide(rows):
 
 def _figure_path(folder, entities, suffix, number=None):
     end = "" if number is None else str(number + 1)
-    return folder / "figures" / build(entities, f"{suffix}{end}", ".png")
+    return folder / "figures" / build(entities, f"{suffix}{end}", ".svg")
 
 
 def _motion_figure(folder, entities, arms):
@@ -129,6 +130,18 @@ def _motion_figure(folder, entities, arms):
     path = _figure_path(folder, entities, "motion")
     save_figure(path, visits_figure(flow.rename(columns=columns), arms, "mean FD (mm)"))
     return path
+
+
+def _region_visits(folder, entities, arms, regions, design):
+    """Draw everyone's visits in the first regions, by arm."""
+    roi, drawn = _table(folder, entities, "roi"), []
+    for region in regions[:N_REGIONS] if roi is not None else []:
+        rows = roi[(roi["cluster"] == region["Name"]) & roi["analysed"]]
+        path = _figure_path(folder, entities, "roi", len(drawn))
+        values = "mean z score" if design.get("MapValues") == "z" else "mean value"
+        save_figure(path, visits_figure(_wide(rows), arms, values))
+        drawn.append({"region": region["Name"], "text": region["Text"], "path": path})
+    return drawn
 
 
 def _scatters(folder, entities, arms):

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from scipy import special
 
 # Okabe and Ito's blue and vermilion, told apart by people who see no red or green; markers differ too.
@@ -45,6 +46,59 @@ def _mean_and_margin(values):
     if len(known) < 2:
         return (known.mean() if len(known) else np.nan), np.nan
     return known.mean(), special.stdtrit(len(known) - 1, 0.975) * known.std(ddof=1) / np.sqrt(len(known))
+
+
+def matrix_figure(table, arms):
+    """Draw the columns of the model, a row per participant, the arms apart; colours are z scores.
+
+    Parameters
+    ----------
+    table : DataFrame
+        participant_id, arm (1 and 0), covariates, and a column ``stratum`` if there are strata.
+    arms : (str, str)
+        Names of arm 1 and of arm 0.
+    """
+    rows = table.sort_values(["arm", "participant_id"], ascending=[False, True])
+    names = rows["participant_id"].tolist()
+    columns = rows.drop(columns="participant_id")
+    if "stratum" in columns:
+        columns = pd.get_dummies(columns, columns=["stratum"], prefix="", prefix_sep="", dtype=float)
+    scaled = (columns - columns.mean()) / columns.std(ddof=0).replace(0, 1)
+    height = min(2.2 + 0.13 * len(rows), 9)
+    figure, axis = plt.subplots(figsize=(2.4 + 0.55 * len(columns.columns), height), layout="constrained")
+    drawn = axis.imshow(scaled, aspect="auto", cmap="cividis", vmin=-2, vmax=2, interpolation="nearest")
+    axis.set_xticks(range(len(scaled.columns)), scaled.columns, rotation=60, ha="right", fontsize=8)
+    axis.set_yticks(range(len(names)), names, fontsize=min(7, 500 / max(len(names), 1)))
+    first = int((rows["arm"] == 1).sum())
+    axis.axhline(first - 0.5, color="white", linewidth=3)
+    axis.set_title(f"above: {arms[0]}; below: {arms[1]}", fontsize=9)
+    figure.colorbar(drawn, ax=axis, shrink=0.6).set_label("z score", fontsize=8)
+    return figure
+
+
+def forest_figure(rows, title, direction):
+    """Draw effect sizes of parcels with their confidence intervals, from the smallest p down.
+
+    Parameters
+    ----------
+    rows : list of dict
+        name, hedges_g, g_low, g_high and p_fwe.
+    title : str
+    direction : str
+        Which way an effect above 0 goes.
+    """
+    figure, axis = plt.subplots(figsize=(7, 1.1 + 0.27 * len(rows)), layout="constrained")
+    for place, row in enumerate(rows):
+        significant = row["p_fwe"] <= row["alpha"]
+        axis.plot([row["g_low"], row["g_high"]], [place, place], color=COLOURS[0], linewidth=1.2)
+        face = COLOURS[0] if significant else "white"
+        axis.plot(row["hedges_g"], place, "o", color=COLOURS[0], markerfacecolor=face, markersize=6)
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=8)
+    axis.invert_yaxis()
+    axis.set_xlabel(f"Hedges g (95 % CI); above 0: {direction}; filled: FWE significant", fontsize=8)
+    axis.set_title(title, fontsize=9, loc="left")
+    return figure
 
 
 def association_figure(pairs, slopes, arms, labels):

@@ -104,10 +104,9 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
             (
                 inputnode,
                 ds_figures,
-                [(field, field) for field in ("run", "grid_file", "output_dir", "options")],
+                [(field, field) for field in ("run", "output_dir", "options")],
             ),
             (clean, ds_figures, [("carpet_file", "carpet_file")]),
-            (graph, ds_figures, [("maps_file", "maps_file")]),
             (graph, outputnode, [("maps_file", "maps_file")]),
             (clean, outputnode, [("series_file", "series_file")]),
         ]

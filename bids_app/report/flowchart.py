@@ -1,0 +1,52 @@
+"""Participants and scans per arm from first to last, in the manner of CONSORT."""
+
+from collections import Counter
+
+from bids_app.flow import counts
+
+LATER_STEPS = ("with a baseline scan", "with a follow-up scan", "with both")
+
+
+def flowchart(flow, arms):
+    """Return what the chart of participants shows.
+
+    Parameters
+    ----------
+    flow : DataFrame
+        As `flow.participant_flow` has it.
+    arms : cohort.Design
+
+    Returns
+    -------
+    dict
+        ``total``, ``analysed``, and ``arms``: for each arm (and for those without) its name, ``first`` count,
+        ``steps`` (text and count), ``left_out`` (reason and count, the most frequent first) and ``analysed``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from types import SimpleNamespace
+    >>> flow = pd.DataFrame({"participant_id": ["sub-1", "sub-2"], "arm": ["a", "b"], "baseline_scans": [1, 1],
+    ...                      "followup_scans": [1, 0], "analysed": [True, False], "reason": [None, "no follow-up"]})
+    >>> chart = flowchart(flow, SimpleNamespace(active="a", reference="b"))
+    >>> [(arm["name"], arm["analysed"], arm["left_out"]) for arm in chart["arms"]]
+    [('a', 1, []), ('b', 0, [('no follow-up', 1)])]
+    """
+    table = counts(flow, arms)
+    return {
+        "total": len(flow),
+        "analysed": int(flow["analysed"].sum()),
+        "arms": [_arm(flow, name, table[name]) for name in table.columns],
+    }
+
+
+def _arm(flow, name, column):
+    members = flow["arm"].isna() if name == "no arm" else flow["arm"] == name
+    reasons = Counter(flow.loc[members & ~flow["analysed"], "reason"].fillna("no reason given"))
+    return {
+        "name": name,
+        "first": int(column.iloc[0]),
+        "steps": [(step, int(column[step])) for step in LATER_STEPS],
+        "left_out": reasons.most_common(),
+        "analysed": int(column["analysed"]),
+    }

@@ -1,0 +1,49 @@
+"""The page that ties the others together: every participant, every scan."""
+
+import json
+
+from bids_app.outputs import status_path
+from bids_app.qualitytable import COLUMNS, QCFC_COLUMNS, write_quality
+from bids_app.report.pages import write_page
+
+SHOWN = ("mean_fd", "minutes", "coverage", "tsnr", "degrees_of_freedom", "mean_correlation", "density", "mean_degree")
+
+
+def write_index_page(output_dir):
+    """Write ``index.html`` and the tables that it shows, from the files of all participants.
+
+    Parameters
+    ----------
+    output_dir : Path
+
+    Returns
+    -------
+    Path
+    """
+    quality, qcfc = write_quality(output_dir)
+    page = output_dir / "index.html"
+    write_page(
+        page,
+        "index.html.jinja",
+        participants=_participants(output_dir),
+        scans=quality.to_dict("records"),
+        columns={name: COLUMNS[name] for name in SHOWN},
+        largest={name: quality[name].max() for name in SHOWN},
+        qcfc=qcfc.to_dict("records"),
+        qcfc_columns=QCFC_COLUMNS,
+        group=(output_dir / "group" / "index.html").exists(),
+        citation=(output_dir / "logs" / "CITATION.html").exists(),
+    )
+    return page
+
+
+def _participants(output_dir):
+    """List the participants with the state of their scans."""
+    found = []
+    for path in sorted(status_path(output_dir, "*").parent.glob("sub-*.json")):
+        status = json.loads(path.read_text(encoding="utf-8"))
+        failed = [scan for scan in status["Scans"] if scan["State"] == "failed"]
+        name = f"sub-{status['Participant']}"
+        page = f"{name}.html" if (output_dir / f"{name}.html").exists() else None
+        found.append({"name": name, "page": page, "n_scans": len(status["Scans"]), "failed": failed})
+    return found

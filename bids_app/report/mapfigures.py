@@ -1,0 +1,160 @@
+"""Figures of effects in volumes, by nilearn: colour is the effect, opacity the statistic, an outline significance."""
+
+import re
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+from nibabel import Nifti1Image
+from nilearn import plotting
+from nilearn.datasets import load_mni152_template
+from nilearn.image import new_img_like
+
+COLOURS = "RdBu_r"  # blue against red is told apart by people who see no red or green
+OPAQUE_AT = 3.1  # |t| from which a voxel hides what lies below it
+N_SLICES = 8
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One effect in a volume.
+
+    Attributes
+    ----------
+    size, statistic, p_fwe : Nifti1Image
+        Hedges g, t, and p corrected over voxels; NaN outside the nodes.
+    alpha : float
+    title : str
+        What is shown, with the direction of the difference.
+    """
+
+    size: Nifti1Image
+    statistic: Nifti1Image
+    p_fwe: Nifti1Image
+    alpha: float
+    title: str
+
+    @property
+    def significant(self):
+        """Where p is at most alpha, (X, Y, Z) bool."""
+        return np.nan_to_num(self.p_fwe.get_fdata(), nan=1) <= self.alpha
+
+    @property
+    def largest(self):
+        """An end of the colour range that few voxels exceed."""
+        return colour_range(self.size.get_fdata())
+
+    def _images(self):
+        size = new_img_like(self.size, np.nan_to_num(self.size.get_fdata(dtype=np.float32)))
+        statistic = np.abs(np.nan_to_num(self.statistic.get_fdata(dtype=np.float32)))
+        return size, new_img_like(self.size, statistic), new_img_like(self.size, self.significant.astype(np.float32))
+
+
+def colour_range(values):
+    """Return an end of a symmetric colour range that one in 200 values exceeds, at least 0.1.
+
+    Examples
+    --------
+    >>> float(colour_range(np.array([-2.0, np.nan, 0.0, 2.0])))
+    2.0
+    """
+    known = np.abs(values[np.isfinite(values) & (values != 0)])
+    return max(float(np.percentile(known, 99.5)) if known.size else 0, 0.1)
+
+
+def strip_figure(effect, largest=None):
+    """Draw axial slices in a row, moved to where the clusters are."""
+    return _slices(effect, largest, (13, 2.7), display_mode="z", cut_coords=_cuts(effect))
+
+
+def mosaic_figure(effect, largest=None):
+    """Draw seven slices along each axis."""
+    return _slices(effect, largest, (12, 6.5), display_mode="mosaic", cut_coords=7)
+
+
+def _slices(effect, largest, shape, **how):
+    figure = plt.figure(figsize=shape)
+    size, statistic, significant = effect._images()
+    display = plotting.plot_stat_map(
+        size,
+        bg_img=load_mni152_template(resolution=2),
+        cmap=COLOURS,
+        vmax=largest or effect.largest,
+        threshold=1e-6,
+        transparency=statistic,
+        transparency_range=[0, OPAQUE_AT],
+        draw_cross=False,
+        black_bg=False,
+        figure=figure,
+        axes=(0, 0, 1, 0.92),  # below the title
+        **how,
+    )
+    if effect.significant.any():
+        display.add_contours(significant, levels=[0.5], colors="black", linewidths=1.2)
+    figure.suptitle(effect.title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def glass_figure(effect, largest=None):
+    """Draw the significant voxels through a glass brain."""
+    figure = plt.figure(figsize=(10, 2.9))
+    size, _, significant = effect._images()
+    plotting.plot_glass_brain(
+        new_img_like(size, size.get_fdata() * significant.get_fdata()),
+        display_mode="lyrz",
+        cmap=COLOURS,
+        vmax=largest or effect.largest,
+        vmin=-(largest or effect.largest),
+        plot_abs=False,
+        threshold=1e-6,
+        colorbar=True,
+        figure=figure,
+    )
+    figure.suptitle(effect.title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def viewer(effect, largest=None):
+    """Return a page by itself in which the slices can be moved; it asks nothing of the network."""
+    size, *_ = effect._images()
+    shown = plotting.view_img(
+        size,
+        bg_img=load_mni152_template(resolution=3),
+        cmap=COLOURS,
+        vmax=largest or effect.largest,
+        threshold=1e-6,
+        symmetric_cmap=True,
+        black_bg=False,
+        cut_coords=_peak(effect),
+        title="Hedges g",
+    ).get_standalone()
+    shown = re.sub(r'<link rel="icon".*?>', "", shown, flags=re.DOTALL)  # it is fetched from the network
+    shown = re.sub(r'(<input\b(?=[^>]*type="range"))', r'\1 aria-label="opacity"', shown, flags=re.DOTALL)
+    title = f"<h1 style='position: absolute; left: -99em'>Slices of {plain(effect.title)}</h1>"
+    return shown.replace("<body>", f"<body><main>{title}", 1).replace("</body>", "</main></body>", 1)
+
+
+def plain(text):
+    """Return text without what HTML would read as its own."""
+    return re.sub(r"[<>&\"']", " ", text)
+
+
+def _peak(effect):
+    """Return the place of the largest statistic in mm, of the significant voxels if there are some."""
+    statistic = np.abs(np.nan_to_num(effect.statistic.get_fdata()))
+    if effect.significant.any():
+        statistic = np.where(effect.significant, statistic, 0)
+    voxel = np.unravel_index(statistic.argmax(), statistic.shape)
+    return [float(edge) for edge in effect.size.affine[:3, :3] @ voxel + effect.size.affine[:3, 3]]
+
+
+def _cuts(effect):
+    """Return axial cuts from the bottom to the top of the brain, moved to where the clusters are."""
+    cuts, significant, affine = np.linspace(-24, 60, N_SLICES), effect.significant, effect.p_fwe.affine
+    if significant.any():
+        heights = np.flatnonzero(significant.any(axis=(0, 1)))
+        sizes = significant.sum(axis=(0, 1))[heights]
+        for height in heights[np.argsort(sizes)[::-1]][:3]:
+            coordinate = affine[2, 2] * height + affine[2, 3]
+            cuts[np.argmin(np.abs(cuts - coordinate))] = coordinate
+    return sorted(set(np.round(cuts).astype(float)))
