@@ -46,14 +46,14 @@ def run_demo(output_dir, n_cpus=1, seed=0):
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} holds a trial already; give an empty folder, or remove that one.")
     print(f"Simulating a trial of ketamine against midazolam, {N_PER_ARM} participants each, in {folder} ...")
-    n_scans = 4 * N_PER_ARM + 1
-    with progress(n_scans) as advance:
+    scans = [f"scan {number}.made" for number in range(1, 4 * N_PER_ARM + 2)]
+    with progress(scans) as advance:
         trial = simulate_trial(
             folder,
             n_per_arm=N_PER_ARM,
             voxel_size=VOXEL_SIZE,
             seed=seed,
-            progress=lambda done, total: advance("scan"),
+            progress=lambda done, total: advance(scans[done - 1]),
         )
     settings = Settings(
         bids_dir=trial.bids_dir,

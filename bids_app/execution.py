@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def execute(workflow, settings, log_dir, *, n_parallel, n_threads=1):
     runner, arguments = _runner(settings.resources, n_parallel, n_threads)
     _configure(workflow, settings, log_dir)
     names, finished, problem = _parts(workflow), set(), None
-    with progress(len(names)) as advance:
+    with progress(names) as advance:
         arguments["status_callback"] = lambda node, status: _report(node, status, advance, finished)
         gc.freeze()  # Nipype collects garbage before every node: what was imported need not be walked each time
         try:
@@ -215,13 +216,13 @@ def _failure(path):
 
 
 @contextmanager
-def progress(total, stream=None) -> Callable[[str], None]:
+def progress(names, stream=None) -> Callable[[str], None]:
     """Show how far a job is: a bar on a terminal, a line every tenth of the way elsewhere.
 
     Parameters
     ----------
-    total : int
-        Steps to take.
+    names : list of str
+        Full names of the steps to take; those that share all but the last part are one scan, or one comparison.
     stream : file, optional
         Standard error by default.
 
@@ -233,19 +234,39 @@ def progress(total, stream=None) -> Callable[[str], None]:
     stream = stream or sys.stderr
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        *(TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()),
+        *(TextColumn("steps"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()),
     )
+    count = _Count(names)
     if stream.isatty():
         with Progress(*columns, console=Console(file=stream)) as bar:
-            task = bar.add_task("steps", total=total)
-            yield lambda name: bar.update(task, advance=1)
+            task = bar.add_task(count.text, total=len(names))
+            yield lambda name: bar.update(task, completed=count.add(name), description=count.text)
         return
-    started, done = time.monotonic(), 0
+    started, total = time.monotonic(), len(names)
 
     def advance(name):
-        nonlocal done
-        done += 1
+        done = count.add(name)
         if done == total or done * 10 // total > (done - 1) * 10 // total:
-            print(f"step {done} of {total} after {time.monotonic() - started:.0f} s", file=stream, flush=True)
+            seconds = time.monotonic() - started
+            print(f"step {done} of {total} ({count.text}) after {seconds:.0f} s", file=stream, flush=True)
 
     yield advance
+
+
+class _Count:
+    """Counts the steps that were taken, and the scans that are through."""
+
+    def __init__(self, names):
+        self.left, self.done = Counter(name.rpartition(".")[0] for name in names), 0
+        self.total = len(self.left)
+
+    def add(self, name):
+        """Count a step; return how many there were."""
+        self.done += 1
+        self.left[name.rpartition(".")[0]] -= 1
+        return self.done
+
+    @property
+    def text(self):
+        """How many parts are through."""
+        return f"{sum(count <= 0 for count in self.left.values())} of {self.total} parts"

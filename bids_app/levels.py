@@ -22,6 +22,7 @@ from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
 from bids_app.outputs import save_json, save_text, status_path, write_dataset_files
 from bids_app.plantables import write_plan
 from bids_app.record import write_design, write_whole_brain
+from bids_app.report.citation import write_citation
 from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
@@ -68,10 +69,11 @@ def participant_level(settings):
     for run in inputs.runs:
         for failure in failures_of(run, failures):
             logger.error("%s: %s", run.label, failure.message)
-    write_index_page(settings.output_dir)
+    write_citation(settings.output_dir)
+    page = write_index_page(settings.output_dir)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
-    logger.info("%d of %d scans finished.", len(inputs.runs) - failed, len(inputs.runs))
-    return _conclude(settings, failures)
+    logger.info("%d of %d scans finished, %d failed.", len(inputs.runs) - failed, len(inputs.runs), failed)
+    return _conclude(failures, page, log_dir)
 
 
 def start_log(settings):
@@ -169,9 +171,11 @@ def failures_of(run, failures):
     return [failure for failure in failures if within in failure.node]
 
 
-def _conclude(settings, failures):
-    """Say where the results are, and return the exit code."""
-    logger.info("Results are in %s.", settings.output_dir)
+def _conclude(failures, page, log_dir):
+    """Say where to look, and return the exit code."""
+    if page.exists():
+        logger.info("Look at %s.", page)
+    logger.info("Messages and errors of this run: %s.", log_dir)
     codes = {failure.exit_code for failure in failures}
     return 0 if not codes else codes.pop() if len(codes) == 1 else 1
 
@@ -226,12 +230,13 @@ def group_level(settings):
             for route, flow in flows
         }
         write_plan(settings, design, regions, routes, notes)
-        page = write_group_page(settings.output_dir, pages)
+        write_citation(settings.output_dir)
+        write_group_page(settings.output_dir, pages)
         write_index_page(settings.output_dir)
-        logger.info("The page is %s.", page)
     if strangers:
         logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
-    return _conclude(settings, failures) or (DataError.exit_code if strangers else 0)
+    page = settings.output_dir / "group" / "index.html"
+    return _conclude(failures, page, log_dir) or (DataError.exit_code if strangers else 0)
 
 
 def remake_pages(settings):
@@ -258,6 +263,7 @@ def remake_pages(settings):
         raise NothingSelectedError(
             f"--reports-only: {output} holds nothing of the {settings.level} level to make pages from. Run it without."
         )
+    write_citation(output)
     write_index_page(output)
     logger.info("%d pages were made anew in %s.", made, output)
     return 0

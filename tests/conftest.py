@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from browser import browse, chromium  # noqa: F401
 from nipype import logging as nipype_logging
+from simulated_trial import compared, simulated  # noqa: F401
 
 from bids_app import cli
 from bids_app.names import Name, build, folder

@@ -3,45 +3,28 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from simulated_trial import OPTIONS, call
 
 from bids_app.features import mapped_features
 from bids_app.graph import MEASURES, EdgeRule
 from bids_app.names import Name, build, label
-from bids_app.simulate import simulate_trial
-
-ROOT = Path(__file__).parents[1]
-OPTIONS = ("--voxel-size", "8", "--n-cpus", "2", "--min-minutes", "2")
 
 pytestmark = pytest.mark.slow
 
 
-def call(*arguments):
-    return subprocess.run(
-        [sys.executable, ROOT / "run.py", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def trial(simulated):
+    return simulated
 
 
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory):
-    return simulate_trial(tmp_path_factory.mktemp("trial"), n_per_arm=4, voxel_size=8, n_volumes=120)
-
-
-@pytest.fixture(scope="module")
-def analysed(trial, tmp_path_factory):
-    output = tmp_path_factory.mktemp("output")
-    participant = call(trial.bids_dir, output, "participant", *OPTIONS, "--atlas", trial.atlas)
-    assert participant.returncode == 0, participant.stderr
-    group = call(trial.bids_dir, output, "group", *OPTIONS, "--n-permutations", 100)
-    assert group.returncode == 0, group.stderr
-    return output
+@pytest.fixture
+def analysed(compared):
+    return compared
 
 
 def test_the_whole_tree_is_valid(analysed, validation_errors):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from browser import NOTHING_WRONG
 
 from bids_app.cli import main
 
@@ -69,6 +70,12 @@ def test_the_page_says_so(analysed):
     assert "medication (n = 23) minus placebo (n = 14)" in page
     assert "18 not analysed" in page
     assert page.count("follow-up: no scan") == 18
+
+
+@pytest.mark.parametrize("width", [1400, 420])
+@pytest.mark.parametrize("page", ["group/index.html", "index.html", "sub-017.html"])
+def test_nothing_is_wrong_in_a_browser(analysed, browse, page, width):
+    assert browse(analysed / page, width) == NOTHING_WRONG
 
 
 def test_nodal_results_are_plausible(analysed):

@@ -1,5 +1,7 @@
 import io
 import json
+import os
+import pty
 from dataclasses import replace
 
 import nibabel as nib
@@ -75,7 +77,6 @@ def test_steps_of_a_run(tmp_path, grid_file):
         ("clean", "ds_maps"),
         ("graph", "ds_maps"),
         ("clean", "ds_figures"),
-        ("graph", "ds_figures"),
         ("clean", "A_parcels"),
         ("clean", "B_parcels"),
     }
@@ -192,13 +193,27 @@ def test_failures_are_told_in_one_sentence(tmp_path):
 
 def test_progress_where_there_is_no_terminal():
     heard = io.StringIO()
-    with progress(25, heard) as advance:
-        for step in range(25):
-            advance(f"step {step}")
+    steps = [f"level.scan_{scan}.{step}" for scan in range(5) for step in "abcde"]
+    with progress(steps, heard) as advance:
+        for step in steps:
+            advance(step)
     said = heard.getvalue().splitlines()
     assert len(said) == 10
-    assert said[0].startswith("step 3 of 25")
-    assert said[-1].startswith("step 25 of 25")
+    assert said[0].startswith("step 3 of 25 (0 of 5 parts) after")
+    assert said[1].startswith("step 5 of 25 (1 of 5 parts) after")
+    assert said[-1].startswith("step 25 of 25 (5 of 5 parts) after")
+
+
+def test_progress_on_a_terminal():
+    """A real terminal, by a pty: the bar counts the parts that are through."""
+    leader, follower = pty.openpty()
+    with os.fdopen(follower, "w") as terminal, progress(["a.x", "a.y", "b.x", "b.y"], terminal) as advance:
+        for step in ("a.x", "a.y", "b.x"):
+            advance(step)
+    said = os.read(leader, 100_000).decode()
+    os.close(leader)
+    assert "1 of 2 parts" in said
+    assert "3/4" in said
 
 
 @pytest.mark.parametrize(("mem_gb", "expected"), [(None, 5.5), (16.0, 5.5), (2.0, 2.0)])

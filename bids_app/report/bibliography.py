@@ -1,0 +1,69 @@
+"""References: where they are kept, how they are written in a text and in BibTeX."""
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+CITED = re.compile(r"\[@([\w; @]+)\]")
+
+
+@cache
+def bibliography():
+    """Return all references by key, each a dict of BibTeX fields."""
+    return tomllib.loads((files("bids_app") / "data" / "bibliography.toml").read_text("utf-8"))
+
+
+def key_of(reference):
+    """Return the key of what a text with a DOI refers to.
+
+    Examples
+    --------
+    >>> key_of("Watts & Strogatz 1998, doi:10.1038/30918")
+    'watts1998'
+    """
+    return next(key for key, entry in bibliography().items() if "doi" in entry and entry["doi"] in reference)
+
+
+def cited(text):
+    """Return the keys that a text cites as ``[@key; @key]``, in order, each once."""
+    keys = [key.strip(" @") for group in CITED.findall(text) for key in group.split(";")]
+    return list(dict.fromkeys(keys))
+
+
+def spelled_out(text):
+    """Put authors and year in the place of keys.
+
+    Examples
+    --------
+    >>> spelled_out("clustering [@watts1998; @rubinov2010]")
+    'clustering (Watts & Strogatz 1998; Rubinov & Sporns 2010)'
+    """
+    return CITED.sub(lambda group: "(" + "; ".join(map(_short, cited(group.group()))) + ")", text)
+
+
+def _short(key):
+    entry = bibliography()[key]
+    families = [author.partition(",")[0] for author in entry["author"].split(" and ")]
+    names = f"{families[0]} et al." if len(families) > 2 else " & ".join(families)
+    return f"{names} {entry['year']}"
+
+
+def in_full(key):
+    """Return a reference as it stands in a list."""
+    entry = bibliography()[key]
+    authors = entry["author"].replace(" and others", " et al.").split(" and ")
+    where = entry.get("journal") or entry.get("booktitle")
+    numbers = ", ".join(entry[field] for field in ("volume", "pages") if field in entry)
+    doi = f" https://doi.org/{entry['doi']}" if "doi" in entry else ""
+    return f"{'; '.join(authors)} ({entry['year']}). {entry['title']}. {where}{', ' + numbers if numbers else ''}.{doi}"
+
+
+def bibtex(keys):
+    """Return BibTeX of some references."""
+    return "\n".join(_bibtex(key, bibliography()[key]) for key in keys)
+
+
+def _bibtex(key, entry):
+    fields = [f"  {name} = {{{value}}}," for name, value in entry.items() if name != "type"]
+    return "\n".join([f"@{entry['type']}{{{key},", *fields, "}", ""])

@@ -1,0 +1,192 @@
+"""What can be cited: methods, references, versions, and a checklist, from the files of the output folder."""
+
+import json
+from importlib.metadata import version
+
+import pandas as pd
+
+from bids_app.cohort import Design
+from bids_app.flow import counts
+from bids_app.names import Name, build
+from bids_app.outputs import read_scans, save_text
+from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
+from bids_app.report.group import design_paths
+from bids_app.report.methods import group_methods, participant_methods
+from bids_app.report.pages import number, write_page
+from bids_app.routes import MAPS
+
+SOFTWARE = ("nibabel", "nilearn", "nipype", "numba", "numpy", "pandas", "pybids", "scipy", "statsmodels")
+OPEN = "for you to fill in"
+
+
+def write_citation(output_dir):
+    """Write ``CITATION.md``, ``.html`` and ``.bib``, and ``CHECKLIST.md`` and ``.html``, into ``logs``.
+
+    Parameters
+    ----------
+    output_dir : Path
+
+    Returns
+    -------
+    Path
+        The Markdown of the methods.
+    """
+    description = _read(output_dir / "dataset_description.json")
+    settings, n_kinds = _settings(output_dir)
+    scans = _scans(output_dir)
+    designs = [_read(path) for path in design_paths(output_dir)]
+    parts = participant_methods(settings, scans, description) if settings and scans else []
+    parts += group_methods(designs, _trial(output_dir))
+    if n_kinds > 1:
+        parts.insert(0, ("Note", f"Scans were processed with {n_kinds} different settings; these are the latest."))
+    keys = sorted(cited(" ".join(text for _, text in parts)))
+    content = {
+        "parts": [(heading, spelled_out(text)) for heading, text in parts],
+        "references": [in_full(key) for key in keys],
+        "software": {name: version(name) for name in SOFTWARE},
+    }
+    logs = output_dir / "logs"
+    save_text(logs / "CITATION.bib", bibtex(keys))
+    save_text(logs / "CITATION.md", _markdown(content))
+    write_page(logs / "CITATION.html", "citation.html.jinja", **content)
+    items = checklist(output_dir, settings, scans, designs)
+    save_text(logs / "CHECKLIST.md", _checklist_markdown(items))
+    write_page(logs / "CHECKLIST.html", "checklist.html.jinja", items=items)
+    return logs / "CITATION.md"
+
+
+def _read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _settings(output_dir):
+    """Return the settings of the latest run that made scans, and how many kinds of settings there are."""
+    runs = sorted({_read(path).get("Run") or "" for path in (output_dir / "logs" / "status").glob("sub-*.json")})
+    found = [_read(output_dir / "logs" / run / "settings.json") for run in runs if run]
+    kinds = {json.dumps([settings["signal"], settings["graph"]], sort_keys=True) for settings in found}
+    return (found[-1] if found else None), len(kinds)
+
+
+def _scans(output_dir):
+    """Return one sidecar of each scan: of a thresholded map, else of a nodal table."""
+    found = {}
+    for extension in MAPS:
+        for scan in read_scans(output_dir, "boldmap", extension):
+            if "NumberOfEdges" in scan.sidecar:
+                found.setdefault(scan.sidecar["Scan"], scan.sidecar)
+    for scan in read_scans(output_dir, "nodes", ".tsv"):
+        found.setdefault(scan.sidecar["Scan"], scan.sidecar)
+    return [found[name] for name in sorted(found)]
+
+
+def _trial(output_dir):
+    paths = sorted((output_dir / "group").glob("contrast-*_trial.json"))
+    return _read(paths[-1]) if paths else None
+
+
+def _markdown(content):
+    lines = ["# Methods", "", "Made from what was run. Check it, shorten it, and cite the references.", ""]
+    for heading, text in content["parts"]:
+        lines += [f"## {heading}", "", text, ""]
+    lines += [
+        "## Versions",
+        "",
+        ", ".join(f"{name} {number}" for name, number in content["software"].items()) + ".",
+        "",
+    ]
+    lines += ["## References", "", *(f"- {reference}" for reference in content["references"])]
+    return "\n".join(lines) + "\n"
+
+
+def checklist(output_dir, settings, scans, designs):
+    """List items of CONSORT and COBIDAS with what this run used.
+
+    Returns
+    -------
+    list of dict
+        ``guideline``, ``item``, ``value`` and ``where`` it was read.
+    """
+    return [
+        {"guideline": guideline, "item": item, "value": value, "where": where}
+        for guideline, rows in (
+            ("COBIDAS", _cobidas(settings, scans)),
+            ("CONSORT", _consort(output_dir, designs)),
+        )
+        for item, value, where in rows
+    ]
+
+
+def _cobidas(settings, scans):
+    facts = next((scan for scan in scans if "Confounds" in scan), {})
+    sidecar, chosen = "sidecars of the maps", "logs/*/settings.json"
+    rows = [
+        ("Scanner, sequence, and instructions at rest", OPEN, ""),
+        ("Number of scans and participants", _people(scans), sidecar),
+        ("Repetition time (s)", facts.get("RepetitionTime"), sidecar),
+        ("Spatial reference", facts.get("SpatialReference"), sidecar),
+        ("Confounds regressed out", ", ".join(facts.get("Confounds", [])) or None, sidecar),
+        ("Band-pass (Hz)", facts.get("Bandpass"), sidecar),
+        ("Censoring threshold (mm)", facts.get("FramewiseDisplacementThreshold"), sidecar),
+        ("Minutes kept per scan, least and most", _least_and_most(scans, "MinutesKept"), sidecar),
+        ("Coverage, least and most", _least_and_most(scans, "Coverage"), sidecar),
+        ("Nodes", _least_and_most(scans, "NumberOfNodes"), sidecar),
+        ("Edges", facts.get("EdgeRule"), sidecar),
+        ("Density, least and most", _least_and_most(scans, "Density"), sidecar),
+    ]
+    if settings:
+        rows += [
+            ("Measures", ", ".join(settings["graph"]["metrics"]), chosen),
+            ("Smoothing of the maps (mm FWHM)", settings["graph"]["smooth_maps"], chosen),
+        ]
+    return [(item, OPEN if value is None else value, where) for item, value, where in rows]
+
+
+def _people(scans):
+    return f"{len(scans)} scans of {len({scan['Scan'].split()[0] for scan in scans})} participants" if scans else None
+
+
+def _least_and_most(scans, fact):
+    values = [scan[fact] for scan in scans if isinstance(scan.get(fact), (int, float))]
+    return f"{number(min(values))} to {number(max(values))}" if values else None
+
+
+def _consort(output_dir, designs):
+    rows = [
+        ("Registration, protocol, funding", OPEN, ""),
+        ("Eligibility, settings, interventions, blinding, harms", OPEN, ""),
+        ("Sample size and how it was determined", OPEN, ""),
+    ]
+    for design, path in zip(designs, design_paths(output_dir), strict=True):
+        where, own = f"group/{path.name}", design["Route"]
+        flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
+        rows += [
+            (f"{own}: arms", f"{design['ActiveArm']}, {design['ReferenceArm']} (column {design['ArmColumn']})", where),
+            (f"{own}: visits", f"{design['BaselineSession']}, {design['FollowupSession']}", where),
+            *((f"{own}: {step}", value, f"group/{flow.name}") for step, value in _flow(flow, design)),
+            (f"{own}: strata of the randomization", ", ".join(design["Strata"]) or "none given", where),
+            (f"{own}: estimator", design["Estimators"][design["Headline"]], where),
+            (f"{own}: covariates", ", ".join(design["Covariates"]) or "none", where),
+            (f"{own}: draws and seed", f"{design['Draws']}, seed {design['RandomSeed']}", where),
+            (f"{own}: level of significance", design["Alpha"], where),
+        ]
+    trial = _trial(output_dir)
+    if trial:
+        planned = f"SHA-256 {trial['Plan']['SHA256']}" if trial.get("Plan") else "none: all is exploratory"
+        outcomes = ", ".join(trial["Outcomes"]) or "none given"
+        rows += [("Analysis plan", planned, "group/*_trial.json"), ("Outcomes", outcomes, "group/*_trial.json")]
+    return rows
+
+
+def _flow(path, design):
+    """Yield the counts of each step of the flow of participants, per arm."""
+    flow = pd.read_csv(path, sep="\t", na_values="n/a")
+    keys = ("ArmColumn", "ActiveArm", "ReferenceArm", "BaselineSession", "FollowupSession")
+    for step, row in counts(flow, Design(*(design[key] for key in keys))).iterrows():
+        yield step, ", ".join(f"{arm} {count}" for arm, count in row.items())
+
+
+def _checklist_markdown(items):
+    lines = ["# Checklist", "", "Items of COBIDAS and CONSORT with what this run used.", ""]
+    lines += ["| guideline | item | value | read from |", "|---|---|---|---|"]
+    lines += [f"| {row['guideline']} | {row['item']} | {row['value']} | {row['where']} |" for row in items]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,208 @@
+"""The methods in words, from what the files say was really run; ``[@key]`` cites the bibliography."""
+
+from bids_app.features import Feature
+from bids_app.report.bibliography import key_of
+from bids_app.report.pages import number
+
+CONFOUNDS = {
+    "friston24": "friston1996",
+    "24p": "friston1996",
+    "36p": "satterthwaite2013",
+    "acompcor": "behzadi2007",
+}
+UPSTREAM = {"fMRIPrep": "fmriprep", "XCP-D": "xcpd", "xcp_d": "xcpd"}
+STATISTICS = {
+    "tfce": "exact signed threshold-free cluster enhancement of z (E = 0.5, H = 2) [@smith2009]",
+    "t": "t of each node",
+    "cluster-extent": "extent of clusters of z beyond {threshold}",
+    "cluster-mass": "mass of clusters of z beyond {threshold}",
+}
+
+
+def participant_methods(settings, scans, description):
+    """Describe how the scans were processed.
+
+    Parameters
+    ----------
+    settings : dict
+        Content of the settings.json of the run.
+    scans : list of dict
+        A sidecar of each scan's maps or nodal tables.
+    description : dict
+        Content of dataset_description.json.
+
+    Returns
+    -------
+    list of (str, str)
+        Headings and paragraphs.
+    """
+    bold = [scan for scan in scans if "Confounds" in scan]
+    parts = [("Input", _input(description, scans))]
+    if bold:
+        parts += [("Cleaning", _cleaning(settings["signal"], bold)), ("Nodes", _nodes(settings["graph"], bold))]
+    return [*parts, ("Graphs", _graphs(settings["graph"], scans, bool(bold))), ("Software", _software(description))]
+
+
+def _input(description, scans):
+    tools = [entry for entry in description.get("GeneratedBy", []) if entry.get("Name") != "trialgraph"]
+    named = [" ".join(filter(None, (entry["Name"], entry.get("Version"), _cite(entry["Name"])))) for entry in tools]
+    made = f" They were preprocessed by {', '.join(named)}." if named else ""
+    return (
+        f"{len(scans)} resting-state scans of {len({scan['Scan'].split()[0] for scan in scans})} participants, "
+        f"organized by the Brain Imaging Data Structure [@bids], were analysed.{made}"
+    )
+
+
+def _cite(name):
+    return f"[@{UPSTREAM[name]}]" if name in UPSTREAM else ""
+
+
+def _cleaning(signal, scans):
+    facts = scans[0]
+    key = CONFOUNDS.get(signal["denoise"])
+    text = f"{facts['Denoising'][0].upper()}{facts['Denoising'][1:]}"
+    text += f" ({len(facts['Confounds'])} regressors{'; ' + f'[@{key}]' if key else ''})" if facts["Confounds"] else ""
+    band = facts["Bandpass"]
+    if isinstance(band, list):
+        text += (
+            f", drift and frequencies outside {number(band[0])} to {number(band[1])} Hz were removed in one model, the "
+            "confounds passing the same filter as the data [@lindquist2019]."
+        )
+    else:
+        text += " and drift were removed in one model, without a band-pass filter."
+    text += (
+        f" Volumes with a framewise displacement above {number(facts['FramewiseDisplacementThreshold'])} mm "
+        "[@power2012] were bridged by a spline for the filter and left out after it [@power2014]"
+    )
+    dummies = [scan["NumberOfDummyScans"] for scan in scans]
+    text += f"; {_span(dummies)} volumes at the start were dropped first" if max(dummies) else ""
+    minutes = [scan["MinutesKept"] for scan in scans]
+    return f"{text}. {_span(minutes)} minutes of data per scan were kept."
+
+
+def _span(values):
+    low, high = min(values), max(values)
+    return number(low) if low == high else f"{number(low)} to {number(high)}"
+
+
+def _nodes(graph, scans):
+    facts = scans[0]
+    nodes = _span([scan["NumberOfNodes"] for scan in scans])
+    if "AnalysisMask" not in facts:
+        return f"Nodes were {nodes} grayordinates of {facts['SpatialReference']}."
+    template = " [@fonov2011]" if graph["mask"] in ("gm", "brain") else ""
+    return (
+        f"Nodes were the voxels of the {facts['AnalysisMask']}{template} on the {facts['Resolution']} in "
+        f"{facts['SpatialReference']} that had a signal: {nodes} per scan, "
+        f"{_span([100 * scan['Coverage'] for scan in scans])} % of the mask."
+    )
+
+
+def _graphs(graph, scans, has_maps):
+    rules = dict.fromkeys(scan["EdgeRule"] for scan in scans if "EdgeRule" in scan)
+    measured = []
+    for name in graph["metrics"]:
+        measure = Feature(name, "full").measure
+        measured.append(f"{measure.label.lower()} [@{key_of(measure.reference)}]")
+    text = f"Edges: {'; '.join(rules)}. " if rules else ""
+    text += f"Measured were {', '.join(measured)}; they are exact, without sampling."
+    density = [100 * scan["Density"] for scan in scans if "Density" in scan]
+    text += f" The density was {_span(density)} %." if density else ""
+    if has_maps and graph["smooth_maps"]:
+        text += (
+            " Maps were z-scored over the nodes of each scan and smoothed within them by a Gaussian of "
+            f"{number(graph['smooth_maps'])} mm FWHM."
+        )
+    return text
+
+
+def _software(description):
+    own = next(entry for entry in description["GeneratedBy"] if entry["Name"] == "trialgraph")
+    return (
+        f"trialgraph {own.get('Version', '')}, a BIDS App [@bidsapps], ran this as a Nipype workflow [@nipype]; it "
+        "reads files by PyBIDS [@pybids], cleans signals by nilearn [@nilearn], and computes with NumPy [@numpy], "
+        "SciPy [@scipy] and Numba [@numba]."
+    )
+
+
+def group_methods(designs, trial):
+    """Describe how the arms were compared.
+
+    Parameters
+    ----------
+    designs : list of dict
+        Content of the design.json of each route.
+    trial : dict or None
+        Content of trial.json.
+
+    Returns
+    -------
+    list of (str, str)
+    """
+    parts = [(f"Comparison: {design['Route']}", f"{_model(design)} {_inference(design)}") for design in designs]
+    if trial and trial.get("Outcomes"):
+        parts.append(("Clinical outcomes", _outcomes(trial)))
+    if trial:
+        parts.append(("Plan", _plan(trial)))
+    return parts
+
+
+def _model(design):
+    n = design["NumberAnalysed"]
+    arms = " and ".join(f"{count} of {arm}" for arm, count in n.items())
+    adjusted = [*design["Covariates"], *(f"stratum {name}" for name in design["Strata"])]
+    text = (
+        f"{design['ActiveArm']} was compared with {design['ReferenceArm']} ({arms}). The headline is the "
+        f"{design['Estimators'][design['Headline']]}"
+    )
+    text += " [@vickers2001]" if design["Headline"] == "ancova" else ""
+    text += f", adjusted for {', '.join(adjusted)}" if adjusted else ""
+    others = [words for key, words in design["Estimators"].items() if key != design["Headline"]]
+    text += f"; beside it, {'; '.join(others)}" if others else ""
+    return f"{text}. Effect sizes are Hedges g [@hedges1981] with 95 % confidence intervals."
+
+
+def _inference(design):
+    where = "within strata" if design["Strata"] else ""
+    if design["Scheme"] == "freedman-lane":
+        text = f"Residuals were permuted {design['Draws']} times {where} [@freedman1983; @winkler2014]"
+    elif design["AllAllocationsEnumerated"]:
+        text = f"The arm labels were put through all {design['Draws']} possible allocations {where} [@rosenberger2019]"
+    else:
+        text = f"The arm labels were re-randomized {design['Draws']} times {where} [@rosenberger2019]"
+    how = STATISTICS[design["Statistic"]].format(threshold=number(design.get("ClusterThreshold")))
+    errors = ", with HC3 standard errors [@mackinnon1985]" if design["StandardErrors"] == "HC3" else ""
+    tail = (
+        " Small p values were taken from a generalized Pareto tail [@winkler2016]."
+        if design["TailApproximation"]
+        else ""
+    )
+    return (
+        f"{' '.join(text.split())}, covariates held fixed and the observed allocation counted (seed "
+        f"{design['RandomSeed']}). The statistic is the {how}{errors}; p values are corrected over all "
+        f"{design['NodesCompared']} nodes and both signs by the maximum statistic, and over the measures by the "
+        "minimum p; the false discovery rate is given beside them [@benjamini1995]. "
+        f"Significance: p ≤ {number(design['Alpha'])}.{tail}"
+    )
+
+
+def _outcomes(trial):
+    names = (
+        ", ".join(trial["Outcomes"]) if isinstance(trial["Outcomes"][0], str) else f"{len(trial['Outcomes'])} scores"
+    )
+    return (
+        f"Clinical outcomes ({names}) were compared by ANCOVA on the baseline [@vickers2001] and by a mixed model of "
+        "all visits of everyone randomized [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
+        "each outcome by itself."
+    )
+
+
+def _plan(trial):
+    if not trial.get("Plan"):
+        return "There was no analysis plan: every result is exploratory."
+    departed = trial["Plan"]["Deviations"]
+    departures = "; ".join(f"{row['What']}: planned {row['Planned']}, used {row['Used']}" for row in departed)
+    return (
+        f"The analysis was planned before (SHA-256 of the plan {trial['Plan']['SHA256']}). "
+        f"{'It departs from the plan in: ' + departures if departed else 'It does not depart from the plan'}."
+    )

@@ -1,0 +1,35 @@
+"""A small simulated trial, and the app called on it as users call it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bids_app.simulate import simulate_trial
+
+ROOT = Path(__file__).parents[1]
+OPTIONS = ("--voxel-size", "8", "--n-cpus", "2", "--min-minutes", "2")
+
+
+def call(*arguments):
+    return subprocess.run(
+        [sys.executable, ROOT / "run.py", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """The trial: 4 per arm, one of whom lacks the follow-up, 8 mm."""
+    return simulate_trial(tmp_path_factory.mktemp("trial"), n_per_arm=4, voxel_size=8, n_volumes=120)
+
+
+@pytest.fixture(scope="session")
+def compared(simulated, tmp_path_factory):
+    """The output folder after both levels."""
+    output = tmp_path_factory.mktemp("output")
+    participant = call(simulated.bids_dir, output, "participant", *OPTIONS, "--atlas", simulated.atlas)
+    assert participant.returncode == 0, participant.stderr
+    group = call(simulated.bids_dir, output, "group", *OPTIONS, "--n-permutations", 100)
+    assert group.returncode == 0, group.stderr
+    return output
