@@ -2,7 +2,7 @@ PYTHON ?= python3
 IMAGE ?= trialgraph:test
 RUN := .venv/bin/python
 
-.PHONY: help demo test lint image lock clean
+.PHONY: help demo test lint docs image lock clean
 .DELETE_ON_ERROR:
 
 help:    ## show this list
@@ -18,6 +18,9 @@ lint: .venv/develop    ## check style and format
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
+docs: .venv/develop    ## build the site; open docs/_build/index.html
+	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build
+
 image:    ## build the image
 	docker build --tag $(IMAGE) .
 
@@ -26,7 +29,7 @@ lock: .venv/lock    ## resolve the dependencies anew and pin them by hash
 	$(COMPILE) --group test --group lint --group docs --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:    ## remove what the other targets made
-	rm -rf .venv .pytest_cache .ruff_cache demo
+	rm -rf .venv .pytest_cache .ruff_cache demo docs/_build docs/generated
 
 COMPILE = $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --annotation-style line --custom-compile-command 'make lock'

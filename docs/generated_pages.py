@@ -1,0 +1,96 @@
+"""Pages of the site that are made from the code."""
+
+from bids_app.analyses import BETWEEN
+from bids_app.flow import FLOW_COLUMNS
+from bids_app.graph.describe import measures_table
+from bids_app.graph.measures import MEASURES
+from bids_app.outcomes import OUTCOME_COLUMNS
+from bids_app.parser import app_parser, demo_parser
+from bids_app.qualitytable import COLUMNS, QCFC_COLUMNS
+from bids_app.regions import ROI_COLUMNS
+from bids_app.results import STATISTICS, TABLE_COLUMNS
+from bids_app.sensitivity import SENSITIVITY_COLUMNS
+from bids_app.stats.association import ASSOCIATION_COLUMNS
+from bids_app.stats.balance import BALANCE_COLUMNS
+from bids_app.stats.clinical import CLINICAL_COLUMNS
+from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS
+from bids_app.stats.motion import MOTION_COLUMNS
+from bids_app.stats.robustness import AGREEMENT_COLUMNS
+
+TABLES = {
+    "flow.tsv": FLOW_COLUMNS,
+    "clusters.tsv, nodes.tsv, wholebrain.tsv": TABLE_COLUMNS,
+    "motion.tsv": MOTION_COLUMNS,
+    "balance.tsv": BALANCE_COLUMNS,
+    "outcomes.tsv": {**OUTCOME_COLUMNS, **CLINICAL_COLUMNS},
+    "missing.tsv, roimissing.tsv": MISSING_COLUMNS,
+    "tipping.tsv": TIPPING_COLUMNS,
+    "roi.tsv": ROI_COLUMNS,
+    "association.tsv": ASSOCIATION_COLUMNS,
+    "sensitivity.tsv": SENSITIVITY_COLUMNS,
+    "agreement.tsv": AGREEMENT_COLUMNS,
+    "logs/quality.tsv": COLUMNS,
+    "logs/qcfc.tsv": QCFC_COLUMNS,
+}
+
+
+def options_page():
+    """Return every option of the command line, in its groups."""
+    lines = ["# Every option", "", "Each may be written with dashes or underscores.", ""]
+    for parser in (app_parser(), demo_parser()):
+        lines += [f"## `{parser.prog}`", "", parser.description, ""]
+        for group in parser._action_groups:
+            if group._group_actions:
+                lines += [f"### {group.title.capitalize()} of {parser.prog}", ""]
+                lines += ["| option | what it does | default |", "|---|---|---|"]
+                lines += [_row(action) for action in group._group_actions]
+                lines.append("")
+    return "\n".join(lines)
+
+
+def _row(action):
+    names = ", ".join(f"`{name}`" for name in action.option_strings or [action.dest])
+    values = action.metavar if isinstance(action.metavar, str) else " ".join(action.metavar or [])
+    values = values or " ".join(map(str, action.choices or []))
+    default = (
+        action.default if action.option_strings and action.default not in (None, False, [], "==SUPPRESS==") else ""
+    )
+    shown = " ".join(map(str, default)) if isinstance(default, list) else str(default)
+    text = (action.help or "").replace("%%", "%").replace("%(default)s", shown)
+    return "| " + " | ".join(_cell(cell) for cell in (f"{names} {values}".strip(), text, shown)) + " |"
+
+
+def _cell(text):
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def measures_page():
+    """Return the table of measures, and whose definition each is."""
+    lines = ["# Every measure", "", measures_table(), "", "## Whose definitions", ""]
+    lines += [f"- `{name}`: {measure.reference}" for name, measure in MEASURES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def columns_page():
+    """Return the statistics of the group's maps and the columns of every table."""
+    lines = ["# Every column", "", "## Maps of the group: `stat-`", ""]
+    lines += [f"- `{name}`: {text}" for name, text in STATISTICS.items()]
+    lines += [
+        "",
+        "## Estimators",
+        "",
+        *(f"- `{name}`: {text.format(node='node')}" for name, text in BETWEEN.items()),
+        "",
+    ]
+    for title, columns in TABLES.items():
+        lines += [f"## `{title}`", "", "| column | meaning |", "|---|---|"]
+        lines += [f"| `{name}` | {_cell(_said(text))} |" for name, text in columns.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _said(text):
+    return text["Description"] if isinstance(text, dict) else text
+
+
+PAGES = {"options": options_page, "measures": measures_page, "columns": columns_page}
