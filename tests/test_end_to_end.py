@@ -17,12 +17,12 @@ from bids_app.names import Name, build, label
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trial(simulated):
     return simulated
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def analysed(compared):
     return compared
 
@@ -59,7 +59,8 @@ def test_every_map_and_table_has_a_sidecar_with_its_facts(analysed):
     if_significant = {"roi.tsv", "roimissing.tsv", "sensitivity.tsv"}
     assert {path.name.rpartition("_")[2] for path in others} - if_significant == {
         *("boldmap.nii.gz", "mask.nii.gz", "timeseries.tsv", "relmat.tsv", "nodes.tsv"),
-        *("statmap.nii.gz", "clusters.tsv", "wholebrain.tsv", "flow.tsv", "motion.tsv", "balance.tsv"),
+        *("statmap.nii.gz", "clusters.tsv", "wholebrain.tsv", "flow.tsv", "motion.tsv", "balance.tsv", "matrix.tsv"),
+        *("quality.tsv", "qcfc.tsv"),
     }
     for path in others:
         assert (path.parent / f"{path.name.partition('.')[0]}.json").exists(), path

@@ -113,7 +113,7 @@ def test_the_plan_and_its_departures_are_shown(whole):
 def test_images_have_their_words_and_nothing_is_loaded(whole):
     _, _, page = whole
     images = re.findall("<img[^>]*>", page)
-    assert len(images) == 1 + 2 + 2 + 1, "motion; two outcomes; two associations; one curve"
+    assert len(images) == 1 + 1 + 2 + 2 + 1, "motion; the region; two outcomes; two associations; one curve"
     assert all(len(re.search('alt="([^"]*)"', image)[1]) > 20 for image in images)
     assert not re.findall(r"""(?:src|href)=["']?https?:""", page)
     assert page.count("<table>") == page.count("<caption>")

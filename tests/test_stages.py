@@ -69,7 +69,7 @@ def test_the_page_says_so(analysed):
     page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", (analysed / "group" / "index.html").read_text()))
     assert "medication (n = 23) minus placebo (n = 14)" in page
     assert "18 not analysed" in page
-    assert page.count("follow-up: no scan") == 18
+    assert page.count("follow-up: no scan") >= 18  # and in the chart, by arm
 
 
 @pytest.mark.parametrize("width", [1400, 420])
