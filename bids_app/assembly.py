@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
-from bids_app.cohort import Design, Tables, read_allocations
+from bids_app.allocationtable import read_allocations
+from bids_app.cohort import Design, Tables
 from bids_app.derivatives import label_of
 from bids_app.errors import DataError, UsageError
 from bids_app.features import Feature

@@ -7,6 +7,7 @@ import shutil
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bids_app.config import check_settings
 from bids_app.environment import write_only_in
@@ -33,7 +34,10 @@ def main(argv=None):
     try:
         if argv[:1] == ["demo"] and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
             return _demo(argv[1:])
-        return _run(parse(argv))
+        if argv[:1] == ["check"] and argv[2:3] not in ([level] for level in LEVELS):
+            return _check(argv[1:])
+        settings = parse(argv)
+        return _preview(settings) if settings.dry_run else _run(settings)
     except TrialgraphError as error:
         logging.getLogger("bids_app").debug("%s", error)
         print(f"trialgraph: {error}", file=sys.stderr)
@@ -52,6 +56,23 @@ def _run(settings):
 
         run = {"participant": levels.participant_level, "group": levels.group_level}[settings.level]
         return conclude(levels.remake_pages(settings) if settings.reports_only else run(settings))
+
+
+def _check(argv):
+    """Say what both levels would do with a dataset."""
+    folders, options = argv[:2], argv[2:]
+    return _preview(parse([*folders, "participant", *options, "--dry-run"]), with_trial=True)
+
+
+def _preview(settings, *, with_trial=False):
+    """Do all the reading of a run in a folder of its own, which goes at the end."""
+    check_settings(settings)
+    with TemporaryDirectory() as folder, _working_in(Path(folder), keep=True):
+        from bids_app import preview
+
+        if settings.level == "group":
+            return preview.preview_group(settings)
+        return preview.preview_participants(settings, with_trial=with_trial)
 
 
 def _validate(settings):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.errors import DataError, MissingInputError, UsageError
+from bids_app.tables import keyed, read_table
 
 logger = logging.getLogger(__name__)
 
@@ -79,12 +80,12 @@ def read_tables(bids_dir):
     path = bids_dir / "participants.tsv"
     if not path.exists():
         raise MissingInputError(f"{path} does not exist: the group level needs to know who was in which arm.")
-    participants = _read(path, ["participant_id"])
+    participants = read_table(path, ["participant_id"])
     sessions = _concatenated([_sessions_of(path) for path in sorted(bids_dir.glob("sub-*/sub-*_sessions.tsv"))])
     for path in sorted((bids_dir / "phenotype").glob("*.tsv")):
-        table = _read(path, ["participant_id"])
+        table = read_table(path, ["participant_id"])
         if "session_id" in table:
-            table = _keyed(table.reset_index(), ["participant_id", "session_id"], path)
+            table = keyed(table.reset_index(), ["participant_id", "session_id"], path)
             visits = sessions.index.append(table.index.difference(sessions.index, sort=False))
             sessions = _joined(sessions.reindex(visits), table, path)
         else:
@@ -92,38 +93,9 @@ def read_tables(bids_dir):
     return Tables(participants, sessions, _levels(bids_dir / "participants.json"))
 
 
-def _read(path, key):
-    try:
-        table = pd.read_csv(
-            path,
-            sep="\t",
-            na_values=["n/a", "N/A", "NA", "NaN", "nan", ""],
-            keep_default_na=False,  # None may be an arm
-            encoding="utf-8-sig",
-            dtype=dict.fromkeys(("participant_id", "session_id"), str),
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a table: {error}") from error
-    return _keyed(table, key, path)
-
-
-def _keyed(table, key, path):
-    if missing := [column for column in key if column not in table]:
-        raise DataError(f"{path}: no column {', '.join(missing)}; there are {', '.join(map(str, table.columns))}.")
-    for column, prefix in (("participant_id", "sub-"), ("session_id", "ses-")):
-        if column in table:
-            table[column] = table[column].astype(str).str.removeprefix(prefix)
-    if key == ["participant_id"] and "session_id" in table:
-        return table.set_index(key)
-    if table.duplicated(key).any():
-        twice = table.loc[table.duplicated(key), key].astype(str).agg(" ".join, axis=1)
-        raise DataError(f"{path}: more than one row for {', '.join(twice[:5])}.")
-    return table.set_index(key)
-
-
 def _sessions_of(path):
     participant = path.parent.name.removeprefix("sub-")
-    table = _read(path, ["session_id"]).reset_index()
+    table = read_table(path, ["session_id"]).reset_index()
     return table.assign(participant_id=participant).set_index(["participant_id", "session_id"])
 
 
@@ -143,7 +115,7 @@ def _levels(path):
     if not path.exists():
         return {}
     try:
-        columns = json.loads(path.read_text(encoding="utf-8-sig"))
+        columns = json.loads(path.readas_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}).") from error
     if not isinstance(columns, dict):
@@ -192,6 +164,8 @@ def _arm_column(participants, wanted):
         return two[0]
     if len(two) > 1:
         raise UsageError(f"Several columns could hold the arm: {', '.join(two)}. Choose with --arm.")
+    if periods := _periods(participants):
+        raise UsageError(_CROSSOVER.format(columns=", ".join(periods), first=periods[0]))
     if len(named) == 1:
         return named[0]
     levels = [f"{column} ({participants[column].nunique()} values)" for column in participants]
@@ -200,8 +174,28 @@ def _arm_column(participants, wanted):
     )
 
 
+_CROSSOVER = (
+    "This looks like a cross-over trial: {columns} of participants.tsv hold the same two treatments in turn. Two "
+    "parallel arms are compared here: give --arm {first}, which compares the first period, with --reference-arm, "
+    "--baseline and --followup. The visits of both arms must have the same session labels: where the label says the "
+    "treatment (d2, p2), rename the sessions of the first period alike (for example ses-followup) in a copy of the "
+    "preprocessed data."
+)
+
+
+def _periods(participants):
+    """Return columns that differ by a number in their names alone and hold the same two values."""
+    families = {}
+    for column in participants:
+        values = participants[column].dropna()
+        if re.search(r"\d$", column) and values.nunique() == 2:
+            stem = re.sub(r"\d+$", "", column)
+            families.setdefault((stem, *sorted(map(str, values.unique()))), []).append(column)
+    return next((columns for columns in families.values() if len(columns) > 1), [])
+
+
 def _arms(tables, column, wanted):
-    levels = sorted(_text(value) for value in tables.participants[column].dropna().unique())
+    levels = sorted(as_text(value) for value in tables.participants[column].dropna().unique())
     if len(levels) != 2:
         raise DataError(
             f"Column {column} of participants.tsv must hold two arms; "
@@ -218,7 +212,8 @@ def _arms(tables, column, wanted):
     return next(level for level in levels if level != wanted), wanted
 
 
-def _text(value):
+def as_text(value):
+    """Write a value of a table as the level of an arm: 1.0 is 1."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -239,11 +234,27 @@ def _visits(table, with_scans, trial):
         if len(sessions) < 2:
             raise DataError(f"Two visits are needed; there are scans of {', '.join(sessions) or 'no session'}.")
         if len(rest) != list(chosen.values()).count(None):
-            raise UsageError(f"Sessions are {', '.join(sessions)}: choose with --baseline and --followup.")
+            raise UsageError(
+                f"Sessions are {_listed(sessions)}: choose with --baseline and --followup.{_dates(sessions)}"
+            )
         chosen = {option: session or rest.pop(0) for option, session in chosen.items()}
     if chosen["baseline"] == chosen["followup"]:
         raise UsageError(f"--baseline and --followup are both {trial.baseline}.")
     return chosen["baseline"], chosen["followup"]
+
+
+def _listed(sessions, most=12):
+    return ", ".join(sessions[:most]) + (f" and {len(sessions) - most} more" if len(sessions) > most else "")
+
+
+def _dates(sessions):
+    """Say what to do where every session is named by its date: the same visit then has another label for everyone."""
+    if not all(re.fullmatch(r"(19|20)\d{2}[01]\d[0-3]\d.*", session) for session in sessions):
+        return ""
+    return (
+        " They are named by date. If everyone's dates differ, a visit has no label of its own: give it one in the "
+        "preprocessed data (for example ses-baseline and ses-followup for everyone)."
+    )
 
 
 def _in_order(table, with_scans):
@@ -264,34 +275,3 @@ def _mean_rank(moments):
 
 def _natural(text):
     return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", text)]
-
-
-def read_allocations(path, participants, design):
-    """Read the allocations that the trial's procedure could have drawn.
-
-    Parameters
-    ----------
-    path : Path
-        A table with the column participant_id, and a column for each allocation: the arms by name, or 1 and 0.
-    participants : sequence of str
-        Whose allocations are wanted, in this order.
-    design : Design
-
-    Returns
-    -------
-    (D, n) int8 ndarray
-        1 for the active arm.
-
-    Raises
-    ------
-    DataError
-        Someone is not in the table, or a value is no arm.
-    """
-    table = _read(path, ["participant_id"])
-    if absent := [label for label in participants if label not in table.index]:
-        raise DataError(f"{path}: no row for {', '.join(absent[:5])}; everyone who is compared must be there.")
-    values = table.loc[list(participants)].map(_text)
-    known = {design.active: 1, design.reference: 0, "1": 1, "0": 0}
-    if strange := sorted(set(values.to_numpy().ravel()) - set(known)):
-        raise DataError(f"{path}: {', '.join(strange[:5])} is no arm; they are {design.active} and {design.reference}.")
-    return values.map(known.get).to_numpy(np.int8).T

@@ -140,6 +140,7 @@ class Settings:
     verbose: int = 0
     skip_validation: bool = False
     reports_only: bool = False
+    dry_run: bool = False
     selection: Selection = Selection()
     signal: Signal = Signal()
     graph: Graph = Graph()
@@ -187,7 +188,8 @@ def _check_folders(settings):
                 f"The {what} folder {path} lies inside the BIDS folder {settings.bids_dir}. "
                 f"Put it elsewhere, or write to {settings.bids_dir / 'derivatives' / 'trialgraph'}."
             )
-        _make_writable(what, path)
+        if not settings.dry_run:
+            _make_writable(what, path)
 
 
 def _exists(what, path):

@@ -33,6 +33,7 @@ class BoldRun:
     confounds: Path | None
     repetition_time: float | None
     sources: tuple[str, ...]
+    reason: str = "the only one"
 
     @property
     def label(self):
@@ -48,6 +49,7 @@ class SeriesRun:
     timeseries: Path
     repetition_time: float | None
     sources: tuple[str, ...]
+    reason: str = "the only one"
 
     @property
     def label(self):

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bids_app import __version__
@@ -12,7 +12,7 @@ from bids_app.analyses import analyses_of
 from bids_app.assembly import assemble, check_design, route_flow
 from bids_app.bold import open_bold
 from bids_app.brainsymptom import clear_region_tables, write_region_tables
-from bids_app.cohort import find_design, read_tables
+from bids_app.cohort import Design, Tables, find_design, read_tables
 from bids_app.derivatives import surface_path
 from bids_app.errors import DataError, NothingSelectedError, TrialgraphError, UsageError
 from bids_app.execution import execute
@@ -28,7 +28,15 @@ from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
 from bids_app.routes import find_routes
 from bids_app.surfacefiles import axis_of, is_surface, lay_surface
-from bids_app.trialtables import Notes, clear_trial_tables, read_scores, symptom_changes, write_arms, write_outcomes
+from bids_app.trialtables import (
+    Notes,
+    Scores,
+    clear_trial_tables,
+    read_scores,
+    symptom_changes,
+    write_arms,
+    write_outcomes,
+)
 from bids_app.workflows.group import init_group_wf
 from bids_app.workflows.participant import init_level_wf, node_name
 
@@ -85,13 +93,19 @@ def start_log(settings):
     to_file = logging.FileHandler(log_dir / "trialgraph.log")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_file.setLevel(logging.DEBUG)
+    log_to_terminal(settings.verbose)
+    logger.addHandler(to_file)
+    return log_dir
+
+
+def log_to_terminal(verbose=0):
+    """Send messages to the terminal, and nowhere else."""
     to_terminal = logging.StreamHandler()
     to_terminal.setFormatter(logging.Formatter("%(message)s"))
-    to_terminal.setLevel(logging.DEBUG if settings.verbose else logging.INFO)
-    logger.handlers[:] = [to_file, to_terminal]
+    to_terminal.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.handlers[:] = [to_terminal]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    return log_dir
 
 
 def _save_grid(settings, inputs):
@@ -193,29 +207,18 @@ def group_level(settings):
         0, or 65 if a participant has scans but no row in participants.tsv, or the code of what went wrong.
     """
     log_dir = start_log(settings)
-    failed = read_failed_scans(settings.output_dir)
-    routes = find_routes(settings, {scan.name for scan in failed})
-    tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
-    sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
-    design = find_design(tables, sessions, settings.trial)
-    scores, notes, flows = read_scores(tables, design, settings.trial), Notes(), []
-    problems, pages, strangers = [], [], set()
-    for route in routes:
-        flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
-        problem = assemble(route, flow, tables, design, settings.trial)
-        problem = replace(problem, symptoms=symptom_changes(scores, problem))
-        check_design(route, problem)
-        _say_flow(route, flow, design)
-        pages.append(write_design(settings, route, design, problem, flow, failed))
+    gathered = gather(settings)
+    design, scores, notes = gathered.design, gathered.scores, gathered.notes
+    pages = []
+    for route, flow, problem in gathered.comparisons:
+        pages.append(write_design(settings, route, design, problem, flow, gathered.failed))
         write_whole_brain(settings, route, design, problem, flow)
-        write_arms(settings, route, design, tables, flow, scores, notes)
+        write_arms(settings, route, design, gathered.tables, flow, scores, notes)
         clear_region_tables(settings, route, design)
-        flows.append((route, flow))
-        problems.append((route, problem))
-        strangers |= set(flow["participant_id"]) - {f"sub-{label}" for label in tables.participants.index}
     clear_trial_tables(settings, design)
     if scores:
         write_outcomes(settings, design, scores, notes)
+    problems = [(route, problem) for route, _, problem in gathered.comparisons]
     n_comparisons = sum(
         len(analyses_of(settings.trial, design, problem.symptoms)) * len(problem.followup) for _, problem in problems
     )
@@ -226,17 +229,74 @@ def group_level(settings):
         logger.error("%s: %s", failure.node.partition(".")[2], failure.message)
     if not failures:
         regions = {
-            route.name: write_region_tables(settings, route, design, tables, flow, scores, notes)
-            for route, flow in flows
+            route.name: write_region_tables(settings, route, design, gathered.tables, flow, scores, notes)
+            for route, flow, _ in gathered.comparisons
         }
-        write_plan(settings, design, regions, routes, notes)
+        write_plan(settings, design, regions, [route for route, _ in problems], notes)
         write_citation(settings.output_dir)
         write_group_page(settings.output_dir, pages)
         write_index_page(settings.output_dir)
+    strangers = gathered.strangers
     if strangers:
         logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
     page = settings.output_dir / "group" / "index.html"
     return _conclude(failures, page, log_dir) or (DataError.exit_code if strangers else 0)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All that the group level reads before it writes anything.
+
+    Attributes
+    ----------
+    tables : cohort.Tables
+    design : cohort.Design
+    scores : trialtables.Scores or None
+    notes : trialtables.Notes
+    failed : list of FailedScan
+    comparisons : list of (Route, DataFrame, Problem)
+        Each route with its flow of participants and what is compared.
+    """
+
+    tables: Tables
+    design: Design
+    scores: Scores | None
+    notes: Notes
+    failed: list
+    comparisons: list
+
+    @property
+    def strangers(self):
+        """Participants with scans but without a row in participants.tsv."""
+        known = {f"sub-{label}" for label in self.tables.participants.index}
+        return {name for _, flow, _ in self.comparisons for name in flow["participant_id"]} - known
+
+
+def gather(settings):
+    """Read everything that the arms are compared by, and refuse what cannot be.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Gathered
+    """
+    failed = read_failed_scans(settings.output_dir)
+    routes = find_routes(settings, {scan.name for scan in failed})
+    tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
+    sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
+    design = find_design(tables, sessions, settings.trial)
+    scores, comparisons = read_scores(tables, design, settings.trial), []
+    for route in routes:
+        flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
+        problem = assemble(route, flow, tables, design, settings.trial)
+        problem = replace(problem, symptoms=symptom_changes(scores, problem))
+        check_design(route, problem)
+        _say_flow(route, flow, design)
+        comparisons.append((route, flow, problem))
+    return Gathered(tables, design, scores, Notes(), failed, comparisons)
 
 
 def remake_pages(settings):

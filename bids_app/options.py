@@ -106,6 +106,7 @@ def parse(argv):
         ),
         skip_validation=options.skip_bids_validation or options.reports_only,
         reports_only=options.reports_only,
+        dry_run=options.dry_run,
         resources=Resources(
             available_cpus() if options.n_cpus is None else options.n_cpus,
             options.omp_nthreads,

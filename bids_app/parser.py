@@ -375,6 +375,7 @@ def _add_run(parser):
         action="store_true",
         help="do not check BIDS_DIR with the BIDS validator",
     )
+    add("--dry-run", action="store_true", help="say what would be run, on which files and why, and write nothing")
     add("--reports-only", action="store_true", help="make the pages anew from what earlier runs left")
     add("--stop-on-first-crash", action="store_true", help="stop at the first scan that fails")
     add("--notrack", action="store_true", help="accepted and without effect: nothing is ever sent")

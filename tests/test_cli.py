@@ -56,6 +56,7 @@ OPTIONS = [
     ("--space space-T1w", "selection.space", "T1w"),
     ("--res 2", "selection.resolution", "2"),
     ("--reports-only", "reports_only", True),
+    ("--dry-run", "dry_run", True),
     ("--surface l.surf.gii r.surf.gii", "selection.meshes", (HERE / "l.surf.gii", HERE / "r.surf.gii")),
     ("--derivatives fmriprep=a/b c", "selection.derivatives", (("fmriprep", HERE / "a/b"), ("c", HERE / "c"))),
     ("-d a_b/c", "selection.derivatives", (("c", HERE / "a_b/c"),)),
