@@ -5,9 +5,11 @@ import logging
 import os
 import shutil
 import sys
+import traceback
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from bids_app.config import check_settings
 from bids_app.environment import write_only_in
@@ -45,6 +47,26 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("trialgraph: interrupted.", file=sys.stderr)
         return 130
+    except Exception as error:
+        kept = keep_traceback(traceback.format_exc(), argv[1:2])
+        said = " ".join(str(error).split())
+        print(
+            f"trialgraph: {type(error).__name__}: {said} (a fault of the app, not of your data; please report it with "
+            f"{kept}).",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def keep_traceback(text, output_dir):
+    """Keep the traceback of a fault in the logs of the output folder, else in a temporary file; return where."""
+    for folder in (*(Path(path).absolute() / "logs" for path in output_dir), Path(gettempdir())):
+        with suppress(OSError):
+            if folder.is_dir():
+                path = folder / f"fault-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
+                path.write_text(text, encoding="utf-8")
+                return path
+    return "what it said"
 
 
 def _run(settings):

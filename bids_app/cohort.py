@@ -115,7 +115,7 @@ def _levels(path):
     if not path.exists():
         return {}
     try:
-        columns = json.loads(path.readas_text(encoding="utf-8-sig"))
+        columns = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}).") from error
     if not isinstance(columns, dict):

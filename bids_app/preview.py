@@ -59,7 +59,7 @@ def _made_by(dataset):
 
 def _scan(run):
     if isinstance(run, BoldRun):
-        beside = [path.name for path in (run.mask, run.confounds) if path is not None]
+        beside = [name for name, path in (("brain mask", run.mask), ("confounds", run.confounds)) if path is not None]
         return run.label, run.bold.name, ", ".join(beside) or "nothing", run.reason
     return run.label, run.timeseries.name, "", run.reason
 
