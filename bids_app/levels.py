@@ -23,6 +23,7 @@ from bids_app.grid import load_grid, mask_grid, on_grid_of, template_grid
 from bids_app.inputs import TEMPLATE_SPACES, BoldRun, find_inputs
 from bids_app.outputs import replacing, save_json, save_text, status_path, write_dataset_files
 from bids_app.plantables import write_plan
+from bids_app.rawdata import by_participant, wants_preprocessing
 from bids_app.record import write_design, write_whole_brain
 from bids_app.report.group import write_group_page
 from bids_app.report.participant import write_participant_page
@@ -47,30 +48,49 @@ def participant_level(settings):
         0 if every scan was finished; else the exit code of what went wrong.
     """
     log_dir = start_log(settings)
+    if not wants_preprocessing(settings):
+        return _graph_level(settings, log_dir)
+    from bids_app.preprocessing import preprocess  # here, for ANTs takes seconds to import
+
+    prepared = preprocess(settings, log_dir)
+    for participant, runs in by_participant(prepared.failed).items():
+        _finish_participant(settings, participant, runs, prepared.failures)
+    _say_failures(prepared.failed, prepared.failures)
+    if not prepared.ready or (prepared.failures and settings.stop_on_first_crash):
+        return _conclude(settings, prepared.failures)
+    return _graph_level(prepared.settings, log_dir, prepared.failures)
+
+
+def _graph_level(settings, log_dir, earlier=()):
+    """Make the maps and tables of preprocessed scans; ``earlier`` are failures that count for the exit code too."""
     inputs = find_inputs(settings)
-    by_participant = inputs.by_participant
-    logger.info("%d participants, %d scans.", len(by_participant), len(inputs.runs))
+    runs_by_participant = inputs.by_participant
+    logger.info("%d participants, %d scans.", len(runs_by_participant), len(inputs.runs))
     for run in inputs.runs:
         logger.debug("%s: %s", run.label, ", ".join(run.sources))
     write_dataset_files(settings.output_dir, settings.bids_dir, inputs.datasets)
     grid_file, n_nodes = _save_grid(settings, inputs.runs)
     n_threads = settings.resources.omp_nthreads or max(1, settings.resources.n_cpus // len(inputs.runs))
     workflow = init_level_wf(
-        runs_by_participant=by_participant,
+        runs_by_participant=runs_by_participant,
         grid_file=grid_file,
         n_nodes=n_nodes,
         settings=settings,
         n_threads=n_threads,
     )
     failures = execute(workflow, settings, log_dir, n_parallel=len(inputs.runs), n_threads=n_threads)
-    for participant, runs in by_participant.items():
+    for participant, runs in runs_by_participant.items():
         _finish_participant(settings, participant, runs, failures)
-    for run in inputs.runs:
-        for failure in failures_of(run, failures):
-            logger.error("%s: %s", run.label, failure.message)
+    _say_failures(inputs.runs, failures)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
     logger.info("%d of %d scans finished.", len(inputs.runs) - failed, len(inputs.runs))
-    return _conclude(settings, failures)
+    return _conclude(settings, [*earlier, *failures])
+
+
+def _say_failures(runs, failures):
+    for run in runs:
+        for failure in failures_of(run, failures):
+            logger.error("%s: %s", run.label, failure.message)
 
 
 def start_log(settings):
@@ -144,7 +164,7 @@ def _finish_participant(settings, participant, runs, failures):
         scans[run.label] = {"Scan": run.label, "Session": run.entities.get("ses"), "State": "done"}
         if failed := failures_of(run, failures):
             log = failed[0].crash_file
-            reason = {"Reason": failed[0].message, "Log": f"{log.parent.name}/{log.name}"}
+            reason = {"Reason": failed[0].message, "Log": log.relative_to(settings.output_dir / "logs").as_posix()}
         elif stopped:
             reason = {"Reason": "Not finished: another scan failed, and --stop-on-first-crash was given."}
         else:

@@ -106,6 +106,19 @@ def _add_selection(parser):
         help="template space of the data; MNI152NLin2009cAsym, then MNI152NLin6Asym, are found without",
     )
     add("--res", help="fMRIPrep's res entity, if there are several")
+    add(
+        "--preprocess",
+        choices=("auto", "never", "always"),
+        default="auto",
+        help="preprocess the raw data of BIDS_DIR; auto: if there are no preprocessed ones",
+    )
+    add(
+        "--template",
+        type=_path,
+        metavar="PATH",
+        help="folder tpl-SPACE of TemplateFlow to preprocess to; by default MNI152NLin2009cAsym if TEMPLATEFLOW_HOME "
+        "holds it, else the ICBM 2009a that nilearn carries",
+    )
 
 
 def _path(word):

@@ -55,6 +55,8 @@ OPTIONS = [
     ("--space MNI152NLin6Asym", "selection.space", "MNI152NLin6Asym"),
     ("--space space-T1w", "selection.space", "T1w"),
     ("--res 2", "selection.resolution", "2"),
+    ("--preprocess never", "preprocessing.mode", "never"),
+    ("--template tpl-X", "preprocessing.template", HERE / "tpl-X"),
     ("--derivatives fmriprep=a/b c", "selection.derivatives", (("fmriprep", HERE / "a/b"), ("c", HERE / "c"))),
     ("-d a_b/c", "selection.derivatives", (("c", HERE / "a_b/c"),)),
     ("-d a/x=y", "selection.derivatives", (("x=y", HERE / "a/x=y"),)),
