@@ -74,10 +74,18 @@ def _run(settings):
     with _working_in(settings.work_dir, settings.keep_work_dir) as conclude:
         if not settings.skip_validation:
             _validate(settings)
-        from bids_app import levels  # heavy: only once the call makes sense
+        return conclude(_step(settings)(settings))
 
-        run = {"participant": levels.participant_level, "group": levels.group_level}[settings.level]
-        return conclude(levels.remake_pages(settings) if settings.reports_only else run(settings))
+
+def _step(settings):
+    """Return what is to be run; its imports are heavy, so that they come once the call makes sense."""
+    if settings.reports_only:
+        from bids_app.remake import remake_pages as step
+    elif settings.level == "group":
+        from bids_app.grouplevel import group_level as step
+    else:
+        from bids_app.participantlevel import participant_level as step
+    return step
 
 
 def _check(argv):

@@ -40,6 +40,14 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Preprocessing:
+    """Whether raw scans are preprocessed here, and to which template; None is the one that nilearn carries."""
+
+    mode: str = "auto"
+    template: Path | None = None
+
+
+@dataclass(frozen=True)
 class Signal:
     """How the signal of a scan is cleaned."""
 
@@ -142,6 +150,7 @@ class Settings:
     reports_only: bool = False
     dry_run: bool = False
     selection: Selection = Selection()
+    preprocessing: Preprocessing = Preprocessing()
     signal: Signal = Signal()
     graph: Graph = Graph()
     trial: Trial = Trial()
@@ -171,6 +180,7 @@ def check_settings(settings):
 def _check_folders(settings):
     wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [path for _, path in settings.selection.derivatives]}
     graph = settings.graph
+    wanted["--template"] = [settings.preprocessing.template] if settings.preprocessing.template else []
     wanted["--atlas"] = graph.atlases
     wanted["--also"] = [path for _, path in settings.trial.also]
     wanted["--allocations"] = [settings.trial.allocations] if settings.trial.allocations else []

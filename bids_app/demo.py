@@ -14,8 +14,9 @@ from bids_app.config import Graph, Resources, Settings, Trial, check_settings
 from bids_app.errors import UsageError
 from bids_app.execution import progress
 from bids_app.features import Feature
-from bids_app.levels import group_level, participant_level
+from bids_app.grouplevel import group_level
 from bids_app.outputs import save_table
+from bids_app.participantlevel import participant_level
 from bids_app.simulate import simulate_trial
 
 logger = logging.getLogger("bids_app")

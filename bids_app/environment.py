@@ -60,6 +60,7 @@ def _can_write(folder):
 
 
 def limit_threads_of_children(n_threads):
-    """Have processes that are started from now on use so many threads in BLAS and OpenMP."""
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    """Have processes that are started from now on use so many threads in BLAS, OpenMP and ITK."""
+    itk = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", itk):
         os.environ[variable] = str(n_threads)

@@ -16,7 +16,7 @@ from bids_app.surfacefiles import other_hemisphere
 logger = logging.getLogger(__name__)
 
 SURFACE_SPACES = ("fsLR", "fsaverage", "fsaverage3", "fsaverage4", "fsaverage5", "fsaverage6")
-TEMPLATE_SPACES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym")
+TEMPLATE_SPACES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym", "MNI152NLin2009aSym")
 IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
 ON_SURFACE = {"desc": Query.NONE, "extension": [".dtseries.nii", ".func.gii"]}
 SPATIAL = ("space", "cohort", "res", "den")
@@ -145,13 +145,17 @@ def _described(selection):
 
 
 def _query(layout, settings, query, **entities):
-    selection = settings.selection
+    return query_files(layout, settings.selection, settings.selection.filters, query, **entities)
+
+
+def query_files(layout, selection, filters, query, **entities):
+    """List the files of one query of the selected participants and sessions, as the user's filters narrow it."""
     if selection.participants:
         entities["subject"] = list(selection.participants)
     if selection.sessions:
         entities["session"] = list(selection.sessions)
     special = {None: Query.NONE, "*": Query.ANY}
-    user = selection.filters.get(query, {})
+    user = filters.get(query, {})
     entities |= {key: value if isinstance(value, list) else special.get(value, value) for key, value in user.items()}
     try:
         return [Path(path) for path in layout.get(return_type="filename", **entities)]
@@ -168,9 +172,9 @@ def _bold_runs(settings, layouts):
         paths = _query(layout, settings, "bold", suffix="bold", echo=Query.NONE, **kind)
         found += [(Name.parse(path), path, dataset, layout) for path in paths]
     found = [item for item in found if item[0].entities.get("part", "mag") == "mag"]
-    found = _of_one("task", selection.task, found, _prefer_rest)
-    found = _of_one("space", selection.space, found, _prefer_template)
-    found = _of_one("den" if on_surface else "res", selection.resolution, found, lambda names: None)
+    found = of_one("task", selection.task, found, prefer_rest)
+    found = of_one("space", selection.space, found, _prefer_template)
+    found = of_one("den" if on_surface else "res", selection.resolution, found, lambda names: None)
     found = [_with_both_hemispheres(item) for item in found if item[0].entities.get("hemi", "L") == "L"]
     _refuse_duplicates(found)
     companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
@@ -186,7 +190,7 @@ def _with_both_hemispheres(item):
     return item
 
 
-def _of_one(entity, wanted, found, prefer):
+def of_one(entity, wanted, found, prefer):
     """Keep what has one value of an entity: the one wanted, the only one, or the preferred one."""
     values = {name.entities.get(entity) for name, *_ in found}
     if not found or (wanted is None and len(values) == 1):
@@ -207,7 +211,8 @@ def _option(entity):
     return {"task": "task-id", "den": "res"}.get(entity, entity)
 
 
-def _prefer_rest(names):
+def prefer_rest(names):
+    """Return the task whose name begins with rest, if it is one."""
     tasks = {name.entities.get("task", "") for name in names}
     rest = [task for task in tasks if task.lower().startswith("rest")]
     return rest[0] if len(rest) == 1 else None
@@ -272,7 +277,7 @@ def _series_runs(settings, layouts):
                 found.append((name, path, dataset, layout))
     if selection.space:
         found = [item for item in found if item[0].entities.get("space", selection.space) == selection.space]
-    found = _of_one("task", selection.task, found, _prefer_rest)
+    found = of_one("task", selection.task, found, prefer_rest)
     _refuse_duplicates(found)
     return [_series_run(*item) for item in found]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 # The order of the schema, with the draft entities contrast and stat where fitlins and XCP-D put them.
 ENTITIES = (
     *("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part", "hemi"),
-    *("space", "cohort", "atlas", "seg", "scale", "res", "den", "contrast", "stat", "label", "desc"),
+    *("space", "cohort", "atlas", "seg", "scale", "res", "den", "contrast", "stat", "label"),
+    *("from", "to", "mode", "desc"),
 )
 
 

@@ -3,15 +3,17 @@
 import argparse
 import hashlib
 import json
+import os
 import re
 
-from bids_app.config import QUERIES, Graph, Resources, Selection, Settings, Signal, Trial
+from bids_app.config import QUERIES, Graph, Preprocessing, Resources, Selection, Settings, Signal, Trial
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.errors import MissingInputError, UnknownLevelError, UsageError
 from bids_app.machine import available_cpus, available_memory_gb
 from bids_app.parser import app_parser
 from bids_app.plan import read_plan
 from bids_app.roles import follow
+from bids_app.templateflow import cached_template
 
 LEVELS = ("participant", "group")
 
@@ -56,6 +58,7 @@ def parse(argv):
         stop_on_first_crash=options.stop_on_first_crash,
         verbose=options.verbose,
         selection=selection,
+        preprocessing=Preprocessing(options.preprocess, options.template or _cached_template()),
         signal=Signal(
             options.denoise,
             _bandpass(options.bandpass),
@@ -155,6 +158,11 @@ def _selection(options):
         filters=_filters(options.bids_filter_file),
         meshes=tuple(options.surface),
     )
+
+
+def _cached_template():
+    """Look for the template now: the work folder may take the place of the cache later."""
+    return cached_template(os.environ.get("TEMPLATEFLOW_HOME"))
 
 
 def _label(entity, label):

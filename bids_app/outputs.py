@@ -141,7 +141,7 @@ def write_dataset_files(output_dir, bids_dir, datasets):
 
 
 def _description(output_dir, bids_dir, datasets):
-    made_here = {"Name": "trialgraph", "Version": __version__, "Container": _container()}
+    made_here = {"Name": "trialgraph", "Version": __version__, "Container": container()}
     upstream = [entry for dataset in datasets for entry in dataset.description.get("GeneratedBy", [])]
     licences = {dataset.description.get("License") for dataset in datasets}
     links = {"raw": bids_dir, **{dataset.name: dataset.path for dataset in datasets}}
@@ -153,15 +153,17 @@ def _description(output_dir, bids_dir, datasets):
         "GeneratedBy": [made_here, *upstream],
         "SourceDatasets": [{"DOI": doi} for dataset in datasets if (doi := dataset.description.get("DatasetDOI"))]
         or None,
-        "DatasetLinks": {name: _relative(path, output_dir) for name, path in links.items()},
+        "DatasetLinks": {name: relative(path, output_dir) for name, path in links.items()},
     }
 
 
-def _relative(path, start):
+def relative(path, start):
+    """Return the path of a file or folder as seen from a folder."""
     return Path(os.path.relpath(path.resolve(), start.resolve())).as_posix()
 
 
-def _container():
+def container():
+    """Return what a description says of the container that this runs in, or None."""
     if "APPTAINER_CONTAINER" in os.environ or "SINGULARITY_CONTAINER" in os.environ:
         return {"Type": "singularity", "Tag": f"trialgraph:{__version__}"}
     return {"Type": "docker", "Tag": f"trialgraph:{__version__}"} if Path("/.dockerenv").exists() else None

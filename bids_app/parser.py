@@ -115,6 +115,19 @@ def _add_selection(parser):
         metavar=("LEFT", "RIGHT"),
         help="meshes of the surface space, GIFTI; found in the anat folders, for fsaverage5 without",
     )
+    add(
+        "--preprocess",
+        choices=("auto", "never", "always"),
+        default="auto",
+        help="preprocess the raw data of BIDS_DIR; auto: if there are no preprocessed ones",
+    )
+    add(
+        "--template",
+        type=_path,
+        metavar="PATH",
+        help="folder tpl-SPACE of TemplateFlow to preprocess to; by default MNI152NLin2009cAsym if TEMPLATEFLOW_HOME "
+        "holds it, else the ICBM 2009a that nilearn carries",
+    )
 
 
 def _path(word):

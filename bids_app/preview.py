@@ -9,8 +9,9 @@ from rich.table import Table
 from bids_app.cohort import find_design, read_tables
 from bids_app.errors import DataError, MissingInputError
 from bids_app.flow import counts
+from bids_app.grouplevel import gather
 from bids_app.inputs import BoldRun, find_inputs
-from bids_app.levels import gather, log_to_terminal
+from bids_app.runlog import log_to_terminal
 from bids_app.trialtables import read_scores
 from bids_app.workflows.participant import init_level_wf
 

@@ -58,6 +58,8 @@ OPTIONS = [
     ("--reports-only", "reports_only", True),
     ("--dry-run", "dry_run", True),
     ("--surface l.surf.gii r.surf.gii", "selection.meshes", (HERE / "l.surf.gii", HERE / "r.surf.gii")),
+    ("--preprocess never", "preprocessing.mode", "never"),
+    ("--template tpl-X", "preprocessing.template", HERE / "tpl-X"),
     ("--derivatives fmriprep=a/b c", "selection.derivatives", (("fmriprep", HERE / "a/b"), ("c", HERE / "c"))),
     ("-d a_b/c", "selection.derivatives", (("c", HERE / "a_b/c"),)),
     ("-d a/x=y", "selection.derivatives", (("x=y", HERE / "a/x=y"),)),

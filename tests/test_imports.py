@@ -64,8 +64,12 @@ def test_numerical_layers_know_arrays_only(layer):
                 )
 
 
-def test_one_module_queries_bids():
-    assert importers("bids") == {"inputs.py"}
+def test_bids_is_queried_where_inputs_are_found():
+    assert importers("bids") == {"inputs.py", "rawdata.py"}
+
+
+def test_ants_is_met_in_the_preprocessing_only():
+    assert importers("ants") == {"preprocess/registration.py", "preprocess/anatomy.py"}
 
 
 def test_nipype_is_met_in_its_layers_only():
@@ -82,7 +86,16 @@ def test_command_line_loads_nothing_heavy():
 
 def test_data_flow_one_way():
     """What reads files knows nothing of workflows; what computes knows nothing of interfaces."""
-    order = ("interfaces", "workflows", "execution", "levels", "cli")
+    order = (
+        "interfaces",
+        "workflows",
+        "execution",
+        "preprocessing",
+        "participantlevel",
+        "grouplevel",
+        "preview",
+        "cli",
+    )
     for path in MODULES:
         first = path.relative_to(ROOT).parts[0].removesuffix(".py")
         rank = order.index(first) if first in order else -1

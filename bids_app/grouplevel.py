@@ -1,0 +1,166 @@
+"""The group level: what happens in which order, and the exit code."""
+
+import json
+import logging
+from dataclasses import dataclass, replace
+
+from bids_app.analyses import analyses_of
+from bids_app.assembly import assemble, check_design, route_flow
+from bids_app.brainsymptom import clear_region_tables, write_region_tables
+from bids_app.cohort import Design, Tables, find_design, read_tables
+from bids_app.errors import DataError
+from bids_app.execution import execute
+from bids_app.flow import FailedScan, counts, reasons_by_visit
+from bids_app.plantables import write_plan
+from bids_app.record import write_design, write_whole_brain
+from bids_app.report.citation import write_citation
+from bids_app.report.group import write_group_page
+from bids_app.report.index import write_index_page
+from bids_app.routes import find_routes
+from bids_app.runlog import conclude, start_log
+from bids_app.trialtables import (
+    Notes,
+    Scores,
+    clear_trial_tables,
+    read_scores,
+    symptom_changes,
+    write_arms,
+    write_outcomes,
+)
+from bids_app.workflows.group import init_group_wf
+
+logger = logging.getLogger("bids_app")
+
+
+def group_level(settings):
+    """Compare the arms on everything that the participant level left.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0, or 65 if a participant has scans but no row in participants.tsv, or the code of what went wrong.
+    """
+    log_dir = start_log(settings)
+    gathered = gather(settings)
+    design, scores, notes = gathered.design, gathered.scores, gathered.notes
+    pages = []
+    for route, flow, problem in gathered.comparisons:
+        pages.append(write_design(settings, route, design, problem, flow, gathered.failed))
+        write_whole_brain(settings, route, design, problem, flow)
+        write_arms(settings, route, design, gathered.tables, flow, scores, notes)
+        clear_region_tables(settings, route, design)
+    clear_trial_tables(settings, design)
+    if scores:
+        write_outcomes(settings, design, scores, notes)
+    problems = [(route, problem) for route, _, problem in gathered.comparisons]
+    n_comparisons = sum(
+        len(analyses_of(settings.trial, design, problem.symptoms)) * len(problem.followup) for _, problem in problems
+    )
+    n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
+    workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
+    failures = execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)
+    for failure in failures:
+        logger.error("%s: %s", failure.node.partition(".")[2], failure.message)
+    if not failures:
+        regions = {
+            route.name: write_region_tables(settings, route, design, gathered.tables, flow, scores, notes)
+            for route, flow, _ in gathered.comparisons
+        }
+        write_plan(settings, design, regions, [route for route, _ in problems], notes)
+        write_citation(settings.output_dir)
+        write_group_page(settings.output_dir, pages)
+        write_index_page(settings.output_dir)
+    strangers = gathered.strangers
+    if strangers:
+        logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
+    page = settings.output_dir / "group" / "index.html"
+    return conclude(failures, page, log_dir) or (DataError.exit_code if strangers else 0)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All that the group level reads before it writes anything.
+
+    Attributes
+    ----------
+    tables : cohort.Tables
+    design : cohort.Design
+    scores : trialtables.Scores or None
+    notes : trialtables.Notes
+    failed : list of FailedScan
+    comparisons : list of (Route, DataFrame, Problem)
+        Each route with its flow of participants and what is compared.
+    """
+
+    tables: Tables
+    design: Design
+    scores: Scores | None
+    notes: Notes
+    failed: list
+    comparisons: list
+
+    @property
+    def strangers(self):
+        """Participants with scans but without a row in participants.tsv."""
+        known = {f"sub-{label}" for label in self.tables.participants.index}
+        return {name for _, flow, _ in self.comparisons for name in flow["participant_id"]} - known
+
+
+def gather(settings):
+    """Read everything that the arms are compared by, and refuse what cannot be.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Gathered
+    """
+    failed = read_failed_scans(settings.output_dir)
+    routes = find_routes(settings, {scan.name for scan in failed})
+    tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
+    sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
+    design = find_design(tables, sessions, settings.trial)
+    scores, comparisons = read_scores(tables, design, settings.trial), []
+    for route in routes:
+        flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
+        problem = assemble(route, flow, tables, design, settings.trial)
+        problem = replace(problem, symptoms=symptom_changes(scores, problem))
+        check_design(route, problem)
+        _say_flow(route, flow, design)
+        comparisons.append((route, flow, problem))
+    return Gathered(tables, design, scores, Notes(), failed, comparisons)
+
+
+def _chosen(tables, participants):
+    """Leave out of the tables whom --participant-label leaves out."""
+    if not participants:
+        return tables
+    chosen = tables.participants.index.isin(participants)
+    return replace(tables, participants=tables.participants[chosen])
+
+
+def read_failed_scans(output_dir):
+    """Return the scans that failed when the participant level last ran on them, as a list of FailedScan."""
+    failed = []
+    for path in sorted((output_dir / "logs" / "status").glob("sub-*.json")):
+        status = json.loads(path.read_text(encoding="utf-8"))
+        failed += [
+            FailedScan(status["Participant"], scan.get("Session"), scan["Scan"], scan["Reason"])
+            for scan in status["Scans"]
+            if scan["State"] == "failed"
+        ]
+    return failed
+
+
+def _say_flow(route, flow, design):
+    logger.info("%s: %d participants analysed.", route.name.capitalize(), flow["analysed"].sum())
+    for arm, steps in counts(flow, design).items():
+        logger.info("  %s: %s", arm, ", ".join(f"{count} {step}" for step, count in steps.items()))
+    for row in flow[~flow["analysed"]].itertuples():
+        logger.info("  %s not analysed: %s", row.participant_id, row.reason)

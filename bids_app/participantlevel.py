@@ -1,0 +1,104 @@
+"""The participant level: what happens in which order, and the exit code."""
+
+import json
+import logging
+
+from bids_app.execution import execute
+from bids_app.inputs import find_inputs
+from bids_app.outputs import save_json, status_path, write_dataset_files
+from bids_app.rawdata import by_participant, wants_preprocessing
+from bids_app.report.citation import write_citation
+from bids_app.report.index import write_index_page
+from bids_app.report.participant import write_participant_page
+from bids_app.runlog import conclude, start_log
+from bids_app.settlegrid import settle_grid
+from bids_app.workflows.participant import init_level_wf, node_name
+
+logger = logging.getLogger("bids_app")
+
+
+def participant_level(settings):
+    """Make the graph maps and tables of every participant.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0 if every scan was finished; else the exit code of what went wrong.
+    """
+    log_dir = start_log(settings)
+    if not wants_preprocessing(settings):
+        return _graph_level(settings, log_dir)
+    from bids_app.preprocessing import preprocess  # here, for ANTs takes seconds to import
+
+    prepared = preprocess(settings, log_dir)
+    for participant, runs in by_participant(prepared.failed).items():
+        _finish_participant(settings, participant, runs, prepared.failures, log_dir.name)
+    _say_failures(prepared.failed, prepared.failures)
+    if not prepared.ready or (prepared.failures and settings.stop_on_first_crash):
+        return conclude(prepared.failures, write_index_page(settings.output_dir), log_dir)
+    return _graph_level(prepared.settings, log_dir, prepared.failures)
+
+
+def _graph_level(settings, log_dir, earlier=()):
+    """Make the maps and tables of preprocessed scans; ``earlier`` are failures that count for the exit code too."""
+    inputs = find_inputs(settings)
+    runs_by_participant = inputs.by_participant
+    logger.info("%d participants, %d scans.", len(runs_by_participant), len(inputs.runs))
+    for run in inputs.runs:
+        logger.debug("%s: %s", run.label, ", ".join(run.sources))
+    write_dataset_files(settings.output_dir, settings.bids_dir, inputs.datasets)
+    grid_file, n_nodes = settle_grid(settings, inputs)
+    n_threads = settings.resources.omp_nthreads or max(1, settings.resources.n_cpus // len(inputs.runs))
+    workflow = init_level_wf(
+        runs_by_participant=runs_by_participant,
+        grid_file=grid_file,
+        n_nodes=n_nodes,
+        settings=settings,
+        n_threads=n_threads,
+    )
+    failures = execute(workflow, settings, log_dir, n_parallel=len(inputs.runs), n_threads=n_threads)
+    for participant, runs in runs_by_participant.items():
+        _finish_participant(settings, participant, runs, failures, log_dir.name)
+    _say_failures(inputs.runs, failures)
+    write_citation(settings.output_dir)
+    page = write_index_page(settings.output_dir)
+    failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
+    logger.info("%d of %d scans finished, %d failed.", len(inputs.runs) - failed, len(inputs.runs), failed)
+    return conclude([*earlier, *failures], page, log_dir)
+
+
+def _say_failures(runs, failures):
+    for run in runs:
+        for failure in failures_of(run, failures):
+            logger.error("%s: %s", run.label, failure.message)
+
+
+def _finish_participant(settings, participant, runs, failures, run_name):
+    """Write down how each scan ended, beside what earlier calls said of other scans, and the participant's page."""
+    path = status_path(settings.output_dir, participant)
+    earlier = json.loads(path.read_text(encoding="utf-8"))["Scans"] if path.exists() else []
+    scans = {scan["Scan"]: scan for scan in earlier}
+    stopped = settings.stop_on_first_crash and bool(failures)
+    for run in runs:
+        scans[run.label] = {"Scan": run.label, "Session": run.entities.get("ses"), "State": "done"}
+        if failed := failures_of(run, failures):
+            log = failed[0].crash_file
+            reason = {"Reason": failed[0].message, "Log": log.relative_to(settings.output_dir / "logs").as_posix()}
+        elif stopped:
+            reason = {"Reason": "Not finished: another scan failed, and --stop-on-first-crash was given."}
+        else:
+            continue
+        scans[run.label] |= {"State": "failed", **reason}
+    content = {"Participant": participant, "Run": run_name, "Scans": [scans[name] for name in sorted(scans)]}
+    save_json(path, content)
+    write_participant_page(settings.output_dir, participant)
+
+
+def failures_of(run, failures):
+    """Return the failures within a run's workflow."""
+    within = f".sub_{run.entities['sub']}_wf.{node_name(run.label)}_wf."
+    return [failure for failure in failures if within in failure.node]

@@ -1,0 +1,215 @@
+"""Registration of images, by ANTs: transforms to files, and points through them."""
+
+from pathlib import Path
+
+import ants
+import numpy as np
+import pandas as pd
+from nibabel.affines import voxel_sizes
+
+from bids_app.errors import DataError
+
+SEED = 1  # of the samples that ANTs draws
+BINS = 32
+LPS = np.array([-1, -1, 1])  # ANTs has x and y the other way round
+QUICK, THOROUGH = (40, 20, 0), (100, 70, 20)
+
+
+def to_ants(values, affine):
+    """Make an ANTs image of an array (X, Y, Z) with its affine.
+
+    Raises
+    ------
+    DataError
+        The axes of the image are not at right angles.
+    """
+    sizes = voxel_sizes(affine)
+    direction = LPS[:, None] * affine[:3, :3] / sizes
+    if not np.allclose(direction.T @ direction, np.eye(3), atol=1e-3):
+        raise DataError("the axes of an image are not at right angles to each other, which ANTs does not take.")
+    values = np.asarray(values, dtype=np.float32)
+    return ants.from_numpy(values, (LPS * affine[:3, 3]).tolist(), sizes.tolist(), direction)
+
+
+def start_at(fixed_centre, moving_centre, path):
+    """Write a first guess that takes one point to another, both world coordinates in mm."""
+    centre = np.asarray(fixed_centre) * LPS
+    transform = ants.create_ants_transform(
+        transform_type="AffineTransform",
+        dimension=3,
+        matrix=np.eye(3),
+        center=centre.tolist(),
+        translation=(np.asarray(moving_centre) * LPS - centre).tolist(),
+    )
+    ants.write_transform(transform, str(path))
+    return str(path)
+
+
+def linear(fixed, moving, kind, prefix, start):
+    """Register linearly by mutual information.
+
+    Parameters
+    ----------
+    fixed, moving : ANTsImage
+    kind : {"Rigid", "Affine"}
+    prefix : str
+        Of the file that is written.
+    start : str
+        Path of a first guess.
+
+    Returns
+    -------
+    str
+        Path of the transform, which takes points of ``fixed`` to those of ``moving``.
+    """
+    found = ants.registration(
+        fixed,
+        moving,
+        kind,
+        initial_transform=start,
+        outprefix=str(prefix),
+        aff_metric="mattes",
+        aff_iterations=(500, 200, 100),
+        aff_shrink_factors=(3, 2, 1),
+        aff_smoothing_sigmas=(2, 1, 0),
+        aff_random_sampling_rate=0.5,
+        random_seed=SEED,
+    )
+    return found["fwdtransforms"][0]
+
+
+def deform(fixed, moving, prefix, start, *, iterations=QUICK, mask=None):
+    """Register by an affine and a diffeomorphism (SyN; Avants et al. 2008, doi 10.1016/j.media.2007.06.004).
+
+    Returns
+    -------
+    forward, inverse : str
+        Paths of the composite transforms; the forward one takes points of ``fixed`` to those of ``moving``.
+    """
+    found = ants.registration(
+        fixed,
+        moving,
+        "SyN",
+        initial_transform=start,
+        outprefix=str(prefix),
+        mask=mask,
+        reg_iterations=iterations,
+        random_seed=SEED,
+        write_composite_transform=True,
+    )
+    return found["fwdtransforms"], found["invtransforms"]
+
+
+def save_as_text(transform, path):
+    """Write an affine transform file as ITK text."""
+    ants.write_transform(ants.read_transform(str(transform)), str(path))
+
+
+def write_series_of_transforms(matrices, path):
+    """Write rigid transforms, (T, 4, 4) in world coordinates (RAS), as one ITK text file."""
+    flip = np.diag([*LPS, 1])
+    lines = ["#Insight Transform File V1.0"]
+    for index, matrix in enumerate(matrices):
+        itk = flip @ matrix @ flip
+        numbers = " ".join(f"{value:.12g}" for value in [*itk[:3, :3].ravel(), *itk[:3, 3]])
+        lines += [f"#Transform {index}", "Transform: MatrixOffsetTransformBase_double_3_3"]
+        lines += [f"Parameters: {numbers}", "FixedParameters: 0 0 0"]
+    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def map_points(points, transforms):
+    """Take points through transforms, each as it is, one after the other.
+
+    Parameters
+    ----------
+    points : (N, 3) ndarray
+        World coordinates in mm (RAS).
+    transforms : sequence of str
+        Paths, the first to be applied first.
+
+    Returns
+    -------
+    (N, 3) float64 ndarray
+    """
+    for transform in transforms:
+        table = pd.DataFrame(np.asarray(points, dtype=float) * LPS, columns=list("xyz"))
+        mapped = ants.apply_transforms_to_points(3, table, [str(transform)], whichtoinvert=[False])
+        points = mapped[["x", "y", "z"]].to_numpy() * LPS
+    return points
+
+
+def bring(fixed, moving, transform, nearest=False):
+    """Resample an image to the grid of another; what lies outside is 0.
+
+    Returns
+    -------
+    (X, Y, Z) float32 ndarray
+    """
+    kind = "nearestNeighbor" if nearest else "linear"
+    return ants.apply_transforms(fixed, moving, [str(transform)], whichtoinvert=[False], interpolator=kind).numpy()
+
+
+def bias_field(image, mask):
+    """Estimate the bias field by N4 (Tustison et al. 2010, doi 10.1109/TMI.2010.2046908).
+
+    Parameters
+    ----------
+    image, mask : ANTsImage
+
+    Returns
+    -------
+    (X, Y, Z) float32 ndarray
+        Of mean 1 within the mask.
+    """
+    field = ants.n4_bias_field_correction(image, mask=mask, shrink_factor=2, return_bias_field=True).numpy()
+    inside = mask.numpy() > 0
+    field = np.maximum(field, 1e-3)
+    return field / field[inside].mean()
+
+
+def segment(values, mask, priors):
+    """Divide a brain into three tissues by Atropos (Avants et al. 2011, doi 10.1007/s12021-011-9109-y).
+
+    Parameters
+    ----------
+    values : (X, Y, Z) ndarray
+        Without bias field.
+    mask : (X, Y, Z) bool ndarray
+    priors : dict of (X, Y, Z) ndarray
+        Probabilities, darkest tissue first.
+
+    Returns
+    -------
+    dict of (X, Y, Z) float32 ndarray
+    """
+    # As voxels without a place: ANTs passes priors through files, which round it, and then refuses them.
+    image, within, *given = (ants.from_numpy(np.asarray(part, np.float32)) for part in (values, mask, *priors.values()))
+    found = ants.atropos(image, within, i=given, m="[0.1,1x1x1]", c="[5,0]", priorweight=0.25)
+    return dict(zip(priors, (part.numpy() for part in found["probabilityimages"]), strict=True))
+
+
+def mutual_information(one, other):
+    """Return the normalised mutual information of two images (Studholme et al. 1999): 1 if independent, 2 if equal.
+
+    Parameters
+    ----------
+    one, other : (N,) ndarray
+        Their values at the same points.
+
+    Examples
+    --------
+    >>> values = np.arange(3200.0)
+    >>> round(mutual_information(values, values), 6)
+    2.0
+    """
+    # Bins that hold the same count, so that a few bright voxels do not decide.
+    ranks = [np.searchsorted(np.quantile(values, np.arange(1, BINS) / BINS), values) for values in (one, other)]
+    joint = np.zeros((BINS, BINS))
+    np.add.at(joint, tuple(ranks), 1 / len(one))
+    apart = [_entropy(joint.sum(axis=axis)) for axis in (0, 1)]
+    return float(sum(apart) / _entropy(joint.ravel()))
+
+
+def _entropy(shares):
+    shares = shares[shares > 0]
+    return -(shares * np.log(shares)).sum()

@@ -1,0 +1,51 @@
+"""The page of one participant's preprocessing."""
+
+import json
+
+from bids_app.names import Name, scan_label
+from bids_app.outputs import sidecar_of
+from bids_app.report.pages import write_page
+
+
+def write_preprocessing_page(place, participant):
+    """Write ``sub-<label>.html`` of the preprocessed dataset from the participant's files.
+
+    Parameters
+    ----------
+    place : preprocessed.Place
+    participant : str
+        Label without sub-.
+
+    Returns
+    -------
+    Path
+    """
+    t1w = place.anatomical(participant, "T1w", desc="preproc", **place.standard)
+    registration = place.figure({"sub": participant}, "registration", "T1w")
+    page = place.root / f"sub-{participant}.html"
+    write_page(
+        page,
+        "preproc.html.jinja",
+        participant=participant,
+        space=place.space,
+        anatomy=_sidecar(t1w) if registration.exists() and t1w.exists() else None,
+        registration=registration,
+        scans=_scans(place, participant),
+    )
+    return page
+
+
+def _scans(place, participant):
+    scans = {}
+    pattern = f"sub-{participant}/**/func/*_space-{place.space}_*_desc-preproc_bold.nii.gz"
+    for path in sorted(place.root.glob(pattern)):
+        entities = Name.parse(path).entities
+        source = {key: value for key, value in entities.items() if key not in ("space", "res", "desc")}
+        figures = {what: place.figure(source, what, "bold") for what in ("alignment", "motion")}
+        figures = {what: figure for what, figure in figures.items() if figure.exists()}
+        scans[scan_label(source)] = {"facts": _sidecar(path), "figures": figures}
+    return scans
+
+
+def _sidecar(path):
+    return json.loads(sidecar_of(path).read_text(encoding="utf-8"))

@@ -1,0 +1,44 @@
+"""What a run says and keeps of itself: its folder in logs/, the terminal, its last words and exit code."""
+
+import logging
+import sys
+import uuid
+from datetime import datetime
+
+from bids_app import __version__
+from bids_app.outputs import save_json, save_text
+
+logger = logging.getLogger("bids_app")
+
+
+def start_log(settings):
+    """Open this run's folder in logs/, keep the settings there, and log to it and to the terminal."""
+    stamp = f"{datetime.now():%Y%m%d-%H%M%S}_{settings.level}_{uuid.uuid4().hex[:8]}"
+    log_dir = settings.output_dir / "logs" / stamp
+    save_json(log_dir / "command.json", {"Command": sys.argv, "Version": __version__})
+    save_text(log_dir / "settings.json", settings.to_json() + "\n")
+    to_file = logging.FileHandler(log_dir / "trialgraph.log")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_file.setLevel(logging.DEBUG)
+    log_to_terminal(settings.verbose)
+    logger.addHandler(to_file)
+    return log_dir
+
+
+def log_to_terminal(verbose=0):
+    """Send messages to the terminal, and nowhere else."""
+    to_terminal = logging.StreamHandler()
+    to_terminal.setFormatter(logging.Formatter("%(message)s"))
+    to_terminal.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.handlers[:] = [to_terminal]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+
+
+def conclude(failures, page, log_dir):
+    """Say where to look, and return the exit code."""
+    if page.exists():
+        logger.info("Look at %s.", page)
+    logger.info("Messages and errors of this run: %s.", log_dir)
+    codes = {failure.exit_code for failure in failures}
+    return 0 if not codes else codes.pop() if len(codes) == 1 else 1

@@ -1,0 +1,62 @@
+"""Which nodes a run analyses: voxels of a mask, or the grayordinates of the data."""
+
+import logging
+
+from bids_app.bold import open_bold
+from bids_app.derivatives import surface_path
+from bids_app.errors import TrialgraphError, UsageError
+from bids_app.grid import load_grid, mask_grid, on_grid_of, save_grid, template_grid
+from bids_app.inputs import TEMPLATE_SPACES, BoldRun
+from bids_app.surfacefiles import axis_of, is_surface, lay_surface
+
+logger = logging.getLogger("bids_app")
+
+
+def settle_grid(settings, inputs):
+    """Settle the analysis grid; parcel series alone need none."""
+    bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
+    if not bold:
+        return None, 0
+    on_surface = is_surface(bold[0].bold)
+    grid = _surface(settings, inputs, bold) if on_surface else _voxels(settings, bold)
+    grid_file = settings.work_dir / "grid.nii.gz"
+    if on_surface:
+        grid_file = surface_path(settings.output_dir, bold[0].entities)
+    if not (grid_file.exists() and load_grid(grid_file).same_as(grid)):  # with a new time, all would be computed anew
+        save_grid(grid, grid_file)
+    logger.info("Analysis grid: %s.", grid)
+    return str(grid_file), grid.n_nodes
+
+
+def _surface(settings, inputs, bold):
+    if settings.graph.mask not in ("gm", "brain"):
+        raise UsageError("--mask PATH: on surfaces all grayordinates of the data are nodes.")
+    datasets = [dataset.path for dataset in inputs.datasets]
+    return lay_surface(_first(bold, axis_of), settings.selection.meshes, datasets)
+
+
+def _voxels(settings, bold):
+    options, space = settings.graph, bold[0].entities.get("space")
+    if options.mask in ("gm", "brain"):
+        if space not in TEMPLATE_SPACES:
+            raise UsageError(
+                f"--mask {options.mask} is in template space, the data are in {space or 'the native space'}. "
+                f"Choose --space {' or '.join(TEMPLATE_SPACES)}, or give a mask image in the space of the data."
+            )
+        grid = template_grid(options.mask, options.voxel_size or 2)
+    else:
+        grid = mask_grid(options.mask, options.voxel_size)
+    if options.voxel_size is None:
+        grid = on_grid_of(grid, open_bold(_first(bold, open_bold)))
+    return grid
+
+
+def _first(runs, opened):
+    """Return the first BOLD file that can be opened."""
+    for run in runs:
+        try:
+            opened(run.bold)
+            return run.bold
+        except TrialgraphError as error:
+            reason = error
+    raise reason

@@ -1,0 +1,108 @@
+"""The preprocessing as Nipype workflows."""
+
+from nipype.interfaces.utility import IdentityInterface, Merge
+from nipype.pipeline import engine as pe
+
+from bids_app.interfaces.preproc import (
+    AlignRun,
+    DrawRun,
+    EstimateMotion,
+    MakeConfounds,
+    PrepareAnatomy,
+    ResampleRun,
+    WriteRun,
+)
+from bids_app.workflows.participant import node_name
+
+ANATOMY_GB, RUN_GB = 2.5, 1.5
+ANATOMY = "anatomy"
+
+
+def init_preproc_wf(*, jobs_by_participant, anatomies, n_threads, name="preproc_wf"):
+    """Build the workflow of the preprocessing.
+
+    Parameters
+    ----------
+    jobs_by_participant : dict of list of preprocessed.Job
+        Runs that are to be done.
+    anatomies : dict of dict
+        For the participants whose T1w is to be done, the inputs of `PrepareAnatomy`.
+    n_threads : int
+        Threads of one registration.
+    """
+    workflow = pe.Workflow(name=name)
+    for participant, jobs in jobs_by_participant.items():
+        workflow.add_nodes(
+            [
+                init_participant_preproc_wf(
+                    jobs=jobs,
+                    anatomy=anatomies.get(participant),
+                    n_threads=n_threads,
+                    name=f"{node_name(f'sub-{participant}')}_wf",
+                )
+            ]
+        )
+    return workflow
+
+
+def init_participant_preproc_wf(*, jobs, anatomy, n_threads, name="participant_preproc_wf"):
+    """Build the workflow of one participant: the T1w once, and each run by itself."""
+    workflow = pe.Workflow(name=name)
+    runs = [init_run_preproc_wf(job=job, n_threads=n_threads, name=f"{node_name(job.run.label)}_wf") for job in jobs]
+    workflow.add_nodes(runs)
+    if anatomy:
+        prepare = pe.Node(PrepareAnatomy(**anatomy), name=ANATOMY, mem_gb=ANATOMY_GB, n_procs=n_threads)
+        workflow.connect([(prepare, run, [("finished", "inputnode.anatomy_finished")]) for run in runs])
+    return workflow
+
+
+def init_run_preproc_wf(*, job, n_threads, name="run_preproc_wf"):
+    """Build the workflow of one run: motion, alignment, one resampling, confounds, figures, files.
+
+    Inputs
+    ------
+    anatomy_finished : bool
+        Whatever it is, the alignment waits for it.
+
+    Outputs
+    -------
+    out_files : list of Path
+    """
+    inputnode = pe.Node(IdentityInterface(["job", "anatomy_finished"]), name="inputnode")
+    inputnode.inputs.job = job
+    outputnode = pe.Node(IdentityInterface(["out_files"]), name="outputnode")
+    motion = pe.Node(EstimateMotion(), name="motion", mem_gb=RUN_GB)
+    align = pe.Node(AlignRun(), name="align", mem_gb=RUN_GB, n_procs=n_threads)
+    resample = pe.Node(ResampleRun(), name="resample", mem_gb=RUN_GB)
+    confounds = pe.Node(MakeConfounds(), name="ds_confounds", mem_gb=RUN_GB)
+    draw = pe.Node(DrawRun(), name="ds_figures", mem_gb=RUN_GB)
+    others = pe.Node(Merge(2), name="others", run_without_submitting=True)
+    write = pe.Node(WriteRun(), name="ds_bold", mem_gb=RUN_GB)
+    read = ["reference_file", "mask_file"]
+    standard = ["standard_file", "brain_file"]
+
+    workflow = pe.Workflow(name=name)
+    workflow.connect(
+        [(inputnode, node, [("job", "job")]) for node in (motion, align, resample, confounds, draw, write)]
+    )
+    workflow.connect(
+        [
+            (inputnode, align, [("anatomy_finished", "anatomy_finished")]),
+            (motion, align, [(field, field) for field in read]),
+            (motion, resample, [(field, field) for field in (*read, "series_file", "motion_file")]),
+            (align, resample, [("transforms", "transforms")]),
+            (motion, confounds, [("motion_file", "motion_file")]),
+            (resample, confounds, [(field, field) for field in standard]),
+            (resample, draw, [("brain_file", "brain_file")]),
+            (confounds, draw, [("out_files", "confounds")]),
+            (confounds, others, [("out_files", "in1")]),
+            (draw, others, [("out_files", "in2")]),
+            (motion, write, [(field, field) for field in ("reference_file", "motion_file")]),
+            (motion, write, [("facts", "motion_facts")]),
+            (align, write, [("transforms", "transforms"), ("facts", "alignment_facts")]),
+            (resample, write, [(field, field) for field in standard]),
+            (others, write, [("out", "others")]),
+            (write, outputnode, [("out_files", "out_files")]),
+        ]
+    )
+    return workflow
