@@ -9,6 +9,7 @@ from bids_app.images import UNREADABLE, open_image, read_image
 from bids_app.surfacefiles import is_surface, read_grayordinates
 
 NEGLIGIBLE_SHARE = 1e-3
+EVERYWHERE = object()  # in place of a mask: wherever the signal varies
 
 
 def open_bold(path):
@@ -50,7 +51,8 @@ def read_series(run, grid):
         series, in_image = read_grayordinates(run.bold, grid)
     else:
         image = open_bold(run.bold)
-        series, in_image = sample_nodes(image, run.mask, grid), float(image.header.get_zooms()[3])
+        mask_path = run.mask or (EVERYWHERE if run.denoised else None)
+        series, in_image = sample_nodes(image, mask_path, grid), float(image.header.get_zooms()[3])
     repetition_time = run.repetition_time or in_image or 0
     if not repetition_time > 0:
         raise DataError(f"{run.bold.name}: no repetition time in the sidecar nor in the header.")
@@ -63,7 +65,7 @@ def sample_nodes(image, mask_path, grid):
     Parameters
     ----------
     image : 4D image, as from `open_bold`
-    mask_path : Path or None
+    mask_path : Path, None or `EVERYWHERE`
         The run's brain mask, on the grid of the image.
     grid : Grid
 
@@ -74,7 +76,7 @@ def sample_nodes(image, mask_path, grid):
     """
     if mask_path is None:
         raise MissingInputError("no brain mask beside the BOLD image (looked for the same name with desc-brain_mask).")
-    mask = _load_mask(mask_path, image)
+    mask = np.ones(image.shape[:3], dtype=bool) if mask_path is EVERYWHERE else _load_mask(mask_path, image)
     voxels = nib.affines.apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
     # The outermost voxels reach half a voxel beyond their centres: rounding must not put a node outside.
     inside = map_coordinates(mask.astype(np.uint8), voxels, order=0, mode="grid-constant") > 0

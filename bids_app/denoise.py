@@ -1,140 +1,21 @@
 """From a BOLD image and its confounds to one clean time series per node."""
 
-import warnings
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from nilearn import signal
-from nilearn.interfaces.fmriprep import load_confounds
 from scipy.interpolate import CubicSpline
 
 from bids_app import quality
 from bids_app.bold import read_series
 from bids_app.config import DENOISE_STRATEGIES
-from bids_app.errors import DataError, MissingInputError
-from bids_app.images import require
+from bids_app.confounds import read_confounds, received_confounds
+from bids_app.errors import DataError
 
 MIN_DEGREES_OF_FREEDOM = 10
 CARPET_ROWS = 600
+RECEIVED = "as the images were received"
 NODES_AT_ONCE = 8192  # bounds the float64 copies that filtering makes
-STRATEGIES = {
-    "friston24": {"strategy": ("motion", "wm_csf"), "motion": "full", "wm_csf": "basic"},
-    "24p": {"strategy": ("motion",), "motion": "full"},
-    "36p": {
-        "strategy": ("motion", "wm_csf", "global_signal"),
-        **{"motion": "full", "wm_csf": "full", "global_signal": "full"},
-    },
-    "acompcor": {
-        "strategy": ("motion", "high_pass", "compcor"),
-        **{"motion": "full", "compcor": "anat_combined", "n_compcor": 5},
-    },
-    "simple": {"strategy": ("motion", "wm_csf"), "motion": "basic", "wm_csf": "basic"},
-}
-
-
-@dataclass(frozen=True)
-class Confounds:
-    """What is regressed out, and which volumes stay.
-
-    Attributes
-    ----------
-    regressors : (T, K) DataFrame
-        One column per confound; K may be 0.
-    framewise_displacement : (T,) float ndarray
-        In mm; NaN for the first volume, or throughout if unknown.
-    n_dummy : int
-        Volumes at the start that are dropped before anything else.
-    kept : (T,) bool ndarray
-        False for dummy volumes and for those above the motion threshold.
-    """
-
-    regressors: pd.DataFrame
-    framewise_displacement: np.ndarray
-    n_dummy: int
-    kept: np.ndarray
-
-
-def read_confounds(bold_path, table_path, n_volumes, options):
-    """Select confounds by strategy and censor volumes by motion.
-
-    Parameters
-    ----------
-    bold_path, table_path : Path
-        fMRIPrep's names; the table may be None if the strategy is none.
-    n_volumes : int
-        T of the image.
-    options : Signal
-
-    Returns
-    -------
-    Confounds
-    """
-    if table_path is None:
-        if options.denoise != "none":
-            raise MissingInputError(
-                f"no confounds table beside {bold_path.name} (looked for *_desc-confounds_timeseries.tsv); "
-                "use --denoise none if there is none."
-            )
-        table = pd.DataFrame(index=range(n_volumes))
-    else:
-        table = _read_table(table_path, n_volumes)
-    regressors = _regressors(table_path, options)
-    if regressors.empty:
-        regressors = pd.DataFrame(index=range(n_volumes))
-    displacement = table.get("framewise_displacement", pd.Series(np.nan, index=table.index)).to_numpy(float)
-    n_dummy = options.dummy_scans
-    if n_dummy is None:
-        n_dummy = sum(column.startswith("non_steady_state_outlier") for column in table)
-    kept = ~(displacement > options.fd_threshold)
-    kept[:n_dummy] = False
-    return Confounds(regressors, displacement, n_dummy, kept)
-
-
-def _read_table(path, n_volumes):
-    require(path)
-    try:
-        table = pd.read_csv(path, sep="\t", na_values="n/a")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path.name} cannot be read as a table: {error}") from error
-    if len(table) != n_volumes:
-        raise DataError(f"{path.name} has {len(table)} rows, the BOLD image has {n_volumes} volumes.")
-    return table
-
-
-def _regressors(table_path, options):
-    if options.denoise == "none":
-        return pd.DataFrame()
-    try:
-        with warnings.catch_warnings(), _as_nilearn_expects(table_path) as image_path:
-            warnings.simplefilter("ignore")
-            columns, _ = load_confounds(image_path, **STRATEGIES[options.denoise], demean=False)
-    except (ValueError, OSError, KeyError) as error:
-        message = " ".join(str(error).split())
-        raise DataError(
-            f"{table_path.name}: the confounds of --denoise {options.denoise} cannot be read: {message}"
-        ) from error
-    if options.bandpass and options.bandpass[0] > 0:
-        # Cosines lie in the stop band: filtered, only rounding is left of them, and scaling would blow it up.
-        columns = columns.loc[:, ~columns.columns.str.startswith("cosine")]
-    if columns.isna().any(axis=None):
-        bad = ", ".join(columns.columns[columns.isna().any()][:5])
-        raise DataError(f"{table_path.name}: values are missing in {bad}.")
-    return columns
-
-
-@contextmanager
-def _as_nilearn_expects(table_path):
-    """Lend the name of an image by which nilearn finds this very table; it takes neither .nii nor other names."""
-    with TemporaryDirectory() as folder:
-        for extension in (".tsv", ".json"):
-            source = table_path.with_suffix(extension).resolve()
-            if source.exists():
-                (Path(folder) / f"sub-0_desc-confounds_timeseries{extension}").symlink_to(source)
-        yield f"{folder}/sub-0_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz"
 
 
 def clean(series, confounds, repetition_time, bandpass):
@@ -235,14 +116,18 @@ def clean_run(run, grid, options):
     CleanScan
     """
     before, repetition_time = read_series(run, grid)
-    confounds = read_confounds(run.bold, run.confounds, before.shape[1], options)
+    if run.denoised:
+        options = replace(options, denoise="none", bandpass=None)
+        confounds = received_confounds(run.confounds, before.shape[1])
+    else:
+        confounds = read_confounds(run.bold, run.confounds, before.shape[1], options)
     after = clean(before, confounds, repetition_time, options.bandpass)
     facts = {
         "RepetitionTime": repetition_time,
         **_motion_facts(confounds, repetition_time, options.fd_threshold),
-        "Denoising": DENOISE_STRATEGIES[options.denoise],
+        "Denoising": RECEIVED if run.denoised else DENOISE_STRATEGIES[options.denoise],
         "Confounds": list(confounds.regressors.columns),
-        "Bandpass": list(options.bandpass) if options.bandpass else "off",
+        "Bandpass": RECEIVED if run.denoised else list(options.bandpass) if options.bandpass else "off",
         "Coverage": float(np.isfinite(after[:, 0]).mean()),
     }
     rows = _sample(after)

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
+from bids_app.choices import SPATIAL, Why, of_one, prefer_rest, prefer_template, refuse_duplicates
 from bids_app.datasets import Dataset, find_derivatives
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.names import Name, scan_label
+from bids_app.pipelines import is_denoised, warn_of_faults
 from bids_app.surfacefiles import other_hemisphere
 
 logger = logging.getLogger(__name__)
 
 SURFACE_SPACES = ("fsLR", "fsaverage", "fsaverage3", "fsaverage4", "fsaverage5", "fsaverage6")
-TEMPLATE_SPACES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym", "MNI152NLin2009aSym")
 IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
 ON_SURFACE = {"desc": Query.NONE, "extension": [".dtseries.nii", ".func.gii"]}
-SPATIAL = ("space", "cohort", "res", "den")
 PARCELLATION = ("atlas", "seg", "scale", "space", "cohort", "res", "den", "desc")
 
 
@@ -34,6 +34,7 @@ class BoldRun:
     repetition_time: float | None
     sources: tuple[str, ...]
     reason: str = "the only one"
+    denoised: bool = False
 
     @property
     def label(self):
@@ -97,6 +98,8 @@ def find_inputs(settings):
         Two files claim to be the same run, or to belong to it.
     """
     datasets = find_derivatives(settings.bids_dir, settings.selection.derivatives)
+    for dataset in datasets:
+        warn_of_faults(dataset)
     layouts = [(dataset, _open(dataset.path)) for dataset in datasets]
     _check_labels(settings.selection, [layout for _, layout in layouts])
     bold = _bold_runs(settings, layouts)
@@ -106,9 +109,20 @@ def find_inputs(settings):
         raise NothingSelectedError(
             f"No run is selected in {looked_in}. Looked for func/*_desc-preproc_bold.nii[.gz] and "
             f"*_timeseries.tsv with an atlas or seg entity{_described(settings.selection)}. "
-            "(fMRIPrep writes no preproc_bold at --level minimal.)"
+            f"{_at_minimal_level(layouts)}"
         )
     return Inputs(tuple(datasets), (*bold, *series))
+
+
+def _at_minimal_level(layouts):
+    """Say what to run again where fMRIPrep left what it leaves at its lowest level."""
+    found = any(layout.get(suffix="boldref", desc=["hmc", "coreg"], return_type="filename") for _, layout in layouts)
+    if not found:
+        return "(fMRIPrep writes no preproc_bold at --level minimal.)"
+    return (
+        "These are outputs of fMRIPrep at --level minimal, without resampled images: run it again with --level full "
+        "--output-spaces MNI152NLin2009cAsym and these outputs as --derivatives, which is quick."
+    )
 
 
 def _open(path):
@@ -166,19 +180,21 @@ def query_files(layout, selection, filters, query, **entities):
 def _bold_runs(settings, layouts):
     selection = settings.selection
     on_surface = selection.space in SURFACE_SPACES
-    kind = ON_SURFACE if on_surface else IN_VOLUME
     found = []
     for dataset, layout in layouts:
+        kind = ON_SURFACE if on_surface else IN_VOLUME
+        kind = kind | {"desc": "denoised"} if is_denoised(dataset.description) else kind
         paths = _query(layout, settings, "bold", suffix="bold", echo=Query.NONE, **kind)
         found += [(Name.parse(path), path, dataset, layout) for path in paths]
     found = [item for item in found if item[0].entities.get("part", "mag") == "mag"]
+    why = Why(found)
     found = of_one("task", selection.task, found, prefer_rest)
-    found = of_one("space", selection.space, found, _prefer_template)
+    found = of_one("space", selection.space, found, prefer_template)
     found = of_one("den" if on_surface else "res", selection.resolution, found, lambda names: None)
     found = [_with_both_hemispheres(item) for item in found if item[0].entities.get("hemi", "L") == "L"]
-    _refuse_duplicates(found)
+    refuse_duplicates(found)
     companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
-    return [_bold_run(*item, *companions[item[2].name]) for item in found]
+    return [_bold_run(*item, *companions[item[2].name], why) for item in found]
 
 
 def _with_both_hemispheres(item):
@@ -190,54 +206,6 @@ def _with_both_hemispheres(item):
     return item
 
 
-def of_one(entity, wanted, found, prefer):
-    """Keep what has one value of an entity: the one wanted, the only one, or the preferred one."""
-    values = {name.entities.get(entity) for name, *_ in found}
-    if not found or (wanted is None and len(values) == 1):
-        return found
-    listed = ", ".join(sorted(value or f"(no {entity})" for value in values))
-    if wanted is None:
-        wanted = prefer([name for name, *_ in found])
-        if wanted is None:
-            raise UsageError(f"Several values of {entity} could be meant: {listed}. Choose with --{_option(entity)}.")
-        logger.info("%s %s is analysed (there are %s).", entity, wanted, listed)
-    kept = [item for item in found if item[0].entities.get(entity) == wanted]
-    if not kept:
-        raise NothingSelectedError(f"--{_option(entity)} {wanted}: no preprocessed run has it; there are {listed}.")
-    return kept
-
-
-def _option(entity):
-    return {"task": "task-id", "den": "res"}.get(entity, entity)
-
-
-def prefer_rest(names):
-    """Return the task whose name begins with rest, if it is one."""
-    tasks = {name.entities.get("task", "") for name in names}
-    rest = [task for task in tasks if task.lower().startswith("rest")]
-    return rest[0] if len(rest) == 1 else None
-
-
-def _prefer_template(names):
-    """Return the first template space that every run was brought to."""
-    runs_in = defaultdict(set)
-    for name in names:
-        runs_in[name.entities.get("space")].add(name.without("desc", *SPATIAL))
-    every_run = set().union(*runs_in.values())
-    return next((space for space in TEMPLATE_SPACES if runs_in[space] == every_run), None)
-
-
-def _refuse_duplicates(found):
-    same = defaultdict(list)
-    for name, path, *_ in found:
-        same[name.without()].append(path)
-    for paths in same.values():
-        if len(paths) > 1:
-            raise DataError(
-                f"Two files claim to be the same run: {', '.join(map(str, paths))}. Choose with --derivatives."
-            )
-
-
 def _companions(settings, layout):
     """Index a dataset's brain masks and confounds by the entities that they share with a run."""
     masks, confounds = defaultdict(list), defaultdict(list)
@@ -245,20 +213,23 @@ def _companions(settings, layout):
         name = Name.parse(path)
         if "brain" in (name.entities.get("desc"), name.entities.get("label")):
             masks[name.without("desc", "label")].append(path)
-    for path in _query(layout, settings, "confounds", suffix=["timeseries", "regressors"], extension=".tsv"):
+    for path in _query(layout, settings, "confounds", suffix=["timeseries", "regressors", "motion"], extension=".tsv"):
         name = Name.parse(path)
-        if name.entities.get("desc", "confounds") == "confounds" and not {"atlas", "seg"} & set(name.entities):
+        fits = name.entities.get("desc", "confounds") == "confounds" or name.suffix == "motion"
+        if fits and not {"atlas", "seg"} & set(name.entities):
             confounds[name.without("desc", *SPATIAL)].append(path)
     return masks, confounds
 
 
-def _bold_run(name, path, dataset, layout, masks, confounds):
+def _bold_run(name, path, dataset, layout, masks, confounds, why):
     mask = _the_one("brain mask", path, masks[name.without("desc")])
     table = _the_one("confounds table", path, confounds[name.without("desc", "hemi", *SPATIAL)])
     right = other_hemisphere(path) if "hemi" in name.entities else None
     sources = tuple(dataset.uri(source) for source in (path, right, mask, table) if source)
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
-    return BoldRun(entities, path, mask, table, layout.get_metadata(str(path)).get("RepetitionTime"), sources)
+    repetition_time = layout.get_metadata(str(path)).get("RepetitionTime")
+    denoised = is_denoised(dataset.description)
+    return BoldRun(entities, path, mask, table, repetition_time, sources, why(name, dataset), denoised)
 
 
 def _the_one(what, run, paths):
@@ -278,7 +249,7 @@ def _series_runs(settings, layouts):
     if selection.space:
         found = [item for item in found if item[0].entities.get("space", selection.space) == selection.space]
     found = of_one("task", selection.task, found, prefer_rest)
-    _refuse_duplicates(found)
+    refuse_duplicates(found)
     return [_series_run(*item) for item in found]
 
 

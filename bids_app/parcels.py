@@ -194,6 +194,17 @@ def atlas_parcels(run, series, atlas, facts):
     )
 
 
+def _with_heads(table):
+    """Take the first row as the parcels' names, unless it holds numbers as the others do: then parcels are numbered."""
+    numbers = pd.to_numeric(table.iloc[0], errors="coerce") if len(table) else pd.Series(dtype=float)
+    if len(table) > 1 and numbers.notna().all() and (numbers % 1 != 0).any():
+        table.columns = [f"parcel{number}" for number in range(1, table.shape[1] + 1)]
+        return table
+    heads, table = table.iloc[0].tolist(), table.iloc[1:]
+    table.columns = heads
+    return table
+
+
 def table_parcels(run):
     """Read the parcels that another tool extracted and cleaned: a table with a column per parcel.
 
@@ -207,7 +218,7 @@ def table_parcels(run):
     """
     path = run.timeseries
     try:
-        table = pd.read_csv(path, sep="\t", na_values="n/a").dropna(how="all")
+        table = _with_heads(pd.read_csv(path, sep="\t", na_values="n/a", header=None, dtype=str)).dropna(how="all")
         values = table.to_numpy(np.float64)
     except (OSError, ValueError) as error:
         raise DataError(f"{path.name} cannot be read as a table of numbers: {error}") from error

@@ -49,6 +49,7 @@ def _graph_level(settings, log_dir, earlier=()):
     runs_by_participant = inputs.by_participant
     logger.info("%d participants, %d scans.", len(runs_by_participant), len(inputs.runs))
     for run in inputs.runs:
+        logger.info("%s: %s (%s).", run.label, run.sources[0].rpartition("/")[2], run.reason)
         logger.debug("%s: %s", run.label, ", ".join(run.sources))
     write_dataset_files(settings.output_dir, settings.bids_dir, inputs.datasets)
     grid_file, n_nodes = settle_grid(settings, inputs)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
+from bids_app.choices import of_one, prefer_rest
 from bids_app.datasets import find_derivatives
 from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
-from bids_app.inputs import of_one, prefer_rest, query_files
+from bids_app.inputs import query_files
 from bids_app.names import Name, scan_label
 
 logger = logging.getLogger(__name__)

@@ -3,10 +3,11 @@
 import logging
 
 from bids_app.bold import open_bold
+from bids_app.choices import TEMPLATE_SPACES
 from bids_app.derivatives import surface_path
 from bids_app.errors import TrialgraphError, UsageError
 from bids_app.grid import load_grid, mask_grid, on_grid_of, save_grid, template_grid
-from bids_app.inputs import TEMPLATE_SPACES, BoldRun
+from bids_app.inputs import BoldRun
 from bids_app.surfacefiles import axis_of, is_surface, lay_surface
 
 logger = logging.getLogger("bids_app")

@@ -66,7 +66,7 @@ def test_the_repetition_time_comes_from_the_sidecar(shared_data):
 
 def test_a_raw_dataset_is_not_preprocessed(shared_data, app, tmp_path):
     raw = shared_data / "bids_trees" / "ds005917_ketamine_rct"
-    outcome = app(raw, tmp_path / "out", "participant")
+    outcome = app(raw, tmp_path / "out", "participant", "--preprocess", "never")
     assert outcome.code == 66
     assert f"No preprocessed data: looked for {raw}/derivatives/fmriprep*" in outcome.said
     assert "Run fMRIPrep first, or point to its output with --derivatives PATH" in outcome.said

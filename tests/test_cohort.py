@@ -348,7 +348,7 @@ def test_stages(shared_data):
 
 def test_a_crossover_has_no_arm_to_find(shared_data):
     read = read_tables(shared_data / "bids_trees" / "ds005917_ketamine_rct")
-    with pytest.raises(
-        DataError, match=r"Column group of participants.tsv must hold two arms; it holds 3: BP, HC, MDD"
-    ):
+    with pytest.raises(UsageError, match=r"looks like a cross-over trial: infusion_1, infusion_2 .* --arm infusion_1"):
         find_design(read, SESSIONS, Trial())
+    first = Trial(arm="infusion_1", reference_arm="p", baseline="1", followup="2")
+    assert find_design(read, SESSIONS, first).contrast == "d − p"

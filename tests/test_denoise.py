@@ -12,7 +12,8 @@ from scipy.signal import butter, detrend, sosfiltfilt
 
 from bids_app import denoise
 from bids_app.config import Signal
-from bids_app.denoise import Confounds, clean, clean_run, read_confounds
+from bids_app.confounds import Confounds, read_confounds
+from bids_app.denoise import clean, clean_run
 from bids_app.errors import DataError, MissingInputError
 from bids_app.grid import Grid
 from bids_app.inputs import BoldRun

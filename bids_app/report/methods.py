@@ -59,6 +59,8 @@ def _cite(name):
 
 def _cleaning(signal, scans):
     facts = scans[0]
+    if facts["Bandpass"] == facts["Denoising"]:
+        return "The images had been cleaned and censored before; drift alone was removed here."
     key = CONFOUNDS.get(signal["denoise"])
     text = f"{facts['Denoising'][0].upper()}{facts['Denoising'][1:]}"
     text += f" ({len(facts['Confounds'])} regressors{'; ' + f'[@{key}]' if key else ''})" if facts["Confounds"] else ""

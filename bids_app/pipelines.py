@@ -1,0 +1,43 @@
+"""The pipelines whose output is read: recognised by GeneratedBy, and what is to be known of them."""
+
+import logging
+
+logger = logging.getLogger(__name__)
+
+DENOISED = ("xcp_d", "xcp-d")  # whose BOLD images are cleaned already
+FAULTS = {
+    (
+        "fmriprep",
+        "23.2.0",
+    ): "wrote brain masks in template space with the transforms in the wrong order: they do not fit "
+    "the images. Run 23.2.1 or later again for the masks",
+}
+
+
+def makers(description):
+    """Return the names in small letters and the versions of what made a dataset.
+
+    Examples
+    --------
+    >>> makers({"GeneratedBy": [{"Name": "fMRIPrep", "Version": "23.2.1"}]})
+    [('fmriprep', '23.2.1')]
+    """
+    listed = description.get("GeneratedBy")
+    listed = listed if isinstance(listed, list) else [description.get("PipelineDescription")]
+    return [
+        (str(one.get("Name", "")).lower(), str(one.get("Version", "")).split("+")[0])
+        for one in listed
+        if isinstance(one, dict)
+    ]
+
+
+def is_denoised(description):
+    """Say whether a dataset's BOLD images are cleaned already."""
+    return any(name in DENOISED for name, _ in makers(description)[:1])
+
+
+def warn_of_faults(dataset):
+    """Say what is known to be wrong with what a version wrote."""
+    for maker in makers(dataset.description):
+        if maker in FAULTS:
+            logger.warning("%s: %s %s %s.", dataset.path, *maker, FAULTS[maker])
