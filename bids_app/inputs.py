@@ -11,7 +11,7 @@ from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 from bids_app.choices import SPATIAL, Why, of_one, prefer_rest, prefer_template, refuse_duplicates
 from bids_app.datasets import Dataset, find_derivatives
 from bids_app.errors import DataError, NothingSelectedError, UsageError
-from bids_app.names import Name, scan_label
+from bids_app.names import Name, known_entities, scan_label
 from bids_app.pipelines import is_denoised, warn_of_faults
 from bids_app.surfacefiles import other_hemisphere
 
@@ -227,6 +227,7 @@ def _bold_run(name, path, dataset, layout, masks, confounds, why):
     right = other_hemisphere(path) if "hemi" in name.entities else None
     sources = tuple(dataset.uri(source) for source in (path, right, mask, table) if source)
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
+    entities = known_entities(entities)
     repetition_time = layout.get_metadata(str(path)).get("RepetitionTime")
     denoised = is_denoised(dataset.description)
     return BoldRun(entities, path, mask, table, repetition_time, sources, why(name, dataset), denoised)
@@ -257,5 +258,5 @@ def _series_run(name, path, dataset, layout):
     metadata = layout.get_metadata(str(path))
     frequency = metadata.get("SamplingFrequency")
     repetition_time = metadata.get("RepetitionTime") or (1 / frequency if frequency else None)
-    entities = {key: value for key, value in name.entities.items() if key not in ("stat",)}
+    entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
     return SeriesRun(entities, path, repetition_time, (dataset.uri(path),))

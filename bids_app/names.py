@@ -39,6 +39,19 @@ class Name:
         return tuple(sorted((key, value) for key, value in self.entities.items() if key not in keys))
 
 
+def known_entities(entities):
+    """Put what is no entity of BIDS, as other tools have, into desc, so that their files stay apart.
+
+    Examples
+    --------
+    >>> known_entities({"sub": "01", "feature": "corrMatrix", "atlas": "power"})
+    {'sub': '01', 'atlas': 'power', 'desc': 'corrMatrix'}
+    """
+    known = {key: value for key, value in entities.items() if key in ENTITIES and key != "desc"}
+    rest = [value for key, value in entities.items() if key not in ENTITIES or key == "desc"]
+    return known | ({"desc": "".join(rest)} if rest else {})
+
+
 def build(entities, suffix, extension):
     """Make a file name, entities in the order of the schema, those that are None left out.
 
