@@ -11,6 +11,7 @@ from bids_app.errors import DataError, MissingInputError
 from bids_app.flow import counts
 from bids_app.grouplevel import gather
 from bids_app.inputs import BoldRun, find_inputs
+from bids_app.rawdata import raw_runs, wants_preprocessing
 from bids_app.runlog import log_to_terminal
 from bids_app.trialtables import read_scores
 from bids_app.workflows.participant import init_level_wf
@@ -33,6 +34,8 @@ def preview_participants(settings, *, with_trial=False):
         0; what cannot work is raised as the run would raise it.
     """
     log_to_terminal(settings.verbose)
+    if wants_preprocessing(settings):
+        return _preview_raw(settings, with_trial=with_trial)
     inputs = find_inputs(settings)
     _show(
         f"{len(inputs.datasets)} preprocessed dataset{'s' if len(inputs.datasets) > 1 else ''}",
@@ -49,7 +52,18 @@ def preview_participants(settings, *, with_trial=False):
     if bold:
         _say(f"Voxel by voxel: {', '.join(one.title for one in settings.graph.mapped)}.")
     if with_trial:
-        _preview_trial(settings, inputs)
+        _preview_trial(settings, inputs.runs)
+    return 0
+
+
+def _preview_raw(settings, *, with_trial):
+    """Say which raw scans would be preprocessed first."""
+    runs = raw_runs(settings)
+    rows = [(run.label, run.bold.name, run.t1w.name if run.t1w else "none: straight to the template") for run in runs]
+    _show(f"{len(runs)} raw scans would be preprocessed, then processed", ("scan", "file", "T1w"), rows)
+    _say("For publication, fMRIPrep is the better preprocessing: see the documentation for what differs.")
+    if with_trial:
+        _preview_trial(settings, runs)
     return 0
 
 
@@ -65,15 +79,15 @@ def _scan(run):
     return run.label, run.timeseries.name, "", run.reason
 
 
-def _preview_trial(settings, inputs):
+def _preview_trial(settings, runs):
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
     tables = read_tables(settings.bids_dir)
-    sessions = {run.entities["ses"] for run in inputs.runs if "ses" in run.entities}
+    sessions = {run.entities["ses"] for run in runs if "ses" in run.entities}
     if not sessions:
         raise DataError("The scans have no session: two visits are needed to compare the arms.")
     design = find_design(tables, sessions, settings.trial)
     visits = {}
-    for run in inputs.runs:
+    for run in runs:
         visits.setdefault(run.entities["sub"], set()).add(run.entities.get("ses"))
     arms = tables.participants[design.arm_column]
     labels = sorted({*visits, *tables.participants.index})
