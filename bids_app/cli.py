@@ -1,9 +1,11 @@
 """The command line: ``main``, which lends a work folder and turns errors into messages and exit codes."""
 
 import atexit
+import errno
 import logging
 import os
 import shutil
+import stat
 import sys
 import traceback
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,10 +15,13 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from bids_app.config import check_settings
 from bids_app.environment import write_only_in
-from bids_app.errors import TrialgraphError
+from bids_app.errors import BusyError, OutputError, TrialgraphError
+from bids_app.locks import alone_in
 from bids_app.options import LEVELS, dashed, parse
 from bids_app.parser import demo_parser
 from bids_app.validation import check_dataset
+
+NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 def main(argv=None):
@@ -48,8 +53,11 @@ def main(argv=None):
         print("trialgraph: interrupted.", file=sys.stderr)
         return 130
     except Exception as error:
+        if NO_SPACE in str(error):
+            print(f"trialgraph: the disk of the output or work folder is full ({NO_SPACE}).", file=sys.stderr)
+            return OutputError.exit_code
         kept = keep_traceback(traceback.format_exc(), argv[1:2])
-        said = " ".join(str(error).split())
+        said = str(error).strip().partition("\n")[0]
         print(
             f"trialgraph: {type(error).__name__}: {said} (a fault of the app, not of your data; please report it with "
             f"{kept}).",
@@ -121,29 +129,46 @@ def _demo(argv):
 
 @contextmanager
 def _working_in(work_dir, keep):
-    """Lend a work folder, which goes when the process ends if all went well."""
+    """Lend a work folder to this run alone, which goes when the process ends if all went well."""
     at_exit = ExitStack()
     atexit.register(at_exit.close)  # before the libraries register theirs, so that it runs after them
-    write_only_in(work_dir)
-    before = Path.cwd()
-    os.chdir(work_dir)  # libraries look for their settings in the current folder, which may be anybody's
+    _make_known(work_dir)
 
     def conclude(code):
         if code == 0 and not keep:
             at_exit.callback(_remove, work_dir)
         return code
 
+    with alone_in(work_dir):
+        write_only_in(work_dir)
+        before = Path.cwd()
+        os.chdir(work_dir)  # libraries look for their settings in the current folder, which may be anybody's
+        try:
+            yield conclude
+        except TrialgraphError:
+            conclude(0)  # the input was refused: nothing in there would be of use
+            raise
+        finally:
+            with suppress(OSError):
+                os.chdir(before)
+
+
+def _make_known(work_dir):
+    """Make the work folder, and warn if others can change what is taken from it."""
     try:
-        yield conclude
-    except TrialgraphError:
-        conclude(0)  # the input was refused: nothing in there would be of use
-        raise
-    finally:
-        with suppress(OSError):
-            os.chdir(before)
+        work_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The work folder {work_dir} cannot be created: {error.strerror or error}.") from error
+    if work_dir.stat().st_mode & stat.S_IWOTH and not work_dir.stat().st_mode & stat.S_ISVTX:
+        print(
+            f"trialgraph: everybody can write to the work folder {work_dir}; what is kept there is trusted by later "
+            "runs. Make it your own (chmod o-w).",
+            file=sys.stderr,
+        )
 
 
 def _remove(work_dir):
-    shutil.rmtree(work_dir, ignore_errors=True)
+    with suppress(OSError, BusyError), alone_in(work_dir):  # another run may work there by now
+        shutil.rmtree(work_dir, ignore_errors=True)
     with suppress(OSError):  # another run works beside this one
         work_dir.parent.rmdir()

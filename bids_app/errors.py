@@ -56,6 +56,12 @@ class OutputError(TrialgraphError):
     exit_code = 73
 
 
+class BusyError(TrialgraphError):
+    """Another run works in the same folder; later it may be free."""
+
+    exit_code = 75
+
+
 class KilledError(TrialgraphError):
     """A process or job ended before it had a result; it may end well next time."""
 

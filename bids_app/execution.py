@@ -29,6 +29,7 @@ from bids_app.environment import limit_threads_of_children
 
 logger = logging.getLogger(__name__)
 
+FULL_CODE = errors.OutputError.exit_code
 PROCESS_GB = 0.4  # of a process with the libraries loaded, before it holds any data
 
 
@@ -211,6 +212,8 @@ def _failure(path):
     if known:
         kind, message = known[-1]
         return Failure(node, message.strip(), getattr(errors, kind).exit_code, path)
+    if full := re.search(r"OSError: \[Errno (?:28|122)\] (.+)$", text, flags=re.MULTILINE):
+        return Failure(node, f"The disk of the work or output folder is full: {full[1].strip()}.", FULL_CODE, path)
     last = [line.strip() for line in text.splitlines() if line.strip()][-1]
     return Failure(node, f"{last} (an error of the app, not of your data: see {path.name})", 1, path)
 

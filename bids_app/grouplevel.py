@@ -11,6 +11,7 @@ from bids_app.cohort import Design, Tables, find_design, read_tables
 from bids_app.errors import DataError
 from bids_app.execution import execute
 from bids_app.flow import FailedScan, counts, reasons_by_visit
+from bids_app.outputs import sweep
 from bids_app.plantables import write_plan
 from bids_app.record import write_design, write_whole_brain
 from bids_app.report.citation import write_citation
@@ -45,6 +46,7 @@ def group_level(settings):
         0, or 65 if a participant has scans but no row in participants.tsv, or the code of what went wrong.
     """
     log_dir = start_log(settings)
+    sweep(settings.output_dir)
     gathered = gather(settings)
     design, scores, notes = gathered.design, gathered.scores, gathered.notes
     pages = []

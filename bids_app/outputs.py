@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from bids_app import __version__
 from bids_app.errors import DataError, OutputError
 from bids_app.names import Name, build
 
+HOUR = 3600
 BIDS_VERSION = "1.10.0"
 # A trailing slash would leave the folder itself as an error (bids-validator#291).
 BIDSIGNORE = (
@@ -54,6 +55,23 @@ def replacing(path):
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def sweep(output_dir):
+    """Remove what runs that were killed left half-written, and refuse links that lead out of the folder.
+
+    No file takes an hour to write, by the disk's own clock.
+    """
+    with replacing(output_dir / "logs" / "clock") as now:
+        now.touch()
+        oldest = now.stat().st_mtime - HOUR
+    (output_dir / "logs" / "clock").unlink(missing_ok=True)
+    for path in output_dir.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(output_dir.resolve()):
+            raise OutputError(f"{path} is a link that leads out of the output folder; nothing is written through it.")
+        with suppress(OSError):  # another run may sweep too
+            if path.name.startswith(".partial-") and path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 def save_text(path, text):

@@ -5,7 +5,8 @@ import logging
 
 from bids_app.execution import execute
 from bids_app.inputs import find_inputs
-from bids_app.outputs import save_json, status_path, write_dataset_files
+from bids_app.locks import turn_in
+from bids_app.outputs import save_json, status_path, sweep, write_dataset_files
 from bids_app.rawdata import by_participant, wants_preprocessing
 from bids_app.report.citation import write_citation
 from bids_app.report.index import write_index_page
@@ -30,6 +31,7 @@ def participant_level(settings):
         0 if every scan was finished; else the exit code of what went wrong.
     """
     log_dir = start_log(settings)
+    sweep(settings.output_dir)
     if not wants_preprocessing(settings):
         return _graph_level(settings, log_dir)
     from bids_app.preprocessing import preprocess  # here, for ANTs takes seconds to import
@@ -81,6 +83,13 @@ def _say_failures(runs, failures):
 def _finish_participant(settings, participant, runs, failures, run_name):
     """Write down how each scan ended, beside what earlier calls said of other scans, and the participant's page."""
     path = status_path(settings.output_dir, participant)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with turn_in(path.parent):  # another session of the participant may end at the same time
+        _add_status(path, settings, participant, runs, failures, run_name)
+    write_participant_page(settings.output_dir, participant)
+
+
+def _add_status(path, settings, participant, runs, failures, run_name):
     earlier = json.loads(path.read_text(encoding="utf-8"))["Scans"] if path.exists() else []
     scans = {scan["Scan"]: scan for scan in earlier}
     stopped = settings.stop_on_first_crash and bool(failures)
@@ -96,7 +105,6 @@ def _finish_participant(settings, participant, runs, failures, run_name):
         scans[run.label] |= {"State": "failed", **reason}
     content = {"Participant": participant, "Run": run_name, "Scans": [scans[name] for name in sorted(scans)]}
     save_json(path, content)
-    write_participant_page(settings.output_dir, participant)
 
 
 def failures_of(run, failures):

@@ -20,6 +20,7 @@ def start_log(settings):
     to_file = logging.FileHandler(log_dir / "trialgraph.log")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_file.setLevel(logging.DEBUG)
+    logging.raiseExceptions = False  # a disk that is full is said once, not by every message
     log_to_terminal(settings.verbose)
     logger.addHandler(to_file)
     return log_dir

@@ -1,0 +1,52 @@
+"""Folders that only one run works in at a time. Imports nothing heavy.
+
+The lock is the kernel's: it goes with the process, however that ends. Where a file system has none, nothing is locked.
+"""
+
+import errno
+import fcntl
+import os
+from contextlib import contextmanager, suppress
+
+from bids_app.errors import BusyError
+
+HELD = (errno.EWOULDBLOCK, errno.EACCES)
+
+
+@contextmanager
+def alone_in(folder):
+    """Work in a folder alone.
+
+    Raises
+    ------
+    BusyError
+        Another run works in it.
+    """
+    with _opened(folder) as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in HELD:
+                raise BusyError(
+                    f"Another run works in {folder} on the same participants: wait for it, or give another --work-dir "
+                    "and output folder."
+                ) from error
+        yield
+
+
+@contextmanager
+def turn_in(folder):
+    """Wait for one's turn to change the files of a folder."""
+    with _opened(folder) as handle:
+        with suppress(OSError):  # where there are no locks: better unlocked than not at all
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _opened(folder):
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)

@@ -1,0 +1,48 @@
+"""A process with everything imported that runs the app in copies of itself, which can be killed at a given time.
+
+Reads lines of JSON, {"words": [...], "kill": [seconds, ...]}: one copy for each entry of kill, all at once; null lets
+it end. Answers with the list of their exit codes, negative for a signal.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bids_app import cli, grouplevel, participantlevel  # noqa: F401
+
+
+def begin(words, log):
+    child = os.fork()
+    if child:
+        return child
+    os.setsid()
+    with open(log, "ab") as said:  # noqa: PTH123
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+    try:
+        code = cli.main(words)
+    except BaseException:  # as Python would
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def end(child, seconds, begun):
+    if seconds is not None:
+        time.sleep(max(0, begun + seconds - time.monotonic()))
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+for line in sys.stdin:
+    task = json.loads(line)
+    begun = time.monotonic()
+    children = [begin(task["words"], task["log"]) for _ in task["kill"]]
+    codes = [end(child, seconds, begun) for child, seconds in zip(children, task["kill"], strict=True)]
+    print(json.dumps([codes, time.monotonic() - begun]), flush=True)
