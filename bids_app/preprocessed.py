@@ -1,29 +1,20 @@
 """The preprocessed dataset that is made here: names, sidecars, and which of it is finished."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
-
-import nibabel as nib
-import numpy as np
 
 from bids_app import __version__
 from bids_app.bold import open_bold
 from bids_app.datasets import Dataset
 from bids_app.errors import DataError
 from bids_app.names import build, folder
-from bids_app.outputs import BIDS_VERSION, container, relative, replacing, save_image, save_json, save_text, sidecar_of
-from bids_app.preprocess.masks import as_image
-from bids_app.preprocess.registration import save_as_text, write_series_of_transforms
+from bids_app.outputs import BIDS_VERSION, container, relative, save_json, save_text, sidecar_of
 from bids_app.rawdata import RawRun
-from bids_app.templateflow import TISSUES
 
 NAME = "preproc"
 RESOLUTION = "2"
 RESOLUTION_TEXT = "2 mm isotropic voxels"
-HIGHEST_INTEGER = 32767
 IGNORED = ("*.html", "figures", "*_xfm.*", "*_boldref.*", "*_timeseries.*")
 README = """# Preprocessed by trialgraph
 
@@ -176,124 +167,3 @@ def write_description(place):
     save_json(place.root / "dataset_description.json", content)
     save_text(place.root / "README.md", README.format(version=__version__))
     save_text(place.root / ".bidsignore", "\n".join(IGNORED) + "\n")
-
-
-def spatial(place):
-    """Return what sidecars say of images in template space."""
-    return {"SpatialReference": place.space, "Resolution": RESOLUTION_TEXT}
-
-
-def write_tissues(place, participant, images, common, **entities):
-    """Write a brain, its mask, the tissue of each voxel and the probabilities.
-
-    Parameters
-    ----------
-    place : Place
-    participant : str
-    images : dict of Nifti1Image
-        T1w, mask, dseg and each of the tissues.
-    common : dict
-        Of the sidecars.
-    **entities
-        Of the names.
-
-    Returns
-    -------
-    list of Path
-    """
-    kinds = {
-        ("T1w", "desc", "preproc"): (images["T1w"], {"SkullStripped": False}),
-        ("mask", "desc", "brain"): (images["mask"], {"Type": "Brain"}),
-        ("dseg", "desc", None): (images["dseg"], {"Description": "1 grey matter, 2 white matter, 3 CSF"}),
-        **{("probseg", "label", name): (images[name], {}) for name in TISSUES},
-    }
-    written = []
-    for (suffix, entity, value), (image, said) in kinds.items():
-        path = place.anatomical(participant, suffix, **entities, **{entity: value})
-        save_image(path, image, common | said)
-        written.append(path)
-    return written
-
-
-def copy_transforms(place, participant, anatomy):
-    """Copy the transforms between a T1w and the template."""
-    ends = {("T1w", place.space): anatomy.forward, (place.space, "T1w"): anatomy.inverse}
-    return [_copied(path, place.transform(participant, *names)) for names, path in ends.items()]
-
-
-def _copied(source, path):
-    with replacing(path) as partial:
-        shutil.copyfile(source, partial)
-    return path
-
-
-def write_reference(job, template, brain, reference):
-    """Write a run's reference as it is and in the template, and its brain mask there."""
-    place, run = job.place, job.run
-    common = {"Sources": place.sources(run.bold)}
-    native = place.functional(run, "boldref", desc="coreg")
-    save_image(native, as_image(np.asarray(reference.dataobj), reference.affine), common)
-    standard = place.functional(run, "boldref", **place.standard)
-    common |= spatial(place)
-    save_image(standard, as_image(brain["reference"], template.affine), common | {"SkullStripped": True})
-    mask = place.functional(run, "mask", desc="brain", **place.standard)
-    save_image(mask, as_image(brain["mask"].astype(np.uint8), template.affine), common | {"Type": "Brain"})
-    return [native, standard, mask]
-
-
-def write_transforms(job, motion, last):
-    """Write the transform of every volume, and the one between the reference and the T1w or the template."""
-    ends = {"from": "orig", "to": "boldref", "mode": "image", "desc": "hmc"}
-    moved = job.place.functional(job.run, "xfm", ".txt", **ends)
-    with replacing(moved) as partial:
-        write_series_of_transforms(motion, partial)
-    if job.run.t1w is None:
-        aligned = job.place.functional(
-            job.run, "xfm", ".h5", **{**ends, "from": "boldref", "to": job.place.space, "desc": None}
-        )
-        return [moved, _copied(last, aligned)]
-    aligned = job.place.functional(job.run, "xfm", ".txt", **{**ends, "from": "boldref", "to": "T1w", "desc": "coreg"})
-    with replacing(aligned) as partial:
-        save_as_text(last, partial)
-    return [moved, aligned]
-
-
-def write_bold(job, template, mask, series, facts):
-    """Write the preprocessed series, what is outside of the brain mask as 0."""
-    place = job.place
-    sidecar = {
-        "TaskName": job.run.metadata.get("TaskName") or job.run.entities.get("task"),
-        "RepetitionTime": job.repetition_time,
-        "SkullStripped": True,
-        **spatial(place),
-        **facts,
-        "Sources": place.sources(job.run.bold, job.run.t1w),
-    }
-    write_series(job.bold, series, mask[template.mask], template, sidecar)
-    return job.bold
-
-
-def write_series(path, series, brain, template, sidecar):
-    """Write the series of a template's brain as a 4D image of 16-bit integers with a scale; zero elsewhere.
-
-    Parameters
-    ----------
-    path : Path
-    series : (T, N) float32 ndarray
-        May lie on disk.
-    brain : (N,) bool ndarray
-        Voxels that are written.
-    template : template.Template
-    sidecar : dict
-    """
-    scale = max(float(np.abs(values[brain]).max(initial=0)) for values in series) / HIGHEST_INTEGER or 1.0
-    save_json(sidecar_of(path), sidecar)
-    with TemporaryFile() as scratch:
-        volumes = np.memmap(scratch, np.int16, "w+", shape=(*template.mask.shape, len(series)), order="F")
-        for index, values in enumerate(series):
-            volumes[..., index][template.mask] = np.where(brain, np.round(values / scale), 0)
-        image = as_image(volumes, template.affine)
-        image.header.set_zooms((*nib.affines.voxel_sizes(template.affine), sidecar["RepetitionTime"]))
-        image.header.set_slope_inter(scale, 0)
-        with replacing(path) as partial:
-            nib.save(image, partial)

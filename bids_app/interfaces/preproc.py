@@ -7,19 +7,20 @@ import numpy as np
 import pandas as pd
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
 
-from bids_app import preprocessed
+from bids_app import preprocfiles
 from bids_app.bold import open_bold
 from bids_app.errors import DataError
 from bids_app.images import read_image
-from bids_app.outputs import save_figure, save_json, save_table, sidecar_of
+from bids_app.outputs import save_figure
 from bids_app.preprocess import scan as scans
-from bids_app.preprocess.anatomy import in_template, prepare_anatomy
+from bids_app.preprocess.anatomy import prepare_anatomy
 from bids_app.preprocess.confounds import make_confounds
 from bids_app.preprocess.masks import as_image, noise_masks
 from bids_app.preprocess.registration import map_points
 from bids_app.preprocess.resampling import resample_series
 from bids_app.preprocess.slicetiming import correct_slice_timing, middle_time
 from bids_app.preprocess.template import load_template
+from bids_app.preprocessed import finish
 from bids_app.report.registration import alignment_figure, anatomy_figure, motion_figure
 from bids_app.templateflow import TISSUES
 
@@ -52,19 +53,10 @@ class PrepareAnatomy(SimpleInterface):
             raise DataError(f"{inputs.t1w.name} has shape {values.shape}; a 3D image is needed.")
         template = load_template(inputs.template)
         anatomy = prepare_anatomy(nib.Nifti1Image(values.astype(np.float32), image.affine), template, Path(runtime.cwd))
-        common = {"Sources": inputs.place.sources(inputs.t1w)}
-        native = {"T1w": anatomy.t1w, "mask": _mask(anatomy.mask, anatomy.t1w.affine)}
-        native["dseg"] = as_image(anatomy.labels, anatomy.t1w.affine)
-        native |= {name: as_image(anatomy.tissues[name], anatomy.t1w.affine) for name in TISSUES}
-        standard, quality = in_template(anatomy, template)
-        written = preprocessed.write_tissues(inputs.place, inputs.participant, native, common)
-        common |= preprocessed.spatial(inputs.place) | {"Quality": quality}
-        images = {name: as_image(part, template.affine) for name, part in standard.items()}
-        written += preprocessed.write_tissues(inputs.place, inputs.participant, images, common, **inputs.place.standard)
-        written += preprocessed.copy_transforms(inputs.place, inputs.participant, anatomy)
+        written, standard = preprocfiles.write_anatomy(inputs.place, inputs.participant, inputs.t1w, anatomy, template)
         written.append(inputs.place.figure({"sub": inputs.participant}, "registration", "T1w"))
         save_figure(written[-1], anatomy_figure(template, standard))
-        preprocessed.finish(inputs.place.record({"sub": inputs.participant}, "T1w"), inputs.state, written)
+        finish(inputs.place.record({"sub": inputs.participant}, "T1w"), inputs.state, written)
         self._results["finished"] = True
         return runtime
 
@@ -171,7 +163,7 @@ class _ResampleInput(_AlignInput):
 
 class _ResampleOutput(TraitedSpec):
     standard_file = File(desc="(T, N) float32: the template's brain")
-    brain_file = File(desc="which of the N are the run's brain; the reference and its mask there")
+    brain_file = File(desc="the reference, its brain and the run's mask in the template")
 
 
 class ResampleRun(SimpleInterface):
@@ -180,9 +172,10 @@ class ResampleRun(SimpleInterface):
     input_spec, output_spec = _ResampleInput, _ResampleOutput
 
     def _run_interface(self, runtime):
-        inputs, folder = self.inputs, Path(runtime.cwd)
-        template, reference = load_template(inputs.job.template), _reference(inputs)
-        points = map_points(scans.template_points(template), inputs.transforms)
+        inputs, job, folder = self.inputs, self.inputs.job, Path(runtime.cwd)
+        template, reference = load_template(job.template), _reference(inputs)
+        everywhere = map_points(scans.template_points(template), inputs.transforms)
+        points = everywhere[template.mask.ravel()]
         series = np.load(inputs.series_file, mmap_mode="r")
         out = np.lib.format.open_memmap(
             folder / "standard.npy", mode="w+", dtype=np.float32, shape=(len(series), len(points))
@@ -190,17 +183,19 @@ class ResampleRun(SimpleInterface):
         motion = np.load(inputs.motion_file)["transforms"]
         seen = resample_series(series, reference.image.affine, points, motion, out)
         out.flush()
-        found = scans.brain_in_template(reference, points, seen, self._anatomical_brain(template))
+        brain = _anatomical(job, template.mask, "mask", desc="brain") > 0
+        found = scans.brain_in_template(reference, everywhere, template.spread(seen), brain)
         np.savez(folder / "brain.npz", **found)
         self._results |= {"standard_file": str(folder / "standard.npy"), "brain_file": str(folder / "brain.npz")}
         return runtime
 
-    def _anatomical_brain(self, template):
-        job = self.inputs.job
-        if job.run.t1w is None:
-            return template.mask[template.mask]
-        path = job.place.anatomical(job.run.entities["sub"], "mask", desc="brain", **job.place.standard)
-        return np.asarray(nib.load(path).dataobj)[template.mask] > 0
+
+def _anatomical(job, otherwise, suffix, **entities):
+    """Read an image of the participant's anatomy in the template; without a T1w, it is what the template has."""
+    if job.run.t1w is None:
+        return otherwise
+    path = job.place.anatomical(job.run.entities["sub"], suffix, **entities, **job.place.standard)
+    return np.asarray(nib.load(path).dataobj)
 
 
 class _WrittenOutput(TraitedSpec):
@@ -222,29 +217,17 @@ class MakeConfounds(SimpleInterface):
     def _run_interface(self, runtime):
         inputs, job, template = self.inputs, self.inputs.job, load_template(self.inputs.job.template)
         brain, motion = np.load(inputs.brain_file)["mask"], np.load(inputs.motion_file)
-        masks = noise_masks(self._tissues(template), template.spread(brain))
+        tissues = {name: _anatomical(job, template.tissues[name], "probseg", label=name) for name in TISSUES}
+        masks = {"brain": brain, **noise_masks(tissues, brain)}
         table, described = make_confounds(
             np.load(inputs.standard_file, mmap_mode="r"),
             motion["parameters"],
-            {"brain": brain, **{name: mask[template.mask] for name, mask in masks.items()}},
+            {name: mask[template.mask] for name, mask in masks.items()},
             repetition_time=job.repetition_time,
             n_dummy=int(motion["n_dummy"]),
         )
-        path = job.place.functional(job.run, "timeseries", ".tsv", desc="confounds")
-        save_json(sidecar_of(path), described)
-        save_table(path, table)
-        self._results["out_files"] = [path]
+        self._results["out_files"] = [preprocfiles.write_confounds(job, table, described)]
         return runtime
-
-    def _tissues(self, template):
-        job = self.inputs.job
-        if job.run.t1w is None:
-            return template.tissues
-        participant, standard = job.run.entities["sub"], job.place.standard
-        return {
-            name: np.asarray(nib.load(job.place.anatomical(participant, "probseg", label=name, **standard)).dataobj)
-            for name in TISSUES
-        }
 
 
 class _DrawInput(_JobInput):
@@ -260,10 +243,11 @@ class DrawRun(SimpleInterface):
 
     def _run_interface(self, runtime):
         job, template = self.inputs.job, load_template(self.inputs.job.template)
-        brain = {name: template.spread(values) for name, values in np.load(self.inputs.brain_file).items()}
+        brain = dict(np.load(self.inputs.brain_file))
         table = pd.read_csv(self.inputs.confounds[0], sep="\t", na_values="n/a")
+        white_matter = _anatomical(job, template.tissues["WM"], "probseg", label="WM")
         drawn = {
-            "alignment": alignment_figure(template, brain, self._white_matter(template)),
+            "alignment": alignment_figure(template, brain, white_matter),
             "motion": motion_figure(table, job.repetition_time),
         }
         paths = {what: job.place.figure(job.run.entities, what, "bold") for what in drawn}
@@ -271,13 +255,6 @@ class DrawRun(SimpleInterface):
             save_figure(paths[what], figure)
         self._results["out_files"] = list(paths.values())
         return runtime
-
-    def _white_matter(self, template):
-        job = self.inputs.job
-        if job.run.t1w is None:
-            return template.tissues["WM"]
-        path = job.place.anatomical(job.run.entities["sub"], "probseg", label="WM", **job.place.standard)
-        return np.asarray(nib.load(path).dataobj)
 
 
 class _WriteInput(_JobInput):
@@ -299,13 +276,13 @@ class WriteRun(SimpleInterface):
 
     def _run_interface(self, runtime):
         inputs, job, template = self.inputs, self.inputs.job, load_template(self.inputs.job.template)
-        brain = {name: template.spread(values) for name, values in np.load(inputs.brain_file).items()}
+        brain = dict(np.load(inputs.brain_file))
         facts = inputs.motion_facts | inputs.alignment_facts | scans.quality(template, brain)
         written = [Path(path) for path in inputs.others]
-        written += preprocessed.write_reference(job, template, brain, nib.load(inputs.reference_file))
-        written += preprocessed.write_transforms(job, np.load(inputs.motion_file)["transforms"], inputs.transforms[-1])
+        written += preprocfiles.write_reference(job, template, brain, nib.load(inputs.reference_file))
+        written += preprocfiles.write_transforms(job, np.load(inputs.motion_file)["transforms"], inputs.transforms[-1])
         series = np.load(inputs.standard_file, mmap_mode="r")
-        written.append(preprocessed.write_bold(job, template, brain["mask"], series, facts))
-        preprocessed.finish(job.record, job.state, written)
+        written.append(preprocfiles.write_bold(job, template, brain["mask"], series, facts))
+        finish(job.record, job.state, written)
         self._results["out_files"] = written
         return runtime

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
 from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates, spline_filter
+from scipy.spatial.transform import Rotation
 
 FWHM_MM = 6.0  # of the smoothing before the fit, about two voxels
 MAX_STEPS = 30
@@ -38,7 +38,7 @@ def rigid(parameters, centre):
            [ 0.,  0.,  1.,  3.]])
     """
     transform = np.eye(4)
-    transform[:3, :3] = nib.eulerangles.euler2mat(*parameters[:2:-1])
+    transform[:3, :3] = Rotation.from_euler("xyz", parameters[3:]).as_matrix()
     transform[:3, 3] = centre - transform[:3, :3] @ centre + parameters[:3]
     return transform
 
@@ -53,12 +53,7 @@ def rigid_parameters(transform, centre):
     """
     rotation = transform[:3, :3]
     translation = transform[:3, 3] - centre + rotation @ centre
-    angles = (
-        np.arctan2(rotation[2, 1], rotation[2, 2]),
-        -np.arcsin(np.clip(rotation[2, 0], -1, 1)),
-        np.arctan2(rotation[1, 0], rotation[0, 0]),
-    )
-    return np.array([*translation, *angles])
+    return np.array([*translation, *Rotation.from_matrix(rotation).as_euler("xyz")])
 
 
 @dataclass(frozen=True)

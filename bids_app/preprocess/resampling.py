@@ -31,10 +31,10 @@ def regrid(image, size):
     )
 
 
-def read_at(image, values, points, order=1):
-    """Interpolate an array on the grid of an image at world coordinates, (N, 3) in mm."""
+def read_at(image, values, points):
+    """Interpolate an array on the grid of an image linearly at world coordinates, (N, 3) in mm; 0 outside."""
     voxels = apply_affine(np.linalg.inv(image.affine), points).T
-    return map_coordinates(values, voxels, order=order, mode="nearest")
+    return map_coordinates(values, voxels, order=1, mode="grid-constant")
 
 
 def resample_series(volumes, affine, points, motion, out):

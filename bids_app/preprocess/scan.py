@@ -185,8 +185,8 @@ def align_with_template(reference, template, folder):
 
 
 def template_points(template):
-    """Return the world coordinates of the template's brain, (N, 3) in mm."""
-    return apply_affine(template.affine, np.argwhere(template.mask))
+    """Return the world coordinates of all voxels of the template, (X Y Z, 3) in mm, in C order."""
+    return apply_affine(template.affine, np.indices(template.mask.shape).reshape(3, -1).T)
 
 
 def brain_in_template(reference, points, seen, anatomical):
@@ -195,27 +195,23 @@ def brain_in_template(reference, points, seen, anatomical):
     Parameters
     ----------
     reference : Reference
-    points : (N, 3) ndarray
-        World coordinates in the reference of the template's brain.
-    seen : (N,) bool ndarray
-        Points that lie within every volume.
-    anatomical : (N,) bool ndarray
+    points : (X Y Z, 3) ndarray
+        World coordinates in the reference of all voxels of the template.
+    seen : (X, Y, Z) bool ndarray
+        Voxels of the template's brain that lie within every volume.
+    anatomical : (X, Y, Z) bool ndarray
         The brain of the T1w.
 
     Returns
     -------
-    dict of (N,) ndarray
-        ``reference``; ``signal``, the mask of its brain by its own intensity; and ``mask``, what of the anatomical
-        brain was seen and lies in the first or touches it.
+    dict of (X, Y, Z) ndarray
+        ``reference``; ``signal``, its brain by its own intensity; and ``mask``, what of the anatomical brain was
+        seen and lies in that or touches it.
     """
-    values, own = np.asarray(reference.image.dataobj), reference.mask
-    signal = read_at(reference.image, own.astype(np.float32), points) > 0.5
-    near = read_at(reference.image, dilate(own).astype(np.float32), points) > 0.5
-    return {
-        "reference": np.where(seen, read_at(reference.image, values, points), 0).astype(np.float32),
-        "signal": signal & seen,
-        "mask": anatomical & near & seen,
-    }
+    own = reference.mask
+    parts = (np.asarray(reference.image.dataobj), own.astype(np.float32), dilate(own).astype(np.float32))
+    values, signal, near = (read_at(reference.image, part, points).reshape(seen.shape) for part in parts)
+    return {"reference": values.astype(np.float32), "signal": signal > 0.5, "mask": anatomical & (near > 0.5) & seen}
 
 
 def quality(template, brain):
