@@ -77,7 +77,9 @@ def read_confounds(bold_path, table_path, n_volumes, options):
     regressors = _regressors(table_path, options)
     if regressors.empty:
         regressors = pd.DataFrame(index=range(n_volumes))
-    displacement = table.get("framewise_displacement", pd.Series(np.nan, index=table.index)).to_numpy(float)
+    displacement = pd.to_numeric(
+        table.get("framewise_displacement", pd.Series(np.nan, index=table.index)), errors="coerce"
+    ).to_numpy(float)
     n_dummy = options.dummy_scans
     if n_dummy is None:
         n_dummy = sum(column.startswith("non_steady_state_outlier") for column in table)
@@ -139,7 +141,7 @@ def _regressors(table_path, options):
         with warnings.catch_warnings(), _as_nilearn_expects(table_path) as image_path:
             warnings.simplefilter("ignore")
             columns, _ = load_confounds(image_path, **STRATEGIES[options.denoise], demean=False)
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, TypeError) as error:
         message = " ".join(str(error).split())
         raise DataError(
             f"{table_path.name}: the confounds of --denoise {options.denoise} cannot be read: {message}"
@@ -147,6 +149,7 @@ def _regressors(table_path, options):
     if options.bandpass and options.bandpass[0] > 0:
         # Cosines lie in the stop band: filtered, only rounding is left of them, and scaling would blow it up.
         columns = columns.loc[:, ~columns.columns.str.startswith("cosine")]
+    columns = columns.apply(pd.to_numeric, errors="coerce")
     if columns.isna().any(axis=None):
         bad = ", ".join(columns.columns[columns.isna().any()][:5])
         raise DataError(f"{table_path.name}: values are missing in {bad}.")

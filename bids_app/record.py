@@ -129,10 +129,15 @@ def _variance_warnings(problem):
     """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
     found = {}
     for feature, followup in problem.followup.items():
-        warning = stats.variance_warning(followup, problem.arm)
-        if warning.serious:
-            found[feature.title] = warning.text
-            logger.warning("%s: %s", feature.title, warning.text)
+        try:
+            warning = stats.variance_warning(followup, problem.arm)
+        except ValueError:  # nothing to compare, which the results will show
+            found[feature.title] = "it is the same for everyone of an arm, at every node"
+        else:
+            if warning.serious:
+                found[feature.title] = warning.text
+        if feature.title in found:
+            logger.warning("%s: %s", feature.title, found[feature.title])
     return found
 
 

@@ -82,7 +82,8 @@ def keyed(table, key, path):
         raise DataError(f"{path}: no column {', '.join(missing)}; there are {', '.join(map(str, table.columns))}.")
     for column, prefix in (("participant_id", "sub-"), ("session_id", "ses-")):
         if column in table:
-            table[column] = table[column].astype(str).str.strip().str.removeprefix(prefix)
+            words = table[column].astype(object).where(table[column].notna(), "n/a")
+            table[column] = words.astype(str).str.strip().str.removeprefix(prefix)
     if key == ["participant_id"] and "session_id" in table:
         return table.set_index(key)
     if table.duplicated(key).any():

@@ -1,6 +1,7 @@
 """Head motion, slice timing and the one interpolation, on volumes whose motion is known."""
 
 import ast
+from itertools import pairwise
 from pathlib import Path
 
 import nibabel as nib
@@ -22,7 +23,8 @@ from bids_app.preprocess.resampling import read_at, regrid, resample_series
 from bids_app.preprocess.slicetiming import correct_slice_timing, shift_matrix
 
 SHAPE = (48, 54, 36)
-OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.1, -0.2, 0.15) @ np.diag([-3.0, 3.0, 3.5]), [70, -80, -55])
+TURN = nib.eulerangles.euler2mat(0.1, -0.2, 0.15)
+OBLIQUE = nib.affines.from_matvec(TURN @ np.diag([-3.0, 3.0, 3.5]), [70, -80, -55])
 RNG = np.random.default_rng(4)
 
 
@@ -67,7 +69,7 @@ def test_a_head_that_rests_is_found_at_rest(head):
 def test_framewise_displacement_is_that_of_power():
     parameters = RNG.normal(size=(9, 6))
     expected = [np.nan]
-    for before, after in zip(parameters, parameters[1:], strict=False):
+    for before, after in pairwise(parameters):
         total = 0.0
         for axis in range(3):
             total += abs(after[axis] - before[axis])
@@ -103,10 +105,10 @@ def test_every_volume_is_interpolated_once_and_from_what_was_acquired(head, monk
 def test_the_resampler_is_given_nothing_but_raw_volumes_and_transforms():
     """The interface that resamples reads the volumes that `read_volumes` copied, and no other image."""
     source = Path(resampling.__file__).parents[1] / "interfaces" / "preproc.py"
-    (interface,) = [
-        node for node in ast.parse(source.read_text()).body if getattr(node, "name", None) == "ResampleRun"
+    (interface,) = [node for node in ast.parse(source.read_text()).body if getattr(node, "name", None) == "ResampleRun"]
+    calls = [
+        node for node in ast.walk(interface) if getattr(getattr(node, "func", None), "id", "") == "resample_series"
     ]
-    calls = [node for node in ast.walk(interface) if getattr(getattr(node, "func", None), "id", "") == "resample_series"]
     assert [ast.unparse(call.args[0]) for call in calls] == ["series"]
     assert "series = np.load(inputs.series_file, mmap_mode='r')" in ast.unparse(interface)
 
@@ -122,7 +124,7 @@ def test_points_that_leave_the_view_are_not_seen(head):
 
 
 def test_a_coarser_grid_covers_the_same_world(head):
-    volume, mask = head
+    volume, _ = head
     coarse = regrid(nib.Nifti1Image(volume, OBLIQUE), 6)
     assert nib.affines.voxel_sizes(coarse.affine) == pytest.approx([6, 6, 6])
     centres = [
