@@ -34,9 +34,10 @@ Graph maps of resting-state fMRI made by trialgraph {version}.
 
 - `sub-*/`: per scan, the maps (`*_boldmap.nii.gz`), the nodes that had a signal (`*_desc-nodes_mask.nii.gz`), and for
   each atlas the correlation matrix (`*_relmat.tsv`) and the nodal measures (`*_nodes.tsv`), each with a JSON beside it.
-- `sub-*.html`: a page per participant.
+- `index.html`: every participant and scan; `sub-*.html`: a page per participant.
 - `group/`: the comparison of the arms; open `group/index.html`.
-- `logs/`: settings, messages and errors of every run.
+- `logs/`: settings, messages and errors of every run, the methods in words (`CITATION`), and a checklist.
+- `derivatives/preproc/`: raw scans preprocessed here, if any.
 """
 
 

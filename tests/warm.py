@@ -13,7 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from nipype import logging
+
 from bids_app import cli, grouplevel, participantlevel  # noqa: F401
+
+for name in ("workflow", "interface", "utils"):  # as nipype.cfg says, which came too late
+    logging.getLogger(f"nipype.{name}").setLevel("CRITICAL")
 
 
 def begin(words, log):
