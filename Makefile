@@ -2,7 +2,7 @@ PYTHON ?= python3
 IMAGE ?= trialgraph:test
 RUN := .venv/bin/python
 
-.PHONY: help demo test lint docs image lock clean
+.PHONY: help demo test lint audit docs image lock clean
 .DELETE_ON_ERROR:
 
 help:    ## show this list
@@ -17,6 +17,9 @@ test: .venv/develop    ## run every test; those of the image need an engine and 
 lint: .venv/develop    ## check style and format
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+audit: .venv/develop    ## look the pinned packages up in the database of advisories
+	$(RUN) -m pip_audit --requirement requirements.txt --disable-pip --progress-spinner off
 
 docs: .venv/develop    ## build the site; open docs/_build/index.html
 	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build

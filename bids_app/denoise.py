@@ -14,6 +14,7 @@ from bids_app.errors import DataError
 
 MIN_DEGREES_OF_FREEDOM = 10
 CARPET_ROWS = 600
+MIN_FOR_FILTER = 34  # what nilearn's Butterworth filter of order 5 needs to begin and end
 RECEIVED = "as the images were received"
 NODES_AT_ONCE = 8192  # bounds the float64 copies that filtering makes
 
@@ -46,6 +47,12 @@ def clean(series, confounds, repetition_time, bandpass):
         raise DataError(
             f"{kept.sum()} of {kept.size} volumes are kept, too few for {n_regressors} confounds "
             f"(at least {MIN_DEGREES_OF_FREEDOM} more are needed)."
+        )
+    span = int(np.ptp(np.flatnonzero(kept))) + 1
+    if bandpass and span < MIN_FOR_FILTER:
+        raise DataError(
+            f"{span} volumes are too few for a band-pass filter (at least {MIN_FOR_FILTER} are needed); --bandpass off "
+            "does without."
         )
     alive = np.flatnonzero(np.isfinite(series[:, 0]) & (np.ptp(series[:, kept], axis=1) > 0))
     result = np.full((len(series), kept.sum()), np.nan, dtype=np.float32)

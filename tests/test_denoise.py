@@ -312,6 +312,17 @@ def test_facts_of_a_run(tmp_path):
     assert facts["Confounds"] == []
 
 
+def test_a_filter_needs_volumes_enough():
+    rng = np.random.default_rng(0)
+    for n_volumes in (33, 34):
+        series = rng.normal(size=(3, n_volumes)).astype(np.float32)
+        none = Confounds(pd.DataFrame(index=range(n_volumes)), np.zeros(n_volumes), 0, np.ones(n_volumes, dtype=bool))
+        if n_volumes < 34:
+            with pytest.raises(DataError, match=r"33 volumes are too few for a band-pass filter \(at least 34"):
+                clean(series, none, TR, BAND)
+        assert np.isfinite(clean(series, none, TR, BAND if n_volumes == 34 else None)).all()
+
+
 def test_repetition_time_of_the_header_where_the_sidecar_has_none(tmp_path):
     run, grid = make_run(tmp_path, repetition_time=None)
     assert clean_run(run, grid, Signal(denoise="none")).facts["RepetitionTime"] == 2.5
