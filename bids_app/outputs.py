@@ -68,6 +68,8 @@ def sweep(output_dir):
         oldest = now.stat().st_mtime - HOUR
     (output_dir / "logs" / "clock").unlink(missing_ok=True)
     for path in output_dir.rglob("*"):
+        if path.relative_to(output_dir).parts[0] == "work":
+            continue
         if path.is_symlink() and not path.resolve().is_relative_to(output_dir.resolve()):
             raise OutputError(f"{path} is a link that leads out of the output folder; nothing is written through it.")
         with suppress(OSError):  # another run may sweep too

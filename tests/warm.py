@@ -45,9 +45,10 @@ def end(child, seconds, begun):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-for line in sys.stdin:
-    task = json.loads(line)
-    begun = time.monotonic()
-    children = [begin(task["words"], task["log"]) for _ in task["kill"]]
-    codes = [end(child, seconds, begun) for child, seconds in zip(children, task["kill"], strict=True)]
-    print(json.dumps([codes, time.monotonic() - begun]), flush=True)
+if __name__ == "__main__":
+    for line in sys.stdin:
+        task = json.loads(line)
+        begun = time.monotonic()
+        children = [begin(task["words"], task["log"]) for _ in task["kill"]]
+        codes = [end(child, seconds, begun) for child, seconds in zip(children, task["kill"], strict=True)]
+        print(json.dumps([codes, time.monotonic() - begun]), flush=True)
