@@ -1,5 +1,6 @@
 """Opening the user's images: what is missing, empty, broken or cut is said in one sentence."""
 
+import os
 import zlib
 from xml.parsers.expat import ExpatError
 
@@ -19,7 +20,7 @@ def require(path):
     Raises
     ------
     MissingInputError
-        The file is not there, or is a link to content that is not.
+        The file is not there, is a link to content that is not, or may not be read.
     DataError
         It has 0 bytes.
     """
@@ -27,6 +28,8 @@ def require(path):
         raise MissingInputError(f"{path.name} is a link to content that is not on this machine (try datalad get).")
     if not path.exists():
         raise MissingInputError(f"{path} does not exist.")
+    if not os.access(path, os.R_OK):
+        raise MissingInputError(f"{path.name} cannot be read: Permission denied to user {os.getuid()}.")
     if path.is_file() and path.stat().st_size == 0:
         raise DataError(f"{path.name} is empty (0 bytes).")
 
