@@ -44,6 +44,8 @@ def route_context(folder, design_path):
     facts = json.loads(facts_path.read_text(encoding="utf-8")) if facts_path.exists() else {}
     arms = (design["ActiveArm"], design["ReferenceArm"])
     context = {name: _records(folder, entities, name) for name in ROUTE_TABLES}
+    for name in ("motion", "balance"):  # what is known of nobody is not worth a row
+        context[name] = [row for row in context[name] if row["n_active"] or row["n_reference"]]
     context["regions"] = facts.get("Regions", {}).get(design["Route"])
     context["notes"] = {
         name: _note(folder, entities, name) for name in ("roi", "association", "sensitivity", "agreement")
@@ -125,7 +127,7 @@ def _figure_path(folder, entities, suffix, number=None):
 def _motion_figure(folder, entities, arms):
     flow = _table(folder, entities, "flow")
     columns = {"baseline_mean_fd": "baseline", "followup_mean_fd": "followup"}
-    if flow is None or not set(columns) <= set(flow):
+    if flow is None or not set(columns) <= set(flow) or flow[list(columns)].isna().all(axis=None):
         return None
     path = _figure_path(folder, entities, "motion")
     save_figure(path, visits_figure(flow.rename(columns=columns), arms, "mean FD (mm)"))
