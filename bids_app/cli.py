@@ -68,8 +68,9 @@ def main(argv=None):
 
 def keep_traceback(text, output_dir):
     """Keep the traceback of a fault in the logs of the output folder, else in a temporary file; return where."""
-    for folder in (*(Path(path).absolute() / "logs" for path in output_dir), Path(gettempdir())):
-        with suppress(OSError):
+    for find in (*(lambda path=path: Path(path).absolute() / "logs" for path in output_dir), gettempdir):
+        with suppress(OSError):  # in a read-only container there is no temporary folder
+            folder = Path(find())
             if folder.is_dir():
                 path = folder / f"fault-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
                 path.write_text(text, encoding="utf-8")
@@ -105,12 +106,20 @@ def _check(argv):
 def _preview(settings, *, with_trial=False):
     """Do all the reading of a run in a folder of its own, which goes at the end."""
     check_settings(settings)
-    with TemporaryDirectory() as folder, _working_in(Path(folder), keep=True):
+    with _temporary_folder() as folder, _working_in(Path(folder), keep=True):
         from bids_app import preview
 
         if settings.level == "group":
             return preview.preview_group(settings)
         return preview.preview_participants(settings, with_trial=with_trial)
+
+
+def _temporary_folder():
+    """Return a folder that goes when it was used; a container that is read-only has room in memory alone."""
+    try:
+        return TemporaryDirectory()
+    except FileNotFoundError:
+        return TemporaryDirectory(dir="/dev/shm")
 
 
 def _validate(settings):

@@ -125,6 +125,15 @@ def analysed(run, trial, shared_folder):
     return output
 
 
+def test_check_reads_everything_and_writes_nothing(run, trial, shared_folder):
+    output = shared_folder()
+    status, log = run("check", "/bids", "/out", *SCALE, inputs={"/bids": trial}, output=output)
+    assert status == 0, log
+    assert "17 scans of 9 participants would be processed" in log
+    assert "8 of 9 would be compared" in log
+    assert list(output.iterdir()) == []
+
+
 def test_version_is_that_of_the_checkout(run, engine):
     status, log = run("--version")
     assert status == 0, log
