@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from bids_app.graph import DEFAULT_METRICS, MEASURES, EdgeRule, correlation_matrix, global_measures, nodal_measures
+from bids_app.graph import DEFAULT_METRICS, MEASURES, EdgeRule, correlation_matrix, nodal_measures
 
 THRESHOLD = 0.2
 RULE = EdgeRule("r", THRESHOLD)
@@ -69,34 +69,10 @@ def test_parcels_without_data_are_not_nodes(matrix):
     for name, values in nodal_measures(holed, RULE).items():
         assert np.isnan(values[3])
         np.testing.assert_array_equal(np.delete(values, 3), nodal_measures(matrix, RULE)[name])
-    assert global_measures(holed, RULE) == global_measures(matrix, RULE)
-
-
-def test_global_measures(matrix, graph):
-    measures = global_measures(matrix, RULE)
-    assert measures == pytest.approx(
-        {
-            "n_nodes": 40,
-            "n_edges": graph.number_of_edges(),
-            "density": nx.density(graph),
-            "mean_degree": 2 * graph.number_of_edges() / 40,
-            "mean_strength": 2 * graph.size(weight="weight") / 40,
-            "mean_clustering": nx.average_clustering(graph),
-            "mean_clustering_weighted": nodal_measures(matrix, RULE)["clustering-weighted"].mean(),
-            "n_components": nx.number_connected_components(graph),
-        }
-    )
-
-
-def test_components_of_a_disconnected_graph():
-    blocks = np.kron(np.eye(3), np.full((4, 4), 0.5))
-    measures = global_measures(blocks)
-    assert (measures["n_components"], measures["mean_clustering"], measures["n_edges"]) == (3, 1, 18)
 
 
 @pytest.mark.parametrize("matrix", [np.empty((0, 0)), np.full((2, 2), np.nan)])
 def test_no_parcel_with_data(matrix):
-    assert set(global_measures(matrix).values()) == {0}
     assert all(np.isnan(values).all() for values in nodal_measures(matrix).values())
 
 
@@ -171,6 +147,15 @@ def test_paths_cores_and_components_of_igraph(graph, values):
     np.testing.assert_array_equal(np.sort(np.unique(values["component-size"]))[::-1], sorted(set(sizes))[::-1])
 
 
+def test_local_efficiency_and_betweenness(graph, values):
+    adjacency = nx.to_numpy_array(graph, weight=None)
+    np.testing.assert_allclose(values["local-efficiency"], bct.efficiency_bin(adjacency, local=True), atol=1e-12)
+    by_node = [nx.global_efficiency(graph.subgraph(graph[node])) for node in graph]
+    np.testing.assert_allclose(values["local-efficiency"], by_node, atol=1e-12)
+    np.testing.assert_allclose(values["betweenness"], list(nx.betweenness_centrality(graph).values()), atol=1e-12)
+    assert np.ptp(values["betweenness"]) > 0.01
+
+
 def test_short_and_long_edges_make_the_degree(values):
     np.testing.assert_array_equal(values["degree-short"] + values["degree-long"], values["degree"])
     assert 0 < values["degree-short"].sum() < values["degree"].sum()
@@ -194,6 +179,9 @@ CLOSED_FORMS = {
             "eigenvector": [0, 0, *[3**-0.5] * 3],
         },
     ),
+    "path": (nx.path_graph(5), {"betweenness": [0, 1 / 2, 2 / 3, 1 / 2, 0], "local-efficiency": 0}),
+    "hub": (nx.star_graph(5), {"betweenness": [1, *[0] * 5], "local-efficiency": 0}),
+    "wheel": (nx.wheel_graph(5), {"local-efficiency": [5 / 6, *[5 / 6] * 4]}),
     "no edge": (
         nx.empty_graph(3),
         {"eigenvector": 0, "path-length": np.nan, "path-length-mean": np.nan, "efficiency": 0, "component": [1, 2, 3]},

@@ -2,7 +2,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from bids_app.graph import MEASURES, EdgeRule, Means, Place, nodal_measures, voxel_graph, voxel_graphs
+from bids_app.graph import VOXEL_MEASURES, EdgeRule, Means, Place, nodal_measures, voxel_graph, voxel_graphs
 from bids_app.graph.bits import CHUNK
 from bids_app.graph.triangles import TILE
 
@@ -137,7 +137,7 @@ RULES = [EdgeRule("r", 0.2), EdgeRule("density", 0.04), EdgeRule("r", 0.45), Edg
 def everything(series, place):
     """Every measure by every rule, on 600 of the nodes."""
     some = Place(place.coordinates[:600], place.modules[:600], place.distance)
-    return voxel_graphs(series[:600], RULES, list(MEASURES), place=some)
+    return voxel_graphs(series[:600], RULES, list(VOXEL_MEASURES), place=some)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.label)
@@ -146,7 +146,7 @@ def test_dense_route_agrees_on_every_measure(series, place, everything, rule):
     expected = nodal_measures(
         np.corrcoef(series[:600]),
         rule,
-        list(MEASURES),
+        list(VOXEL_MEASURES),
         coordinates=place.coordinates[:600],
         modules=networks,
         distance=place.distance,
@@ -155,7 +155,7 @@ def test_dense_route_agrees_on_every_measure(series, place, everything, rule):
 
 
 def test_values_lie_in_the_range_of_the_table(everything):
-    for name, measure in MEASURES.items():
+    for name, measure in VOXEL_MEASURES.items():
         values = np.concatenate([graph.maps[name] for graph in everything])
         low, high = measure.range
         known = values[np.isfinite(values)]
@@ -189,7 +189,7 @@ def test_equal_series_fill_a_density_in_order():
 def test_rules_in_one_call_are_what_each_gives_alone(series, place, everything):
     some = Place(place.coordinates[:600], place.modules[:600], place.distance)
     for rule, together in zip(RULES, everything, strict=True):
-        alone = voxel_graph(series[:600], rule, list(MEASURES), place=some)
+        alone = voxel_graph(series[:600], rule, list(VOXEL_MEASURES), place=some)
         assert (alone.n_edges, alone.threshold) == (together.n_edges, together.threshold)
         for name, values in alone.maps.items():
             np.testing.assert_array_equal(values, together.maps[name], err_msg=name)
@@ -204,7 +204,7 @@ def test_memory_budget_does_not_matter(series, place, everything, megabytes, tmp
     some = Place(place.coordinates[:600], place.modules[:600], place.distance)
     means = Means(memory=megabytes * 1e6, allocate=on_disk)
     for graph, expected in zip(
-        voxel_graphs(series[:600], RULES, list(MEASURES), place=some, means=means), everything, strict=True
+        voxel_graphs(series[:600], RULES, list(VOXEL_MEASURES), place=some, means=means), everything, strict=True
     ):
         assert_same_maps(graph.maps, expected.maps)
     assert len(list(tmp_path.iterdir())) == (len(RULES) if megabytes < 0.3 else 0)
@@ -218,7 +218,7 @@ def test_block_size_does_not_matter(series, graph, block):
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_thread_count_does_not_change_a_bit(series, place, everything, n_threads):
     some = Place(place.coordinates[:600], place.modules[:600], place.distance)
-    graphs = voxel_graphs(series[:600], RULES, list(MEASURES), place=some, means=Means(n_threads))
+    graphs = voxel_graphs(series[:600], RULES, list(VOXEL_MEASURES), place=some, means=Means(n_threads))
     for graph, expected in zip(graphs, everything, strict=True):
         for name, values in graph.maps.items():
             np.testing.assert_array_equal(values, expected.maps[name], strict=True)
@@ -227,7 +227,7 @@ def test_thread_count_does_not_change_a_bit(series, place, everything, n_threads
 def test_permuting_the_voxels_permutes_the_maps(series, place, everything):
     order = np.random.default_rng(1).permutation(600)
     moved = Place(place.coordinates[order], place.modules[order], place.distance)
-    names = [name for name in MEASURES if name != "component"]  # of two components of one size the first has the rank
+    names = [name for name in VOXEL_MEASURES if name != "component"]  # of two components of one size the first has the rank
     for graph, expected in zip(voxel_graphs(series[order], RULES, names, place=moved), everything, strict=True):
         assert_same_maps(graph.maps, {name: expected.maps[name][order] for name in names})
 
@@ -252,7 +252,7 @@ def test_float32_rounding_never_decides():
 
 def test_only_the_metrics_asked_for(series, place, everything):
     some = Place(place.coordinates[:600], place.modules[:600], place.distance)
-    for name in MEASURES:
+    for name in VOXEL_MEASURES:
         maps = voxel_graph(series[:600], RULES[0], [name], place=some).maps
         assert list(maps) == [name]
         np.testing.assert_array_equal(maps[name], everything[0].maps[name])

@@ -6,13 +6,21 @@ The names below are imported when they are first used, so that a command line ca
 from importlib import import_module
 
 _HOMES = {
+    "GLOBALS": "measures",
     "MEASURES": "measures",
+    "VOXEL_MEASURES": "measures",
+    "MATRICES": "matrices",
+    "parcel_matrix": "matrices",
+    "NEGATIVES": "linking",
+    "Linking": "linking",
+    "Nulls": "wholegraph",
+    "WholeGraph": "wholegraph",
     "DEFAULT_METRICS": "measures",
     "Measure": "measures",
     "EdgeRule": "rules",
     "correlation_matrix": "correlation",
     "standardize": "correlation",
-    "global_measures": "parcels",
+    "global_measures": "wholegraph",
     "nodal_measures": "parcels",
     "threshold_free": "lowrank",
     "Means": "voxels",

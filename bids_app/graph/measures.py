@@ -1,4 +1,4 @@
-"""The nodal measures: one table, read by the command line, the sidecars, the README and the report."""
+"""The measures, nodal and global: tables read by the command line, the sidecars, the README and the report."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,12 @@ SEIDMAN = "Seidman 1983, doi:10.1016/0378-8733(83)90028-X"
 LIANG = "Liang et al. 2013, doi:10.1073/pnas.1214900110"
 SAAD = "Saad et al. 2013, doi:10.1089/brain.2013.0156"
 WINK = "Wink et al. 2012, doi:10.1089/brain.2012.0087"
+FREEMAN = "Freeman 1977, doi:10.2307/3033543"
+NEWMAN = "Newman 2003, doi:10.1137/S003614450342480"
+NEWMAN_GIRVAN = "Newman & Girvan 2004, doi:10.1103/PhysRevE.69.026113"
+MIXING = "Newman 2002, doi:10.1103/PhysRevLett.89.208701"
+COLIZZA = "Colizza et al. 2006, doi:10.1038/nphys209"
+HUMPHRIES = "Humphries & Gurney 2008, doi:10.1371/journal.pone.0002051"
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class Measure:
         True if the values are names, not amounts: not averaged, smoothed or compared.
     cost : str
         How the work grows at voxel level, with N nodes, E edges and T volumes.
+    of_parcels : bool
+        True if it is measured on parcels alone: on voxels it would take days.
     """
 
     name: str
@@ -56,6 +64,7 @@ class Measure:
     needs: str | None = None
     is_label: bool = False
     cost: str = "N² T"
+    of_parcels: bool = False
 
 
 _TABLE = (
@@ -189,6 +198,29 @@ _TABLE = (
         cost="N² T + N³ / 512 at worst",
     ),
     Measure(
+        name="local-efficiency",
+        label="Local efficiency",
+        unit="1",
+        range=(0, 1),
+        description=(
+            "Mean inverse length of the shortest paths among the neighbours of the node, the node itself removed; "
+            "0 below two neighbours."
+        ),
+        reference=LATORA,
+        cost="parcels only",
+        of_parcels=True,
+    ),
+    Measure(
+        name="betweenness",
+        label="Betweenness centrality",
+        unit="fraction",
+        range=(0, 1),
+        description="Share of the shortest paths between all pairs of other nodes that run through this node.",
+        reference=FREEMAN,
+        cost="parcels only",
+        of_parcels=True,
+    ),
+    Measure(
         name="core-number",
         label="k-core number",
         unit="edges",
@@ -296,17 +328,19 @@ _TABLE = (
     ),
 )
 MEASURES = {measure.name: measure for measure in _TABLE}
+VOXEL_MEASURES = {name: measure for name, measure in MEASURES.items() if not measure.of_parcels}
 DEFAULT_METRICS = ("degree", "strength", "clustering", "clustering-weighted")
 
 
-def check_metrics(metrics, given=("coordinates", "modules")):
-    """Raise ValueError unless every name is a key of `MEASURES` and what it needs is given.
+def check_metrics(metrics, given=("coordinates", "modules"), table=MEASURES):
+    """Raise ValueError unless every name is a key of the table and what it needs is given.
 
     Parameters
     ----------
     metrics : iterable of str
     given : collection of str
         What there is of ``coordinates`` and ``modules``.
+    table : dict of Measure
 
     Examples
     --------
@@ -314,9 +348,103 @@ def check_metrics(metrics, given=("coordinates", "modules")):
     Traceback (most recent call last):
     ValueError: participation cannot be computed without modules
     """
-    unknown = [name for name in metrics if name not in MEASURES]
+    unknown = [name for name in metrics if name not in table]
     if unknown:
-        raise ValueError(f"unknown metrics: {', '.join(unknown)}; known are {', '.join(MEASURES)}")
+        raise ValueError(f"unknown metrics: {', '.join(unknown)}; known are {', '.join(table)}")
     for name in metrics:
         if MEASURES[name].needs not in (None, *given):
             raise ValueError(f"{name} cannot be computed without {MEASURES[name].needs}")
+
+
+def _of_graph(name, label, limits, description, reference, unit="1"):
+    return Measure(name, label, unit, limits, description, reference, cost="parcels only", of_parcels=True)
+
+
+_GLOBALS = (
+    _of_graph("density", "Density", (0, 1), "Share of all pairs of nodes that are joined.", RUBINOV, "fraction"),
+    _of_graph(
+        "mean-strength", "Mean strength", (None, None), "Mean over the nodes of the strength.", BARRAT, "sum of r"
+    ),
+    _of_graph("clustering", "Clustering", (0, 1), "Mean over the nodes of the clustering.", WATTS, "fraction"),
+    _of_graph(
+        "transitivity",
+        "Transitivity",
+        (0, 1),
+        "Three times the triangles over the paths of two edges; 0 where there is none.",
+        NEWMAN,
+        "fraction",
+    ),
+    _of_graph(
+        "path-length",
+        "Characteristic path length",
+        (1, None),
+        "Harmonic mean length of the shortest paths between all pairs, the inverse of global efficiency.",
+        LATORA,
+        "edges",
+    ),
+    _of_graph(
+        "path-length-mean",
+        "Characteristic path length (arithmetic)",
+        (1, None),
+        "Mean length of the shortest paths between the pairs that reach each other.",
+        WATTS,
+        "edges",
+    ),
+    _of_graph(
+        "global-efficiency",
+        "Global efficiency",
+        (0, 1),
+        "Mean inverse length of the shortest paths between all pairs; a pair that is not connected adds 0.",
+        LATORA,
+    ),
+    _of_graph("local-efficiency", "Local efficiency", (0, 1), "Mean over the nodes of the local efficiency.", LATORA),
+    _of_graph(
+        "modularity",
+        "Modularity",
+        (-0.5, 1),
+        "Largest modularity Q that repeated runs of Louvain, from seeded random orders of the nodes, find.",
+        NEWMAN_GIRVAN,
+    ),
+    _of_graph(
+        "assortativity",
+        "Assortativity",
+        (-1, 1),
+        "Correlation over the edges between the degrees at their two ends; undefined where all degrees are the same.",
+        MIXING,
+    ),
+    _of_graph(
+        "rich-club",
+        "Rich club",
+        (0, 1),
+        "Share of the pairs of hubs that are joined; hubs have a degree above the mean by more than a standard "
+        "deviation; undefined below two hubs.",
+        COLIZZA,
+        "fraction",
+    ),
+    _of_graph(
+        "rich-club-normalized",
+        "Rich club, normalized",
+        (0, None),
+        "Rich club over its mean in the null graphs, which have the same degrees and so the same hubs.",
+        COLIZZA,
+        "ratio",
+    ),
+    _of_graph(
+        "gamma",
+        "Small world, gamma",
+        (0, None),
+        "Clustering over its mean in the null graphs.",
+        HUMPHRIES,
+        "ratio",
+    ),
+    _of_graph(
+        "lambda",
+        "Small world, lambda",
+        (0, None),
+        "Characteristic path length over its mean in the null graphs.",
+        HUMPHRIES,
+        "ratio",
+    ),
+    _of_graph("sigma", "Small world, sigma", (0, None), "Gamma over lambda.", HUMPHRIES, "ratio"),
+)
+GLOBALS = {measure.name: measure for measure in _GLOBALS}

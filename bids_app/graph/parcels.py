@@ -5,18 +5,26 @@ from functools import cached_property
 
 import networkx as nx
 import numpy as np
-from scipy.sparse.csgraph import connected_components, shortest_path
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import pdist, squareform
 
-from bids_app.graph import coefficients
-from bids_app.graph.edges import LARGEST_R
+from bids_app.graph import bitrows, coefficients
+from bids_app.graph.linking import THRESHOLD, Linking, edge_weights, fisher
 from bids_app.graph.measures import DEFAULT_METRICS, check_metrics
-from bids_app.graph.rules import EdgeRule
 
-THRESHOLD = EdgeRule("r", 0.25)
+UNSIGNED = ("clustering-weighted", "eigenvector-weighted")  # weights that cancel each other leave these undefined
 
 
-def nodal_measures(matrix, rule=THRESHOLD, metrics=DEFAULT_METRICS, *, coordinates=None, modules=None, distance=75.0):
+def nodal_measures(
+    matrix,
+    rule=THRESHOLD,
+    metrics=DEFAULT_METRICS,
+    *,
+    linking=None,
+    coordinates=None,
+    modules=None,
+    distance=75.0,
+):
     """Nodal measures of the graph that a rule makes of the correlations of parcels.
 
     Parameters
@@ -28,6 +36,8 @@ def nodal_measures(matrix, rule=THRESHOLD, metrics=DEFAULT_METRICS, *, coordinat
         Of equal correlations at the edge of a density, those that come first by row, then column, are edges.
     metrics : sequence of str
         Keys of `MEASURES`, which defines them.
+    linking : Linking, optional
+        What becomes of negative correlations, whether a spanning tree is kept, what the weights are.
     coordinates : (P, 3) array-like, optional
         Centres of the parcels in mm.
     modules : (P,) array-like, optional
@@ -43,7 +53,8 @@ def nodal_measures(matrix, rule=THRESHOLD, metrics=DEFAULT_METRICS, *, coordinat
     Raises
     ------
     ValueError
-        If a parcel with data has NaN correlations with another, or a metric needs what is not given.
+        If a parcel with data has NaN correlations with another, or a metric needs what is not given, or positive
+        weights where negative ones are kept.
 
     See Also
     --------
@@ -52,63 +63,32 @@ def nodal_measures(matrix, rule=THRESHOLD, metrics=DEFAULT_METRICS, *, coordinat
     Examples
     --------
     >>> matrix = [[1, 0.5, 0.1], [0.5, 1, 0.75], [0.1, 0.75, 1]]
-    >>> nodal_measures(matrix, EdgeRule("r", 0.25), ["degree", "strength"])
+    >>> nodal_measures(matrix, metrics=["degree", "strength"])
     {'degree': array([1., 2., 1.]), 'strength': array([0.5 , 1.25, 0.75])}
     """
     given = {"coordinates": coordinates, "modules": modules}
     check_metrics(metrics, [name for name, value in given.items() if value is not None])
-    present, r = _correlations(matrix)
+    linking = linking or Linking()
+    if linking.negative == "keep" and (undefined := [name for name in UNSIGNED if name in metrics]):
+        raise ValueError(f"{', '.join(undefined)} cannot be computed with negative weights")
+    present, r = present_correlations(matrix)
     for name, value in given.items():
         if value is not None and len(value) != len(present):
             raise ValueError(f"{name} are of {len(value)} parcels, the matrix is of {len(present)}")
     places = None if coordinates is None else np.asarray(coordinates, dtype=np.float64)[present]
     numbers = None if modules is None else _numbered(np.asarray(modules, dtype=object)[present])
-    graph = DenseGraph(r, _weights(r, rule), places, numbers, distance)
+    graph = DenseGraph(r, edge_weights(r, rule, linking), linking.fisher, places, numbers, distance)
     return {name: _put_back(_FORMULAS[name](graph), present) for name in metrics}
 
 
-def global_measures(matrix, rule=THRESHOLD):
-    """Size of the graph of the parcels with data, and means over its nodes.
-
-    Parameters
-    ----------
-    matrix : (P, P) array-like
-    rule : EdgeRule
-        As for `nodal_measures`.
-
-    Returns
-    -------
-    dict of str to int or float
-        ``n_nodes``, ``n_edges``, ``density`` (edges over pairs), ``mean_degree``, ``mean_strength``,
-        ``mean_clustering``, ``mean_clustering_weighted`` and ``n_components``. Means over no node are 0.
+def present_correlations(matrix):
+    """Return which parcels are nodes, (P,) bool, and the correlations between these, with a diagonal of 0.
 
     Raises
     ------
     ValueError
-        As `nodal_measures`.
-
-    Examples
-    --------
-    >>> measures = global_measures([[1, 0.5, 0.1], [0.5, 1, 0.0], [0.1, 0.0, 1]], EdgeRule("r", 0.25))
-    >>> measures["n_edges"], measures["mean_strength"], measures["n_components"]
-    (1, 0.333..., 2)
+        If a parcel with data has NaN correlations with another.
     """
-    present, r = _correlations(matrix)
-    weights = _weights(r, rule)
-    n_nodes, n_edges = int(present.sum()), int(np.count_nonzero(weights)) // 2
-    totals = {name: np.nansum(values) for name, values in nodal_measures(matrix, rule).items()}
-    means = {f"mean_{name.replace('-', '_')}": float(total / max(n_nodes, 1)) for name, total in totals.items()}
-    return {
-        "n_nodes": n_nodes,
-        "n_edges": n_edges,
-        "density": 2 * n_edges / max(n_nodes * (n_nodes - 1), 1),
-        **means,
-        "n_components": connected_components(weights)[0] if n_nodes else 0,
-    }
-
-
-def _correlations(matrix):
-    """Return which parcels are nodes, (P,) bool, and the correlations between these, with a diagonal of 0."""
     matrix = np.asarray(matrix, dtype=np.float64)
     present = ~np.isnan(matrix).all(axis=1)
     r = matrix[np.ix_(present, present)]
@@ -116,18 +96,6 @@ def _correlations(matrix):
     if np.isnan(r).any():
         raise ValueError(f"{np.isnan(r).any(axis=1).sum()} parcels have NaN in part of their row")
     return present, r
-
-
-def _weights(r, rule):
-    """Return the correlations of the pairs that are edges, 0 elsewhere."""
-    if rule.kind == "r":
-        return np.where(r > rule.value, r, 0)
-    rows, columns = np.triu_indices(len(r), 1)
-    strongest = np.argsort(-r[rows, columns], kind="stable")[: rule.n_edges(len(r))]
-    strongest = strongest[r[rows, columns][strongest] > 0]
-    weights = np.zeros_like(r)
-    weights[rows[strongest], columns[strongest]] = r[rows, columns][strongest]
-    return weights + weights.T
 
 
 def _numbered(modules):
@@ -153,6 +121,8 @@ class DenseGraph:
         All correlations, diagonal 0.
     weights : (P, P) float64 ndarray
         Those of the edges, 0 elsewhere.
+    fisher : bool
+        Whether the weights are Fisher-transformed already.
     coordinates : (P, 3) float64 ndarray or None
     modules : (P,) int ndarray or None
     distance : float
@@ -160,14 +130,20 @@ class DenseGraph:
 
     r: np.ndarray
     weights: np.ndarray
-    coordinates: np.ndarray | None
-    modules: np.ndarray | None
-    distance: float
+    fisher: bool = False
+    coordinates: np.ndarray | None = None
+    modules: np.ndarray | None = None
+    distance: float = 75.0
 
     @cached_property
     def adjacency(self):
         """1 where there is an edge."""
-        return (self.weights > 0).astype(np.float64)
+        return (self.weights != 0).astype(np.float64)
+
+    @cached_property
+    def rows(self):
+        """The adjacency as bits."""
+        return bitrows.pack(self.adjacency)
 
     @cached_property
     def degree(self):
@@ -180,14 +156,9 @@ class DenseGraph:
         return self.adjacency @ self.adjacency
 
     @cached_property
-    def lengths(self):
-        """Edges on the shortest path of every pair, infinite where there is none."""
-        return shortest_path(self.adjacency, unweighted=True) if len(self.r) else self.adjacency
-
-    @cached_property
-    def inverse_lengths(self):
-        """Inverse lengths summed over all others."""
-        return np.divide(1, self.lengths, out=np.zeros_like(self.lengths), where=self.lengths > 0).sum(axis=1)
+    def paths(self):
+        """Lengths of the shortest paths, their inverses, and the nodes reached, summed over all others, (3, P)."""
+        return bitrows.path_sums(self.rows)
 
     @cached_property
     def short(self):
@@ -210,13 +181,6 @@ class DenseGraph:
     def similarity(self):
         """(1 + r) / 2, without self-connections."""
         return (1 + self.r) / 2 * ~np.eye(len(self.r), dtype=bool)
-
-
-def _path_length_mean(graph):
-    reached = np.isfinite(graph.lengths)
-    return coefficients.path_length_mean(
-        np.where(reached, graph.lengths, 0).sum(axis=1), reached.sum(axis=1).astype(float) - 1
-    )
 
 
 def _onnela(graph):
@@ -254,14 +218,16 @@ _FORMULAS = {
         graph.degree, graph.weights.sum(axis=1), (graph.weights * graph.common).sum(axis=1)
     ),
     "clustering-onnela": _onnela,
-    "strength-fisher": lambda graph: np.arctanh(np.minimum(graph.weights, LARGEST_R)).sum(axis=1),
+    "strength-fisher": lambda graph: (graph.weights if graph.fisher else fisher(graph.weights)).sum(axis=1),
     "degree-short": lambda graph: graph.short,
     "degree-long": lambda graph: graph.degree - graph.short,
     "eigenvector": lambda graph: _leading(graph.adjacency),
     "eigenvector-weighted": lambda graph: _leading(graph.weights),
-    "efficiency": lambda graph: coefficients.efficiency(graph.inverse_lengths, len(graph.r)),
-    "path-length": lambda graph: coefficients.path_length(graph.inverse_lengths, len(graph.r)),
-    "path-length-mean": _path_length_mean,
+    "efficiency": lambda graph: coefficients.efficiency(graph.paths[1], len(graph.r)),
+    "path-length": lambda graph: coefficients.path_length(graph.paths[1], len(graph.r)),
+    "path-length-mean": lambda graph: coefficients.path_length_mean(graph.paths[0], graph.paths[2]),
+    "local-efficiency": lambda graph: bitrows.local_efficiencies(graph.rows),
+    "betweenness": lambda graph: bitrows.betweenness(graph.rows),
     "core-number": _core_numbers,
     "participation": lambda graph: coefficients.participation(graph.module_degrees, graph.modules >= 0),
     "module-degree": lambda graph: coefficients.module_degree(graph.module_degrees, graph.modules),

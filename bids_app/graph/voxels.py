@@ -12,7 +12,7 @@ from bids_app.graph.correlation import unit_rows
 from bids_app.graph.density import cut_around, histogram, strongest
 from bids_app.graph.edges import BLOCK, DEGREE, FISHER, SHORT, STRENGTH, Cut, Nodes, Sums, join_pairs, sum_edges
 from bids_app.graph.lowrank import threshold_free
-from bids_app.graph.measures import DEFAULT_METRICS, MEASURES, check_metrics
+from bids_app.graph.measures import DEFAULT_METRICS, VOXEL_MEASURES, check_metrics
 from bids_app.graph.onnela import sum_cube_roots
 from bids_app.graph.paths import sum_paths
 from bids_app.graph.rules import EdgeRule
@@ -106,7 +106,7 @@ def voxel_graphs(series, rules, metrics=DEFAULT_METRICS, *, place=None, means=No
         An edge is strictly above a threshold, or among the strongest; there are no negative edges and no
         self-connections.
     metrics : sequence of str
-        Keys of `MEASURES`; work that none of them needs is left out. Those without edges are in every graph.
+        Keys of `VOXEL_MEASURES`; work that none of them needs is left out. Those without edges are in every graph.
     place : Place, optional
         Where the nodes lie, for the metrics that need it.
     means : Means, optional
@@ -131,14 +131,14 @@ def voxel_graphs(series, rules, metrics=DEFAULT_METRICS, *, place=None, means=No
 
     References
     ----------
-    Of the measures, in `MEASURES`.
+    Of the measures, in `VOXEL_MEASURES`.
     """
     place, means = place or Place(), means or Means()
-    check_metrics(metrics, place.given)
+    check_metrics(metrics, place.given, VOXEL_MEASURES)
     if means.block <= 0 or means.block % WORD:
         raise ValueError(f"block must be a multiple of {WORD}, not {means.block}")
     nodes = _nodes(series, place)
-    free = [name for name in metrics if not MEASURES[name].has_edges]
+    free = [name for name in metrics if not VOXEL_MEASURES[name].has_edges]
     shared = threshold_free(nodes, free, n_threads=means.threads, block=means.block) if free else {}
     graphs = []
     for some in _groups(rules, nodes, metrics, means):
@@ -179,7 +179,7 @@ def _nodes(series, place):
 
 
 def _needs_bits(metrics):
-    return any(MEASURES[name].has_edges and name not in FROM_ONE_PASS for name in metrics)
+    return any(VOXEL_MEASURES[name].has_edges and name not in FROM_ONE_PASS for name in metrics)
 
 
 def _groups(rules, nodes, metrics, means):
