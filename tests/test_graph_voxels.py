@@ -227,7 +227,9 @@ def test_thread_count_does_not_change_a_bit(series, place, everything, n_threads
 def test_permuting_the_voxels_permutes_the_maps(series, place, everything):
     order = np.random.default_rng(1).permutation(600)
     moved = Place(place.coordinates[order], place.modules[order], place.distance)
-    names = [name for name in VOXEL_MEASURES if name != "component"]  # of two components of one size the first has the rank
+    names = [
+        name for name in VOXEL_MEASURES if name != "component"
+    ]  # of two components of one size the first has the rank
     for graph, expected in zip(voxel_graphs(series[order], RULES, names, place=moved), everything, strict=True):
         assert_same_maps(graph.maps, {name: expected.maps[name][order] for name in names})
 

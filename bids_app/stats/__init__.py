@@ -4,11 +4,11 @@ Arrays in, arrays out: maps are (n, V), participants by voxels.
 """
 
 from bids_app.stats.allocation import Allocations, allocations, tabled_allocations
-from bids_app.stats.clusters import Cluster, find_clusters
+from bids_app.stats.clusters import Cluster, find_clusters, find_components
 from bids_app.stats.design import nuisance
 from bids_app.stats.effects import Effect, JointEffect, estimate, hedges, simultaneous_band
 from bids_app.stats.estimators import KINDS, Hypothesis, hypothesis
-from bids_app.stats.extent import cluster_statistic
+from bids_app.stats.extent import cluster_statistic, component_statistic
 from bids_app.stats.inference import STATISTICS, Inference
 from bids_app.stats.lattice import neighbours
 from bids_app.stats.model import LinearModel
@@ -16,7 +16,7 @@ from bids_app.stats.permutation import Comparison, compare, compare_arms
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, residual_permutations, sign_flips
 from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
-from bids_app.stats.tfce import tfce
+from bids_app.stats.tfce import tfce, tfnbs
 from bids_app.stats.variance import VarianceWarning, variance_warning
 from bids_app.stats.voxels import VoxelModels
 from bids_app.stats.zscore import ZTable, f_to_z, t_to_z
@@ -42,11 +42,13 @@ __all__ = [
     "cluster_statistic",
     "compare",
     "compare_arms",
+    "component_statistic",
     "estimate",
     "f_to_z",
     "familywise",
     "familywise_tail",
     "find_clusters",
+    "find_components",
     "fit_tail",
     "hedges",
     "hypothesis",
@@ -59,5 +61,6 @@ __all__ = [
     "t_to_z",
     "tabled_allocations",
     "tfce",
+    "tfnbs",
     "variance_warning",
 ]

@@ -1,4 +1,4 @@
-"""Connected sets of significant voxels."""
+"""Connected sets of significant voxels, or of connections."""
 
 from dataclasses import dataclass
 
@@ -57,6 +57,45 @@ def find_clusters(p_fwe, statistic, neighbours, alpha=0.05):
     alike = (sign[start] == sign[end]) & (sign[start] != 0)
     links = coo_array((np.ones(alike.sum()), (start[alike], end[alike])), shape=(len(sign), len(sign)))
     labels = connected_components(links, directed=False)[1]
+    return _by_label(labels, p_fwe, statistic, sign)
+
+
+def find_components(p_fwe, statistic, pairs, alpha=0.05):
+    """Group the significant connections into components that hang together by their nodes, each sign on its own.
+
+    Parameters
+    ----------
+    p_fwe : (V,) float ndarray
+        Corrected p-values.
+    statistic : (V,) float ndarray
+        Signed.
+    pairs : (V, 2) int ndarray
+        The two nodes of each connection, counted from 0.
+    alpha : float, optional
+        Connections with ``p_fwe <= alpha`` are significant.
+
+    Returns
+    -------
+    list of Cluster
+        Of connections, as `find_clusters`.
+
+    Examples
+    --------
+    >>> pairs = np.array([[0, 1], [1, 2], [0, 2], [3, 4]])
+    >>> found = find_components(np.full(4, 0.01), np.array([2, 3, -4, 1]), pairs)
+    >>> [component.nodes.tolist() for component in found]
+    [[0, 1], [3], [2]]
+    """
+    sign = np.where(p_fwe <= alpha, np.sign(statistic), 0).astype(int)
+    n_nodes = int(pairs.max(initial=-1)) + 1
+    ends = pairs + np.where(sign > 0, 0, n_nodes)[:, np.newaxis]  # nodes once for each sign
+    some = ends[sign != 0]
+    links = coo_array((np.ones(len(some)), some.T), shape=(2 * n_nodes, 2 * n_nodes))
+    labels = connected_components(links, directed=False)[1][ends[:, 0]] if n_nodes else np.zeros(0, int)
+    return _by_label(labels, p_fwe, statistic, sign)
+
+
+def _by_label(labels, p_fwe, statistic, sign):
     significant = np.flatnonzero(sign)
     members = (significant[labels[significant] == label] for label in np.unique(labels[significant]))
     clusters = [_cluster(nodes, statistic, sign) for nodes in members]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bids_app.stats.extent import cluster_statistic
-from bids_app.stats.tfce import tfce
+from bids_app.stats.extent import cluster_statistic, component_statistic
+from bids_app.stats.tfce import tfce, tfnbs
 
 STATISTICS = ("tfce", "voxel", "extent", "mass")
 
@@ -18,11 +18,14 @@ class Inference:
     ----------
     statistic : str, optional
         ``tfce`` (signed, exact), ``extent`` or ``mass`` of clusters, or ``voxel``: t, or F, and their z where
-        voxels differ in degrees of freedom. TFCE is the default if there are neighbours, voxel if not.
+        voxels differ in degrees of freedom. TFCE is the default if there are neighbours or pairs, voxel if not.
     neighbours : (V, K) int32 ndarray, optional
-        Neighbours of each voxel, needed by all but ``voxel``.
+        Neighbours of each voxel.
+    pairs : (V, 2) int32 ndarray, optional
+        In place of neighbours, the two nodes of each connection: TFCE becomes TFNBS, extent and mass become the
+        network-based statistic. All but ``voxel`` need the one or the other.
     threshold : float, optional
-        |z| from which on voxels form clusters.
+        |z| from which on voxels form clusters, or connections components.
     robust : bool, optional
         Test the HC3 t or F.
     min_per_arm : int, optional
@@ -33,24 +36,29 @@ class Inference:
 
     statistic: str | None = None
     neighbours: np.ndarray | None = None
+    pairs: np.ndarray | None = None
     threshold: float = 3.1
     robust: bool = False
     min_per_arm: int = 2
     tail: bool = False
 
     def __post_init__(self):
-        name = self.statistic or ("voxel" if self.neighbours is None else "tfce")
+        alone = self.neighbours is None and self.pairs is None
+        name = self.statistic or ("voxel" if alone else "tfce")
         object.__setattr__(self, "statistic", name)
         if name not in STATISTICS:
             raise ValueError(f"the statistic must be one of {', '.join(STATISTICS)}, not {name!r}")
-        if name != "voxel" and self.neighbours is None:
-            raise ValueError(f"the statistic {name} needs the neighbours of each voxel")
+        if name != "voxel" and alone:
+            raise ValueError(f"the statistic {name} needs the neighbours of each voxel, or the pairs of nodes")
 
     def of_maps(self, maps):
         """Return the statistics of maps (B, V) of z, or of t or F for ``voxel``."""
         if self.statistic == "voxel":
             return maps
         if self.statistic == "tfce":
-            return tfce(maps, self.neighbours)
+            return tfce(maps, self.neighbours) if self.pairs is None else tfnbs(maps, self.pairs)
         mass = self.statistic == "mass"
-        return np.stack([cluster_statistic(z, self.neighbours, self.threshold, mass=mass) for z in maps])
+        of_one, where = (
+            (cluster_statistic, self.neighbours) if self.pairs is None else (component_statistic, self.pairs)
+        )
+        return np.stack([of_one(z, where, self.threshold, mass=mass) for z in maps])
