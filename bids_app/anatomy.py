@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bids_app.parcels import atlas_entities, read_atlas
+from bids_app.atlas import read_atlas, source_entities
 
 NOWHERE = "none"
 
@@ -119,7 +119,7 @@ ANATOMY_COLUMNS = {
 }
 
 
-def with_anatomy(clusters, grid, atlases):
+def with_anatomy(clusters, grid, atlases, space=None):
     """Label every cluster of a table by every atlas.
 
     Parameters
@@ -127,8 +127,9 @@ def with_anatomy(clusters, grid, atlases):
     clusters : list of stats.Cluster
         In the order of the table's rows; their nodes are those of the grid.
     grid : Grid
-    atlases : list of Path
-        As for `parcels.read_atlas`.
+    atlases : list of AtlasSource
+    space : str, optional
+        Of the grid.
 
     Returns
     -------
@@ -137,7 +138,7 @@ def with_anatomy(clusters, grid, atlases):
     """
     columns = {}
     for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
-        atlas = read_atlas(path, grid)
+        atlas = read_atlas(path, grid, space)
         names = atlas.parcels["name"].astype(str).tolist()
         labels = label_columns(clusters, atlas.of_node, names, grid.coordinates)
         columns |= {f"{name}{suffix}": values for name, values in labels.items()}
@@ -148,11 +149,11 @@ def anatomy_columns(atlases):
     """Describe the columns of `with_anatomy`; with several atlases each has columns of its own."""
     described = {}
     for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
-        described |= {f"{name}{suffix}": f"{text} ({path.name})" for name, text in ANATOMY_COLUMNS.items()}
+        described |= {f"{name}{suffix}": f"{text} ({path})" for name, text in ANATOMY_COLUMNS.items()}
     return described
 
 
 def _suffixes(atlases):
     if len(atlases) < 2:
         return [""] * len(atlases)
-    return ["_" + "".join(atlas_entities(path).values()) for path in atlases]
+    return ["_" + "".join(source_entities(path).values()) for path in atlases]

@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bids_app.atlassource import AtlasSource
 from bids_app.errors import MissingInputError, OutputError, UsageError
-from bids_app.features import compared_features, mapped_features
-from bids_app.graph.measures import DEFAULT_METRICS, MEASURES
-from bids_app.graph.rules import EdgeRule
+from bids_app.features import camel, compared_features, mapped_features
+from bids_app.graph.measures import DEFAULT_METRICS, MEASURES, UNSIGNED
+from bids_app.graph.rules import EdgeRule, Linking
 from bids_app.plan import Plan
 
 DENOISE_STRATEGIES = {
@@ -21,6 +22,13 @@ DENOISE_STRATEGIES = {
     "acompcor": "24 motion parameters and the first five anatomical CompCor components",
     "simple": "6 motion parameters, mean white matter and CSF signal",
     "none": "no confound is regressed out",
+}
+EDGE_STATISTICS = {
+    "none": "they are not compared",
+    "nbs": "connections in the component (network-based statistic)",
+    "nbs-intensity": "sum of z over the component",
+    "tfnbs": "threshold-free network-based statistic",
+    "t": "each connection by itself",
 }
 QUERIES = ("bold", "mask", "confounds", "timeseries")
 
@@ -59,18 +67,12 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Graph:
-    """What a graph is made of, and what is measured on it."""
+class Measured:
+    """What is measured on the graphs of which edge rules."""
 
-    voxel_size: int | None = 3
-    mask: str = "gm"
     metrics: tuple[str, ...] = DEFAULT_METRICS
     thresholds: tuple[float, ...] = (0.25,)
     densities: tuple[float, ...] = ()
-    smooth_maps: float = 6.0
-    atlases: tuple[Path, ...] = ()
-    partition: Path | None = None
-    distance: float = 75.0
 
     @property
     def rules(self):
@@ -92,6 +94,40 @@ class Graph:
 
 
 @dataclass(frozen=True)
+class ParcelGraph(Measured):
+    """What is measured on the graphs of parcels, and what these are made of."""
+
+    matrices: tuple[str, ...] = ("pearson",)
+    negative: str = "drop"
+    backbone: bool = False
+    n_null_graphs: int = 100
+    random_seed: int = 0
+
+    @property
+    def kinds(self):
+        """For the label of each matrix, which is part of the desc label: the matrix, and how it becomes edges."""
+        kinds = {}
+        for matrix in self.matrices:
+            linking = Linking(self.negative, self.backbone, fisher=matrix == "fisher")
+            parts = [*([] if matrix == "pearson" else [matrix]), *([linking.label] if linking.label else [])]
+            kinds[camel(parts)] = (matrix, linking)
+        return kinds
+
+
+@dataclass(frozen=True)
+class Graph(Measured):
+    """What a graph is made of, and what is measured on it."""
+
+    voxel_size: int | None = 3
+    mask: str = "gm"
+    smooth_maps: float = 6.0
+    atlases: tuple[AtlasSource, ...] = ()
+    partition: AtlasSource | None = None
+    distance: float = 75.0
+    parcels: ParcelGraph = ParcelGraph()
+
+
+@dataclass(frozen=True)
 class Trial:
     """Which arms and visits are compared, and how."""
 
@@ -109,6 +145,7 @@ class Trial:
     allocations: Path | None = None
     statistic: str = "tfce"
     cluster_threshold: float = 3.1
+    edge_statistic: str = "none"
     connectivity: int = 6
     hc3: bool = False
     tail_approximation: bool = False
@@ -158,7 +195,10 @@ class Settings:
 
     def to_json(self):
         """Return the settings as JSON text, as kept in ``logs/``."""
-        return json.dumps(dataclasses.asdict(self), indent=2, default=str)
+        content = dataclasses.asdict(self)
+        graph = content["graph"]
+        graph |= {"atlases": list(map(str, self.graph.atlases)), "partition": self.graph.partition}
+        return json.dumps(content, indent=2, default=str)
 
 
 def check_settings(settings):
@@ -167,7 +207,7 @@ def check_settings(settings):
     Raises
     ------
     MissingInputError
-        The BIDS folder, a derivative, an atlas or a mask does not exist.
+        The BIDS folder, a derivative, a template or a mask does not exist.
     OutputError
         The output or work folder cannot be written.
     UsageError
@@ -181,10 +221,8 @@ def _check_folders(settings):
     wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [path for _, path in settings.selection.derivatives]}
     graph = settings.graph
     wanted["--template"] = [settings.preprocessing.template] if settings.preprocessing.template else []
-    wanted["--atlas"] = graph.atlases
     wanted["--also"] = [path for _, path in settings.trial.also]
     wanted["--allocations"] = [settings.trial.allocations] if settings.trial.allocations else []
-    wanted["--partition"] = [graph.partition] if graph.partition else []
     wanted["--mask"] = [Path(graph.mask)] if graph.mask not in ("gm", "brain") else []
     for what, paths in wanted.items():
         for path in paths:
@@ -238,6 +276,8 @@ def _check_numbers(settings):
     limits = [
         *(("--threshold", value, 0 <= value < 1, "at least 0 and below 1") for value in graph.thresholds),
         *(("--density", value, 0 < value <= 1, "above 0 and at most 1") for value in graph.densities),
+        *(("--parcel-threshold", v, 0 <= v < 1, "at least 0 and below 1") for v in graph.parcels.thresholds),
+        *(("--parcel-density", v, 0 < v <= 1, "above 0 and at most 1") for v in graph.parcels.densities),
         ("--distance", graph.distance, graph.distance > 0, "above 0 mm"),
         ("--fd-threshold", signal.fd_threshold, signal.fd_threshold > 0, "above 0 mm"),
         ("--min-minutes", signal.min_minutes, signal.min_minutes >= 0, "0 or more"),
@@ -253,6 +293,7 @@ def _check_numbers(settings):
         "--n-permutations": (trial.n_permutations, 1),
         "--min-per-arm": (trial.min_per_arm, 2),
         "--random-seed": (trial.random_seed, 0),
+        "--n-null-graphs": (graph.parcels.n_null_graphs, 0),
         "--n-cpus": (resources.n_cpus, 1),
         "--omp-nthreads": (resources.omp_nthreads, 1),
     }
@@ -264,8 +305,18 @@ def _check_numbers(settings):
     for option, value, fits, allowed in limits:
         if not fits:
             raise UsageError(f"{option} {value}: must be {allowed}.")
+    _check_metrics(graph)
+
+
+def _check_metrics(graph):
     needing = [name for name in graph.metrics if MEASURES[name].needs == "modules"]
     if needing and not (graph.partition or graph.atlases):
         raise UsageError(
             f"--metrics {' '.join(needing)}: which nodes form a network? Give a label image with --partition."
+        )
+    signed = [name for name in UNSIGNED if name in graph.parcels.metrics]
+    if graph.parcels.negative == "keep" and signed:
+        raise UsageError(
+            f"--negative keep: {', '.join(signed)} cannot be computed with negative weights; choose others with "
+            "--parcel-metrics, or --negative absolute."
         )

@@ -1,14 +1,13 @@
 """The files of one scan: which there are, what they are called, and what their sidecars say."""
 
 import numpy as np
-import pandas as pd
 
 from bids_app import __version__
 from bids_app.features import AREA, FULL, Feature, edges_text
 from bids_app.graph import EdgeRule
 from bids_app.grid import z_score
 from bids_app.names import build, folder, label
-from bids_app.outputs import figure_path, save_figure, save_image, save_json, save_map, save_table, sidecar_of
+from bids_app.outputs import figure_path, save_figure, save_image, save_map
 from bids_app.surfacefiles import is_surface
 
 
@@ -54,7 +53,7 @@ def by_feature(values_by_rule, options):
     ----------
     values_by_rule : dict of dict of (N,) ndarray
         For the label of each rule, a map per metric.
-    options : config.Graph
+    options : config.Measured
 
     Returns
     -------
@@ -81,7 +80,7 @@ def by_feature(values_by_rule, options):
 def graph_facts(graph, rule):
     """Return what the sidecars say about the graph of a rule, in BIDS spelling."""
     return {
-        "EdgeRule": _rule_text(rule.label),
+        "EdgeRule": rule_text(rule.label),
         "Threshold": graph.threshold,
         "NumberOfNodes": graph.n_nodes,
         "NumberOfEdges": graph.n_edges,
@@ -90,7 +89,8 @@ def graph_facts(graph, rule):
     }
 
 
-def _rule_text(edges):
+def rule_text(edges):
+    """Say in a sidecar which pairs of voxels are joined."""
     if edges == FULL:
         return "all correlations, without a threshold; no self-connections"
     what = edges_text(edges) if edges == AREA else f"Pearson correlation: {edges_text(edges)}"
@@ -118,7 +118,7 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     """
     entities, present = _map_entities(run, options), facts["present"]
     place = output_dir / folder(entities)
-    common = _common(run, facts["scan"]) | {"NumberOfNodes": int(present.sum())} | _spatial(options, run)
+    common = common_facts(run, facts["scan"]) | {"NumberOfNodes": int(present.sum())} | _spatial(options, run)
     mask_path = place / _node_mask_name(entities, grid)
     save_image(
         mask_path,
@@ -127,7 +127,7 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     )
     written = [mask_path]
     for feature, values in maps.items():
-        graph = facts.get(feature.edges, {"EdgeRule": _rule_text(feature.edges)})
+        graph = facts.get(feature.edges, {"EdgeRule": rule_text(feature.edges)})
         for kind, smoothed, final in _versions(grid, feature, values, options):
             name = {**entities, "stat": label(feature.metric)}
             name["desc"] = map_desc(options, feature.edges, kind, smoothed)
@@ -179,7 +179,8 @@ def _map_entities(run, options):
     return {**run.entities, "res": resolution(options) or run.entities.get("res")}
 
 
-def _common(run, facts):
+def common_facts(run, facts):
+    """Return what the sidecars of all files of a scan say."""
     return {"Scan": run.label, "Sources": list(run.sources), "Software": f"trialgraph {__version__}", **facts}
 
 
@@ -211,48 +212,6 @@ def _described(feature: Feature, kind, fwhm):
     }
 
 
-def write_parcels(output_dir, run, parcels, matrix, nodes, whole):
-    """Write the time series, the correlation matrix and the nodal tables of one scan and atlas.
-
-    Parameters
-    ----------
-    output_dir : Path
-    run : inputs.BoldRun or inputs.SeriesRun
-    parcels : parcels.Parcels
-    matrix : (P, P) float64 ndarray
-    nodes : dict of (P,) ndarray
-        Keyed by Feature; a table for each edge rule.
-    whole : dict of dict
-        For the label of a rule, the values of its whole graph.
-
-    Returns
-    -------
-    list of Path
-    """
-    place, names = output_dir / folder(parcels.entities), list(parcels.table["name"])
-    common = _common(run, parcels.facts)
-    series_path = place / build({**parcels.entities, "stat": "mean"}, "timeseries", ".tsv")
-    text = "Mean clean signal of each parcel, a row per volume that was kept."
-    save_json(sidecar_of(series_path), common | {"Description": text})
-    save_table(series_path, pd.DataFrame(parcels.series.T, columns=names))
-    matrix_path = place / build({**parcels.entities, "stat": "pearsoncorrelation"}, "relmat", ".tsv")
-    text = "Pearson correlation of the parcels' series."
-    save_json(sidecar_of(matrix_path), common | {"Description": text, "Directed": False, "Weighted": True})
-    save_table(matrix_path, pd.DataFrame(matrix, columns=names, index=names), index=True, index_label="name")
-    written, named = [series_path, matrix_path], parcels.table
-    if parcels.networks is not None:
-        named = named.assign(network=[network or "n/a" for network in parcels.networks])
-    for edges in dict.fromkeys(feature.edges for feature in nodes):
-        some = {feature: values for feature, values in nodes.items() if feature.edges == edges}
-        desc = parcels.entities.get("desc", "") + edges
-        written.append(place / build({**parcels.entities, "desc": desc}, "nodes", ".tsv"))
-        text = {"Description": "Graph measures of each parcel.", "EdgeRule": _rule_text(edges)}
-        save_json(sidecar_of(written[-1]), common | text | {"Graph": whole.get(edges)} | _columns(some))
-        columns = {label_of(feature.metric): values for feature, values in some.items()}
-        save_table(written[-1], named.assign(**columns))
-    return written
-
-
 def label_of(metric):
     """Return a metric's column name.
 
@@ -262,19 +221,6 @@ def label_of(metric):
     'clustering_weighted'
     """
     return metric.replace("-", "_")
-
-
-def _columns(nodes):
-    columns = {
-        "coverage": {
-            "Description": "Share of the parcel's nodes in the analysis mask that have a signal",
-            "Units": "1",
-        }
-    }
-    for feature in nodes:
-        described = {"Description": feature.measure.description, "Units": feature.unit}
-        columns[label_of(feature.metric)] = described
-    return columns
 
 
 def write_figures(output_dir, run, drawn, options):

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from bids_app.graph.measures import MEASURES
+from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY, MEASURES
 from bids_app.graph.rules import EdgeRule
 
 FULL = "full"  # of all correlations, without edges
 AREA = "auc"  # area under the curve over the densities
+KNOWN = MEASURES | {one.name: one for one in (ALL_GLOBALS, CONNECTIVITY)}
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Feature:
     Attributes
     ----------
     metric : str
-        Key of `graph.MEASURES`.
+        Key of `KNOWN`: a nodal measure, or all that are global, or the connectivity of pairs.
     edges : str
         Label of an `EdgeRule`, ``full`` for a measure without edges, ``auc`` for the area over the densities.
 
@@ -45,8 +46,7 @@ class Feature:
     @property
     def label(self):
         """The feature as a BIDS label."""
-        first, *rest = self.metric.split("-")
-        return "".join([first, *map(str.capitalize, rest), self.edges.capitalize()])
+        return camel([*self.metric.split("-"), self.edges])
 
     @property
     def title(self):
@@ -56,12 +56,24 @@ class Feature:
     @property
     def measure(self):
         """The measure's entry in the table."""
-        return MEASURES[self.metric]
+        return KNOWN[self.metric]
 
     @property
     def unit(self):
         """Unit of the values."""
         return f"{self.measure.unit} × density" if self.edges == AREA else self.measure.unit
+
+
+def camel(words):
+    """Join words as a BIDS label.
+
+    Examples
+    --------
+    >>> camel(["partial", "absoluteTree"]), camel([])
+    ('partialAbsoluteTree', '')
+    """
+    first, *rest = words or [""]
+    return "".join([first, *(word[0].upper() + word[1:] for word in rest)])
 
 
 def edges_text(edges):
@@ -94,11 +106,11 @@ def mapped_features(metrics, rules):
     has_area = sum(rule.kind == "density" for rule in rules) > 1
     features = []
     for metric in metrics:
-        if not MEASURES[metric].has_edges:
+        if not KNOWN[metric].has_edges:
             features.append(Feature(metric, FULL))
             continue
         features += [Feature(metric, rule.label) for rule in rules]
-        if has_area and not MEASURES[metric].is_label:
+        if has_area and not KNOWN[metric].is_label:
             features.append(Feature(metric, AREA))
     return features
 

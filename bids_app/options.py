@@ -6,9 +6,22 @@ import json
 import os
 import re
 
-from bids_app.config import QUERIES, Graph, Preprocessing, Resources, Selection, Settings, Signal, Trial
+from bids_app.atlassource import find_atlas
+from bids_app.config import (
+    QUERIES,
+    Graph,
+    Measured,
+    ParcelGraph,
+    Preprocessing,
+    Resources,
+    Selection,
+    Settings,
+    Signal,
+    Trial,
+)
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.errors import MissingInputError, UnknownLevelError, UsageError
+from bids_app.graph.measures import UNSIGNED, VOXEL_MEASURES
 from bids_app.machine import available_cpus, available_memory_gb
 from bids_app.parser import app_parser
 from bids_app.plan import read_plan
@@ -66,17 +79,7 @@ def parse(argv):
             options.dummy_scans,
             options.min_minutes,
         ),
-        graph=Graph(
-            options.voxel_size,
-            options.mask,
-            tuple(dict.fromkeys(options.metrics)),
-            _thresholds(options),
-            tuple(dict.fromkeys(options.density)),
-            options.smooth_maps,
-            tuple(options.atlas),
-            options.partition,
-            options.distance,
-        ),
+        graph=_graph(options),
         trial=Trial(
             options.arm,
             options.reference_arm,
@@ -92,6 +95,7 @@ def parse(argv):
             options.allocations,
             options.statistic,
             options.cluster_threshold,
+            options.edge_statistic,
             options.connectivity,
             options.hc3,
             options.tail_approximation,
@@ -127,11 +131,54 @@ def _read(argv):
     return options, {name for name in names if getattr(again, name) is not untouched}
 
 
-def _thresholds(options):
+def _graph(options):
+    metrics = tuple(dict.fromkeys(options.metrics))
+    densities = tuple(dict.fromkeys(options.density))
+    own = Measured(_voxel_metrics(metrics), _thresholds(options.threshold, densities), densities)
+    return Graph(
+        metrics=own.metrics,
+        thresholds=own.thresholds,
+        densities=own.densities,
+        voxel_size=options.voxel_size,
+        mask=options.mask,
+        smooth_maps=options.smooth_maps,
+        atlases=tuple(map(find_atlas, options.atlas)),
+        partition=find_atlas(options.partition) if options.partition else None,
+        distance=options.distance,
+        parcels=_parcel_graph(options, metrics, own),
+    )
+
+
+def _voxel_metrics(metrics):
+    return tuple(name for name in metrics if name in VOXEL_MEASURES)
+
+
+def _parcel_graph(options, metrics, voxels):
+    """Return what is measured on parcels: what is measured on voxels where nothing else is asked for."""
+    densities = tuple(dict.fromkeys(options.parcel_density))
+    thresholds = _thresholds(options.parcel_threshold, densities)
+    if options.parcel_threshold is None and not densities:
+        thresholds, densities = voxels.thresholds, voxels.densities
+    wanted = tuple(dict.fromkeys(options.parcel_metrics)) or metrics
+    if options.negative == "keep" and not options.parcel_metrics:
+        wanted = tuple(name for name in wanted if name not in UNSIGNED)
+    return ParcelGraph(
+        wanted,
+        thresholds,
+        densities,
+        tuple(dict.fromkeys(options.matrix)),
+        options.negative,
+        options.backbone,
+        options.n_null_graphs,
+        options.random_seed,
+    )
+
+
+def _thresholds(given, densities):
     """Return the thresholds: as given, else the default, unless densities are given."""
-    if options.threshold is None:
-        return () if options.density else Graph.thresholds
-    return tuple(dict.fromkeys(options.threshold))
+    if given is None:
+        return () if densities else Measured.thresholds
+    return tuple(dict.fromkeys(given))
 
 
 def _also(folders):

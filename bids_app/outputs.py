@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 
 from bids_app import __version__
 from bids_app.errors import DataError, OutputError
@@ -21,19 +22,23 @@ BIDSIGNORE = (
     "*.html",
     "figures",
     "surfaces",
+    "atlases",
     "group",
     "work",
     "*_boldmap.*",
     "*_timeseries.*",
     "*_relmat.*",
     "*_nodes.*",
+    "*_global.*",
 )
 README = """# trialgraph derivatives
 
 Graph maps of resting-state fMRI made by trialgraph {version}.
 
 - `sub-*/`: per scan, the maps (`*_boldmap.nii.gz`), the nodes that had a signal (`*_desc-nodes_mask.nii.gz`), and for
-  each atlas the correlation matrix (`*_relmat.tsv`) and the nodal measures (`*_nodes.tsv`), each with a JSON beside it.
+  each atlas the correlation matrix (`*_relmat.tsv`), the measures of each parcel (`*_nodes.tsv`) and of the graph as
+  a whole (`*_global.tsv`), each with a JSON beside it.
+- `atlases/`: the atlases, as they were laid over the nodes.
 - `index.html`: every participant and scan; `sub-*.html`: a page per participant.
 - `group/`: the comparison of the arms; open `group/index.html`.
 - `logs/`: settings, messages and errors of every run, the methods in words (`CITATION`), and a checklist.
@@ -104,6 +109,11 @@ def save_table(path, table, **options):
     """Write a DataFrame as BIDS TSV."""
     with replacing(path) as partial:
         table.to_csv(partial, **{"sep": "\t", "na_rep": "n/a", "index": False, "float_format": "%.9g"} | options)
+
+
+def read_table(path, **options):
+    """Read a BIDS TSV as a DataFrame."""
+    return pd.read_csv(path, sep="\t", na_values="n/a", **options)
 
 
 def save_described(path, table, columns, **more):

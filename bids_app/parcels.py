@@ -1,17 +1,11 @@
 """Parcels: their names and time series, from an atlas laid over the nodes or from another tool's table."""
 
-import re
 from dataclasses import dataclass
-from itertools import combinations
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
-from scipy.ndimage import map_coordinates
 
-from bids_app.errors import DataError, UsageError
-from bids_app.images import read_image
-from bids_app.names import Name, label
+from bids_app.errors import DataError
 
 MIN_COVERAGE = 0.5
 MIN_VOLUMES = 20
@@ -45,114 +39,8 @@ class Parcels:
     networks: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
-class Atlas:
-    """Parcels laid over the nodes of a grid.
-
-    Attributes
-    ----------
-    entities : dict
-        atlas, seg and scale, as outputs are named by.
-    parcels : DataFrame
-        index and name of each of the P parcels, and its network if the table beside the image has that column.
-    of_node : (N,) int ndarray
-        Position in ``parcels`` of the node's parcel, -1 for none.
-    coordinates : (P, 3) float64 ndarray
-        Centre of each parcel's nodes, mm; NaN without nodes.
-    """
-
-    entities: dict[str, str]
-    parcels: pd.DataFrame
-    of_node: np.ndarray
-    coordinates: np.ndarray
-
-
-def read_atlas(path, grid):
-    """Read a label image, with a TSV of index and name beside it if there is one.
-
-    Parameters
-    ----------
-    path : Path
-        A 3D NIfTI of whole numbers, 0 for background, in the space of the grid.
-    grid : Grid
-
-    Returns
-    -------
-    Atlas
-    """
-    image, labels = read_image(path, f"--atlas {path}")
-    labels = labels[..., 0] if labels.shape[3:] == (1,) else labels
-    if labels.ndim != 3 or not np.array_equal(labels, np.round(labels)):
-        raise DataError(f"--atlas {path}: a 3D image of whole-number labels is needed.")
-    voxels = nib.affines.apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
-    at_node = map_coordinates(labels.astype(np.int32), voxels, order=0, mode="grid-constant")
-    parcels = _names(path, np.unique(labels[labels > 0]).astype(int))
-    position = pd.Series(range(len(parcels)), index=parcels["index"])
-    of_node = position.reindex(at_node).fillna(-1).to_numpy(int)
-    places = pd.DataFrame(grid.coordinates).groupby(of_node).mean().reindex(range(len(parcels)))
-    return Atlas(atlas_entities(path), parcels, of_node, places.to_numpy())
-
-
-def network_of_nodes(path, grid):
-    """Return the network of each node, numbered from 0, -1 for none: from the column network, else each label is one.
-
-    Parameters
-    ----------
-    path : Path
-        Label image, as for `read_atlas`.
-    grid : Grid
-
-    Returns
-    -------
-    (N,) int ndarray
-    """
-    atlas = read_atlas(path, grid)
-    names = atlas.parcels["network"] if "network" in atlas.parcels else atlas.parcels["index"]
-    numbers = pd.factorize(names)[0]  # -1 for parcels without a network
-    if (numbers < 0).all():
-        raise DataError(f"{path}: the column network of the table beside it is empty.")
-    return np.where(atlas.of_node >= 0, numbers[atlas.of_node], -1)
-
-
-def atlas_entities(path):
-    """Return what the outputs of an atlas are named by; desc, which TemplateFlow tells its atlases apart by, is seg.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> atlas_entities(Path("tpl-X_res-02_atlas-Schaefer2018_desc-100Parcels_dseg.nii.gz"))
-    {'atlas': 'Schaefer2018', 'seg': '100Parcels'}
-    """
-    named = Name.parse(path).entities
-    entities = {key: named[key] for key in ("atlas", "seg", "scale") if key in named}
-    if entities and "desc" in named:
-        entities["seg"] = entities.get("seg", "") + named["desc"]
-    return entities or {"atlas": label(path.name.partition(".")[0])}
-
-
-def check_atlases(paths):
-    """Refuse atlases whose outputs would have the same names."""
-    for first, second in combinations(paths, 2):
-        if atlas_entities(first) == atlas_entities(second):
-            raise UsageError(f"--atlas: the outputs of {first} and {second} would have the same names; rename one.")
-
-
-def _names(path, present):
-    stem = path.name.partition(".")[0]
-    beside = [path.with_name(f"{name}.tsv") for name in (stem, re.sub("_res-[^_]+", "", stem))]  # one for all res
-    table_path = next((table for table in beside if table.exists()), None)
-    if table_path is None:
-        return pd.DataFrame({"index": present, "name": [f"parcel{index}" for index in present]})
-    table = pd.read_csv(table_path, sep="\t", na_values="n/a")
-    if not {"index", "name"} <= set(table):
-        raise DataError(f"{table_path}: the columns index and name are needed; there are {', '.join(table)}.")
-    if missing := sorted(set(present) - set(table["index"])):
-        raise DataError(f"{table_path}: no name for the labels {', '.join(map(str, missing[:10]))} of {path.name}.")
-    return table[[column for column in ("index", "name", "network") if column in table]].reset_index(drop=True)
-
-
 def average_parcels(atlas, series):
-    """Average the nodes of each parcel.
+    """Average the nodes of each parcel; the maps of a probabilistic atlas are fitted to each volume together.
 
     Parameters
     ----------
@@ -163,19 +51,39 @@ def average_parcels(atlas, series):
     Returns
     -------
     means : (P, T) float64 ndarray
-        NaN where less than half of the parcel's nodes have a signal.
+        NaN where less than half of the parcel's nodes, or of its map's weight, have a signal.
     coverage : (P,) float64 ndarray
-        Share of the parcel's nodes in the analysis mask that have a signal; 0 if there are none.
+        Share of the parcel's nodes in the analysis mask, or of its map's weight, that has a signal; 0 if there is
+        nothing of it.
+
+    Notes
+    -----
+    Maps overlap, so that weighted means would mix what they are meant to tell apart: each volume is regressed on all
+    maps at once, as in the first step of dual regression (Nickerson et al. 2017, doi:10.3389/fnins.2017.00115).
     """
+    alive = np.isfinite(series).all(axis=1)
+    if atlas.maps is not None:
+        return _fit_maps(atlas.maps, series, alive)
     n_parcels = len(atlas.parcels)
     means, coverage = np.full((n_parcels, series.shape[1]), np.nan), np.zeros(n_parcels)
-    alive = np.isfinite(series).all(axis=1)
     for parcel in range(n_parcels):
         nodes = atlas.of_node == parcel
         if nodes.any():
             coverage[parcel] = alive[nodes].mean()
         if coverage[parcel] >= MIN_COVERAGE:
             means[parcel] = series[nodes & alive].mean(axis=0, dtype=np.float64)
+    return means, coverage
+
+
+def _fit_maps(maps, series, alive):
+    weights = abs(maps)
+    total = np.asarray(weights.sum(axis=1)).ravel()
+    seen = np.asarray(weights[:, alive].sum(axis=1)).ravel()
+    coverage = np.divide(seen, total, out=np.zeros(len(total)), where=total > 0)
+    enough = coverage >= MIN_COVERAGE
+    means = np.full((len(total), series.shape[1]), np.nan)
+    regressors = maps[enough][:, alive].toarray().T.astype(np.float64)
+    means[enough] = np.linalg.lstsq(regressors, series[alive].astype(np.float64), rcond=None)[0]
     return means, coverage
 
 

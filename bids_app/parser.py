@@ -1,12 +1,14 @@
 """The parsers of the command line, options in groups."""
 
 import argparse
+import math
 from pathlib import Path
 
 from bids_app import __version__
-from bids_app.config import DENOISE_STRATEGIES, QUERIES, Graph
+from bids_app.config import DENOISE_STRATEGIES, EDGE_STATISTICS, QUERIES, Graph
 from bids_app.errors import UsageError
 from bids_app.graph.measures import MEASURES
+from bids_app.graph.rules import MATRICES, NEGATIVES
 from bids_app.machine import available_cpus
 from bids_app.plan import CHOICES
 
@@ -20,6 +22,14 @@ class ExecutionSpec(argparse.Action):
 
         print(descriptor_json(parser))
         parser.exit()
+
+
+class Flatten(argparse.Action):
+    """Make one list of the lists that the words were read as."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Store the list."""
+        setattr(namespace, self.dest, [value for some in values for value in some])
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -196,10 +206,12 @@ def _add_graph(parser):
     add(
         "--density",
         nargs="+",
-        type=float,
+        type=_densities,
+        action=Flatten,
         default=[],
         metavar="SHARE",
-        help="so large a share of all pairs, the strongest, are joined; of several, the area under the curve too",
+        help="so large a share of all pairs, the strongest, are joined; of several, as in 0.05:0.5:0.05, the area "
+        "under the curve too; auc is that range",
     )
     add(
         "--smooth-maps",
@@ -211,19 +223,81 @@ def _add_graph(parser):
     add(
         "--atlas",
         nargs="+",
-        type=_path,
         default=[],
-        metavar="PATH",
-        help="label image(s), each with a TSV of names beside it",
+        metavar="ATLAS",
+        help="parcels: label image(s) or probabilistic maps with a table of names beside them or after a colon; a BIDS "
+        "atlas folder; a table of spheres (x, y, z, radius); or a name: aal, aicha, power, dosenbach, seitzman, "
+        "schaefer400 ...; A+B is one atlas of two, NAME=A names it",
     )
     add(
         "--partition",
-        type=_path,
-        metavar="PATH",
-        help="label image of the networks, for participation and module-degree: its labels, or the column network "
-        "of the TSV beside it",
+        metavar="ATLAS",
+        help="atlas of the networks, for participation and module-degree: its labels, or the column network "
+        "of its table",
     )
     add("--distance", type=float, default=75.0, metavar="MM", help="edges up to this are short-range")
+    _add_parcels(parser)
+
+
+def _add_parcels(parser):
+    add = parser.add_argument_group("the graph of parcels").add_argument
+    add(
+        "--matrix",
+        nargs="+",
+        choices=MATRICES,
+        default=["pearson"],
+        help="what relates two parcels: " + "; ".join(f"{name}: {what}" for name, what in MATRICES.items()),
+    )
+    add(
+        "--negative",
+        choices=NEGATIVES,
+        default="drop",
+        help="; ".join(f"{name}: {what}" for name, what in NEGATIVES.items()),
+    )
+    add("--backbone", action="store_true", help="the maximum spanning tree is always among the edges")
+    add(
+        "--parcel-metrics",
+        nargs="+",
+        choices=MEASURES,
+        default=[],
+        metavar="METRIC",
+        help="what is measured on parcels, if not what --metrics says",
+    )
+    add(
+        "--parcel-threshold",
+        nargs="+",
+        type=float,
+        metavar="R",
+        help="thresholds of parcels, if not those of --threshold and --density",
+    )
+    add(
+        "--parcel-density",
+        nargs="+",
+        type=_densities,
+        action=Flatten,
+        default=[],
+        metavar="SHARE",
+        help="densities of parcels, likewise; auc is 0.05:0.5:0.05",
+    )
+    add(
+        "--n-null-graphs",
+        type=int,
+        default=100,
+        metavar="N",
+        help="random graphs of the same degrees that small-world and rich-club measures are held against, seeded by "
+        "--random-seed; 0 for none",
+    )
+
+
+def _densities(word):
+    """Read a density, or FROM:TO:STEP, or auc."""
+    if ":" not in word and word != "auc":
+        return [float(word)]
+    low, high, step = (0.05, 0.5, 0.05) if word == "auc" else map(float, word.split(":"))
+    if not (step > 0 and low <= high):
+        raise ValueError
+    n_steps = math.floor((high - low) / step + 1e-9)
+    return [round(low + step * number, 6) for number in range(n_steps + 1)]
 
 
 def _mask(word):
@@ -292,7 +366,14 @@ def _add_inference(parser):
         type=float,
         default=3.1,
         metavar="Z",
-        help="voxels beyond form clusters, for cluster-extent and cluster-mass",
+        help="voxels beyond form clusters, for cluster-extent and cluster-mass; connections components, for nbs",
+    )
+    add(
+        "--edge-statistic",
+        choices=EDGE_STATISTICS,
+        default="none",
+        help="compare the connections of parcels too: "
+        + "; ".join(f"{name}: {what}" for name, what in EDGE_STATISTICS.items()),
     )
     add("--connectivity", type=int, choices=(6, 18, 26), default=6, help="voxels that touch so are neighbours")
     add(

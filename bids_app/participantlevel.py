@@ -12,7 +12,7 @@ from bids_app.report.citation import write_citation
 from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
 from bids_app.runlog import conclude, start_log
-from bids_app.settlegrid import settle_grid
+from bids_app.settlegrid import settle_atlases, settle_grid
 from bids_app.workflows.participant import init_level_wf, node_name
 
 logger = logging.getLogger("bids_app")
@@ -62,6 +62,7 @@ def _graph_level(settings, log_dir, earlier=()):
         n_nodes=n_nodes,
         settings=settings,
         n_threads=n_threads,
+        atlas_files=settle_atlases(settings, inputs, grid_file),
     )
     failures = execute(workflow, settings, log_dir, n_parallel=len(inputs.runs), n_threads=n_threads)
     for participant, runs in runs_by_participant.items():

@@ -13,8 +13,8 @@ from bids_app.grouplevel import gather
 from bids_app.inputs import BoldRun, find_inputs
 from bids_app.rawdata import raw_runs, wants_preprocessing
 from bids_app.runlog import log_to_terminal
+from bids_app.settlegrid import check_atlases
 from bids_app.trialtables import read_scores
-from bids_app.workflows.participant import init_level_wf
 
 PLAIN_WIDTH = 240  # where nobody sees the width, lines are not broken
 
@@ -48,8 +48,8 @@ def preview_participants(settings, *, with_trial=False):
         [_scan(run) for runs in inputs.by_participant.values() for run in runs],
     )
     bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
-    init_level_wf(runs_by_participant={}, grid_file=None, n_nodes=0, settings=settings, n_threads=1)
-    if bold:
+    check_atlases(settings, inputs)
+    if bold and settings.graph.mapped:
         _say(f"Voxel by voxel: {', '.join(one.title for one in settings.graph.mapped)}.")
     if with_trial:
         _preview_trial(settings, inputs.runs)

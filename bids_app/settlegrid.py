@@ -1,7 +1,11 @@
 """Which nodes a run analyses: voxels of a mask, or the grayordinates of the data."""
 
 import logging
+from pathlib import Path
 
+import numpy as np
+
+from bids_app.atlas import check_names, read_atlas, save_atlas, source_entities
 from bids_app.bold import open_bold
 from bids_app.choices import TEMPLATE_SPACES
 from bids_app.derivatives import surface_path
@@ -27,6 +31,38 @@ def settle_grid(settings, inputs):
         save_grid(grid, grid_file)
     logger.info("Analysis grid: %s.", grid)
     return str(grid_file), grid.n_nodes
+
+
+def settle_atlases(settings, inputs, grid_file):
+    """Lay the atlases over the analysis grid, once for all scans; return the paths of the laid images.
+
+    Raises
+    ------
+    UsageError
+        The outputs of two atlases would have the same names.
+    """
+    if grid_file is None or not settings.graph.atlases:
+        return []
+    grid, space = load_grid(Path(grid_file)), _first_bold(inputs).entities.get("space")
+    check_names([(source, source_entities(source, space)) for source in settings.graph.atlases])
+    paths = []
+    for source in settings.graph.atlases:
+        atlas = read_atlas(source, grid, space)
+        paths.append(save_atlas(settings.output_dir, atlas, grid, space))
+        empty = int((~np.isin(np.arange(len(atlas.parcels)), atlas.of_node)).sum())
+        logger.info("Atlas %s: %d parcels%s.", source, len(atlas.parcels), f", {empty} without a node" if empty else "")
+    return paths
+
+
+def check_atlases(settings, inputs):
+    """Refuse atlases whose outputs would have the same names, without reading an image."""
+    bold = _first_bold(inputs)
+    space = bold.entities.get("space") if bold else None
+    check_names([(source, source_entities(source, space)) for source in settings.graph.atlases])
+
+
+def _first_bold(inputs):
+    return next((run for run in inputs.runs if isinstance(run, BoldRun)), None)
 
 
 def _surface(settings, inputs, bold):

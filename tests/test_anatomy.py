@@ -6,7 +6,8 @@ import pytest
 
 from bids_app.anatomy import ANATOMY_COLUMNS, Anatomy, anatomy_columns, cluster_anatomy, label_columns, with_anatomy
 from bids_app.grid import Grid
-from bids_app.parcels import read_atlas
+from bids_app.atlas import read_atlas
+from bids_app.atlassource import find_atlas
 from bids_app.stats.clusters import Cluster
 
 NAMES = ["Angular_L", "Parietal_Inf_L", "Thalamus_R"]
@@ -66,7 +67,7 @@ def test_known_places_in_the_aal_atlas(shared_data, xyz, expected):
         pytest.skip(f"no AAL atlas at {folder}")
     affine = np.array([[3.0, 0, 0, -90], [0, 3, 0, -126], [0, 0, 3, -72], [0, 0, 0, 1]])
     grid = Grid(np.ones((61, 73, 61), bool), affine)
-    atlas = read_atlas(folder / "AAL.nii", grid)
+    atlas = read_atlas(find_atlas(str(folder / "AAL.nii")), grid)
     labels = ElementTree.parse(folder / "AAL.xml").iter("label")
     called = {int(label.findtext("index")): label.findtext("name") for label in labels}
     distances = np.linalg.norm(grid.coordinates - xyz, axis=1)
@@ -84,7 +85,7 @@ def test_every_atlas_labels_the_clusters_in_columns_of_its_own(tmp_path):
         volume = np.array(labels, dtype=np.int16).reshape(4, 1, 1)
         nib.save(nib.Nifti1Image(volume, grid.affine), tmp_path / f"atlas-{name}_dseg.nii.gz")
     (tmp_path / "atlas-one_dseg.tsv").write_text("index\tname\n1\tleft\n2\tright\n")
-    paths = [tmp_path / f"atlas-{name}_dseg.nii.gz" for name in ("one", "two")]
+    paths = [find_atlas(str(tmp_path / f"atlas-{name}_dseg.nii.gz")) for name in ("one", "two")]
     clusters = [Cluster(np.array([0, 1, 2]), 1, 1), Cluster(np.array([3]), 3, -1)]
     table = with_anatomy(clusters, grid, paths)
     assert (

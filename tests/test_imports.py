@@ -11,6 +11,7 @@ import bids_app
 ROOT = Path(bids_app.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 NUMERICAL = {"numpy", "scipy", "numba", "llvmlite", "networkx", "pandas", "statsmodels", "threadpoolctl"}
+NUMERICAL |= {"sklearn", "sknetwork"}
 FILES_AND_MESSAGES = {"pathlib", "logging", "os", "io", "shutil", "tempfile", "glob", "subprocess"}
 
 

@@ -9,21 +9,20 @@ import pytest
 from bids_app.errors import DataError, UsageError
 from bids_app.grid import Grid, template_grid
 from bids_app.inputs import BoldRun, SeriesRun
-from bids_app.parcels import (
-    Atlas,
-    atlas_parcels,
-    average_parcels,
-    check_atlases,
-    network_of_nodes,
-    read_atlas,
-    table_parcels,
-)
+from bids_app.atlas import Atlas, check_names, network_of_nodes, source_entities
+from bids_app.atlas import read_atlas as lay_atlas
+from bids_app.atlassource import find_atlas
+from bids_app.parcels import atlas_parcels, average_parcels, table_parcels
 
 AFFINE = np.diag([3.0, 3, 3, 1])
 LABELS = np.zeros((4, 3, 2), dtype=np.int16)
 LABELS[0], LABELS[1], LABELS[3] = 3, 7, 1200
 GRID = Grid(np.ones(LABELS.shape, dtype=bool), AFFINE)
 NAMES = pd.DataFrame({"index": [1200, 3, 7], "name": ["left", "right", "middle"], "colour": ["a", "b", "c"]})
+
+
+def read_atlas(path, grid):
+    return lay_atlas(find_atlas(str(path)), grid)
 
 
 def save_labels(path, labels=LABELS, affine=AFFINE):
@@ -92,21 +91,27 @@ def test_atlases_as_templateflow_names_them(tmp_path):
     stem = "tpl-MNI152NLin2009cAsym{}_atlas-Schaefer2018_desc-{}Parcels7Networks_dseg"
     paths = [save_labels(tmp_path / f"{stem.format('_res-02', scale)}.nii.gz") for scale in (100, 400)]
     save_names(tmp_path / f"{stem.format('', 400)}.nii.gz")
-    check_atlases(paths)
+    check_names([(path, source_entities(find_atlas(str(path)))) for path in paths])
     assert read_atlas(paths[0], GRID).entities == {"atlas": "Schaefer2018", "seg": "100Parcels7Networks"}
     assert list(read_atlas(paths[0], GRID).parcels["name"]) == ["parcel3", "parcel7", "parcel1200"]
     assert list(read_atlas(paths[1], GRID).parcels["name"]) == ["left", "right", "middle"]
 
 
 def test_atlases_whose_outputs_would_overwrite_each_other(tmp_path):
-    with pytest.raises(UsageError, match="would have the same names"):
-        check_atlases([tmp_path / "one" / "atlas-A_dseg.nii.gz", tmp_path / "two" / "atlas-A_probseg.nii.gz"])
+    sources = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        sources.append(find_atlas(str(save_labels(tmp_path / name / "atlas-A_dseg.nii.gz"))))
+    with pytest.raises(UsageError, match="would have the same names; write NAME="):
+        check_names([(source, source_entities(source)) for source in sources])
+    named = find_atlas(f"other={sources[1].word}")
+    check_names([(source, source_entities(source)) for source in (sources[0], named)])
 
 
 def test_tables_that_do_not_fit(tmp_path):
     path = save_labels(tmp_path / "atlas-A_dseg.nii.gz")
     save_names(path, NAMES.iloc[:2])
-    with pytest.raises(DataError, match="no name for the labels 7 of atlas-A_dseg"):
+    with pytest.raises(DataError, match="atlas-A_dseg.nii.gz: no name for the labels 7"):
         read_atlas(path, GRID)
     save_names(path, NAMES.rename(columns={"name": "region"}))
     with pytest.raises(DataError, match="index and name are needed; there are index, region, colour"):
@@ -141,8 +146,9 @@ def test_labels_on_the_grids_own_faces(tmp_path):
     assert (atlas.of_node == 0).all()
 
 
-@pytest.mark.parametrize("labels", [LABELS + 0.5, np.stack([LABELS, LABELS], axis=-1)])
+@pytest.mark.parametrize("labels", [LABELS + 0.5, np.where(LABELS == 3, np.nan, LABELS), LABELS[..., None, None]])
 def test_images_that_are_no_labels(tmp_path, labels):
+    labels = np.concatenate([labels, labels], axis=-1) if labels.ndim == 5 else labels
     path = save_labels(tmp_path / "atlas-A_dseg.nii.gz", labels.astype(np.float32))
     with pytest.raises(DataError, match="3D image of whole-number labels"):
         read_atlas(path, GRID)
@@ -185,7 +191,8 @@ def test_schaefer_with_its_names(shared_data, tmp_path, n_parcels):
     grid = template_grid("gm", 3)
     atlas = read_atlas(path, grid)
     assert atlas.entities == {"atlas": "Schaefer2018", "scale": str(n_parcels)}
-    pd.testing.assert_frame_equal(atlas.parcels, names)
+    pd.testing.assert_frame_equal(atlas.parcels[["index", "name"]], names)
+    assert set(atlas.parcels["network"]) == {"Vis", "SomMot", "DorsAttn", "SalVentAttn", "Limbic", "Cont", "Default"}
     counts = np.bincount(atlas.of_node[atlas.of_node >= 0], minlength=n_parcels)
     assert counts.min() > 5
     left = atlas.parcels["name"].str.contains("_LH_").to_numpy()
@@ -274,7 +281,7 @@ def test_networks_and_centres_from_the_table(tmp_path):
     table.to_csv(tmp_path / "atlas-N_dseg.tsv", sep="\t", index=False, na_rep="n/a")
     atlas = read_atlas(path, grid)
     np.testing.assert_array_equal(atlas.coordinates, [[0, 5, 0], [10, 5, 0], [20, 5, 0], [30, 5, 0]])
-    np.testing.assert_array_equal(network_of_nodes(path, grid), [0, 0, 0, 0, 1, 1, -1, -1])
+    np.testing.assert_array_equal(network_of_nodes(find_atlas(str(path)), grid), [0, 0, 0, 0, 1, 1, -1, -1])
     run = SimpleNamespace(entities={"sub": "1"})
     parcels = atlas_parcels(run, np.random.default_rng(0).normal(size=(8, 30)), atlas, {})
     assert list(parcels.networks) == ["Vis", "Vis", "DMN", None]
@@ -285,4 +292,4 @@ def test_labels_are_the_networks_where_no_table_says_otherwise(tmp_path):
     grid = Grid(np.ones((3, 1, 1), dtype=bool), np.eye(4))
     path = tmp_path / "yeo.nii.gz"
     nib.save(nib.Nifti1Image(np.array([4, 0, 9], np.int16).reshape(3, 1, 1), grid.affine), path)
-    np.testing.assert_array_equal(network_of_nodes(path, grid), [0, -1, 1])
+    np.testing.assert_array_equal(network_of_nodes(find_atlas(str(path)), grid), [0, -1, 1])

@@ -1,65 +1,12 @@
 """From the correlations of parcels to the edges of their graph and their weights."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from bids_app.graph.edges import LARGEST_R
-from bids_app.graph.rules import EdgeRule
+from bids_app.graph.rules import EdgeRule, Linking
 
-NEGATIVES = {
-    "drop": "negative correlations are no edges",
-    "absolute": "edges by the magnitude of the correlation, which is their weight",
-    "keep": "edges by the magnitude of the correlation, whose sign their weight keeps",
-}
 THRESHOLD = EdgeRule("r", 0.25)
-
-
-@dataclass(frozen=True)
-class Linking:
-    """How the correlations of parcels become edges.
-
-    Attributes
-    ----------
-    negative : str
-        Key of `NEGATIVES`.
-    backbone : bool
-        The maximum spanning tree is always among the edges, so that no parcel is cut off by the threshold.
-    fisher : bool
-        Weights are Fisher-transformed; which pairs are joined is not touched by it.
-
-    Raises
-    ------
-    ValueError
-        ``negative`` is unknown.
-
-    Examples
-    --------
-    >>> Linking().label, Linking("absolute", backbone=True).label
-    ('', 'absoluteTree')
-    """
-
-    negative: str = "drop"
-    backbone: bool = False
-    fisher: bool = False
-
-    def __post_init__(self):
-        if self.negative not in NEGATIVES:
-            raise ValueError(f"negative must be one of {', '.join(NEGATIVES)}, not {self.negative!r}")
-
-    @property
-    def label(self):
-        """What file names are told apart by; nothing for the default."""
-        first = {"drop": "", "absolute": "absolute", "keep": "signed"}[self.negative]
-        return first + (("Tree" if first else "tree") if self.backbone else "")
-
-    @property
-    def text(self):
-        """The choices for people."""
-        parts = [NEGATIVES[self.negative]]
-        parts += ["the maximum spanning tree is always among the edges"] if self.backbone else []
-        return "; ".join([*parts, *(["weights are Fisher-transformed"] if self.fisher else [])])
 
 
 def edge_weights(r, rule=THRESHOLD, linking=None):

@@ -1,25 +1,12 @@
 """What says how strongly two parcels go together."""
 
 import numpy as np
-from nilearn.connectome import ConnectivityMeasure
 from scipy.stats import rankdata
 from sklearn.covariance import LedoitWolf
 
 from bids_app.graph.correlation import correlation_matrix, standardize
 from bids_app.graph.linking import fisher
-
-MATRICES = {
-    "pearson": "Pearson correlation",
-    "fisher": "Pearson correlation, Fisher-transformed",
-    "partial": "partial correlation, the covariance shrunk after Ledoit and Wolf",
-    "spearman": "Spearman rank correlation",
-}
-STATISTICS = {
-    "pearson": "pearsoncorrelation",
-    "fisher": "fisherz",
-    "partial": "partialcorrelation",
-    "spearman": "spearmancorrelation",
-}
+from bids_app.graph.rules import MATRICES
 
 
 def parcel_matrix(series, kind="pearson"):
@@ -75,8 +62,10 @@ def _partial(series):
     if not present.any():
         return matrix
     scaled = standardize(series[present], np.float64).T * np.sqrt(series.shape[1])
-    measure = ConnectivityMeasure(LedoitWolf(), kind="partial correlation", standardize=False)
-    partial = measure.fit_transform([scaled])[0]
+    precision = LedoitWolf().fit(scaled).precision_
+    spread = np.sqrt(np.diag(precision))
+    partial = -precision / np.outer(spread, spread)
+    partial = (partial + partial.T) / 2  # an inverse is symmetric but for rounding
     np.fill_diagonal(partial, 1)
     matrix[np.ix_(present, present)] = partial
     return matrix

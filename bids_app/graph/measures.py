@@ -330,6 +330,7 @@ _TABLE = (
 MEASURES = {measure.name: measure for measure in _TABLE}
 VOXEL_MEASURES = {name: measure for name, measure in MEASURES.items() if not measure.of_parcels}
 DEFAULT_METRICS = ("degree", "strength", "clustering", "clustering-weighted")
+UNSIGNED = ("clustering-weighted", "eigenvector-weighted")  # weights that cancel each other leave these undefined
 
 
 def check_metrics(metrics, given=("coordinates", "modules"), table=MEASURES):
@@ -448,3 +449,22 @@ _GLOBALS = (
     _of_graph("sigma", "Small world, sigma", (0, None), "Gamma over lambda.", HUMPHRIES, "ratio"),
 )
 GLOBALS = {measure.name: measure for measure in _GLOBALS}
+ALL_GLOBALS = Measure(
+    name="global",
+    label="Global measures",
+    unit="that of each measure",
+    range=(None, None),
+    description="Measures of the graph as a whole, each compared as the maps are and corrected over all of them.",
+    reference=RUBINOV,
+    of_parcels=True,
+)
+CONNECTIVITY = Measure(
+    name="connectivity",
+    label="Connectivity",
+    unit="z",
+    range=(None, None),
+    description="Correlation of two parcels, Fisher-transformed.",
+    reference="Zalesky et al. 2010, doi:10.1016/j.neuroimage.2010.06.041",
+    has_edges=False,
+    of_parcels=True,
+)

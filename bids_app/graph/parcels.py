@@ -9,10 +9,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import pdist, squareform
 
 from bids_app.graph import bitrows, coefficients
-from bids_app.graph.linking import THRESHOLD, Linking, edge_weights, fisher
-from bids_app.graph.measures import DEFAULT_METRICS, check_metrics
-
-UNSIGNED = ("clustering-weighted", "eigenvector-weighted")  # weights that cancel each other leave these undefined
+from bids_app.graph.linking import THRESHOLD, edge_weights, fisher
+from bids_app.graph.measures import DEFAULT_METRICS, UNSIGNED, check_metrics
+from bids_app.graph.rules import Linking
 
 
 def nodal_measures(

@@ -1,6 +1,18 @@
-"""Which pairs of nodes are joined."""
+"""Which pairs of nodes are joined. Imports nothing heavy."""
 
 from dataclasses import dataclass
+
+MATRICES = {
+    "pearson": "Pearson correlation",
+    "fisher": "Pearson correlation, Fisher-transformed",
+    "partial": "partial correlation, the covariance shrunk after Ledoit and Wolf",
+    "spearman": "Spearman rank correlation",
+}
+NEGATIVES = {
+    "drop": "negative correlations are no edges",
+    "absolute": "edges by the magnitude of the correlation, which is their weight",
+    "keep": "edges by the magnitude of the correlation, whose sign their weight keeps",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -58,3 +70,49 @@ class EdgeRule:
     def n_edges(self, n_nodes):
         """Return how many edges a density asks for."""
         return round(self.value * (n_nodes * (n_nodes - 1) // 2))
+
+
+@dataclass(frozen=True)
+class Linking:
+    """How the correlations of parcels become edges.
+
+    Attributes
+    ----------
+    negative : str
+        Key of `NEGATIVES`.
+    backbone : bool
+        The maximum spanning tree is always among the edges, so that no parcel is cut off by the threshold.
+    fisher : bool
+        Weights are Fisher-transformed; which pairs are joined is not touched by it.
+
+    Raises
+    ------
+    ValueError
+        ``negative`` is unknown.
+
+    Examples
+    --------
+    >>> Linking().label, Linking("absolute", backbone=True).label
+    ('', 'absoluteTree')
+    """
+
+    negative: str = "drop"
+    backbone: bool = False
+    fisher: bool = False
+
+    def __post_init__(self):
+        if self.negative not in NEGATIVES:
+            raise ValueError(f"negative must be one of {', '.join(NEGATIVES)}, not {self.negative!r}")
+
+    @property
+    def label(self):
+        """What file names are told apart by; nothing for the default."""
+        first = {"drop": "", "absolute": "absolute", "keep": "signed"}[self.negative]
+        return first + (("Tree" if first else "tree") if self.backbone else "")
+
+    @property
+    def text(self):
+        """The choices for people."""
+        parts = [NEGATIVES[self.negative]]
+        parts += ["the maximum spanning tree is always among the edges"] if self.backbone else []
+        return "; ".join([*parts, *(["weights are Fisher-transformed"] if self.fisher else [])])

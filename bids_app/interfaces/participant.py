@@ -13,11 +13,12 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from bids_app import denoise, derivatives
+from bids_app import denoise, derivatives, parcelfiles
+from bids_app.atlas import load_atlas, network_of_nodes
 from bids_app.features import Feature
-from bids_app.graph import MEASURES, Means, Place, correlation_matrix, global_measures, nodal_measures, voxel_graphs
+from bids_app.graph import MEASURES, Means, Place, voxel_graphs
 from bids_app.grid import load_grid
-from bids_app.parcels import atlas_parcels, network_of_nodes, read_atlas, table_parcels
+from bids_app.parcels import atlas_parcels, table_parcels
 from bids_app.report.figures import carpet_figure
 
 
@@ -55,6 +56,7 @@ class CleanRun(SimpleInterface):
 class _VoxelGraphInput(BaseInterfaceInputSpec):
     series_file = File(exists=True, mandatory=True)
     grid_file = File(exists=True, mandatory=True)
+    space = traits.Any(desc="of the data")
     options = traits.Any(mandatory=True, desc="Graph")
     n_threads = traits.Int(1, nohash=True)
     memory_gb = traits.Any(nohash=True, desc="what bits of graphs may take in memory; the rest lies on disk")
@@ -90,7 +92,8 @@ class VoxelGraph(SimpleInterface):
         options, grid = self.inputs.options, load_grid(self.inputs.grid_file)
         modules = None
         if any(MEASURES[metric].needs == "modules" for metric in options.metrics):
-            modules = network_of_nodes(options.partition or options.atlases[0], grid)[present]
+            space = self.inputs.space if isdefined(self.inputs.space) else None
+            modules = network_of_nodes(options.partition or options.atlases[0], grid, space)[present]
         return Place(grid.coordinates[present], modules, options.distance)
 
     def _means(self, folder):
@@ -144,32 +147,23 @@ class _ParcelGraphInput(BaseInterfaceInputSpec):
     state = traits.Any()
     series_file = File(exists=True, desc="clean series at the nodes; without it, the run is a table of series")
     grid_file = File(exists=True)
-    atlas_path = traits.Any()
+    atlas_file = File(exists=True, desc="the atlas as it was laid over the grid")
     scan_facts = traits.Dict()
     options = traits.Any(mandatory=True, desc="Graph")
     output_dir = traits.Any(mandatory=True)
 
 
 class ParcelGraph(SimpleInterface):
-    """Parcel series to correlation matrix and nodal table, written as BIDS derivatives."""
+    """Parcel series to matrices, nodal and global tables, written as BIDS derivatives."""
 
     input_spec, output_spec = _ParcelGraphInput, _WrittenOutput
     _always_run = True
 
     def _run_interface(self, runtime):
-        parcels = self._parcels()
-        matrix = correlation_matrix(parcels.series)
-        options = self.inputs.options
+        inputs, parcels = self.inputs, self._parcels()
         given = {"coordinates": parcels.coordinates, "modules": parcels.networks}
-        metrics = [name for name in options.metrics if given.get(MEASURES[name].needs, True) is not None]
-        nodes = {
-            rule.label: nodal_measures(matrix, rule, metrics, distance=options.distance, **given)
-            for rule in options.rules
-        }
-        whole = {rule.label: global_measures(matrix, rule) for rule in options.rules}
-        written = derivatives.write_parcels(
-            self.inputs.output_dir, self.inputs.run, parcels, matrix, derivatives.by_feature(nodes, options), whole
-        )
+        graphs = parcelfiles.graphs_of(parcels.series, inputs.options.parcels, given, inputs.options.distance)
+        written = parcelfiles.write_parcels(inputs.output_dir, inputs.run, parcels, graphs)
         self._results["out_files"] = [str(path) for path in written]
         return runtime
 
@@ -177,7 +171,7 @@ class ParcelGraph(SimpleInterface):
         inputs = self.inputs
         if not isdefined(inputs.series_file):
             return table_parcels(inputs.run)
-        atlas = read_atlas(inputs.atlas_path, load_grid(inputs.grid_file))
+        atlas = load_atlas(Path(inputs.atlas_file), load_grid(inputs.grid_file))
         return atlas_parcels(inputs.run, np.load(inputs.series_file), atlas, inputs.scan_facts)
 
 

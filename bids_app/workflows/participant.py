@@ -7,12 +7,14 @@ from nipype.pipeline import engine as pe
 
 from bids_app.inputs import BoldRun
 from bids_app.interfaces.participant import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
-from bids_app.parcels import atlas_entities, check_atlases
+from bids_app.names import Name
 
 CLEANING_GB = 1.0
 
 
-def init_level_wf(*, runs_by_participant, grid_file, n_nodes, settings, n_threads, name="trialgraph_wf"):
+def init_level_wf(
+    *, runs_by_participant, grid_file, n_nodes, settings, n_threads, atlas_files=(), name="trialgraph_wf"
+):
     """Build the workflow of the whole participant level.
 
     Parameters
@@ -25,13 +27,9 @@ def init_level_wf(*, runs_by_participant, grid_file, n_nodes, settings, n_thread
     settings : Settings
     n_threads : int
         Threads of one graph.
-
-    Raises
-    ------
-    UsageError
-        The outputs of two atlases would have the same names.
+    atlas_files : sequence of Path
+        The atlases as they were laid over the grid.
     """
-    check_atlases(settings.graph.atlases)
     workflow = pe.Workflow(name=name)
     for participant, runs in runs_by_participant.items():
         workflow.add_nodes(
@@ -42,6 +40,7 @@ def init_level_wf(*, runs_by_participant, grid_file, n_nodes, settings, n_thread
                     n_nodes=n_nodes,
                     settings=settings,
                     n_threads=n_threads,
+                    atlas_files=atlas_files,
                     name=f"{node_name(f'sub-{participant}')}_wf",
                 )
             ]
@@ -49,7 +48,7 @@ def init_level_wf(*, runs_by_participant, grid_file, n_nodes, settings, n_thread
     return workflow
 
 
-def init_participant_wf(*, runs, grid_file, n_nodes, settings, n_threads, name="participant_wf"):
+def init_participant_wf(*, runs, grid_file, n_nodes, settings, n_threads, atlas_files=(), name="participant_wf"):
     """Build the workflow of one participant: each run by itself, so that a bad one stops no other."""
     workflow = pe.Workflow(name=name)
     for run in runs:
@@ -61,6 +60,7 @@ def init_participant_wf(*, runs, grid_file, n_nodes, settings, n_threads, name="
                 n_nodes=n_nodes,
                 settings=settings,
                 n_threads=n_threads,
+                atlas_files=atlas_files,
                 name=run_name,
             )
         else:
@@ -69,8 +69,10 @@ def init_participant_wf(*, runs, grid_file, n_nodes, settings, n_threads, name="
     return workflow
 
 
-def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"):
+def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, atlas_files=(), name="bold_wf"):
     """Build the workflow of one BOLD run: clean, voxel graph, maps, figures, and a parcel graph per atlas.
+
+    There is no voxel graph if nothing is to be measured on it.
 
     Inputs
     ------
@@ -81,38 +83,37 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, name="bold_wf"
     -------
     maps_file, series_file : str
     """
-    graph_gb = _graph_gb(n_nodes, settings)
     inputnode = pe.Node(IdentityInterface(["run", "grid_file", "output_dir", "options"]), name="inputnode")
     inputnode.inputs.trait_set(run=run, grid_file=grid_file, output_dir=settings.output_dir, options=settings.graph)
     outputnode = pe.Node(IdentityInterface(["maps_file", "series_file"]), name="outputnode")
     clean = pe.Node(CleanRun(options=settings.signal, state=_state(run)), name="clean", mem_gb=CLEANING_GB)
-    graph = pe.Node(
-        VoxelGraph(n_threads=n_threads, memory_gb=_bits_gb(settings)), name="graph", mem_gb=graph_gb, n_procs=n_threads
-    )
-    ds_maps = pe.Node(WriteMaps(), name="ds_maps")
     ds_figures = pe.Node(DrawScan(), name="ds_figures")
 
     workflow = pe.Workflow(name=name)
     workflow.connect(
         [
             (inputnode, clean, [("run", "run"), ("grid_file", "grid_file")]),
-            (inputnode, graph, [("options", "options"), ("grid_file", "grid_file")]),
-            (clean, graph, [("series_file", "series_file")]),
-            (inputnode, ds_maps, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
-            (clean, ds_maps, [("facts", "scan_facts")]),
-            (graph, ds_maps, [("maps_file", "maps_file"), ("facts", "graph_facts")]),
-            (
-                inputnode,
-                ds_figures,
-                [(field, field) for field in ("run", "output_dir", "options")],
-            ),
+            (inputnode, ds_figures, [(field, field) for field in ("run", "output_dir", "options")]),
             (clean, ds_figures, [("carpet_file", "carpet_file")]),
-            (graph, outputnode, [("maps_file", "maps_file")]),
             (clean, outputnode, [("series_file", "series_file")]),
         ]
     )
-    for atlas_path in settings.graph.atlases:
-        parcels = pe.Node(ParcelGraph(atlas_path=atlas_path), name=f"{_atlas_name(atlas_path)}_parcels")
+    if settings.graph.metrics:
+        graph = VoxelGraph(n_threads=n_threads, memory_gb=_bits_gb(settings), space=run.entities.get("space"))
+        graph = pe.Node(graph, name="graph", mem_gb=_graph_gb(n_nodes, settings), n_procs=n_threads)
+        ds_maps = pe.Node(WriteMaps(), name="ds_maps")
+        workflow.connect(
+            [
+                (inputnode, graph, [("options", "options"), ("grid_file", "grid_file")]),
+                (clean, graph, [("series_file", "series_file")]),
+                (inputnode, ds_maps, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
+                (clean, ds_maps, [("facts", "scan_facts")]),
+                (graph, ds_maps, [("maps_file", "maps_file"), ("facts", "graph_facts")]),
+                (graph, outputnode, [("maps_file", "maps_file")]),
+            ]
+        )
+    for atlas_file in atlas_files:
+        parcels = pe.Node(ParcelGraph(atlas_file=str(atlas_file)), name=f"{_atlas_name(atlas_file)}_parcels")
         fields = ("run", "grid_file", "output_dir", "options")
         workflow.connect(
             [
@@ -147,7 +148,8 @@ def init_series_wf(*, run, settings, name="series_wf"):
 
 
 def _atlas_name(path):
-    return node_name("_".join(atlas_entities(path).values()))
+    entities = Name.parse(path).entities
+    return node_name("_".join(entities[key] for key in ("atlas", "seg", "scale") if key in entities))
 
 
 def node_name(text):

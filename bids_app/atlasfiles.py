@@ -1,0 +1,241 @@
+"""From what names an atlas to its image, table or spheres: in a folder, in a cache, or fetched."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import pandas as pd
+
+from bids_app.atlaslabels import read_labels, unique_names
+from bids_app.atlassource import DEBIAN, FETCHED, IN_DEBIAN, SPHERES
+from bids_app.errors import DataError, MissingInputError, UsageError
+from bids_app.names import Name
+
+RADIUS = 5.0  # mm, of the spheres of Power and of Dosenbach
+ENDINGS = ("_dseg.nii.gz", "_dseg.nii", "_probseg.nii.gz", "_probseg.nii")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an atlas is read from: an image or spheres.
+
+    Attributes
+    ----------
+    shown : str
+        For people.
+    name : str or None
+        What the outputs are named by; without it, as the image is named.
+    image : Path or Nifti1Image or None
+    table : DataFrame or None
+        index, name and network; without it, the table beside the image, if there is one, names the labels.
+    spheres : DataFrame or None
+        index, name, x, y, z, radius, and network.
+    space : str or None
+        Template space of the image as its name says it.
+    """
+
+    shown: str
+    name: str | None = None
+    image: Path | nib.Nifti1Image | None = None
+    table: pd.DataFrame | None = None
+    spheres: pd.DataFrame | None = None
+    space: str | None = None
+
+    def __str__(self):
+        return self.shown
+
+    @property
+    def loaded(self):
+        """True if the image is in memory."""
+        return isinstance(self.image, nib.Nifti1Image)
+
+
+def find_part(part, space=None):
+    """Find what a part of an atlas is read from.
+
+    Parameters
+    ----------
+    part : atlassource.Part
+    space : str, optional
+        Template space of the data, preferred in a folder that has several.
+
+    Returns
+    -------
+    Found
+    """
+    finder = {
+        "image": _image,
+        "folder": _in_folder,
+        "table": _table_of_spheres,
+        "spheres": _known_spheres,
+        "fetched": _fetched,
+        "templateflow": _of_templateflow,
+    }[part.kind]
+    return finder(part, space)
+
+
+def _image(part, space):
+    path = Path(part.what)
+    name = dict(IN_DEBIAN.values()).get(path.name) if path.parent == DEBIAN else None
+    return _of_path(path, name, read_labels(Path(part.labels)) if part.labels else None)
+
+
+def _of_path(path, name=None, table=None):
+    entities = Name.parse(path).entities
+    return Found(str(path), name, path, table, space=entities.get("tpl") or entities.get("space"))
+
+
+def _in_folder(part, space):
+    folder = Path(part.what)
+    paths = [path for path in sorted(folder.rglob("*")) if path.name.endswith(ENDINGS)]
+    if not paths:
+        raise MissingInputError(f"--atlas {folder}: there is no *_dseg.nii[.gz] or *_probseg.nii[.gz] in it.")
+    return _of_path(_the_one(folder, paths, part.wanted, space))
+
+
+def _the_one(folder, paths, wanted, space):
+    named = [(_entities(path), path) for path in paths]
+    fitting = [one for one in named if all(one[0].get(key) == value for key, value in wanted)]
+    fitting = [one for one in fitting if one[0].get("space") == space] or fitting
+    kinds = {tuple(one[0].get(key) for key in ("atlas", "seg", "scale", "desc", "space")) for one in fitting}
+    if len(kinds) != 1:
+        listed = ", ".join(path.name for _, path in (fitting or named)[:8])
+        what = "several atlases fit" if fitting else "none fits"
+        raise UsageError(
+            f"--atlas {folder}: {what}; choose by a colon and entities, as in {folder.name}:seg-7Networks_scale-400. "
+            f"There {'is' if len(named) == 1 else 'are'} {listed}{' ...' if len(fitting or named) > 8 else ''}."
+        )
+    return min(fitting, key=lambda one: (_edge(one[1]), one[1].name))[1]  # the finest resolution
+
+
+def _entities(path):
+    entities = Name.parse(path).entities
+    return entities | ({"space": entities["tpl"]} if "tpl" in entities else {})
+
+
+def _edge(path):
+    try:
+        return float(nib.load(path).header.get_zooms()[0])
+    except Exception:  # one that cannot be opened is the last choice, and is told of when it is read
+        return float("inf")
+
+
+def _table_of_spheres(part, space):
+    path = Path(part.what)
+    try:
+        table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", na_values="n/a")
+    except (OSError, ValueError) as error:
+        raise DataError(f"--atlas {path}: no table can be read from it: {error}") from error
+    table.columns = [str(column).strip().lower() for column in table.columns]
+    if not {"x", "y", "z"} <= set(table):
+        raise DataError(f"--atlas {path}: spheres need the columns x, y and z in mm; there are {', '.join(table)}.")
+    places = table[["x", "y", "z"]].apply(pd.to_numeric, errors="coerce")
+    if places.isna().any(axis=None) or table.empty:
+        raise DataError(f"--atlas {path}: x, y and z must be numbers in every row.")
+    names = table.get("name")
+    extra = {"network": table["network"]} if "network" in table else {}
+    return Found(str(path), None, path, spheres=_spheres(places, names, table.get("radius", RADIUS), **extra))
+
+
+def _known_spheres(part, space):
+    from nilearn import datasets
+
+    if part.what == "power":
+        table = _spheres(datasets.fetch_coords_power_2011().rois, None, RADIUS)
+    elif part.what == "dosenbach":
+        atlas = datasets.fetch_coords_dosenbach_2010()
+        table = _spheres(atlas.rois, pd.Series(list(atlas.labels)), RADIUS, network=list(atlas.networks))
+    else:
+        atlas = datasets.fetch_coords_seitzman_2018()
+        table = _spheres(atlas.rois, None, list(atlas.radius), network=list(atlas.networks))
+    name = SPHERES[part.what]
+    return Found(f"{name} (nilearn)", name, spheres=table)
+
+
+def _spheres(places, names, radius, **more):
+    table = places[["x", "y", "z"]].reset_index(drop=True).astype(float)
+    table.insert(0, "index", range(1, len(table) + 1))
+    given = pd.Series("", index=table.index) if names is None else names.reset_index(drop=True).astype(str)
+    table["name"] = unique_names(given.where(given != "", "sphere" + table["index"].astype(str)), table["index"])
+    return table.assign(radius=radius, **{key: pd.Series(list(value)) for key, value in more.items()})
+
+
+def _fetched(part, space):
+    """Take an atlas from nilearn's cache, or have nilearn fetch it."""
+    from nilearn import datasets
+
+    name = part.what
+    fetch = getattr(datasets, f"fetch_atlas_{FETCHED[name]}")
+    try:
+        atlas = fetch(**_arguments(name), verbose=0)
+    except Exception as error:  # whatever the network makes of it
+        where = ", ".join(map(str, datasets.get_data_dirs()))
+        raise MissingInputError(
+            f"--atlas {name}: nilearn has it neither in {where} nor could it be fetched ({type(error).__name__}). "
+            f"Where there is a network, run python -c 'from nilearn import datasets; "
+            f"datasets.{fetch.__name__}(**{_arguments(name)})', and point NILEARN_DATA to the folder it was put in."
+        ) from error
+    lut = atlas.lut[["index", "name"]].assign(name=lambda table: table["name"].astype(str))
+    image = atlas.maps if isinstance(atlas.maps, nib.Nifti1Image) else nib.load(atlas.maps)
+    if getattr(atlas, "atlas_type", "") == "probabilistic":
+        lut = lut.assign(index=range(1, len(lut) + 1))
+    return Found(f"{name} (nilearn)", _label(name), image, _without_background(lut))
+
+
+def _without_background(lut):
+    from bids_app.atlaslabels import OF_NETWORK
+
+    table = lut[lut["index"] != 0].reset_index(drop=True)
+    networks = table["name"].str.extract(OF_NETWORK, expand=False)
+    return table.assign(network=networks) if networks.notna().any() else table
+
+
+def _label(name):
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def _arguments(name):
+    number = "".join(filter(str.isdigit, name.partition("-")[0]))
+    if name.startswith("schaefer"):
+        return {"n_rois": int(number), "yeo_networks": 17 if name.endswith("-17") else 7, "resolution_mm": 2}
+    if name.startswith("difumo"):
+        return {"dimension": int(number), "resolution_mm": 2}
+    if name.startswith("yeo"):
+        return {"n_networks": int(number)}
+    if name.startswith("harvard"):
+        return {"atlas_name": f"{'sub' if name.endswith('sub') else 'cort'}-maxprob-thr25-2mm"}
+    return {}
+
+
+def _of_templateflow(part, space):
+    """Take an atlas from a cache of TemplateFlow; what is not there is fetched by its client."""
+    home = Path(os.environ["TEMPLATEFLOW_HOME"])
+    paths = [path for path in sorted(home.glob("tpl-*/**/*")) if path.name.endswith(ENDINGS) and path.stat().st_size]
+    wanted = dict(part.wanted)
+    if not any(_fits(path, wanted) for path in paths):
+        paths = _templateflow_client(part, wanted, space)
+    return _of_path(_the_one(home, paths, part.wanted, space))
+
+
+def _fits(path, wanted):
+    entities = _entities(path)
+    return all(entities.get(key) == value for key, value in wanted.items())
+
+
+def _templateflow_client(part, wanted, space):
+    try:
+        from templateflow import api
+
+        template = space or "MNI152NLin2009cAsym"
+        found = api.get(template, **{"suffix": "dseg", "extension": ".nii.gz", **wanted})
+        api.get(template, **{"suffix": "dseg", "extension": ".tsv", **wanted})
+    except Exception as error:  # whatever the network makes of it
+        raise MissingInputError(
+            f"--atlas {part.what}: not in TEMPLATEFLOW_HOME ({os.environ['TEMPLATEFLOW_HOME']}), and TemplateFlow "
+            f"could not be asked for it ({type(error).__name__}). Fetch it where there is a network."
+        ) from error
+    found = found if isinstance(found, list) else [found]
+    if not found:
+        raise UsageError(f"--atlas {part.what}: TemplateFlow has no such atlas in {template}.")
+    return found
