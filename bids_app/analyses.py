@@ -19,6 +19,7 @@ SLOPES = {  # as `stats.KINDS` has them; a symptom's change goes with the change
     "symptom-by-arm": "slope-by-arm",
 }
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
+OF_CONNECTIONS = {"tfnbs": "tfce", "nbs": "extent", "nbs-intensity": "mass", "t": "voxel"}
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,21 @@ class Analysis:
         return f"{larger} > {smaller}"
 
 
-def analyses_of(trial, design, symptoms=()):
+def analyses_of(trial, design, symptoms=(), kind="maps"):
     """Return the analyses of a trial: the headline's first, then what is always beside it.
 
     Parameters
     ----------
     trial : config.Trial
     design : cohort.Design
+    kind : str
+        Of the route; connections, which are many, are compared between the arms only.
     symptoms : iterable of str
         Outcomes whose change is known for enough of those compared.
     """
     between = dict.fromkeys((trial.estimator, "ancova", "change"))
+    if kind == "edges":
+        return [Analysis(estimator) for estimator in between]
     within = [Analysis("within", arm) for arm in (design.active, design.reference)]
     slopes = [Analysis(kind, name) for name in trial.slopes for kind in ("slope", "slope-by-arm")]
     changes = [Analysis(kind, name) for name in symptoms for kind in ("symptom", "symptom-by-arm")]
@@ -120,8 +125,9 @@ def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
     """
     baseline, followup = maps
     inference = stats.Inference(
-        statistic=STATISTICS[trial.statistic] if problem.grid is not None else "voxel",
+        statistic=_statistic(problem, trial),
         neighbours=problem.grid.neighbours(trial.connectivity) if problem.grid is not None else None,
+        pairs=problem.pairs,
         threshold=trial.cluster_threshold,
         robust=trial.hc3,
         min_per_arm=trial.min_per_arm or 2,
@@ -149,6 +155,12 @@ def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
     else:
         draws = stats.residual_permutations(len(problem.arm), problem.strata, n_draws, seed)
     return stats.compare(tested, draws, inference, n_jobs=n_jobs)
+
+
+def _statistic(problem, trial):
+    if problem.grid is not None:
+        return STATISTICS[trial.statistic]
+    return "voxel" if problem.pairs is None else OF_CONNECTIONS[trial.edge_statistic]
 
 
 def _run_symptom(analysis, problem, change, trial, inference, n_jobs):

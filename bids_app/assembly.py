@@ -10,12 +10,11 @@ import pandas as pd
 from bids_app import stats
 from bids_app.allocationtable import read_allocations
 from bids_app.cohort import Design, Tables
-from bids_app.derivatives import label_of
 from bids_app.errors import DataError, UsageError
 from bids_app.features import Feature
 from bids_app.flow import by_visit, participant_flow, weights
 from bids_app.grid import Grid
-from bids_app.images import read_image
+from bids_app.nodes import read_nodes, read_values
 from bids_app.routes import grid_of
 
 logger = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class Problem:
     grid : Grid or None
         Of the voxels that everyone has.
     parcels : DataFrame or None
-        index and name of the parcels that everyone has.
+        The parcels, measures or connections that everyone has, as `nodes.read_nodes`.
     arms : (str, str)
         Names of the active and of the reference arm.
     slopes : DataFrame or None
@@ -65,6 +64,13 @@ class Problem:
     slopes: pd.DataFrame | None = None
     allocation_table: np.ndarray | None = None
     symptoms: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def pairs(self):
+        """The two parcels of each connection, (V, 2) int32, or None where the nodes are no connections."""
+        if self.parcels is None or "first" not in self.parcels:
+            return None
+        return self.parcels[["first", "second"]].to_numpy(np.int32)
 
     def nuisance(self, without=None):
         """Return the columns that the arms are adjusted for, as `stats.nuisance`, but for one covariate."""
@@ -133,6 +139,8 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     if not kept.any():
         who = f"{trial.min_per_arm} participants of each arm have" if trial.min_per_arm else "every participant has"
         raise DataError(f"{route.name}: there is no {route.node} that {who}.")
+    if route.kind == "global":
+        kept = kept & _varies(arrays)
     baseline, followup = ({feature: maps[:, kept] for feature, maps in features.items()} for features in arrays)
     return Problem(
         baseline=baseline,
@@ -145,7 +153,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         allocation_table=read_allocations(trial.allocations, participants, design) if trial.allocations else None,
         kept=kept,
         grid=_grid(route, kept) if route.is_voxels else None,
-        parcels=None if route.is_voxels else _parcel_names(route)[kept],
+        parcels=None if route.is_voxels else _node_names(route)[kept].reset_index(drop=True),
     )
 
 
@@ -190,6 +198,12 @@ def _kept(arrays, arm, min_per_arm):
     return kept
 
 
+def _varies(arrays):
+    """Say which nodes are not the same for everyone: the density is, where the edges are made by it."""
+    values = np.concatenate([np.stack(list(features.values())) for features in arrays], axis=1)
+    return (np.ptp(values, axis=1) > 1e-12 * np.abs(values).max(axis=1)).all(axis=0)
+
+
 def _load(route, participants, session, shape):
     """Return each feature's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""
     loaded = {}
@@ -211,10 +225,8 @@ def _checked(route, scan, feature, shape):
 
 
 def _values(scan, feature):
-    if scan.path.name.endswith(".tsv"):
-        return pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(feature.metric)].to_numpy(float)
     try:
-        return read_image(scan.path)[1].ravel()
+        return read_values(scan.path, feature.metric)
     except DataError as error:
         raise DataError(f"{error} Run the participant level again for sub-{scan.participant}.") from error
 
@@ -227,11 +239,12 @@ def _grid(route, kept):
     return grid_of(route, images[0], kept)
 
 
-def _parcel_names(route):
-    names = [pd.read_csv(scan.path, sep="\t")[["index", "name"]] for scan in next(iter(route.scans.values()))]
-    if not all(table.equals(names[0]) for table in names):
+def _node_names(route):
+    """Return what the nodes are called, which must be the same in all scans; their centres may lie apart."""
+    tables = [read_nodes(scan.path) for scan in next(iter(route.scans.values()))]
+    if not all(table[["index", "name"]].equals(tables[0][["index", "name"]]) for table in tables):
         raise DataError(f"{route.name}: the scans differ in their parcels.")
-    return names[0]
+    return tables[0]
 
 
 def _covariates(analysed, participants, tables, design, wanted):

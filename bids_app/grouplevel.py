@@ -52,7 +52,8 @@ def group_level(settings):
     pages = []
     for route, flow, problem in gathered.comparisons:
         pages.append(write_design(settings, route, design, problem, flow, gathered.failed))
-        write_whole_brain(settings, route, design, problem, flow)
+        if route.kind != "global":
+            write_whole_brain(settings, route, design, problem, flow)
         write_arms(settings, route, design, gathered.tables, flow, scores, notes)
         clear_region_tables(settings, route, design)
     clear_trial_tables(settings, design)
@@ -60,7 +61,8 @@ def group_level(settings):
         write_outcomes(settings, design, scores, notes)
     problems = [(route, problem) for route, _, problem in gathered.comparisons]
     n_comparisons = sum(
-        len(analyses_of(settings.trial, design, problem.symptoms)) * len(problem.followup) for _, problem in problems
+        len(analyses_of(settings.trial, design, problem.symptoms, route.kind)) * len(problem.followup)
+        for route, problem in problems
     )
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
     workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)

@@ -8,10 +8,10 @@ import pandas as pd
 from bids_app import __version__, stats
 from bids_app.analyses import analyses_of
 from bids_app.anatomy import anatomy_columns
-from bids_app.derivatives import label_of
 from bids_app.features import FULL, edges_text
 from bids_app.flow import FLOW_COLUMNS, by_visit, weights
 from bids_app.names import label
+from bids_app.nodes import read_values
 from bids_app.outputs import save_described, save_json
 from bids_app.results import TABLE_COLUMNS, with_results
 from bids_app.roles import feature_role
@@ -24,6 +24,7 @@ def write_design(settings, route, design, problem, flow, failed=()):
     """Write who was compared and how, as the page and the reader need it; return the path of the JSON."""
     content = {
         "Route": route.name,
+        "Kind": route.kind,
         **_arms_and_visits(design, problem),
         **_analyses(settings.trial, route, design, problem),
         **_inference(settings.trial, route, problem),
@@ -69,7 +70,7 @@ def _arms_and_visits(design, problem):
 
 
 def _analyses(trial, route, design, problem):
-    node, analyses = route.node, analyses_of(trial, design, problem.symptoms)
+    node, analyses = route.node, analyses_of(trial, design, problem.symptoms, route.kind)
     used = list(problem.covariates.columns)
     return {
         "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},
@@ -95,9 +96,9 @@ def _inference(trial, route, problem):
     draws = problem.draws(trial)
     return {
         "Scheme": trial.scheme,
-        "Statistic": trial.statistic if route.is_voxels else "t",
+        "Statistic": {"maps": trial.statistic, "edges": trial.edge_statistic}.get(route.kind, "t"),
         "Connectivity": trial.connectivity if route.is_voxels else None,
-        "ClusterThreshold": trial.cluster_threshold if trial.statistic.startswith("cluster") else None,
+        "ClusterThreshold": _cluster_threshold(trial, route),
         "StandardErrors": "HC3" if trial.hc3 else "ordinary",
         "TailApproximation": trial.tail_approximation,
         "Draws": len(draws.arms) if trial.scheme == "rerandomize" else trial.n_permutations,
@@ -106,6 +107,12 @@ def _inference(trial, route, problem):
         "RandomSeed": trial.random_seed,
         "Alpha": trial.alpha,
     }
+
+
+def _cluster_threshold(trial, route):
+    clusters = route.is_voxels and trial.statistic.startswith("cluster")
+    components = route.kind == "edges" and trial.edge_statistic.startswith("nbs")
+    return trial.cluster_threshold if clusters or components else None
 
 
 def _data(settings, route, problem, flow):
@@ -176,6 +183,5 @@ def _whole_brain(route, flow, design):
 def _mean_of(scan, feature):
     """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
     if scan.path.name.endswith(".tsv"):
-        column = pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(feature.metric)]
-        return column.mean()
+        return np.nanmean(read_values(scan.path, feature.metric))
     return scan.sidecar.get("Mean", np.nan)

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
-from bids_app.derivatives import label_of
 from bids_app.errors import DataError
 from bids_app.features import Feature
 from bids_app.flow import MIN_COVERAGE, VISITS, by_visit, weights
 from bids_app.images import read_image
+from bids_app.nodes import read_nodes, read_values
+from bids_app.outputs import read_table
 from bids_app.routes import grid_of, group_name
 from bids_app.stats.twovisits import TwoVisits
 
@@ -62,7 +63,7 @@ def find_regions(settings, route, design):
     list of Region
         None is invented: empty if nothing passes the family-wise correction.
     """
-    find = _clusters if route.is_voxels else _parcels
+    find = {"maps": _clusters, "edges": _components}.get(route.kind, _parcels)
     return [region for feature in route.scans for region in find(settings, route, design, feature)]
 
 
@@ -91,30 +92,39 @@ def _clusters(settings, route, design, feature):
 
 
 def _parcels(settings, route, design, feature):
-    path = settings.output_dir / "group" / group_name(route, design, "nodes", ".tsv")
-    table = pd.read_csv(path, sep="\t", na_values="n/a", dtype={"name": str})
-    own = (table["metric"] == feature.metric) & (table["edges"] == feature.edges)
-    significant = table[
-        own & (table["estimator"] == settings.trial.estimator) & (table["p_fwe"] <= settings.trial.alpha)
-    ]
-    scan = route.scans[feature][0].path
-    rows = pd.Index(pd.read_csv(scan, sep="\t")["index"])
+    """Return the significant parcels, or measures of the whole graph."""
+    significant = _significant(settings, route, design, feature)
+    rows = pd.Index(read_nodes(route.scans[feature][0].path)["index"])
     regions = []
     for row in significant.itertuples():
         larger, smaller = (design.active, design.reference)[:: 1 if row.t > 0 else -1]
-        text = f"{feature.title}: parcel {row.name}, {larger} > {smaller}"
+        text = f"{feature.title}: {route.node} {row.name}, {larger} > {smaller}"
         nodes = np.array([rows.get_loc(row.index)])
         regions.append(Region(f"{feature.label} {row.name}", feature, nodes, text))
     return regions
 
 
+def _components(settings, route, design, feature):
+    """Return the components of significant connections."""
+    significant, regions = _significant(settings, route, design, feature), []
+    for number, rows in significant.groupby("component", sort=True):
+        larger, smaller = (design.active, design.reference)[:: 1 if rows["t"].iloc[0] > 0 else -1]
+        n_parcels = len({*rows["from"], *rows["to"]})
+        text = f"{feature.title}: {len(rows)} connections of {n_parcels} parcels, {larger} > {smaller}"
+        regions.append(Region(f"{feature.label} {number}", feature, rows["index"].to_numpy() - 1, text))
+    return regions
+
+
+def _significant(settings, route, design, feature):
+    path = settings.output_dir / "group" / group_name(route, design, route.table, ".tsv")
+    table = read_table(path, dtype={"name": str, "from": str, "to": str})
+    own = (table["metric"] == feature.metric) & (table["edges"] == feature.edges)
+    return table[own & (table["estimator"] == settings.trial.estimator) & (table["p_fwe"] <= settings.trial.alpha)]
+
+
 def region_means(scan, metric, regions):
-    """Return the mean of a scan's map over each region, (K,), over the voxels that are known."""
-    if scan.path.name.endswith(".tsv"):
-        values = pd.read_csv(scan.path, sep="\t", na_values="n/a")[label_of(metric)].to_numpy(float)
-    else:
-        values = np.asarray(read_image(scan.path)[1], dtype=float).ravel()
-    means = []
+    """Return the mean of a scan's values over each region, (K,), over the nodes that are known."""
+    values, means = read_values(scan.path, metric), []
     for region in regions:
         known = values[region.nodes][np.isfinite(values[region.nodes])]
         means.append(known.mean() if len(known) else np.nan)

@@ -2,12 +2,15 @@
 
 import logging
 
+import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.analyses import BETWEEN
 from bids_app.anatomy import anatomy_columns, with_anatomy
-from bids_app.outputs import save_described, save_map
+from bids_app.features import camel
+from bids_app.outputs import save_described, save_json, save_map, save_table, sidecar_of
+from bids_app.painting import paint
 from bids_app.roles import feature_role
 from bids_app.routes import group_name
 
@@ -68,7 +71,7 @@ def write_results(settings, route, design, problem, comparisons):
     list of Path
     """
     corrected = _across_metrics(comparisons)
-    write = _write_voxels if route.is_voxels else _write_parcels
+    write = {"maps": _write_voxels, "edges": _write_connections}.get(route.kind, _write_nodes)
     return write(settings, route, design, problem, comparisons, corrected)
 
 
@@ -84,26 +87,38 @@ def _across_metrics(comparisons):
 def _write_voxels(settings, route, design, problem, comparisons, corrected):
     folder, written = settings.output_dir / "group", []
     for (feature, analysis), comparison in comparisons.items():
-        desc = map_desc(feature, analysis)
+        sidecar = _sidecar(settings, route, design, (feature, analysis), comparison)
         for statistic, values in _maps(comparison, corrected[feature, analysis]).items():
+            desc = map_desc(feature, analysis)
             name = group_name(route, design, "statmap", problem.grid.extension, stat=statistic, desc=desc)
-            sidecar = {
-                "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
-                "Estimator": analysis.text(problem.grid.node, design),
-                "Role": feature_role(settings.trial, feature, analysis.estimator),
-                "Statistic": settings.trial.statistic,
-                "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
-                "DegreesOfFreedom": comparison.effect.df,
-                "NumberOfDraws": len(comparison.max_statistics),
-                "Software": f"trialgraph {__version__}",
-            }
-            save_map(folder / name, problem.grid, values, sidecar)
+            save_map(folder / name, problem.grid, values, sidecar(statistic))
             written.append(folder / name)
     atlases = settings.graph.atlases
-    table = cluster_table(problem.grid, comparisons, corrected, design, settings.trial, atlases)
+    table = cluster_table(
+        problem.grid, comparisons, corrected, design, settings.trial, atlases, route.entities.get("space")
+    )
     path = folder / group_name(route, design, "clusters", ".tsv")
     save_described(path, table, _cluster_columns() | anatomy_columns(atlases))
     return [*written, path]
+
+
+def _sidecar(settings, route, design, key, comparison):
+    """Return what makes the sidecar of a map of one statistic."""
+    feature, analysis = key
+
+    def sidecar(statistic):
+        return {
+            "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
+            "Estimator": analysis.text(route.node, design),
+            "Role": feature_role(settings.trial, feature, analysis.estimator),
+            "Statistic": settings.trial.statistic if route.is_voxels else "t",
+            "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
+            "DegreesOfFreedom": comparison.effect.df,
+            "NumberOfDraws": len(comparison.max_statistics),
+            "Software": f"trialgraph {__version__}",
+        }
+
+    return sidecar
 
 
 def map_desc(feature, analysis):
@@ -131,7 +146,7 @@ def _maps(comparison, p_all):
     }
 
 
-def cluster_table(grid, comparisons, corrected, design, trial, atlases=()):
+def cluster_table(grid, comparisons, corrected, design, trial, atlases=(), space=None):
     """List the significant clusters.
 
     Parameters
@@ -142,8 +157,10 @@ def cluster_table(grid, comparisons, corrected, design, trial, atlases=()):
         p over all features.
     design : cohort.Design
     trial : config.Trial
-    atlases : sequence of Path
+    atlases : sequence of AtlasSource
         Which the clusters are labelled by.
+    space : str, optional
+        Of the grid.
 
     Returns
     -------
@@ -175,7 +192,7 @@ def cluster_table(grid, comparisons, corrected, design, trial, atlases=()):
                 }
             )
     table = pd.DataFrame(rows, columns=list(_cluster_columns()))
-    return table.join(with_anatomy(clusters, grid, atlases)) if atlases else table
+    return table.join(with_anatomy(clusters, grid, atlases, space)) if atlases else table
 
 
 def _cluster_columns():
@@ -201,15 +218,124 @@ def _error(comparison):
     return stats.monte_carlo_error(comparison.p_fwe, len(comparison.max_statistics), comparison.exhaustive)
 
 
-def _write_parcels(settings, route, design, problem, comparisons, corrected):
+NODE_COLUMNS = {
+    "index": "Label of the parcel, or number of the measure or connection",
+    "name": "Name of the parcel, measure or connection",
+    "network": "Network of the parcel",
+    **{axis: f"{axis} of the centre of the parcel, mm" for axis in "xyz"},
+}
+PAIR_COLUMNS = {
+    **NODE_COLUMNS,
+    "from": "One parcel",
+    "to": "The other parcel",
+    "component": "Number of the component of significant connections, as in the table of components; n/a if not "
+    "significant",
+}
+PAINTED = ("t", "difference", "hedgesG", "p", "pFdr", "pFwe")
+N_CONNECTIONS = 100  # listed of each feature and analysis, more only if more are significant
+
+
+def _write_nodes(settings, route, design, problem, comparisons, corrected):
     tables = []
     for key, comparison in comparisons.items():
         role = feature_role(settings.trial, key[0], key[1].estimator)
         tables.append(nodal_table(problem.parcels, key, comparison, corrected[key]).assign(role=role))
-    path = settings.output_dir / "group" / group_name(route, design, "nodes", ".tsv")
-    columns = {"index": "Label of the parcel", "name": "Name of the parcel", **TABLE_COLUMNS, "role": _ROLE_TEXT}
-    save_described(path, pd.concat(tables), columns)
-    return [path]
+    path = settings.output_dir / "group" / group_name(route, design, route.table, ".tsv")
+    save_described(path, pd.concat(tables), {**NODE_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
+    if route.kind != "parcels":
+        return [path]
+    results = (
+        (
+            map_desc(*key),
+            {stat: values for stat, values in _maps(comparison, corrected[key]).items() if stat in PAINTED},
+            _sidecar(settings, route, design, key, comparison),
+        )
+        for key, comparison in comparisons.items()
+    )
+    return [path, *paint(settings, route, design, problem, results)]
+
+
+def _write_connections(settings, route, design, problem, comparisons, corrected):
+    """Write the connections that matter, their components, and a matrix of each statistic."""
+    folder, listed, components, written = settings.output_dir / "group", [], [], []
+    parcels = problem.parcels.drop(columns=["first", "second"])
+    for key, comparison in comparisons.items():
+        feature, analysis = key
+        role = feature_role(settings.trial, feature, analysis.estimator)
+        found = stats.find_components(comparison.p_fwe, comparison.statistic, problem.pairs, settings.trial.alpha)
+        number = np.full(len(parcels), np.nan)
+        for rank, component in enumerate(found, start=1):
+            number[component.nodes] = rank
+            components.append(_component(problem, key, comparison, component, design) | {"component": rank})
+        table = nodal_table(parcels, key, comparison, corrected[key]).assign(role=role)
+        table.insert(4, "component", pd.array(number, dtype="Int64"))
+        first = table.sort_values(["p_fwe", "p"], kind="stable").index[:N_CONNECTIONS]
+        listed.append(table[table.index.isin(first) | table["component"].notna()])
+        written += _write_matrices(settings, route, design, problem, key, comparison)
+    path = folder / group_name(route, design, route.table, ".tsv")
+    save_described(path, pd.concat(listed), {**PAIR_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
+    beside = folder / group_name(route, design, "components", ".tsv")
+    save_described(beside, pd.DataFrame(components, columns=list(COMPONENT_COLUMNS)), COMPONENT_COLUMNS)
+    return [*written, path, beside]
+
+
+COMPONENT_COLUMNS = {
+    "metric": TABLE_COLUMNS["metric"],
+    "edges": TABLE_COLUMNS["edges"],
+    "estimator": TABLE_COLUMNS["estimator"],
+    "component": "Number, from the smallest p",
+    "direction": "Which arm has more",
+    "n_connections": "Significant connections that hang together",
+    "n_parcels": "Parcels that they join",
+    "hubs": "The five parcels with the most of these connections, and how many",
+    "strongest": "The connection with the largest statistic",
+    "statistic": "Largest statistic: connections in the component (nbs), their sum of z (nbs-intensity), TFNBS, or t",
+    "hedges_g": "Mean Hedges g over the connections",
+    "p_fwe": "Smallest p corrected over all connections and both signs by the maximum statistic",
+}
+
+
+def _component(problem, key, comparison, component, design):
+    feature, analysis = key
+    rows = problem.parcels.iloc[component.nodes]
+    hubs = pd.concat([rows["from"], rows["to"]]).value_counts()
+    return {
+        "metric": feature.metric,
+        "edges": feature.edges,
+        "estimator": analysis.key,
+        "direction": analysis.direction(component.sign, design),
+        "n_connections": len(rows),
+        "n_parcels": len(hubs),
+        "hubs": "; ".join(f"{name} {count}" for name, count in hubs.head(5).items()),
+        "strongest": problem.parcels["name"].iloc[component.peak],
+        "statistic": comparison.statistic[component.peak],
+        "hedges_g": comparison.effect.hedges_g[component.nodes].mean(),
+        "p_fwe": comparison.p_fwe[component.nodes].min(),
+    }
+
+
+def _write_matrices(settings, route, design, problem, key, comparison):
+    """Write t, Hedges g and the p values as matrices of all parcels."""
+    names, written = _names_of_pairs(problem.parcels), []
+    place = {name: position for position, name in enumerate(names)}
+    one, other = (problem.parcels[end].map(place).to_numpy() for end in ("from", "to"))
+    maps, sidecar = _maps(comparison, comparison.p_fwe), _sidecar(settings, route, design, key, comparison)
+    for stat in ("t", "hedgesG", "p", "pFwe"):
+        matrix = np.full((len(names), len(names)), np.nan)
+        matrix[one, other] = matrix[other, one] = maps[stat]
+        desc = camel([part for part in (route.entities.get("desc"), map_desc(*key)) if part])
+        path = settings.output_dir / "group" / group_name(route, design, "relmat", ".tsv", stat=stat, desc=desc)
+        save_json(sidecar_of(path), sidecar(stat) | {"Statistic": settings.trial.edge_statistic})
+        save_table(path, pd.DataFrame(matrix, index=names, columns=names), index=True, index_label="name")
+        written.append(path)
+    return written
+
+
+def _names_of_pairs(pairs):
+    """Return the names of the parcels, in their order in the atlas."""
+    ends = pd.concat([pairs[["first", "from"]].set_axis(["place", "name"], axis=1),
+                      pairs[["second", "to"]].set_axis(["place", "name"], axis=1)])  # fmt: skip
+    return ends.drop_duplicates("place").sort_values("place")["name"].tolist()
 
 
 def nodal_table(parcels, key, comparison, p_all):

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from bids_app.derivatives import label_of, map_desc, resolution, surface_path
 from bids_app.errors import DataError, NothingSelectedError, UsageError
-from bids_app.features import Feature
+from bids_app.features import FULL, Feature, camel, compared_features
+from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY
 from bids_app.grid import Grid, load_grid
 from bids_app.names import build, label
-from bids_app.outputs import Scan, read_scans
+from bids_app.outputs import Scan, read_scans, read_table
+from bids_app.parcelfiles import MATRIX_STATS, find_parcel_desc
 
 PARCELLATION = ("atlas", "seg", "scale")
 MAPS = {".nii.gz": "voxels", ".dscalar.nii": "grayordinates"}
@@ -18,39 +18,50 @@ MAPS = {".nii.gz": "voxels", ".dscalar.nii": "grayordinates"}
 
 @dataclass(frozen=True)
 class Route:
-    """One kind of result that can be compared: maps of voxels or of grayordinates, or the nodes of one atlas.
+    """One kind of result that can be compared: maps, or the nodes, the whole graph or the connections of one atlas.
 
     Attributes
     ----------
     name : str
-        For people: voxels, grayordinates, or the atlas.
+        For people: voxels, grayordinates, or what of which atlas.
     entities : dict
         What the group's files are named by.
     scans : dict of list of Scan
         The results that hold each feature; of the same scans for every feature.
     surface : Path or None
         Where the grayordinates and their meshes are kept.
+    kind : {"maps", "parcels", "global", "edges"}
+    matrix : str
+        What the desc labels of the scans' tables begin with: what the data were named before, and the matrix.
     """
 
     name: str
     entities: dict[str, str]
     scans: dict[Feature, list[Scan]]
     surface: Path | None = None
+    kind: str = "maps"
+    matrix: str = ""
 
     @property
     def is_voxels(self):
         """True for maps, of voxels or of grayordinates."""
-        return self.name in MAPS.values()
+        return self.kind == "maps"
 
     @property
     def node(self):
         """What a node is called."""
-        return self.name.removesuffix("s") if self.is_voxels else "parcel"
+        names = {"maps": self.name.removesuffix("s"), "parcels": "parcel", "global": "measure", "edges": "connection"}
+        return names[self.kind]
 
     @property
     def extension(self):
         """Extension of the route's maps."""
         return next(extension for extension, name in MAPS.items() if name == self.name)
+
+    @property
+    def table(self):
+        """Suffix of the group's table of results."""
+        return {"maps": "clusters", "parcels": "nodes", "global": "global", "edges": "edges"}[self.kind]
 
 
 def find_routes(settings, failed=()):
@@ -148,32 +159,75 @@ def _shared(scans, keys):
 
 
 def _parcel_routes(settings, failed):
-    tables = [scan for scan in read_scans(settings.output_dir, "nodes", ".tsv") if _wanted(settings, failed, scan)]
-    by_kind = {}
-    for scan in tables:
-        for edges in {feature.edges for feature in settings.graph.compared}:
-            if scan.entities.get("desc", "").endswith(edges):
-                kind = (*(scan.entities.get(key) for key in PARCELLATION), scan.entities["desc"].removesuffix(edges))
-                by_kind.setdefault(kind, {}).setdefault(edges, []).append(scan)
-    return [_parcel_route(settings.graph.compared, by_kind[kind], kind[-1]) for kind in sorted(by_kind, key=str)]
+    """Return the routes of each parcellation and matrix: its parcels, its whole graph, and its connections if asked."""
+    options = settings.graph.parcels
+    nodes = _by_parcellation(settings, failed, "nodes", options.compared)
+    whole = _by_parcellation(settings, failed, "global", compared_features([ALL_GLOBALS.name], options.rules))
+    routes = []
+    for key in sorted(nodes, key=str):
+        routes.append(_parcel_route("parcels", options.compared, nodes[key], key))
+        if key in whole:
+            features = compared_features([ALL_GLOBALS.name], options.rules)
+            routes.append(_parcel_route("global", features, whole[key], key))
+    if settings.trial.edge_statistic != "none":
+        routes += _edge_routes(settings, failed)
+    return routes
 
 
-def _parcel_route(features, tables, upstream):
-    """Return the route of one parcellation, from the nodal tables of each edge rule."""
-    columns = {edges: set(pd.read_csv(scans[0].path, sep="\t", nrows=0)) for edges, scans in tables.items()}
+def _by_parcellation(settings, failed, suffix, features):
+    """Sort tables by parcellation, by what the data were named before, and by matrix; then by edges."""
+    wanted, found = dict.fromkeys(feature.edges for feature in features), {}
+    for scan in read_scans(settings.output_dir, suffix, ".tsv"):
+        if not _wanted(settings, failed, scan):
+            continue
+        if parts := find_parcel_desc(scan.entities.get("desc", ""), settings.graph.parcels.kinds, wanted):
+            upstream, kind, edges = parts
+            key = (*(scan.entities.get(key) for key in PARCELLATION), upstream, kind)
+            found.setdefault(key, {}).setdefault(edges, []).append(scan)
+    return found
+
+
+def _parcel_route(what, features, tables, key):
+    """Return one route of a parcellation, from the tables of each edge rule."""
+    columns = {edges: set(read_table(scans[0].path, nrows=0)) for edges, scans in tables.items()}
     scans = {
         feature: tables[feature.edges]
         for feature in features
-        if label_of(feature.metric) in columns.get(feature.edges, ())
+        if feature.edges in tables and (what == "global" or label_of(feature.metric) in columns[feature.edges])
     }
     if len({len(found) for found in scans.values()}) > 1:
         raise DataError(
             "Some scans have no nodal table for a threshold or density: run the participant level again with the same."
         )
-    first = next(iter(tables.values()))
-    entities = _shared(first, ("task", "space", *PARCELLATION)) | ({"desc": upstream} if upstream else {})
-    atlas = " ".join(entities[key] for key in (*PARCELLATION, "desc") if key in entities)
-    return Route(f"parcels of {atlas}", entities, scans)
+    desc = camel([part for part in key[-2:] if part])
+    return _named_route(what, scans, next(iter(tables.values())), desc)
+
+
+def _named_route(what, scans, first, desc):
+    entities = _shared(first, ("task", "space", *PARCELLATION))
+    atlas = " ".join([*(entities[key] for key in PARCELLATION if key in entities), *([desc] if desc else [])])
+    own = camel([part for part in (desc, what if what != "parcels" else "") if part])
+    names = {"parcels": "parcels of", "global": "global measures of", "edges": "connections of"}
+    entities |= {"desc": own} if own else {}
+    return Route(f"{names[what]} {atlas}", entities, scans, kind=what, matrix=desc)
+
+
+def _edge_routes(settings, failed):
+    """Return the routes of connections, in Fisher's z whatever the graph is of: one per parcellation and matrix."""
+    wanted = {MATRIX_STATS[matrix] for matrix in settings.graph.parcels.matrices}
+    wanted -= {MATRIX_STATS["fisher"]} if MATRIX_STATS["pearson"] in wanted else set()
+    found = {}
+    for scan in read_scans(settings.output_dir, "relmat", ".tsv"):
+        if _wanted(settings, failed, scan) and scan.entities.get("stat") in wanted:
+            key = tuple(scan.entities.get(key) for key in (*PARCELLATION, "desc", "stat"))
+            found.setdefault(key, []).append(scan)
+    routes = []
+    for key in sorted(found, key=str):
+        kind = next(kind for kind, stat in MATRIX_STATS.items() if stat == key[-1])
+        desc = camel([part for part in (key[-2], kind if kind not in ("pearson", "fisher") else "") if part])
+        scans = {Feature(CONNECTIVITY.name, FULL): found[key]}
+        routes.append(_named_route("edges", scans, found[key], desc))
+    return routes
 
 
 def stem(route, design):

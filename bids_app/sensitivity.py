@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from bids_app.derivatives import label_of
-from bids_app.graph.measures import MEASURES
+from bids_app.graph.measures import ALL_GLOBALS, MEASURES
 from bids_app.names import Name
-from bids_app.outputs import read_scans
+from bids_app.outputs import read_scans, read_table
 from bids_app.regions import visit_means
 from bids_app.routes import PARCELLATION
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate
@@ -228,7 +228,7 @@ def found_specifications(settings, route):
     """
     compared = next(iter(route.scans.values()))
     allowed = {Name.parse(scan.path).without("stat", "desc") for scan in compared}
-    find = _maps if route.is_voxels else _nodal_tables
+    find = {"maps": _maps, "edges": _matrices}.get(route.kind, _nodal_tables)
     found = {}
     for processing, folder in ((OWN, settings.output_dir), *settings.trial.also):
         for pairs, scan in find(folder, route):
@@ -249,13 +249,25 @@ def _maps(output_dir, route):
 
 
 def _nodal_tables(output_dir, route):
-    upstream = route.entities.get("desc", "")
+    """Yield the tables of the route's kind, of every edge rule, with what they are of."""
     wanted = {key: route.entities.get(key) for key in PARCELLATION}
-    for scan in read_scans(output_dir, "nodes", ".tsv", **wanted):
-        parts = DESC.fullmatch(scan.entities.get("desc", "").removeprefix(upstream))
+    for scan in read_scans(output_dir, route.table, ".tsv", **wanted):
+        rest = scan.entities.get("desc", "").removeprefix(route.matrix)
+        parts = DESC.fullmatch(rest[:1].lower() + rest[1:])
         if parts is None or parts["z"] or parts["fwhm"]:
             continue
-        columns = pd.read_csv(scan.path, sep="\t", nrows=0).columns
+        if route.kind == "global":
+            yield (("metric", ALL_GLOBALS.name), ("edges", parts["edges"])), scan
+            continue
+        columns = read_table(scan.path, nrows=0).columns
         for metric, measure in MEASURES.items():
             if label_of(metric) in columns and not measure.is_label:
                 yield (("metric", metric), ("edges", parts["edges"])), scan
+
+
+def _matrices(output_dir, route):
+    """Yield the matrices of the route."""
+    ((feature, scans),) = route.scans.items()
+    wanted = {key: scans[0].entities.get(key) for key in (*PARCELLATION, "desc", "stat")}
+    for scan in read_scans(output_dir, "relmat", ".tsv", **wanted):
+        yield (("metric", feature.metric), ("edges", feature.edges)), scan

@@ -16,6 +16,9 @@ STATISTICS = {
     "t": "t of each node",
     "cluster-extent": "extent of clusters of z beyond {threshold}",
     "cluster-mass": "mass of clusters of z beyond {threshold}",
+    "nbs": "count of connections in the component of z beyond {threshold} (network-based statistic) [@zalesky2010]",
+    "nbs-intensity": "sum of z over the component of connections of z beyond {threshold} [@zalesky2010]",
+    "tfnbs": "threshold-free network-based statistic of z (E = 0.4, H = 3) [@baggio2018; @vinokur2015]",
 }
 
 

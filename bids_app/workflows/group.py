@@ -43,7 +43,7 @@ def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comp
     -------
     ds_results.out_files : list of str
     """
-    analyses = analyses_of(settings.trial, design, problem.symptoms)
+    analyses = analyses_of(settings.trial, design, problem.symptoms, route.kind)
     keys = [(feature, analysis) for feature in problem.followup for analysis in analyses]
     folder, bare = settings.work_dir / name, problem.without_maps()
     maps = {feature: problem.save_maps(feature, folder / f"{feature.label}.npz") for feature in problem.followup}

@@ -1,0 +1,73 @@
+"""The nodes of a route in the file of one scan: what they are called, and what they hold."""
+
+import numpy as np
+import pandas as pd
+
+from bids_app.derivatives import label_of
+from bids_app.errors import DataError
+from bids_app.graph import GLOBALS
+from bids_app.graph.linking import fisher
+from bids_app.images import read_image
+from bids_app.outputs import read_table
+
+NAMED = ("index", "name", "network", "x", "y", "z")
+
+
+def read_values(path, metric):
+    """Read one value per node.
+
+    Parameters
+    ----------
+    path : Path
+        A map; a nodal table, of which the metric's column is read; a table of global measures, whose measures are the
+        nodes; a matrix of P parcels, whose P (P - 1) / 2 pairs are, Fisher-transformed, by row, then column.
+    metric : str
+        Key of `features.KNOWN`.
+
+    Returns
+    -------
+    (N,) float64 ndarray
+        NaN where a node has no value.
+    """
+    suffix = path.name.partition(".")[0].rpartition("_")[2]
+    if not path.name.endswith(".tsv"):
+        return np.asarray(read_image(path)[1], dtype=np.float64).ravel()
+    if suffix == "global":
+        return read_table(path).reindex(columns=list(map(label_of, GLOBALS))).iloc[0].to_numpy(np.float64)
+    if suffix == "relmat":
+        matrix = read_table(path, index_col=0).to_numpy(np.float64)
+        values = matrix[np.triu_indices(len(matrix), 1)]
+        return values if "_stat-fisherz_" in path.name else fisher(values)
+    return read_table(path)[label_of(metric)].to_numpy(np.float64)
+
+
+def read_nodes(path):
+    """Read what the nodes of a table are called.
+
+    Parameters
+    ----------
+    path : Path
+        As for `read_values`, but for maps.
+
+    Returns
+    -------
+    DataFrame
+        index and name of each node, and what else is known of `NAMED`. Of pairs also the names (``from``, ``to``)
+        and positions (``first``, ``second``) of their parcels.
+    """
+    suffix = path.name.partition(".")[0].rpartition("_")[2]
+    if suffix == "global":
+        return pd.DataFrame({"index": range(1, len(GLOBALS) + 1), "name": [one.label for one in GLOBALS.values()]})
+    if suffix == "relmat":
+        return _pairs(read_table(path, index_col=0, dtype={0: str}).index.astype(str).to_numpy())
+    table = read_table(path, dtype={"name": str})
+    if not {"index", "name"} <= set(table):
+        raise DataError(f"{path.name} names no parcels: the columns index and name are needed.")
+    return table[[column for column in NAMED if column in table]]
+
+
+def _pairs(names):
+    first, second = np.triu_indices(len(names), 1)
+    table = pd.DataFrame({"index": np.arange(1, len(first) + 1), "from": names[first], "to": names[second]})
+    table.insert(1, "name", table["from"] + " – " + table["to"])
+    return table.assign(first=first, second=second)
