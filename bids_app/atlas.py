@@ -279,7 +279,8 @@ def save_atlas(output_dir, atlas, grid, space):
     path = laid_path(output_dir, entities, grid.extension)
     n_nodes = np.bincount(atlas.of_node[atlas.of_node >= 0], minlength=len(atlas.parcels))
     table = atlas.parcels.assign(n_nodes=n_nodes, **dict(zip("xyz", atlas.coordinates.T.round(2), strict=True)))
-    facts = {"Name": " ".join(atlas.entities.values()), "Origin": atlas.origin}
+    kind = "labels" if atlas.maps is None else "probabilistic maps"
+    facts = {"Name": " ".join(atlas.entities.values()), "Origin": atlas.origin, "Kind": kind}
     labels = np.where(atlas.of_node >= 0, atlas.parcels["index"].to_numpy()[atlas.of_node], 0)
     if atlas.maps is not None:
         with replacing(path.with_name(f"{path.name.partition('.')[0]}.npz")) as partial, partial.open("wb") as file:

@@ -295,7 +295,7 @@ def _densities(word):
         return [float(word)]
     low, high, step = (0.05, 0.5, 0.05) if word == "auc" else map(float, word.split(":"))
     if not (step > 0 and low <= high):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{word} is no range: give FROM:TO:STEP, as in 0.05:0.5:0.05")
     n_steps = math.floor((high - low) / step + 1e-9)
     return [round(low + step * number, 6) for number in range(n_steps + 1)]
 

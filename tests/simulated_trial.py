@@ -30,6 +30,7 @@ def compared(simulated, tmp_path_factory):
     output = tmp_path_factory.mktemp("output")
     participant = call(simulated.bids_dir, output, "participant", *OPTIONS, "--atlas", simulated.atlas)
     assert participant.returncode == 0, participant.stderr
-    group = call(simulated.bids_dir, output, "group", *OPTIONS, "--n-permutations", 100)
+    more = ("--n-permutations", 100, "--edge-statistic", "nbs")
+    group = call(simulated.bids_dir, output, "group", *OPTIONS, *more)
     assert group.returncode == 0, group.stderr
     return output

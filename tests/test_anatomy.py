@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from bids_app.anatomy import ANATOMY_COLUMNS, Anatomy, anatomy_columns, cluster_anatomy, label_columns, with_anatomy
-from bids_app.grid import Grid
 from bids_app.atlas import read_atlas
 from bids_app.atlassource import find_atlas
+from bids_app.grid import Grid
 from bids_app.stats.clusters import Cluster
 
 NAMES = ["Angular_L", "Parietal_Inf_L", "Thalamus_R"]

@@ -5,7 +5,7 @@ import pytest
 
 from bids_app.assembly import assemble, route_flow
 from bids_app.cohort import Design, Tables
-from bids_app.config import Graph, Selection, Settings, Trial
+from bids_app.config import Graph, ParcelGraph, Selection, Settings, Trial
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.features import Feature
 from bids_app.grid import Grid
@@ -262,7 +262,7 @@ def test_routes_of_voxels_and_of_each_atlas(output):
 
 def test_routes_of_one_atlas_from_two_pipelines_keep_apart(tmp_path):
     for sub in ARMS:
-        for desc in ("simpler025", "strictr025", "strictr03"):
+        for desc in ("simpleR025", "strictR025", "strictR03"):
             save_nodes(tmp_path, sub, "pre", [1, 2, 3], desc=desc)
     routes = find_routes(settings(tmp_path))
     assert [route.name for route in routes] == ["parcels of A simple", "parcels of A strict"]
@@ -314,7 +314,7 @@ def test_parcels_of_several_rules(tmp_path):
         for ses in ("pre", "post"):
             for factor, desc in enumerate(("r025", "r03"), start=1):
                 save_nodes(tmp_path, sub, ses, [factor, 2 * factor, int(sub)], desc=desc)
-    graph = Graph(metrics=("degree",), thresholds=(0.25, 0.3))
+    graph = Graph(parcels=ParcelGraph(metrics=("degree",), thresholds=(0.25, 0.3)))
     (route,) = find_routes(settings(tmp_path, graph=graph))
     assert [feature.key for feature in route.scans] == ["degree@r025", "degree@r03"]
     problem = problem_of(tmp_path, graph=graph)

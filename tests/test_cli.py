@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bids_app import __version__, cli, machine, options, parser
-from bids_app.config import Graph, Resources, Selection, Settings, Signal, Trial
+from bids_app.atlassource import find_atlas
+from bids_app.config import Graph, ParcelGraph, Resources, Selection, Settings, Signal, Trial
 from bids_app.errors import NothingSelectedError, UnknownLevelError, UsageError
 
 CALL = ["data", "out", "participant"]
@@ -33,9 +34,13 @@ def test_without_options_the_settings_are_the_documented_defaults():
     )
     assert settings.selection == Selection()
     assert settings.signal == Signal("friston24", (0.01, 0.1), 0.5, None, 4.0)
-    assert settings.graph == Graph(
-        3, "gm", ("degree", "strength", "clustering", "clustering-weighted"), (0.25,), (), 6.0
-    )
+    measured = {
+        "metrics": ("degree", "strength", "clustering", "clustering-weighted"),
+        "thresholds": (0.25,),
+        "densities": (),
+    }
+    parcels = ParcelGraph(**measured, matrices=("pearson",), negative="drop", backbone=False, n_null_graphs=100)
+    assert settings.graph == Graph(**measured, voxel_size=3, mask="gm", smooth_maps=6.0, parcels=parcels)
     assert settings.trial == Trial(map_values="z", n_permutations=10_000, random_seed=0)
     assert settings.resources == Resources(machine.available_cpus(), None, machine.available_memory_gb(), {})
     assert not settings.skip_validation
@@ -43,6 +48,7 @@ def test_without_options_the_settings_are_the_documented_defaults():
     assert not settings.stop_on_first_crash
 
 
+ATLASES = ("power", "both=dosenbach+seitzman")
 OPTIONS = [
     ("--participant-label 01 sub-02", "selection.participants", ("01", "02")),
     ("--participant_label 01 sub-02", "selection.participants", ("01", "02")),
@@ -96,10 +102,27 @@ OPTIONS = [
     ("--density 0.05 0.1", "graph.densities", (0.05, 0.1)),
     ("--density 0.05", "graph.thresholds", ()),
     ("--density 0.05 --threshold 0.4", "graph.thresholds", (0.4,)),
-    ("--partition networks.nii", "graph.partition", HERE / "networks.nii"),
+    ("--density 0.05:0.2:0.05 0.3", "graph.densities", (0.05, 0.1, 0.15, 0.2, 0.3)),
+    ("--density auc", "graph.densities", (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)),
+    ("--partition seitzman", "graph.partition", find_atlas("seitzman")),
+    ("--matrix partial spearman partial", "graph.parcels.matrices", ("partial", "spearman")),
+    ("--negative absolute", "graph.parcels.negative", "absolute"),
+    ("--negative keep", "graph.parcels.metrics", ("degree", "strength", "clustering")),
+    ("--backbone", "graph.parcels.backbone", True),
+    ("--parcel-metrics betweenness degree", "graph.parcels.metrics", ("betweenness", "degree")),
+    ("--metrics degree betweenness", "graph.metrics", ("degree",)),
+    ("--metrics degree betweenness", "graph.parcels.metrics", ("degree", "betweenness")),
+    ("--density 0.1", "graph.parcels.densities", (0.1,)),
+    ("--parcel-density 0.1:0.2:0.1", "graph.parcels.densities", (0.1, 0.2)),
+    ("--parcel-density auc", "graph.parcels.thresholds", ()),
+    ("--parcel-density auc", "graph.thresholds", (0.25,)),
+    ("--parcel-threshold 0.4", "graph.parcels.thresholds", (0.4,)),
+    ("--n-null-graphs 20", "graph.parcels.n_null_graphs", 20),
+    ("--random-seed 5", "graph.parcels.random_seed", 5),
+    ("--edge-statistic nbs", "trial.edge_statistic", "nbs"),
     ("--distance 40", "graph.distance", 40.0),
     ("--smooth-maps 0", "graph.smooth_maps", 0.0),
-    ("--atlas a.nii b.nii", "graph.atlases", (HERE / "a.nii", HERE / "b.nii")),
+    ("--atlas power both=dosenbach+seitzman", "graph.atlases", tuple(map(find_atlas, ATLASES))),
     ("--arm group", "trial.arm", "group"),
     ("--reference-arm usual_care", "trial.reference_arm", "usual_care"),
     ("--baseline ses-pre", "trial.baseline", "pre"),
@@ -191,7 +214,10 @@ def test_an_unknown_level_is_named_with_those_there_are(level):
     ("words", "fragment"),
     [
         (["--no-such-option"], "unrecognized arguments: --no-such-option"),
-        (["--metrics", "betweenness"], "invalid choice: 'betweenness'"),
+        (["--density", "0.5:0.1:0.1"], "0.5:0.1:0.1 is no range: give FROM:TO:STEP"),
+        (["--atlas", "brodman"], "--atlas brodman: no file or folder, and no atlas by this name"),
+        (["--atlas", "a:b", "power"], "no atlas by this name"),
+        (["--metrics", "hubness"], "invalid choice: 'hubness'"),
         (["--threshold", "high"], "invalid float value: 'high'"),
         (["--voxel-size", "2.5"], "2.5"),
         (["--dummy-scans", "few"], "few"),

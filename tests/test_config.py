@@ -101,7 +101,6 @@ def test_derivatives_of_the_dataset_are_a_place_to_write(settings):
             {"selection": Selection(derivatives=(("fmriprep", Path("/no/fmriprep")),))},
             "--derivatives: /no/fmriprep does not exist",
         ),
-        ({"graph": Graph(atlases=(Path("/no/atlas.nii"),))}, "--atlas: /no/atlas.nii does not exist"),
         ({"graph": Graph(mask="/no/mask.nii")}, "--mask: /no/mask.nii does not exist"),
     ],
 )

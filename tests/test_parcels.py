@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app.errors import DataError, UsageError
-from bids_app.grid import Grid, template_grid
-from bids_app.inputs import BoldRun, SeriesRun
 from bids_app.atlas import Atlas, check_names, network_of_nodes, source_entities
 from bids_app.atlas import read_atlas as lay_atlas
 from bids_app.atlassource import find_atlas
+from bids_app.errors import DataError, UsageError
+from bids_app.grid import Grid, template_grid
+from bids_app.inputs import BoldRun, SeriesRun
 from bids_app.parcels import atlas_parcels, average_parcels, table_parcels
 
 AFFINE = np.diag([3.0, 3, 3, 1])
@@ -111,7 +111,7 @@ def test_atlases_whose_outputs_would_overwrite_each_other(tmp_path):
 def test_tables_that_do_not_fit(tmp_path):
     path = save_labels(tmp_path / "atlas-A_dseg.nii.gz")
     save_names(path, NAMES.iloc[:2])
-    with pytest.raises(DataError, match="atlas-A_dseg.nii.gz: no name for the labels 7"):
+    with pytest.raises(DataError, match=r"atlas-A_dseg.nii.gz: no name for the labels 7"):
         read_atlas(path, GRID)
     save_names(path, NAMES.rename(columns={"name": "region"}))
     with pytest.raises(DataError, match="index and name are needed; there are index, region, colour"):

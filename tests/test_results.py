@@ -78,7 +78,8 @@ def ordinary_least_squares(followup, baseline, covariates):
 
 
 def route(name, entities, scans=()):
-    return Route(name, {"task": "rest", **entities}, {DEGREE: list(scans), STRENGTH: list(scans)})
+    kind = "parcels" if name.startswith("parcels") else "maps"
+    return Route(name, {"task": "rest", **entities}, {DEGREE: list(scans), STRENGTH: list(scans)}, kind=kind)
 
 
 PARCELS = pd.DataFrame({"index": [3, 8, 9, 12], "name": list("wxyz")})

@@ -74,9 +74,7 @@ def test_numbering_of_the_nodes_does_not_matter():
     z = np.random.default_rng(1).normal(size=len(PAIRS)) * 2
     renamed = np.random.default_rng(2).permutation(N_NODES).astype(np.int32)[PAIRS]
     np.testing.assert_allclose(stats.tfnbs(z, renamed), stats.tfnbs(z, PAIRS))
-    np.testing.assert_array_equal(
-        stats.component_statistic(z, renamed, 1.0), stats.component_statistic(z, PAIRS, 1.0)
-    )
+    np.testing.assert_array_equal(stats.component_statistic(z, renamed, 1.0), stats.component_statistic(z, PAIRS, 1.0))
 
 
 def test_errors():
@@ -111,9 +109,7 @@ def test_nbs_of_two_samples_equals_bctpy():
     )
     draws = stats.allocations(arm, n_draws=k, seed=1)
     inference = stats.Inference("extent", pairs=PAIRS, threshold=z_threshold)
-    found = stats.compare(
-        stats.hypothesis("post", values, None, np.ones((40, 1)), arm=arm), draws, inference
-    )
+    found = stats.compare(stats.hypothesis("post", values, None, np.ones((40, 1)), arm=arm), draws, inference)
     theirs = components[tuple(PAIRS.T)]
     positive = found.effect.t > 0  # bctpy joins both signs; here the effect is of one
     for label in range(1, int(components.max()) + 1):

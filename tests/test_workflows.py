@@ -62,13 +62,16 @@ def test_one_workflow_per_run_and_none_between(tmp_path, grid_file):
 
 
 def test_steps_of_a_run(tmp_path, grid_file):
-    atlases = (tmp_path / "atlas-A_dseg.nii.gz", tmp_path / "atlas-B_dseg.nii.gz")
+    atlases = [tmp_path / f"space-X_atlas-{name}_dseg.nii.gz" for name in "AB"]
+    for path in atlases:
+        path.touch()
     workflow = init_participant_wf(
         runs=[bold_run(tmp_path)],
         grid_file=grid_file,
         n_nodes=64_000,
-        settings=settings(tmp_path, atlases=atlases),
+        settings=settings(tmp_path),
         n_threads=3,
+        atlas_files=atlases,
     )
     run = "sub_01_ses_1_task_rest_wf"
     steps = {(start.removeprefix(f"{run}."), end.removeprefix(f"{run}.")) for start, end in edges(workflow)}

@@ -15,7 +15,10 @@ from bids_app.report.methods import group_methods, participant_methods
 from bids_app.report.pages import number, write_page
 from bids_app.routes import MAPS
 
-SOFTWARE = ("nibabel", "nilearn", "nipype", "numba", "numpy", "pandas", "pybids", "scipy", "statsmodels")
+SOFTWARE = (
+    *("networkx", "nibabel", "nilearn", "nipype", "numba", "numpy", "pandas", "pybids", "scikit-learn"),
+    *("scikit-network", "scipy", "statsmodels"),
+)
 OPEN = "for you to fill in"
 
 
@@ -35,7 +38,9 @@ def write_citation(output_dir):
     settings, n_kinds = _settings(output_dir)
     scans = _scans(output_dir)
     designs = [_read(path) for path in design_paths(output_dir)]
-    parts = participant_methods(settings, scans, description) if settings and scans else []
+    atlases = [_read(path) for path in sorted((output_dir / "atlases").glob("*_dseg.json"))]
+    more = (_tables(output_dir), atlases)
+    parts = participant_methods(settings, scans, description, *more) if settings and scans else []
     parts += group_methods(designs, _trial(output_dir))
     if n_kinds > 1:
         parts.insert(0, ("Note", f"Scans were processed with {n_kinds} different settings; these are the latest."))
@@ -77,6 +82,16 @@ def _scans(output_dir):
     for scan in read_scans(output_dir, "nodes", ".tsv"):
         found.setdefault(scan.sidecar["Scan"], scan.sidecar)
     return [found[name] for name in sorted(found)]
+
+
+def _tables(output_dir):
+    """Return one sidecar of each kind of nodal and global tables, by atlas, matrix and edges."""
+    found = {}
+    for suffix in ("nodes", "global"):
+        for scan in read_scans(output_dir, suffix, ".tsv"):
+            kind = (suffix, *(scan.entities.get(key) for key in ("atlas", "seg", "scale", "desc")))
+            found.setdefault(kind, scan.sidecar)
+    return list(found.values())
 
 
 def _trial(output_dir):

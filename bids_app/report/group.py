@@ -11,14 +11,14 @@ from bids_app.names import Name, build, label
 from bids_app.outputs import save_figure
 from bids_app.report.effects import effects
 from bids_app.report.flowchart import flowchart
-from bids_app.report.headline import map_headline, parcel_headline
+from bids_app.report.headline import edge_headline, map_headline, parcel_headline
 from bids_app.report.pages import write_page
+from bids_app.report.parcels import edge_context, node_context
 from bids_app.report.trial import route_context, trial_context
-from bids_app.report.trialfigures import forest_figure, matrix_figure
+from bids_app.report.trialfigures import matrix_figure
 from bids_app.roles import ROLES
 from bids_app.routes import MAPS, PARCELLATION
 
-N_PARCELS_SHOWN = 10
 PARCELLATION_KEYS = set(PARCELLATION)
 
 
@@ -56,6 +56,8 @@ def design_paths(output_dir):
 
 def _route(folder, design_path):
     design = json.loads(design_path.read_text(encoding="utf-8"))
+    kind = "maps" if design["Route"] in MAPS.values() else "parcels"
+    design = {"Kind": kind} | design  # which files of earlier versions do not say
     entities = Name.parse(design_path).entities
     flow = pd.read_csv(folder / build(entities, "flow", ".tsv"), sep="\t", na_values="n/a")
     arms = Design(
@@ -76,13 +78,16 @@ def _route(folder, design_path):
         "clusters": None,
         "effects": [],
         "parcels": [],
+        "connections": [],
     }
-    if design["Route"] in MAPS.values():
+    if design["Kind"] == "maps":
         clusters = _records(folder / build(entities, "clusters", ".tsv"))
         shown = {"clusters": clusters, "headline": map_headline(clusters, design)}
         return route | shown | {"effects": effects(folder, entities, design)}
-    results = parcel_results(folder / build(entities, "nodes", ".tsv"), design["Alpha"])
-    _draw_forests(folder, entities, design, results)
+    if design["Kind"] == "edges":
+        found = edge_context(folder, entities, design)
+        return route | {"connections": found, "headline": edge_headline(found, design)}
+    results = node_context(folder, entities, design)
     return route | {"parcels": results, "headline": parcel_headline(results, design)}
 
 
@@ -95,6 +100,8 @@ def _by_role(design):
 
 
 def _records(path):
+    if not path.exists():
+        return []
     return _titled(pd.read_csv(path, sep="\t", na_values="n/a")).to_dict("records")
 
 
@@ -131,34 +138,3 @@ def scan_quality(flow, arms):
                 row[quantity] = (values.mean(), values.std())
             rows.append(row)
     return rows
-
-
-def parcel_results(path, alpha):
-    """Return the parcels with the smallest p, for each feature and estimator, and how many pass each correction."""
-    table = _titled(pd.read_csv(path, sep="\t", na_values="n/a"))
-    results = []
-    for (feature, estimator), rows in table.groupby(["feature", "estimator"], sort=False):
-        ordered = rows.assign(alpha=alpha).sort_values(["p_fwe", "p"])
-        results.append(
-            {
-                "feature": feature,
-                "estimator": estimator,
-                "n": len(rows),
-                "n_fwe": int((rows["p_fwe"] <= alpha).sum()),
-                "n_fdr": int((rows["p_fdr"] <= alpha).sum()),
-                "rows": ordered.head(N_PARCELS_SHOWN).to_dict("records"),
-                "forest": None,
-            }
-        )
-    return results
-
-
-def _draw_forests(folder, entities, design, results):
-    """Draw the parcels shown of the headline's results."""
-    for number, result in enumerate(results):
-        if result["estimator"] == design["Headline"]:
-            path = folder / "figures" / build(entities, f"nodes{number + 1}", ".svg")
-            title = f"{result['feature']}: the {len(result['rows'])} parcels with the smallest p, {design['Contrast']}"
-            direction = f"{design['ActiveArm']} > {design['ReferenceArm']}"
-            save_figure(path, forest_figure(result["rows"], title, direction))
-            result["forest"] = path

@@ -51,23 +51,55 @@ def _p(value):
 
 
 def parcel_headline(results, design):
-    """Say in how many parcels the arms differ in the headline analysis, as `map_headline`."""
+    """Say in how many parcels, or measures of the whole graph, the arms differ in the headline analysis."""
     own = [result for result in results if result["estimator"] == design["Headline"]]
-    how = f"{design['Estimators'][design['Headline']]}, FWE p ≤ {design['Alpha']} over all parcels"
+    what = "measure of the whole graph" if design["Kind"] == "global" else "parcel"
+    how = f"{design['Estimators'][design['Headline']]}, FWE p ≤ {design['Alpha']} over all {_plural(what)}"
     rows = [
         {"feature": result["feature"], "n": result["n_fwe"], "text": _parcel_text(result["rows"][0], design)}
         for result in own
         if result["n_fwe"]
     ]
     if not rows:
-        n_parcels = max((result["n"] for result in own), default=0)
-        return {"text": f"The arms do not differ significantly in any of {n_parcels} parcels ({how}).", "rows": []}
+        n_tested = f"{max((result['n'] for result in own), default=0)} {_plural(what)}"
+        return {"text": f"The arms do not differ significantly in any of {n_tested} ({how}).", "rows": []}
     n_found = sum(row["n"] for row in rows)
-    return {
-        "text": f"The arms differ in {n_found} parcel{'s' if n_found > 1 else ''}, of {len(rows)} of "
-        f"{len(own)} measures ({how}).",
-        "rows": rows,
-    }
+    found = f"{n_found} {what if n_found == 1 else _plural(what)}"
+    kinds = "edge rules" if design["Kind"] == "global" else "measures"
+    several = f", of {len(rows)} of {len(own)} {kinds}" if len(own) > 1 else ""
+    return {"text": f"The arms differ in {found}{several} ({how}).", "rows": rows}
+
+
+def _plural(what):
+    """Put what is counted in the plural.
+
+    Examples
+    --------
+    >>> _plural("measure of the whole graph"), _plural("parcel")
+    ('measures of the whole graph', 'parcels')
+    """
+    first, space, rest = what.partition(" ")
+    return f"{first}s{space}{rest}"
+
+
+def edge_headline(results, design):
+    """Say by which components of connections the arms differ in the headline analysis."""
+    own = next(result for result in results if result["estimator"] == design["Headline"])
+    how = f"{design['Estimators'][design['Headline']]}, {design['Statistic'].upper()}, FWE p ≤ {design['Alpha']}"
+    if not own["components"]:
+        return {"text": f"The arms do not differ significantly in any component of connections ({how}).", "rows": []}
+    n = len(own["components"])
+    text = f"The arms differ in {own['n_fwe']} connections, {n} component{'s' if n > 1 else ''} ({how})."
+    rows = [
+        {
+            "feature": f"Component {row['component']}",
+            "n": 1,
+            "text": f"{row['direction']}, {row['n_connections']} connections of {row['n_parcels']} parcels, strongest "
+            f"{row['strongest']}, p FWE {_p(row['p_fwe'])}",
+        }
+        for row in own["components"][:5]
+    ]
+    return {"text": text, "rows": rows}
 
 
 def _parcel_text(row, design):

@@ -1,6 +1,7 @@
 """The methods in words, from what the files say was really run; ``[@key]`` cites the bibliography."""
 
 from bids_app.features import Feature
+from bids_app.graph import GLOBALS
 from bids_app.report.bibliography import key_of
 from bids_app.report.pages import number
 
@@ -22,7 +23,19 @@ STATISTICS = {
 }
 
 
-def participant_methods(settings, scans, description):
+OF_ATLASES = {
+    "aal": "tzouriomazoyer2002",
+    "aicha": "joliot2015",
+    "power": "power2011",
+    "dosenbach": "dosenbach2010",
+    "seitzman": "seitzman2020",
+    "schaefer": "schaefer2018",
+    "tian": "tian2020",
+    "melbourne": "tian2020",
+}
+
+
+def participant_methods(settings, scans, description, tables=(), atlases=()):
     """Describe how the scans were processed.
 
     Parameters
@@ -34,16 +47,27 @@ def participant_methods(settings, scans, description):
     description : dict
         Content of dataset_description.json.
 
+    tables : list of dict
+        A sidecar of each kind of nodal and global tables.
+    atlases : list of dict
+        What is kept beside each atlas that was laid over the nodes.
+
     Returns
     -------
     list of (str, str)
         Headings and paragraphs.
     """
     bold = [scan for scan in scans if "Confounds" in scan]
+    maps = [scan for scan in scans if "NumberOfNodes" in scan]
     parts = [("Input", _input(description, scans))]
     if bold:
-        parts += [("Cleaning", _cleaning(settings["signal"], bold)), ("Nodes", _nodes(settings["graph"], bold))]
-    return [*parts, ("Graphs", _graphs(settings["graph"], scans, bool(bold))), ("Software", _software(description))]
+        parts.append(("Cleaning", _cleaning(settings["signal"], bold)))
+    if maps:
+        parts.append(("Nodes", _nodes(settings["graph"], maps)))
+        parts.append(("Graphs", _graphs(settings["graph"], maps)))
+    if tables:
+        parts.append(("Parcels", _parcels(settings["graph"], tables, atlases)))
+    return [*parts, ("Software", _software(description))]
 
 
 def _input(description, scans):
@@ -103,22 +127,64 @@ def _nodes(graph, scans):
     )
 
 
-def _graphs(graph, scans, has_maps):
-    rules = dict.fromkeys(scan["EdgeRule"] for scan in scans if "EdgeRule" in scan)
-    measured = []
-    for name in graph["metrics"]:
-        measure = Feature(name, "full").measure
-        measured.append(f"{measure.label.lower()} [@{key_of(measure.reference)}]")
-    text = f"Edges: {'; '.join(rules)}. " if rules else ""
-    text += f"Measured were {', '.join(measured)}; they are exact, without sampling."
+def _graphs(graph, scans):
+    text = f"{_rules(scans)}{_measured(graph['metrics'])}; they are exact, without sampling."
     density = [100 * scan["Density"] for scan in scans if "Density" in scan]
     text += f" The density was {_span(density)} %." if density else ""
-    if has_maps and graph["smooth_maps"]:
+    if graph["smooth_maps"]:
         text += (
             " Maps were z-scored over the nodes of each scan and smoothed within them by a Gaussian of "
             f"{number(graph['smooth_maps'])} mm FWHM."
         )
     return text
+
+
+def _rules(sidecars):
+    rules = dict.fromkeys(one["EdgeRule"] for one in sidecars if "EdgeRule" in one)
+    return f"Edges: {'; '.join(rules)}. " if rules else ""
+
+
+def _measured(metrics):
+    measured = []
+    for name in metrics:
+        measure = Feature(name, "full").measure
+        measured.append(f"{measure.label.lower()} [@{key_of(measure.reference)}]")
+    return f"Measured were {', '.join(measured)}"
+
+
+def _parcels(graph, tables, atlases):
+    """Describe the graphs of parcels: atlases, matrices, edges, measures of nodes and of the whole."""
+    named = [f"{one['Name']}{_cite_atlas(one)}" for one in atlases]
+    text = f"Parcels were those of {', '.join(named)}, the mean signal of each. " if named else ""
+    if any("maps" in one.get("Kind", "") for one in atlases):
+        text += "Probabilistic maps were regressed on each volume together. "
+    matrices = dict.fromkeys(one["Matrix"] for one in tables if "Matrix" in one)
+    said = "; ".join(f"{matrix}{' [@ledoit2004]' if 'Ledoit' in matrix else ''}" for matrix in matrices)
+    text += f"They were related by {said}. " if said else ""
+    text += f"{_rules(tables)}{_measured(graph['parcels']['metrics'])}, some of them by NetworkX [@networkx]."
+    whole = next((one for one in tables if "NumberOfLouvainRuns" in one), None)
+    if whole is None:
+        return text
+    text += (
+        f" Of each graph as a whole, {', '.join(_global(one) for one in GLOBALS.values())}; modularity is the largest "
+        f"of {whole['NumberOfLouvainRuns']} runs of Louvain [@blondel2008] by scikit-network [@bonald2020]."
+    )
+    if whole["NumberOfNullGraphs"]:
+        text += (
+            f" Small-world and rich-club measures are held against {whole['NumberOfNullGraphs']} random graphs with "
+            f"the same degrees [@maslov2002] (seed {whole['RandomSeed']})."
+        )
+    return text
+
+
+def _global(measure):
+    return f"{measure.label.lower()} [@{key_of(measure.reference)}]"
+
+
+def _cite_atlas(atlas):
+    text = f"{atlas['Name']} {atlas['Origin']}".lower()
+    keys = dict.fromkeys(key for word, key in OF_ATLASES.items() if word in text)
+    return f" [@{'; @'.join(keys)}]" if keys else ""
 
 
 def _software(description):
