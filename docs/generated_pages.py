@@ -3,12 +3,12 @@
 from bids_app.analyses import BETWEEN
 from bids_app.flow import FLOW_COLUMNS
 from bids_app.graph.describe import measures_table
-from bids_app.graph.measures import MEASURES
+from bids_app.graph.measures import GLOBALS, MEASURES
 from bids_app.outcomes import OUTCOME_COLUMNS
 from bids_app.parser import app_parser, demo_parser
 from bids_app.qualitytable import COLUMNS, QCFC_COLUMNS
 from bids_app.regions import ROI_COLUMNS
-from bids_app.results import STATISTICS, TABLE_COLUMNS
+from bids_app.results import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
 from bids_app.sensitivity import SENSITIVITY_COLUMNS
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
@@ -20,6 +20,8 @@ from bids_app.stats.robustness import AGREEMENT_COLUMNS
 TABLES = {
     "flow.tsv": FLOW_COLUMNS,
     "clusters.tsv, nodes.tsv, wholebrain.tsv": TABLE_COLUMNS,
+    "edges.tsv": PAIR_COLUMNS,
+    "components.tsv": COMPONENT_COLUMNS,
     "motion.tsv": MOTION_COLUMNS,
     "balance.tsv": BALANCE_COLUMNS,
     "outcomes.tsv": {**OUTCOME_COLUMNS, **CLINICAL_COLUMNS},
@@ -68,6 +70,9 @@ def measures_page():
     """Return the table of measures, and whose definition each is."""
     lines = ["# Every measure", "", measures_table(), "", "## Whose definitions", ""]
     lines += [f"- `{name}`: {measure.reference}" for name, measure in MEASURES.items()]
+    lines += ["", "## Of parcels as a whole", "", "| measure | definition | unit | whose |", "|---|---|---|---|"]
+    for name, one in GLOBALS.items():
+        lines.append(f"| `{name}` | {_cell(one.description)} | {one.unit} | {one.reference} |")
     return "\n".join(lines) + "\n"
 
 

@@ -19,8 +19,6 @@ from bids_app.report.trialfigures import matrix_figure
 from bids_app.roles import ROLES
 from bids_app.routes import MAPS, PARCELLATION
 
-PARCELLATION_KEYS = set(PARCELLATION)
-
 
 def write_group_page(output_dir, design_paths):
     """Write ``group/index.html`` and its figures from the files of the group level.
@@ -49,9 +47,16 @@ def write_group_page(output_dir, design_paths):
 
 
 def design_paths(output_dir):
-    """List the design.json of every route that was compared before, maps first."""
+    """List the design.json of every route that was compared before: maps, then atlas by atlas, connections last."""
     paths = (output_dir / "group").glob("*_design.json")
-    return sorted(paths, key=lambda path: (bool(PARCELLATION_KEYS & set(Name.parse(path).entities)), path.name))
+    return sorted(paths, key=_place)
+
+
+def _place(path):
+    entities = Name.parse(path).entities
+    kind = json.loads(path.read_text(encoding="utf-8")).get("Kind", "maps")
+    atlas = tuple(entities.get(key, "") for key in PARCELLATION)
+    return any(atlas), kind == "edges", atlas, kind == "global", path.name
 
 
 def _route(folder, design_path):
