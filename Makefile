@@ -1,5 +1,6 @@
 PYTHON ?= python3
 IMAGE ?= trialgraph:test
+WORKERS ?= 2
 RUN := .venv/bin/python
 
 .PHONY: help demo test lint audit docs image lock clean
@@ -12,7 +13,7 @@ demo: .venv/runtime    ## simulate a small trial and analyse it; open demo/group
 	$(RUN) run.py demo demo
 
 test: .venv/develop    ## run every test; those of the image need an engine and `make image`
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 lint: .venv/develop    ## check style and format
 	$(RUN) -m ruff check .

@@ -28,6 +28,19 @@ SCALE = ("--voxel-size", "15", "--denoise", "simple", "--min-minutes", "1", "--n
 SMALL = (*SCALE, "--metrics", "degree", "--smooth-maps", "20")
 
 
+OF_ENGINES = ("test_container", "test_apptainer", "test_slurm")  # one after the other: they share the machine
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file, and of files that share a trial, on one worker: what fixtures make is made once."""
+    of_trial = {item.path for item in items if "compared" in getattr(item, "fixturenames", ())}
+    for item in items:
+        name = item.path.stem
+        group = "engines" if name in OF_ENGINES else "compared" if item.path in of_trial else name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def validation_errors():
     """What bids-validator-deno, installed beside this Python, has against a folder: a list of code and place."""

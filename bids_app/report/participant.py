@@ -8,9 +8,10 @@ import pandas as pd
 
 from bids_app.derivatives import surface_path
 from bids_app.features import Feature
+from bids_app.graph import GLOBALS
 from bids_app.grid import Grid, load_grid
 from bids_app.names import Name, build, scan_label
-from bids_app.outputs import figure_path, read_scans, save_figure, status_path
+from bids_app.outputs import figure_path, read_scans, read_table, save_figure, status_path
 from bids_app.report.figures import histogram_figure, matrices_figure, visits_figure
 from bids_app.report.pages import write_page
 from bids_app.routes import MAPS, PARCELLATION
@@ -127,7 +128,7 @@ def _parcels(output_dir, participant):
         nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
         names = Name.parse(scan.path).entities
         atlas = " ".join(names[key] for key in PARCELLATION if key in names)
-        entry = atlases.setdefault(atlas, {"tables": [], "matrices": None})
+        entry = atlases.setdefault(atlas, {"tables": [], "matrices": None, "globals": []})
         entry["tables"].append(
             {
                 "label": scan_label(names),
@@ -137,6 +138,11 @@ def _parcels(output_dir, participant):
                 "path": scan.path.relative_to(output_dir).as_posix(),
             }
         )
+    for scan in read_scans(output_dir, "global", ".tsv", sub=participant):
+        values = read_table(scan.path).iloc[0].set_axis([one.label for one in GLOBALS.values()])
+        atlas = " ".join(scan.entities[key] for key in PARCELLATION if key in scan.entities)
+        label = f"{_short(scan.entities)} {scan.entities['desc']}"
+        atlases[atlas]["globals"].append({"label": label, "values": values.to_dict()})
     for atlas, entry in atlases.items():
         entry["matrices"] = _draw_matrices(output_dir, participant, atlas)
     return atlases
@@ -144,8 +150,12 @@ def _parcels(output_dir, participant):
 
 def _draw_matrices(output_dir, participant, atlas):
     matrices, entities = {}, {}
-    for scan in read_scans(output_dir, "relmat", ".tsv", sub=participant):
-        if atlas == " ".join(scan.entities[key] for key in PARCELLATION if key in scan.entities):
+    scans = read_scans(output_dir, "relmat", ".tsv", sub=participant)
+    first = next((scan.entities.get("stat") for scan in scans if "pearson" in scan.entities.get("stat", "")), None)
+    for scan in scans:  # of several matrices, Pearson's
+        if first in (None, scan.entities.get("stat")) and atlas == " ".join(
+            scan.entities[key] for key in PARCELLATION if key in scan.entities
+        ):
             table = pd.read_csv(scan.path, sep="\t", index_col=0, na_values="n/a")
             matrices[_short(scan.entities)] = table.to_numpy(float)
             entities = scan.entities
