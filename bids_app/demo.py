@@ -10,6 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from bids_app.atlassource import find_atlas
 from bids_app.config import Graph, Resources, Settings, Trial, check_settings
 from bids_app.errors import UsageError
 from bids_app.execution import progress
@@ -61,7 +62,7 @@ def run_demo(output_dir, n_cpus=1, seed=0):
         output_dir=output_dir,
         level="participant",
         work_dir=output_dir / "work",
-        graph=Graph(voxel_size=VOXEL_SIZE, atlases=(trial.atlas,)),
+        graph=Graph(voxel_size=VOXEL_SIZE, atlases=(find_atlas(str(trial.atlas)),)),
         trial=Trial(n_permutations=N_PERMUTATIONS, random_seed=seed),
         resources=Resources(n_cpus=n_cpus),
     )

@@ -11,7 +11,7 @@ import pytest
 from simulated_trial import OPTIONS, call
 
 from bids_app.features import mapped_features
-from bids_app.graph import MEASURES, EdgeRule
+from bids_app.graph import MEASURES, VOXEL_MEASURES, EdgeRule
 from bids_app.names import Name, build, label
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def test_every_map_and_table_has_a_sidecar_with_its_facts(analysed):
     assert {path.name.rpartition("_")[2] for path in others} - if_significant == {
         *("boldmap.nii.gz", "mask.nii.gz", "timeseries.tsv", "relmat.tsv", "nodes.tsv"),
         *("statmap.nii.gz", "clusters.tsv", "wholebrain.tsv", "flow.tsv", "motion.tsv", "balance.tsv", "matrix.tsv"),
-        *("quality.tsv", "qcfc.tsv"),
+        *("quality.tsv", "qcfc.tsv", "global.tsv", "edges.tsv", "components.tsv", "dseg.tsv", "dseg.nii.gz"),
     }
     for path in others:
         assert (path.parent / f"{path.name.partition('.')[0]}.json").exists(), path
@@ -82,7 +82,7 @@ def test_facts_agree_with_the_maps(analysed):
 def test_sources_lead_to_files(analysed):
     links = json.loads((analysed / "dataset_description.json").read_text())["DatasetLinks"]
     sidecars = [path for path in analysed.glob("sub-*/**/*.json") if "func" in path.parts]
-    assert len(sidecars) == 17 * (16 + 1 + 3)
+    assert len(sidecars) == 17 * (16 + 1 + 4)
     for path in sidecars:
         sources = json.loads(path.read_text())["Sources"]
         assert len(sources) == 3
@@ -170,7 +170,7 @@ def test_a_planned_trial_with_its_outcomes(planned, validation_errors):
         ("hamd17", "remission"): "exploratory",
         ("cssrs", "score"): "exploratory",
     }
-    for path in group.glob("*.tsv"):
+    for path in (path for path in group.glob("*.tsv") if not path.name.endswith("_relmat.tsv")):
         table, sidecar = pd.read_csv(path, sep="\t"), json.loads(path.with_suffix(".json").read_text())
         assert set(table) <= set(sidecar), path.name
     page = (group / "index.html").read_text()
@@ -224,7 +224,7 @@ def measured(trial, tmp_path_factory):
 
 def test_every_measure_has_its_maps_by_every_rule(measured, validation_errors):
     output, _ = measured
-    features = mapped_features(MEASURES, [EdgeRule.parse(label) for label in ("r025", "d005", "d01")])
+    features = mapped_features(VOXEL_MEASURES, [EdgeRule.parse(label) for label in ("r025", "d005", "d01")])
     assert len(features) == 18 * 3 + 17 + 5
     for feature in features:
         stat = label(feature.metric)
@@ -253,7 +253,7 @@ def test_densities_are_exact_and_the_area_is_under_their_curve(measured):
 
 def test_nodal_tables_hold_what_parcels_allow(measured):
     output, _ = measured
-    for edges, wanted in (("d01", "path_length"), ("full", "clustering_zhang"), ("auc", "efficiency")):
+    for edges, wanted in (("d01", "local_efficiency"), ("full", "clustering_zhang"), ("auc", "efficiency")):
         (path,) = output.glob(f"sub-01/ses-day3/func/*_desc-{edges}_nodes.tsv")
         table = pd.read_csv(path, sep="\t")
         assert wanted in table
@@ -271,6 +271,6 @@ def test_measures_are_compared_by_rule(trial, measured):
         *(f"{metric}@{edges}" for metric in metrics[:3] for edges in ("r025", "auc")),
         "strength-signed@full",
     }
-    assert len(list(output.glob("group/*_stat-hedgesG_desc-strengthSignedFull_statmap.nii.gz"))) == 1
+    assert len(list(output.glob("group/*_res-8mm_*_stat-hedgesG_desc-strengthSignedFull_statmap.nii.gz"))) == 1
     page = (output / "group" / "index.html").read_text()
     assert "Participation coefficient, area over the densities" in page

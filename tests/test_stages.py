@@ -27,7 +27,17 @@ def analysed(stages, tmp_path_factory):
     options = ["--derivatives", str(stages / "derivatives-xcpd"), "--n-cpus", "2"]
     assert main([*common, "participant", *options]) == 0
     scores = ["bprs_change_t4", "bprs_change_t5", "sofas_change_t4", "sofas_change_t5"]
-    more = ["--n-permutations", "500", "--outcomes", *scores, "--higher-is-better", *scores[2:], "--robustness"]
+    more = [
+        "--n-permutations",
+        "500",
+        "--edge-statistic",
+        "tfnbs",
+        "--outcomes",
+        *scores,
+        "--higher-is-better",
+        *scores[2:],
+        "--robustness",
+    ]
     assert main([*common, "group", *options, *more]) == 0
     return output
 
@@ -56,7 +66,7 @@ def test_nodal_measures_equal_bctpy(stages, analysed, participant, session):
 
 
 def test_who_was_analysed_and_why_others_were_not(analysed):
-    (path,) = analysed.glob("group/*_flow.tsv")
+    (path,) = analysed.glob("group/*_contrast-medicationVsPlacebo_flow.tsv")
     flow = pd.read_csv(path, sep="\t", na_values="n/a")
     assert flow.loc[flow["analysed"], "arm"].value_counts().to_dict() == {"medication": 23, "placebo": 14}
     left_out = flow.loc[~flow["analysed"], "reason"]
@@ -81,7 +91,7 @@ def test_nothing_is_wrong_in_a_browser(analysed, browse, page, width):
 def test_nodal_results_are_plausible(analysed):
     (path,) = analysed.glob("group/*_nodes.tsv")
     table = pd.read_csv(path, sep="\t")
-    (design,) = analysed.glob("group/*_design.json")
+    (design,) = analysed.glob("group/*_contrast-medicationVsPlacebo_design.json")
     n_compared = json.loads(design.read_text())["NodesCompared"]
     assert set(table.groupby(["metric", "edges", "estimator"]).size()) == {n_compared}
     assert {"symptom:bprs_change_t5", "symptom-by-arm:sofas_change_t4", "within:placebo"} <= set(table["estimator"])
