@@ -1,6 +1,5 @@
 """From what names an atlas to its image, table or spheres: in a folder, in a cache, or fetched."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -210,7 +209,7 @@ def _arguments(name):
 
 def _of_templateflow(part, space):
     """Take an atlas from a cache of TemplateFlow; what is not there is fetched by its client."""
-    home = Path(os.environ["TEMPLATEFLOW_HOME"])
+    home = Path(part.home)
     paths = [path for path in sorted(home.glob("tpl-*/**/*")) if path.name.endswith(ENDINGS) and path.stat().st_size]
     wanted = dict(part.wanted)
     if not any(_fits(path, wanted) for path in paths):
@@ -232,7 +231,7 @@ def _templateflow_client(part, wanted, space):
         api.get(template, **{"suffix": "dseg", "extension": ".tsv", **wanted})
     except Exception as error:  # whatever the network makes of it
         raise MissingInputError(
-            f"--atlas {part.what}: not in TEMPLATEFLOW_HOME ({os.environ['TEMPLATEFLOW_HOME']}), and TemplateFlow "
+            f"--atlas {part.what}: not in TEMPLATEFLOW_HOME ({part.home}), and TemplateFlow "
             f"could not be asked for it ({type(error).__name__}). Fetch it where there is a network."
         ) from error
     found = found if isinstance(found, list) else [found]

@@ -36,12 +36,15 @@ class Part:
         Table of names given with an image.
     wanted : tuple of (str, str)
         Entities that choose among the images of a folder.
+    home : str or None
+        The cache of TemplateFlow, as it was when the call began: the work folder may take its place later.
     """
 
     kind: str
     what: str
     labels: str | None = None
     wanted: tuple[tuple[str, str], ...] = ()
+    home: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,9 @@ def _by_name(word, name, more):
         return Part("image", str(DEBIAN / IN_DEBIAN[known][0]))
     if known in FETCHED:
         return Part("fetched", known)
-    if os.environ.get("TEMPLATEFLOW_HOME") and known not in IN_DEBIAN:
-        return Part("templateflow", name, wanted=(("atlas", name), *_entities(word, more)))
+    home = os.environ.get("TEMPLATEFLOW_HOME")
+    if home and known not in IN_DEBIAN:
+        return Part("templateflow", name, wanted=(("atlas", name), *_entities(word, more)), home=home)
     raise UsageError(
         f"--atlas {word}: no file or folder, and no atlas by this name. By name there are: "
         f"{', '.join(SPHERES)}; {', '.join(IN_DEBIAN)} where Debian's mricron-data is installed, as in the image; "

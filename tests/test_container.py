@@ -181,6 +181,17 @@ def test_atlases_of_debian_are_there(run, atlas, n_parcels):
     assert int(log.split()[1]) >= n_parcels
 
 
+def test_atlases_by_name_are_found(run):
+    code = (
+        "from bids_app.atlas import read_atlas; from bids_app.atlassource import find_atlas; "
+        "from bids_app.grid import template_grid; grid = template_grid('gm', 6); "
+        "print([len(read_atlas(find_atlas(word), grid).parcels) for word in ('aal', 'aicha', 'power', 'seitzman')])"
+    )
+    status, log = run(**python(code))
+    assert status == 0, log
+    assert log.strip().splitlines()[-1] == "[116, 192, 264, 300]"
+
+
 def test_what_a_container_may_use_is_found(run):
     code = (
         "import sys; sys.path.insert(0, '/opt/trialgraph')\n"
