@@ -183,8 +183,11 @@ def test_atlases_of_debian_are_there(run, atlas, n_parcels):
 
 def test_atlases_by_name_are_found(run):
     code = (
-        "from bids_app.atlas import read_atlas; from bids_app.atlassource import find_atlas; "
-        "from bids_app.grid import template_grid; grid = template_grid('gm', 6); "
+        "import sys; sys.path.insert(0, '/opt/trialgraph')\n"
+        "from bids_app.atlas import read_atlas\n"
+        "from bids_app.atlassource import find_atlas\n"
+        "from bids_app.grid import template_grid\n"
+        "grid = template_grid('gm', 6)\n"
         "print([len(read_atlas(find_atlas(word), grid).parcels) for word in ('aal', 'aicha', 'power', 'seitzman')])"
     )
     status, log = run(**python(code))
