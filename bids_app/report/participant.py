@@ -142,7 +142,8 @@ def _parcels(output_dir, participant):
         values = read_table(scan.path).iloc[0].set_axis([one.label for one in GLOBALS.values()])
         atlas = " ".join(scan.entities[key] for key in PARCELLATION if key in scan.entities)
         label = f"{_short(scan.entities)} {scan.entities['desc']}"
-        atlases[atlas]["globals"].append({"label": label, "values": values.to_dict()})
+        if atlas in atlases:
+            atlases[atlas]["globals"].append({"label": label, "values": values.to_dict()})
     for atlas, entry in atlases.items():
         entry["matrices"] = _draw_matrices(output_dir, participant, atlas)
     return atlases
