@@ -16,6 +16,7 @@ from bids_app.errors import UsageError
 from bids_app.execution import progress
 from bids_app.features import Feature
 from bids_app.grouplevel import group_level
+from bids_app.names import Name
 from bids_app.outputs import save_table
 from bids_app.participantlevel import participant_level
 from bids_app.simulate import simulate_trial
@@ -110,7 +111,8 @@ def known_answer(group_dir, planted):
 
 
 def _map(group_dir, metric, statistic):
-    (path,) = Path(group_dir).glob(f"*_stat-{statistic}_desc-{Feature(metric, EDGES).label}_statmap.nii.gz")
+    paths = Path(group_dir).glob(f"*_stat-{statistic}_desc-{Feature(metric, EDGES).label}_statmap.nii.gz")
+    (path,) = (path for path in paths if "atlas" not in Name.parse(path).entities)  # those are painted
     return nib.load(path)
 
 

@@ -225,7 +225,8 @@ def test_an_unknown_level_is_named_with_those_there_are(level):
         (["--bandpass", "low", "high"], "give LOW HIGH in Hz, or off"),
     ],
 )
-def test_a_wrong_option_is_a_usage_error(words, fragment):
+def test_a_wrong_option_is_a_usage_error(words, fragment, monkeypatch):
+    monkeypatch.delenv("TEMPLATEFLOW_HOME", raising=False)  # which an earlier call of the app sets
     with pytest.raises(UsageError, match=fragment):
         parsed(*words)
 

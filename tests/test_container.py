@@ -183,7 +183,7 @@ def test_atlases_of_debian_are_there(run, atlas, n_parcels):
 
 def test_atlases_by_name_are_found(run):
     code = (
-        "import sys; sys.path.insert(0, '/opt/trialgraph')\n"
+        "import os, sys; sys.path.insert(0, '/opt/trialgraph'); os.environ['NUMBA_DISABLE_JIT'] = '1'\n"
         "from bids_app.atlas import read_atlas\n"
         "from bids_app.atlassource import find_atlas\n"
         "from bids_app.grid import template_grid\n"
