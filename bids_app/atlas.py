@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 from scipy.spatial import KDTree
 
 from bids_app.atlasfiles import find_part
-from bids_app.atlaslabels import labels_beside, read_labels
+from bids_app.atlaslabels import labels_beside, read_labels, unique_names
 from bids_app.errors import DataError, UsageError
 from bids_app.images import read_image
 from bids_app.names import Name, build, label
@@ -147,23 +147,25 @@ def atlas_entities(path):
     return entities or {"atlas": label(path.name.partition(".")[0])}
 
 
-def part_entities(part, space=None):
-    """Return what a part is named by, without reading its image."""
-    found = find_part(part, space)
-    return {"atlas": found.name} if found.name else atlas_entities(found.image)
-
-
 def source_entities(source, space=None):
     """Return what the outputs of a source will be named by, without reading an image."""
     if source.name:
         return {"atlas": source.name}
-    named = [part_entities(part, space) for part in source.parts]
+    return _together([_entities_of(find_part(part, space)) for part in source.parts])
+
+
+def _entities_of(found):
+    return {"atlas": found.name} if found.name else atlas_entities(found.image)
+
+
+def _together(named):
+    """Name several atlases as one."""
     return named[0] if len(named) == 1 else {"atlas": "+".join("".join(one.values()) for one in named)}
 
 
 def _read_part(part, grid, space):
     found = find_part(part, space)
-    entities = {"atlas": found.name} if found.name else atlas_entities(found.image)
+    entities = _entities_of(found)
     if found.spheres is not None:
         return _of_spheres(found, entities, grid)
     if space and found.space not in (None, space):
@@ -261,9 +263,8 @@ def _joined(source, atlases):
     parcels = pd.concat(tables, ignore_index=True)
     if parcels["index"].duplicated().any():
         parcels["index"] = np.arange(1, len(parcels) + 1)
-    twice = parcels["name"].duplicated(keep=False)
-    parcels["name"] = parcels["name"].where(~twice, parcels["name"] + " " + parcels["index"].astype(str))
-    entities = {"atlas": "+".join("".join(atlas.entities.values()) for atlas in atlases)}
+    parcels["name"] = unique_names(parcels["name"], parcels["index"])
+    entities = _together([atlas.entities for atlas in atlases])
     return Atlas(entities, parcels, of_node, np.concatenate(centres), origin=" and ".join(a.origin for a in atlases))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import nibabel as nib
 import pandas as pd
 
-from bids_app.atlaslabels import read_labels, unique_names
+from bids_app.atlaslabels import read_labels, unique_names, with_networks
 from bids_app.atlassource import DEBIAN, FETCHED, IN_DEBIAN, SPHERES
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.names import Name
@@ -95,7 +95,7 @@ def _in_folder(part, space):
 
 def _the_one(folder, paths, wanted, space):
     named = [(_entities(path), path) for path in paths]
-    fitting = [one for one in named if all(one[0].get(key) == value for key, value in wanted)]
+    fitting = [one for one in named if _fits(one[1], wanted)]
     fitting = [one for one in fitting if one[0].get("space") == space] or fitting
     kinds = {tuple(one[0].get(key) for key in ("atlas", "seg", "scale", "desc", "space")) for one in fitting}
     if len(kinds) != 1:
@@ -179,15 +179,7 @@ def _fetched(part, space):
     image = atlas.maps if isinstance(atlas.maps, nib.Nifti1Image) else nib.load(atlas.maps)
     if getattr(atlas, "atlas_type", "") == "probabilistic":
         lut = lut.assign(index=range(1, len(lut) + 1))
-    return Found(f"{name} (nilearn)", _label(name), image, _without_background(lut))
-
-
-def _without_background(lut):
-    from bids_app.atlaslabels import OF_NETWORK
-
-    table = lut[lut["index"] != 0].reset_index(drop=True)
-    networks = table["name"].str.extract(OF_NETWORK, expand=False)
-    return table.assign(network=networks) if networks.notna().any() else table
+    return Found(f"{name} (nilearn)", _label(name), image, with_networks(lut[lut["index"] != 0].reset_index(drop=True)))
 
 
 def _label(name):
@@ -211,15 +203,14 @@ def _of_templateflow(part, space):
     """Take an atlas from a cache of TemplateFlow; what is not there is fetched by its client."""
     home = Path(part.home)
     paths = [path for path in sorted(home.glob("tpl-*/**/*")) if path.name.endswith(ENDINGS) and path.stat().st_size]
-    wanted = dict(part.wanted)
-    if not any(_fits(path, wanted) for path in paths):
-        paths = _templateflow_client(part, wanted, space)
+    if not any(_fits(path, part.wanted) for path in paths):
+        paths = _templateflow_client(part, dict(part.wanted), space)
     return _of_path(_the_one(home, paths, part.wanted, space))
 
 
 def _fits(path, wanted):
     entities = _entities(path)
-    return all(entities.get(key) == value for key, value in wanted.items())
+    return all(entities.get(key) == value for key, value in wanted)
 
 
 def _templateflow_client(part, wanted, space):

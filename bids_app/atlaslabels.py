@@ -137,11 +137,16 @@ def _cleaned(table):
     if table["index"].duplicated().any():
         raise DataError(f"label {table.loc[table['index'].duplicated(), 'index'].iloc[0]} is there twice.")
     table["name"] = unique_names(table["name"].astype(str).str.strip(), table["index"])
-    if "network" not in table:
-        networks = table["name"].str.extract(OF_NETWORK, expand=False)
-        if networks.notna().any():
-            table["network"] = networks
+    table = with_networks(table)
     return table[[column for column in ("index", "name", "network") if column in table]]
+
+
+def with_networks(table):
+    """Add the networks that Schaefer's names tell, where the table has none and they do."""
+    if "network" in table:
+        return table
+    networks = table["name"].str.extract(OF_NETWORK, expand=False)
+    return table.assign(network=networks) if networks.notna().any() else table
 
 
 def unique_names(names, indices):

@@ -109,8 +109,7 @@ class ParcelGraph(Measured):
         kinds = {}
         for matrix in self.matrices:
             linking = Linking(self.negative, self.backbone, fisher=matrix == "fisher")
-            parts = [*([] if matrix == "pearson" else [matrix]), *([linking.label] if linking.label else [])]
-            kinds[camel(parts)] = (matrix, linking)
+            kinds[camel(["" if matrix == "pearson" else matrix, linking.label])] = (matrix, linking)
         return kinds
 
 

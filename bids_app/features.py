@@ -65,14 +65,14 @@ class Feature:
 
 
 def camel(words):
-    """Join words as a BIDS label.
+    """Join words as a BIDS label; empty ones, and None, are left out.
 
     Examples
     --------
-    >>> camel(["partial", "absoluteTree"]), camel([])
+    >>> camel(["partial", "", "absoluteTree", None]), camel([])
     ('partialAbsoluteTree', '')
     """
-    first, *rest = words or [""]
+    first, *rest = [word for word in words if word] or [""]
     return "".join([first, *(word[0].upper() + word[1:] for word in rest)])
 
 

@@ -38,7 +38,7 @@ def paint(settings, route, design, problem, results):
     of_node = np.where(atlas.of_node >= 0, tested[atlas.of_node], -1)
     folder, written = settings.output_dir / "group", []
     for desc, maps, sidecar in results:
-        name = camel([part for part in (route.entities.get("desc"), desc) if part])
+        name = camel([route.entities.get("desc"), desc])
         for stat, values in maps.items():
             path = folder / group_name(route, design, "statmap", grid.extension, stat=stat, desc=name)
             painted = np.where(of_node >= 0, values[of_node], np.nan)

@@ -31,12 +31,7 @@ MATRIX_STATS = {
     "spearman": "spearmancorrelation",
 }
 LINKINGS = [Linking(negative, backbone).label for negative in NEGATIVES for backbone in (False, True)]
-KINDS = {
-    camel([part for part in (matrix, linking) if part])
-    for matrix in ("", *MATRICES)
-    for linking in LINKINGS
-    if matrix != "pearson"
-}
+KINDS = {camel([matrix, linking]) for matrix in ("", *MATRICES) for linking in LINKINGS if matrix != "pearson"}
 
 
 @dataclass(frozen=True)
@@ -138,7 +133,7 @@ def parcel_desc(upstream, kind, edges):
     >>> parcel_desc("", "", "r025"), parcel_desc("denoised", "partialTree", "d01")
     ('r025', 'denoisedPartialTreeD01')
     """
-    return camel([part for part in (upstream, kind, edges) if part])
+    return camel([upstream, kind, edges])
 
 
 def find_parcel_desc(desc, kinds, edges):

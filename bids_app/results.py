@@ -323,7 +323,7 @@ def _write_matrices(settings, route, design, problem, key, comparison):
     for stat in ("t", "hedgesG", "p", "pFwe"):
         matrix = np.full((len(names), len(names)), np.nan)
         matrix[one, other] = matrix[other, one] = maps[stat]
-        desc = camel([part for part in (route.entities.get("desc"), map_desc(*key)) if part])
+        desc = camel([route.entities.get("desc"), map_desc(*key)])
         path = settings.output_dir / "group" / group_name(route, design, "relmat", ".tsv", stat=stat, desc=desc)
         save_json(sidecar_of(path), sidecar(stat) | {"Statistic": settings.trial.edge_statistic})
         save_table(path, pd.DataFrame(matrix, index=names, columns=names), index=True, index_label="name")

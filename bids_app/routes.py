@@ -162,13 +162,13 @@ def _parcel_routes(settings, failed):
     """Return the routes of each parcellation and matrix: its parcels, its whole graph, and its connections if asked."""
     options = settings.graph.parcels
     nodes = _by_parcellation(settings, failed, "nodes", options.compared)
-    whole = _by_parcellation(settings, failed, "global", compared_features([ALL_GLOBALS.name], options.rules))
+    of_graphs = compared_features([ALL_GLOBALS.name], options.rules)
+    whole = _by_parcellation(settings, failed, "global", of_graphs)
     routes = []
     for key in sorted(nodes, key=str):
         routes.append(_parcel_route("parcels", options.compared, nodes[key], key))
         if key in whole:
-            features = compared_features([ALL_GLOBALS.name], options.rules)
-            routes.append(_parcel_route("global", features, whole[key], key))
+            routes.append(_parcel_route("global", of_graphs, whole[key], key))
     if settings.trial.edge_statistic != "none":
         routes += _edge_routes(settings, failed)
     return routes
@@ -199,14 +199,14 @@ def _parcel_route(what, features, tables, key):
         raise DataError(
             "Some scans have no nodal table for a threshold or density: run the participant level again with the same."
         )
-    desc = camel([part for part in key[-2:] if part])
+    desc = camel(key[-2:])
     return _named_route(what, scans, next(iter(tables.values())), desc)
 
 
 def _named_route(what, scans, first, desc):
     entities = _shared(first, ("task", "space", *PARCELLATION))
     atlas = " ".join([*(entities[key] for key in PARCELLATION if key in entities), *([desc] if desc else [])])
-    own = camel([part for part in (desc, what if what != "parcels" else "") if part])
+    own = camel([desc, what if what != "parcels" else ""])
     names = {"parcels": "parcels of", "global": "global measures of", "edges": "connections of"}
     entities |= {"desc": own} if own else {}
     return Route(f"{names[what]} {atlas}", entities, scans, kind=what, matrix=desc)
@@ -224,7 +224,7 @@ def _edge_routes(settings, failed):
     routes = []
     for key in sorted(found, key=str):
         kind = next(kind for kind, stat in MATRIX_STATS.items() if stat == key[-1])
-        desc = camel([part for part in (key[-2], kind if kind not in ("pearson", "fisher") else "") if part])
+        desc = camel([key[-2], kind if kind not in ("pearson", "fisher") else ""])
         scans = {Feature(CONNECTIVITY.name, FULL): found[key]}
         routes.append(_named_route("edges", scans, found[key], desc))
     return routes

@@ -5,7 +5,6 @@ import json
 import pandas as pd
 
 from bids_app.cohort import Design
-from bids_app.features import Feature
 from bids_app.flow import VISITS
 from bids_app.names import Name, build, label
 from bids_app.outputs import save_figure
@@ -13,7 +12,7 @@ from bids_app.report.effects import effects
 from bids_app.report.flowchart import flowchart
 from bids_app.report.headline import edge_headline, map_headline, parcel_headline
 from bids_app.report.pages import write_page
-from bids_app.report.parcels import edge_context, node_context
+from bids_app.report.parcels import edge_context, node_context, titled
 from bids_app.report.trial import route_context, trial_context
 from bids_app.report.trialfigures import matrix_figure
 from bids_app.roles import ROLES
@@ -107,12 +106,7 @@ def _by_role(design):
 def _records(path):
     if not path.exists():
         return []
-    return _titled(pd.read_csv(path, sep="\t", na_values="n/a")).to_dict("records")
-
-
-def _titled(table):
-    titles = [Feature(*pair).title for pair in table[["metric", "edges"]].itertuples(index=False)]
-    return table.assign(feature=titles)
+    return titled(pd.read_csv(path, sep="\t", na_values="n/a")).to_dict("records")
 
 
 def _matrix(folder, entities, design):

@@ -77,10 +77,9 @@ def connectome_figure(parcels, connections, title):
     shown = parcels[parcels["name"].isin(ends)].dropna(subset=["x", "y", "z"]).reset_index(drop=True)
     place = {name: row for row, name in enumerate(shown["name"])}
     matrix = np.zeros((len(shown), len(shown)))
-    for row in connections.itertuples():
-        one, other = place.get(row[connections.columns.get_loc("from") + 1]), place.get(row.to)
-        if one is not None and other is not None:
-            matrix[one, other] = matrix[other, one] = row.t
+    for one, other, t in zip(connections["from"], connections["to"], connections["t"], strict=True):
+        if one in place and other in place:
+            matrix[place[one], place[other]] = matrix[place[other], place[one]] = t
     if not matrix.any():
         return None
     largest = np.abs(matrix).max()
@@ -171,11 +170,9 @@ def _draw_ring(axis, order, groups, angle, joined):
             ends = np.degrees([some[-1] - 0.01, some[0] + 0.01])
             axis.add_patch(Arc(CENTRE, 2.1, 2.1, theta1=ends[0], theta2=ends[1], color="0.35", linewidth=4))
             _write(axis, (some[0] + some[-1]) / 2, name, 1.1, 9)
-    if not any(name for name, _ in groups) or len(joined) <= NAMED_BELOW // 4:
-        radius = 1.04 if not groups[0][0] else 0.93
-        for name in joined if len(joined) < NAMED_BELOW else ():
-            if not groups[0][0]:
-                _write(axis, angle[name], name, radius, 6)
+    if not groups[0][0] and len(joined) < NAMED_BELOW:
+        for name in joined:
+            _write(axis, angle[name], name, 1.04, 6)
 
 
 def _write(axis, angle, text, radius, size):

@@ -1,6 +1,7 @@
 """What the page of the group level shows of parcels, of whole graphs and of connections."""
 
 import nibabel as nib
+import pandas as pd
 
 from bids_app.features import Feature, camel
 from bids_app.names import Name, build
@@ -33,7 +34,7 @@ def node_context(folder, entities, design):
         each correction, a summary by network, and of the headline the figures.
     """
     suffix = "global" if design["Kind"] == "global" else "nodes"
-    table = _titled(read_table(folder / build(entities, suffix, ".tsv"), dtype={"name": str}))
+    table = titled(read_table(folder / build(entities, suffix, ".tsv"), dtype={"name": str}))
     results = []
     for (feature, estimator), rows in table.groupby(["feature", "estimator"], sort=False):
         ordered = rows.assign(alpha=design["Alpha"]).sort_values(["p_fwe", "p"])
@@ -55,7 +56,8 @@ def node_context(folder, entities, design):
     return results
 
 
-def _titled(table):
+def titled(table):
+    """Add the title of each row's feature to a table of results."""
     titles = [Feature(*pair).title for pair in table[["metric", "edges"]].itertuples(index=False)]
     return table.assign(feature=titles)
 
@@ -73,7 +75,7 @@ def _draw(folder, entities, design, feature, rows, result):
     what = "measures" if design["Kind"] == "global" else f"the {len(result['rows'])} parcels with the smallest p"
     title = f"{result['feature']}: {what}, {design['Contrast']}"
     direction = f"{design['ActiveArm']} > {design['ReferenceArm']}"
-    desc = camel([part for part in (entities.get("desc"), feature.label) if part])
+    desc = camel([entities.get("desc"), feature.label])
     drawn = {"forest": (forest_figure(result["rows"], title, direction), ".svg")}
     if {"x", "y", "z"} <= set(rows):
         outlined = f"{result['feature']}: Hedges g, {design['Contrast']}; ringed: FWE p ≤ {design['Alpha']}"
@@ -145,7 +147,7 @@ def _parcels_of(folder, entities, edges):
             known = table[[column for column in ("name", "network", "x", "y", "z") if column in table]]
             missing = [name for name in names if name not in set(known["name"])]
             return known.set_index("name").reindex([*known["name"], *missing]).reset_index()
-    return edges[["from"]].set_axis(["name"], axis=1).iloc[:0].reindex(range(len(names))).assign(name=names)
+    return pd.DataFrame({"name": names})
 
 
 def _draw_connections(folder, entities, parcels, connections, title):
