@@ -171,7 +171,7 @@ def _draw_ring(axis, order, groups, angle, joined):
             axis.add_patch(Arc(CENTRE, 2.1, 2.1, theta1=ends[0], theta2=ends[1], color="0.35", linewidth=4))
             _write(axis, (some[0] + some[-1]) / 2, name, 1.1, 9)
     if not groups[0][0] and len(joined) < NAMED_BELOW:
-        for name in joined:
+        for name in (name for name in order if name in joined):  # not of the set, whose order changes by the run
             _write(axis, angle[name], name, 1.04, 6)
 
 
