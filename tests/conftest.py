@@ -10,6 +10,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+# Before anything imports numba or matplotlib: what they compile and look up, they do once for all workers, and for
+# the program in the processes of its own that tests start.
+for variable in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR"):
+    cache = Path(__file__).parents[1] / ".pytest_cache" / variable.lower()
+    cache.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault(variable, str(cache))
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -191,11 +198,8 @@ class Outcome:
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory):
+def app():
     """Call the app in this process, without the validator; what it changes there is put back."""
-    cache = tmp_path_factory.mktemp("cache")
-    for variable in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR"):
-        os.environ.setdefault(variable, str(cache / variable.lower()))
     os.environ["TMPDIR"] = tempfile.gettempdir()
     logger = logging.getLogger("bids_app")
 

@@ -26,11 +26,13 @@ OPTIONS = (*GROUP, "--participant-label", "01", "02")
 def run(tmp_path_factory):
     """Call the app in copies of a process with everything imported; say when each is killed."""
     folder = tmp_path_factory.mktemp("warm")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_CACHE", "MPL"))}
     script = Path(__file__).with_name("warm.py")
-    environment |= {"NUMBA_CACHE_DIR": str(folder), "MPLCONFIGDIR": str(folder), "MPLBACKEND": "agg"}
     process = subprocess.Popen(
-        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"MPLBACKEND": "agg"},
     )
 
     def call(*words, kill=(None,)):
