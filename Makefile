@@ -13,7 +13,7 @@ demo: .venv/runtime    ## simulate a small trial and analyse it; open demo/group
 	$(RUN) run.py demo demo
 
 test: .venv/develop    ## run every test; those of the image need an engine and `make image`
-	$(RUN) -m pytest --numprocesses $(WORKERS) --dist loadgroup
+	$(RUN) -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 lint: .venv/develop    ## check style and format
 	$(RUN) -m ruff check .

@@ -36,16 +36,27 @@ SMALL = (*SCALE, "--metrics", "degree", "--smooth-maps", "20")
 
 
 OF_ENGINES = ("test_container", "test_apptainer", "test_slurm")  # one after the other: they share the machine
+LONG = ("slow", "container", "apptainer", "slurm")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep the tests of a file, and of files that share a trial, on one worker: what fixtures make is made once."""
+    """Keep the tests of a file, and of files that share a trial, on one worker: what fixtures make is made once.
+
+    Groups with long tests come first, so that no worker waits for the other at the end.
+    """
     of_trial = {item.path for item in items if "compared" in getattr(item, "fixturenames", ())}
-    for item in items:
-        name = item.path.stem
-        group = "engines" if name in OF_ENGINES else "compared" if item.path in of_trial else name
+    group_of = {item: _group(item.path, of_trial) for item in items}
+    long = {group for item, group in group_of.items() if any(map(item.get_closest_marker, LONG))}
+    for item, group in group_of.items():
         item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: group_of[item] not in long)
+
+
+def _group(path, of_trial):
+    if path.stem in OF_ENGINES:
+        return "engines"
+    return "compared" if path in of_trial else path.stem
 
 
 @pytest.fixture(scope="session")
