@@ -1,4 +1,4 @@
-"""Atlases laid over the nodes of a grid: label images, probabilistic maps, spheres."""
+"""Atlases laid over the nodes of a grid: labels of voxels and of surfaces, probabilistic maps, spheres."""
 
 import json
 import logging
@@ -18,6 +18,8 @@ from bids_app.errors import DataError, UsageError
 from bids_app.images import read_image
 from bids_app.names import Name, build, label
 from bids_app.outputs import read_table, replacing, save_described, save_image
+from bids_app.surface import Surface
+from bids_app.surfacelabels import is_labels, plain_stem, read_surface_labels
 
 logger = logging.getLogger("bids_app")
 
@@ -144,7 +146,7 @@ def atlas_entities(path):
     entities = {key: named[key] for key in ("atlas", "seg", "scale") if key in named}
     if entities and "desc" in named:
         entities["seg"] = entities.get("seg", "") + named["desc"]
-    return entities or {"atlas": label(path.name.partition(".")[0])}
+    return entities or {"atlas": label(plain_stem(path).partition(".")[0])}
 
 
 def source_entities(source, space=None):
@@ -170,7 +172,22 @@ def _read_part(part, grid, space):
         return _of_spheres(found, entities, grid)
     if space and found.space not in (None, space):
         logger.warning("%s is in %s, the data in %s: they may be some millimetres apart.", found, found.space, space)
+    if not found.loaded and is_labels(found.image):
+        return _of_surface(found, entities, grid)
     return _of_image(found, entities, grid)
+
+
+def _of_surface(found, entities, grid):
+    if not isinstance(grid, Surface):
+        raise UsageError(
+            f"--atlas {found}: its labels lie on a surface, the data are voxels. Choose surface data by --space "
+            "(fsLR, fsaverage5 ...), or give a label image."
+        )
+    labels, own = read_surface_labels(found.image, grid)
+    table = found.table
+    if table is None and (beside := labels_beside(found.image)):
+        table = read_labels(beside)
+    return _of_labels(found, entities, grid, labels, _named(found, own["index"], own if table is None else table))
 
 
 def _of_image(found, entities, grid):
@@ -189,6 +206,10 @@ def _of_image(found, entities, grid):
         return _of_maps(found, entities, grid, _at_nodes(values, voxels), table)
     at_node = map_coordinates(values.astype(np.int32), voxels, order=0, mode="grid-constant")
     parcels = _named(found, np.unique(values[values > 0]).astype(int), table)
+    return _of_labels(found, entities, grid, at_node, parcels)
+
+
+def _of_labels(found, entities, grid, at_node, parcels):
     position = pd.Series(range(len(parcels)), index=parcels["index"])
     of_node = position.reindex(at_node).fillna(-1).to_numpy(int)
     return Atlas(entities, parcels, of_node, _centres(of_node, len(parcels), grid), origin=str(found))
@@ -270,14 +291,27 @@ def _joined(source, atlases):
 
 def laid_path(output_dir, entities, extension):
     """Return where the atlas of a kind of result is kept, as it was laid over the analysis grid."""
-    kept = {key: entities[key] for key in ("space", "den", "atlas", "seg", "scale") if key in entities}
+    kept = {key: entities[key] for key in ("space", "den", "atlas", "seg", "scale") if entities.get(key)}
     return output_dir / "atlases" / build(kept, "dseg", extension)
 
 
-def save_atlas(output_dir, atlas, grid, space):
-    """Write an atlas as it was laid over the grid: image, table, maps if it has some; return the path of the image."""
-    entities = {"space": space, **atlas.entities} if space else atlas.entities
-    path = laid_path(output_dir, entities, grid.extension)
+def save_atlas(output_dir, atlas, grid, place):
+    """Write an atlas as it was laid over the grid: image, table, maps if it has some.
+
+    Parameters
+    ----------
+    output_dir : Path
+    atlas : Atlas
+    grid : Grid or Surface
+    place : dict
+        Entities of the data; space and, on surfaces, den tell grids apart.
+
+    Returns
+    -------
+    Path
+        Of the image.
+    """
+    path = laid_path(output_dir, place | atlas.entities, grid.extension)
     n_nodes = np.bincount(atlas.of_node[atlas.of_node >= 0], minlength=len(atlas.parcels))
     table = atlas.parcels.assign(n_nodes=n_nodes, **dict(zip("xyz", atlas.coordinates.T.round(2), strict=True)))
     kind = "labels" if atlas.maps is None else "probabilistic maps"

@@ -8,11 +8,16 @@ import pandas as pd
 
 from bids_app.atlaslabels import read_labels, unique_names, with_networks
 from bids_app.atlassource import DEBIAN, FETCHED, IN_DEBIAN, SPHERES
+from bids_app.choices import SURFACE_SPACES
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.names import Name
+from bids_app.surfacelabels import is_labels
 
 RADIUS = 5.0  # mm, of the spheres of Power and of Dosenbach
-ENDINGS = ("_dseg.nii.gz", "_dseg.nii", "_probseg.nii.gz", "_probseg.nii")
+ENDINGS = (
+    *("_dseg.nii.gz", "_dseg.nii", "_probseg.nii.gz", "_probseg.nii"),
+    *("_dseg.dlabel.nii", "_dseg.label.gii", "_dparc.label.gii"),
+)
 
 
 @dataclass(frozen=True)
@@ -87,15 +92,23 @@ def _of_path(path, name=None, table=None):
 
 def _in_folder(part, space):
     folder = Path(part.what)
-    paths = [path for path in sorted(folder.rglob("*")) if path.name.endswith(ENDINGS)]
+    paths = _images(folder.rglob("*"))
     if not paths:
-        raise MissingInputError(f"--atlas {folder}: there is no *_dseg.nii[.gz] or *_probseg.nii[.gz] in it.")
+        raise MissingInputError(
+            f"--atlas {folder}: no *_dseg.nii[.gz], *_probseg.nii[.gz], *_dseg.dlabel.nii or *_dseg.label.gii is in it."
+        )
     return _of_path(_the_one(folder, paths, part.wanted, space))
+
+
+def _images(paths):
+    """Return those that hold an atlas, the left hemisphere's for both."""
+    return [path for path in sorted(paths) if path.name.endswith(ENDINGS) and "_hemi-R_" not in path.name]
 
 
 def _the_one(folder, paths, wanted, space):
     named = [(_entities(path), path) for path in paths]
     fitting = [one for one in named if _fits(one[1], wanted)]
+    fitting = [one for one in fitting if is_labels(one[1]) == (space in SURFACE_SPACES)] or fitting
     fitting = [one for one in fitting if one[0].get("space") == space] or fitting
     kinds = {tuple(one[0].get(key) for key in ("atlas", "seg", "scale", "desc", "space")) for one in fitting}
     if len(kinds) != 1:
@@ -202,7 +215,7 @@ def _arguments(name):
 def _of_templateflow(part, space):
     """Take an atlas from a cache of TemplateFlow; what is not there is fetched by its client."""
     home = Path(part.home)
-    paths = [path for path in sorted(home.glob("tpl-*/**/*")) if path.name.endswith(ENDINGS) and path.stat().st_size]
+    paths = [path for path in _images(home.glob("tpl-*/**/*")) if path.stat().st_size]
     if not any(_fits(path, part.wanted) for path in paths):
         paths = _templateflow_client(part, dict(part.wanted), space)
     return _of_path(_the_one(home, paths, part.wanted, space))
@@ -218,7 +231,8 @@ def _templateflow_client(part, wanted, space):
         from templateflow import api
 
         template = space or "MNI152NLin2009cAsym"
-        found = api.get(template, **{"suffix": "dseg", "extension": ".nii.gz", **wanted})
+        extension = ".dlabel.nii" if space in SURFACE_SPACES else ".nii.gz"
+        found = api.get(template, **{"suffix": "dseg", "extension": extension, **wanted})
         api.get(template, **{"suffix": "dseg", "extension": ".tsv", **wanted})
     except Exception as error:  # whatever the network makes of it
         raise MissingInputError(

@@ -9,6 +9,7 @@ from bids_app.pipelines import is_denoised
 logger = logging.getLogger(__name__)
 
 TEMPLATE_SPACES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym", "MNI152NLin2009aSym")
+SURFACE_SPACES = ("fsLR", "fsaverage", "fsaverage3", "fsaverage4", "fsaverage5", "fsaverage6")
 SPATIAL = ("space", "cohort", "res", "den")
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
-from bids_app.choices import SPATIAL, Why, of_one, prefer_rest, prefer_template, refuse_duplicates
+from bids_app.choices import (
+    SPATIAL,
+    SURFACE_SPACES,
+    Why,
+    of_one,
+    prefer_rest,
+    prefer_template,
+    refuse_duplicates,
+)
 from bids_app.datasets import Dataset, find_derivatives
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.names import Name, known_entities, scan_label
@@ -17,7 +25,6 @@ from bids_app.surfacefiles import other_hemisphere
 
 logger = logging.getLogger(__name__)
 
-SURFACE_SPACES = ("fsLR", "fsaverage", "fsaverage3", "fsaverage4", "fsaverage5", "fsaverage6")
 IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
 ON_SURFACE = {"desc": Query.NONE, "extension": [".dtseries.nii", ".func.gii"]}
 PARCELLATION = ("atlas", "seg", "scale", "space", "cohort", "res", "den", "desc")

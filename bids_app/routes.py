@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bids_app.choices import SURFACE_SPACES
 from bids_app.derivatives import label_of, map_desc, resolution, surface_path
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.features import FULL, Feature, camel, compared_features
@@ -129,6 +130,20 @@ def _map_route(settings, failed, extension):
     return Route(MAPS[extension], entities, scans, surface)
 
 
+def parcellation_of(entities):
+    """Return what tells the parcels of files apart: the atlas and, on surfaces, the space; None for what is not said.
+
+    Examples
+    --------
+    >>> parcellation_of({"space": "fsLR", "atlas": "Glasser"})
+    ('Glasser', None, None, 'fsLR')
+    >>> parcellation_of({"space": "MNI152NLin2009cAsym", "atlas": "Schaefer", "scale": "400"})
+    ('Schaefer', None, '400', None)
+    """
+    space = entities.get("space")
+    return (*map(entities.get, PARCELLATION), space if space in SURFACE_SPACES else None)
+
+
 def grid_of(route, image, kept):
     """Return the grid of a route's maps, of the nodes that are kept.
 
@@ -182,7 +197,7 @@ def _by_parcellation(settings, failed, suffix, features):
             continue
         if parts := find_parcel_desc(scan.entities.get("desc", ""), settings.graph.parcels.kinds, wanted):
             upstream, kind, edges = parts
-            key = (*(scan.entities.get(key) for key in PARCELLATION), upstream, kind)
+            key = (*parcellation_of(scan.entities), upstream, kind)
             found.setdefault(key, {}).setdefault(edges, []).append(scan)
     return found
 
@@ -204,8 +219,8 @@ def _parcel_route(what, features, tables, key):
 
 
 def _named_route(what, scans, first, desc):
-    entities = _shared(first, ("task", "space", *PARCELLATION))
-    atlas = " ".join([*(entities[key] for key in PARCELLATION if key in entities), *([desc] if desc else [])])
+    entities = _shared(first, ("task", "space", "den", *PARCELLATION))
+    atlas = " ".join(filter(None, [*parcellation_of(entities), desc]))
     own = camel([desc, what if what != "parcels" else ""])
     names = {"parcels": "parcels of", "global": "global measures of", "edges": "connections of"}
     entities |= {"desc": own} if own else {}
@@ -219,7 +234,7 @@ def _edge_routes(settings, failed):
     found = {}
     for scan in read_scans(settings.output_dir, "relmat", ".tsv"):
         if _wanted(settings, failed, scan) and scan.entities.get("stat") in wanted:
-            key = tuple(scan.entities.get(key) for key in (*PARCELLATION, "desc", "stat"))
+            key = (*parcellation_of(scan.entities), scan.entities.get("desc"), scan.entities["stat"])
             found.setdefault(key, []).append(scan)
     routes = []
     for key in sorted(found, key=str):

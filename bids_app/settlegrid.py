@@ -43,12 +43,13 @@ def settle_atlases(settings, inputs, grid_file):
     """
     if grid_file is None or not settings.graph.atlases:
         return []
-    grid, space = load_grid(Path(grid_file)), _first_bold(inputs).entities.get("space")
+    grid, place = load_grid(Path(grid_file)), _first_bold(inputs).entities
+    space = place.get("space")
     check_names([(source, source_entities(source, space)) for source in settings.graph.atlases])
     paths = []
     for source in settings.graph.atlases:
         atlas = read_atlas(source, grid, space)
-        paths.append(save_atlas(settings.output_dir, atlas, grid, space))
+        paths.append(save_atlas(settings.output_dir, atlas, grid, place))
         empty = int((~np.isin(np.arange(len(atlas.parcels)), atlas.of_node)).sum())
         logger.info("Atlas %s: %d parcels%s.", source, len(atlas.parcels), f", {empty} without a node" if empty else "")
     return paths

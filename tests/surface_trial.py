@@ -5,7 +5,7 @@ import numpy as np
 from conftest import confounds_table
 from nibabel.cifti2 import BrainModelAxis, SeriesAxis
 
-from bids_app.surface import HEMISPHERES
+from bids_app.surface import HEMISPHERES, Surface
 
 RADIUS, APART = 60.0, 70.0
 AFFINE = np.diag([8.0, 8, 8, 1])
@@ -69,6 +69,12 @@ def grayordinates():
     box = np.ones((4, 4, 4), dtype=bool)
     axes.append(BrainModelAxis.from_mask(box, "CIFTI_STRUCTURE_THALAMUS_LEFT", AFFINE))
     return axes[0] + axes[1] + axes[2]
+
+
+def small_surface():
+    """Return the surface with all of these as its nodes."""
+    axis = grayordinates()
+    return Surface(np.ones(len(axis), dtype=bool), axis, hemispheres())
 
 
 def series(seed, n_nodes, n_volumes):

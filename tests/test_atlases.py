@@ -292,7 +292,7 @@ def test_an_atlas_comes_back_as_it_was_laid(tmp_path, kind):
     words = {"labels": save(tmp_path / "atlas-L_dseg.nii.gz"), "spheres": "seitzman"}
     words["maps"] = save(tmp_path / "atlas-P.nii.gz", np.moveaxis(soft_maps().reshape(-1, 10, 10, 10), 0, -1))
     atlas = lay(words[kind])
-    back = load_atlas(save_atlas(tmp_path / "out", atlas, GRID, "X"), GRID)
+    back = load_atlas(save_atlas(tmp_path / "out", atlas, GRID, {"space": "X"}), GRID)
     np.testing.assert_array_equal(back.of_node, atlas.of_node)
     np.testing.assert_allclose(back.coordinates, atlas.coordinates, atol=0.006)
     pd.testing.assert_frame_equal(back.parcels, atlas.parcels, check_dtype=False)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import SmallTrial
 from scipy.signal import detrend
-from surface_trial import add_surface_run, grayordinates, hemispheres, save_mesh
+from surface_trial import add_surface_run, hemispheres, save_mesh, small_surface
 
 from bids_app.errors import DataError, MissingInputError
 from bids_app.report.surfacefigures import surface_effect_figure
@@ -21,8 +21,7 @@ SPACES = {"cifti": "fsLR", "gifti": "fsaverage5"}
 
 @pytest.fixture
 def surface():
-    axis = grayordinates()
-    return Surface(np.ones(len(axis), dtype=bool), axis, hemispheres())
+    return small_surface()
 
 
 @pytest.fixture(scope="module", params=["cifti", "gifti"])

@@ -3,13 +3,16 @@
 import nibabel as nib
 import pandas as pd
 
+from bids_app.derivatives import surface_path
 from bids_app.features import Feature, camel
 from bids_app.names import Name, build
 from bids_app.outputs import read_table, save_figure
 from bids_app.report import mapfigures
 from bids_app.report.parcelfigures import chord_figure, connectome_figure, nodes_figure
+from bids_app.report.surfacefigures import surface_effect_figure
 from bids_app.report.trialfigures import forest_figure
-from bids_app.routes import PARCELLATION
+from bids_app.routes import MAPS, parcellation_of
+from bids_app.surfacefiles import load_surface
 
 N_SHOWN = 10
 N_CHORDS = 300
@@ -90,15 +93,19 @@ def _draw(folder, entities, design, feature, rows, result):
 
 
 def _map_figure(folder, entities, design, desc, title):
-    """Draw the results painted back as a map, where they were painted on voxels."""
+    """Draw the results painted back as a map, where they were painted."""
     desc += design["MapSuffixes"][design["Headline"]]
-    paths = [
-        folder / build({**entities, "stat": s, "desc": desc}, "statmap", ".nii.gz") for s in ("hedgesG", "t", "pFwe")
-    ]
-    if not all(path.exists() for path in paths):
-        return None
     text = f"{title}: Hedges g, {design['Contrast']}; outlined: FWE p ≤ {design['Alpha']}"
-    return mapfigures.strip_figure(mapfigures.Effect(*map(nib.load, paths), design["Alpha"], text))
+    for extension in MAPS:
+        names = [build({**entities, "stat": s, "desc": desc}, "statmap", extension) for s in ("hedgesG", "t", "pFwe")]
+        if all((folder / name).exists() for name in names):
+            images = [nib.load(folder / name) for name in names]
+            if extension == ".nii.gz":
+                return mapfigures.strip_figure(mapfigures.Effect(*images, design["Alpha"], text))
+            surface = load_surface(surface_path(folder.parent, entities))
+            size, _, p_fwe = (image.get_fdata().ravel()[surface.mask] for image in images)
+            return surface_effect_figure(surface, size, p_fwe, text, design["Alpha"])
+    return None
 
 
 def edge_context(folder, entities, design):
@@ -139,10 +146,10 @@ def edge_context(folder, entities, design):
 
 def _parcels_of(folder, entities, edges):
     """Return name, network and place of the parcels: from the nodal results of the same atlas, else names alone."""
-    own = {key: entities.get(key) for key in PARCELLATION}
+    own = parcellation_of(entities)
     names = list(dict.fromkeys([*edges["from"], *edges["to"]]))
     for path in sorted(folder.glob("*_nodes.tsv")):
-        if {key: Name.parse(path).entities.get(key) for key in PARCELLATION} == own:
+        if parcellation_of(Name.parse(path).entities) == own:
             table = read_table(path, dtype={"name": str}).drop_duplicates("name")
             known = table[[column for column in ("name", "network", "x", "y", "z") if column in table]]
             missing = [name for name in names if name not in set(known["name"])]

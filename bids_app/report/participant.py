@@ -14,7 +14,7 @@ from bids_app.names import Name, build, scan_label
 from bids_app.outputs import figure_path, read_scans, read_table, save_figure, status_path
 from bids_app.report.figures import histogram_figure, matrices_figure, visits_figure
 from bids_app.report.pages import write_page
-from bids_app.routes import MAPS, PARCELLATION
+from bids_app.routes import MAPS, PARCELLATION, parcellation_of
 
 KINDS = (*PARCELLATION, "desc")
 
@@ -127,7 +127,7 @@ def _parcels(output_dir, participant):
     for scan in read_scans(output_dir, "nodes", ".tsv", sub=participant):
         nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
         names = Name.parse(scan.path).entities
-        atlas = " ".join(names[key] for key in PARCELLATION if key in names)
+        atlas = _atlas(names)
         entry = atlases.setdefault(atlas, {"tables": [], "matrices": None, "globals": []})
         entry["tables"].append(
             {
@@ -140,7 +140,7 @@ def _parcels(output_dir, participant):
         )
     for scan in read_scans(output_dir, "global", ".tsv", sub=participant):
         values = read_table(scan.path).iloc[0].set_axis([one.label for one in GLOBALS.values()])
-        atlas = " ".join(scan.entities[key] for key in PARCELLATION if key in scan.entities)
+        atlas = _atlas(scan.entities)
         label = f"{_short(scan.entities)} {scan.entities['desc']}"
         if atlas in atlases:
             atlases[atlas]["globals"].append({"label": label, "values": values.to_dict()})
@@ -149,14 +149,16 @@ def _parcels(output_dir, participant):
     return atlases
 
 
+def _atlas(entities):
+    return " ".join(filter(None, parcellation_of(entities)))
+
+
 def _draw_matrices(output_dir, participant, atlas):
     matrices, entities = {}, {}
     scans = read_scans(output_dir, "relmat", ".tsv", sub=participant)
     first = next((scan.entities.get("stat") for scan in scans if "pearson" in scan.entities.get("stat", "")), None)
     for scan in scans:  # of several matrices, Pearson's
-        if first in (None, scan.entities.get("stat")) and atlas == " ".join(
-            scan.entities[key] for key in PARCELLATION if key in scan.entities
-        ):
+        if first in (None, scan.entities.get("stat")) and atlas == _atlas(scan.entities):
             table = pd.read_csv(scan.path, sep="\t", index_col=0, na_values="n/a")
             matrices[_short(scan.entities)] = table.to_numpy(float)
             entities = scan.entities
@@ -171,7 +173,7 @@ def _draw_matrices(output_dir, participant, atlas):
 
 def _networks(output_dir, participant, entities):
     """Return the network of each parcel if the nodal tables say."""
-    wanted = {key: entities.get(key) for key in PARCELLATION}
+    wanted = {key: entities.get(key) for key in ("space", *PARCELLATION)}
     for scan in read_scans(output_dir, "nodes", ".tsv", sub=participant, **wanted):
         nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
         return nodes["network"].fillna("none").astype(str).to_numpy() if "network" in nodes else None
