@@ -1,4 +1,4 @@
-"""What ``--atlas`` names: an image, a folder, a table of spheres, or an atlas by its name. Imports nothing heavy."""
+"""What ``--atlas`` names: an image, a surface's labels, a folder, a table, or an atlas. Imports nothing heavy."""
 
 import os
 from dataclasses import dataclass

@@ -163,7 +163,7 @@ def read_failed_scans(output_dir):
 
 
 def _say_flow(route, flow, design):
-    logger.info("%s: %d participants analysed.", route.name.capitalize(), flow["analysed"].sum())
+    logger.info("%s%s: %d participants analysed.", route.name[0].upper(), route.name[1:], flow["analysed"].sum())
     for arm, steps in counts(flow, design).items():
         logger.info("  %s: %s", arm, ", ".join(f"{count} {step}" for step, count in steps.items()))
     for row in flow[~flow["analysed"]].itertuples():

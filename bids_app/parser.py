@@ -225,9 +225,9 @@ def _add_graph(parser):
         nargs="+",
         default=[],
         metavar="ATLAS",
-        help="parcels: label image(s) or probabilistic maps with a table of names beside them or after a colon; a BIDS "
-        "atlas folder; a table of spheres (x, y, z, radius); or a name: aal, aicha, power, dosenbach, seitzman, "
-        "schaefer400 ...; A+B is one atlas of two, NAME=A names it",
+        help="parcels: label image(s) or probabilistic maps with a table of names beside them or after a colon; labels "
+        "of surfaces (dlabel.nii, label.gii, annot); a BIDS atlas folder; a table of spheres (x, y, z, radius); or a "
+        "name: aal, aicha, power, dosenbach, seitzman, schaefer400 ...; A+B is one atlas of two, NAME=A names it",
     )
     add(
         "--partition",

@@ -272,6 +272,7 @@ def compared_areas(tmp_path_factory, app):
     for level, own in (("participant", ()), ("group", ("--n-permutations", 20, "--edge-statistic", "nbs"))):
         outcome = app(trial.bids, root / "out", level, *call, *own)
         assert outcome.code == 0, outcome.said
+    assert "Connections of Areas fsLR: 6 participants analysed." in outcome.said
     return runs, root / "out"
 
 
