@@ -203,7 +203,7 @@ RULES = ("--threshold", 0.25, "--density", 0.05, 0.1)
 
 @pytest.fixture(scope="module")
 def measured(trial, tmp_path_factory):
-    """Every measure by three rules, in so little memory that the graphs lie on disk."""
+    """Every measure of three per arm by three rules, in so little memory that the graphs lie on disk."""
     output = tmp_path_factory.mktemp("measured")
     options = (
         *OPTIONS,
@@ -216,6 +216,8 @@ def measured(trial, tmp_path_factory):
         trial.atlas,
         "--mem-gb",
         0.5,
+        "--participant-label",
+        *("01", "02", "03", "04", "05", "06"),
     )
     done = call(trial.bids_dir, output, "participant", *options, "--metrics", *MEASURES)
     assert done.returncode == 0, done.stderr

@@ -84,12 +84,12 @@ def visits_figure(grid, maps, title, unit):
     difference = ScalarMappable(Normalize(-size, size), "RdBu_r")
     rows = [(name, values, value) for name, values in maps.items()]
     rows += [(name, values, difference) for name, values in later.items()]
-    figure = plt.figure(figsize=(11, 0.3 + 1.45 * len(rows)), layout="constrained")
-    parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
-    for part, (name, values, colours) in zip(parts, rows, strict=True):
-        _draw_row(part, grid, values, colours)
-        part.supylabel(name, fontsize=8)
-    figure.suptitle(f"{title} ({unit})", fontsize=9, x=0.01, ha="left")
+    height = 0.3 + 1.45 * len(rows)  # places are computed: a layout engine takes longer than the drawing
+    figure = plt.figure(figsize=(11, height))
+    for row, (name, values, colours) in enumerate(rows):
+        bottom = (1.45 * (len(rows) - 1 - row) + 0.05) / height
+        _draw_row(figure, (bottom, 1.25 / height), name, grid, values, colours)
+    figure.text(0.01, 1 - 0.05 / height, f"{title} ({unit})", fontsize=9, va="top")
     return figure
 
 
@@ -99,14 +99,19 @@ def _range(values, percentiles):
     return (low, high) if high > low else (low, low + 1)
 
 
-def _draw_row(part, grid, values, colours):
+def _draw_row(figure, place, name, grid, values, colours):
+    """Draw the maps of one scan between ``place``, the bottom and the height in the figure."""
+    bottom, height = place
+    left, width = 0.03, 0.89
+    text = name.replace(" − ", "\n− ")
+    figure.text(0.015, bottom + height / 2, text, fontsize=8, rotation="vertical", ha="center", va="center")
     if isinstance(grid, Surface):
-        axes = part.subplots(1, 4)
+        quarter = width / 4
+        axes = [figure.add_axes((left + view * quarter, bottom, quarter, height)) for view in range(4)]
         draw_cortex(axes, grid, values, colours)
     else:
-        axes = part.subplots(1, 1)
-        _draw_slices(axes, grid, values, colours)
-    bar = part.colorbar(colours, ax=axes, shrink=0.9, pad=0.01)
+        _draw_slices(figure.add_axes((left, bottom, width, height)), grid, values, colours)
+    bar = figure.colorbar(colours, cax=figure.add_axes((left + width + 0.01, bottom, 0.012, height)))
     bar.ax.tick_params(labelsize=7)
 
 
