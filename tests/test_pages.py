@@ -57,6 +57,10 @@ def read(output, pattern, folder="group"):
     return pd.read_csv(path, sep="\t", na_values="n/a")
 
 
+def place(row):
+    return ", ".join(str(round(row[axis])) for axis in "xyz")
+
+
 def text_of(page):
     return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page.read_text(), flags=re.DOTALL).split())
 
@@ -106,10 +110,16 @@ def test_parcels_are_those_of_the_table(compared):
     for cells in (row for table in shown for row in table):
         rows = nodes[nodes["name"] == cells[0]]
         formatted = [
-            [number(row["t"]), interval(row), interval(row, "hedges_g", "g_low", "g_high"), p_value(row["p"])]
+            [
+                place(row),
+                number(row["t"]),
+                interval(row),
+                interval(row, "hedges_g", "g_low", "g_high"),
+                p_value(row["p"]),
+            ]
             for _, row in rows.iterrows()
         ]
-        assert cells[1:5] in formatted
+        assert cells[1:6] in formatted
 
 
 def test_the_flow_and_the_headline_are_those_of_the_files(compared):
