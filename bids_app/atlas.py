@@ -19,7 +19,7 @@ from bids_app.images import read_image
 from bids_app.names import Name, build, label
 from bids_app.outputs import read_table, replacing, save_described, save_image
 from bids_app.surface import Surface
-from bids_app.surfacelabels import is_labels, plain_stem, read_surface_labels
+from bids_app.surfacelabels import plain_stem, read_surface_labels
 
 logger = logging.getLogger("bids_app")
 
@@ -92,6 +92,11 @@ def read_atlas(source, grid, space=None):
     atlases = [_read_part(part, grid, space) for part in source.parts]
     atlas = atlases[0] if len(atlases) == 1 else _joined(source, atlases)
     return replace(atlas, entities={"atlas": source.name}) if source.name else atlas
+
+
+def fits_on(source, grid, space=None):
+    """Say whether an atlas can be laid over a grid: labels of a surface cannot over voxels."""
+    return isinstance(grid, Surface) or not any(find_part(part, space).on_surface for part in source.parts)
 
 
 def check_names(atlases):
@@ -172,7 +177,7 @@ def _read_part(part, grid, space):
         return _of_spheres(found, entities, grid)
     if space and found.space not in (None, space):
         logger.warning("%s is in %s, the data in %s: they may be some millimetres apart.", found, found.space, space)
-    if not found.loaded and is_labels(found.image):
+    if found.on_surface:
         return _of_surface(found, entities, grid)
     return _of_image(found, entities, grid)
 

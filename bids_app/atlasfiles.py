@@ -54,6 +54,11 @@ class Found:
         """True if the image is in memory."""
         return isinstance(self.image, nib.Nifti1Image)
 
+    @property
+    def on_surface(self):
+        """True if it is labels of a surface."""
+        return isinstance(self.image, Path) and is_labels(self.image)
+
 
 def find_part(part, space=None):
     """Find what a part of an atlas is read from.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.analyses import analyses_of
-from bids_app.anatomy import anatomy_columns
+from bids_app.anatomy import anatomy_columns, fitting
 from bids_app.features import FULL, edges_text
 from bids_app.flow import FLOW_COLUMNS, by_visit, weights
 from bids_app.names import label
@@ -117,6 +117,7 @@ def _cluster_threshold(trial, route):
 
 def _data(settings, route, problem, flow):
     graph, scans, analysed = settings.graph, next(iter(route.scans.values())), flow[flow["analysed"]]
+    naming = fitting(graph.atlases, problem.grid, route.entities.get("space")) if route.is_voxels else []
     return {
         "MapValues": settings.trial.map_values if route.is_voxels else "raw",
         "SmoothingFWHM": graph.smooth_maps if route.is_voxels else None,
@@ -126,7 +127,7 @@ def _data(settings, route, problem, flow):
         "MinPerArm": settings.trial.min_per_arm,
         "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else problem.kept.size,
         "NodesCompared": int(problem.kept.sum()),
-        "AnatomyColumns": list(anatomy_columns(graph.atlases)) if route.is_voxels else [],
+        "AnatomyColumns": list(anatomy_columns(naming)),
         "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels and not route.surface else None,
         "VisitsWithSeveralScans": int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
     }

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.analyses import BETWEEN
-from bids_app.anatomy import anatomy_columns, with_anatomy
+from bids_app.anatomy import anatomy_columns, fitting, with_anatomy
 from bids_app.features import camel
 from bids_app.outputs import save_described, save_json, save_map, save_table, sidecar_of
 from bids_app.painting import paint
@@ -93,10 +93,9 @@ def _write_voxels(settings, route, design, problem, comparisons, corrected):
             name = group_name(route, design, "statmap", problem.grid.extension, stat=statistic, desc=desc)
             save_map(folder / name, problem.grid, values, sidecar(statistic))
             written.append(folder / name)
-    atlases = settings.graph.atlases
-    table = cluster_table(
-        problem.grid, comparisons, corrected, design, settings.trial, atlases, route.entities.get("space")
-    )
+    space = route.entities.get("space")
+    atlases = fitting(settings.graph.atlases, problem.grid, space)
+    table = cluster_table(problem.grid, comparisons, corrected, design, settings.trial, atlases, space)
     path = folder / group_name(route, design, "clusters", ".tsv")
     save_described(path, table, _cluster_columns() | anatomy_columns(atlases))
     return [*written, path]

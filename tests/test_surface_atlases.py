@@ -12,6 +12,7 @@ from nibabel.cifti2 import BrainModelAxis, LabelAxis
 from scipy.signal import detrend
 from surface_trial import AFFINE, add_surface_run, hemispheres, save_mesh, small_surface
 
+from bids_app.anatomy import fitting
 from bids_app.atlas import atlas_entities, load_atlas, read_atlas, save_atlas
 from bids_app.atlassource import find_atlas
 from bids_app.errors import DataError, MissingInputError, UsageError
@@ -241,6 +242,13 @@ def test_labels_of_surfaces_are_not_for_voxels(tmp_path):
         lay(path, template_grid("gm", 8))
 
 
+def test_only_what_fits_names_the_clusters_of_voxels(surface, tmp_path):
+    """At the group level volumes and surfaces may be compared at once."""
+    areas, power = find_atlas(str(save_areas(tmp_path / "areas.dlabel.nii"))), find_atlas("power")
+    assert fitting([areas, power], surface, "fsLR") == [areas, power]
+    assert fitting([areas, power], template_grid("gm", 8), "MNI152NLin2009cAsym") == [power]
+
+
 @pytest.mark.parametrize(
     ("name", "atlas"),
     [
@@ -307,3 +315,36 @@ def test_the_page_shows_them_on_the_cortex(compared_areas, browse, validation_er
     assert found.blank_images == []
     assert found.errors == []
     assert validation_errors(output) == []
+
+
+def test_a_folder_serves_volumes_and_surfaces_of_one_trial(tmp_path, app):
+    """Both are compared at once, each by its own image of the atlas; files and sections have names of their own."""
+    trial = SmallTrial(tmp_path / "bids", tmp_path / "bids" / "derivatives" / "fmriprep").begin()
+    for number in range(1, 7):
+        for session in "12":
+            trial.add_run(f"0{number}", session)
+            add_surface_run(trial, f"0{number}", session, "cifti")
+    trial.add_arms(**{f"s0{number}": "placebo" if number <= 3 else "ketamine" for number in range(1, 7)})
+    meshes = [save_mesh(tmp_path / f"{side}.surf.gii", *mesh) for side, mesh in hemispheres().items()]
+    save_areas(tmp_path / "atlases" / "tpl-fsLR_atlas-4S_den-91k_dseg.dlabel.nii")
+    volume = np.random.default_rng(0).integers(1, 9, (12, 14, 12)).astype(np.int16)
+    image = nib.Nifti1Image(volume, nib.affines.from_matvec(np.diag([15.0, 15, 15]), [-82.5, -115, -75]))
+    nib.save(image, tmp_path / "atlases" / "tpl-MNI152NLin2009cAsym_atlas-4S_dseg.nii.gz")
+    options = (*CALL.split(), "--voxel-size", 15, "--parcel-metrics", "degree", "--n-null-graphs", 2)
+    options = (*options, "--atlas", tmp_path / "atlases", "--surface", *meshes)
+    call = (trial.bids, tmp_path / "out")
+    for space in ("MNI152NLin2009cAsym", "fsLR"):
+        outcome = app(*call, "participant", *options, "--space", space)
+        assert outcome.code == 0, outcome.said
+    outcome = app(*call, "group", *options, "--n-permutations", 20)
+    assert outcome.code == 0, outcome.said
+    tables = sorted(path.name for path in (tmp_path / "out" / "group").glob("*_nodes.tsv"))
+    assert [name.split("_contrast")[0] for name in tables] == [
+        "task-rest_space-MNI152NLin2009cAsym_atlas-4S",
+        "task-rest_space-fsLR_atlas-4S_den-91k",
+    ]
+    page = (tmp_path / "out" / "group" / "index.html").read_text()
+    assert "Parcels of 4S</h2>" in page
+    assert "Parcels of 4S fsLR</h2>" in page
+    participant = (tmp_path / "out" / "sub-01.html").read_text()
+    assert "4S fsLR" in participant
