@@ -77,7 +77,7 @@ def read_surface_labels(path, surface):
     """
     read = _of_cifti if path.name.endswith(".dlabel.nii") else _of_hemispheres
     at_grayordinate, parcels = read(path, surface)
-    at_node = np.where(np.isin(at_grayordinate, list(parcels)), at_grayordinate, 0)[surface.mask]
+    at_node = at_grayordinate[surface.mask]
     if not at_node.any():
         raise DataError(f"--atlas {path}: none of its labels is at a grayordinate of the data.")
     table = pd.DataFrame(sorted(parcels.items()), columns=["index", "name"])
@@ -85,9 +85,10 @@ def read_surface_labels(path, surface):
     return at_node, with_networks(table)
 
 
-def _parcels(names):
-    """Leave out what is no parcel."""
-    return {int(index): name for index, name in names.items() if index > 0 and not NO_PARCEL.fullmatch(name)}
+def _parcels(labels, names):
+    """Leave out what is no parcel: return the labels, 0 there, and the names of the others."""
+    parcels = {int(index): name for index, name in names.items() if index > 0 and not NO_PARCEL.fullmatch(name)}
+    return np.where(np.isin(labels, list(parcels)), labels, 0), parcels
 
 
 def _of_cifti(path, surface):
@@ -100,7 +101,7 @@ def _of_cifti(path, surface):
             f"--atlas {path}: it holds {len(maps)} maps of labels ({', '.join(maps.name[:5])}); one is needed "
             "(wb_command -cifti-merge OUT -cifti FILE -column 1 takes the first)."
         )
-    labels = np.asarray(values[0]).astype(int)
+    labels, parcels = _parcels(values[0].astype(int), {key: name for key, (name, _) in maps.label[0].items()})
     at_grayordinate = np.zeros(len(surface.axis), dtype=int)
     for structure, count in surface.axis.nvertices.items():
         if structure in theirs.nvertices:
@@ -111,7 +112,7 @@ def _of_cifti(path, surface):
             at_grayordinate[own] = at_vertex[surface.axis.vertex[own]]
     if theirs.volume_mask.any() and surface.axis.volume_mask.any():
         at_grayordinate[surface.axis.volume_mask] = _at_voxels(theirs, labels, surface)
-    return at_grayordinate, _parcels({key: name for key, (name, _) in maps.label[0].items()})
+    return at_grayordinate, parcels
 
 
 def _at_voxels(theirs, labels, surface):
@@ -127,7 +128,7 @@ def _at_voxels(theirs, labels, surface):
 def _of_hemispheres(path, surface):
     halves = {side: _read_half(one) for side, one in _both(path).items()}
     left, right = (names for _, names in halves.values())
-    step = 10 ** len(str(max([*left, *right], default=0))) if set(left) & set(right) else 0
+    step = 10 ** len(str(max([*left, *right]))) if set(left) & set(right) else 0
     shared = set(left.values()) & set(right.values())
     at_grayordinate, parcels = np.zeros(len(surface.axis), dtype=int), {}
     for side, shift in (("L", 0), ("R", step)):
@@ -157,9 +158,10 @@ def _both(path):
 
 
 def _read_half(path):
-    """Return the label of each vertex, and the names of those parcels that have some."""
-    labels, names = _of_annot(path) if path.name.endswith(".annot") else _of_gifti(path)
-    return labels, {index: name for index, name in _parcels(names).items() if (labels == index).any()}
+    """Return the label of each vertex, 0 for none, and the names of those parcels that have some."""
+    labels, names = _parcels(*(_of_annot(path) if path.name.endswith(".annot") else _of_gifti(path)))
+    present = set(np.unique(labels))
+    return labels, {index: name for index, name in names.items() if index in present}
 
 
 def _of_gifti(path):

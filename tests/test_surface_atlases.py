@@ -117,6 +117,18 @@ def test_what_both_hemispheres_name_is_told_apart(surface, tmp_path):
     assert labels_at(lay(tmp_path / "sub.R.areas.32k.label.gii", surface)).tolist() == own.tolist(), "by either"
 
 
+def test_what_is_no_parcel_never_becomes_one_of_the_other_side(surface, tmp_path):
+    """Whatever number the medial wall has, 14 too, which the right hemisphere's fourth parcel gets."""
+    for side in "LR":
+        outer = np.abs(hemispheres()[side][0][:, 0]) > 40
+        names = {**dict(enumerate(QUARTERS, 1)), 14: "Medial_wall"}
+        save_label_gii(tmp_path / f"x.{side}.label.gii", np.where(outer, of_vertices(side), 14), names)
+    atlas = lay(tmp_path / "x.L.label.gii", surface)
+    right = surface.axis.name == HEMISPHERES["R"]
+    assert set(atlas.parcels["index"][np.unique(atlas.of_node[right & (atlas.of_node >= 0)])]) == {11, 12, 13, 14}
+    assert set(labels_at(atlas)[~right]) == {0, 1, 2, 3, 4}
+
+
 def test_numbers_that_are_each_sides_own_are_kept(surface, tmp_path):
     names = [f"7Networks_{side}H_{network}_1" for side in "LR" for network in ("Vis", "Cont", "Limbic", "Default")]
     for side in "LR":
