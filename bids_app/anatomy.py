@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bids_app.atlas import fits_on, read_atlas, source_entities
+from bids_app.atlas import read_atlas, source_entities
 
 NOWHERE = "none"
 
@@ -117,11 +117,6 @@ ANATOMY_COLUMNS = {
     "peak_label": "Label of the atlas at the peak; if it has none, the nearest in the cluster",
     "labels": "Percentages of the cluster's voxels per label of the atlas",
 }
-
-
-def fitting(atlases, grid, space=None):
-    """Return those that can be laid over a grid: a trial's labels of surfaces do not name clusters of voxels."""
-    return [source for source in atlases if fits_on(source, grid, space)]
 
 
 def with_anatomy(clusters, grid, atlases, space=None):

@@ -94,9 +94,11 @@ def read_atlas(source, grid, space=None):
     return replace(atlas, entities={"atlas": source.name}) if source.name else atlas
 
 
-def fits_on(source, grid, space=None):
-    """Say whether an atlas can be laid over a grid: labels of a surface cannot over voxels."""
-    return isinstance(grid, Surface) or not any(find_part(part, space).on_surface for part in source.parts)
+def fitting(sources, grid, space=None):
+    """Return those of the atlases that can be laid over a grid: labels of a surface cannot over voxels."""
+    if isinstance(grid, Surface):
+        return list(sources)
+    return [one for one in sources if not any(find_part(part, space).on_surface for part in one.parts)]
 
 
 def check_names(atlases):
@@ -189,10 +191,15 @@ def _of_surface(found, entities, grid):
             "(fsLR, fsaverage5 ...), or give a label image."
         )
     labels, own = read_surface_labels(found.image, grid)
-    table = found.table
-    if table is None and (beside := labels_beside(found.image)):
-        table = read_labels(beside)
+    table = _table_of(found)
     return _of_labels(found, entities, grid, labels, _named(found, own["index"], own if table is None else table))
+
+
+def _table_of(found):
+    """Return the table that names the labels: the one given, else the one beside the image; None without."""
+    if found.table is None and not found.loaded and (beside := labels_beside(found.image)):
+        return read_labels(beside)
+    return found.table
 
 
 def _of_image(found, entities, grid):
@@ -204,9 +211,7 @@ def _of_image(found, entities, grid):
             f"--atlas {found}: a 3D image of whole-number labels is needed, or a 4D one with a map per volume."
         )
     voxels = apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
-    table = found.table
-    if table is None and not found.loaded and (beside := labels_beside(found.image)):
-        table = read_labels(beside)
+    table = _table_of(found)
     if values.ndim == 4:
         return _of_maps(found, entities, grid, _at_nodes(values, voxels), table)
     at_node = map_coordinates(values.astype(np.int32), voxels, order=0, mode="grid-constant")

@@ -112,7 +112,7 @@ def _images(paths):
 
 def _the_one(folder, paths, wanted, space):
     named = [(_entities(path), path) for path in paths]
-    fitting = [one for one in named if _fits(one[1], wanted)]
+    fitting = [one for one in named if _fits(one[0], wanted)]
     fitting = [one for one in fitting if is_labels(one[1]) == (space in SURFACE_SPACES)] or fitting
     fitting = [one for one in fitting if one[0].get("space") == space] or fitting
     kinds = {tuple(one[0].get(key) for key in ("atlas", "seg", "scale", "desc", "space")) for one in fitting}
@@ -221,13 +221,12 @@ def _of_templateflow(part, space):
     """Take an atlas from a cache of TemplateFlow; what is not there is fetched by its client."""
     home = Path(part.home)
     paths = [path for path in _images(home.glob("tpl-*/**/*")) if path.stat().st_size]
-    if not any(_fits(path, part.wanted) for path in paths):
+    if not any(_fits(_entities(path), part.wanted) for path in paths):
         paths = _templateflow_client(part, dict(part.wanted), space)
     return _of_path(_the_one(home, paths, part.wanted, space))
 
 
-def _fits(path, wanted):
-    entities = _entities(path)
+def _fits(entities, wanted):
     return all(entities.get(key) == value for key, value in wanted)
 
 

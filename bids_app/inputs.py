@@ -8,15 +8,7 @@ from pathlib import Path
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
-from bids_app.choices import (
-    SPATIAL,
-    SURFACE_SPACES,
-    Why,
-    of_one,
-    prefer_rest,
-    prefer_template,
-    refuse_duplicates,
-)
+from bids_app.choices import SPATIAL, SURFACE_SPACES, Why, of_one, prefer_rest, prefer_template, refuse_duplicates
 from bids_app.datasets import Dataset, find_derivatives
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.names import Name, known_entities, scan_label

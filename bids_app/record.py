@@ -7,7 +7,8 @@ import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.analyses import analyses_of
-from bids_app.anatomy import anatomy_columns, fitting
+from bids_app.anatomy import anatomy_columns
+from bids_app.atlas import fitting
 from bids_app.features import FULL, edges_text
 from bids_app.flow import FLOW_COLUMNS, by_visit, weights
 from bids_app.names import label

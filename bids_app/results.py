@@ -7,7 +7,8 @@ import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.analyses import BETWEEN
-from bids_app.anatomy import anatomy_columns, fitting, with_anatomy
+from bids_app.anatomy import anatomy_columns, with_anatomy
+from bids_app.atlas import fitting
 from bids_app.features import camel
 from bids_app.outputs import save_described, save_json, save_map, save_table, sidecar_of
 from bids_app.painting import paint

@@ -12,8 +12,7 @@ from nibabel.cifti2 import BrainModelAxis, LabelAxis
 from scipy.signal import detrend
 from surface_trial import AFFINE, add_surface_run, hemispheres, save_mesh, small_surface
 
-from bids_app.anatomy import fitting
-from bids_app.atlas import atlas_entities, load_atlas, read_atlas, save_atlas
+from bids_app.atlas import atlas_entities, fitting, load_atlas, read_atlas, save_atlas
 from bids_app.atlassource import find_atlas
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.grid import template_grid

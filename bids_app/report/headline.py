@@ -1,8 +1,6 @@
 """The primary result in a sentence."""
 
-import pandas as pd
-
-from bids_app.report.pages import number, p_value
+from bids_app.report.pages import centre, number, p_value
 
 
 def map_headline(clusters, design):
@@ -104,15 +102,10 @@ def edge_headline(results, design):
     return {"text": text, "rows": rows}
 
 
-def _place(row):
-    """Say where a parcel's centre is, if that is known: spheres may have no better name."""
-    places = [row.get(axis) for axis in "xyz"]
-    return "" if pd.isna(places).any() else f" ({', '.join(str(round(place)) for place in places)} mm)"
-
-
 def _parcel_text(row, design):
+    place = centre(row)  # spheres may have no better name
     larger, smaller = (design["ActiveArm"], design["ReferenceArm"])[:: 1 if row["t"] > 0 else -1]
     return (
-        f"{larger} > {smaller}, {row['name']}{_place(row)}: g = {number(row['hedges_g'])} "
+        f"{larger} > {smaller}, {row['name']}{f' ({place} mm)' if place else ''}: g = {number(row['hedges_g'])} "
         f"({number(row['g_low'])} to {number(row['g_high'])}), p FWE {_p(row['p_fwe'])}"
     )

@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 
 from bids_app import __version__
 from bids_app.outputs import save_text
@@ -28,7 +29,7 @@ def write_page(path, template, **content):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "p": p_value, "embedded": embedded}
+    environment.filters |= {"number": number, "p": p_value, "embedded": embedded, "centre": centre}
     save_text(path, environment.get_template(template).render(version=__version__, **content))
 
 
@@ -51,6 +52,18 @@ def number(value, digits=3):
     if isinstance(value, int) or abs(value) >= 10**digits:
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
+
+
+def centre(row):
+    """Write where a parcel is, in whole mm; nothing where that is not known.
+
+    Examples
+    --------
+    >>> centre({"x": 12.4, "y": -16.6, "z": -0.3}), centre({"x": float("nan"), "y": 1, "z": 2}), centre({})
+    ('12, -17, 0', '', '')
+    """
+    places = [row.get(axis) for axis in "xyz"]
+    return "" if pd.isna(places).any() else ", ".join(str(round(place)) for place in places)
 
 
 def p_value(value):
