@@ -12,6 +12,7 @@ from bids_app.allocationtable import read_allocations
 from bids_app.cohort import Design, Tables
 from bids_app.errors import DataError, UsageError
 from bids_app.features import Feature
+from bids_app.findings import Finding
 from bids_app.flow import by_visit, participant_flow, weights
 from bids_app.grid import Grid
 from bids_app.nodes import read_nodes, read_values
@@ -50,6 +51,8 @@ class Problem:
         The allocations that were possible, where they are listed.
     symptoms : DataFrame
         n rows, the change of each outcome that is known for enough; NaN where it is missing.
+    findings : tuple of Finding
+        What was assumed of these scans and columns, and what could not be done with them.
     """
 
     baseline: dict[Feature, np.ndarray]
@@ -64,6 +67,7 @@ class Problem:
     slopes: pd.DataFrame | None = None
     allocation_table: np.ndarray | None = None
     symptoms: pd.DataFrame = field(default_factory=pd.DataFrame)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def pairs(self):

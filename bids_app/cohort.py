@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.errors import DataError, MissingInputError, UsageError
+from bids_app.findings import Finding
 from bids_app.tables import keyed, read_table
 
 logger = logging.getLogger(__name__)
@@ -44,22 +45,26 @@ class Tables:
         The same per visit, indexed by participant and session, in the order of the files.
     levels : dict
         For a column of participants.tsv, what participants.json says of its levels.
+    findings : tuple of Finding
+        What the tables were taken to mean.
     """
 
     participants: pd.DataFrame
     sessions: pd.DataFrame
     levels: dict[str, dict]
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
 class Design:
-    """Which arm is compared with which, from which visit to which."""
+    """Which arm is compared with which, from which visit to which, and by what evidence these were found."""
 
     arm_column: str
     active: str
     reference: str
     baseline: str
     followup: str
+    findings: tuple[Finding, ...] = ()
 
     @property
     def contrast(self):

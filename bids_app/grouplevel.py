@@ -10,6 +10,7 @@ from bids_app.brainsymptom import clear_region_tables, write_region_tables
 from bids_app.cohort import Design, Tables, find_design, read_tables
 from bids_app.errors import DataError
 from bids_app.execution import execute
+from bids_app.findings import say_all
 from bids_app.flow import FailedScan, counts, reasons_by_visit
 from bids_app.outputs import sweep
 from bids_app.plantables import write_plan
@@ -51,7 +52,7 @@ def group_level(settings):
     design, scores, notes = gathered.design, gathered.scores, gathered.notes
     pages = []
     for route, flow, problem in gathered.comparisons:
-        pages.append(write_design(settings, route, design, problem, flow, gathered.failed))
+        pages.append(write_design(settings, route, design, problem, flow, gathered.failed, gathered.tables.findings))
         if route.kind != "global":
             write_whole_brain(settings, route, design, problem, flow)
         write_arms(settings, route, design, gathered.tables, flow, scores, notes)
@@ -138,6 +139,7 @@ def gather(settings):
         check_design(route, problem)
         _say_flow(route, flow, design)
         comparisons.append((route, flow, problem))
+    say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
     return Gathered(tables, design, scores, Notes(), failed, comparisons)
 
 

@@ -21,8 +21,11 @@ from bids_app.routes import group_name
 logger = logging.getLogger(__name__)
 
 
-def write_design(settings, route, design, problem, flow, failed=()):
-    """Write who was compared and how, as the page and the reader need it; return the path of the JSON."""
+def write_design(settings, route, design, problem, flow, failed=(), findings=()):
+    """Write who was compared and how, as the page and the reader need it; return the path of the JSON.
+
+    ``findings`` are those of the whole trial; those of the design and of the problem are added.
+    """
     content = {
         "Route": route.name,
         "Kind": route.kind,
@@ -31,6 +34,7 @@ def write_design(settings, route, design, problem, flow, failed=()):
         **_inference(settings.trial, route, problem),
         **_data(settings, route, problem, flow),
         "VarianceWarnings": _variance_warnings(problem),
+        "Findings": [one.to_json() for one in dict.fromkeys((*findings, *design.findings, *problem.findings))],
         "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in failed],
         "Software": f"trialgraph {__version__}",
     }

@@ -39,6 +39,7 @@ def write_group_page(output_dir, design_paths):
         page,
         "group.html.jinja",
         routes=routes,
+        findings=_findings(routes),
         trial=trial_context(folder, design_paths),
         citation="../logs/CITATION.html" if citation.exists() else None,
     )
@@ -93,6 +94,19 @@ def _route(folder, design_path):
         return route | {"connections": found, "headline": edge_headline(found, design)}
     results = node_context(folder, entities, design)
     return route | {"parcels": results, "headline": parcel_headline(results, design)}
+
+
+def _findings(routes):
+    """Collect what the routes' records say was assumed, each once, warnings apart."""
+    found = {}
+    for route in routes:
+        for one in route["design"].get("Findings", []):
+            found.setdefault((one["Warning"], one["About"], one["Text"]), []).append(route["design"]["Route"])
+    rows = [
+        {"warning": warning, "about": about, "text": text, "routes": names if len(names) < len(routes) else []}
+        for (warning, about, text), names in found.items()
+    ]
+    return {"warnings": [row for row in rows if row["warning"]], "all": rows}
 
 
 def _by_role(design):
