@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bids_app.cli import main
+from bids_app.__main__ import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,7 +1,24 @@
-"""``python -m bids_app``."""
+"""``python -m bids_app``, and the entry point of the command."""
 
+import os
 import sys
 
-from bids_app.cli import main
+from bids_app.supervisor import supervised
 
-sys.exit(main())
+
+def run():
+    """Run the app with the arguments of the process, and end the process with its exit code."""
+    if sys.getfilesystemencoding().lower() not in ("utf-8", "utf8") and not sys.flags.utf8_mode:
+        os.environ["PYTHONUTF8"] = "1"  # of the processes that are started later
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    sys.exit(supervised(_main))
+
+
+def _main():
+    from bids_app.cli import main  # after the fork: it is the run that imports
+
+    return main()
+
+
+if __name__ == "__main__":
+    run()

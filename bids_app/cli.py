@@ -1,27 +1,21 @@
 """The command line: ``main``, which lends a work folder and turns errors into messages and exit codes."""
 
-import atexit
-import errno
 import logging
 import os
-import shutil
-import stat
 import sys
 import traceback
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 from bids_app.config import check_settings
-from bids_app.environment import write_only_in
-from bids_app.errors import BusyError, OutputError, TrialgraphError
-from bids_app.locks import alone_in
+from bids_app.errors import OutputError, TrialgraphError, full_disk
 from bids_app.options import LEVELS, dashed, parse
 from bids_app.parser import demo_parser
 from bids_app.validation import check_dataset
-
-NO_SPACE = os.strerror(errno.ENOSPC)
+from bids_app.workfolder import private_folder, working_in
 
 
 def main(argv=None):
@@ -53,8 +47,8 @@ def main(argv=None):
         print("trialgraph: interrupted.", file=sys.stderr)
         return 130
     except Exception as error:
-        if NO_SPACE in str(error):
-            print(f"trialgraph: the disk of the output or work folder is full ({NO_SPACE}).", file=sys.stderr)
+        if full := full_disk(str(error)):
+            print(f"trialgraph: the output or work folder cannot take more ({full}).", file=sys.stderr)
             return OutputError.exit_code
         kept = keep_traceback(traceback.format_exc(), argv[1:2])
         said = str(error).strip().partition("\n")[0]
@@ -80,7 +74,8 @@ def keep_traceback(text, output_dir):
 
 def _run(settings):
     check_settings(settings)
-    with _working_in(settings.work_dir, settings.keep_work_dir) as conclude:
+    settings = replace(settings, work_dir=private_folder(settings.work_dir))
+    with working_in(settings.work_dir, settings.keep_work_dir) as conclude:
         if not settings.skip_validation:
             _validate(settings)
         return conclude(_step(settings)(settings))
@@ -106,7 +101,7 @@ def _check(argv):
 def _preview(settings, *, with_trial=False):
     """Do all the reading of a run in a folder of its own, which goes at the end."""
     check_settings(settings)
-    with _temporary_folder() as folder, _working_in(Path(folder), keep=True):
+    with _temporary_folder() as folder, working_in(Path(folder), keep=True):
         from bids_app import preview
 
         if settings.level == "group":
@@ -130,54 +125,8 @@ def _validate(settings):
 
 def _demo(argv):
     options = demo_parser().parse_args(argv)
-    with _working_in(options.output_dir / "work", keep=False) as conclude:
+    work_dir = private_folder(options.output_dir / "work" / "demo")
+    with working_in(work_dir, keep=False) as conclude:
         from bids_app.demo import run_demo
 
-        return conclude(run_demo(options.output_dir, n_cpus=options.n_cpus, seed=options.random_seed))
-
-
-@contextmanager
-def _working_in(work_dir, keep):
-    """Lend a work folder to this run alone, which goes when the process ends if all went well."""
-    at_exit = ExitStack()
-    atexit.register(at_exit.close)  # before the libraries register theirs, so that it runs after them
-    _make_known(work_dir)
-
-    def conclude(code):
-        if code == 0 and not keep:
-            at_exit.callback(_remove, work_dir)
-        return code
-
-    with alone_in(work_dir):
-        write_only_in(work_dir)
-        before = Path.cwd()
-        os.chdir(work_dir)  # libraries look for their settings in the current folder, which may be anybody's
-        try:
-            yield conclude
-        except TrialgraphError:
-            conclude(0)  # the input was refused: nothing in there would be of use
-            raise
-        finally:
-            with suppress(OSError):
-                os.chdir(before)
-
-
-def _make_known(work_dir):
-    """Make the work folder, and warn if others can change what is taken from it."""
-    try:
-        work_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The work folder {work_dir} cannot be created: {error.strerror or error}.") from error
-    if work_dir.stat().st_mode & stat.S_IWOTH and not work_dir.stat().st_mode & stat.S_ISVTX:
-        print(
-            f"trialgraph: everybody can write to the work folder {work_dir}; what is kept there is trusted by later "
-            "runs. Make it your own (chmod o-w).",
-            file=sys.stderr,
-        )
-
-
-def _remove(work_dir):
-    with suppress(OSError, BusyError), alone_in(work_dir):  # another run may work there by now
-        shutil.rmtree(work_dir, ignore_errors=True)
-    with suppress(OSError):  # another run works beside this one
-        work_dir.parent.rmdir()
+        return conclude(run_demo(options.output_dir, work_dir, n_cpus=options.n_cpus, seed=options.random_seed))

@@ -31,12 +31,12 @@ ALPHA = Trial.alpha
 EDGES = "r025"
 
 
-def run_demo(output_dir, n_cpus=1, seed=0):
+def run_demo(output_dir, work_dir, n_cpus=1, seed=0):
     """Simulate a trial in ``output_dir/sourcedata/trial``, analyse it into ``output_dir``, and check the answer.
 
     Parameters
     ----------
-    output_dir : Path
+    output_dir, work_dir : Path
     n_cpus : int
     seed : int
 
@@ -62,7 +62,7 @@ def run_demo(output_dir, n_cpus=1, seed=0):
         bids_dir=trial.bids_dir,
         output_dir=output_dir,
         level="participant",
-        work_dir=output_dir / "work",
+        work_dir=work_dir,
         graph=Graph(voxel_size=VOXEL_SIZE, atlases=(find_atlas(str(trial.atlas)),)),
         trial=Trial(n_permutations=N_PERMUTATIONS, random_seed=seed),
         resources=Resources(n_cpus=n_cpus),

@@ -1,5 +1,21 @@
 """What can go wrong, and the exit code that says so (BIDS Apps execution specification)."""
 
+import errno
+import os
+
+NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
+
+
+def full_disk(text):
+    """Return what the text of an error says of a disk, a quota or a limit that is full, or None.
+
+    Examples
+    --------
+    >>> full_disk("[Errno 27] File too large: 'x.nii'")
+    'File too large'
+    """
+    return next((said for said in NO_ROOM if said in text), None)
+
 
 class TrialgraphError(Exception):
     """Anything the user is told in one message instead of a traceback.

@@ -2,11 +2,15 @@
 
 import gc
 import logging
+import multiprocessing
+import os
 import re
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +18,7 @@ from pathlib import Path
 from nipype import config as nipype_config
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.plugins import MultiProcPlugin, SLURMPlugin
+from nipype.pipeline.plugins.multiproc import process_initializer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -26,10 +31,10 @@ from rich.progress import (
 
 from bids_app import cluster, errors
 from bids_app.environment import limit_threads_of_children
+from bids_app.supervisor import die_with_parent
 
 logger = logging.getLogger(__name__)
 
-FULL_CODE = errors.OutputError.exit_code
 PROCESS_GB = 0.4  # of a process with the libraries loaded, before it holds any data
 
 
@@ -157,8 +162,25 @@ def _killed(what):
     return {"result": None, "traceback": [f"{errors.__name__}.{errors.KilledError.__name__}: {message}\n"]}
 
 
+def _begin(folder, parent):
+    """Begin a process of the pool: it ends with the one that began it, and leaves signals of a terminal to that."""
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process_initializer(folder)
+
+
 class _Processes(MultiProcPlugin):
-    """Nipype's pool of processes, which by itself waits for ever for one that was killed."""
+    """Nipype's pool of processes, which by itself waits for ever for one that was killed, and outlives its parent."""
+
+    def __init__(self, plugin_args):
+        super().__init__(plugin_args)
+        self.pool.shutdown()  # which has begun no process yet
+        self.pool = ProcessPoolExecutor(
+            max_workers=self.processors,
+            initializer=_begin,
+            initargs=(str(Path.cwd()), os.getpid()),
+            mp_context=multiprocessing.get_context(plugin_args["mp_context"]),
+        )
 
     def _get_result(self, taskid):
         future = self._task_obj[taskid]
@@ -212,8 +234,10 @@ def _failure(path):
     if known:
         kind, message = known[-1]
         return Failure(node, message.strip(), getattr(errors, kind).exit_code, path)
-    if full := re.search(r"OSError: \[Errno (?:28|122)\] (.+)$", text, flags=re.MULTILINE):
-        return Failure(node, f"The disk of the work or output folder is full: {full[1].strip()}.", FULL_CODE, path)
+    full = re.search(r"OSError: \[Errno \d+\] (.+)$", text, flags=re.MULTILINE)
+    if full and errors.full_disk(full[1]):
+        message = f"The work or output folder cannot take more: {full[1].strip()}."
+        return Failure(node, message, errors.OutputError.exit_code, path)
     last = [line.strip() for line in text.splitlines() if line.strip()][-1]
     return Failure(node, f"{last} (an error of the app, not of your data: see {path.name})", 1, path)
 

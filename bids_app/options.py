@@ -66,7 +66,7 @@ def parse(argv):
         bids_dir=options.bids_dir,
         output_dir=options.output_dir,
         level=options.level,
-        work_dir=options.work_dir or _own_work_dir(options.output_dir, options.level, selection),
+        work_dir=options.work_dir or _own_work_dir(options, selection),
         keep_work_dir=options.work_dir is not None,
         stop_on_first_crash=options.stop_on_first_crash,
         verbose=options.verbose,
@@ -188,10 +188,11 @@ def _also(folders):
     return tuple(folders)
 
 
-def _own_work_dir(output_dir, level, selection):
-    """Name a work folder by what is selected, so that calls that run at once do not share one."""
+def _own_work_dir(options, selection):
+    """Name a work folder by what is done on what, so that calls that run at once do not share one."""
     digest = hashlib.sha256(repr(selection).encode()).hexdigest()[:8]
-    return output_dir / "work" / "-".join([level, *selection.participants[:3], digest])
+    what = f"{options.level}-pages" if options.reports_only else options.level
+    return options.output_dir / "work" / "-".join([what, *selection.participants[:3], digest])
 
 
 def _selection(options):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bids_app import __version__
 from bids_app.outputs import save_json, save_text
+from bids_app.supervisor import log_when_terminated
 
 logger = logging.getLogger("bids_app")
 
@@ -23,7 +24,14 @@ def start_log(settings):
     logging.raiseExceptions = False  # a disk that is full is said once, not by every message
     log_to_terminal(settings.verbose)
     logger.addHandler(to_file)
+    log_when_terminated(
+        lambda text: to_file.handle(logger.makeRecord(logger.name, logging.ERROR, "", 0, text, (), None))
+    )
     return log_dir
+
+
+def _record(text):
+    return logger.makeRecord(logger.name, logging.ERROR, __file__, 0, text, (), None)
 
 
 def log_to_terminal(verbose=0):

@@ -128,17 +128,6 @@ def test_links_within_the_output_are_as_good_as_files(trial, app, tmp_path):
     assert list((out / "kept").rglob("*boldmap.nii.gz"))
 
 
-def test_a_work_folder_that_everybody_can_change_is_warned_of(trial, app, tmp_path):
-    work = tmp_path / "work"
-    work.mkdir()
-    work.chmod(0o777)
-    outcome = app(trial.bids, tmp_path / "out", "participant", *SMALL, "-w", work)
-    assert outcome.code == 0
-    assert f"everybody can write to the work folder {work}" in outcome.said
-    work.chmod(0o755)
-    assert "everybody can write" not in app(trial.bids, tmp_path / "out", "participant", *SMALL, "-w", work).said
-
-
 def test_names_with_blanks_and_letters_of_all_kinds(empty_trial, app, tmp_path):
     bids = tmp_path / "Stüdie № 1 (final)"
     empty_trial.add_run()
