@@ -1,6 +1,5 @@
 """The group level: what happens in which order, and the exit code."""
 
-import json
 import logging
 from dataclasses import dataclass, replace
 
@@ -20,6 +19,7 @@ from bids_app.report.group import write_group_page
 from bids_app.report.index import write_index_page
 from bids_app.routes import find_routes
 from bids_app.runlog import conclude, start_log
+from bids_app.status import read_statuses
 from bids_app.trialtables import (
     Notes,
     Scores,
@@ -154,10 +154,9 @@ def _chosen(tables, participants):
 def read_failed_scans(output_dir):
     """Return the scans that failed when the participant level last ran on them, as a list of FailedScan."""
     failed = []
-    for path in sorted((output_dir / "logs" / "status").glob("sub-*.json")):
-        status = json.loads(path.read_text(encoding="utf-8"))
+    for status in read_statuses(output_dir):
         failed += [
-            FailedScan(status["Participant"], scan.get("Session"), scan["Scan"], scan["Reason"])
+            FailedScan(status["Participant"], scan.get("Session"), scan["Scan"], scan.get("Reason", "unknown"))
             for scan in status["Scans"]
             if scan["State"] == "failed"
         ]

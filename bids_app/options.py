@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import json
 import os
 import re
 
@@ -20,12 +19,13 @@ from bids_app.config import (
     Trial,
 )
 from bids_app.cutoffs import parse_cutoffs
-from bids_app.errors import MissingInputError, UnknownLevelError, UsageError
+from bids_app.errors import DataError, UnknownLevelError, UsageError
 from bids_app.graph.measures import UNSIGNED, VOXEL_MEASURES
 from bids_app.machine import available_cpus, available_memory_gb
 from bids_app.parser import app_parser
 from bids_app.plan import read_plan
 from bids_app.roles import follow
+from bids_app.smallfiles import read_json, read_yaml
 from bids_app.templateflow import cached_template
 
 LEVELS = ("participant", "group")
@@ -227,16 +227,19 @@ def _bandpass(words):
     return low, high
 
 
+def _of_option(option, path, read):
+    """Read a small file that an option names: what is wrong with it is wrong with the call."""
+    try:
+        return read(path, called=f"{option} {path}")
+    except DataError as error:
+        raise UsageError(str(error)) from error
+
+
 def _filters(path):
     if path is None:
         return {}
-    try:
-        filters = json.loads(path.read_text())
-    except OSError as error:
-        raise MissingInputError(f"--bids-filter-file {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise UsageError(f"--bids-filter-file {path}: not valid JSON ({error}).") from error
-    if not isinstance(filters, dict) or not all(isinstance(entities, dict) for entities in filters.values()):
+    filters = _of_option("--bids-filter-file", path, read_json)
+    if not all(isinstance(entities, dict) for entities in filters.values()):
         raise UsageError(f"--bids-filter-file {path}: must map a query to its entities.")
     if unknown := set(filters) - set(QUERIES):
         raise UsageError(
@@ -249,15 +252,8 @@ def _plugin(path):
     """Read what Nipype is to run the parts with: the name of a plugin and its arguments."""
     if path is None:
         return {}
-    import yaml  # here, so that a call without this option does not wait for it
-
-    try:
-        plugin = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise MissingInputError(f"--nipype-plugin-file {path}: {error.strerror}.") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"--nipype-plugin-file {path}: neither YAML nor JSON ({error}).") from error
-    if not isinstance(plugin, dict) or not isinstance(plugin.get("plugin"), str):
+    plugin = _of_option("--nipype-plugin-file", path, read_yaml)
+    if not isinstance(plugin.get("plugin"), str):
         raise UsageError(f"--nipype-plugin-file {path}: must hold plugin: NAME, and may hold plugin_args.")
     if unknown := set(map(str, plugin)) - {"plugin", "plugin_args"}:
         raise UsageError(

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__
-from bids_app.errors import DataError, OutputError
+from bids_app.errors import OutputError
 from bids_app.names import Name, build
+from bids_app.smallfiles import read_record
 
 HOUR = 3600
 BIDS_VERSION = "1.10.0"
@@ -243,20 +244,9 @@ def read_scans(output_dir, suffix, extension, **entities):
 
 
 def _read_sidecar(path):
-    sidecar = sidecar_of(path)
-    try:
-        return json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{sidecar} is missing or damaged ({error}). Run the participant level again for {path.name.split('_')[0]}."
-        ) from error
+    return read_record(sidecar_of(path), f"Run the participant level again for {path.name.split('_')[0]}.")
 
 
 def figure_path(output_dir, entities, what):
     """Return where a figure of a scan goes."""
     return output_dir / f"sub-{entities['sub']}" / "figures" / build({**entities, "desc": what}, "bold", ".png")
-
-
-def status_path(output_dir, participant):
-    """Return where a participant's state after the participant level is kept."""
-    return output_dir / "logs" / "status" / f"sub-{participant}.json"

@@ -1,18 +1,18 @@
 """The participant level: what happens in which order, and the exit code."""
 
-import json
 import logging
 
 from bids_app.execution import execute
 from bids_app.inputs import find_inputs
 from bids_app.locks import turn_in
-from bids_app.outputs import save_json, status_path, sweep, write_dataset_files
+from bids_app.outputs import sweep, write_dataset_files
 from bids_app.rawdata import by_participant, wants_preprocessing
 from bids_app.report.citation import write_citation
 from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
 from bids_app.runlog import conclude, start_log
 from bids_app.settlegrid import settle_atlases, settle_grid
+from bids_app.status import earlier_scans, save_status, status_path
 from bids_app.workflows.participant import init_level_wf, node_name
 
 logger = logging.getLogger("bids_app")
@@ -83,16 +83,15 @@ def _say_failures(runs, failures):
 
 def _finish_participant(settings, participant, runs, failures, run_name):
     """Write down how each scan ended, beside what earlier calls said of other scans, and the participant's page."""
-    path = status_path(settings.output_dir, participant)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with turn_in(path.parent):  # another session of the participant may end at the same time
-        _add_status(path, settings, participant, runs, failures, run_name)
+    folder = status_path(settings.output_dir, participant).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with turn_in(folder):  # another session of the participant may end at the same time
+        _add_status(settings, participant, runs, failures, run_name)
     write_participant_page(settings.output_dir, participant)
 
 
-def _add_status(path, settings, participant, runs, failures, run_name):
-    earlier = json.loads(path.read_text(encoding="utf-8"))["Scans"] if path.exists() else []
-    scans = {scan["Scan"]: scan for scan in earlier}
+def _add_status(settings, participant, runs, failures, run_name):
+    scans = earlier_scans(settings.output_dir, participant)
     stopped = settings.stop_on_first_crash and bool(failures)
     for run in runs:
         scans[run.label] = {"Scan": run.label, "Session": run.entities.get("ses"), "State": "done"}
@@ -104,8 +103,7 @@ def _add_status(path, settings, participant, runs, failures, run_name):
         else:
             continue
         scans[run.label] |= {"State": "failed", **reason}
-    content = {"Participant": participant, "Run": run_name, "Scans": [scans[name] for name in sorted(scans)]}
-    save_json(path, content)
+    save_status(settings.output_dir, participant, run_name, scans)
 
 
 def failures_of(run, failures):

@@ -3,12 +3,12 @@
 import logging
 
 from bids_app.errors import NothingSelectedError
-from bids_app.outputs import status_path
 from bids_app.report.citation import write_citation
 from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
 from bids_app.runlog import start_log
+from bids_app.status import participants_with_status
 
 logger = logging.getLogger("bids_app")
 
@@ -52,9 +52,7 @@ def _remake_group(output_dir):
 
 def _remake_participants(settings):
     wanted = settings.selection.participants
-    names = [
-        path.stem.removeprefix("sub-") for path in sorted(status_path(settings.output_dir, "").parent.glob("*.json"))
-    ]
+    names = participants_with_status(settings.output_dir)
     chosen = [name for name in names if not wanted or name in wanted]
     for name in chosen:
         write_participant_page(settings.output_dir, name)

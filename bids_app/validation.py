@@ -8,7 +8,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from bids_app.errors import InvalidDatasetError
+from bids_app.errors import DataError, InvalidDatasetError, MissingInputError
+from bids_app.smallfiles import read_json
 
 VALIDATOR = "bids-validator-deno"
 SHOWN = 5
@@ -85,10 +86,9 @@ def _first(places):
 
 def _is_derivative(bids_dir):
     try:
-        description = json.loads((bids_dir / "dataset_description.json").read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+        return read_json(bids_dir / "dataset_description.json").get("DatasetType") == "derivative"
+    except (MissingInputError, DataError):
         return False
-    return isinstance(description, dict) and description.get("DatasetType") == "derivative"
 
 
 def _issues(validator, bids_dir):

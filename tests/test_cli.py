@@ -324,7 +324,7 @@ def test_a_filter_file_is_read(content, expected, tmp_path):
     ("content", "fragment"),
     [
         ("{", "not valid JSON"),
-        ("[]", "must map a query to its entities"),
+        ("[]", "as an object; it is a list"),
         ('{"bold": "rest"}', "must map a query to its entities"),
         ('{"t1w": {}}', "unknown query t1w; known are bold, mask, confounds, timeseries"),
     ],
@@ -356,9 +356,9 @@ def test_a_plugin_file_is_read(content, tmp_path):
 @pytest.mark.parametrize(
     ("content", "fragment"),
     [
-        ("a: b: c", "neither YAML nor JSON"),
-        ("!!python/object/apply:os.getcwd []", "neither YAML nor JSON"),
-        ("SLURM", "must hold plugin: NAME"),
+        ("a: b: c", "not valid YAML or JSON"),
+        ("!!python/object/apply:os.getcwd []", "not valid YAML or JSON"),
+        ("SLURM", "as an object; it is text"),
         ("plugin_args: {}", "must hold plugin: NAME"),
         ("{plugin: SLURM, sbatch_args: x}", "unknown sbatch_args; known are plugin, plugin_args"),
         ("{plugin: SLURM, plugin_args: x}", "plugin_args must map names to values"),

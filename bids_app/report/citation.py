@@ -14,6 +14,8 @@ from bids_app.report.group import design_paths
 from bids_app.report.methods import group_methods, participant_methods
 from bids_app.report.pages import number, write_page
 from bids_app.routes import MAPS
+from bids_app.smallfiles import read_record
+from bids_app.status import read_statuses
 
 SOFTWARE = (
     *("networkx", "nibabel", "nilearn", "nipype", "numba", "numpy", "pandas", "pybids", "scikit-learn"),
@@ -61,13 +63,14 @@ def write_citation(output_dir):
 
 
 def _read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_record(path, "Run the level that wrote it again.")
 
 
 def _settings(output_dir):
     """Return the settings of the latest run that made scans, and how many kinds of settings there are."""
-    runs = sorted({_read(path).get("Run") or "" for path in (output_dir / "logs" / "status").glob("sub-*.json")})
-    found = [_read(output_dir / "logs" / run / "settings.json") for run in runs if run]
+    runs = sorted({status["Run"] for status in read_statuses(output_dir)})
+    paths = [output_dir / "logs" / run / "settings.json" for run in runs]
+    found = [_read(path) for path in paths if path.exists()]  # logs may have been tidied away
     kinds = {json.dumps([settings["signal"], settings["graph"]], sort_keys=True) for settings in found}
     return (found[-1] if found else None), len(kinds)
 

@@ -1,10 +1,8 @@
 """The page that ties the others together: every participant, every scan."""
 
-import json
-
-from bids_app.outputs import status_path
 from bids_app.qualitytable import COLUMNS, QCFC_COLUMNS, write_quality
 from bids_app.report.pages import write_page
+from bids_app.status import read_statuses
 
 SHOWN = ("mean_fd", "minutes", "coverage", "tsnr", "degrees_of_freedom", "mean_correlation", "density", "mean_degree")
 
@@ -40,8 +38,7 @@ def write_index_page(output_dir):
 def _participants(output_dir):
     """List the participants with the state of their scans."""
     found = []
-    for path in sorted(status_path(output_dir, "*").parent.glob("sub-*.json")):
-        status = json.loads(path.read_text(encoding="utf-8"))
+    for status in read_statuses(output_dir):
         failed = [scan for scan in status["Scans"] if scan["State"] == "failed"]
         name = f"sub-{status['Participant']}"
         page = f"{name}.html" if (output_dir / f"{name}.html").exists() else None

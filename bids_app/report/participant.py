@@ -1,7 +1,5 @@
 """The page of one participant, from the participant's files alone."""
 
-import json
-
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -11,10 +9,12 @@ from bids_app.features import Feature
 from bids_app.graph import GLOBALS
 from bids_app.grid import Grid, load_grid
 from bids_app.names import Name, build, scan_label
-from bids_app.outputs import figure_path, read_scans, read_table, save_figure, status_path
+from bids_app.outputs import figure_path, read_scans, read_table, save_figure
 from bids_app.report.figures import histogram_figure, matrices_figure, visits_figure
 from bids_app.report.pages import write_page
 from bids_app.routes import MAPS, PARCELLATION, parcellation_of
+from bids_app.smallfiles import read_record
+from bids_app.status import read_status
 
 KINDS = (*PARCELLATION, "desc")
 
@@ -32,7 +32,7 @@ def write_participant_page(output_dir, participant):
     -------
     Path
     """
-    status = json.loads(status_path(output_dir, participant).read_text(encoding="utf-8"))
+    status = read_status(output_dir, participant)
     page, maps = output_dir / f"sub-{participant}.html", raw_maps(output_dir, participant)
     write_page(
         page,
@@ -185,7 +185,7 @@ def _settings(output_dir, run):
     path = output_dir / "logs" / str(run) / "settings.json"
     if not path.exists():
         return []
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_record(path, "Remove it, or run the participant level again.")
     return [pair for part in ("selection", "signal", "graph") for pair in content[part].items()]
 
 

@@ -1,10 +1,9 @@
 """The page of one participant's preprocessing."""
 
-import json
-
 from bids_app.names import Name, scan_label
 from bids_app.outputs import sidecar_of
 from bids_app.report.pages import write_page
+from bids_app.smallfiles import read_record
 
 
 def write_preprocessing_page(place, participant):
@@ -48,4 +47,4 @@ def _scans(place, participant):
 
 
 def _sidecar(path):
-    return json.loads(sidecar_of(path).read_text(encoding="utf-8"))
+    return read_record(sidecar_of(path), "Run the participant level again.")

@@ -1,0 +1,164 @@
+"""The one reader of small files: JSON, TOML, YAML and text, of regular files within limits, whatever is in them."""
+
+import json
+import stat
+import tomllib
+
+from bids_app.errors import DataError, MissingInputError
+
+MOST_BYTES = 64 * 1024**2  # of a description, a sidecar, a table of settings: thousands of times what such files hold
+MOST_DEPTH = 100
+NOT_REGULAR = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISDIR, "a folder"), (stat.S_ISSOCK, "a socket"))
+
+
+class Record(dict):
+    """The content of a JSON file; a key that is not there is a fault of the file, which is named."""
+
+    def __init__(self, content, path, mend):
+        super().__init__(content)
+        self.path, self.mend = path, mend
+
+    def __missing__(self, key):
+        raise DataError(f"{self.path} lacks {key}: it is damaged, or of another version of trialgraph. {self.mend}")
+
+    def __reduce__(self):
+        return (Record, (dict(self), self.path, self.mend))
+
+
+def regular(path, *, called=None, most=MOST_BYTES):
+    """Refuse what is no regular file, or larger than a file of its kind can be, without opening it.
+
+    Raises
+    ------
+    MissingInputError
+        It is not there, or cannot be looked at.
+    DataError
+        It is a folder, a pipe, a device, or too large.
+    """
+    called = called or str(path)
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise MissingInputError(f"{called}: {error.strerror}.") from error
+    if not stat.S_ISREG(found.st_mode):
+        kind = next((name for fits, name in NOT_REGULAR if fits(found.st_mode)), "a device")
+        raise DataError(f"{called} is {kind}, not a file.")
+    if found.st_size > most:
+        raise DataError(
+            f"{called} has {found.st_size / 1024**2:.0f} MB; at most {most / 1024**2:.0f} MB are read of such a file."
+        )
+
+
+def read_text(path, *, called=None, most=MOST_BYTES):
+    """Read a text file in UTF-8, with or without a byte order mark.
+
+    Raises
+    ------
+    MissingInputError, DataError
+        As `regular`; DataError also if it is not UTF-8.
+    """
+    regular(path, called=called, most=most)
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise MissingInputError(f"{called or path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{called or path} is not text in UTF-8 ({error}).") from error
+
+
+def read_json(path, *, called=None):
+    """Read a JSON file that holds an object.
+
+    Parameters
+    ----------
+    path : Path
+    called : str, optional
+        What messages call it; its path by default.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    MissingInputError, DataError
+        As `read_text`; DataError also if it is not JSON, is nested deeper than `MOST_DEPTH`, or holds something else.
+    """
+    return _parsed(path, called, "JSON", json.loads)
+
+
+def read_toml(path, *, called=None):
+    """Read a TOML file, as `read_json`."""
+    return _parsed(path, called, "TOML", tomllib.loads)
+
+
+def read_yaml(path, *, called=None):
+    """Read a YAML (or JSON) file, as `read_json`."""
+    import yaml  # here, so that a call without such a file does not wait for it
+
+    def load(text):
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ValueError(str(error)) from error
+
+    return _parsed(path, called, "YAML or JSON", load)
+
+
+def read_record(path, mend):
+    """Read a JSON file that trialgraph wrote.
+
+    Parameters
+    ----------
+    path : Path
+    mend : str
+        A sentence that says what to do if it is damaged.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    DataError
+        It is missing or damaged; later, if a key is asked for that it does not have.
+    """
+    try:
+        return Record(read_json(path), path, mend)
+    except (MissingInputError, DataError) as error:
+        raise DataError(f"{path} is missing or damaged ({error}) {mend}") from error
+
+
+def _parsed(path, called, kind, load):
+    text, called = read_text(path, called=called), called or str(path)
+    try:
+        content = load(text)
+        _check(content)
+    except (ValueError, OverflowError) as error:  # also of a number of too many digits
+        raise DataError(f"{called}: not valid {kind} ({error}).") from error
+    except RecursionError:
+        raise DataError(f"{called}: nested too deeply to be {kind} of this kind.") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{called}: names and their values are needed, as an object; it is {_kind_of(content)}.")
+    return content
+
+
+def _kind_of(content):
+    return {list: "a list", str: "text", type(None): "empty"}.get(type(content), f"{content!r}"[:40])
+
+
+def _check(content, depth=0):
+    """Refuse what could not be written again: text that is no Unicode, whole numbers beyond all use, and depth."""
+    if depth > MOST_DEPTH:
+        raise RecursionError
+    if isinstance(content, str):
+        content.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
+    elif isinstance(content, int) and abs(content) >= 2**63:
+        raise ValueError(f"a whole number of {len(str(content))} digits")
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            _check(key, depth + 1)
+            _check(value, depth + 1)
+    elif isinstance(content, list):
+        for value in content:
+            _check(value, depth + 1)
