@@ -217,6 +217,9 @@ def check_settings(settings):
 
 
 def _check_folders(settings):
+    for what, path in (("output", settings.output_dir), ("work", settings.work_dir)):
+        if any(ord(letter) < 32 or ord(letter) == 127 for letter in str(path)):
+            raise UsageError(f"The {what} folder {str(path)!r} has a control character in its name; give another.")
     wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [path for _, path in settings.selection.derivatives]}
     graph = settings.graph
     wanted["--template"] = [settings.preprocessing.template] if settings.preprocessing.template else []

@@ -11,6 +11,7 @@ from bids_app.errors import DataError
 from bids_app.execution import execute
 from bids_app.findings import say_all
 from bids_app.flow import FailedScan, counts, reasons_by_visit
+from bids_app.names import contrast_label
 from bids_app.outputs import sweep
 from bids_app.plantables import write_plan
 from bids_app.record import write_design, write_whole_brain
@@ -131,6 +132,7 @@ def gather(settings):
     tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
     sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
     design = find_design(tables, sessions, settings.trial)
+    contrast_label(design.active, design.reference)  # refused here rather than when the results are written
     scores, comparisons = read_scores(tables, design, settings.trial), []
     for route in routes:
         flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)

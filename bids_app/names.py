@@ -1,7 +1,11 @@
 """BIDS file names: entities to name and back."""
 
+import hashlib
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+
+from bids_app.errors import UsageError
 
 # The order of the schema, with the draft entities contrast and stat where fitlins and XCP-D put them.
 ENTITIES = (
@@ -73,16 +77,57 @@ def folder(entities):
     return Path(*levels, "func")
 
 
-def label(text):
-    """Reduce text to what a BIDS label may hold, in camel case.
+SEPARATORS = frozenset(" _-.,:;/()[]'\"\t\n")
+LONGEST = 40
+
+
+def label(text, longest=LONGEST):
+    """Reduce text to what a BIDS label may hold, in camel case; what is lost or cut becomes the end of a hash.
+
+    Texts that differ by more than what separates their words, or the case of a letter after it, have different labels.
+
+    Parameters
+    ----------
+    text : str
+    longest : int, optional
+        Letters and digits of the result at the most.
 
     Examples
     --------
-    >>> label("usual care"), label("clustering-weighted")
-    ('usualCare', 'clusteringWeighted')
+    >>> label("usual care"), label("clustering-weighted"), label("drug+")
+    ('usualCare', 'clusteringWeighted', 'drug2bede6')
     """
-    words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in str(text)).split()
-    return "".join([*words[:1], *(word[0].upper() + word[1:] for word in words[1:])])
+    text = str(text).strip()
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in plain).split()
+    camel = "".join([*words[:1], *(word[0].upper() + word[1:] for word in words[1:])])
+    lost = any(not letter.isascii() or not (letter.isalnum() or letter in SEPARATORS) for letter in text)
+    if not lost and text[-1:] != "-" and len(camel) <= longest:
+        return camel
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return camel[: longest - len(digest)] + digest
+
+
+def contrast_label(active, reference):
+    """Name the comparison of two arms as the names of its files do.
+
+    Raises
+    ------
+    UsageError
+        The two have the same label.
+
+    Examples
+    --------
+    >>> contrast_label("ketamine", "usual care")
+    'ketamineVsUsualCare'
+    """
+    first, second = label(active, 30), label(reference, 30)
+    if first.lower() == second.lower():
+        raise UsageError(
+            f"The arms {active!r} and {reference!r} cannot be told apart in names of files (both are {first}): rename "
+            "one of them in participants.tsv."
+        )
+    return f"{first}Vs{second[0].upper()}{second[1:]}"
 
 
 def scan_label(entities):

@@ -17,6 +17,10 @@ from bids_app.names import Name, build
 from bids_app.smallfiles import read_record
 
 HOUR = 3600
+WRITTEN = (  # below the output folder
+    *("sub-*", "group", "logs", "atlases", "surfaces", "derivatives", "*.html", "*.tsv", "*.json", "README.md"),
+    *(".bidsignore", ".partial-*"),
+)
 BIDS_VERSION = "1.10.0"
 # A trailing slash would leave the folder itself as an error (bids-validator#291).
 BIDSIGNORE = (
@@ -65,22 +69,29 @@ def replacing(path):
 
 
 def sweep(output_dir):
-    """Remove what runs that were killed left half-written, and refuse links that lead out of the folder.
+    """Remove what runs that were killed left half-written, and refuse links that lead out of where it is written.
 
-    No file takes an hour to write, by the disk's own clock.
+    No file takes an hour to write, by the disk's own clock. What else lies in the output folder (sourcedata, code) is
+    the user's, and is left alone.
     """
     with replacing(output_dir / "logs" / "clock") as now:
         now.touch()
         oldest = now.stat().st_mtime - HOUR
     (output_dir / "logs" / "clock").unlink(missing_ok=True)
-    for path in output_dir.rglob("*"):
-        if path.relative_to(output_dir).parts[0] == "work":
-            continue
+    for path in _where_it_is_written(output_dir):
         if path.is_symlink() and not path.resolve().is_relative_to(output_dir.resolve()):
             raise OutputError(f"{path} is a link that leads out of the output folder; nothing is written through it.")
         with suppress(OSError):  # another run may sweep too
             if path.name.startswith(".partial-") and path.stat().st_mtime < oldest:
                 path.unlink()
+
+
+def _where_it_is_written(output_dir):
+    """List everything below the places of the output folder that runs write to."""
+    for place in WRITTEN:
+        for top in output_dir.glob(place):
+            yield top
+            yield from () if top.is_symlink() else top.rglob("*")
 
 
 def save_text(path, text):

@@ -9,7 +9,7 @@ from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.features import FULL, Feature, camel, compared_features
 from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY
 from bids_app.grid import Grid, load_grid
-from bids_app.names import build, label
+from bids_app.names import build, contrast_label, label
 from bids_app.outputs import Scan, read_scans, read_table
 from bids_app.parcelfiles import MATRIX_STATS, find_parcel_desc
 
@@ -247,7 +247,7 @@ def _edge_routes(settings, failed):
 
 def stem(route, design):
     """Return the entities of a group file: those of the route and the contrast."""
-    return {**route.entities, "contrast": label(f"{design.active} vs {design.reference}")}
+    return {**route.entities, "contrast": contrast_label(design.active, design.reference)}
 
 
 def group_name(route, design, suffix, extension, **more):

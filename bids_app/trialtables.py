@@ -9,7 +9,7 @@ import pandas as pd
 
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.errors import DataError, UsageError
-from bids_app.names import build, label
+from bids_app.names import build, contrast_label
 from bids_app.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
 from bids_app.outputs import save_described, sidecar_of
 from bids_app.routes import group_name
@@ -66,7 +66,7 @@ class Scores:
 
 def trial_name(design, suffix, extension=".tsv"):
     """Return the name of a file that belongs to no route."""
-    return build({"contrast": label(f"{design.active} vs {design.reference}")}, suffix, extension)
+    return build({"contrast": contrast_label(design.active, design.reference)}, suffix, extension)
 
 
 def covariate_table(tables, design, names, participants):

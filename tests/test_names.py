@@ -1,6 +1,11 @@
-import pytest
+import hashlib
 
-from bids_app.names import ENTITIES, Name, build, folder, label, scan_label
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bids_app.errors import UsageError
+from bids_app.names import ENTITIES, LONGEST, SEPARATORS, Name, build, contrast_label, folder, label, scan_label
 
 # Written by fMRIPrep 20.2, 22.0, 24.1 and 25.2, and by XCP-D 0.10; every one parses to its parts and back.
 REAL_NAMES = [
@@ -63,13 +68,43 @@ def test_the_folder_has_a_session_only_if_there_is_one(entities, path):
         ("treatment as usual", "treatmentAsUsual"),
         ("CBT-I", "CBTI"),
         ("2 mg/kg", "2MgKg"),
-        ("größe", "grE"),
+        ("größe", "groE" + hashlib.sha256("größe".encode()).hexdigest()[:6]),
+        ("ケタミン", hashlib.sha256("ケタミン".encode()).hexdigest()[:6]),
         (1, "1"),
         ("", ""),
     ],
 )
 def test_labels_hold_only_what_bids_allows(text, expected):
     assert label(text) == expected
+
+
+different = st.text(st.characters(codec="utf-8", exclude_characters=SEPARATORS), min_size=1, max_size=60)
+
+
+@given(first=different, second=different)
+def test_different_texts_have_different_labels(first, second):
+    one, other = label(first), label(second)
+    assert one.isascii()
+    assert one.isalnum()
+    assert len(one) <= LONGEST
+    if first.strip() != second.strip():
+        assert one != other
+
+
+@pytest.mark.parametrize(("active", "reference"), [("drug a", "drug_a"), ("Drug", "drug"), ("drug A", "drugA")])
+def test_arms_that_no_file_name_can_tell_apart_are_refused(active, reference):
+    with pytest.raises(UsageError, match="cannot be told apart"):
+        contrast_label(active, reference)
+
+
+def test_names_of_files_fit_whatever_the_arms_are_called():
+    long = "esketamine 84 mg intranasal plus newly initiated oral antidepressant"
+    placebo = "placebo nasal spray plus newly initiated oral antidepressant"
+    contrast = contrast_label(long, placebo)
+    assert contrast == contrast_label(long, placebo)
+    assert len(contrast) <= 62
+    assert contrast.startswith("esketamine84MgIntranasal")
+    assert label("drug+") != label("drug-")
 
 
 def test_a_scan_is_named_by_what_was_measured_not_how_it_was_processed():

@@ -2,7 +2,10 @@
 
 import ast
 import json
+import os
 import string
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from bids_app import names
 from bids_app.names import Name, build
 
 PACKAGE = Path(names.__file__).parent
+RUN = PACKAGE.parent / "run.py"
 FORBIDDEN = {
     *("eval", "exec", "compile", "__import__", "pickle.load", "pickle.loads", "yaml.load", "yaml.unsafe_load"),
     *("os.system", "os.popen", "subprocess.getoutput", "marshal.loads", "shelve.open", "joblib.load"),
@@ -146,3 +150,50 @@ def test_a_description_that_links_elsewhere_changes_nothing(trial, app, tmp_path
     assert app(trial.bids, tmp_path / "out", "participant", *SMALL).code == 0
     links = json.loads((tmp_path / "out" / "dataset_description.json").read_text())["DatasetLinks"]
     assert "file:///etc" not in links.values()
+
+
+@pytest.mark.parametrize("name", ["sourcedata", "notes", "code"])
+def test_links_of_the_user_in_the_output_are_left_alone(trial, app, tmp_path, name):
+    """As YODA lays a dataset out: sourcedata of the results leads to the raw data."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).symlink_to(tmp_path / "nowhere" if name == "notes" else trial.bids)
+    outcome = app(trial.bids, out, "participant", *SMALL)
+    assert outcome.code == 0, outcome.said
+    assert (out / name).is_symlink()
+
+
+@pytest.mark.parametrize("letter", ["\n", "\r", "\x1b"])
+def test_a_path_with_a_control_character_is_refused(trial, app, tmp_path, letter):
+    outcome = app(trial.bids, tmp_path / f"a{letter}b", "participant", *SMALL)
+    assert outcome.code == 64, outcome.said
+    assert "control character" in outcome.said
+    assert list(tmp_path.glob("a*b")) == []
+
+
+def test_a_current_folder_that_is_gone_is_no_matter(trial, app, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert app(trial.bids, tmp_path / "out", "participant", *SMALL).code == 0
+
+
+def test_a_limit_on_the_size_of_files_is_said(trial, tmp_path):
+    words = [sys.executable, RUN, trial.bids, tmp_path / "out", "participant", *SMALL, "--skip-bids-validation"]
+    limited = "import resource, os, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); "
+    limited += "os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", limited, *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 73, done.stderr
+    assert "File too large" in done.stderr
+    assert "fault of the app" not in done.stderr
+
+
+def test_a_locale_without_unicode_is_no_matter(trial, tmp_path):
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    out = tmp_path / "résultats"
+    words = [sys.executable, RUN, trial.bids, out, "participant", *SMALL, "--skip-bids-validation"]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stderr
+    assert list(out.rglob("*boldmap.nii.gz"))

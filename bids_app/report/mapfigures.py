@@ -1,5 +1,6 @@
 """Figures of effects in volumes, by nilearn: colour is the effect, opacity the statistic, an outline significance."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -130,8 +131,18 @@ def viewer(effect, largest=None):
     ).get_standalone()
     shown = re.sub(r'<link rel="icon".*?>', "", shown, flags=re.DOTALL)  # it is fetched from the network
     shown = re.sub(r'(<input\b(?=[^>]*type="range"))', r'\1 aria-label="opacity"', shown, flags=re.DOTALL)
+    shown = _with_fixed_id(shown)
     title = f"<h1 style='position: absolute; left: -99em'>Slices of {plain(effect.title)}</h1>"
     return shown.replace("<body>", f"<body><main>{title}", 1).replace("</body>", "</main></body>", 1)
+
+
+def _with_fixed_id(page):
+    """Put in place of the viewer's random id one that follows from the page: the same maps give the same bytes."""
+    found = re.search(r'id="div_viewer-(\w+)"', page)
+    if not found:
+        return page
+    parts = page.split(found[1])
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:32].join(parts)
 
 
 def plain(text):

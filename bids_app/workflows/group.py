@@ -5,6 +5,7 @@ from nipype.pipeline import engine as pe
 
 from bids_app.analyses import analyses_of
 from bids_app.interfaces.group import CompareArms, WriteComparison
+from bids_app.names import label
 from bids_app.workflows.participant import node_name
 
 
@@ -61,7 +62,8 @@ def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comp
             trial=settings.trial,
             n_jobs=n_jobs,
         )
-        compare = pe.Node(interface, name=node_name(f"{feature.label}_{analysis.key}"), n_procs=n_jobs, mem_gb=0.5)
+        parts = (feature.label, *map(label, filter(None, (analysis.estimator, analysis.subject))))
+        compare = pe.Node(interface, name=node_name("_".join(parts)), n_procs=n_jobs, mem_gb=0.5)
         workflow.connect([(compare, merge, [("comparison", f"in{position}")])])
     workflow.connect([(merge, ds_results, [("out", "comparisons")])])
     return workflow
