@@ -1,5 +1,6 @@
 """Atlases laid over the nodes of a grid: labels of voxels and of surfaces, probabilistic maps, spheres."""
 
+import hashlib
 import json
 import logging
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from bids_app.errors import DataError, UsageError
 from bids_app.images import read_image
 from bids_app.names import Name, build, label
 from bids_app.outputs import read_table, replacing, save_described, save_image
+from bids_app.provenance import digest_of_file
 from bids_app.surface import Surface
 from bids_app.surfacelabels import plain_stem, read_surface_labels
 
@@ -327,12 +329,25 @@ def save_atlas(output_dir, atlas, grid, place):
     kind = "labels" if atlas.maps is None else "probabilistic maps"
     facts = {"Name": " ".join(atlas.entities.values()), "Origin": atlas.origin, "Kind": kind}
     labels = np.where(atlas.of_node >= 0, atlas.parcels["index"].to_numpy()[atlas.of_node], 0)
-    if atlas.maps is not None:
-        with replacing(path.with_name(f"{path.name.partition('.')[0]}.npz")) as partial, partial.open("wb") as file:
+    if atlas.maps is None:
+        _maps_path(path).unlink(missing_ok=True)  # of an atlas that had this name before
+    else:
+        with replacing(_maps_path(path)) as partial, partial.open("wb") as file:
             sparse.save_npz(file, atlas.maps)
     save_image(path, grid.image(labels, fill=0))
     save_described(path.with_name(f"{path.name.partition('.')[0]}.tsv"), table, COLUMNS, **facts)
     return path
+
+
+def _maps_path(path):
+    return path.with_name(f"{path.name.partition('.')[0]}.npz")
+
+
+def digest_of_atlas(path):
+    """Return a digest of an atlas as `save_atlas` left it: of the labels, their table and the maps."""
+    stem = path.name.partition(".")[0]
+    parts = [one for one in (path, path.with_name(f"{stem}.tsv"), _maps_path(path)) if one.exists()]
+    return hashlib.sha256("".join(map(digest_of_file, parts)).encode()).hexdigest()[:16]
 
 
 def load_atlas(path, grid):
@@ -349,7 +364,7 @@ def load_atlas(path, grid):
     table = read_table(path.with_name(f"{stem}.tsv"))
     labels = np.asanyarray(nib.load(path).dataobj).ravel()[grid.mask.ravel()]
     position = pd.Series(range(len(table)), index=table["index"])
-    maps = path.with_name(f"{stem}.npz")
+    maps = _maps_path(path)
     origin = json.loads(path.with_name(f"{stem}.json").read_text(encoding="utf-8"))["Origin"]
     return Atlas(
         {key: value for key, value in Name.parse(path).entities.items() if key in ("atlas", "seg", "scale")},

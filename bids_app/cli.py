@@ -14,6 +14,7 @@ from bids_app.config import check_settings
 from bids_app.errors import OutputError, TrialgraphError, full_disk
 from bids_app.options import LEVELS, dashed, parse
 from bids_app.parser import demo_parser
+from bids_app.provenance import digest_of_code
 from bids_app.validation import check_dataset
 from bids_app.workfolder import private_folder, working_in
 
@@ -74,8 +75,10 @@ def keep_traceback(text, output_dir):
 
 def _run(settings):
     check_settings(settings)
-    settings = replace(settings, work_dir=private_folder(settings.work_dir))
-    with working_in(settings.work_dir, settings.keep_work_dir) as conclude:
+    work_dir = private_folder(settings.work_dir)
+    settings = replace(settings, work_dir=work_dir / f"code-{digest_of_code()}")  # no other version's results
+    with working_in(work_dir, settings.keep_work_dir) as conclude:
+        settings.work_dir.mkdir(exist_ok=True)
         if not settings.skip_validation:
             _validate(settings)
         return conclude(_step(settings)(settings))

@@ -11,7 +11,7 @@ from pathlib import Path
 from bids_app.atlassource import AtlasSource
 from bids_app.errors import MissingInputError, OutputError, UsageError
 from bids_app.features import camel, compared_features, mapped_features
-from bids_app.graph.measures import DEFAULT_METRICS, MEASURES, UNSIGNED
+from bids_app.graph.measures import DEFAULT_METRICS, UNSIGNED, needing_modules
 from bids_app.graph.rules import EdgeRule, Linking
 from bids_app.plan import Plan
 
@@ -311,7 +311,7 @@ def _check_numbers(settings):
 
 
 def _check_metrics(graph):
-    needing = [name for name in graph.metrics if MEASURES[name].needs == "modules"]
+    needing = needing_modules(graph.metrics)
     if needing and not (graph.partition or graph.atlases):
         raise UsageError(
             f"--metrics {' '.join(needing)}: which nodes form a network? Give a label image with --partition."

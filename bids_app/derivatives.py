@@ -8,6 +8,7 @@ from bids_app.graph import EdgeRule
 from bids_app.grid import z_score
 from bids_app.names import build, folder, label
 from bids_app.outputs import figure_path, save_figure, save_image, save_map
+from bids_app.provenance import digest_of_code
 from bids_app.surfacefiles import is_surface
 
 
@@ -181,7 +182,8 @@ def _map_entities(run, options):
 
 def common_facts(run, facts):
     """Return what the sidecars of all files of a scan say."""
-    return {"Scan": run.label, "Sources": list(run.sources), "Software": f"trialgraph {__version__}", **facts}
+    made_by = {"Software": f"trialgraph {__version__}", "Code": digest_of_code()}
+    return {"Scan": run.label, "Sources": list(run.sources), **made_by, **facts}
 
 
 def _spatial(options, run):

@@ -154,13 +154,13 @@ def _chosen(tables, participants):
 
 
 def read_failed_scans(output_dir):
-    """Return the scans that failed when the participant level last ran on them, as a list of FailedScan."""
+    """Return the scans that failed when last tried, or whose input is gone, as a list of FailedScan."""
     failed = []
     for status in read_statuses(output_dir):
         failed += [
             FailedScan(status["Participant"], scan.get("Session"), scan["Scan"], scan.get("Reason", "unknown"))
             for scan in status["Scans"]
-            if scan["State"] == "failed"
+            if scan["State"] != "done"
         ]
     return failed
 

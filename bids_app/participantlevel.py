@@ -12,7 +12,7 @@ from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
 from bids_app.runlog import conclude, start_log
 from bids_app.settlegrid import settle_atlases, settle_grid
-from bids_app.status import earlier_scans, save_status, status_path
+from bids_app.status import earlier_scans, mark_gone, save_status, status_path
 from bids_app.workflows.participant import init_level_wf, node_name
 
 logger = logging.getLogger("bids_app")
@@ -68,11 +68,20 @@ def _graph_level(settings, log_dir, earlier=()):
     for participant, runs in runs_by_participant.items():
         _finish_participant(settings, participant, runs, failures, log_dir.name)
     _say_failures(inputs.runs, failures)
+    _say_gone(settings, inputs)
     write_citation(settings.output_dir)
     page = write_index_page(settings.output_dir)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
     logger.info("%d of %d scans finished, %d failed.", len(inputs.runs) - failed, len(inputs.runs), failed)
     return conclude([*earlier, *failures], page, log_dir)
+
+
+def _say_gone(settings, inputs):
+    """Mark and name the scans of earlier calls that have no input any more."""
+    roots = {dataset.name: dataset.path for dataset in inputs.datasets}
+    present = {run.label for run in inputs.runs}
+    for name in mark_gone(settings.output_dir, roots, settings.selection.participants, present):
+        logger.warning("%s: its input is no longer there; what earlier calls made of it is not used any more.", name)
 
 
 def _say_failures(runs, failures):
@@ -94,7 +103,9 @@ def _add_status(settings, participant, runs, failures, run_name):
     scans = earlier_scans(settings.output_dir, participant)
     stopped = settings.stop_on_first_crash and bool(failures)
     for run in runs:
-        scans[run.label] = {"Scan": run.label, "Session": run.entities.get("ses"), "State": "done"}
+        sources = list(getattr(run, "sources", ()))  # raw scans have none
+        described = {"Scan": run.label, "Session": run.entities.get("ses"), "Sources": sources}
+        scans[run.label] = described | {"State": "done"}
         if failed := failures_of(run, failures):
             log = failed[0].crash_file
             reason = {"Reason": failed[0].message, "Log": log.relative_to(settings.output_dir / "logs").as_posix()}

@@ -9,6 +9,11 @@ from bids_app.smallfiles import read_record
 logger = logging.getLogger(__name__)
 
 KEYS = {"Participant": str, "Run": str, "Scans": list}
+STATES = {
+    "done": "finished",
+    "failed": "could not be processed when it was last tried",
+    "gone": "its input is no longer there",
+}
 
 
 def status_path(output_dir, participant):
@@ -60,6 +65,63 @@ def earlier_scans(output_dir, participant):
     except DataError as error:
         logger.warning("%s It is made anew.", error)
         return {}
+
+
+def dataset_roots(output_dir):
+    """Return where the datasets that the results come from lie, by their names, as far as they can be seen."""
+    path = output_dir / "dataset_description.json"
+    links = read_record(path, "Run the participant level again.").get("DatasetLinks", {}) if path.exists() else {}
+    roots = {name: (output_dir / link).resolve() for name, link in links.items() if isinstance(link, str)}
+    return {name: root for name, root in roots.items() if root.is_dir()}
+
+
+def gone_sources(sources, roots):
+    """List those of a scan's BIDS URIs whose dataset is there and whose file is not.
+
+    Examples
+    --------
+    >>> gone_sources(["bids:here:sub-01/func/x.nii.gz", "bids:elsewhere:y.nii.gz"], {"here": Path("/nowhere")})
+    ['bids:here:sub-01/func/x.nii.gz']
+    """
+    gone = []
+    for uri in sources:
+        _, name, place = (*uri.split(":", 2), "", "")[:3]
+        if name in roots and not (roots[name] / place).exists():
+            gone.append(uri)
+    return gone
+
+
+def mark_gone(output_dir, roots, selected=(), present=()):
+    """Mark the scans whose input is no longer there: their results are not read any more.
+
+    Parameters
+    ----------
+    output_dir : Path
+    roots : dict of Path
+        By the dataset's name.
+    selected : sequence of str
+        Participants to look at; all where there are none.
+    present : collection of str
+        Names of scans that are known to be there.
+
+    Returns
+    -------
+    list of str
+        Names of the scans that were marked now.
+    """
+    marked = []
+    for participant in participants_with_status(output_dir):
+        if selected and participant not in selected:
+            continue
+        scans = earlier_scans(output_dir, participant)
+        for name, scan in scans.items():
+            gone = [] if name in present else gone_sources(scan.get("Sources", ()), roots)
+            if gone and scan["State"] != "gone":
+                scans[name] = {**scan, "State": "gone", "Reason": f"Its input is no longer there: {', '.join(gone)}."}
+                marked.append(name)
+        if set(marked) & set(scans):
+            save_status(output_dir, participant, read_status(output_dir, participant)["Run"], scans)
+    return marked
 
 
 def save_status(output_dir, participant, run_name, scans):

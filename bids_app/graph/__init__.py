@@ -9,6 +9,7 @@ _HOMES = {
     "GLOBALS": "measures",
     "MEASURES": "measures",
     "VOXEL_MEASURES": "measures",
+    "needing_modules": "measures",
     "MATRICES": "rules",
     "parcel_matrix": "matrices",
     "NEGATIVES": "rules",

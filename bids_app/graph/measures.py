@@ -333,6 +333,17 @@ DEFAULT_METRICS = ("degree", "strength", "clustering", "clustering-weighted")
 UNSIGNED = ("clustering-weighted", "eigenvector-weighted")  # weights that cancel each other leave these undefined
 
 
+def needing_modules(metrics):
+    """List those of the measures that are defined by networks of nodes.
+
+    Examples
+    --------
+    >>> needing_modules(["degree", "participation"])
+    ['participation']
+    """
+    return [name for name in metrics if MEASURES[name].needs == "modules"]
+
+
 def check_metrics(metrics, given=("coordinates", "modules"), table=MEASURES):
     """Raise ValueError unless every name is a key of the table and what it needs is given.
 

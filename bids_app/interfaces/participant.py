@@ -1,6 +1,7 @@
 """Nipype interfaces of the participant level: load, call one function, save."""
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from nipype.interfaces.base import (
 )
 
 from bids_app import denoise, derivatives, parcelfiles
-from bids_app.atlas import load_atlas, network_of_nodes
+from bids_app.atlas import digest_of_atlas, load_atlas, network_of_nodes
 from bids_app.features import Feature
-from bids_app.graph import MEASURES, Means, Place, voxel_graphs
+from bids_app.graph import Means, Place, needing_modules, voxel_graphs
 from bids_app.grid import load_grid
 from bids_app.parcels import atlas_parcels, table_parcels
+from bids_app.provenance import digests_of
 from bids_app.report.figures import carpet_figure
 
 
@@ -49,7 +51,7 @@ class CleanRun(SimpleInterface):
             "series_file": str(folder / "series.npy"),
             "carpet_file": str(folder / "carpet.npz"),
         }
-        self._results["facts"] = scan.facts
+        self._results["facts"] = scan.facts | {"SourceDigests": digests_of(self.inputs.run)}
         return runtime
 
 
@@ -57,6 +59,7 @@ class _VoxelGraphInput(BaseInterfaceInputSpec):
     series_file = File(exists=True, mandatory=True)
     grid_file = File(exists=True, mandatory=True)
     space = traits.Any(desc="of the data")
+    state = traits.Any(desc="of the files that say which nodes form a network")
     options = traits.Any(mandatory=True, desc="Graph")
     n_threads = traits.Int(1, nohash=True)
     memory_gb = traits.Any(nohash=True, desc="what bits of graphs may take in memory; the rest lies on disk")
@@ -91,7 +94,7 @@ class VoxelGraph(SimpleInterface):
     def _place(self, present):
         options, grid = self.inputs.options, load_grid(self.inputs.grid_file)
         modules = None
-        if any(MEASURES[metric].needs == "modules" for metric in options.metrics):
+        if needing_modules(options.metrics):
             space = self.inputs.space if isdefined(self.inputs.space) else None
             modules = network_of_nodes(options.partition or options.atlases[0], grid, space)[present]
         return Place(grid.coordinates[present], modules, options.distance)
@@ -170,9 +173,12 @@ class ParcelGraph(SimpleInterface):
     def _parcels(self):
         inputs = self.inputs
         if not isdefined(inputs.series_file):
-            return table_parcels(inputs.run)
-        atlas = load_atlas(Path(inputs.atlas_file), load_grid(inputs.grid_file))
-        return atlas_parcels(inputs.run, np.load(inputs.series_file), atlas, inputs.scan_facts)
+            parcels = table_parcels(inputs.run)
+            return replace(parcels, facts=parcels.facts | {"SourceDigests": digests_of(inputs.run)})
+        path = Path(inputs.atlas_file)
+        atlas = load_atlas(path, load_grid(inputs.grid_file))
+        facts = inputs.scan_facts | {"AtlasDigest": digest_of_atlas(path)}
+        return atlas_parcels(inputs.run, np.load(inputs.series_file), atlas, facts)
 
 
 class _DrawScanInput(BaseInterfaceInputSpec):

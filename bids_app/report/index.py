@@ -39,8 +39,8 @@ def _participants(output_dir):
     """List the participants with the state of their scans."""
     found = []
     for status in read_statuses(output_dir):
-        failed = [scan for scan in status["Scans"] if scan["State"] == "failed"]
+        unused = [scan for scan in status["Scans"] if scan["State"] != "done"]
         name = f"sub-{status['Participant']}"
         page = f"{name}.html" if (output_dir / f"{name}.html").exists() else None
-        found.append({"name": name, "page": page, "n_scans": len(status["Scans"]), "failed": failed})
+        found.append({"name": name, "page": page, "n_scans": len(status["Scans"]), "unused": unused})
     return found

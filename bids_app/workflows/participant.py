@@ -5,9 +5,11 @@ import re
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
+from bids_app.graph import needing_modules
 from bids_app.inputs import BoldRun
 from bids_app.interfaces.participant import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
 from bids_app.names import Name
+from bids_app.provenance import files_of, files_of_atlas, state_of
 
 CLEANING_GB = 1.0
 
@@ -86,7 +88,7 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, atlas_files=()
     inputnode = pe.Node(IdentityInterface(["run", "grid_file", "output_dir", "options"]), name="inputnode")
     inputnode.inputs.trait_set(run=run, grid_file=grid_file, output_dir=settings.output_dir, options=settings.graph)
     outputnode = pe.Node(IdentityInterface(["maps_file", "series_file"]), name="outputnode")
-    clean = pe.Node(CleanRun(options=settings.signal, state=_state(run)), name="clean", mem_gb=CLEANING_GB)
+    clean = pe.Node(CleanRun(options=settings.signal, state=state_of(files_of(run))), name="clean", mem_gb=CLEANING_GB)
     ds_figures = pe.Node(DrawScan(), name="ds_figures")
 
     workflow = pe.Workflow(name=name)
@@ -99,7 +101,12 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, atlas_files=()
         ]
     )
     if settings.graph.metrics:
-        graph = VoxelGraph(n_threads=n_threads, memory_gb=_bits_gb(settings), space=run.entities.get("space"))
+        graph = VoxelGraph(
+            n_threads=n_threads,
+            memory_gb=_bits_gb(settings),
+            space=run.entities.get("space"),
+            state=_modules_state(settings.graph),
+        )
         graph = pe.Node(graph, name="graph", mem_gb=_graph_gb(n_nodes, settings), n_procs=n_threads)
         ds_maps = pe.Node(WriteMaps(), name="ds_maps")
         workflow.connect(
@@ -142,7 +149,9 @@ def _graph_gb(n_nodes, settings):
 def init_series_wf(*, run, settings, name="series_wf"):
     """Build the workflow of one table of parcel series: a parcel graph."""
     workflow = pe.Workflow(name=name)
-    parcels = ParcelGraph(run=run, state=_state(run), options=settings.graph, output_dir=settings.output_dir)
+    parcels = ParcelGraph(
+        run=run, state=state_of(files_of(run)), options=settings.graph, output_dir=settings.output_dir
+    )
     workflow.add_nodes([pe.Node(parcels, name="parcels")])
     return workflow
 
@@ -157,8 +166,7 @@ def node_name(text):
     return re.sub(r"\W", "_", text)
 
 
-def _state(run):
-    """Return size and time of a run's files: part of what a cached result depends on."""
-    paths = [run.bold, run.mask, run.confounds] if isinstance(run, BoldRun) else [run.timeseries]
-    stats = [path.stat() for path in paths if path is not None and path.exists()]
-    return [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+def _modules_state(graph):
+    """Return what changes with the image of the networks: part of what a cached result depends on."""
+    source = graph.partition or next(iter(graph.atlases), None)
+    return state_of(files_of_atlas(source)) if needing_modules(graph.metrics) else []
