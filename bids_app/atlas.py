@@ -18,7 +18,7 @@ from bids_app.atlaslabels import labels_beside, read_labels, unique_names
 from bids_app.errors import DataError, UsageError
 from bids_app.images import read_image
 from bids_app.names import Name, build, label
-from bids_app.outputs import read_table, replacing, save_described, save_image
+from bids_app.outputs import read_table, replacing, save_described, save_image, shareable
 from bids_app.provenance import digest_of_file
 from bids_app.surface import Surface
 from bids_app.surfacelabels import plain_stem, read_surface_labels
@@ -327,7 +327,7 @@ def save_atlas(output_dir, atlas, grid, place):
     n_nodes = np.bincount(atlas.of_node[atlas.of_node >= 0], minlength=len(atlas.parcels))
     table = atlas.parcels.assign(n_nodes=n_nodes, **dict(zip("xyz", atlas.coordinates.T.round(2), strict=True)))
     kind = "labels" if atlas.maps is None else "probabilistic maps"
-    facts = {"Name": " ".join(atlas.entities.values()), "Origin": atlas.origin, "Kind": kind}
+    facts = {"Name": " ".join(atlas.entities.values()), "Origin": shareable(atlas.origin, output_dir), "Kind": kind}
     labels = np.where(atlas.of_node >= 0, atlas.parcels["index"].to_numpy()[atlas.of_node], 0)
     if atlas.maps is None:
         _maps_path(path).unlink(missing_ok=True)  # of an atlas that had this name before

@@ -1,5 +1,7 @@
 """The files of one scan: which there are, what they are called, and what their sidecars say."""
 
+from pathlib import Path
+
 import numpy as np
 
 from bids_app import __version__
@@ -8,7 +10,7 @@ from bids_app.graph import EdgeRule
 from bids_app.grid import z_score
 from bids_app.names import build, folder, label
 from bids_app.outputs import figure_path, save_figure, save_image, save_map
-from bids_app.provenance import digest_of_code
+from bids_app.provenance import digest_of_code, digest_of_file
 from bids_app.surfacefiles import is_surface
 
 
@@ -196,8 +198,13 @@ def _spatial(options, run):
         "SpatialReference": space,
         "Resolution": size,
         "SkullStripped": True,
-        "AnalysisMask": mask.get(options.mask, options.mask),
+        "AnalysisMask": mask.get(options.mask) or _own_mask(Path(options.mask)),
     }
+
+
+def _own_mask(path):
+    """Name a mask of the user by its content too: another may lie at the same place later."""
+    return f"{path.name} (SHA-256 {digest_of_file(path)[:16]})"
 
 
 def _described(feature: Feature, kind, fwhm):

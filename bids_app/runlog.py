@@ -1,12 +1,13 @@
 """What a run says and keeps of itself: its folder in logs/, the terminal, its last words and exit code."""
 
+import json
 import logging
 import sys
 import uuid
 from datetime import datetime
 
 from bids_app import __version__
-from bids_app.outputs import save_json, save_text
+from bids_app.outputs import save_json, save_text, shareable
 from bids_app.supervisor import log_when_terminated
 
 logger = logging.getLogger("bids_app")
@@ -16,8 +17,9 @@ def start_log(settings):
     """Open this run's folder in logs/, keep the settings there, and log to it and to the terminal."""
     stamp = f"{datetime.now():%Y%m%d-%H%M%S}_{settings.level}_{uuid.uuid4().hex[:8]}"
     log_dir = settings.output_dir / "logs" / stamp
-    save_json(log_dir / "command.json", {"Command": sys.argv, "Version": __version__})
-    save_text(log_dir / "settings.json", settings.to_json() + "\n")
+    save_json(log_dir / "command.json", {"Command": shareable(sys.argv, settings.output_dir), "Version": __version__})
+    used = shareable(json.loads(settings.to_json()), settings.output_dir)
+    save_text(log_dir / "settings.json", json.dumps(used, indent=2) + "\n")
     to_file = logging.FileHandler(log_dir / "trialgraph.log")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_file.setLevel(logging.DEBUG)

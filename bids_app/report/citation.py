@@ -1,5 +1,6 @@
 """What can be cited: methods, references, versions, and a checklist, from the files of the output folder."""
 
+import html
 import json
 from importlib.metadata import version
 
@@ -105,7 +106,7 @@ def _trial(output_dir):
 def _markdown(content):
     lines = ["# Methods", "", "Made from what was run. Check it, shorten it, and cite the references.", ""]
     for heading, text in content["parts"]:
-        lines += [f"## {heading}", "", text, ""]
+        lines += [f"## {heading}", "", as_markdown(text), ""]
     lines += [
         "## Versions",
         "",
@@ -114,6 +115,17 @@ def _markdown(content):
     ]
     lines += ["## References", "", *(f"- {reference}" for reference in content["references"])]
     return "\n".join(lines) + "\n"
+
+
+def as_markdown(text):
+    """Write text so that nothing in it is read as HTML: names come from tables that anybody may have written.
+
+    Examples
+    --------
+    >>> as_markdown("ketamine <b>0.5</b> & more")
+    'ketamine &lt;b&gt;0.5&lt;/b&gt; &amp; more'
+    """
+    return html.escape(str(text), quote=False)
 
 
 def checklist(output_dir, settings, scans, designs):
@@ -206,5 +218,6 @@ def _flow(path, design):
 def _checklist_markdown(items):
     lines = ["# Checklist", "", "Items of COBIDAS and CONSORT with what this run used.", ""]
     lines += ["| guideline | item | value | read from |", "|---|---|---|---|"]
-    lines += [f"| {row['guideline']} | {row['item']} | {row['value']} | {row['where']} |" for row in items]
+    cells = ("guideline", "item", "value", "where")
+    lines += ["| " + " | ".join(as_markdown(row[cell]).replace("|", "\\|") for cell in cells) + " |" for row in items]
     return "\n".join(lines) + "\n"
