@@ -132,6 +132,7 @@ def gather(settings):
     sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
     design = find_design(tables, sessions, settings.trial)
     scores, comparisons = read_scores(tables, design, settings.trial), []
+    tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
     for route in routes:
         flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
         problem = assemble(route, flow, tables, design, settings.trial)
