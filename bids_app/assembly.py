@@ -10,7 +10,7 @@ import pandas as pd
 from bids_app import stats
 from bids_app.allocationtable import read_allocations
 from bids_app.cohort import Design, Tables
-from bids_app.covariates import model_covariates, slopes, strata, strata_said
+from bids_app.covariates import model_covariates, slopes
 from bids_app.errors import DataError
 from bids_app.features import Feature
 from bids_app.findings import Finding
@@ -18,6 +18,7 @@ from bids_app.flow import by_visit, participant_flow, runs_without_motion, weigh
 from bids_app.grid import Grid
 from bids_app.nodes import read_nodes, read_values
 from bids_app.routes import grid_of
+from bids_app.strata import strata, strata_said
 from bids_app.thinness import thin_places
 
 logger = logging.getLogger(__name__)

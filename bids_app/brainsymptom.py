@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bids_app import stats
-from bids_app.covariates import code, filled, strata, with_motion
+from bids_app.covariates import code, filled, with_motion
 from bids_app.errors import DataError, MissingInputError
 from bids_app.names import build
 from bids_app.outputs import save_described, sidecar_of
@@ -12,6 +12,7 @@ from bids_app.routes import group_name, stem
 from bids_app.sensitivity import write_robustness, write_sensitivity
 from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table
 from bids_app.stats.missing import MISSING_COLUMNS, missing_table
+from bids_app.strata import strata
 from bids_app.trialtables import NUMERICAL
 
 SUFFIXES = ("roi", "association", "roimissing", "sensitivity", "robustness", "agreement")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from bids_app.errors import DataError, UsageError
@@ -16,7 +15,6 @@ from bids_app.values import (
     is_number,
     likely_codes,
     match,
-    numbers,
     people,
     words_of,
 )
@@ -158,7 +156,7 @@ def filled(table) -> pd.DataFrame:
 
     Examples
     --------
-    >>> filled(pd.DataFrame({"age": [20.0, np.nan, 40.0], "sex[M]": [1.0, 0.0, np.nan]})).to_numpy().tolist()
+    >>> filled(pd.DataFrame({"age": [20.0, None, 40.0], "sex[M]": [1.0, 0.0, None]})).to_numpy().tolist()
     [[20.0, 1.0], [30.0, 0.0], [40.0, 0.5]]
     """
     return table.fillna(table.mean())
@@ -168,11 +166,11 @@ def _said(column, own, whom, used):
     """Say how a column was coded, and what is odd about it."""
     describe = _number if column.is_number else _category
     yield Finding("Covariates", describe(column, own, whom) + ("" if used else _CONSTANT.format(whom=whom)), not used)
-    if (missing := own.index[own.isna()]).size:
+    if used and (missing := own.index[own.isna()]).size:
         by = f"the mean of the others, {own.mean():.4g}" if column.is_number else "the shares of its levels"
         text = (
-            f"{column.name}: {len(missing)} of {len(own)} {whom} have no value ({people(missing)}); it is replaced by "
-            f"{by}, so that nobody is left out (White & Thompson 2005)."
+            f"{column.name} has no value for {len(missing)} of {len(own)} {whom} ({people(missing)}); it is replaced "
+            f"by {by}, so that nobody is left out (White & Thompson 2005)."
         )
         yield Finding("Covariates", text, warning=True)
     yield from odd_numbers(column.name, own) if column.is_number else _odd_words(column, own, whom)
@@ -291,49 +289,6 @@ def slopes(tables, design, names, participants) -> Coded:
     if constant := [name for name in names if name not in coded.table]:
         raise DataError(f"--slopes {', '.join(constant)}: the same for everyone analysed.")
     return Coded(filled(coded.table).reset_index(drop=True), coded.findings)
-
-
-def strata(tables, names, participants) -> np.ndarray | None:
-    """Return each participant's stratum, the combination of the columns named; None without columns.
-
-    Parameters
-    ----------
-    tables : cohort.Tables
-    names : sequence of str
-        Columns of participants.tsv.
-    participants : list of str
-
-    Raises
-    ------
-    UsageError
-        There is no such column.
-    """
-    if not names:
-        return None
-    if unknown := [name for name in names if name not in tables.participants]:
-        raise UsageError(f"--strata {' '.join(unknown)}: participants.tsv has {', '.join(tables.participants)}.")
-    words = tables.participants.reindex(participants)[list(names)].apply(words_of)
-    return words.fillna("n/a").astype(str).agg(" | ".join, axis=1).to_numpy(object)
-
-
-def strata_said(tables, names, participants):
-    """Say what is odd about the strata: values that are missing, and words that differ by case only."""
-    for name in names:
-        column = words_of(tables.participants[name].reindex(participants))
-        if (missing := column.index[column.isna()]).size:
-            text = (
-                f"{name} is not known for {people(missing)}: they are a stratum of their own, 'n/a', which the "
-                "randomization did not have."
-            )
-            yield Finding("Strata", text, warning=True)
-        if same := alike(column.dropna()):
-            groups = "; ".join(" and ".join(map(repr, group)) for group in same)
-            text = f"{name}: {groups} differ by case, blanks or zeros only, and are taken as different strata."
-            yield Finding("Strata", text, warning=True)
-        read = numbers(column)
-        if read.notna().all() and read.nunique() > max(5, len(read) / 4):
-            text = f"{name} has {read.nunique()} different values for {len(read)} participants, each of them a stratum."
-            yield Finding("Strata", text, warning=True)
 
 
 def balance_columns(tables, design, names, participants) -> pd.DataFrame:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from bids_app.arms import arm_words
-from bids_app.covariates import strata as strata_of
 from bids_app.errors import DataError, UsageError
 from bids_app.roles import role_of
 from bids_app.stats.twovisits import TwoVisits
+from bids_app.strata import strata as strata_of
 from bids_app.values import all_numbers
 
 OUTCOME_COLUMNS = {

@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pandas as pd
 
-from bids_app.covariates import strata
 from bids_app.derivatives import label_of
 from bids_app.graph.measures import ALL_GLOBALS, MEASURES
 from bids_app.names import Name
@@ -16,6 +15,7 @@ from bids_app.stats.ancova import ESTIMATORS, linear_estimate
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
 from bids_app.stats.estimates import Estimate
 from bids_app.stats.robustness import AGREEMENT_COLUMNS, agreement, median_p, robustness_columns, robustness_table
+from bids_app.strata import strata
 
 SITE_COLUMNS = ("site", "center", "centre", "scanner", "hospital")
 LOW_MOTION = 0.2

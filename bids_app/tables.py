@@ -59,9 +59,10 @@ def read_rows(path) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
         lines = csv.reader(
             io.StringIO(text, newline=None), delimiter=separator, strict=True, skipinitialspace=separator != "\t"
         )
-        heads, *rows = ([cell.strip() for cell in line] for line in lines if line) if text else ([],)
+        heads, *rows = (line for line in lines if line) if text else ([],)
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error
+    heads = [head.strip() for head in heads]
     if not any(heads):
         raise DataError(f"{path} cannot be read as a table: it is empty.")
     findings = ()
@@ -81,11 +82,11 @@ def _frame(heads, rows, path):
     """Return the cells as a table; cells beyond the heads, and heads without a name, must be empty."""
     width = len(heads)
     for number, row in enumerate(rows, start=2):
-        if any(row[width:]):
+        if any(map(str.strip, row[width:])):
             raise DataError(
                 f"{path}: row {number} has {len(row)} cells, but there are {width} columns: {', '.join(heads)}."
             )
-    cells = [[*row[:width], *[""] * (width - len(row))] for row in rows if any(row)]
+    cells = [[*row[:width], *[""] * (width - len(row))] for row in rows if any(map(str.strip, row))]
     table = pd.DataFrame(cells, columns=range(width), dtype=object)
     named = [place for place, head in enumerate(heads) if head or table[place].astype(bool).any()]
     names = [heads[place] or f"column {place + 1}" for place in named]
@@ -119,9 +120,10 @@ def tidy(table, name) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     'x.tsv: decimal commas are read as points in bmi.'
     """
     values = table.astype(object).where(table.notna(), "").astype(object)
-    columns, commas = {}, []
+    columns, commas, blanks = {}, [], []
     for column in values:
         words = values[column].map(str.strip)
+        blanks += _blanks(column, values[column], words)
         words = words.mask(words.isin(MISSING), np.nan)
         if column not in LABELS:
             read = _whole(_with_points(words))
@@ -129,11 +131,18 @@ def tidy(table, name) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
                 commas.append(str(column))
             words = _plain(read)
         columns[column] = words
-    findings = ()
-    if commas:
-        text = f"{name}: decimal commas are read as points in {', '.join(commas)}."
-        findings = (Finding("Values", text, warning=True),)
+    said = [f"decimal commas are read as points in {', '.join(commas)}"] if commas else []
+    said += [f"blanks around words are left out, {', '.join(blanks)}"] if blanks else []
+    findings = tuple(Finding("Values", f"{name}: {text}.", warning=True) for text in said)
     return pd.DataFrame(columns, index=table.index, columns=table.columns), findings
+
+
+def _blanks(column, written, words):
+    """Yield words that are there with and without blanks around them."""
+    changed = written[(written != words) & ~words.isin(MISSING)]
+    for word in dict.fromkeys(changed):
+        if (written == word.strip()).any():
+            yield f"{column} {word!r} is {word.strip()!r}"
 
 
 def _has_commas(words):
@@ -164,8 +173,8 @@ def _plain(words):
     read = numbers(words)
     if read.notna().all() and words.str.fullmatch(r"-?\d+").all():
         read = read.astype("int64") if read.abs().max() < 2**53 else read
-    same = read.map(as_text, na_action="ignore") == words
-    return read if (same | words.isna()).all() else words
+    same = (read.map(as_text, na_action="ignore") == words) | (read % 1 > 0) | words.isna()
+    return read if same.all() else words
 
 
 def keyed(table, key, path):

@@ -6,6 +6,7 @@ from bids_app.findings import Finding
 from bids_app.values import people
 
 EXACT = 1 - 1e-8
+REFERENCE = "the reference"
 
 
 def thin_places(problem, arms):
@@ -31,7 +32,7 @@ def thin_places(problem, arms):
     yield from _exact(names, columns, list(columns))
     if problem.strata is not None:
         yield from _one_arm(problem.strata, problem.arm, arms, "Strata", "The stratum")
-    for name, levels in _categories(problem.covariates).items():
+    for name, levels in _categories(problem.covariates):
         yield from _one_arm(levels, problem.arm, arms, "Covariates", f"{name}:")
 
 
@@ -67,17 +68,21 @@ def _alone(values, row):
 
 
 def _categories(covariates):
-    """Return the level of each participant, '' for the first, of every covariate that is a category."""
-    found = {}
-    for label, values in covariates.items():
+    """Return the level of each participant, None where it is not known, of every covariate that is a category."""
+    dummies = {}
+    for label in covariates:
         name, bracket, level = str(label).partition("[")
         if bracket and level.endswith("]"):
-            found.setdefault(name, np.full(len(covariates), "", dtype=object))[values.to_numpy() == 1] = level[:-1]
-    return found
+            dummies.setdefault(name, {})[level[:-1]] = covariates[label].to_numpy()
+    for name, levels in dummies.items():
+        values = np.column_stack(list(levels.values()))
+        names = np.array([*levels, REFERENCE], dtype=object)
+        found = names[np.where(values.any(axis=1), values.argmax(axis=1), len(levels))]
+        yield name, np.where(np.isin(values, (0, 1)).all(axis=1), found, None)
 
 
 def _one_arm(groups, arm, arms, about, what):
-    for group in np.unique(groups[groups != ""].astype(str)):
+    for group in dict.fromkeys(str(group) for group in groups if group is not None):
         members = arm[groups == group]
         if len(set(members.tolist())) == 1:
             name = arms[0] if members[0] == 1 else arms[1]

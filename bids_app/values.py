@@ -13,6 +13,8 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 NEARLY = re.compile(
     r"[<>≤≥~=≈]*\s*[+\-−]?\s*\d[\d.,' ]*\s*([a-zA-Z%/µ²³]+|\(.*\)|[?*])?|[+-]?inf(inity)?", re.IGNORECASE
 )
+# Numbers with a comma or several points: nobody names a category so.
+GROUPED = re.compile(r"[+\-]?\d+([.,]\d+)+")
 LIKELY_CODE = re.compile(r"[+-]?(9{2,}|8{2,}|7{2,})(\.[0789]+)?|-[1789](\.0+)?")
 UNKNOWN_WORDS = (
     *("missing", "unknown", "n.a.", "n.a", "none", "null", "-", "--", ".", "?", "#n/a", "not available", "not done"),
@@ -74,8 +76,8 @@ def all_numbers(column, name) -> pd.Series:
         listed = ", ".join(f"{str(value)!r} of {who(label)}" for label, value in wrong.iloc[:5].items())
         listed += f" and {n - 5} more" if n > 5 else ""
         raise DataError(
-            f"{name}: {first!r} is not a number ({n} such value{'s' if n > 1 else ''}): {listed}. Correct that, or write "
-            "n/a where a value is missing; names of categories are described by Levels in the table's JSON file."
+            f"{name}: {first!r} is not a number ({n} such value{'s' if n > 1 else ''}): {listed}. Correct that, or "
+            "write n/a where a value is missing; names of categories are described by Levels in the table's JSON file."
         )
     return read
 
@@ -114,8 +116,9 @@ def is_number(column, codebook=None) -> bool:
     nearly = known.astype(str).map(lambda word: bool(NEARLY.fullmatch(word)))
     if 2 * (read.notna() | nearly).sum() < len(known):
         return False
-    own = known[read.notna() | nearly]
-    return read.nunique() > AT_LEAST_NUMBERS or (2 * own.nunique() > len(known) and own.nunique() > AT_LEAST_NUMBERS)
+    shaped = read.notna() | known.astype(str).map(lambda word: bool(GROUPED.fullmatch(word)))
+    own = known[shaped | nearly].nunique()
+    return bool(known[shaped].nunique() > AT_LEAST_NUMBERS or (2 * own > len(known) and own > AT_LEAST_NUMBERS))
 
 
 def match(value, codes):
