@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from bids_app.cohort import as_text
 from bids_app.errors import DataError
 from bids_app.tables import read_table
+from bids_app.values import as_text
 
 
 def read_allocations(path, participants, design):

@@ -10,13 +10,16 @@ import pandas as pd
 from bids_app import stats
 from bids_app.allocationtable import read_allocations
 from bids_app.cohort import Design, Tables
-from bids_app.errors import DataError, UsageError
+from bids_app.covariates import model_covariates, slopes
+from bids_app.errors import DataError
 from bids_app.features import Feature
 from bids_app.findings import Finding
-from bids_app.flow import by_visit, participant_flow, weights
+from bids_app.flow import by_visit, participant_flow, runs_without_motion, weights
 from bids_app.grid import Grid
 from bids_app.nodes import read_nodes, read_values
 from bids_app.routes import grid_of
+from bids_app.strata import strata, strata_said
+from bids_app.thinness import thin_places
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +82,7 @@ class Problem:
     def nuisance(self, without=None):
         """Return the columns that the arms are adjusted for, as `stats.nuisance`, but for one covariate."""
         covariates = self.covariates.drop(columns=without, errors="ignore") if without else self.covariates
-        return stats.nuisance(len(self.arm), covariates.to_numpy(), self.strata)
+        return stats.nuisance(len(self.arm), covariates.to_numpy(), self.strata, list(covariates))
 
     def draws(self, trial):
         """Return the allocations that are tried, as `stats.allocations`."""
@@ -146,19 +149,24 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     if route.kind == "global":
         kept = kept & _varies(arrays)
     baseline, followup = ({feature: maps[:, kept] for feature, maps in features.items()} for features in arrays)
-    return Problem(
+    covariates = model_covariates(tables, design, trial.covariates, analysed)
+    sloping = slopes(tables, design, trial.slopes, participants)
+    problem = Problem(
         baseline=baseline,
         followup=followup,
         arm=arm,
-        covariates=_covariates(analysed, participants, tables, design, trial.covariates),
-        strata=_strata(participants, tables, trial.strata),
+        covariates=covariates.table,
+        strata=strata(tables, trial.strata, participants),
         arms=(design.active, design.reference),
-        slopes=_slopes(participants, tables, design, trial.slopes),
+        slopes=sloping.table if trial.slopes else None,
         allocation_table=read_allocations(trial.allocations, participants, design) if trial.allocations else None,
         kept=kept,
         grid=_grid(route, kept) if route.is_voxels else None,
         parcels=None if route.is_voxels else _node_names(route)[kept].reset_index(drop=True),
+        findings=(*runs_without_motion(by_visit(scans), design, participants), *covariates.findings, *sloping.findings),
     )
+    odd = (*strata_said(tables, trial.strata, participants), *thin_places(problem, problem.arms))
+    return replace(problem, findings=(*problem.findings, *odd))
 
 
 def check_design(route, problem):
@@ -249,62 +257,3 @@ def _node_names(route):
     if not all(table[["index", "name"]].equals(tables[0][["index", "name"]]) for table in tables):
         raise DataError(f"{route.name}: the scans differ in their parcels.")
     return tables[0]
-
-
-def _covariates(analysed, participants, tables, design, wanted):
-    """Return the covariates as numbers, with the baseline mean FD if it is known for everyone."""
-    columns = {}
-    if analysed["baseline_mean_fd"].notna().all():
-        columns["baseline_mean_fd"] = analysed["baseline_mean_fd"].to_numpy(float)
-    for name in wanted:
-        columns |= _as_numbers(name, _column(name, participants, tables, design.baseline))
-    varying = {name: values for name, values in columns.items() if np.ptp(values) > 0}
-    return pd.DataFrame(varying, index=analysed["participant_id"])
-
-
-def _slopes(participants, tables, design, wanted):
-    """Return the covariates whose slopes are mapped, as numbers."""
-    columns = {}
-    for name in wanted:
-        found = _as_numbers(name, _column(name, participants, tables, design.baseline))
-        if list(found) != [name]:
-            raise UsageError(f"--slopes {name}: a column of numbers is needed; it holds words.")
-        columns |= found
-    return pd.DataFrame(columns) if columns else None
-
-
-def _column(name, participants, tables, session):
-    """Look a column up among the participants' tables, then in the baseline visit's."""
-    if name in tables.participants:
-        return tables.participants[name].reindex(participants)
-    if name in tables.sessions:
-        return tables.sessions[name].reindex(pd.MultiIndex.from_product([participants, [session]]))
-    known = [*tables.participants, *tables.sessions]
-    raise UsageError(f"No column {name} in participants.tsv, sessions.tsv or phenotype/; there are {', '.join(known)}.")
-
-
-def _as_numbers(name, column):
-    """Return numbers as they are, a missing one as the mean (White & Thompson 2005), and categories as dummies."""
-    if pd.api.types.is_numeric_dtype(column):
-        if column.isna().all():
-            raise DataError(f"Covariate {name} has no value for anyone analysed.")
-        if column.isna().any():
-            logger.warning("Covariate %s: %d missing values are replaced by the mean.", name, column.isna().sum())
-        return {name: column.fillna(column.mean()).to_numpy(float)}
-    dummies = pd.get_dummies(column.fillna("n/a"), drop_first=True, dtype=float)
-    return {f"{name}[{level}]": dummies[level].to_numpy() for level in dummies}
-
-
-def _strata(participants, tables, wanted):
-    if not wanted:
-        return None
-    if unknown := [name for name in wanted if name not in tables.participants]:
-        raise UsageError(f"--strata {' '.join(unknown)}: participants.tsv has {', '.join(tables.participants)}.")
-    return (
-        tables.participants.loc[participants, list(wanted)]
-        .astype(object)
-        .fillna("n/a")
-        .astype(str)
-        .agg(" | ".join, axis=1)
-        .to_numpy()
-    )

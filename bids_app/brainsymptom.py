@@ -1,9 +1,9 @@
 """What is done in the regions where the arms differ: everyone's values, missing follow-ups, brain and symptom."""
 
-import numpy as np
 import pandas as pd
 
 from bids_app import stats
+from bids_app.covariates import code, filled, with_motion
 from bids_app.errors import DataError, MissingInputError
 from bids_app.names import build
 from bids_app.outputs import save_described, sidecar_of
@@ -12,7 +12,8 @@ from bids_app.routes import group_name, stem
 from bids_app.sensitivity import write_robustness, write_sensitivity
 from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table
 from bids_app.stats.missing import MISSING_COLUMNS, missing_table
-from bids_app.trialtables import NUMERICAL, covariate_table
+from bids_app.strata import strata
+from bids_app.trialtables import NUMERICAL
 
 SUFFIXES = ("roi", "association", "roimissing", "sensitivity", "robustness", "agreement")
 CIRCULAR = (
@@ -71,22 +72,16 @@ def region_values(settings, route, design, tables, flow, regions):
     randomized = flow[flow["arm"].isin([design.active, design.reference])].reset_index(drop=True)
     randomized = randomized.assign(active=(randomized["arm"] == design.active).astype(int))
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
-    covariates = covariate_table(tables, design, settings.trial.covariates, participants)
-    motion = randomized["baseline_mean_fd"].to_numpy(float)
-    own = motion[randomized["analysed"].to_numpy(bool)]
-    if np.isfinite(own).all() and np.ptp(own) > 0:  # as the maps are adjusted
-        covariates.insert(0, "baseline_mean_fd", motion)
-    strata = None
-    if settings.trial.strata:
-        columns = tables.participants.reindex(participants)[list(settings.trial.strata)]
-        strata = columns.astype(object).fillna("n/a").astype(str).agg(" | ".join, axis=1).to_numpy(str)
+    covariates = code(tables, design, settings.trial.covariates, participants, whom="randomized").table
+    motion = pd.Series(randomized["baseline_mean_fd"].to_numpy(float), index=participants)
+    covariates = with_motion(covariates, motion, randomized["analysed"].to_numpy(bool))  # as the maps are adjusted
     return read_regions(
         route,
         regions,
         randomized,
         visits=usable_visits(randomized, design, settings.signal.min_minutes),
         covariates=covariates,
-        strata=strata,
+        strata=strata(tables, settings.trial.strata, participants),
     )
 
 
@@ -118,10 +113,9 @@ def _associations(values, scores, trial):
     """Test the change of every region against the change of every outcome, among those whose maps are compared."""
     rows = values.analysed
     participants = values.flow.loc[rows, "participant_id"].str.removeprefix("sub-")
-    covariates = values.covariates[rows]
-    covariates = covariates.fillna(covariates.mean()).to_numpy(float)
-    covariates = covariates[:, np.ptp(covariates, axis=0) > 0]
-    nuisance = stats.nuisance(int(rows.sum()), covariates, None if values.strata is None else values.strata[rows])
+    blocks = None if values.strata is None else values.strata[rows]
+    covariates = stats.independent_columns(filled(values.covariates[rows]).to_numpy(float), blocks)
+    nuisance = stats.nuisance(int(rows.sum()), covariates, blocks)
     brain = (values.followup - values.baseline)[rows]
     names = [region.name for region in values.regions]
     found = []

@@ -1,6 +1,5 @@
 """The trial's tables: who was randomized to what, which visit came when, and who can be compared."""
 
-import json
 import logging
 import re
 from dataclasses import dataclass
@@ -8,29 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bids_app.arms import find_arms
+from bids_app.codebook import codebook_of, levels_of, read_codebook, without_codes
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.findings import Finding
-from bids_app.tables import keyed, read_table
+from bids_app.tables import keyed, read_rows, tidy
 
 logger = logging.getLogger(__name__)
-
-ARM_COLUMNS = (
-    *("arm", "study_arm", "treatment_arm", "trial_arm", "group", "treatment", "treatment_group", "trt"),
-    *(
-        "allocation",
-        "assignment",
-        "randomization",
-        "randomisation",
-        "intervention",
-        "condition",
-        "drug",
-        "medication",
-    ),
-)
-REFERENCE_LEVELS = (
-    *("placebo", "sham", "control", "controls", "comparator", "saline", "vehicle", "midazolam"),
-    *("waitlist", "waiting list", "usual care", "treatment as usual", "tau", "inactive"),
-)
 
 
 @dataclass(frozen=True)
@@ -40,19 +23,27 @@ class Tables:
     Attributes
     ----------
     participants : DataFrame
-        Text and numbers, indexed by participant without sub-; phenotype columns joined to it.
+        Text, indexed by participant without sub-; phenotype columns joined to it. Where a column is used it is
+        settled what its words mean: `bids_app.values`.
     sessions : DataFrame
         The same per visit, indexed by participant and session, in the order of the files.
     levels : dict
-        For a column of participants.tsv, what participants.json says of its levels.
+        For a column of any table, what the JSON file beside it says of its levels.
     findings : tuple of Finding
         What the tables were taken to mean.
+    units : frozenset of str
+        Columns that have units.
     """
 
     participants: pd.DataFrame
     sessions: pd.DataFrame
     levels: dict[str, dict]
     findings: tuple[Finding, ...] = ()
+    units: frozenset[str] = frozenset()
+
+    def codebook(self, name):
+        """Return what is known of a column's values, as `values.Codebook`."""
+        return codebook_of({"Levels": self.levels.get(name), "Units": name in self.units})
 
 
 @dataclass(frozen=True)
@@ -85,48 +76,54 @@ def read_tables(bids_dir):
     path = bids_dir / "participants.tsv"
     if not path.exists():
         raise MissingInputError(f"{path} does not exist: the group level needs to know who was in which arm.")
-    participants = read_table(path, ["participant_id"])
-    sessions = _concatenated([_sessions_of(path) for path in sorted(bids_dir.glob("sub-*/sub-*_sessions.tsv"))])
+    participants, described, findings = _read(path, ["participant_id"])
+    sessions, of_sessions, more = _sessions(bids_dir)
+    described, findings = described | of_sessions, [*findings, *more]
     for path in sorted((bids_dir / "phenotype").glob("*.tsv")):
-        table = read_table(path, ["participant_id"])
+        table, columns, more = _read(path, ["participant_id"])
+        described, findings = columns | described, [*findings, *more]
         if "session_id" in table:
             table = keyed(table.reset_index(), ["participant_id", "session_id"], path)
             visits = sessions.index.append(table.index.difference(sessions.index, sort=False))
             sessions = _joined(sessions.reindex(visits), table, path)
         else:
             participants = _joined(participants, table, path)
-    return Tables(participants, sessions, _levels(bids_dir / "participants.json"))
+    levels = {name: column["Levels"] for name, column in described.items() if levels_of(column)}
+    units = frozenset(name for name, column in described.items() if column.get("Units"))
+    return Tables(participants, sessions, levels, tuple(findings), units)
 
 
-def _sessions_of(path):
-    participant = path.parent.name.removeprefix("sub-")
-    table = read_table(path, ["session_id"]).reset_index()
-    return table.assign(participant_id=participant).set_index(["participant_id", "session_id"])
+def _read(path, key):
+    """Return a table, what the JSON file beside it says of its columns, and what was found in reading it."""
+    rows, findings = read_rows(path)
+    table, more = tidy(rows, path.name)
+    columns = read_codebook(path.with_suffix(".json"))
+    table, declared = without_codes(keyed(table, key, path), columns, path.with_suffix(".json").name)
+    return table, columns, [*findings, *more, *declared]
 
 
-def _concatenated(tables):
-    if tables:
-        return pd.concat(tables)
-    return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["participant_id", "session_id"]))
+def _sessions(bids_dir):
+    """Return the visits of everyone as `_read`: each column is read as a whole, over all participants' files."""
+    tables, columns, findings = [], read_codebook(bids_dir / "sessions.json"), []
+    for path in sorted(bids_dir.glob("sub-*/sub-*_sessions.tsv")):
+        rows, found = read_rows(path)
+        table = keyed(rows, ["session_id"], path).reset_index()
+        tables.append(table.assign(participant_id=path.parent.name.removeprefix("sub-")))
+        columns |= read_codebook(path.with_suffix(".json"))
+        findings += found
+    if not tables:
+        index = pd.MultiIndex.from_arrays([[], []], names=["participant_id", "session_id"])
+        return pd.DataFrame(index=index), columns, findings
+    table, more = tidy(pd.concat(tables), "sessions.tsv")
+    table = table.set_index(["participant_id", "session_id"])
+    table, declared = without_codes(table, columns, "sessions.json")
+    return table, columns, [*findings, *more, *declared]
 
 
 def _joined(table, more, path):
     if both := sorted(set(table) & set(more)):
         raise DataError(f"{path}: the column {', '.join(both)} is in another table too; rename one.")
     return table.join(more, how="left")
-
-
-def _levels(path):
-    if not path.exists():
-        return {}
-    try:
-        columns = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path}: not valid JSON ({error}).") from error
-    if not isinstance(columns, dict):
-        raise DataError(f"{path}: must describe the columns by their names, as an object; it is something else.")
-    levels = {name: column.get("Levels") for name, column in columns.items() if isinstance(column, dict)}
-    return {name: described for name, described in levels.items() if isinstance(described, dict)}
 
 
 def find_design(tables, sessions_with_scans, trial):
@@ -149,81 +146,11 @@ def find_design(tables, sessions_with_scans, trial):
     DataError
         There are not two arms, or not two visits.
     """
-    column = _arm_column(tables.participants, trial.arm)
-    active, reference = _arms(tables, column, trial.reference_arm)
+    arms = find_arms(tables, trial)
     baseline, followup = _visits(tables.sessions, sessions_with_scans, trial)
-    design = Design(column, active, reference, baseline, followup)
-    logger.info("Arms (column %s): %s compared with %s.", column, active, reference)
+    design = Design(arms.column, arms.active, arms.reference, baseline, followup, arms.findings)
     logger.info("Visits: baseline ses-%s, follow-up ses-%s.", baseline, followup)
     return design
-
-
-def _arm_column(participants, wanted):
-    if wanted is not None:
-        if wanted not in participants:
-            raise UsageError(f"--arm {wanted}: no such column; participants.tsv has {', '.join(participants)}.")
-        return wanted
-    named = [column for column in participants if column.lower() in ARM_COLUMNS]
-    two = [column for column in named if participants[column].nunique() == 2]
-    if len(two) == 1:
-        return two[0]
-    if len(two) > 1:
-        raise UsageError(f"Several columns could hold the arm: {', '.join(two)}. Choose with --arm.")
-    if periods := _periods(participants):
-        raise UsageError(_CROSSOVER.format(columns=", ".join(periods), first=periods[0]))
-    if len(named) == 1:
-        return named[0]
-    levels = [f"{column} ({participants[column].nunique()} values)" for column in participants]
-    raise UsageError(
-        f"No column of participants.tsv is known to hold the arm; there are {', '.join(levels)}. Choose with --arm."
-    )
-
-
-_CROSSOVER = (
-    "This looks like a cross-over trial: {columns} of participants.tsv hold the same two treatments in turn. Two "
-    "parallel arms are compared here: give --arm {first}, which compares the first period, with --reference-arm, "
-    "--baseline and --followup. The visits of both arms must have the same session labels: where the label says the "
-    "treatment (d2, p2), rename the sessions of the first period alike (for example ses-followup) in a copy of the "
-    "preprocessed data."
-)
-
-
-def _periods(participants):
-    """Return columns that differ by a number in their names alone and hold the same two values."""
-    families = {}
-    for column in participants:
-        values = participants[column].dropna()
-        if re.search(r"\d$", column) and values.nunique() == 2:
-            stem = re.sub(r"\d+$", "", column)
-            families.setdefault((stem, *sorted(map(str, values.unique()))), []).append(column)
-    return next((columns for columns in families.values() if len(columns) > 1), [])
-
-
-def _arms(tables, column, wanted):
-    levels = sorted(as_text(value) for value in tables.participants[column].dropna().unique())
-    if len(levels) != 2:
-        raise DataError(
-            f"Column {column} of participants.tsv must hold two arms; "
-            f"it holds {len(levels)}: {', '.join(levels) or 'none'}."
-        )
-    if wanted is None:
-        meaning = tables.levels.get(column, {})
-        reference = [level for level in levels if {level.lower(), _meant(meaning.get(level))} & set(REFERENCE_LEVELS)]
-        if len(reference) != 1:
-            raise UsageError(f"Which arm is the reference: {' or '.join(levels)}? Say so with --reference-arm.")
-        wanted = reference[0]
-    if wanted not in levels:
-        raise UsageError(f"--reference-arm {wanted}: column {column} holds {' and '.join(levels)}.")
-    return next(level for level in levels if level != wanted), wanted
-
-
-def as_text(value):
-    """Write a value of a table as the level of an arm: 1.0 is 1."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _meant(level):
-    return str(level.get("Description", "") if isinstance(level, dict) else level or "").lower()
 
 
 def _visits(table, with_scans, trial):

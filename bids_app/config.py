@@ -131,6 +131,7 @@ class Trial:
     """Which arms and visits are compared, and how."""
 
     arm: str | None = None
+    arms: tuple[str, ...] = ()
     reference_arm: str | None = None
     baseline: str | None = None
     followup: str | None = None

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bids_app.arms import arm_words
+from bids_app.findings import Finding
+from bids_app.values import people
+
 MIN_COVERAGE = 0.5
 VISITS = ("baseline", "followup")
 FLOW_COLUMNS = {
@@ -105,15 +109,11 @@ def participant_flow(tables, design, visits, failures, min_minutes):
         A row per participant: participant_id, arm, per visit the number of scans, volumes and minutes kept,
         mean FD and coverage, whether the participant is analysed, and the reason if not.
     """
-    participants = sorted({*tables.participants.index, *(participant for participant, _ in visits)})
-    rows = []
-    for participant in participants:
-        listed = participant in tables.participants.index
-        arm = tables.participants[design.arm_column].get(participant) if listed else None
-        row = {"participant_id": f"sub-{participant}", "arm": _arm(arm)}
-        reasons = [] if listed else ["not in participants.tsv"]
-        if listed and pd.isna(arm):
-            reasons.append("no arm stated")
+    arms, rows = arm_words(tables, design), []
+    for participant in sorted({*arms.index, *(participant for participant, _ in visits)}):
+        arm = arms.get(participant)
+        row = {"participant_id": f"sub-{participant}", "arm": None if pd.isna(arm) else arm}
+        reasons = list(no_arm(participant, arms, design))
         for visit, session in zip(VISITS, (design.baseline, design.followup), strict=True):
             facts, reason = _visit(visits.get((participant, session), []), min_minutes)
             row |= {f"{visit}_{name}": value for name, value in facts.items()}
@@ -125,8 +125,14 @@ def participant_flow(tables, design, visits, failures, min_minutes):
     return pd.DataFrame(rows)
 
 
-def _arm(value):
-    return None if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
+def no_arm(participant, arms, design):
+    """Say why a participant is in neither of the two arms."""
+    if participant not in arms.index:
+        yield "not in participants.tsv"
+    elif pd.isna(arms[participant]):
+        yield "no arm stated"
+    elif arms[participant] not in (design.active, design.reference):
+        yield f"arm {arms[participant]!r} is not compared"
 
 
 def _visit(scans, min_minutes):
@@ -149,13 +155,33 @@ def _visit(scans, min_minutes):
     return facts, None
 
 
+def runs_without_motion(visits, design, participants):
+    """Say whose mean FD at baseline is of a part of the runs, because it is not known of the others."""
+    unknown = []
+    for participant in participants:
+        found = [scan.sidecar.get("MeanFramewiseDisplacement") for scan in visits[participant, design.baseline]]
+        if 0 < len(_known(found)) < len(found):
+            unknown.append(participant)
+    if unknown:
+        text = (
+            "One of several baseline scans has no mean framewise displacement; the mean is that of the others, "
+            f"weighted by the volumes kept: {people(unknown)}."
+        )
+        yield Finding("Motion", text, warning=True)
+
+
+def _is_known(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
+
+
 def _known(values):
-    return np.array([value for value in values if isinstance(value, (int, float))], dtype=float)
+    return np.array([value for value in values if _is_known(value)], dtype=float)
 
 
 def _weighted(values, shares):
-    known = _known(values)
-    return float(known @ shares) if len(known) == len(shares) else np.nan
+    """Return the mean of the values that are known, by their shares; NaN where none is."""
+    there = np.array([_is_known(value) for value in values], dtype=bool)
+    return float(_known(values) @ shares[there] / shares[there].sum()) if there.any() else np.nan
 
 
 def counts(flow, design):
@@ -164,7 +190,7 @@ def counts(flow, design):
     Returns
     -------
     DataFrame
-        Rows are the steps, columns the arms (active first) and, if anyone has none, "no arm".
+        Rows are the steps, columns as the `groups`.
     """
     steps = {
         "in participants.tsv or scanned": flow["participant_id"].notna(),
@@ -173,9 +199,36 @@ def counts(flow, design):
         "with both": (flow["baseline_scans"] > 0) & (flow["followup_scans"] > 0),
         "analysed": flow["analysed"],
     }
-    groups = {design.active: flow["arm"] == design.active, design.reference: flow["arm"] == design.reference}
-    if flow["arm"].isna().any():
-        groups["no arm"] = flow["arm"].isna()
     return pd.DataFrame(
-        {arm: {step: int((rows & members).sum()) for step, rows in steps.items()} for arm, members in groups.items()}
+        {
+            name: {step: int((rows & members).sum()) for step, rows in steps.items()}
+            for name, members in groups(flow, design).items()
+        }
     )
+
+
+def groups(flow, design):
+    """Say who is in which arm.
+
+    Parameters
+    ----------
+    flow : DataFrame
+        As from `participant_flow`.
+    design : cohort.Design
+
+    Returns
+    -------
+    dict of Series of bool
+        The active arm, the reference arm and, if anyone is there, "other arms" that are not compared and "no arm".
+    """
+    compared = {design.active: flow["arm"] == design.active, design.reference: flow["arm"] == design.reference}
+    rest = {
+        "other arms": flow["arm"].notna() & ~flow["arm"].isin([design.active, design.reference]),
+        "no arm": flow["arm"].isna(),
+    }
+    return compared | {name: members for name, members in rest.items() if members.any()}
+
+
+def read_flow(path):
+    """Read the flow of participants as it was written, arms as words: an arm may be called 1, TRUE or None."""
+    return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False, dtype={"arm": str})

@@ -134,6 +134,7 @@ def gather(settings):
     design = find_design(tables, sessions, settings.trial)
     contrast_label(design.active, design.reference)  # refused here rather than when the results are written
     scores, comparisons = read_scores(tables, design, settings.trial), []
+    tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
     for route in routes:
         flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
         problem = assemble(route, flow, tables, design, settings.trial)

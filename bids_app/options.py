@@ -82,6 +82,7 @@ def parse(argv):
         graph=_graph(options),
         trial=Trial(
             arm=options.arm,
+            arms=tuple(options.arms),
             reference_arm=options.reference_arm,
             baseline=_label("ses", options.baseline),
             followup=_label("ses", options.followup),

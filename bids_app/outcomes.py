@@ -5,9 +5,12 @@ import re
 import numpy as np
 import pandas as pd
 
+from bids_app.arms import arm_words
 from bids_app.errors import DataError, UsageError
 from bids_app.roles import role_of
 from bids_app.stats.twovisits import TwoVisits
+from bids_app.strata import strata as strata_of
+from bids_app.values import all_numbers
 
 OUTCOME_COLUMNS = {
     "participant": "Participant, without sub-",
@@ -52,7 +55,7 @@ def outcome_table(tables, design, outcomes, strata=()):
         An outcome holds something else than numbers.
     """
     arms = _arms(tables, design)
-    who = pd.DataFrame({"arm": arms, "stratum": _strata(tables.participants.loc[arms.index], strata)})
+    who = pd.DataFrame({"arm": arms, "stratum": _strata(arms.index, tables, strata)})
     parts = []
     for word in dict.fromkeys(outcomes):
         name, scores = _scores(word, tables, design)
@@ -135,18 +138,13 @@ def name_of(word):
 
 
 def _arms(tables, design):
-    text = tables.participants[design.arm_column].map(
-        lambda value: f"{value:g}" if isinstance(value, float) else str(value), na_action="ignore"
-    )
+    text = arm_words(tables, design)
     return text[text.isin([design.active, design.reference])].rename_axis("participant")
 
 
-def _strata(participants, strata):
-    if not strata:
-        return "all"
-    if unknown := [name for name in strata if name not in participants]:
-        raise UsageError(f"--strata {' '.join(unknown)}: participants.tsv has {', '.join(participants)}.")
-    return participants[list(strata)].astype(object).fillna("n/a").astype(str).agg(" | ".join, axis=1)
+def _strata(participants, tables, names):
+    found = strata_of(tables, names, list(participants))
+    return "all" if found is None else found
 
 
 def _scores(word, tables, design):
@@ -224,9 +222,7 @@ def _listed(table):
 
 
 def _numbers(name, column):
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    if (wrong := column[numbers.isna() & column.notna()]).size:
-        raise DataError(f"Outcome {name}: {wrong.iloc[0]!r} is not a number ({wrong.size} such values).")
+    numbers = all_numbers(column, f"Outcome {name}")
     if numbers.isna().all():
         raise DataError(f"Outcome {name} has no value for anyone.")
     return numbers

@@ -311,6 +311,13 @@ def _voxel_size(word):
 def _add_trial(parser):
     add = parser.add_argument_group("the trial").add_argument
     add("--arm", metavar="COLUMN", help="column of participants.tsv that holds the arm")
+    add(
+        "--arms",
+        nargs=2,
+        default=[],
+        metavar=("A", "B"),
+        help="the two values of that column that are compared; who has another stands in the flow",
+    )
     add("--reference-arm", metavar="LEVEL", help="the arm that the other one is compared with")
     add("--baseline", metavar="SESSION", help="session before treatment")
     add("--followup", metavar="SESSION", help="session after treatment")

@@ -6,9 +6,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bids_app.arms import arm_words
 from bids_app.cohort import find_design, read_tables
 from bids_app.errors import DataError, MissingInputError
-from bids_app.flow import counts
+from bids_app.findings import say_all
+from bids_app.flow import counts, no_arm
 from bids_app.grouplevel import gather
 from bids_app.inputs import BoldRun, find_inputs
 from bids_app.rawdata import raw_runs, wants_preprocessing
@@ -89,7 +91,8 @@ def _preview_trial(settings, runs):
     visits = {}
     for run in runs:
         visits.setdefault(run.entities["sub"], set()).add(run.entities.get("ses"))
-    arms = tables.participants[design.arm_column]
+    say_all((*tables.findings, *design.findings))
+    arms = arm_words(tables, design)
     labels = sorted({*visits, *tables.participants.index})
     rows = [(f"sub-{label}", *_standing(label, visits.get(label, set()), arms, design)) for label in labels]
     both = f"ses-{design.baseline} and ses-{design.followup}"
@@ -110,7 +113,7 @@ def _standing(label, found, arms, design):
     arm = arms.get(label)
     arm = "not in participants.tsv" if label not in arms.index else "none stated" if arm != arm else f"{arm}"
     has = ["scan" if visit in found else "no scan" for visit in (design.baseline, design.followup)]
-    reasons = [arm] if arm in ("not in participants.tsv", "none stated") else []
+    reasons = list(no_arm(label, arms, design))
     reasons += [f"no {name}" for name, one in zip(("baseline", "follow-up"), has, strict=True) if one == "no scan"]
     return arm, *has, "yes" if not reasons else f"no: {', '.join(reasons)}"
 

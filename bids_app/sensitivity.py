@@ -15,6 +15,7 @@ from bids_app.stats.ancova import ESTIMATORS, linear_estimate
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
 from bids_app.stats.estimates import Estimate
 from bids_app.stats.robustness import AGREEMENT_COLUMNS, agreement, median_p, robustness_columns, robustness_table
+from bids_app.strata import strata
 
 SITE_COLUMNS = ("site", "center", "centre", "scanner", "hospital")
 LOW_MOTION = 0.2
@@ -87,7 +88,7 @@ def _sites(values, tables, column):
     if column is None:
         return None
     participants = values.flow["participant_id"].str.removeprefix("sub-")
-    return tables.participants[column].reindex(participants).astype(object).fillna("n/a").astype(str).to_numpy(str)
+    return strata(tables, [column], list(participants)).astype(str)
 
 
 def sensitivity_table(values, trial, sites=None):
@@ -127,10 +128,10 @@ def _variations(values, trial, sites):
     if "baseline_mean_fd" in covariates:
         yield "not adjusted for baseline motion", own, everyone, covariates.drop(columns="baseline_mean_fd")
     motion = values.flow[["baseline_mean_fd", "followup_mean_fd"]].to_numpy(float)
-    if np.isfinite(motion[everyone]).all():
+    if np.isfinite(motion[everyone]).any(axis=0).all():  # who is not known to have moved little is left out below
         after = covariates.assign(followup_mean_fd=motion[:, 1])
         yield "adjusted for follow-up motion too, which treatment may have changed", own, everyone, after
-        median = np.median(motion[everyone], axis=0)
+        median = np.nanmedian(motion[everyone], axis=0)
         below = everyone & (motion <= median).all(axis=1)
         yield "mean FD of both visits at most the visit's median", own, below, covariates
         still = everyone & (motion <= LOW_MOTION).all(axis=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from bids_app.covariates import balance_columns, code, odd_numbers
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.errors import DataError, UsageError
 from bids_app.names import build, contrast_label
@@ -56,59 +57,20 @@ class Scores:
     participants : list of str
     successes : dict of dict of (n,) float ndarray
         By outcome and cut-off, who reached it: 1 or 0, NaN where it is not known.
+    findings : tuple of Finding
+        What is odd about the scores and about the covariates of everyone randomized.
     """
 
     table: pd.DataFrame
     outcomes: dict
     participants: list
     successes: dict
+    findings: tuple = ()
 
 
 def trial_name(design, suffix, extension=".tsv"):
     """Return the name of a file that belongs to no route."""
     return build({"contrast": contrast_label(design.active, design.reference)}, suffix, extension)
-
-
-def covariate_table(tables, design, names, participants):
-    """Return covariates as numbers; missing ones stay missing, and categories become dummies.
-
-    Parameters
-    ----------
-    tables : cohort.Tables
-    design : cohort.Design
-    names : sequence of str
-        Columns of the participants' tables, or of the baseline visit's.
-    participants : list of str
-
-    Returns
-    -------
-    DataFrame
-        Indexed by participant; columns that do not vary are left out.
-    """
-    columns = {}
-    for name, column in baseline_columns(tables, design, names, participants).items():
-        if pd.api.types.is_numeric_dtype(column):
-            columns[name] = column.astype(float)
-            continue
-        dummies = pd.get_dummies(column.astype(object).fillna("n/a").astype(str), drop_first=True, dtype=float)
-        columns |= {f"{name}[{level}]": dummies[level] for level in dummies}
-    varying = {name: column for name, column in columns.items() if column.nunique() > 1}
-    return pd.DataFrame(varying, index=pd.Index(participants))
-
-
-def baseline_columns(tables, design, names, participants):
-    """Look columns up among the participants' tables, then in the baseline visit's."""
-    found = {}
-    for name in names:
-        if name in tables.participants:
-            found[name] = tables.participants[name].reindex(participants)
-        elif name in tables.sessions:
-            visits = pd.MultiIndex.from_product([participants, [design.baseline]])
-            found[name] = tables.sessions[name].reindex(visits).set_axis(pd.Index(participants))
-        else:
-            known = ", ".join([*tables.participants, *tables.sessions])
-            raise UsageError(f"No column {name} in participants.tsv, sessions.tsv or phenotype/; there are {known}.")
-    return found
 
 
 def read_scores(tables, design, trial):
@@ -135,11 +97,17 @@ def read_scores(tables, design, trial):
         return None
     table = outcome_table(tables, design, words, trial.strata)
     participants = list(table["participant"].drop_duplicates())
-    covariates = covariate_table(tables, design, trial.covariates, participants)
-    outcomes = {
-        name: two_visits(table, name, design, covariates if len(covariates.columns) else None) for name in names
-    }
-    return Scores(table, outcomes, participants, _successes(outcomes, cutoffs))
+    coded = code(tables, design, trial.covariates, participants, whom="randomized")
+    covariates = coded.table if len(coded.table.columns) else None
+    outcomes = {name: two_visits(table, name, design, covariates) for name in names}
+    odd = [one for name, rows in table.groupby("outcome", sort=False) for one in _odd_scores(name, rows)]
+    findings = (*(one for one in coded.findings if one.warning), *odd)
+    return Scores(table, outcomes, participants, _successes(outcomes, cutoffs), findings)
+
+
+def _odd_scores(name, rows):
+    """Warn of scores that may be codes for missing values."""
+    return odd_numbers(f"Outcome {name}", rows.set_index("participant")["value"])
 
 
 LEAST_WITH_SYMPTOM = 4  # of each arm
@@ -243,18 +211,19 @@ def write_arms(settings, route, design, tables, flow, scores, notes):
         path = folder / group_name(route, design, "motion", ".tsv")
         save_described(path, motion_table(randomized, arm), MOTION_COLUMNS)
     with notes.softly(f"Balance of {route.name}"):
-        table = _before_treatment(tables, design, randomized, settings.trial, scores)
+        table = _before_treatment(tables, design, randomized, settings.trial, scores, notes)
         path = folder / group_name(route, design, "balance", ".tsv")
         save_described(path, standardized_differences(table, arm), BALANCE_COLUMNS)
 
 
-def _before_treatment(tables, design, randomized, trial, scores):
+def _before_treatment(tables, design, randomized, trial, scores, notes):
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
     described = [name for name in tables.participants if str(name).lower() in DESCRIBING]
     names = dict.fromkeys([*described, *trial.covariates, *trial.strata])
-    columns = {
-        name: column.to_numpy() for name, column in baseline_columns(tables, design, names, participants).items()
-    }
+    columns = {}
+    for name in names:
+        with notes.softly(f"Balance of {name}", DataError):
+            columns |= balance_columns(tables, design, [name], participants).reset_index(drop=True).to_dict("series")
     for name, data in (scores.outcomes if scores else {}).items():
         if data.baseline is not None:
             baseline = pd.Series(data.baseline, index=scores.participants)

@@ -76,6 +76,10 @@ def problem_of(output_dir, given=None, trial=None, **parts):
     return assemble(route, flow, given, DESIGN, trial)
 
 
+def warnings_of(problem, about):
+    return [one.text for one in problem.findings if one.warning and one.about == about]
+
+
 def test_maps_of_those_analysed_in_order(output):
     problem = problem_of(output)
     assert list(problem.covariates.index) == ["sub-01", "sub-02", "sub-03", "sub-04"]
@@ -139,7 +143,7 @@ def test_maps_as_measured_or_scaled(output):
         np.testing.assert_array_equal(problem.baseline[DEGREE][0], factor * values_of("01", "pre"))
 
 
-def test_baseline_motion_is_adjusted_for_if_known_for_everyone(output):
+def test_baseline_motion_that_is_unknown_for_one_is_the_mean_of_the_others_and_said(output):
     motion = {"01": 0.11, "02": 0.25, "03": 0.18, "04": 0.3}
     for sub, fd in motion.items():
         save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=fd)
@@ -147,7 +151,39 @@ def test_baseline_motion_is_adjusted_for_if_known_for_everyone(output):
     covariates = problem_of(output).covariates
     assert covariates["baseline_mean_fd"].to_dict() == {f"sub-{sub}": fd for sub, fd in motion.items()}
     save_map(output, "03", "pre", values_of("03", "pre"), MeanFramewiseDisplacement="n/a")
-    assert "baseline_mean_fd" not in problem_of(output).covariates
+    problem = problem_of(output)
+    assert problem.covariates["baseline_mean_fd"].tolist() == pytest.approx([0.11, 0.25, 0.22, 0.3])
+    assert warnings_of(problem, "Motion") == [
+        "The mean framewise displacement at baseline is not known for sub-03 (1 of 4 analysed); it is replaced by the "
+        "mean of the others, 0.22 mm, and the arms are adjusted for it."
+    ]
+
+
+def test_baseline_motion_that_nobody_has_is_said_to_be_left_out(output):
+    for sub in ARMS:
+        save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=None)
+    problem = problem_of(output)
+    assert "baseline_mean_fd" not in problem.covariates
+    (said,) = warnings_of(problem, "Motion")
+    assert "the arms are not adjusted for motion" in said
+
+
+def test_of_two_runs_the_one_with_motion_counts(output):
+    """The second run has no mean FD, the third weighs three times the first."""
+    for run, kept, fd in (("2", 50, "n/a"), ("3", 300, 0.3)):
+        save_map(
+            output,
+            "02",
+            "pre",
+            values_of("02", "pre"),
+            run=run,
+            NumberOfVolumesKept=kept,
+            MeanFramewiseDisplacement=fd,
+        )
+    problem = problem_of(output)
+    assert problem.covariates["baseline_mean_fd"].tolist() == pytest.approx([0.1, 0.25, 0.1, 0.1])
+    (said,) = warnings_of(problem, "Motion")
+    assert said.endswith("weighted by the volumes kept: sub-02.")
 
 
 def test_covariates_become_numbers(output):

@@ -71,12 +71,11 @@ def test_a_column_that_is_not_there_is_named_with_those_there_are():
 @pytest.mark.parametrize(
     ("values", "fragment"),
     [
-        (["placebo"] * 3, "it holds 1: placebo"),
-        (["placebo", "low", "high"], "it holds 3: high, low, placebo"),
+        (["placebo"] * 3, r"it holds 1: 'placebo' \(3\)"),
         ([np.nan, np.nan], "it holds 0: none"),
     ],
 )
-def test_other_than_two_arms_stop(values, fragment):
+def test_fewer_than_two_arms_stop(values, fragment):
     with pytest.raises(DataError, match=rf"Column arm of participants.tsv must hold two arms; {fragment}"):
         design(arm=values)
 
@@ -114,7 +113,7 @@ def test_an_unclear_reference_arm_is_a_question_to_the_user(values):
 
 
 def test_a_reference_arm_that_no_one_is_in_is_named_with_those_there_are():
-    with pytest.raises(UsageError, match=r"--reference-arm sham: column arm holds ketamine and placebo"):
+    with pytest.raises(UsageError, match=r"--reference-arm sham: column arm holds 'ketamine' and 'placebo'"):
         design(trial=Trial(reference_arm="sham"))
 
 

@@ -22,9 +22,11 @@ from region_trial import (
 )
 from scipy.stats import fisher_exact, ttest_ind
 
-from bids_app import brainsymptom, trialtables
+from bids_app import brainsymptom, stats
+from bids_app.assembly import assemble
 from bids_app.brainsymptom import clear_region_tables, write_region_tables
 from bids_app.config import Trial
+from bids_app.covariates import code
 from bids_app.errors import DataError, UsageError
 from bids_app.outputs import save_image
 from bids_app.plan import Plan
@@ -307,10 +309,68 @@ def test_the_plan_says_what_an_outcome_counts_for(tmp_path):
     assert facts["Plan"]["SHA256"] == "abc"
 
 
+def test_a_site_of_those_without_scans_leaves_the_headline_as_the_maps_have_it(tmp_path):
+    """The reference level of everyone randomized has no member among those analysed."""
+    group = made(tmp_path)
+    save_group_maps(group)
+    given = tables()
+    given.participants["site"] = ["B", "B", "C"] * 8 + ["C", "A"]
+    given.participants.loc[LABELS[4], "site"] = np.nan
+    given.participants.loc[LABELS[6], "age"] = np.nan
+    assert given.participants["site"].value_counts()["A"] == 1
+    assert given.participants.loc[LEFT_OUT, "site"] == "A"
+    trial = replace(group.settings.trial, covariates=("age", "site"), **OUTCOMES)
+    settings, notes = replace(group.settings, trial=trial), Notes()
+    scores = read_scores(given, DESIGN, trial)
+    write_region_tables(settings, group.route, DESIGN, given, group.flow, scores, notes)
+    assert notes.problems == []
+    rows = frame().dropna(subset=["brain_after"])
+    rows["c"] = (given.participants.loc[rows.index, "site"] == "C").astype(float)
+    rows.loc[LABELS[4], "c"] = rows["c"].drop(LABELS[4]).mean()
+    rows.loc[LABELS[6], "age"] = rows["age"].drop(LABELS[6]).mean()
+    headline = table_of(group, "sensitivity").set_index("variation").loc["none: the headline analysis"]
+    agrees(headline, smf.ols("brain_after ~ active + brain_before + fd_before + age + c", rows).fit())
+    problem = assemble(group.route, group.flow, given, DESIGN, trial)
+    compared = stats.compare_arms(
+        rows[["brain_after"]].to_numpy(), rows[["brain_before"]].to_numpy(), problem.nuisance(), problem.draws(trial)
+    )
+    assert compared.effect.t.item() == pytest.approx(headline["t"], rel=1e-5)
+    both = rows.dropna(subset=["hamd_change"])
+    pooled = smf.ols("hamd_change ~ active + fd_before + age + c + brain_change", both).fit()
+    row = table_of(group, "association").set_index(["outcome", "term"]).loc[("hamd", "pooled")]
+    assert row["p"] == pytest.approx(pooled.pvalues["brain_change"], rel=1e-5)
+    robust = frame().dropna(subset=["hamd_after"])
+    assert len(robust) == len(rows), "who has no scan has no score here, so that the clinical means agree"
+
+
+def test_a_missing_category_is_filled_by_shares_in_the_clinical_table(tmp_path):
+    group, given = made(tmp_path, **OUTCOMES), tables()
+    given.participants.loc[LABELS[3], "sex"] = np.nan
+    trial, notes = replace(group.settings.trial, covariates=("sex",)), Notes()
+    scores = read_scores(given, DESIGN, trial)
+    (said,) = [one.text for one in scores.findings if one.about == "Covariates"]
+    assert said.startswith(f"sex has no value for 1 of 26 randomized (sub-{LABELS[3]})")
+    write_outcomes(replace(group.settings, trial=trial), DESIGN, scores, notes)
+    rows = frame()
+    rows["m"] = (rows["sex"] == "M").astype(float)
+    rows.loc[LABELS[3], "m"] = rows["m"].drop(LABELS[3]).mean()
+    table = trial_table(tmp_path, "outcomes")
+    row = table[(table["outcome"] == "hamd") & (table["method"] == "ancova")].iloc[0]
+    agrees(row, smf.ols("hamd_after ~ active + hamd_before + m", rows).fit())
+
+
+def test_a_score_that_looks_like_a_code_is_warned_of(tmp_path):
+    given = tables()
+    given.sessions.loc[(LABELS[2], "pre"), "hamd"] = 999
+    scores = read_scores(given, DESIGN, Trial(outcomes=("hamd",)))
+    (said,) = [one.text for one in scores.findings if one.warning]
+    assert said.startswith(f"Outcome hamd: 999 (sub-{LABELS[2]})")
+
+
 def test_categories_become_dummies_and_what_is_missing_stays_so():
     given = tables()
     given.participants.loc[LABELS[3], "age"] = np.nan
-    table = trialtables.covariate_table(given, DESIGN, ("age", "sex", "hamd"), LABELS)
+    table = code(given, DESIGN, ("age", "sex", "hamd"), LABELS).table
     assert list(table) == ["age", "sex[M]", "hamd"]
     assert np.isnan(table.loc[LABELS[3], "age"])
     assert table["hamd"].tolist() == given.sessions["hamd"].xs("pre", level="session_id").tolist()

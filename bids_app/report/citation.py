@@ -4,10 +4,8 @@ import html
 import json
 from importlib.metadata import version
 
-import pandas as pd
-
 from bids_app.cohort import Design
-from bids_app.flow import counts
+from bids_app.flow import counts, read_flow
 from bids_app.names import Name, build
 from bids_app.outputs import read_scans, save_text
 from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
@@ -209,7 +207,7 @@ def _consort(output_dir, designs):
 
 def _flow(path, design):
     """Yield the counts of each step of the flow of participants, per arm."""
-    flow = pd.read_csv(path, sep="\t", na_values="n/a")
+    flow = read_flow(path)
     keys = ("ArmColumn", "ActiveArm", "ReferenceArm", "BaselineSession", "FollowupSession")
     for step, row in counts(flow, Design(*(design[key] for key in keys))).iterrows():
         yield step, ", ".join(f"{arm} {count}" for arm, count in row.items())

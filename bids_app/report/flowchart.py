@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from bids_app.flow import counts
+from bids_app.flow import counts, groups
 
 LATER_STEPS = ("with a baseline scan", "with a follow-up scan", "with both")
 
@@ -19,7 +19,7 @@ def flowchart(flow, arms):
     Returns
     -------
     dict
-        ``total``, ``analysed``, and ``arms``: for each arm (and for those without) its name, ``first`` count,
+        ``total``, ``analysed``, and ``arms``: for each of `flow.groups` its name, ``first`` count,
         ``steps`` (text and count), ``left_out`` (reason and count, the most frequent first) and ``analysed``.
 
     Examples
@@ -36,13 +36,12 @@ def flowchart(flow, arms):
     return {
         "total": len(flow),
         "analysed": int(flow["analysed"].sum()),
-        "arms": [_arm(flow, name, table[name]) for name in table.columns],
+        "arms": [_arm(flow[members], name, table[name]) for name, members in groups(flow, arms).items()],
     }
 
 
 def _arm(flow, name, column):
-    members = flow["arm"].isna() if name == "no arm" else flow["arm"] == name
-    reasons = Counter(flow.loc[members & ~flow["analysed"], "reason"].fillna("no reason given"))
+    reasons = Counter(flow.loc[~flow["analysed"], "reason"].fillna("no reason given"))
     return {
         "name": name,
         "first": int(column.iloc[0]),

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from bids_app.cohort import Design
-from bids_app.flow import VISITS
+from bids_app.flow import VISITS, read_flow
 from bids_app.names import Name, build, label
 from bids_app.outputs import save_figure
 from bids_app.report.effects import effects
@@ -64,7 +64,7 @@ def _route(folder, design_path):
     kind = "maps" if design["Route"] in MAPS.values() else "parcels"
     design = {"Kind": kind} | design  # which files of earlier versions do not say
     entities = Name.parse(design_path).entities
-    flow = pd.read_csv(folder / build(entities, "flow", ".tsv"), sep="\t", na_values="n/a")
+    flow = read_flow(folder / build(entities, "flow", ".tsv"))
     arms = Design(
         *(design[key] for key in ("ArmColumn", "ActiveArm", "ReferenceArm", "BaselineSession", "FollowupSession"))
     )

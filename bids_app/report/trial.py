@@ -82,7 +82,9 @@ def role_text(facts):
 def _table(folder, entities, suffix):
     """Return a table, or None if it was not made."""
     path = folder / build(entities, suffix, ".tsv")
-    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant": str}) if path.exists() else None
+    return (
+        pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant": str, "arm": str}) if path.exists() else None
+    )
 
 
 def _records(folder, entities, suffix):

@@ -5,7 +5,7 @@ Arrays in, arrays out: maps are (n, V), participants by voxels.
 
 from bids_app.stats.allocation import Allocations, allocations, tabled_allocations
 from bids_app.stats.clusters import Cluster, find_clusters, find_components
-from bids_app.stats.design import nuisance
+from bids_app.stats.design import independent_columns, nuisance
 from bids_app.stats.effects import Effect, JointEffect, estimate, hedges, simultaneous_band
 from bids_app.stats.estimators import KINDS, Hypothesis, hypothesis
 from bids_app.stats.extent import cluster_statistic, component_statistic
@@ -52,6 +52,7 @@ __all__ = [
     "fit_tail",
     "hedges",
     "hypothesis",
+    "independent_columns",
     "monte_carlo_error",
     "neighbours",
     "nuisance",

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def nuisance(n, covariates=None, strata=None):
+def nuisance(n, covariates=None, strata=None, names=None):
     """Columns the arms are adjusted for: intercept, centred covariates, stratum dummies.
 
     Parameters
@@ -14,6 +14,8 @@ def nuisance(n, covariates=None, strata=None):
         Measured before randomization (age, baseline motion); the columns are centred.
     strata : (n,) array-like of labels, optional
         Strata of the randomization; the first in sorted order has no dummy.
+    names : sequence of str, optional
+        What the k covariates are called in messages; by default covariate 0, covariate 1 ...
 
     Returns
     -------
@@ -39,8 +41,8 @@ def nuisance(n, covariates=None, strata=None):
         raise ValueError(f"covariates hold {np.sum(~np.isfinite(covariates))} values that are not finite")
     dummies = strata[:, None] == np.unique(strata)[1:]
     design = np.column_stack([np.ones(n), covariates - covariates.mean(axis=0), dummies])
-    names = ["intercept"]
-    names += [f"covariate {column}" for column in range(covariates.shape[1])]
+    names = [f"covariate {column}" for column in range(covariates.shape[1])] if names is None else list(names)
+    names = ["the intercept", *names]
     names += [f"stratum {label}" for label in np.unique(strata)[1:]]
     _require_full_rank(design, names)
     return design
@@ -54,10 +56,58 @@ def stratum_labels(strata, n):
     return labels
 
 
+def independent_columns(columns, strata=None):
+    """Leave out the columns that depend on the intercept, the strata and the columns before them.
+
+    What is adjusted for is the same with and without them. Where a level has no member left in a part of the
+    participants, the dummies of the others add up to the intercept.
+
+    Parameters
+    ----------
+    columns : (n, k) float array-like
+    strata : (n,) array-like of labels, optional
+
+    Returns
+    -------
+    (n, at most k) float64 ndarray
+
+    Examples
+    --------
+    >>> independent_columns([[1.0, 0, 3], [0, 1, 4], [1, 0, 5], [0, 1, 9]])
+    array([[1., 3.],
+           [0., 4.],
+           [1., 5.],
+           [0., 9.]])
+    """
+    columns = np.asarray(columns, dtype=np.float64)
+    labels = stratum_labels(strata, len(columns))
+    base = (labels[:, None] == np.unique(labels)).astype(np.float64)
+    scaled, kept = _scaled(columns), []
+    for column in range(columns.shape[1]):
+        tried = np.column_stack([base, scaled[:, [*kept, column]]])
+        if np.linalg.matrix_rank(tried) == tried.shape[1]:
+            kept.append(column)
+    return columns[:, kept]
+
+
+def _scaled(columns):
+    """Centre columns and scale them, so that a rank does not depend on their units."""
+    centred = columns - columns.mean(axis=0)
+    size = np.abs(centred).max(axis=0, initial=0)
+    return centred / np.where(size > 0, size, 1)
+
+
 def _require_full_rank(design, names):
-    ranks = [np.linalg.matrix_rank(design[:, : stop + 1]) for stop in range(design.shape[1])]
-    dependent = [name for name, step in zip(names, np.diff(ranks, prepend=0), strict=True) if step == 0]
+    """Refuse columns that depend on those before, and say on which."""
+    scaled = np.column_stack([design[:, 0], _scaled(design[:, 1:])])
+    kept, dependent = [0], []
+    for column in range(1, scaled.shape[1]):
+        if np.linalg.matrix_rank(scaled[:, [*kept, column]]) > len(kept):
+            kept.append(column)
+            continue
+        weights = np.linalg.lstsq(scaled[:, kept], scaled[:, column], rcond=None)[0]
+        on = [names[one] for one, weight in zip(kept, weights, strict=True) if abs(weight) > 1e-8]
+        others = [name for name in on if name != names[0]] or on or names[:1]
+        dependent.append(f"{names[column]} depends on {', '.join(others)}")
     if dependent:
-        raise ValueError(
-            f"the design is rank deficient: {', '.join(dependent)} depends on the columns before, of {names}"
-        )
+        raise ValueError(f"the design is rank deficient: {'; '.join(dependent)}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bids_app.stats.design import nuisance
+from bids_app.stats.design import independent_columns, nuisance
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class TwoVisits:
         )
 
     def nuisance(self):
-        """Return what the arms are adjusted for beside the baseline, without columns that do not vary.
+        """Return what the arms are adjusted for beside the baseline, without columns that add nothing to the others.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class TwoVisits:
         """
         covariates = self.covariates
         if covariates is not None:
-            covariates = covariates[:, np.ptp(covariates, axis=0) > 0]
+            covariates = independent_columns(covariates, self.strata)
         return nuisance(len(self.arm), covariates, self.strata)
 
 
