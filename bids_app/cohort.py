@@ -1,19 +1,18 @@
 """The trial's tables: who was randomized to what, which visit came when, and who can be compared."""
 
-import logging
 import re
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from bids_app.arms import find_arms
 from bids_app.codebook import codebook_of, levels_of, read_codebook, without_codes
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.findings import Finding
+from bids_app.keys import unmatched
 from bids_app.tables import keyed, read_rows, tidy
-
-logger = logging.getLogger(__name__)
+from bids_app.values import as_text
+from bids_app.visits import order_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,10 @@ class Tables:
         What the tables were taken to mean.
     units : frozenset of str
         Columns that have units.
+    logged : tuple of (str, str)
+        Participant and session of each row of sub-*_sessions.tsv, in the order of the files.
+    moments : Series of str or None
+        ``acq_time`` by participant and session, of sub-*_sessions.tsv or else of sub-*_scans.tsv.
     """
 
     participants: pd.DataFrame
@@ -40,6 +43,8 @@ class Tables:
     levels: dict[str, dict]
     findings: tuple[Finding, ...] = ()
     units: frozenset[str] = frozenset()
+    logged: tuple[tuple[str, str], ...] = ()
+    moments: pd.Series | None = None
 
     def codebook(self, name):
         """Return what is known of a column's values, as `values.Codebook`."""
@@ -78,6 +83,7 @@ def read_tables(bids_dir):
         raise MissingInputError(f"{path} does not exist: the group level needs to know who was in which arm.")
     participants, described, findings = _read(path, ["participant_id"])
     sessions, of_sessions, more = _sessions(bids_dir)
+    logged, moments = tuple(sessions.index), _moments(bids_dir, sessions)
     described, findings = described | of_sessions, [*findings, *more]
     for path in sorted((bids_dir / "phenotype").glob("*.tsv")):
         table, columns, more = _read(path, ["participant_id"])
@@ -90,7 +96,22 @@ def read_tables(bids_dir):
             participants = _joined(participants, table, path)
     levels = {name: column["Levels"] for name, column in described.items() if levels_of(column)}
     units = frozenset(name for name, column in described.items() if column.get("Units"))
-    return Tables(participants, sessions, levels, tuple(findings), units)
+    return Tables(participants, sessions, levels, tuple(findings), units, logged, moments)
+
+
+def _moments(bids_dir, sessions):
+    """Return when each visit was, as it is written: acq_time of sessions.tsv, else of the first functional scan."""
+    if "acq_time" in sessions and sessions["acq_time"].notna().any():
+        return sessions["acq_time"].map(as_text, na_action="ignore")
+    found = {}
+    for path in sorted(bids_dir.glob("sub-*/ses-*/sub-*_scans.tsv")):
+        rows, _ = read_rows(path)
+        if {"filename", "acq_time"} <= set(rows):
+            functional = rows.loc[rows["filename"].str.contains("func/", regex=False), "acq_time"]
+            known = functional[functional != "n/a"]
+            if len(known):
+                found[tuple(part.partition("-")[2] for part in path.parts[-3:-1])] = known.iloc[0]
+    return pd.Series(found, dtype=object) if found else None
 
 
 def _read(path, key):
@@ -126,18 +147,20 @@ def _joined(table, more, path):
     return table.join(more, how="left")
 
 
-def find_design(tables, sessions_with_scans, trial):
+def find_design(tables, scanned, trial):
     """Settle arms and visits: as told, or found where only one choice makes sense.
 
     Parameters
     ----------
     tables : Tables
-    sessions_with_scans : set of str
+    scanned : set of (str, str)
+        Participant and session of every scan.
     trial : config.Trial
 
     Returns
     -------
     Design
+        With the evidence by which the visits were told apart.
 
     Raises
     ------
@@ -147,32 +170,87 @@ def find_design(tables, sessions_with_scans, trial):
         There are not two arms, or not two visits.
     """
     arms = find_arms(tables, trial)
-    baseline, followup = _visits(tables.sessions, sessions_with_scans, trial)
-    design = Design(arms.column, arms.active, arms.reference, baseline, followup, arms.findings)
-    logger.info("Visits: baseline ses-%s, follow-up ses-%s.", baseline, followup)
-    return design
+    baseline, followup, of_visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
+    findings = (*arms.findings, *of_visits, *unmatched(tables, scanned))
+    return Design(arms.column, arms.active, arms.reference, baseline, followup, findings)
 
 
-def _visits(table, with_scans, trial):
-    sessions = _in_order(table, with_scans)
-    chosen = {"baseline": trial.baseline, "followup": trial.followup}
-    for option, session in chosen.items():
+def find_visits(order, scanned, trial):
+    """Settle which session is the baseline and which the follow-up.
+
+    Parameters
+    ----------
+    order : visits.Order
+    scanned : set of (str, str)
+    trial : config.Trial
+
+    Returns
+    -------
+    baseline, followup : str
+    findings : tuple of Finding
+
+    Raises
+    ------
+    UsageError
+        It is not known, or what is said contradicts what is known.
+    DataError
+        There are not two visits.
+    """
+    sessions = list(order.sessions) or sorted({session for _, session in scanned})
+    given = {"baseline": trial.baseline, "followup": trial.followup}
+    for option, session in given.items():
         if session is not None and session not in sessions:
             raise UsageError(
                 f"--{option} {session}: no scan of that session; there are {', '.join(sessions) or 'none'}."
             )
-    if None in chosen.values():
-        rest = [session for session in sessions if session not in chosen.values()]
-        if len(sessions) < 2:
-            raise DataError(f"Two visits are needed; there are scans of {', '.join(sessions) or 'no session'}.")
-        if len(rest) != list(chosen.values()).count(None):
-            raise UsageError(
-                f"Sessions are {_listed(sessions)}: choose with --baseline and --followup.{_dates(sessions)}"
-            )
-        chosen = {option: session or rest.pop(0) for option, session in chosen.items()}
-    if chosen["baseline"] == chosen["followup"]:
+    if len(sessions) < 2:
+        raise DataError(f"Two visits are needed; there are scans of {', '.join(sessions) or 'no session'}.")
+    if given["baseline"] is not None and given["baseline"] == given["followup"]:
         raise UsageError(f"--baseline and --followup are both {trial.baseline}.")
-    return chosen["baseline"], chosen["followup"]
+    baseline, followup = _chosen(order, sessions, given)
+    doubts = tuple(Finding("Visits", text, warning=True) for text in order.doubts)
+    return baseline, followup, (_evidence(order, baseline, followup, given), *doubts)
+
+
+def _chosen(order, sessions, given):
+    """Return baseline and follow-up: as given, else by the order of two sessions."""
+    told = [session for session in given.values() if session is not None]
+    if len(told) == 2:
+        return tuple(told)
+    rest = [session for session in sessions if session not in told]
+    if len(rest) + len(told) != 2:
+        raise UsageError(f"Sessions are {_listed(sessions)}: choose with --baseline and --followup.{_dates(sessions)}")
+    if not told and not order.sessions:
+        raise UsageError(
+            f"Which visit came first, ses-{sessions[0]} or ses-{sessions[1]}? {order.evidence[0].upper()}"
+            f"{order.evidence[1:]}. {' '.join((*order.doubts, 'Say so with --baseline and --followup.'))}"
+        )
+    chosen = tuple(given[visit] or rest.pop(0) for visit in ("baseline", "followup"))
+    if told and order.sessions and order.sessions.index(chosen[0]) > order.sessions.index(chosen[1]):
+        option = "baseline" if given["baseline"] else "followup"
+        raise UsageError(
+            f"--{option} {told[0]} would make ses-{chosen[0]} the baseline and ses-{chosen[1]} the follow-up, but "
+            f"ses-{chosen[1]} came first ({order.evidence}). If that is meant, give both --baseline and --followup."
+        )
+    return chosen
+
+
+def _evidence(order, baseline, followup, given):
+    """Say by what evidence the visits are told apart."""
+    text = f"ses-{baseline} is the baseline and ses-{followup} the follow-up, "
+    if None in given.values():
+        told = next((f"--{option} says so" for option, session in given.items() if session), None)
+        known = order.evidence if order.sessions else "there are no others"
+        only = ": nothing else says which came first" if order.weak else ""
+        return Finding(
+            "Visits", f"{text}because {' and '.join(filter(None, (told, known)))}{only}.", warning=order.weak
+        )
+    if {baseline, followup} <= set(order.sessions):
+        if order.sessions.index(baseline) > order.sessions.index(followup):
+            backwards = f"though ses-{followup} came first ({order.evidence}): the differences are backwards in time."
+            return Finding("Visits", f"{text}as the command line or the plan says, {backwards}", warning=True)
+        return Finding("Visits", f"{text}as the command line or the plan says; {order.evidence} too.")
+    return Finding("Visits", f"{text}as the command line or the plan says; no other evidence was found.")
 
 
 def _listed(sessions, most=12):
@@ -187,23 +265,3 @@ def _dates(sessions):
         " They are named by date. If everyone's dates differ, a visit has no label of its own: give it one in the "
         "preprocessed data (for example ses-baseline and ses-followup for everyone)."
     )
-
-
-def _in_order(table, with_scans):
-    """Order the sessions by acq_time, else as sessions.tsv lists them, else by name with numbers as numbers."""
-    by_name = sorted(with_scans, key=_natural)
-    times = table["acq_time"] if "acq_time" in table else pd.Series(None, index=table.index, dtype=object)
-    times = pd.to_datetime(times.astype(str), errors="coerce", format="ISO8601", utc=True)
-    place = _mean_rank(times).reindex(by_name)
-    if place.isna().any():
-        place = _mean_rank(pd.Series(np.arange(len(table)), index=table.index)).reindex(by_name)
-    return sorted(by_name, key=lambda session: (np.isnan(place[session]), place[session]))
-
-
-def _mean_rank(moments):
-    """Return where each session comes among a participant's own, on average: dates may be shifted for each."""
-    return moments.groupby("participant_id").rank().groupby("session_id").mean()
-
-
-def _natural(text):
-    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", text)]

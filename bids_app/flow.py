@@ -12,6 +12,7 @@ from bids_app.values import people
 
 MIN_COVERAGE = 0.5
 VISITS = ("baseline", "followup")
+NO_SCAN = "no scan"
 FLOW_COLUMNS = {
     "participant_id": "Participant",
     "arm": "Arm that the participant was randomized to",
@@ -117,6 +118,8 @@ def participant_flow(tables, design, visits, failures, min_minutes):
         for visit, session in zip(VISITS, (design.baseline, design.followup), strict=True):
             facts, reason = _visit(visits.get((participant, session), []), min_minutes)
             row |= {f"{visit}_{name}": value for name, value in facts.items()}
+            if reason == NO_SCAN and (participant, None) in visits:
+                reason = f"no scan of ses-{session}; there is one whose name says no session"
             if reason:
                 failed = failures.get((participant, session))
                 why = f"{reason} (processing failed: {failed})" if failed else reason
@@ -138,7 +141,7 @@ def no_arm(participant, arms, design):
 def _visit(scans, min_minutes):
     if not scans:
         nothing = dict.fromkeys(("minutes", "mean_fd", "coverage"), np.nan)
-        return {"scans": 0, "volumes": 0, **nothing}, "no scan"
+        return {"scans": 0, "volumes": 0, **nothing}, NO_SCAN
     minutes = _known([scan.sidecar.get("MinutesKept") for scan in scans]).sum()
     unknown = any(scan.sidecar.get("MinutesKept") is None for scan in scans)
     facts = {

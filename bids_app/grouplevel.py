@@ -130,8 +130,8 @@ def gather(settings):
     failed = read_failed_scans(settings.output_dir)
     routes = find_routes(settings, {scan.name for scan in failed})
     tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
-    sessions = {scan.session for route in routes for scan in next(iter(route.scans.values())) if scan.session}
-    design = find_design(tables, sessions, settings.trial)
+    scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
+    design = find_design(tables, {(scan.participant, scan.session) for scan in scans if scan.session}, settings.trial)
     contrast_label(design.active, design.reference)  # refused here rather than when the results are written
     scores, comparisons = read_scores(tables, design, settings.trial), []
     tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))

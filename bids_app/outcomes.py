@@ -7,10 +7,12 @@ import pandas as pd
 
 from bids_app.arms import arm_words
 from bids_app.errors import DataError, UsageError
+from bids_app.keys import likely, plain_key
 from bids_app.roles import role_of
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.strata import strata as strata_of
 from bids_app.values import all_numbers
+from bids_app.visits import compared, meaning_of
 
 OUTCOME_COLUMNS = {
     "participant": "Participant, without sub-",
@@ -23,8 +25,6 @@ OUTCOME_COLUMNS = {
 ROLE_COLUMN = {
     "role": "What the plan says that the row counts for: primary, secondary, or exploratory, as all is without a plan"
 }
-BASELINE_WORDS = ("baseline", "base", "bl", "pre", "before", "t0")
-FOLLOWUP_WORDS = ("followup", "follow_up", "fu", "post", "after", "endpoint")
 
 
 def outcome_table(tables, design, outcomes, strata=()):
@@ -175,12 +175,27 @@ def _named(word, columns, tables):
 
 def _of_sessions(tables, design, name):
     values = _numbers(name, tables.sessions[name])
+    _require_followup(name, values.dropna(), design)
     roles = {design.baseline: "baseline", design.followup: "followup"}
     visits = values.index.get_level_values("session_id").map(lambda session: roles.get(session, session))
     index = pd.MultiIndex.from_arrays(
         [values.index.get_level_values("participant_id"), visits], names=["participant", "visit"]
     )
     return values.set_axis(index)
+
+
+def _require_followup(name, known, design):
+    """Refuse an outcome that is known at other visits only: its labels are then probably written otherwise."""
+    sessions = list(dict.fromkeys(known.index.get_level_values("session_id")))
+    if design.followup in sessions:
+        return
+    meant = {session: likely(session, [design.baseline, design.followup]) for session in sessions}
+    cause = "".join(f" ses-{session} may be meant for ses-{other}." for session, other in meant.items() if other)
+    raise DataError(
+        f"Outcome {name} has no value at the follow-up, ses-{design.followup}: the tables have it at "
+        f"{', '.join(f'ses-{session}' for session in sessions)}.{cause} Give the sessions of the tables the labels of "
+        "the scans."
+    )
 
 
 def _of_columns(tables, columns):
@@ -191,11 +206,13 @@ def _of_columns(tables, columns):
 
 def _pair(name, tables, design):
     """Find the two columns of participants.tsv that hold an outcome, one per visit."""
-    words = {
-        "baseline": (*BASELINE_WORDS, design.baseline, f"ses-{design.baseline}"),
-        "followup": (*FOLLOWUP_WORDS, design.followup, f"ses-{design.followup}"),
+    labels = {column: label for column in tables.participants if (label := _visit_of(column, name))}
+    found = {
+        visit: [column for column, label in labels.items() if plain_key(label) == plain_key(session)]
+        for visit, session in (("baseline", design.baseline), ("followup", design.followup))
     }
-    found = {visit: [c for c in tables.participants if _is_of(c, name, of_visit)] for visit, of_visit in words.items()}
+    if not all(found.values()):
+        found = _by_meaning(labels) or found
     for visit, columns in found.items():
         if len(columns) > 1:
             raise UsageError(
@@ -210,10 +227,28 @@ def _pair(name, tables, design):
     return {visit: columns[0] for visit, columns in found.items()}
 
 
-def _is_of(column, name, words):
-    joined = "|".join(re.escape(word) for word in words)
-    pattern = rf"{re.escape(name)}[_\-. ]?(?:{joined})|(?:{joined})[_\-. ]?{re.escape(name)}"
-    return re.fullmatch(pattern, column, flags=re.IGNORECASE) is not None
+def _visit_of(column, name):
+    """Return the visit that a column's name says beside the outcome's: pre of hamd_pre, ses-1 of ses-1.HAMD."""
+    around = re.fullmatch(
+        rf"(?P<before>.*?)[_\-. ]?{re.escape(name)}[_\-. ]?(?P<after>.*)", column, flags=re.IGNORECASE
+    )
+    parts = [part for part in around.groups() if part] if around else []
+    label = parts[0] if len(parts) == 1 else ""
+    return label if meaning_of(label).says_something or label.casefold().startswith("ses-") else ""
+
+
+def _by_meaning(labels):
+    """Tell baseline from follow-up by what the labels mean, where two columns are the only ones or say so in words."""
+    meanings = {column: meaning_of(label) for column, label in labels.items()}
+    if len(meanings) == 2:
+        first, second = meanings
+        sign = compared(meanings[first], meanings[second])
+        pair = (first, second) if sign > 0 else (second, first)
+        return {"baseline": [pair[0]], "followup": [pair[1]]} if sign else None
+    return {
+        "baseline": [column for column, meaning in meanings.items() if meaning.phase == -1],
+        "followup": [column for column, meaning in meanings.items() if meaning.phase == 1],
+    }
 
 
 def _listed(table):

@@ -84,10 +84,10 @@ def _scan(run):
 def _preview_trial(settings, runs):
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
     tables = read_tables(settings.bids_dir)
-    sessions = {run.entities["ses"] for run in runs if "ses" in run.entities}
-    if not sessions:
+    scanned = {(run.entities["sub"], run.entities["ses"]) for run in runs if "ses" in run.entities}
+    if not scanned:
         raise DataError("The scans have no session: two visits are needed to compare the arms.")
-    design = find_design(tables, sessions, settings.trial)
+    design = find_design(tables, scanned, settings.trial)
     visits = {}
     for run in runs:
         visits.setdefault(run.entities["sub"], set()).add(run.entities.get("ses"))

@@ -113,7 +113,8 @@ def order_of(scanned, moments=None, logged=None):
     by_time, doubts = _by_time(sessions, scanned, moments)
     by_words = _by_words(sessions)
     by_rows = _by_rows(sessions, scanned, logged)
-    found = next((order for order in (by_time, by_words, by_rows) if order), None)
+    weaker = None if doubts else by_rows  # dates that are there but cannot be used are no reason to look at rows
+    found = next((order for order in (by_time, by_words, weaker) if order), None)
     if found is None:
         return Order((), "neither acq_time, nor words or numbers of the labels, nor sessions.tsv say it", doubts=doubts)
     for other in (by_words, by_rows if by_words is None else None):

@@ -23,7 +23,9 @@ def participants(**columns):
 
 def tables(levels=None, sessions=None, **columns):
     none = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["participant_id", "session_id"]))
-    return Tables(participants(**columns), none if sessions is None else sessions, levels or {})
+    sessions = none if sessions is None else sessions
+    moments = sessions.get("acq_time")
+    return Tables(participants(**columns), sessions, levels or {}, logged=tuple(sessions.index), moments=moments)
 
 
 def visits(*rows, **columns):
@@ -33,7 +35,13 @@ def visits(*rows, **columns):
 
 def design(levels=None, sessions=None, with_scans=SESSIONS, trial=None, **columns):
     columns = columns or {"arm": ["placebo", "ketamine"]}
-    return find_design(tables(levels, sessions, **columns), set(with_scans), trial or Trial())
+    given = tables(levels, sessions, **columns)
+    return find_design(given, scanned(given, with_scans), trial or Trial())
+
+
+def scanned(given, sessions):
+    """Return participant and session of scans that everyone has at the same sessions."""
+    return {(participant, session) for participant in given.participants.index for session in sessions}
 
 
 @pytest.mark.parametrize(
@@ -127,14 +135,49 @@ def test_arms_written_as_numbers_are_read_as_they_look(values):
     ("with_scans", "expected"),
     [
         ({"2", "10"}, ("2", "10")),
-        ({"pre", "post"}, ("post", "pre")),  # by name: only what is listed or dated says otherwise
+        ({"pre", "post"}, ("pre", "post")),
         ({"week8", "week12"}, ("week8", "week12")),
         ({"V02", "v1"}, ("v1", "V02")),
     ],
 )
-def test_without_a_table_visits_are_ordered_by_name_with_numbers_as_numbers(with_scans, expected):
+def test_without_a_table_visits_are_ordered_by_what_their_labels_mean(with_scans, expected):
     found = design(with_scans=with_scans)
     assert (found.baseline, found.followup) == expected
+    (said,) = [one for one in found.findings if one.about == "Visits"]
+    assert "because the labels say so" in said.text
+
+
+@pytest.mark.parametrize("with_scans", [{"ketamine", "midazolam"}, {"a", "b"}, {"d2", "p2"}])
+def test_labels_without_a_meaning_are_a_question_to_the_user(with_scans):
+    first, second = sorted(with_scans)
+    with pytest.raises(UsageError, match=rf"Which visit came first, ses-{first} or ses-{second}\? Neither acq_time"):
+        design(with_scans=with_scans)
+    found = design(with_scans=with_scans, trial=Trial(baseline=second, followup=first))
+    assert (found.baseline, found.followup) == (second, first)
+    assert design(with_scans=with_scans, trial=Trial(followup=first)).baseline == second
+
+
+def test_what_contradicts_the_order_that_was_told_is_said():
+    found = design(with_scans={"pre", "post"}, trial=Trial(baseline="post", followup="pre"))
+    (said,) = [one for one in found.findings if one.about == "Visits"]
+    assert said.warning
+    assert "though ses-pre came first" in said.text
+
+
+def test_sessions_of_tables_that_match_no_scan_are_named_with_the_likely_cause():
+    listed = visits(("00", "01"), ("00", "02"), ("01", "01"), ("01", "02"), hamd=[20, 10, 21, 12])
+    found = design(sessions=listed)
+    (said,) = [one for one in found.findings if one.about == "Keys"]
+    assert said.warning
+    assert "ses-01, ses-02, of which there is no scan" in said.text
+    assert "ses-01 may be meant for ses-1" in said.text
+
+
+def test_participants_that_lost_their_zeros_are_named():
+    given = tables(arm=["placebo", "drug"])
+    found = find_design(given, {("0", "1"), ("1", "1"), ("0", "2"), ("1", "2")}, Trial())
+    (said,) = [one for one in found.findings if one.about == "Keys"]
+    assert "sub-00 may be meant for sub-0, sub-01 may be meant for sub-1" in said.text
 
 
 def test_the_order_of_the_sessions_table_goes_before_the_name():
@@ -168,10 +211,19 @@ def test_dates_shifted_per_participant_are_compared_within_participants():
     assert design(sessions=listed, with_scans={"a", "b"}).baseline == "b"
 
 
-@pytest.mark.parametrize("dates", [["yesterday", "today"], [np.nan, np.nan], [1.0, 2.0], ["2020-01-01", np.nan]])
+@pytest.mark.parametrize("dates", [[np.nan, np.nan], ["2020-01-01", np.nan]])
 def test_dates_that_do_not_say_leave_it_to_the_order_of_the_table(dates):
-    listed = visits(("00", "pre"), ("00", "post"), acq_time=dates)
-    assert design(sessions=listed, with_scans={"pre", "post"}).baseline == "pre"
+    listed = visits(("00", "b"), ("00", "a"), acq_time=dates)
+    found = design(sessions=listed, with_scans={"a", "b"}, arm=["placebo", "drug"])
+    assert found.baseline == "b"
+    assert any(one.warning and "nothing else says which came first" in one.text for one in found.findings)
+
+
+@pytest.mark.parametrize("dates", [["yesterday", "today"], ["1.0", "2.0"]])
+def test_dates_that_cannot_be_read_leave_nothing_to_weaker_evidence(dates):
+    listed = visits(("00", "b"), ("00", "a"), acq_time=dates)
+    with pytest.raises(UsageError, match=rf"acq_time cannot be read: '{dates[0]}' \(sub-00\)"):
+        design(sessions=listed, with_scans={"a", "b"})
 
 
 def test_dates_with_and_without_a_time_zone_are_compared():
@@ -190,8 +242,14 @@ def test_three_sessions_are_a_question_to_the_user():
 
 
 def test_of_two_sessions_one_that_is_named_names_the_other():
-    assert design(trial=Trial(baseline="2")).followup == "1"
-    assert design(trial=Trial(followup="1")).baseline == "2"
+    assert design(trial=Trial(baseline="1")).followup == "2"
+    assert design(trial=Trial(followup="2")).baseline == "1"
+
+
+@pytest.mark.parametrize("told", [{"baseline": "2"}, {"followup": "1"}])
+def test_one_that_is_named_does_not_turn_the_order(told):
+    with pytest.raises(UsageError, match=r"ses-1 came first .*give both --baseline and --followup"):
+        design(trial=Trial(**told))
 
 
 @pytest.mark.parametrize(("with_scans", "fragment"), [({"1"}, "scans of 1"), (set(), "scans of no session")])
@@ -334,12 +392,13 @@ def test_a_wrong_sidecar_is_named(tmp_path, content, fragment):
 def test_levels_without_descriptions_do_no_harm(tmp_path):
     write(tmp_path / "participants.tsv", "participant_id,arm\nsub-01,placebo\nsub-02,B\n")
     (tmp_path / "participants.json").write_text('{"arm": {"Levels": ["placebo", "B"]}}')
-    assert find_design(read_tables(tmp_path), SESSIONS, Trial()).reference == "placebo"
+    read = read_tables(tmp_path)
+    assert find_design(read, scanned(read, SESSIONS), Trial()).reference == "placebo"
 
 
 def test_stages(shared_data):
     read = read_tables(shared_data / "stages" / "bids")
-    found = find_design(read, SESSIONS, Trial())
+    found = find_design(read, scanned(read, SESSIONS), Trial())
     assert (found.arm_column, found.active, found.reference) == ("arm", "medication", "placebo")
     assert read.participants["arm"].value_counts().to_dict() == {"medication": 35, "placebo": 14}
     assert read.participants["arm"].isna().sum() == 6
@@ -348,6 +407,6 @@ def test_stages(shared_data):
 def test_a_crossover_has_no_arm_to_find(shared_data):
     read = read_tables(shared_data / "bids_trees" / "ds005917_ketamine_rct")
     with pytest.raises(UsageError, match=r"looks like a cross-over trial: infusion_1, infusion_2 .* --arm infusion_1"):
-        find_design(read, SESSIONS, Trial())
+        find_design(read, scanned(read, SESSIONS), Trial())
     first = Trial(arm="infusion_1", reference_arm="p", baseline="1", followup="2")
-    assert find_design(read, SESSIONS, first).contrast == "d − p"
+    assert find_design(read, scanned(read, SESSIONS), first).contrast == "d − p"

@@ -157,7 +157,7 @@ def test_stages(shared_data):
     inputs = find_inputs(parse([str(word) for word in words]))
     tables = read_tables(stages / "bids")
     scans = [scan(run.entities["sub"], run.entities["ses"]) for run in inputs.runs]
-    design = find_design(tables, {run.entities["ses"] for run in inputs.runs}, Trial())
+    design = find_design(tables, {(run.entities["sub"], run.entities["ses"]) for run in inputs.runs}, Trial())
     result = participant_flow(tables, design, by_visit(scans), {}, 4.0)
     table = counts(result, design)
     assert (design.baseline, design.followup) == ("1", "2")

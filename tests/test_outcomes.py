@@ -147,3 +147,36 @@ def test_a_real_trial_of_ketamine(shared_data):
     assert rows["MADRS_Total", "MOA101", "followup"] == 24
     assert np.isnan(rows["HAM17_Total", "MOA103", "followup"])
     assert data.observed.sum() < len(data.arm)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        *(("MADRS_ses-pre", "MADRS_ses-post"), ("hamd_baseline", "hamd_followup"), ("pre_HAMD", "post_HAMD")),
+        *(("HAMD_T0", "HAMD_T1"), ("hamd_wk0", "hamd_wk8"), ("hamd.V1", "hamd.V2"), ("HAMD_BL", "HAMD_day3")),
+        *(("hamd_1", "hamd_2"), ("hamd_ses-0", "hamd_ses-3"), ("hamdPre", "hamdPost"), ("hamd before", "hamd after")),
+        *(("hamd_0", "hamd_3"), ("hamd_day1", "hamd_day28"), ("ses-00_hamd", "ses-03_hamd")),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_pair_of_columns_is_told_apart_by_what_their_names_mean(before, after, turned):
+    scores = {before: [20.0, 21, 22, 23, 24], after: [1.0, 2, 3, 4, 5]}
+    scores = dict(reversed(scores.items())) if turned else scores
+    name = "MADRS" if "MADRS" in before else "hamd"
+    table = outcome_table(Tables(participants(**scores), sessions(), {}), DESIGN, [name])
+    wide = table.pivot(index="participant", columns="visit", values="value")
+    assert (wide["baseline"].dropna() >= 20).all()
+    assert (wide["followup"].dropna() <= 5).all()
+
+
+@pytest.mark.parametrize("columns", [("hamd_a", "hamd_b"), ("hamd_day3", "hamd_post"), ("hamd_total", "hamd_item1")])
+def test_a_pair_of_columns_that_says_no_order_is_asked_for(columns):
+    scores = {name: [1.0, 2, 3, 4, 5] for name in columns}
+    with pytest.raises(UsageError, match="--outcomes hamd"):
+        outcome_table(Tables(participants(**scores), sessions(), {}), DESIGN, ["hamd"])
+
+
+def test_scores_of_sessions_that_are_called_otherwise_are_an_error():
+    scores = sessions(hamd17=[20.0, 10, 21, 11, 22, 12, 23, 13]).rename({"0": "00", "3": "03"}, level="session_id")
+    with pytest.raises(DataError, match=r"no value at the follow-up, ses-3: .*ses-00 may be meant for ses-0"):
+        outcome_table(Tables(participants(), scores, {}), DESIGN, ["hamd17"])

@@ -81,27 +81,31 @@ def test_what_is_no_table_is_refused(written, content):
         read_table(written(content), ["participant_id"])
 
 
+def design_of(tables, sessions, trial):
+    return find_design(tables, {(who, ses) for who in tables.participants.index for ses in sessions}, trial)
+
+
 def test_arms_coded_in_numbers_with_their_names(written, tmp_path):
     written("participant_id\tarm\nsub-1\t0\nsub-2\t1\nsub-3\t1\n")
     written('{"arm": {"Levels": {"0": "Placebo", "1": {"Description": "drug"}}}}', "participants.json")
-    design = find_design(read_tables(tmp_path), {"1", "2"}, Trial())
+    design = design_of(read_tables(tmp_path), {"1", "2"}, Trial())
     assert (design.active, design.reference) == ("1", "0")
 
 
 def test_arms_coded_in_numbers_without_names_are_asked_for(written, tmp_path):
     written("participant_id\tarm\nsub-1\t0\nsub-2\t1\n")
     with pytest.raises(UsageError, match="Which arm is the reference: 0 or 1"):
-        find_design(read_tables(tmp_path), {"1", "2"}, Trial())
-    assert find_design(read_tables(tmp_path), {"1", "2"}, Trial(reference_arm="0")).active == "1"
+        design_of(read_tables(tmp_path), {"1", "2"}, Trial())
+    assert design_of(read_tables(tmp_path), {"1", "2"}, Trial(reference_arm="0")).active == "1"
 
 
 def test_visits_named_by_date(written, tmp_path):
     written(PLAIN.replace("usual care", "placebo"))
     tables = read_tables(tmp_path)
-    design = find_design(tables, {"20240105", "20240103"}, Trial())
+    design = design_of(tables, {"20240105", "20240103"}, Trial())
     assert (design.baseline, design.followup) == ("20240103", "20240105")
     with pytest.raises(UsageError, match=r"named by date.*give it one in the preprocessed data"):
-        find_design(tables, {"20240103", "20240105", "20240301", "20240304"}, Trial())
+        design_of(tables, {"20240103", "20240105", "20240301", "20240304"}, Trial())
 
 
 def test_scores_in_a_long_phenotype_file(written, tmp_path):
@@ -109,7 +113,7 @@ def test_scores_in_a_long_phenotype_file(written, tmp_path):
     rows = "".join(f"sub-0{n},ses-{s},{10 * n + s}\n" for n in (1, 2) for s in (1, 2))
     written("participant_id,session_id,hamd17\n" + rows, "phenotype/hamd.tsv")
     tables = read_tables(tmp_path)
-    design = find_design(tables, {"1", "2"}, Trial())
+    design = design_of(tables, {"1", "2"}, Trial())
     values = outcome_table(tables, design, ["hamd17"]).pivot(index="participant", columns="visit", values="value")
     assert values.loc["01"].to_dict() == {"baseline": 11, "followup": 12}
     assert values.loc["02"].to_dict() == {"baseline": 21, "followup": 22}
@@ -118,4 +122,4 @@ def test_scores_in_a_long_phenotype_file(written, tmp_path):
 def test_a_crossover_is_explained(written, tmp_path):
     written("participant_id\tgroup\tdrug_1\tdrug_2\nsub-1\tMDD\td\tp\nsub-2\tBP\tp\td\nsub-3\tHC\td\tp\n")
     with pytest.raises(UsageError, match=r"cross-over trial: drug_1, drug_2.*--arm drug_1.*rename the sessions"):
-        find_design(read_tables(tmp_path), {"b0", "d2", "p2"}, Trial())
+        design_of(read_tables(tmp_path), {"b0", "d2", "p2"}, Trial())
