@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from bids_app.covariates import balance_columns, code, odd_numbers
+from bids_app.codingfindings import odd_numbers
+from bids_app.covariates import balance_columns, code
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.errors import DataError, UsageError
 from bids_app.names import build, label

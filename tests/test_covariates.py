@@ -107,6 +107,13 @@ def test_odd_words_are_said_and_not_merged(words, said):
     assert said in text
 
 
+def test_a_category_of_very_many_levels_is_warned_of():
+    found = coded(trial(bedtime=[f"2{hour % 4}:{hour:02d}" for hour in range(N)]), "bedtime")
+    assert warnings_of(found.findings) == [
+        "bedtime has 12 levels for 12 analysed; each but the first is a column of the model."
+    ]
+
+
 def test_levels_are_in_the_order_of_numbers():
     assert list(coded(trial(wave=["w10", "w2", "w1"] * 4), "wave").table) == ["wave[w2]", "wave[w10]"]
 
