@@ -116,8 +116,8 @@ def _odd_scores(name, rows):
     missing = before.index[before.isna()]
     if 0 < len(missing) < len(before):
         text = (
-            f"Outcome {name} has no baseline for {len(missing)} of {len(before)} randomized ({people(missing)}); where it "
-            f"is adjusted for, it is replaced by the mean of the others, {before.mean():.4g} (White & Thompson 2005)."
+            f"Outcome {name} has no baseline for {len(missing)} of {len(before)} randomized ({people(missing)}); where "
+            f"it is adjusted for, it is replaced by the mean of the others, {before.mean():.4g} (White & Thompson 2005)."
         )
         yield Finding("Values", text, warning=True)
 
