@@ -117,7 +117,7 @@ def _odd_scores(name, rows):
     if 0 < len(missing) < len(before):
         text = (
             f"Outcome {name} has no baseline for {len(missing)} of {len(before)} randomized ({people(missing)}); where "
-            f"it is adjusted for, it is replaced by the mean of the others, {before.mean():.4g} (White & Thompson 2005)."
+            f"it is adjusted for, it is the mean of the others, {before.mean():.4g} (White & Thompson 2005)."
         )
         yield Finding("Values", text, warning=True)
 
