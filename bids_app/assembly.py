@@ -179,6 +179,8 @@ def check_design(route, problem):
     """
     try:
         n_adjusted = problem.nuisance().shape[1]
+        with_arm = np.column_stack([problem.covariates.to_numpy(), problem.arm])
+        stats.nuisance(len(problem.arm), with_arm, problem.strata, [*problem.covariates, "the arm"])
         stats.allocations(problem.arm, problem.strata, 1)
     except ValueError as error:
         raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error

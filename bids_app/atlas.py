@@ -25,6 +25,7 @@ from bids_app.surfacelabels import plain_stem, read_surface_labels
 
 logger = logging.getLogger("bids_app")
 
+NEARLY = 1e-3  # labels that were scaled by other tools are whole but for this
 COLUMNS = {
     "index": "Label of the parcel in the image",
     "name": "Name of the parcel",
@@ -206,8 +207,8 @@ def _table_of(found):
 
 def _of_image(found, entities, grid):
     image, values = (found.image, np.asanyarray(found.image.dataobj)) if found.loaded else _open(found.image)
-    values = values[..., 0] if values.shape[3:] == (1,) else values
-    whole = values.ndim == 3 and np.isfinite(values).all() and np.array_equal(values, np.round(values))
+    values = np.nan_to_num(values[..., 0] if values.shape[3:] == (1,) else values, nan=0)
+    whole = values.ndim == 3 and np.allclose(values, np.round(values), rtol=0, atol=NEARLY)
     if not whole and values.ndim != 4:
         raise DataError(
             f"--atlas {found}: a 3D image of whole-number labels is needed, or a 4D one with a map per volume."
@@ -216,8 +217,9 @@ def _of_image(found, entities, grid):
     table = _table_of(found)
     if values.ndim == 4:
         return _of_maps(found, entities, grid, _at_nodes(values, voxels), table)
-    at_node = map_coordinates(values.astype(np.int32), voxels, order=0, mode="grid-constant")
-    parcels = _named(found, np.unique(values[values > 0]).astype(int), table)
+    values = np.round(values).astype(np.int64)
+    at_node = map_coordinates(values, voxels, order=0, mode="grid-constant")
+    parcels = _named(found, np.unique(values[values > 0]), table)
     return _of_labels(found, entities, grid, at_node, parcels)
 
 

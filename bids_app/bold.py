@@ -6,7 +6,9 @@ from scipy.ndimage import map_coordinates
 
 from bids_app.errors import DataError, MissingInputError
 from bids_app.images import UNREADABLE, open_image, read_image
+from bids_app.masks import binarized
 from bids_app.surfacefiles import is_surface, read_grayordinates
+from bids_app.timing import InHeader, in_header, repetition_time
 
 NEGLIGIBLE_SHARE = 1e-3
 EVERYWHERE = object()  # in place of a mask: wherever the signal varies
@@ -40,33 +42,33 @@ def read_series(run, grid):
     -------
     series : (N, T) float32 ndarray
         NaN for nodes without a signal.
-    repetition_time : float
-        In seconds, from the sidecar, else from the image.
+    timing : timing.RepetitionTime
+    notes : tuple of str
+        How the images were read, where that is not as they are.
 
     Raises
     ------
     DataError, MissingInputError
     """
     if is_surface(run.bold):
-        series, in_image = read_grayordinates(run.bold, grid)
-    else:
-        image = open_bold(run.bold)
-        mask_path = run.mask or (EVERYWHERE if run.denoised else None)
-        series, in_image = sample_nodes(image, mask_path, grid), float(image.header.get_zooms()[3])
-    repetition_time = run.repetition_time or in_image or 0
-    if not repetition_time > 0:
-        raise DataError(f"{run.bold.name}: no repetition time in the sidecar nor in the header.")
-    return series, repetition_time
+        series, seconds = read_grayordinates(run.bold, grid)
+        header = InHeader(seconds, "sec") if seconds else None
+        return series, repetition_time(run.bold.name, run.repetition_time, header), ()
+    image = open_bold(run.bold)
+    timing = repetition_time(run.bold.name, run.repetition_time, in_header(image))
+    mask_path = run.mask or (EVERYWHERE if run.denoised else None)
+    mask, note = read_mask(mask_path, image)
+    return sample_nodes(image, mask, grid), timing, (note,) if note else ()
 
 
-def sample_nodes(image, mask_path, grid):
+def sample_nodes(image, mask, grid):
     """Read the BOLD series at the nodes, by linear interpolation.
 
     Parameters
     ----------
     image : 4D image, as from `open_bold`
-    mask_path : Path, None or `EVERYWHERE`
-        The run's brain mask, on the grid of the image.
+    mask : (X, Y, Z) bool ndarray
+        As from `read_mask`.
     grid : Grid
 
     Returns
@@ -74,14 +76,11 @@ def sample_nodes(image, mask_path, grid):
     (N, T) float32 ndarray
         NaN for nodes outside the brain mask, with a value that is not finite, or without variation.
     """
-    if mask_path is None:
-        raise MissingInputError("no brain mask beside the BOLD image (looked for the same name with desc-brain_mask).")
-    mask = np.ones(image.shape[:3], dtype=bool) if mask_path is EVERYWHERE else _load_mask(mask_path, image)
     voxels = nib.affines.apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
     # The outermost voxels reach half a voxel beyond their centres: rounding must not put a node outside.
     inside = map_coordinates(mask.astype(np.uint8), voxels, order=0, mode="grid-constant") > 0
     if not inside.any():
-        raise DataError(f"{mask_path.name}: none of the {grid.n_nodes} nodes of the analysis mask lies in it.")
+        raise DataError(f"none of the {grid.n_nodes} nodes of the analysis mask lies in the brain mask of the run.")
     series = np.full((grid.n_nodes, image.shape[3]), np.nan, dtype=np.float32)
     for volume in range(image.shape[3]):
         series[inside, volume] = _interpolated(_volume(image, volume), voxels[:, inside])
@@ -102,14 +101,32 @@ def _interpolated(volume, voxels):
     return np.where(lost < NEGLIGIBLE_SHARE, values, np.nan)
 
 
-def _load_mask(path, image):
+def read_mask(path, image):
+    """Read a run's brain mask.
+
+    Parameters
+    ----------
+    path : Path, None or `EVERYWHERE`
+        On the grid of the image.
+    image : 4D image
+
+    Returns
+    -------
+    inside : (X, Y, Z) bool ndarray
+    note : str or None
+        As from `masks.binarized`.
+    """
+    if path is EVERYWHERE:
+        return np.ones(image.shape[:3], dtype=bool), None
+    if path is None:
+        raise MissingInputError("no brain mask beside the BOLD image (looked for the same name with desc-brain_mask).")
     mask, values = read_image(path)
     if mask.shape != image.shape[:3] or not np.allclose(mask.affine, image.affine, atol=1e-3):
         raise DataError(
             f"{path.name} is on another grid than the BOLD image: shape {mask.shape} and {image.shape[:3]}, "
             f"origin {_origin(mask)} and {_origin(image)}."
         )
-    return values > 0
+    return binarized(values, path.name)
 
 
 def _origin(image):

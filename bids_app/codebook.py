@@ -11,6 +11,7 @@ from bids_app.tables import MISSING
 from bids_app.values import Codebook, match, people
 
 MISSING_KEYS = ("MissingValues", "MissingValue", "missingValues", "MissingCodes")
+MOST_SAID = 12
 _NOUN = r"(values?|data|answers?|scores?|responses?|codes?|observations?|items?|information)"
 _NOT = (
     r"not (available|applicable|done|known|assessed|recorded|collected|reported|measured|administered|obtained|tested|"
@@ -112,5 +113,6 @@ def without_codes(table, columns, source):
         for code, labels in found.dropna().groupby(found.dropna()).groups.items():
             said.append(f"{name} {code!r} is {codes[code]!r} ({people(list(labels))})")
         table[name] = table[name].mask(found.notna(), np.nan)
-    text = f"{source} declares codes for missing values; they are missing in every use: {'; '.join(said)}."
+    listed = "; ".join(said[:MOST_SAID]) + (f" and {len(said) - MOST_SAID} more" if len(said) > MOST_SAID else "")
+    text = f"{source} declares codes for missing values; they are missing in every use: {listed}."
     return table, (Finding("Values", text),) if said else ()

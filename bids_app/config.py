@@ -64,6 +64,7 @@ class Signal:
     fd_threshold: float = 0.5
     dummy_scans: int | None = None
     min_minutes: float = 4.0
+    detrend: bool = True
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,10 @@ from nilearn.interfaces.fmriprep import load_confounds
 from bids_app.errors import DataError, MissingInputError
 from bids_app.images import require
 
+PARAMETERS = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
+HEAD_RADIUS = 50.0  # mm
+COMPUTED = "the six motion parameters (Power et al. 2012, 50 mm)"
+UNKNOWN = "not known"
 STRATEGIES = {
     "friston24": {"strategy": ("motion", "wm_csf"), "motion": "full", "wm_csf": "basic"},
     "24p": {"strategy": ("motion",), "motion": "full"},
@@ -42,12 +46,18 @@ class Confounds:
         Volumes at the start that are dropped before anything else.
     kept : (T,) bool ndarray
         False for dummy volumes and for those above the motion threshold.
+    displacement_source : str
+        Where the framewise displacement is from.
+    notes : tuple of str
+        What could not be done as asked, in whole sentences.
     """
 
     regressors: pd.DataFrame
     framewise_displacement: np.ndarray
     n_dummy: int
     kept: np.ndarray
+    displacement_source: str = "the confounds table"
+    notes: tuple[str, ...] = ()
 
 
 def read_confounds(bold_path, table_path, n_volumes, options):
@@ -77,15 +87,67 @@ def read_confounds(bold_path, table_path, n_volumes, options):
     regressors = _regressors(table_path, options)
     if regressors.empty:
         regressors = pd.DataFrame(index=range(n_volumes))
-    displacement = pd.to_numeric(
-        table.get("framewise_displacement", pd.Series(np.nan, index=table.index)), errors="coerce"
-    ).to_numpy(float)
+    displacement, source, notes = _displacement_of(table, table_path, options.fd_threshold)
     n_dummy = options.dummy_scans
     if n_dummy is None:
         n_dummy = sum(column.startswith("non_steady_state_outlier") for column in table)
     kept = ~(displacement > options.fd_threshold)
     kept[:n_dummy] = False
-    return Confounds(regressors, displacement, n_dummy, kept)
+    return Confounds(regressors, displacement, n_dummy, kept, source, notes)
+
+
+def _displacement_of(table, path, threshold):
+    """Return the framewise displacement of a table, from its column or else from the motion parameters.
+
+    Raises
+    ------
+    DataError
+        It is needed, and neither is there.
+    """
+    if "framewise_displacement" in table:
+        known = pd.to_numeric(table["framewise_displacement"], errors="coerce").to_numpy(float)
+        if np.isfinite(known).any():
+            return known, "the confounds table", ()
+    if set(PARAMETERS) <= set(table):
+        parameters = table[list(PARAMETERS)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+        note = f"{path.name} has no framewise displacement; it was computed from the six motion parameters."
+        return framewise_displacement(parameters), COMPUTED, (note,)
+    unknown = np.full(len(table), np.nan)
+    if path is None:
+        note = "There is no confounds table: no framewise displacement is known, and no volume was censored."
+        return unknown, UNKNOWN, (note,) if np.isfinite(threshold) else ()
+    if not np.isfinite(threshold):
+        return unknown, UNKNOWN, ()
+    raise DataError(
+        f"{path.name}: volumes cannot be censored by motion: there is no framewise_displacement, and no "
+        f"{', '.join(PARAMETERS)} to compute it from. --fd-threshold off does without, for all scans."
+    )
+
+
+def framewise_displacement(parameters):
+    """Compute the framewise displacement.
+
+    Parameters
+    ----------
+    parameters : (T, 6) float ndarray
+        Translations in mm, then rotations in radians.
+
+    Returns
+    -------
+    (T,) float64 ndarray
+        In mm, NaN for the first volume: the sum of the absolute changes, of rotations on a sphere of 50 mm.
+
+    References
+    ----------
+    Power et al. (2012), doi:10.1016/j.neuroimage.2011.10.018.
+
+    Examples
+    --------
+    >>> framewise_displacement(np.array([[0.0] * 6, [0.1, -0.2, 0, 0, 0, 0.01]])).round(3).tolist()
+    [nan, 0.8]
+    """
+    changes = np.abs(np.diff(parameters, axis=0)) * [1, 1, 1, *[HEAD_RADIUS] * 3]
+    return np.concatenate([[np.nan], changes.sum(axis=1)])
 
 
 def received_confounds(table_path, n_volumes):
@@ -104,7 +166,11 @@ def received_confounds(table_path, n_volumes):
         for candidate in (known, known[~_left_out(table_path, len(known))]):
             if len(candidate) == n_volumes:
                 displacement = candidate
-    return Confounds(pd.DataFrame(index=range(n_volumes)), displacement, 0, np.ones(n_volumes, dtype=bool))
+    source, notes = "the motion table", ()
+    if not np.isfinite(displacement).any():
+        source, notes = UNKNOWN, ("No framewise displacement is known of these images; no volume was censored here.",)
+    every = np.ones(n_volumes, dtype=bool)
+    return Confounds(pd.DataFrame(index=range(n_volumes)), displacement, 0, every, source, notes)
 
 
 def _displacement(path):

@@ -1,5 +1,6 @@
 """The analysis grid: which voxels are nodes of the graph, and the way between images and node arrays."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from scipy.ndimage import affine_transform, gaussian_filter
 
 from bids_app.errors import DataError
 from bids_app.images import read_image
+from bids_app.masks import binarized
 from bids_app.outputs import replacing
 from bids_app.stats.lattice import neighbours
 from bids_app.surfacefiles import is_surface, load_surface, save_surface
+
+logger = logging.getLogger(__name__)
 
 GREY_MATTER_PROBABILITY = 0.2
 
@@ -161,7 +165,7 @@ def mask_grid(path, voxel_size=None):
     Parameters
     ----------
     path : path-like
-        A 3D image, not zero where a voxel is a node.
+        A 3D image, as `masks.binarized` takes it.
     voxel_size : int, optional
         Edge of the isotropic voxels, in whole mm; the grid of the image itself if None.
 
@@ -172,7 +176,10 @@ def mask_grid(path, voxel_size=None):
     image, values = read_image(Path(path), f"--mask {path}")
     if values.ndim != 3:
         raise DataError(f"--mask {path}: a 3D image is needed, this has shape {values.shape}.")
-    image = nib.Nifti1Image(values.astype(np.float32), image.affine)
+    inside, note = binarized(values, f"--mask {path}")
+    if note:
+        logger.warning("%s", note)
+    image = nib.Nifti1Image(inside.astype(np.float32), image.affine)
     if voxel_size is not None:
         image = resample_img(
             image,
@@ -181,7 +188,7 @@ def mask_grid(path, voxel_size=None):
             force_resample=True,
             copy_header=True,
         )
-    mask = np.asarray(image.dataobj) > (0 if voxel_size is None else 0.5)
+    mask = np.asarray(image.dataobj) > 0.5
     if not mask.any():
         raise DataError(f"--mask {path}: no voxel is in the mask.")
     return Grid(mask, image.affine)

@@ -1,5 +1,6 @@
 """Opening the user's images: what is missing, empty, broken or cut is said in one sentence."""
 
+import logging
 import os
 import zlib
 from xml.parsers.expat import ExpatError
@@ -10,6 +11,8 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from bids_app.errors import DataError, MissingInputError
+
+logger = logging.getLogger(__name__)
 
 UNREADABLE = (ImageFileError, OSError, EOFError, zlib.error, ValueError, ExpatError, HeaderDataError)
 
@@ -52,9 +55,34 @@ def open_image(path, called=None):
     try:
         if path.name.endswith(".gii"):
             return nib.load(path)
-        return nib.load(path, keep_file_open=True)  # volumes are read in order: gzip must not start over for each
+        image = nib.load(path, keep_file_open=True)  # volumes are read in order: gzip must not start over for each
     except UNREADABLE as error:
         raise DataError(f"{called or path.name} is no readable image: {error}") from error
+    _require_place(image, called or path.name)
+    return image
+
+
+def _require_place(image, called):
+    """Refuse an image of voxels whose header does not say where it lies, for which nibabel makes a place up."""
+    if isinstance(image, nib.AnalyzeImage) and not isinstance(image, nib.Nifti1Pair):
+        raise DataError(f"{called}: an Analyze header does not say where the image lies; convert it to NIfTI.")
+    if not isinstance(image, nib.Nifti1Pair):
+        return
+    (sform, of_sform), (qform, of_qform) = image.get_sform(coded=True), image.get_qform(coded=True)
+    if not of_sform and not of_qform:
+        raise DataError(
+            f"{called}: the header does not say where the image lies (sform_code and qform_code are both 0). Set the "
+            "one that is right, for example with nibabel or fslorient."
+        )
+    affine = image.affine
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise DataError(f"{called}: the header puts all voxels at one place or nowhere (its affine is singular).")
+    if of_sform and of_qform and not np.allclose(*(_corners(one, image.shape) for one in (sform, qform)), atol=1):
+        logger.warning("%s: sform and qform put the image at different places; the sform is used.", called)
+
+
+def _corners(affine, shape):
+    return nib.affines.apply_affine(affine, np.array(list(np.ndindex(2, 2, 2))) * (np.array(shape[:3]) - 1))
 
 
 def read_image(path, called=None):

@@ -14,6 +14,7 @@ from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.names import Name, known_entities, scan_label
 from bids_app.pipelines import is_denoised, warn_of_faults
 from bids_app.surfacefiles import other_hemisphere
+from bids_app.timing import declared
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class BoldRun:
     bold: Path
     mask: Path | None
     confounds: Path | None
-    repetition_time: float | None
+    repetition_time: object  # as the sidecar has it; `timing.repetition_time` checks it where the run is read
     sources: tuple[str, ...]
     reason: str = "the only one"
     denoised: bool = False
@@ -47,7 +48,7 @@ class SeriesRun:
 
     entities: dict[str, str]
     timeseries: Path
-    repetition_time: float | None
+    repetition_time: object  # as the sidecar has it; `timing.repetition_time` checks it where the run is read
     sources: tuple[str, ...]
     reason: str = "the only one"
 
@@ -227,7 +228,7 @@ def _bold_run(name, path, dataset, layout, masks, confounds, why):
     sources = tuple(dataset.uri(source) for source in (path, right, mask, table) if source)
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
     entities = known_entities(entities)
-    repetition_time = layout.get_metadata(str(path)).get("RepetitionTime")
+    repetition_time = declared(layout.get_metadata(str(path)))
     denoised = is_denoised(dataset.description)
     return BoldRun(entities, path, mask, table, repetition_time, sources, why(name, dataset), denoised)
 
@@ -254,8 +255,6 @@ def _series_runs(settings, layouts):
 
 
 def _series_run(name, path, dataset, layout):
-    metadata = layout.get_metadata(str(path))
-    frequency = metadata.get("SamplingFrequency")
-    repetition_time = metadata.get("RepetitionTime") or (1 / frequency if frequency else None)
+    repetition_time = declared(layout.get_metadata(str(path)))
     entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
     return SeriesRun(entities, path, repetition_time, (dataset.uri(path),))

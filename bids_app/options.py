@@ -78,6 +78,7 @@ def parse(argv):
             fd_threshold=options.fd_threshold,
             dummy_scans=options.dummy_scans,
             min_minutes=options.min_minutes,
+            detrend=options.detrend == "linear",
         ),
         graph=_graph(options),
         trial=Trial(

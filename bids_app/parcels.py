@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.errors import DataError
+from bids_app.timing import repetition_time
 
 MIN_COVERAGE = 0.5
 MIN_VOLUMES = 20
@@ -140,9 +141,10 @@ def table_parcels(run):
         raise DataError(f"{path.name}: {n_volumes} volumes of {n_parcels} parcels hold too little signal.")
     coverage = np.where(np.isnan(values[0]), 0.0, 1.0)
     names = pd.DataFrame({"index": np.arange(1, n_parcels + 1), "name": table.columns, "coverage": coverage})
-    minutes = n_volumes * run.repetition_time / 60 if run.repetition_time else None
+    seconds = repetition_time(path.name, run.repetition_time, None).seconds if run.repetition_time is not None else None
+    minutes = n_volumes * seconds / 60 if seconds else None
     facts = {
-        "RepetitionTime": run.repetition_time,
+        "RepetitionTime": seconds,
         "NumberOfVolumesKept": n_volumes,
         "MinutesKept": minutes,
         "Denoising": "as the time series were received",

@@ -157,7 +157,19 @@ def _add_signal(parser):
     add = parser.add_argument_group("cleaning the signal").add_argument
     add("--denoise", choices=DENOISE_STRATEGIES, default="friston24", help=strategies)
     add("--bandpass", nargs="+", default=["0.01", "0.1"], metavar="HZ", help="LOW HIGH in Hz, or off")
-    add("--fd-threshold", type=float, default=0.5, metavar="MM", help="volumes that move more are censored")
+    add(
+        "--detrend",
+        choices=("linear", "none"),
+        default="linear",
+        help="remove the linear trend of every series, in the same model; also of images that were cleaned before",
+    )
+    add(
+        "--fd-threshold",
+        type=_fd_threshold,
+        default=0.5,
+        metavar="MM",
+        help="volumes that move more are censored; off censors none",
+    )
     add(
         "--dummy-scans",
         type=_dummy_scans,
@@ -172,6 +184,10 @@ def _add_signal(parser):
         metavar="MIN",
         help="a visit with less data left is not compared",
     )
+
+
+def _fd_threshold(word):
+    return math.inf if word == "off" else float(word)
 
 
 def _dummy_scans(word):

@@ -7,10 +7,10 @@ from pathlib import Path
 from bids_app import __version__
 from bids_app.bold import open_bold
 from bids_app.datasets import Dataset
-from bids_app.errors import DataError
 from bids_app.names import build, folder
 from bids_app.outputs import BIDS_VERSION, container, relative, save_json, save_text, sidecar_of
 from bids_app.rawdata import RawRun
+from bids_app.timing import declared, in_header, repetition_time
 
 NAME = "preproc"
 RESOLUTION = "2"
@@ -108,10 +108,8 @@ class Job:
     @property
     def repetition_time(self):
         """Seconds from one volume to the next, of the sidecar or else of the header."""
-        seconds = self.run.metadata.get("RepetitionTime") or open_bold(self.run.bold).header.get_zooms()[3]
-        if not seconds > 0:
-            raise DataError(f"{self.run.bold.name}: no repetition time in the sidecar nor in the header.")
-        return float(seconds)
+        header = in_header(open_bold(self.run.bold))
+        return repetition_time(self.run.bold.name, declared(self.run.metadata), header).seconds
 
 
 def is_finished(record, state):

@@ -51,22 +51,34 @@ def signal_to_noise(series):
     return float(np.nanmedian(ratio)) if np.isfinite(ratio).any() else np.nan
 
 
-def degrees_of_freedom(n_kept, n_regressors, repetition_time, bandpass):
+def degrees_of_freedom(n_kept, n_regressors, repetition_time, bandpass, *, detrend=True):
     """Return about how many independent values each cleaned series holds.
 
-    A band-pass leaves the share of the spectrum that it lets pass, each regressor takes one.
+    A band-pass leaves the share of the spectrum that it lets pass; each regressor takes one, and so does the linear
+    trend; the mean takes one where no high-pass has taken it.
+
+    Parameters
+    ----------
+    n_kept : int
+        Volumes that are left.
+    n_regressors : int
+    repetition_time : float
+        In seconds.
+    bandpass : (low, high) in Hz, or None
+    detrend : bool, optional
 
     Examples
     --------
-    >>> round(degrees_of_freedom(200, 26, 2.0, (0.01, 0.1)), 1)
-    46.0
+    >>> round(degrees_of_freedom(200, 26, 2.0, (0.01, 0.1)), 1), degrees_of_freedom(200, 26, 2.0, None)
+    (45.0, 172.0)
     """
     share = 1.0
     if bandpass:
         low, high = bandpass
         nyquist = 0.5 / repetition_time
         share = (min(high, nyquist) - low) / nyquist
-    return n_kept * share - n_regressors
+    no_high_pass = not bandpass or bandpass[0] == 0
+    return n_kept * share - n_regressors - int(detrend) - int(no_high_pass)
 
 
 def correlation_facts(series, coordinates):

@@ -80,6 +80,7 @@ def gone_sources(sources, roots):
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> gone_sources(["bids:here:sub-01/func/x.nii.gz", "bids:elsewhere:y.nii.gz"], {"here": Path("/nowhere")})
     ['bids:here:sub-01/func/x.nii.gz']
     """

@@ -11,7 +11,7 @@ from bids_app.errors import DataError
 from bids_app.findings import Finding, say_all
 from bids_app.values import as_text, numbers
 
-MISSING = ("n/a", "N/A", "NA", "NaN", "nan", "")  # None may be an arm
+MISSING = ("n/a", "N/A", "N/a", "n/A", "NA", "NaN", "nan", "NAN", "<NA>", "#N/A", "")  # None may be an arm
 LABELS = ("participant_id", "session_id")
 WHOLE = re.compile(r"[+-]?\d+(\.0+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")

@@ -1,5 +1,7 @@
 """Where a design is thin: who is fitted exactly, and whose arm cannot be exchanged."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from bids_app.findings import Finding
@@ -31,9 +33,18 @@ def thin_places(problem, arms):
     columns = _columns(problem)
     yield from _exact(names, columns, list(columns))
     if problem.strata is not None:
-        yield from _one_arm(problem.strata, problem.arm, arms, "Strata", "The stratum")
+        yield from _one_arm(problem.strata, problem.arm, arms, Finding("Strata", _STRATUM, warning=True))
     for name, levels in _categories(problem.covariates):
-        yield from _one_arm(levels, problem.arm, arms, "Covariates", f"{name}:")
+        yield from _one_arm(levels, problem.arm, arms, Finding("Covariates", f"{name}: {_LEVEL}", warning=True))
+
+
+_STRATUM = (
+    "The stratum {group!r} has members of {arm} only ({n}): no exchange of arms is possible there, and it says nothing "
+    "about the difference."
+)
+_LEVEL = (
+    "{group!r} has members of {arm} only ({n}): with its own mean, it says nothing about the difference of the arms."
+)
 
 
 def _columns(problem):
@@ -81,13 +92,9 @@ def _categories(covariates):
         yield name, np.where(np.isin(values, (0, 1)).all(axis=1), found, None)
 
 
-def _one_arm(groups, arm, arms, about, what):
+def _one_arm(groups, arm, arms, finding):
     for group in dict.fromkeys(str(group) for group in groups if group is not None):
         members = arm[groups == group]
         if len(set(members.tolist())) == 1:
             name = arms[0] if members[0] == 1 else arms[1]
-            text = (
-                f"{what} {group!r} has members of {name} only ({len(members)}): "
-                "no exchange of arms is possible there, and it says nothing about the difference."
-            )
-            yield Finding(about, text, warning=True)
+            yield replace(finding, text=finding.text.format(group=group, arm=name, n=len(members)))

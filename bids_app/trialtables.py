@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from bids_app.covariates import balance_columns, code, odd_numbers
+from bids_app.codingfindings import odd_numbers
+from bids_app.covariates import balance_columns, code
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.errors import DataError, UsageError
+from bids_app.findings import Finding
 from bids_app.names import build, contrast_label
 from bids_app.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
 from bids_app.outputs import save_described, sidecar_of
@@ -18,6 +20,7 @@ from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
 from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
 from bids_app.stats.motion import MOTION_COLUMNS, motion_table
+from bids_app.values import people
 
 logger = logging.getLogger("bids_app")
 
@@ -106,8 +109,17 @@ def read_scores(tables, design, trial):
 
 
 def _odd_scores(name, rows):
-    """Warn of scores that may be codes for missing values."""
-    return odd_numbers(f"Outcome {name}", rows.set_index("participant")["value"])
+    """Warn of scores that may be codes for missing values, and of baselines that are missing."""
+    values = rows.set_index("participant")["value"]
+    yield from odd_numbers(f"Outcome {name}", values)
+    before = values[(rows["visit"] == "baseline").to_numpy()]
+    missing = before.index[before.isna()]
+    if 0 < len(missing) < len(before):
+        text = (
+            f"Outcome {name} has no baseline for {len(missing)} of {len(before)} randomized ({people(missing)}); where "
+            f"it is adjusted for, it is the mean of the others, {before.mean():.4g} (White & Thompson 2005)."
+        )
+        yield Finding("Values", text, warning=True)
 
 
 LEAST_WITH_SYMPTOM = 4  # of each arm

@@ -17,7 +17,7 @@ NEARLY = re.compile(
 GROUPED = re.compile(r"[+\-]?\d+([.,]\d+)+")
 LIKELY_CODE = re.compile(r"[+-]?(9{2,}|8{2,}|7{2,})(\.[0789]+)?|-[1789](\.0+)?")
 UNKNOWN_WORDS = (
-    *("missing", "unknown", "n.a.", "n.a", "none", "null", "-", "--", ".", "?", "#n/a", "not available", "not done"),
+    *("missing", "unknown", "n.a.", "n.a", "none", "null", "-", "--", ".", "?", "not available", "not done"),
     *("not applicable", "not known", "undefined", "nd", "n.d.", "not assessed", "not recorded", "refused"),
 )
 AT_LEAST_NUMBERS = 2  # two numbers may be codes

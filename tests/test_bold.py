@@ -4,7 +4,7 @@ import pytest
 from nilearn.image import resample_img
 from scipy.spatial.transform import Rotation
 
-from bids_app.bold import open_bold, sample_nodes
+from bids_app.bold import open_bold, read_mask, sample_nodes
 from bids_app.errors import DataError, MissingInputError
 from bids_app.grid import Grid
 
@@ -32,6 +32,11 @@ def save_mask(path, matrix, mask=None):
     return path
 
 
+def sampled(image, mask_path, grid):
+    mask, _ = read_mask(mask_path, image)
+    return sample_nodes(image, mask, grid)
+
+
 @pytest.fixture
 def mask_path(tmp_path):
     return save_mask(tmp_path / "mask.nii.gz", affine())
@@ -43,7 +48,7 @@ def test_nodes_on_the_grid_of_the_image_hold_its_values(tmp_path, seed):
     image = bold(affine(seed=seed))
     mask = save_mask(tmp_path / "mask.nii", image.affine)
     nodes = np.random.default_rng(1).random(SHAPE) < 0.7
-    series = sample_nodes(image, mask, Grid(nodes, image.affine))
+    series = sampled(image, mask, Grid(nodes, image.affine))
     np.testing.assert_allclose(series, image.get_fdata()[nodes], rtol=2e-6)  # float32
 
 
@@ -54,7 +59,7 @@ def test_grid_that_went_through_a_file(tmp_path):
     nib.save(Grid(np.ones(SHAPE, dtype=bool), image.affine).mask_image(), tmp_path / "grid.nii.gz")
     saved = nib.load(tmp_path / "grid.nii.gz")
     assert not np.array_equal(saved.affine, image.affine)
-    series = sample_nodes(image, mask, Grid(np.ones(SHAPE, dtype=bool), saved.affine))
+    series = sampled(image, mask, Grid(np.ones(SHAPE, dtype=bool), saved.affine))
     np.testing.assert_allclose(series, image.get_fdata().reshape(-1, N_VOLUMES), atol=0.2)
 
 
@@ -64,7 +69,7 @@ def test_another_grid_equals_nilearns_linear_interpolation(mask_path, size):
     target = np.diag([size, size, size, 1.0])
     target[:3, 3] = 3.3
     shape = tuple(int(extent // size) for extent in (12, 15, 9))
-    series = sample_nodes(image, mask_path, Grid(np.ones(shape, dtype=bool), target))
+    series = sampled(image, mask_path, Grid(np.ones(shape, dtype=bool), target))
     expected = resample_img(
         image,
         target_affine=target,
@@ -85,14 +90,14 @@ def test_linear_interpolation_of_a_ramp_is_exact(mask_path):
     image = nib.Nifti1Image(((2 * x - y + 3 * z)[..., None] * gains).astype(np.float32), matrix)
     grid = Grid(np.ones((4, 5, 4), dtype=bool), nib.affines.from_matvec(np.diag([2.5, 2.5, 2.5]), [1.3, 2.1, 0.7]))
     expected = grid.coordinates @ [2, -1, 3]
-    np.testing.assert_allclose(sample_nodes(image, mask_path, grid), np.outer(expected, gains), atol=0.01)
+    np.testing.assert_allclose(sampled(image, mask_path, grid), np.outer(expected, gains), atol=0.01)
 
 
 def test_no_signal_outside_the_brain_mask(tmp_path):
     image = bold(affine())
     brain = np.random.default_rng(2).random(SHAPE) < 0.5
     mask = save_mask(tmp_path / "brain.nii.gz", image.affine, brain)
-    series = sample_nodes(image, mask, Grid(np.ones(SHAPE, dtype=bool), image.affine))
+    series = sampled(image, mask, Grid(np.ones(SHAPE, dtype=bool), image.affine))
     np.testing.assert_array_equal(np.isfinite(series), np.repeat(brain.reshape(-1, 1), N_VOLUMES, axis=1))
 
 
@@ -103,7 +108,7 @@ def test_no_signal_where_it_does_not_vary_or_is_not_finite(mask_path):
     values[4, 4, 4, 2] = np.inf
     values[0, 0, 0] = 0
     grid = Grid(np.ones(SHAPE, dtype=bool), image.affine)
-    series = sample_nodes(nib.Nifti1Image(values, image.affine), mask_path, grid)
+    series = sampled(nib.Nifti1Image(values, image.affine), mask_path, grid)
     dead = np.isnan(series).all(axis=1).reshape(SHAPE)
     assert dead[1, 2, 3]
     assert dead[4, 4, 4]
@@ -118,22 +123,22 @@ def test_masks_that_do_not_fit(tmp_path):
     elsewhere = image.affine.copy()
     elsewhere[0, 3] += 3
     with pytest.raises(DataError, match=r"another grid.*origin \(3.0, 0.0, 0.0\) and \(0.0, 0.0, 0.0\)"):
-        sample_nodes(image, save_mask(tmp_path / "moved.nii", elsewhere), grid)
+        sampled(image, save_mask(tmp_path / "moved.nii", elsewhere), grid)
     with pytest.raises(DataError, match=r"another grid.*\(7, 8, 5\)"):
-        sample_nodes(image, save_mask(tmp_path / "cut.nii", image.affine, np.ones((7, 8, 5))), grid)
+        sampled(image, save_mask(tmp_path / "cut.nii", image.affine, np.ones((7, 8, 5))), grid)
     with pytest.raises(DataError, match="none of the 336 nodes"):
-        sample_nodes(image, save_mask(tmp_path / "empty.nii", image.affine, np.zeros(SHAPE)), grid)
+        sampled(image, save_mask(tmp_path / "empty.nii", image.affine, np.zeros(SHAPE)), grid)
     with pytest.raises(MissingInputError, match="no brain mask"):
-        sample_nodes(image, None, grid)
+        sampled(image, None, grid)
     (tmp_path / "text.nii").write_text("not an image, but longer than nothing")
     with pytest.raises(DataError, match="no readable image"):
-        sample_nodes(image, tmp_path / "text.nii", grid)
+        sampled(image, tmp_path / "text.nii", grid)
 
 
 def test_dead_image(tmp_path, mask_path):
     image = nib.Nifti1Image(np.full((*SHAPE, 4), 9.0, dtype=np.float32), affine())
     with pytest.raises(DataError, match=r"no node .* has a signal that varies"):
-        sample_nodes(image, mask_path, Grid(np.ones(SHAPE, dtype=bool), affine()))
+        sampled(image, mask_path, Grid(np.ones(SHAPE, dtype=bool), affine()))
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.uint16])
@@ -142,7 +147,7 @@ def test_volumes_read_in_turn_equal_the_whole_image(tmp_path, mask_path, dtype):
     image.header.set_slope_inter(0.5, 3)  # what is read differs from what is stored
     nib.save(image, tmp_path / "bold.nii.gz")
     whole = np.asarray(nib.load(tmp_path / "bold.nii.gz").dataobj, dtype=np.float32)
-    series = sample_nodes(open_bold(tmp_path / "bold.nii.gz"), mask_path, Grid(np.ones(SHAPE, dtype=bool), affine()))
+    series = sampled(open_bold(tmp_path / "bold.nii.gz"), mask_path, Grid(np.ones(SHAPE, dtype=bool), affine()))
     np.testing.assert_allclose(series, whole.reshape(-1, N_VOLUMES), rtol=2e-6)
 
 
@@ -158,7 +163,7 @@ def test_compressed_image_is_read_once_through(tmp_path, mask_path, monkeypatch)
 
     image = open_bold(tmp_path / "bold.nii.gz")
     monkeypatch.setattr(nib.openers.Opener, "__init__", count)
-    sample_nodes(image, mask_path, Grid(np.ones(SHAPE, dtype=bool), affine()))
+    sampled(image, mask_path, Grid(np.ones(SHAPE, dtype=bool), affine()))
     of_image = [arguments for arguments in opened if "bold.nii.gz" in str(arguments)]
     assert len(of_image) == 1
 
@@ -186,4 +191,4 @@ def test_truncated_image(tmp_path, mask_path, extension):
     nib.save(bold(affine()), path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     with pytest.raises(DataError, match=r"truncated: volume [1-8] of 9"):
-        sample_nodes(open_bold(path), mask_path, Grid(np.ones(SHAPE, dtype=bool), affine()))
+        sampled(open_bold(path), mask_path, Grid(np.ones(SHAPE, dtype=bool), affine()))

@@ -107,6 +107,13 @@ def test_odd_words_are_said_and_not_merged(words, said):
     assert said in text
 
 
+def test_a_category_of_very_many_levels_is_warned_of():
+    found = coded(trial(bedtime=[f"2{hour % 4}:{hour:02d}" for hour in range(N)]), "bedtime")
+    assert warnings_of(found.findings) == [
+        "bedtime has 12 levels for 12 analysed; each but the first is a column of the model."
+    ]
+
+
 def test_levels_are_in_the_order_of_numbers():
     assert list(coded(trial(wave=["w10", "w2", "w1"] * 4), "wave").table) == ["wave[w2]", "wave[w10]"]
 
@@ -130,6 +137,14 @@ def test_a_message_of_the_whole_comparison_names_the_columns(output):  # noqa: F
     with pytest.raises(DataError, match="dose depends on baseline_mean_fd"):
         check_design(type("Route", (), {"name": "voxels"}), problem)
     assert problem.kept.sum() == GRID.n_nodes
+
+
+@pytest.mark.parametrize("option", [{"covariates": ("site",)}, {"covariates": ("arm",)}])
+def test_a_covariate_that_tells_the_arms_apart_is_named(output, option):  # noqa: F811
+    given = tables(site={"01": "b", "02": "a", "03": "a", "04": "b"})
+    problem = problem_of(output, given, Trial(**option))
+    with pytest.raises(DataError, match=r"cannot be tested: .*the arm depends on (site\[b\]|arm\[placebo\])"):
+        check_design(type("Route", (), {"name": "voxels"}), problem)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
@@ -199,7 +214,10 @@ def test_a_level_and_a_stratum_with_one_arm_only_are_said():
         words = np.where((ARM == 0) & (np.arange(N) < 6), level, "m").astype(object)
         words[11] = None
         (said,) = thin(coded(trial(site=words), "site").table)
-        assert f"site: {name!r} has members of placebo only (3)" in said
+        assert said == (
+            f"site: {name!r} has members of placebo only (3): with its own mean, it says nothing about the difference "
+            "of the arms."
+        )
 
 
 def test_an_ordinary_design_has_no_thin_place():

@@ -80,7 +80,7 @@ def test_grid_round_trip(tmp_path):
 def test_mask_of_the_users(tmp_path):
     grid = ball()
     path = tmp_path / "mask.nii.gz"
-    nib.save(grid.image(np.full(grid.n_nodes, 0.3), fill=0), path)
+    nib.save(grid.image(np.full(grid.n_nodes, 0.7), fill=0), path)
     own = mask_grid(path)
     np.testing.assert_array_equal(own.mask, grid.mask)
     np.testing.assert_array_equal(own.affine, grid.affine)

@@ -359,6 +359,15 @@ def test_a_missing_category_is_filled_by_shares_in_the_clinical_table(tmp_path):
     agrees(row, smf.ols("hamd_after ~ active + hamd_before + m", rows).fit())
 
 
+def test_a_baseline_score_that_is_missing_is_said(tmp_path):
+    given = tables()
+    given.sessions.loc[(LABELS[2], "pre"), "hamd"] = np.nan
+    (said,) = read_scores(given, DESIGN, Trial(outcomes=("hamd", "ideation"))).findings
+    mean = given.sessions["hamd"].xs("pre", level="session_id").mean()
+    assert said.text.startswith(f"Outcome hamd has no baseline for 1 of 26 randomized (sub-{LABELS[2]})")
+    assert f"the mean of the others, {mean:.4g}" in said.text
+
+
 def test_a_score_that_looks_like_a_code_is_warned_of(tmp_path):
     given = tables()
     given.sessions.loc[(LABELS[2], "pre"), "hamd"] = 999

@@ -87,26 +87,43 @@ def _cite(name):
 def _cleaning(signal, scans):
     facts = scans[0]
     if facts["Bandpass"] == facts["Denoising"]:
-        return "The images had been cleaned and censored before; drift alone was removed here."
+        drift = "the linear trend of each series alone was removed here" if _detrended(facts) else "nothing was removed"
+        return f"The images had been cleaned before; {drift}."
     key = CONFOUNDS.get(signal["denoise"])
     text = f"{facts['Denoising'][0].upper()}{facts['Denoising'][1:]}"
     text += f" ({len(facts['Confounds'])} regressors{'; ' + f'[@{key}]' if key else ''})" if facts["Confounds"] else ""
-    band = facts["Bandpass"]
+    band, trend = facts["Bandpass"], ", the linear trend" if _detrended(facts) else ""
     if isinstance(band, list):
         text += (
-            f", drift and frequencies outside {number(band[0])} to {number(band[1])} Hz were removed in one model, the "
+            f"{trend} and frequencies outside {number(band[0])} to {number(band[1])} Hz were removed in one model, the "
             "confounds passing the same filter as the data [@lindquist2019]."
         )
     else:
-        text += " and drift were removed in one model, without a band-pass filter."
-    text += (
-        f" Volumes with a framewise displacement above {number(facts['FramewiseDisplacementThreshold'])} mm "
-        "[@power2012] were bridged by a spline for the filter and left out after it [@power2014]"
-    )
+        text += f"{trend} were removed in one model, without a band-pass filter."
+    text += f"{_censoring(scans)}"
     dummies = [scan["NumberOfDummyScans"] for scan in scans]
     text += f"; {_span(dummies)} volumes at the start were dropped first" if max(dummies) else ""
     minutes = [scan["MinutesKept"] for scan in scans]
     return f"{text}. {_span(minutes)} minutes of data per scan were kept."
+
+
+def _detrended(facts):
+    return facts.get("Detrend", True)  # always done, and not said, before there was a choice
+
+
+def _censoring(scans):
+    """Say how volumes were censored, for all scans."""
+    thresholds = list(dict.fromkeys(scan["FramewiseDisplacementThreshold"] for scan in scans))
+    if thresholds == ["off"]:
+        return " No volume was censored for motion"
+    sources = dict.fromkeys(scan.get("FramewiseDisplacementSource", "the confounds table") for scan in scans)
+    above = " or ".join(number(one) if one != "off" else "none" for one in thresholds)
+    text = (
+        f" Volumes with a framewise displacement above {above} mm [@power2012] were bridged by a spline for the filter"
+    )
+    text += " and left out after it [@power2014]"
+    others = [source for source in sources if source != "the confounds table"]
+    return text + (f" (of some scans it is from {' or '.join(others)})" if others else "")
 
 
 def _span(values):
