@@ -107,7 +107,9 @@ def _displacement_of(table, path, threshold):
     if "framewise_displacement" in table:
         known = pd.to_numeric(table["framewise_displacement"], errors="coerce").to_numpy(float)
         if np.isfinite(known).any():
-            return known, "the confounds table", ()
+            missing = int(np.isnan(known[1:]).sum())
+            note = f"{path.name}: the framewise displacement of {missing} volumes is missing; they were kept."
+            return known, "the confounds table", (note,) if missing else ()
     if set(PARAMETERS) <= set(table):
         parameters = table[list(PARAMETERS)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
         note = f"{path.name} has no framewise displacement; it was computed from the six motion parameters."

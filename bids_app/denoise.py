@@ -201,7 +201,7 @@ def clean_run(run, grid, options):
         "RepetitionTime": repetition_time,
         "RepetitionTimeSource": timing.source,
         "FramewiseDisplacementSource": confounds.displacement_source,
-        **_motion_facts(confounds, repetition_time, options.fd_threshold),
+        **_motion_facts(confounds, repetition_time, np.inf if run.denoised else options.fd_threshold),
         "Denoising": RECEIVED if run.denoised else DENOISE_STRATEGIES[options.denoise],
         "Confounds": list(confounds.regressors.columns),
         "Bandpass": RECEIVED if run.denoised else list(options.bandpass) if options.bandpass else "off",

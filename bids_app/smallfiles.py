@@ -11,6 +11,12 @@ MOST_DEPTH = 100
 NOT_REGULAR = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISDIR, "a folder"), (stat.S_ISSOCK, "a socket"))
 
 
+class LackingError(DataError, KeyError):
+    """A key that a file of ours lacks; for who asks whether it is there, as templates do, a `KeyError`."""
+
+    __str__ = Exception.__str__
+
+
 class Record(dict):
     """The content of a JSON file; a key that is not there is a fault of the file, which is named."""
 
@@ -19,7 +25,7 @@ class Record(dict):
         self.path, self.mend = path, mend
 
     def __missing__(self, key):
-        raise DataError(f"{self.path} lacks {key}: it is damaged, or of another version of trialgraph. {self.mend}")
+        raise LackingError(f"{self.path} lacks {key}: it is damaged, or of another version of trialgraph. {self.mend}")
 
     def __reduce__(self):
         return (Record, (dict(self), self.path, self.mend))

@@ -103,6 +103,11 @@ def repetition_time(name, sidecar, header):
 
 
 def _of_header(name, header):
+    if header.unit is None and header.value == 1:
+        raise DataError(
+            f"{name}: no repetition time in the sidecar, and the header says 1 without a unit, which is what libraries "
+            "write where it is not known. Add RepetitionTime to the sidecar."
+        )
     if header.unit is None:
         seconds = _plausible(name, header.value, "the repetition time in the header, which has no unit,")
         warning = f"{name}: the header gives no unit of time, and there is no RepetitionTime: {seconds:g} s is assumed."

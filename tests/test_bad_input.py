@@ -120,7 +120,7 @@ SPOILED_SCANS = {
     "mask has no voxel": (
         changed_voxels(np.zeros_like, MASK),
         65,
-        ["none of the", "nodes of the analysis mask lies in it"],
+        ["none of the", "nodes of the analysis mask lies in the brain mask"],
     ),
     "confounds are too short": (
         changed_table(lambda table: table[:50]),

@@ -121,6 +121,8 @@ OPTIONS = [
     ("--random-seed 5", "graph.parcels.random_seed", 5),
     ("--edge-statistic nbs", "trial.edge_statistic", "nbs"),
     ("--distance 40", "graph.distance", 40.0),
+    ("--detrend none", "signal.detrend", False),
+    ("--fd-threshold off", "signal.fd_threshold", float("inf")),
     ("--smooth-maps 0", "graph.smooth_maps", 0.0),
     ("--atlas power both=dosenbach+seitzman", "graph.atlases", tuple(map(find_atlas, ATLASES))),
     ("--arm group", "trial.arm", "group"),
