@@ -78,7 +78,7 @@ def read_tables(bids_dir):
         raise MissingInputError(f"{path} does not exist: the group level needs to know who was in which arm.")
     participants, described, findings = _read(path, ["participant_id"])
     sessions, of_sessions, more = _sessions(bids_dir)
-    described, findings = described | of_sessions, [*findings, *more]
+    described, findings = of_sessions | described, [*findings, *more]
     for path in sorted((bids_dir / "phenotype").glob("*.tsv")):
         table, columns, more = _read(path, ["participant_id"])
         described, findings = columns | described, [*findings, *more]

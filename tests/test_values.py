@@ -237,6 +237,13 @@ def test_levels_of_the_ends_of_a_scale_leave_it_a_number(tmp_path):
     assert "Levels name only a few" in coded.findings[0].text
 
 
+def test_a_word_on_a_scale_whose_ends_are_described_is_an_error(tmp_path):
+    pain = [0, 3, 10, 7, "n.a.", 2, 9, 4]
+    given = written(tmp_path, {"pain": pain}, {"pain": {"Levels": {"0": "none", "10": "worst"}}})
+    with pytest.raises(DataError, match=r"pain: 'n.a.' is not a number .* of sub-05"):
+        code(given, DESIGN, ["pain"], PEOPLE)
+
+
 def test_a_code_that_the_levels_lack_is_said(tmp_path):
     given = written(tmp_path, {"site": [*CODES[:7], "4"]}, {"site": {"Levels": SITES}})
     coded = code(given, DESIGN, ["site"], PEOPLE)
