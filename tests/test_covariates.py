@@ -87,8 +87,8 @@ def test_a_category_whose_only_other_value_is_missing_is_constant_and_said():
     assert found.table.empty
     (said,) = warnings_of(found.findings)
     assert said == (
-        "sex is taken as a category of 1 level: F (11); reference F. It is the same for everyone analysed and is not "
-        "in the model."
+        "sex is taken as a category of 1 level: F (11); reference F. It has no value for sub-12, and is the same for "
+        "everyone else analysed: it is not in the model."
     )
 
 
