@@ -6,17 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
-from test_assembly import ARMS, DESIGN, GRID, output, problem_of, save_map, tables, values_of  # noqa: F401
 
 from bids_app import stats
-from bids_app.assembly import check_design
-from bids_app.cohort import Tables
-from bids_app.config import Trial
+from bids_app.cohort import Design, Tables
 from bids_app.covariates import balance_columns, code, filled, slopes
 from bids_app.errors import DataError, UsageError
 from bids_app.strata import strata
 from bids_app.thinness import thin_places
 
+DESIGN = Design("arm", "drug", "placebo", "pre", "post")
 N = 12
 LABELS = [f"{number:02d}" for number in range(1, N + 1)]
 ARM = np.array([1, 0] * 6)
@@ -129,24 +127,6 @@ def test_a_column_that_depends_on_another_is_named():
         stats.nuisance(N, table.to_numpy(), np.array(site), list(table))
 
 
-def test_a_message_of_the_whole_comparison_names_the_columns(output):  # noqa: F811
-    for sub, fd in zip(ARMS, (0.1, 0.2, 0.3, 0.35, 0.5), strict=True):
-        save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=fd)
-    given = tables(dose={"01": 0.2, "02": 0.4, "03": 0.6, "04": 0.7})
-    problem = problem_of(output, given, Trial(covariates=("dose",)))
-    with pytest.raises(DataError, match="dose depends on baseline_mean_fd"):
-        check_design(type("Route", (), {"name": "voxels"}), problem)
-    assert problem.kept.sum() == GRID.n_nodes
-
-
-@pytest.mark.parametrize("option", [{"covariates": ("site",)}, {"covariates": ("arm",)}])
-def test_a_covariate_that_tells_the_arms_apart_is_named(output, option):  # noqa: F811
-    given = tables(site={"01": "b", "02": "a", "03": "a", "04": "b"})
-    problem = problem_of(output, given, Trial(**option))
-    with pytest.raises(DataError, match=r"cannot be tested: .*the arm depends on (site\[b\]|arm\[placebo\])"):
-        check_design(type("Route", (), {"name": "voxels"}), problem)
-
-
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
 def test_dependence_does_not_depend_on_units(scale):
     rng = np.random.default_rng(0)
@@ -228,16 +208,6 @@ def test_an_ordinary_design_has_no_thin_place():
 
 
 # Strata, slopes, balance
-
-
-def test_strata_that_are_not_known_are_said(output):  # noqa: F811
-    given = tables(site={"01": "a", "02": "a", "03": "A", "04": None})
-    problem = problem_of(output, given, Trial(strata=("site",)))
-    assert problem.strata.tolist() == ["a", "a", "A", "n/a"]
-    said = warnings_of(problem.findings)
-    assert any("site is not known for sub-04: they are a stratum of their own" in text for text in said)
-    assert any("'A' and 'a' differ by case" in text for text in said)
-    assert any(text.startswith("In strata of one arm only") and "'n/a' (drug, 1)" in text for text in said)
 
 
 def test_strata_are_the_words_of_the_table():
