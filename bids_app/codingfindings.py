@@ -28,7 +28,7 @@ def coding_findings(column, own, whom, *, used):
     Finding
     """
     describe = _number if column.is_number else _category
-    yield Finding("Covariates", describe(column, own, whom) + ("" if used else _CONSTANT.format(whom=whom)), not used)
+    yield Finding("Covariates", describe(column, own, whom) + ("" if used else _constant(own, whom)), not used)
     if used and (missing := own.index[own.isna()]).size:
         by = f"the mean of the others, {own.mean():.4g}" if column.is_number else "the shares of its levels"
         text = (
@@ -39,7 +39,10 @@ def coding_findings(column, own, whom, *, used):
     yield from odd_numbers(column.name, own) if column.is_number else _odd_words(column, own, whom)
 
 
-_CONSTANT = " It is the same for everyone {whom} and is not in the model."
+def _constant(own, whom):
+    missing = own.index[own.isna()]
+    lacking = f" It has no value for {people(missing)}, and" if len(missing) else " It"
+    return f"{lacking} is the same for everyone {'else ' if len(missing) else ''}{whom}: it is not in the model."
 
 
 def _number(column, own, whom):

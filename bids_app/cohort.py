@@ -84,7 +84,7 @@ def read_tables(bids_dir):
     participants, described, findings = _read(path, ["participant_id"])
     sessions, of_sessions, more = _sessions(bids_dir)
     logged, moments = tuple(sessions.index), _moments(bids_dir, sessions)
-    described, findings = described | of_sessions, [*findings, *more]
+    described, findings = of_sessions | described, [*findings, *more]
     for path in sorted((bids_dir / "phenotype").glob("*.tsv")):
         table, columns, more = _read(path, ["participant_id"])
         described, findings = columns | described, [*findings, *more]

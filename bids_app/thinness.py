@@ -1,7 +1,5 @@
 """Where a design is thin: who is fitted exactly, and whose arm cannot be exchanged."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from bids_app.findings import Finding
@@ -29,22 +27,16 @@ def thin_places(problem, arms):
     A participant whose leverage in the columns that the arms are adjusted for is 1 has a residual of zero whatever
     the outcome, and so has no weight in the difference between the arms: the only member of a level, for example.
     """
-    names = problem.covariates.index.to_numpy()
-    columns = _columns(problem)
-    yield from _exact(names, columns, list(columns))
-    if problem.strata is not None:
-        yield from _one_arm(problem.strata, problem.arm, arms, Finding("Strata", _STRATUM, warning=True))
+    yield from _exact(problem.covariates.index.to_numpy(), _columns(problem))
+    if problem.strata is not None and (found := _one_arm(problem.strata, problem.arm, arms)):
+        text = (
+            f"In strata of one arm only no exchange of arms is possible; they say nothing of the difference: {found}."
+        )
+        yield Finding("Strata", text, warning=True)
     for name, levels in _categories(problem.covariates):
-        yield from _one_arm(levels, problem.arm, arms, Finding("Covariates", f"{name}: {_LEVEL}", warning=True))
-
-
-_STRATUM = (
-    "The stratum {group!r} has members of {arm} only ({n}): no exchange of arms is possible there, and it says nothing "
-    "about the difference."
-)
-_LEVEL = (
-    "{group!r} has members of {arm} only ({n}): with its own mean, it says nothing about the difference of the arms."
-)
+        if found := _one_arm(levels, problem.arm, arms):
+            text = f"{name} has levels of one arm only, which say nothing of the difference between the arms: {found}."
+            yield Finding("Covariates", text, warning=True)
 
 
 def _columns(problem):
@@ -55,21 +47,23 @@ def _columns(problem):
     return columns
 
 
-def _exact(names, columns, labels):
+def _exact(names, columns):
+    """Say who is fitted exactly, and what these have alone."""
     design = np.column_stack(list(columns.values()))
     basis = np.linalg.svd(design / np.maximum(np.abs(design).max(axis=0), 1e-300), full_matrices=False)
     rank = np.count_nonzero(basis.S / basis.S[0] > 1e-10)
     leverage = (basis.U[:, :rank] ** 2).sum(axis=1)
-    if len(names) <= rank:
+    if rank == len(names) or not (leverage > EXACT).any():
         return
+    found = []
     for row in np.flatnonzero(leverage > EXACT):
-        own = [label for label in labels[1:] if _alone(columns[label], row)]
-        what = f" has {', '.join(own)} alone, and" if own else ""
-        text = (
-            f"{people([names[row]])}{what} is fitted exactly by what the arms are adjusted for: this participant "
-            "counts for nothing in the difference between the arms."
-        )
-        yield Finding("Covariates", text, warning=True)
+        own = [label for label, values in columns.items() if _alone(values, row)]
+        found.append(people([names[row]]) + (f" ({', '.join(own)} alone)" if own else ""))
+    text = (
+        "Fitted exactly by what the arms are adjusted for, and so of no weight in the difference between the arms: "
+        f"{_some(found)}."
+    )
+    yield Finding("Covariates", text, warning=True)
 
 
 def _alone(values, row):
@@ -92,9 +86,15 @@ def _categories(covariates):
         yield name, np.where(np.isin(values, (0, 1)).all(axis=1), found, None)
 
 
-def _one_arm(groups, arm, arms, finding):
+def _one_arm(groups, arm, arms):
+    """List the groups whose members are all of one arm."""
+    found = []
     for group in dict.fromkeys(str(group) for group in groups if group is not None):
         members = arm[groups == group]
         if len(set(members.tolist())) == 1:
-            name = arms[0] if members[0] == 1 else arms[1]
-            yield replace(finding, text=finding.text.format(group=group, arm=name, n=len(members)))
+            found.append(f"{group!r} ({arms[0] if members[0] == 1 else arms[1]}, {len(members)})")
+    return _some(found)
+
+
+def _some(texts, most=5):
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -109,8 +109,8 @@ def is_number(column, codebook=None) -> bool:
     read = numbers(known)
     if codebook is not None and codebook.levels:
         described = known.map(lambda value: match(value, codebook.levels) is not None)
-        distinct, named = known.astype(str).nunique(), known[described].astype(str).nunique()
-        return bool(len(known)) and read.notna().all() and 2 * named < distinct
+        if 2 * known[described].astype(str).nunique() >= known.astype(str).nunique():
+            return False
     if read.notna().all():
         return True
     nearly = known.astype(str).map(lambda word: bool(NEARLY.fullmatch(word)))

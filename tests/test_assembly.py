@@ -1,9 +1,11 @@
+from types import SimpleNamespace
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app.assembly import assemble, route_flow
+from bids_app.assembly import assemble, check_design, route_flow
 from bids_app.cohort import Design, Tables
 from bids_app.config import Graph, ParcelGraph, Selection, Settings, Trial
 from bids_app.errors import DataError, NothingSelectedError, UsageError
@@ -220,6 +222,34 @@ def test_strata_are_the_combinations(output):
     strata = problem_of(output, given, Trial(strata=("site", "sex"))).strata
     assert strata[0] == strata[2]
     assert len(set(strata)) == 3
+
+
+def test_a_message_of_the_whole_comparison_names_the_columns(output):
+    for sub, fd in zip(ARMS, (0.1, 0.2, 0.3, 0.35, 0.5), strict=True):
+        save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=fd)
+    given = tables(dose={"01": 0.2, "02": 0.4, "03": 0.6, "04": 0.7})
+    problem = problem_of(output, given, Trial(covariates=("dose",)))
+    with pytest.raises(DataError, match="dose depends on baseline_mean_fd"):
+        check_design(SimpleNamespace(name="voxels"), problem)
+    assert problem.kept.sum() == GRID.n_nodes
+
+
+@pytest.mark.parametrize("option", [{"covariates": ("site",)}, {"covariates": ("arm",)}])
+def test_a_covariate_that_tells_the_arms_apart_is_named(output, option):
+    given = tables(site={"01": "b", "02": "a", "03": "a", "04": "b"})
+    problem = problem_of(output, given, Trial(**option))
+    with pytest.raises(DataError, match=r"cannot be tested: .*the arm depends on (site\[b\]|arm\[placebo\])"):
+        check_design(SimpleNamespace(name="voxels"), problem)
+
+
+def test_strata_that_are_not_known_are_said(output):
+    given = tables(site={"01": "a", "02": "a", "03": "A", "04": None})
+    problem = problem_of(output, given, Trial(strata=("site",)))
+    assert problem.strata.tolist() == ["a", "a", "A", "n/a"]
+    said = [one.text for one in problem.findings if one.warning]
+    assert any("site is not known for sub-04: they are a stratum of their own" in text for text in said)
+    assert any("'A' and 'a' differ by case" in text for text in said)
+    assert any(text.startswith("In strata of one arm only") and "'n/a' (drug, 1)" in text for text in said)
 
 
 @pytest.mark.parametrize(

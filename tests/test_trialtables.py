@@ -343,6 +343,24 @@ def test_a_site_of_those_without_scans_leaves_the_headline_as_the_maps_have_it(t
     assert len(robust) == len(rows), "who has no scan has no score here, so that the clinical means agree"
 
 
+def test_one_unknown_motion_keeps_the_adjustment_in_the_regions(tmp_path):
+    group, notes, unknown = made(tmp_path), Notes(), LABELS[3]
+    save_group_maps(group)
+    of_unknown = group.flow["participant_id"] == f"sub-{unknown}"
+    flow = group.flow.assign(baseline_mean_fd=group.flow["baseline_mean_fd"].mask(of_unknown))
+    write_region_tables(group.settings, group.route, DESIGN, group.tables, flow, None, notes)
+    assert notes.problems == []
+    rows = frame().dropna(subset=["brain_after"])
+    known = rows.drop(unknown)
+    rows.loc[unknown, "fd_before"] = known["fd_before"].mean()
+    table = table_of(group, "sensitivity").set_index("variation")
+    model = "brain_after ~ active + brain_before + fd_before + age"
+    agrees(table.loc["none: the headline analysis"], smf.ols(model, rows).fit())
+    medians = pd.Series({"fd_before": known["fd_before"].median(), "fd_after": rows["fd_after"].median()})
+    below = (known[["fd_before", "fd_after"]] <= medians).all(axis=1)
+    agrees(table.loc["mean FD of both visits at most the visit's median"], smf.ols(model, known[below]).fit())
+
+
 def test_a_missing_category_is_filled_by_shares_in_the_clinical_table(tmp_path):
     group, given = made(tmp_path, **OUTCOMES), tables()
     given.participants.loc[LABELS[3], "sex"] = np.nan

@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bids_app.cohort import Design, Tables, read_tables
+from bids_app.config import Trial
 from bids_app.covariates import code, filled, read_column
 from bids_app.errors import DataError
 from bids_app.outcomes import outcome_table
+from bids_app.stats.ancova import linear_estimate
 from bids_app.tables import read_rows, read_table, tidy
+from bids_app.trialtables import read_scores
 from bids_app.values import Codebook, is_number, likely_codes, numbers
 
 DESIGN = Design("arm", "drug", "placebo", "1", "2")
@@ -237,6 +240,13 @@ def test_levels_of_the_ends_of_a_scale_leave_it_a_number(tmp_path):
     assert "Levels name only a few" in coded.findings[0].text
 
 
+def test_a_word_on_a_scale_whose_ends_are_described_is_an_error(tmp_path):
+    pain = [0, 3, 10, 7, "n.a.", 2, 9, 4]
+    given = written(tmp_path, {"pain": pain}, {"pain": {"Levels": {"0": "none", "10": "worst"}}})
+    with pytest.raises(DataError, match=r"pain: 'n.a.' is not a number .* of sub-05"):
+        code(given, DESIGN, ["pain"], PEOPLE)
+
+
 def test_a_code_that_the_levels_lack_is_said(tmp_path):
     given = written(tmp_path, {"site": [*CODES[:7], "4"]}, {"site": {"Levels": SITES}})
     coded = code(given, DESIGN, ["site"], PEOPLE)
@@ -274,6 +284,23 @@ def test_codes_that_are_declared_missing_are_missing_in_every_use(tmp_path, mean
         f"participants.json declares codes for missing values; they are missing in every use: age '-99' is {meaning!r} "
         "(sub-07)."
     ] * missing
+
+
+def test_scores_with_declared_codes_are_compared_without_them(tmp_path):
+    rng = np.random.default_rng(3)
+    before = rng.integers(18, 28, 8)
+    after = before - np.array([9, 4] * 4) + rng.integers(-2, 3, 8)
+    rows = {"hamd_pre": [*before[:7], -99], "hamd_post": [after[0], 999, *after[2:]]}
+    levels = {"hamd_pre": {"Levels": {"-99": "not done"}}, "hamd_post": {"Levels": {"999": "missing"}}}
+    given = written(tmp_path, rows, levels)
+    scores = read_scores(given, DESIGN, Trial(outcomes=("hamd=hamd_pre,hamd_post",)))
+    found = linear_estimate(scores.outcomes["hamd"], "ancova", n_draws=0)
+    known = np.arange(8) != 1
+    x = np.where(np.arange(8) == 7, before[:7].mean(), before)[known]
+    arm = np.array([1.0, 0.0] * 4)[known]
+    design = np.column_stack([np.ones(7), arm, x])
+    assert found.estimate == pytest.approx(np.linalg.lstsq(design, after[known], rcond=None)[0][1])
+    assert any("999" in one.text for one in given.findings)
 
 
 def test_codes_of_phenotypes_and_of_visits_are_declared_beside_them(tmp_path):
