@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
+from bids_app.alike import made, require_alike, scan_findings
 from bids_app.allocationtable import read_allocations
 from bids_app.cohort import Design, Tables
 from bids_app.covariates import model_covariates, slopes
@@ -140,6 +141,9 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     route = _of_those(route, participants, (design.baseline, design.followup))
     feature, scans = next(iter(route.scans.items()))
+    arms = dict(zip(participants, analysed["arm"], strict=True))
+    mixed = [made(scan, arms[scan.participant]) for scan in scans]
+    mixed = (*require_alike(route.name, mixed, accept_mixed=trial.accept_mixed), *scan_findings(scans))
     shape = _values(scans[0], feature).shape
     arrays = [_load(route, participants, session, shape) for session in (design.baseline, design.followup)]
     kept = _kept(arrays, arm, trial.min_per_arm)
@@ -163,7 +167,12 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         kept=kept,
         grid=_grid(route, kept) if route.is_voxels else None,
         parcels=None if route.is_voxels else _node_names(route)[kept].reset_index(drop=True),
-        findings=(*runs_without_motion(by_visit(scans), design, participants), *covariates.findings, *sloping.findings),
+        findings=(
+            *mixed,
+            *runs_without_motion(by_visit(scans), design, participants),
+            *covariates.findings,
+            *sloping.findings,
+        ),
     )
     odd = (*strata_said(tables, trial.strata, participants), *thin_places(problem, problem.arms))
     return replace(problem, findings=(*problem.findings, *odd))

@@ -4,7 +4,7 @@ import logging
 from collections import defaultdict
 
 from bids_app.errors import DataError, NothingSelectedError, UsageError
-from bids_app.pipelines import is_denoised
+from bids_app.pipelines import DENOISED_DESCS, is_denoised
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Why:
 
     def __call__(self, name, dataset):
         """Return the reason for one file."""
-        said = ["cleaned already: it is not cleaned again"] if is_denoised(dataset.description) else []
+        said = ["cleaned already: it is not cleaned again"] if is_denoised(dataset) else []
         for key, values in self.values.items():
             others = sorted(values - {name.entities.get(key) or f"no {key}"})
             said += [f"{key} {name.entities.get(key, 'none')}, not {', '.join(others)}"] if others else []
@@ -66,6 +66,54 @@ def prefer_template(names):
         runs_in[name.entities.get("space")].add(name.without("desc", *SPATIAL))
     every_run = set().union(*runs_in.values())
     return next((space for space in TEMPLATE_SPACES if runs_in[space] == every_run), None)
+
+
+def best_desc(found):
+    """Of images of one run that differ in what was filled in alone, keep the first of `DENOISED_DESCS`."""
+    order = {desc: place for place, desc in enumerate(DENOISED_DESCS)}
+    best = {}
+    for item in found:
+        key = item[0].without("desc")
+        if key not in best or order.get(item[0].entities["desc"], 0) < order.get(best[key][0].entities["desc"], 0):
+            best[key] = item
+    return list(best.values())
+
+
+def one_hash(found):
+    """Refuse outputs of several settings side by side, which XCP-D tells apart by hash-."""
+    values = {name.entities.get("hash") for name, *_ in found}
+    if len(values) > 1:
+        listed = ", ".join(sorted(value or "(none)" for value in values))
+        raise UsageError(
+            f"Results of several settings are there, hash {listed}. Choose with --bids-filter-file, for example "
+            '{"bold": {"hash": "..."}, "timeseries": {"hash": "..."}}, or give a folder with one of them.'
+        )
+    return found
+
+
+def without_concatenations(found):
+    """Leave out the runs of a visit that a tool laid one behind the other, where it left them singly as well.
+
+    XCP-D with ``--combine-runs`` writes an output without run- beside those with one: the same volumes twice.
+
+    Parameters
+    ----------
+    found : list of tuple
+        Name, path, dataset, and whatever follows.
+    """
+    single = {(item[0].without("run"), item[2].name) for item in found if "run" in item[0].entities}
+    kept = []
+    for item in found:
+        together = "run" not in item[0].entities and (item[0].without(), item[2].name) in single
+        if together and is_denoised(item[2]):
+            logger.info("%s is left out: its runs are there singly.", item[1].name)
+            continue
+        if together:
+            logger.warning(
+                "%s has no run-, and others of the same visit have: it is taken as a scan of its own.", item[1]
+            )
+        kept.append(item)
+    return kept
 
 
 def refuse_duplicates(found):

@@ -151,6 +151,7 @@ class Trial:
     hc3: bool = False
     tail_approximation: bool = False
     min_per_arm: int | None = None
+    accept_mixed: bool = False
     slopes: tuple[str, ...] = ()
     alpha: float = 0.05
     outcomes: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from nilearn.interfaces.fmriprep import load_confounds
 
 from bids_app.errors import DataError, MissingInputError
 from bids_app.images import require
+from bids_app.received import read_received
 
 PARAMETERS = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 HEAD_RADIUS = 50.0  # mm
@@ -50,6 +51,8 @@ class Confounds:
         Where the framewise displacement is from.
     notes : tuple of str
         What could not be done as asked, in whole sentences.
+    censoring : str or None
+        What was done about motion in images that another tool cleaned, for people.
     """
 
     regressors: pd.DataFrame
@@ -58,6 +61,7 @@ class Confounds:
     kept: np.ndarray
     displacement_source: str = "the confounds table"
     notes: tuple[str, ...] = ()
+    censoring: str | None = None
 
 
 def read_confounds(bold_path, table_path, n_volumes, options):
@@ -152,43 +156,21 @@ def framewise_displacement(parameters):
     return np.concatenate([[np.nan], changes.sum(axis=1)])
 
 
-def received_confounds(table_path, n_volumes):
-    """Return the motion of a run that another tool cleaned and censored; nothing is regressed out again.
+def received_confounds(run, n_volumes):
+    """Return the motion of a run that another tool cleaned, and its volumes that are data; nothing is regressed out.
 
     Parameters
     ----------
-    table_path : Path or None
-        XCP-D's motion.tsv, of all volumes; its outliers.tsv beside it says which were left out.
+    run : inputs.BoldRun
     n_volumes : int
         T of the image.
     """
-    displacement = np.full(n_volumes, np.nan)
-    if table_path is not None:
-        known = _displacement(table_path)
-        for candidate in (known, known[~_left_out(table_path, len(known))]):
-            if len(candidate) == n_volumes:
-                displacement = candidate
+    found = read_received(run.bold.name, n_volumes, run.confounds, run.outliers)
     source, notes = "the motion table", ()
-    if not np.isfinite(displacement).any():
-        source, notes = UNKNOWN, ("No framewise displacement is known of these images; no volume was censored here.",)
-    every = np.ones(n_volumes, dtype=bool)
-    return Confounds(pd.DataFrame(index=range(n_volumes)), displacement, 0, every, source, notes)
-
-
-def _displacement(path):
-    require(path)
-    try:
-        return pd.read_csv(path, sep="\t", na_values="n/a")["framewise_displacement"].to_numpy(float)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path.name}: no column framewise_displacement of numbers ({error}).") from error
-
-
-def _left_out(motion_path, n_volumes):
-    path = motion_path.with_name(motion_path.name.replace("_motion.tsv", "_outliers.tsv"))
-    if not path.exists():
-        return np.zeros(n_volumes, dtype=bool)
-    flags = pd.read_csv(path, sep="\t").iloc[:, 0].to_numpy() > 0
-    return flags if len(flags) == n_volumes else np.zeros(n_volumes, dtype=bool)
+    if not np.isfinite(found.displacement).any():
+        source, notes = UNKNOWN, ("No framewise displacement is known of these images.",)
+    none = pd.DataFrame(index=range(n_volumes))
+    return Confounds(none, found.displacement, 0, found.kept, source, notes, found.censoring)
 
 
 def _read_table(path, n_volumes):

@@ -1,10 +1,10 @@
 """Which preprocessed datasets there are, and what they say of themselves."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from bids_app.errors import DataError, MissingInputError, UsageError
+from bids_app.errors import MissingInputError, UsageError
+from bids_app.smallfiles import read_json
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def find_derivatives(bids_dir, given=()):
 
 
 def _in_their_place(bids_dir):
-    paths = sorted(path for path in bids_dir.glob("derivatives/fmriprep*") if path.is_dir())
+    paths = _folders(bids_dir, ("fmriprep*",)) or _folders(bids_dir, ("xcp_d*", "xcpd*", "xcp-d*"))
     if len(paths) > 1:
         raise UsageError(
             f"Several preprocessed datasets could be meant: {', '.join(map(str, paths))}. Choose with --derivatives."
@@ -51,17 +51,18 @@ def _in_their_place(bids_dir):
         paths = [bids_dir]
     if not paths:
         raise MissingInputError(
-            f"No preprocessed data: looked for {bids_dir / 'derivatives' / 'fmriprep*'}, and "
+            f"No preprocessed data: looked for {bids_dir / 'derivatives' / 'fmriprep*'} and xcp_d*, and "
             f"{bids_dir / 'dataset_description.json'} does not say DatasetType derivative. "
             "Run fMRIPrep first, or point to its output with --derivatives PATH."
         )
     return [(path.resolve().name, path) for path in paths]
 
 
+def _folders(bids_dir, patterns):
+    found = {path for pattern in patterns for path in (bids_dir / "derivatives").glob(pattern) if path.is_dir()}
+    return sorted(found)
+
+
 def _description(path):
-    try:
-        return json.loads((path / "dataset_description.json").read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path / 'dataset_description.json'} cannot be read: {error}.") from error
+    described = path / "dataset_description.json"
+    return read_json(described) if described.exists() or described.is_symlink() else {}

@@ -179,7 +179,7 @@ def clean_run(run, grid, options):
     repetition_time = timing.seconds
     if run.denoised:
         options = replace(options, denoise="none", bandpass=None)
-        confounds = received_confounds(run.confounds, before.shape[1])
+        confounds = received_confounds(run, before.shape[1])
     else:
         confounds = read_confounds(run.bold, run.confounds, before.shape[1], options)
     left = quality.degrees_of_freedom(
@@ -201,6 +201,7 @@ def clean_run(run, grid, options):
         "RepetitionTime": repetition_time,
         "RepetitionTimeSource": timing.source,
         "FramewiseDisplacementSource": confounds.displacement_source,
+        "Censoring": confounds.censoring,
         **_motion_facts(confounds, repetition_time, np.inf if run.denoised else options.fd_threshold),
         "Denoising": RECEIVED if run.denoised else DENOISE_STRATEGIES[options.denoise],
         "Confounds": list(confounds.regressors.columns),

@@ -2,17 +2,28 @@
 
 import logging
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
-from bids_app.choices import SPATIAL, SURFACE_SPACES, Why, of_one, prefer_rest, prefer_template, refuse_duplicates
+from bids_app.choices import (
+    SPATIAL,
+    SURFACE_SPACES,
+    Why,
+    best_desc,
+    of_one,
+    one_hash,
+    prefer_rest,
+    prefer_template,
+    refuse_duplicates,
+    without_concatenations,
+)
 from bids_app.datasets import Dataset, find_derivatives
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.names import Name, known_entities, scan_label
-from bids_app.pipelines import is_denoised, warn_of_faults
+from bids_app.pipelines import DENOISED_DESCS, is_denoised, warn_of_faults
 from bids_app.surfacefiles import other_hemisphere
 from bids_app.timing import declared
 
@@ -35,6 +46,7 @@ class BoldRun:
     sources: tuple[str, ...]
     reason: str = "the only one"
     denoised: bool = False
+    outliers: Path | None = None
 
     @property
     def label(self):
@@ -51,6 +63,8 @@ class SeriesRun:
     repetition_time: object  # as the sidecar has it; `timing.repetition_time` checks it where the run is read
     sources: tuple[str, ...]
     reason: str = "the only one"
+    motion: Path | None = None
+    outliers: Path | None = None
 
     @property
     def label(self):
@@ -183,14 +197,15 @@ def _bold_runs(settings, layouts):
     found = []
     for dataset, layout in layouts:
         kind = ON_SURFACE if on_surface else IN_VOLUME
-        kind = kind | {"desc": "denoised"} if is_denoised(dataset.description) else kind
+        kind = kind | {"desc": list(DENOISED_DESCS)} if is_denoised(dataset) else kind
         paths = _query(layout, settings, "bold", suffix="bold", echo=Query.NONE, **kind)
-        found += [(Name.parse(path), path, dataset, layout) for path in paths]
+        found += best_desc([(Name.parse(path), path, dataset, layout) for path in paths])
     found = [item for item in found if item[0].entities.get("part", "mag") == "mag"]
     why = Why(found)
     found = of_one("task", selection.task, found, prefer_rest)
     found = of_one("space", selection.space, found, prefer_template)
     found = of_one("den" if on_surface else "res", selection.resolution, found, lambda names: None)
+    found = without_concatenations([_without_hash(item) for item in one_hash(found)])
     found = [_with_both_hemispheres(item) for item in found if item[0].entities.get("hemi", "L") == "L"]
     refuse_duplicates(found)
     companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
@@ -208,29 +223,38 @@ def _with_both_hemispheres(item):
 
 def _companions(settings, layout):
     """Index a dataset's brain masks and confounds by the entities that they share with a run."""
-    masks, confounds = defaultdict(list), defaultdict(list)
+    masks, confounds, outliers = defaultdict(list), defaultdict(list), defaultdict(list)
     for path in _query(layout, settings, "mask", suffix="mask", extension=[".nii", ".nii.gz"]):
         name = Name.parse(path)
         if "brain" in (name.entities.get("desc"), name.entities.get("label")):
-            masks[name.without("desc", "label")].append(path)
+            masks[name.without("desc", "label", "hash")].append(path)
     for path in _query(layout, settings, "confounds", suffix=["timeseries", "regressors", "motion"], extension=".tsv"):
         name = Name.parse(path)
         fits = name.entities.get("desc", "confounds") == "confounds" or name.suffix == "motion"
         if fits and not {"atlas", "seg"} & set(name.entities):
-            confounds[name.without("desc", *SPATIAL)].append(path)
-    return masks, confounds
+            confounds[name.without("desc", "hash", *SPATIAL)].append(path)
+    for path in _query(layout, settings, "outliers", suffix="outliers", extension=".tsv"):
+        outliers[Name.parse(path).without("desc", "hash", *SPATIAL)].append(path)
+    return masks, {key: _unfiltered(paths) for key, paths in confounds.items()}, outliers
 
 
-def _bold_run(name, path, dataset, layout, masks, confounds, why):
-    mask = _the_one("brain mask", path, masks[name.without("desc")])
-    table = _the_one("confounds table", path, confounds[name.without("desc", "hemi", *SPATIAL)])
+def _unfiltered(paths):
+    """Leave out tables of filtered motion where that as it was measured is there too."""
+    plain = [path for path in paths if "desc-filtered" not in path.name]
+    return plain if plain and len(paths) > 1 else paths
+
+
+def _bold_run(name, path, dataset, layout, masks, confounds, outliers, why):
+    mask, own = _the_one("brain mask", path, masks[name.without("desc")]), name.without("desc", "hemi", *SPATIAL)
+    table = _the_one("confounds table", path, confounds.get(own, []))
+    flags = _the_one("table of outliers", path, outliers.get(own, [])) if is_denoised(dataset) else None
     right = other_hemisphere(path) if "hemi" in name.entities else None
-    sources = tuple(dataset.uri(source) for source in (path, right, mask, table) if source)
+    sources = tuple(dataset.uri(source) for source in (path, right, mask, table, flags) if source)
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
     entities = known_entities(entities)
     repetition_time = declared(layout.get_metadata(str(path)))
-    denoised = is_denoised(dataset.description)
-    return BoldRun(entities, path, mask, table, repetition_time, sources, why(name, dataset), denoised)
+    reason, denoised = why(name, dataset), is_denoised(dataset)
+    return BoldRun(entities, path, mask, table, repetition_time, sources, reason, denoised, flags)
 
 
 def _the_one(what, run, paths):
@@ -250,11 +274,23 @@ def _series_runs(settings, layouts):
     if selection.space:
         found = [item for item in found if item[0].entities.get("space", selection.space) == selection.space]
     found = of_one("task", selection.task, found, prefer_rest)
+    found = without_concatenations([_without_hash(item) for item in one_hash(found)])
     refuse_duplicates(found)
-    return [_series_run(*item) for item in found]
+    companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
+    return [_series_run(*item, *companions[item[2].name][1:]) for item in found]
 
 
-def _series_run(name, path, dataset, layout):
+def _without_hash(item):
+    """Drop the entity by which XCP-D tells settings apart, once it says nothing more."""
+    name, *more = item
+    return (replace(name, entities={key: value for key, value in name.entities.items() if key != "hash"}), *more)
+
+
+def _series_run(name, path, dataset, layout, confounds, outliers):
+    own = name.without("desc", "stat", "atlas", "seg", "scale", *SPATIAL)
+    motion = [one for one in confounds.get(own, []) if one.name.endswith("_motion.tsv")]
+    motion, flags = _the_one("motion table", path, motion), _the_one("table of outliers", path, outliers.get(own, []))
     repetition_time = declared(layout.get_metadata(str(path)))
     entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
-    return SeriesRun(entities, path, repetition_time, (dataset.uri(path),))
+    sources = tuple(dataset.uri(source) for source in (path, motion, flags) if source)
+    return SeriesRun(entities, path, repetition_time, sources, motion=motion, outliers=flags)

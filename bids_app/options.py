@@ -102,6 +102,7 @@ def parse(argv):
             hc3=options.hc3,
             tail_approximation=options.tail_approximation,
             min_per_arm=options.min_per_arm,
+            accept_mixed=options.accept_mixed,
             slopes=tuple(options.slopes),
             alpha=options.alpha,
             outcomes=tuple(options.outcomes),

@@ -406,6 +406,11 @@ def _add_inference(parser):
     )
     add("--tail-approximation", action="store_true", help="small p by a generalized Pareto distribution of the maxima")
     add(
+        "--accept-mixed",
+        action="store_true",
+        help="compare scans that were not made alike (settings, mask, space, version), which is refused otherwise",
+    )
+    add(
         "--min-per-arm",
         type=int,
         metavar="N",

@@ -4,7 +4,8 @@ import logging
 
 logger = logging.getLogger(__name__)
 
-DENOISED = ("xcp_d", "xcp-d")  # whose BOLD images are cleaned already
+DENOISED = ("xcp_d", "xcp-d", "xcpd", "xcp_abcd")  # whose BOLD images are cleaned already
+DENOISED_DESCS = ("denoised", "interpolated", "residual")  # as their versions call them, the best first
 FAULTS = {
     (
         "fmriprep",
@@ -31,9 +32,16 @@ def makers(description):
     ]
 
 
-def is_denoised(description):
-    """Say whether a dataset's BOLD images are cleaned already."""
-    return any(name in DENOISED for name, _ in makers(description)[:1])
+def is_denoised(dataset):
+    """Say whether a dataset's BOLD images are cleaned already: by what made it, else by what its folder is called.
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset
+    """
+    made_by = makers(dataset.description)
+    names = [name for name, _ in made_by[:1] if name] or [dataset.path.resolve().name.lower()]
+    return any(name.startswith(DENOISED) for name in names)
 
 
 def warn_of_faults(dataset):

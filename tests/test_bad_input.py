@@ -239,7 +239,7 @@ REFUSED_CALLS = {
         lambda trial: (trial.fmriprep / "dataset_description.json").write_text("{"),
         (),
         65,
-        ["fmriprep/dataset_description.json cannot be read"],
+        ["fmriprep/dataset_description.json: not valid JSON"],
     ),
 }
 

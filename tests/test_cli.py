@@ -121,6 +121,7 @@ OPTIONS = [
     ("--random-seed 5", "graph.parcels.random_seed", 5),
     ("--edge-statistic nbs", "trial.edge_statistic", "nbs"),
     ("--distance 40", "graph.distance", 40.0),
+    ("--accept-mixed", "trial.accept_mixed", True),
     ("--detrend none", "signal.detrend", False),
     ("--fd-threshold off", "signal.fd_threshold", float("inf")),
     ("--smooth-maps 0", "graph.smooth_maps", 0.0),

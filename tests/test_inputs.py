@@ -332,7 +332,7 @@ def test_a_derivative_needs_no_description(empty_trial):
 
 def test_a_description_that_is_no_json_is_named(empty_trial):
     (empty_trial.fmriprep / "dataset_description.json").write_text("{")
-    with pytest.raises(DataError, match=r"fmriprep/dataset_description.json cannot be read"):
+    with pytest.raises(DataError, match=r"fmriprep/dataset_description.json: not valid JSON"):
         find(empty_trial.bids)
 
 

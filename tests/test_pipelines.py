@@ -46,7 +46,7 @@ def test_cleaned_images_are_not_cleaned_again(xcpd, app, tmp_path):
     assert facts["NumberOfVolumesKept"] == facts["NumberOfVolumes"] == 52
     assert facts["MeanFramewiseDisplacement"] == pytest.approx(0.1)
     methods = (out / "logs" / "CITATION.md").read_text()
-    assert "had been cleaned and censored before" in methods
+    assert "had been cleaned before; volumes that the other tool flagged were left out by it" in methods
     assert "preprocessed by xcp_d 0.10.0 (Mehta et al. 2024)" in methods
 
 

@@ -88,7 +88,10 @@ def _cleaning(signal, scans):
     facts = scans[0]
     if facts["Bandpass"] == facts["Denoising"]:
         drift = "the linear trend of each series alone was removed here" if _detrended(facts) else "nothing was removed"
-        return f"The images had been cleaned before; {drift}."
+        censored = " or ".join(
+            dict.fromkeys(scan.get("Censoring") or "nothing is known of censoring" for scan in scans)
+        )
+        return f"The images had been cleaned before; {censored}; {drift}."
     key = CONFOUNDS.get(signal["denoise"])
     text = f"{facts['Denoising'][0].upper()}{facts['Denoising'][1:]}"
     text += f" ({len(facts['Confounds'])} regressors{'; ' + f'[@{key}]' if key else ''})" if facts["Confounds"] else ""
