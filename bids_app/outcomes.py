@@ -89,21 +89,13 @@ def two_visits(table, outcome, design, covariates=None):
     wide = rows.pivot(index="participant", columns="visit", values="value")
     first = rows.drop_duplicates("participant").set_index("participant")
     wide = wide.reindex(first.index)
-    others = [visit for visit in wide if visit not in ("baseline", "followup") and _in_both(wide[visit], first["arm"])]
     return TwoVisits(
         arm=(first["arm"] == design.active).to_numpy(int),
         baseline=wide["baseline"].to_numpy(float) if wide["baseline"].notna().any() else None,
         followup=wide["followup"].to_numpy(float),
         covariates=None if covariates is None else covariates.reindex(first.index).to_numpy(float),
         strata=first["stratum"].to_numpy(str) if first["stratum"].nunique() > 1 else None,
-        others=wide[others].to_numpy(float) if others else None,
     )
-
-
-def _in_both(values, arm, least=2):
-    """Say whether a visit has values enough to have a mean of its own in each arm."""
-    known = arm[values.notna()].value_counts()
-    return len(known) == 2 and known.min() >= least
 
 
 def with_roles(table, plan, departed=()):

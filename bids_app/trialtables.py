@@ -183,7 +183,7 @@ def write_outcomes(settings, design, scores, notes):
         columns = CLINICAL_COLUMNS | ROLE_COLUMN
         save_described(folder / trial_name(design, "outcomes"), table, columns)
     with notes.softly("Missing follow-ups of the outcomes"):
-        table = missing_table(scores.outcomes, **better, **draws)
+        table = missing_table(scores.outcomes, **draws)
         save_described(folder / trial_name(design, "missing"), table, MISSING_COLUMNS)
     with notes.softly("Tipping points of the outcomes"):
         table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)

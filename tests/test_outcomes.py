@@ -113,16 +113,6 @@ def test_an_outcome_that_is_no_number_is_named(tables):
         outcome_table(empty, DESIGN, ["hamd17"])
 
 
-def test_visits_beside_the_two_are_kept_if_both_arms_have_them():
-    who = [f"{number:02d}" for number in range(1, 5)]
-    seen = pd.MultiIndex.from_product([who, ["0", "3", "7", "9"]], names=["participant_id", "session_id"])
-    scores = pd.DataFrame({"hamd17": np.arange(16.0)}, index=seen)
-    scores.loc[(slice(None), "9"), "hamd17"] = [1, np.nan, 2, np.nan]  # the active arm alone
-    data = two_visits(outcome_table(Tables(participants(), scores, {}), DESIGN, ["hamd17"]), "hamd17", DESIGN)
-    assert data.others.tolist() == [[2], [6], [10], [14]]
-    assert data.of(data.arm == 1).others.tolist() == [[2], [10]]
-
-
 def test_only_the_main_analysis_of_a_planned_endpoint_has_its_role():
     rows = [
         *(("hamd17", "score", "main"), ("hamd17", "score", "sensitivity"), ("hamd17", "response", "main")),

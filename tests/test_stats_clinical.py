@@ -49,9 +49,11 @@ def test_rerandomized_p_counts_every_allocation_of_a_small_trial():
 
 
 def test_hedges_g_of_two_groups_and_its_interval():
-    # Means 2 and 6, both variances 1: g = (1 - 3 / 15) * 4; its interval against the noncentral t of Cohen's d.
+    # Means 2 and 6, variances 1: g = 4 J, J = gamma(2) / (sqrt(2) gamma(1.5)); its interval against noncentral t.
     values, arm = np.array([1.0, 2, 3, 5, 6, 7]), np.repeat([0, 1], 3)
-    assert hedges_g(4.0, np.sqrt(2 / 3), 4, values, arm)["effect_size"] == pytest.approx(3.2)
+    assert hedges_g(4.0, np.sqrt(2 / 3), 4, values, arm)["effect_size"] == pytest.approx(
+        4 / np.sqrt(2) / (np.sqrt(np.pi) / 2)
+    )
     generator = np.random.default_rng(3)
     values, arm = generator.standard_normal(80) + np.repeat([0, 0.5], 40), np.repeat([0, 1], 40)
     found = linear_estimate(TwoVisits(arm, None, values), "post", n_draws=0)

@@ -24,7 +24,7 @@ def test_warns_of_small_and_variable_arms_only(n_few, n_many, sd, serious):
     assert found.sd_ratio == pytest.approx(sd, rel=0.05)
     assert found.sd_ratio_range[0] < sd < found.sd_ratio_range[1]
     assert bool(found.text) is serious
-    assert ("HC3" in found.text) is serious
+    assert ("--hc3 lowers this and does not mend it" in found.text) is serious
     assert swapped == found
 
 

@@ -6,20 +6,22 @@ import pandas as pd
 from bids_app.stats.ancova import completed, linear_estimate
 from bids_app.stats.estimates import Estimate
 from bids_app.stats.mixed import mixed_estimate
-from bids_app.stats.ranks import rank_estimate
+from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate
 from bids_app.stats.responders import proportion_estimate
 
 METHODS = {
     "ancova": "follow-up adjusted for the baseline, by least squares",
     "change": "follow-up minus baseline, by least squares",
     "post": "follow-up alone, by least squares",
-    "mixed": "mixed model over the visits, random intercept, arms with one mean at baseline",
-    "mixed-interaction": "mixed model over the visits, random intercept, arm-by-visit interaction",
-    "ranks": "ranks of the follow-up; probability of doing better in the active arm",
+    "mixed": "mixed model over both visits, random intercept, arms with one mean at baseline",
+    "mixed-interaction": "mixed model over both visits, random intercept, arm-by-visit interaction",
+    "ranks": "ranks of the follow-up, not adjusted; probability of doing better in the active arm",
+    ADJUSTED: "ranks of the follow-up adjusted for those of the baseline, strata and covariates: a test alone",
     "proportion": "difference of the shares that reached the cut-off",
     "proportion, missing as failure": "the same with everyone randomized, a missing follow-up counted as a failure",
 }
 MAIN, SENSITIVITY = "main", "sensitivity"
+DECIDES = "p"
 COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
 ESTIMATE_COLUMNS = {
     "n_active": "Participants of the active arm in the row",
@@ -31,7 +33,7 @@ ESTIMATE_COLUMNS = {
     "ci_high": "Upper end of the 95 % confidence interval",
     "t": "Student's t (ranks: Brunner and Munzel's)",
     "df": "Degrees of freedom of t; between-within for the mixed model",
-    "p": "Two-sided p of t; Fisher's exact p for proportions",
+    "p": "Two-sided p of t; for proportions, of the score test whose interval is given",
     "p_hc3": "Two-sided p with the HC3 standard error, for arms of unequal variance",
     "p_rerandomized": "Two-sided p of re-randomizing the arms within the strata",
     "effect_size": "Effect size",
@@ -46,6 +48,8 @@ CLINICAL_COLUMNS = {
     "method": "; ".join(f"{name}: {text}" for name, text in METHODS.items()),
     "population": f"{COMPLETE}, or {EVERYONE} with whatever exists",
     "analysis": f"{MAIN}: the row that the endpoint is judged by; {SENSITIVITY}: the same question by other means",
+    "deciding_p": "Which column of the main row decides: p, which belongs to the interval of the row; the other p are "
+    "of the same question under other assumptions",
     **{
         f"{visit}_{statistic}_{arm}": f"{text} of the {arm} arm at {word}, over those of the row who have it"
         for visit, word in (("baseline", "baseline"), ("followup", "follow-up"))
@@ -83,12 +87,14 @@ def clinical_table(outcomes, *, ordinal=(), higher_is_better=(), successes=None,
         if name in ordinal:
             found = rank_estimate(data, higher_is_better=name in higher_is_better, **draws)
             rows.append(_row(name, "score", found, data.completers(), COMPLETE))
+            if data.baseline is not None:
+                rows.append(_row(name, "score", adjusted_rank_estimate(data, **draws), data.completers(), COMPLETE))
         rows += [_row(name, "score", *parts) for parts in _of_score(data, draws)]
         for endpoint, success in (successes or {}).get(name, {}).items():
             rows += [_row(name, endpoint, *parts) for parts in _of_cutoff(data, success, draws)]
     table = pd.DataFrame(rows, columns=list(CLINICAL_COLUMNS))
     again = table.duplicated(["outcome", "endpoint"])
-    return table.assign(analysis=np.where(again, SENSITIVITY, MAIN))
+    return table.assign(analysis=np.where(again, SENSITIVITY, MAIN), deciding_p=np.where(again, "", DECIDES))
 
 
 def _of_score(data, draws):

@@ -1,5 +1,6 @@
 """Sizes of effects, with their intervals."""
 
+import warnings
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -51,6 +52,11 @@ class Effect:
     n: np.ndarray
     voxel_df: np.ndarray
 
+    @property
+    def nothing_to_test(self):
+        """Where the outcome is the same for everyone, (V,) bool."""
+        return (self.n > 0) & (self.voxel_df > 0) & ~np.isfinite(self.t)
+
 
 @dataclass(frozen=True)
 class JointEffect:
@@ -74,6 +80,11 @@ class JointEffect:
     partial_r2: np.ndarray
     n: np.ndarray
     voxel_df: np.ndarray
+
+    @property
+    def nothing_to_test(self):
+        """Where nothing could be estimated, (V,) bool."""
+        return (self.n > 0) & (self.voxel_df > 0) & ~np.isfinite(self.f)
 
 
 def estimate(models):
@@ -103,14 +114,16 @@ def estimate(models):
     return kind(**maps, **scalars)
 
 
-def hedges(difference, standard_error, outcome, arm=None):
+def hedges(difference, standard_error, df, outcome, arm=None):
     r"""Return Hedges' g and its 95 % confidence interval.
 
     Parameters
     ----------
     difference, standard_error : (V,) float64 ndarray
+    df : float
+        Of the standard error: the interval is by Student's t, as that of the difference is.
     outcome : (n, V) float64 ndarray
-        Whose standard deviation is the unit: not adjusted for covariates.
+        Whose standard deviation is the unit: not adjusted for covariates. NaN are left out.
     arm : (n,) ndarray of 0 and 1, optional
         The SD is pooled over the arms; without them, it is that of all participants.
 
@@ -120,26 +133,45 @@ def hedges(difference, standard_error, outcome, arm=None):
 
     Notes
     -----
-    :math:`g = J d` with d = difference / SD, :math:`J = 1 - 3 / (4 \nu - 1)` and :math:`\nu` the degrees of freedom of
-    the SD. The interval is :math:`g \pm 1.96 J \sqrt{(SE / SD)^2 + d^2 / (2 \nu)}`: without covariates,
-    :math:`(SE / SD)^2 = 1 / n_1 + 1 / n_0`, the usual large-sample variance; with them, the first term has the variance
-    of the adjusted difference. Hedges (1981), doi:10.3102/10769986006002107.
+    :math:`g = J d` with d = difference / SD, :math:`J = \Gamma(\nu / 2) / (\sqrt{\nu / 2}\, \Gamma((\nu - 1) / 2))` and
+    :math:`\nu` the degrees of freedom of the SD. The interval is :math:`g \pm t_{.975} J \sqrt{(SE / SD)^2 + d^2 / (2
+    \nu)}` with the quantile of Student's t of ``df``: without covariates, :math:`(SE / SD)^2 = 1 / n_1 + 1 / n_0`, the
+    usual large-sample variance; with them, the first term has the variance of the adjusted difference. Hedges (1981),
+    doi:10.3102/10769986006002107; Borenstein et al. (2009), Introduction to Meta-Analysis, chapter 4. It is that of
+    every g of maps and tables.
 
     Examples
     --------
-    Means 2 and 6, variances 1: d = 4, J = 0.8.
+    Means 2 and 6, variances 1: d = 4, J = 0.798, and t of 4 degrees of freedom is 2.776.
 
     >>> outcome, arm = np.array([[1.0], [2.0], [3.0], [5.0], [6.0], [7.0]]), np.repeat([0, 1], 3)
-    >>> [value.round(3).tolist() for value in hedges(np.array([4.0]), np.sqrt(np.array([2 / 3])), outcome, arm)]
-    [[3.2], [0.64], [5.76]]
+    >>> [value.round(3).tolist() for value in hedges(np.array([4.0]), np.sqrt(np.array([2 / 3])), 4, outcome, arm)]
+    [[3.192], [-0.426], [6.809]]
     """
     groups = [outcome] if arm is None else [outcome[arm == label] for label in (0, 1)]
-    df = len(outcome) - len(groups)
-    deviation = np.sqrt(sum(np.square(group - group.mean(axis=0)).sum(axis=0) for group in groups) / df)
-    correction = 1 - 3 / (4 * df - 1)
-    d = ratio(difference, deviation)
-    margin = special.ndtri(0.975) * np.sqrt(np.square(ratio(standard_error, deviation)) + np.square(d) / (2 * df))
+    known = [np.isfinite(group) for group in groups]
+    freedom = sum(there.sum(axis=0) for there in known) - len(groups)
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of arms without a value
+        squares = sum(np.nansum(np.square(group - np.nanmean(group, axis=0)), axis=0) for group in groups)
+        deviation = np.sqrt(squares / freedom)
+        correction = small_sample_correction(freedom)
+        d = ratio(difference, deviation)
+        spread = np.sqrt(np.square(ratio(standard_error, deviation)) + np.square(d) / (2 * freedom))
+    margin = special.stdtrit(df, 0.975) * spread
     return correction * d, correction * (d - margin), correction * (d + margin)
+
+
+def small_sample_correction(freedom):
+    """Return by what Hedges' g is smaller than Cohen's d: the exact J, not its approximation 1 - 3 / (4 df - 1).
+
+    Examples
+    --------
+    >>> round(float(small_sample_correction(4)), 4), round(1 - 3 / (4 * 4 - 1), 4)
+    (0.7979, 0.8)
+    """
+    freedom = np.asarray(freedom, dtype=float)
+    return np.exp(special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2)) / np.sqrt(freedom / 2)
 
 
 def simultaneous_band(comparison, alpha=0.05):
@@ -177,11 +209,13 @@ def _single(part, models):
     margin = special.stdtrit(model.df, 0.975) * standard_error
     found = {"difference": difference, "standard_error": standard_error, "t": t, "z": t_to_z(t, model.df)}
     found |= {"ci_low": difference - margin, "ci_high": difference + margin, "partial_r2": fit.partial_r2()[0]}
+    outcome = hypothesis.outcome[part.rows][:, part.voxels]
+    flat = np.ptp(outcome, axis=0) == 0  # the same for everyone: there is nothing to test, and no interval
+    found = {name: np.where(flat, np.nan, values) for name, values in found.items()}
     if hypothesis.kind == "slope":
         return found
-    outcome = hypothesis.outcome[part.rows][:, part.voxels]
     arm = hypothesis.arm[part.rows] if hypothesis.kind == "difference" else None
-    sizes = hedges(difference, standard_error, outcome, arm)
+    sizes = hedges(difference, standard_error, model.df, outcome, arm)
     return found | dict(zip(("hedges_g", "g_low", "g_high"), sizes, strict=True))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import special
 
 from bids_app.stats.allocation import allocations
+from bids_app.stats.effects import hedges
 from bids_app.stats.permutation import compare_arms
 
 LEVEL = 0.95
@@ -129,27 +130,17 @@ def hedges_g(estimate, standard_error, df, values, arm):
 
     Notes
     -----
-    With :math:`\nu = n_1 + n_0 - 2`, :math:`J = 1 - 3 / (4 \nu - 1)` and :math:`d` = difference / SD,
-
-    .. math:: g = J d, \qquad \mathrm{Var}(g) = J^2 \left(\frac{SE^2}{SD^2} + \frac{d^2}{2 \nu}\right)
-
-    and the interval is by Student's t. Hedges (1981), doi:10.3102/10769986006002107; Borenstein et al. (2009),
-    Introduction to Meta-Analysis, chapter 4, for differences adjusted for covariates.
+    As `effects.hedges`.
     """
     sd, freedom = pooled_sd(values, arm)
     if not sd > 0 or freedom < 2:
         return {"effect_kind": "Hedges g"}
-    d, correction = estimate / sd, 1 - 3 / (4 * freedom - 1)
-    margin = special.stdtrit(df, 0.5 + LEVEL / 2) * correction * np.hypot(standard_error / sd, d / np.sqrt(2 * freedom))
-    return {
-        "effect_size": float(correction * d),
-        "effect_low": float(correction * d - margin),
-        "effect_high": float(correction * d + margin),
-        "effect_kind": "Hedges g",
-    }
+    found = hedges(np.array([estimate]), np.array([standard_error]), df, values[:, None], arm)
+    names = ("effect_size", "effect_low", "effect_high")
+    return {name: float(value[0]) for name, value in zip(names, found, strict=True)} | {"effect_kind": "Hedges g"}
 
 
-def rerandomized_p(data, outcome, baseline, *, n_draws=10_000, seed=0):
+def rerandomized_p(data, outcome, baseline, *, adjusted=True, n_draws=10_000, seed=0):
     """Return the two-sided p of the arms' difference when the arms are re-randomized within strata.
 
     Parameters
@@ -159,6 +150,8 @@ def rerandomized_p(data, outcome, baseline, *, n_draws=10_000, seed=0):
     outcome : (n,) float ndarray
     baseline : (n,) float ndarray or None
         Adjusted for.
+    adjusted : bool, optional
+        Adjust for strata and covariates too; else the strata bound what is exchanged, and nothing else.
 
     Returns
     -------
@@ -168,6 +161,7 @@ def rerandomized_p(data, outcome, baseline, *, n_draws=10_000, seed=0):
     own = None if baseline is None else baseline[:, None]
     try:
         draws = allocations(data.arm, data.strata, n_draws, seed)
-        return float(compare_arms(outcome[:, None], own, data.nuisance(), draws).p[0])
+        explained = data.nuisance() if adjusted else np.ones((len(data.arm), 1))
+        return float(compare_arms(outcome[:, None], own, explained, draws).p[0])
     except ValueError:
         return np.nan

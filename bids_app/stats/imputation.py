@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import brentq
 
-from bids_app.stats.estimates import by_t, counts, hedges_g, pooled_sd
+from bids_app.stats.estimates import by_t, counts, hedges_g, pooled_sd, two_sided
 
 METHOD = "imputed"
+MOVED = ("active", "reference", "both")
+N_IMPUTATIONS, N_BATCHES = 5_000, 10
 # Shifts of the imputed values that are tried, in standard deviations within the arms.
 LARGEST, STEP = 10.0, 0.05
 
@@ -19,20 +21,30 @@ class Imputed:
     Attributes
     ----------
     followup : (n, M) float64 ndarray
-    shifted : (n,) float64 ndarray
-        1 for the imputed values of the active arm, which a delta moves; 0 for all others.
+    lost : (n,) bool ndarray
+        Whose follow-up is imputed.
     design : (n, p) float64 ndarray
         The arm first, then baseline and nuisance.
     arm : (n,) int ndarray
     """
 
     followup: np.ndarray
-    shifted: np.ndarray
+    lost: np.ndarray
     design: np.ndarray
     arm: np.ndarray
 
-    def estimate(self, delta=0.0, note=""):
-        r"""Return the adjusted difference, imputed active follow-ups moved by ``delta``, pooled after Rubin.
+    def shifts(self, moved):
+        """Return 1 for the imputed values of those that are moved, one of `MOVED`, and 0 for all others, (n,) float."""
+        of_arm = {"active": self.arm == 1, "reference": self.arm == 0, "both": np.ones(len(self.arm), dtype=bool)}
+        return (of_arm[moved] & self.lost).astype(float)
+
+    def batches(self, n_batches):
+        """Yield the imputations in so many parts."""
+        for part in np.array_split(np.arange(self.followup.shape[1]), n_batches):
+            yield replace(self, followup=self.followup[:, part])
+
+    def estimate(self, delta=0.0, moved="active", note=""):
+        r"""Return the adjusted difference, imputed follow-ups moved by ``delta``, pooled after Rubin.
 
         Notes
         -----
@@ -42,7 +54,7 @@ class Imputed:
 
         is the variance; degrees of freedom after Barnard & Rubin (1999), doi:10.1093/biomet/86.4.948.
         """
-        values = self.followup + delta * self.shifted[:, None]
+        values = self.followup + delta * self.shifts(moved)[:, None]
         inverse = np.linalg.pinv(self.design)
         n, p = self.design.shape
         residual = values - self.design @ (inverse @ values)
@@ -70,8 +82,12 @@ def pooled(estimates, within, complete_df):
     >>> [round(float(value), 3) for value in pooled(np.array([1.0, 2.0, 3.0]), 1.0, 40)]
     [1.528, 4.455]
     """
-    m = len(estimates)
-    between = (1 + 1 / m) * estimates.var(ddof=1)
+    return pooled_variance(float(estimates.var(ddof=1)), within, len(estimates), complete_df)
+
+
+def pooled_variance(between, within, m, complete_df):
+    """Return standard error and degrees of freedom from the variances between and within M imputations."""
+    between = (1 + 1 / m) * between
     total = within + between
     share = between / total if total > 0 else 0.0
     observed = (complete_df + 1) / (complete_df + 3) * complete_df * (1 - share)
@@ -80,7 +96,7 @@ def pooled(estimates, within, complete_df):
     return np.sqrt(total), 1 / (share**2 / (m - 1) + 1 / observed)
 
 
-def impute(data, *, n_imputations=100, seed=0):
+def impute(data, *, n_imputations=N_IMPUTATIONS, seed=0):
     r"""Draw the missing follow-ups from the regression of those that exist.
 
     Parameters
@@ -120,43 +136,87 @@ def impute(data, *, n_imputations=100, seed=0):
     lines = line[:, None] + np.linalg.solve(upper, sigma * generator.standard_normal((len(line), n_imputations)))
     drawn = design @ lines + sigma * generator.standard_normal((len(known), n_imputations))
     followup = np.where(known[:, None], data.followup[:, None], drawn)
-    return Imputed(followup, ((data.arm == 1) & ~known).astype(float), design, data.arm)
+    return Imputed(followup, ~known, design, data.arm)
 
 
 @dataclass(frozen=True)
 class TippingPoint:
-    """By how much the missing active follow-ups must differ from what is expected to turn the conclusion.
+    """By how much the missing follow-ups must differ from what is expected to turn the conclusion.
 
     Attributes
     ----------
+    moved : str
+        One of `MOVED`.
     delta : float
         The shift of least size at which p crosses alpha, in units of the outcome; NaN if there is none.
     delta_sd : float
         The same in standard deviations within the arms.
+    delta_error : float
+        Monte Carlo standard error of ``delta``.
     p : float
         Without a shift.
     note : str
     """
 
+    moved: str
     delta: float
     delta_sd: float
+    delta_error: float
     p: float
     note: str
 
 
-def tipping_point(data, *, alpha=0.05, n_imputations=100, seed=0):
-    """Shift the imputed follow-ups of the active arm until the conclusion turns.
+@dataclass(frozen=True)
+class _Shifted:
+    """What p is a closed form of a shift by: M estimates move alike, and their mean RSS is a square of it."""
+
+    mean: float  # of the estimates
+    between: float  # their variance, which a shift does not change
+    move: float  # of each estimate, per unit of the shift
+    squares: tuple[float, float, float]  # coefficients of the mean RSS in the shift
+    unit: float  # what the residual variance is multiplied by
+    n_imputations: int
+    df: int
+
+    @classmethod
+    def of(cls, imputed, moved):
+        inverse = np.linalg.pinv(imputed.design)
+        n, p = imputed.design.shape
+        residual = imputed.followup - imputed.design @ (inverse @ imputed.followup)
+        shift = imputed.shifts(moved)
+        shift_left = shift - imputed.design @ (inverse @ shift)
+        estimates = inverse[0] @ imputed.followup
+        squares = (
+            float(np.square(residual).sum(axis=0).mean()),
+            float(2 * (shift_left @ residual).mean()),
+            float(shift_left @ shift_left),
+        )
+        between = float(estimates.var(ddof=1))
+        unit, m = float(inverse[0] @ inverse[0]), len(estimates)
+        return cls(float(estimates.mean()), between, float(inverse[0] @ shift), squares, unit, m, n - p)
+
+    def p(self, delta):
+        """Return the two-sided p after Rubin at a shift."""
+        constant, linear, square = self.squares
+        within = (constant + linear * delta + square * delta**2) / self.df * self.unit
+        error, df = pooled_variance(self.between, within, self.n_imputations, self.df)
+        return two_sided((self.mean + delta * self.move) / error, df)
+
+
+def tipping_points(data, *, alpha=0.05, n_imputations=N_IMPUTATIONS, seed=0):
+    """Shift the imputed follow-ups of one arm, of the other, and of both until the conclusion of ANCOVA turns.
 
     Parameters
     ----------
     data : TwoVisits
     alpha : float, optional
     n_imputations, seed : int, optional
-        The same draws for every shift, so that p is a smooth function of it.
+        The same draws for every shift: p is a closed form of it, so that many imputations cost nothing.
 
     Returns
     -------
-    TippingPoint
+    list of TippingPoint
+        In the order of `MOVED`.
 
     Notes
     -----
@@ -164,19 +224,33 @@ def tipping_point(data, *, alpha=0.05, n_imputations=100, seed=0):
     """
     imputed = impute(data, n_imputations=n_imputations, seed=seed)
     sd, _ = pooled_sd(data.followup, data.arm)
+    return [_tipping_point(imputed, moved, alpha, sd) for moved in MOVED]
+
+
+def _tipping_point(imputed, moved, alpha, sd):
+    shifted = _Shifted.of(imputed, moved)
+    p = shifted.p(0.0)
+    if not imputed.shifts(moved).any():
+        return TippingPoint(moved, np.nan, np.nan, np.nan, p, "nobody of whom it would be moved lacks a follow-up")
+    state = "significant" if p <= alpha else "not significant"
+    shift = _crossing(shifted, alpha, sd)
+    if shift is None:
+        note = f"{state} whatever the shift, up to {LARGEST:g} standard deviations"
+        return TippingPoint(moved, np.nan, np.nan, np.nan, p, note)
+    batches = [_crossing(_Shifted.of(part, moved), alpha, sd) for part in imputed.batches(N_BATCHES)]
+    found = [one for one in batches if one is not None]
+    error = float(np.std(found, ddof=1) / np.sqrt(len(found)) * sd) if len(found) > 1 else np.nan
+    return TippingPoint(moved, shift * sd, shift, error, p, f"{state} without a shift")
+
+
+def _crossing(shifted, alpha, sd):
+    """Return the shift of least size at which p crosses alpha, in standard deviations, or None."""
 
     def excess(shift):
-        return imputed.estimate(shift * sd).p - alpha
+        return shifted.p(shift * sd) - alpha
 
-    p = excess(0.0) + alpha
-    if not imputed.shifted.any():
-        return TippingPoint(np.nan, np.nan, p, "nobody of the active arm lacks a follow-up")
     crossings = [found for sign in (1, -1) if (found := _first_crossing(excess, sign)) is not None]
-    state = "significant" if p <= alpha else "not significant"
-    if not crossings:
-        return TippingPoint(np.nan, np.nan, p, f"{state} whatever the shift, up to {LARGEST:g} standard deviations")
-    shift = min(crossings, key=abs)
-    return TippingPoint(shift * sd, shift, p, f"{state} without a shift")
+    return min(crossings, key=abs) if crossings else None
 
 
 def _first_crossing(excess, sign):
@@ -190,7 +264,7 @@ def _first_crossing(excess, sign):
     return None
 
 
-def delta_table(data, deltas, *, n_imputations=100, seed=0):
+def delta_table(data, deltas, *, n_imputations=N_IMPUTATIONS, seed=0):
     """Return the estimate at each of a list of shifts, as a list of `Estimate`, for a table or a figure."""
     imputed = impute(data, n_imputations=n_imputations, seed=seed)
     return [replace(imputed.estimate(delta), note=f"imputed active follow-ups moved by {delta:g}") for delta in deltas]

@@ -8,7 +8,7 @@ import pandas as pd
 from bids_app.stats.ancova import linear_estimate
 from bids_app.stats.clinical import COMPLETE, ESTIMATE_COLUMNS, EVERYONE
 from bids_app.stats.estimates import Estimate, counts
-from bids_app.stats.imputation import METHOD, impute, tipping_point
+from bids_app.stats.imputation import METHOD, MOVED, N_IMPUTATIONS, impute, tipping_points
 from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.responders import proportion_estimate
 
@@ -18,7 +18,7 @@ ASSUMPTIONS = {
     "post": "complete cases: valid if missingness depends on the arm only",
     "mixed": "mixed model: missing at random",
     METHOD: "multiple imputation by the regression on arm, baseline, covariates and strata: missing at random",
-    WORST: "missing follow-ups are the least favourable observed in the active arm, the most favourable in the other",
+    WORST: "against the effect: missing follow-ups are the extremes observed that lessen the difference that was found",
     BEST: "the reverse of the worst case",
 }
 MISSING_COLUMNS = {
@@ -31,28 +31,29 @@ MISSING_COLUMNS = {
 }
 TIPPING_COLUMNS = {
     "value": "Outcome, region or parcel",
-    "missing_active": "Participants of the active arm without a follow-up, whose imputed values are moved",
-    "delta": "Least shift of the imputed active follow-ups at which p crosses alpha, in units of the value",
+    "moved": "Whose imputed follow-ups are moved: of the active arm, of the reference arm, or of both by the same",
+    "missing_active": "Participants of the active arm without a follow-up",
+    "missing_reference": "Participants of the reference arm without a follow-up",
+    "delta": "Least shift of the imputed follow-ups at which p of ANCOVA crosses alpha, in units of the value",
     "delta_sd": "The same in standard deviations within the arms",
+    "delta_error": "Monte Carlo standard error of delta, from the draws of the imputation",
     "p": "Two-sided p without a shift",
     "alpha": "Level of significance",
     "note": "What else must be known",
 }
 
 
-def extreme_cases(data, *, higher_is_better=False):
+def extreme_cases(data):
     """Bound the difference: fill the missing follow-ups with the extremes that were observed.
 
     Parameters
     ----------
     data : TwoVisits
-    higher_is_better : bool, optional
-        Which extreme is favourable.
 
     Returns
     -------
     (Estimate, Estimate)
-        The worst and the best case for the active arm, ANCOVA of everyone randomized.
+        The worst and the best case for the difference of the complete cases, ANCOVA of everyone randomized.
 
     Notes
     -----
@@ -60,7 +61,8 @@ def extreme_cases(data, *, higher_is_better=False):
     (2000), doi:10.1080/01621459.2000.10473902. The interval and p take the filled values as measured.
     """
     low, high = np.nanquantile(data.followup, [0, 1]) if data.observed.any() else (np.nan, np.nan)
-    poor, good = (low, high) if higher_is_better else (high, low)
+    found = linear_estimate(data, n_draws=0).estimate
+    poor, good = (high, low) if found < 0 else (low, high)
     cases = []
     for name, active, reference in ((WORST, poor, good), (BEST, good, poor)):
         filled = np.where(data.observed, data.followup, np.where(data.arm == 1, active, reference))
@@ -90,15 +92,13 @@ def extreme_shares(success, data, *, n_draws=10_000, seed=0):
     return tuple(cases)
 
 
-def missing_table(values, *, higher_is_better=(), n_draws=10_000, n_imputations=100, seed=0):
+def missing_table(values, *, n_draws=10_000, n_imputations=N_IMPUTATIONS, seed=0):
     """Estimate each difference under every assumption about what is missing.
 
     Parameters
     ----------
     values : dict of TwoVisits
         Clinical outcomes, or regions or parcels, of everyone randomized.
-    higher_is_better : collection of str, optional
-        Values of which more is favourable; for a region it only names which bound is the worst.
     n_draws, n_imputations, seed : int, optional
 
     Returns
@@ -114,7 +114,7 @@ def missing_table(values, *, higher_is_better=(), n_draws=10_000, n_imputations=
         if data.baseline is not None:
             found.append((mixed_estimate(data, **draws), EVERYONE))
         found.append((_imputed(data, n_imputations, seed), EVERYONE))
-        found += [(case, EVERYONE) for case in extreme_cases(data, higher_is_better=name in higher_is_better)]
+        found += [(case, EVERYONE) for case in extreme_cases(data)]
         rows += [{"value": name, "population": who, **lacking, **vars(estimate)} for estimate, who in found]
     return pd.DataFrame(rows, columns=list(MISSING_COLUMNS))
 
@@ -126,8 +126,8 @@ def _imputed(data, n_imputations, seed):
         return Estimate(METHOD, *counts(data.arm), note=f"not estimated: {error}")
 
 
-def tipping_table(values, *, alpha=0.05, n_imputations=100, seed=0):
-    """Find each value's tipping point.
+def tipping_table(values, *, alpha=0.05, n_imputations=N_IMPUTATIONS, seed=0):
+    """Find each value's tipping points: of the missing follow-ups of one arm, of the other, and of both.
 
     Parameters
     ----------
@@ -138,14 +138,15 @@ def tipping_table(values, *, alpha=0.05, n_imputations=100, seed=0):
     Returns
     -------
     DataFrame
-        Columns as `TIPPING_COLUMNS`.
+        Columns as `TIPPING_COLUMNS`; three rows for a value.
     """
     rows = []
     for name, data in values.items():
-        row = {"value": name, "missing_active": int(np.sum((data.arm == 1) & ~data.observed)), "alpha": alpha}
+        lacking = dict(zip(("missing_active", "missing_reference"), counts(data.arm[~data.observed]), strict=True))
+        row = {"value": name, **lacking, "alpha": alpha}
         try:
-            row |= vars(tipping_point(data, alpha=alpha, n_imputations=n_imputations, seed=seed))
+            points = tipping_points(data, alpha=alpha, n_imputations=n_imputations, seed=seed)
+            rows += [row | vars(point) for point in points]
         except ValueError as error:
-            row["note"] = f"not estimated: {error}"
-        rows.append(row)
+            rows += [row | {"moved": moved, "note": f"not estimated: {error}"} for moved in MOVED]
     return pd.DataFrame(rows, columns=list(TIPPING_COLUMNS))

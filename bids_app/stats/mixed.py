@@ -8,7 +8,7 @@ import numpy as np
 import statsmodels.api as sm
 
 from bids_app.stats.allocation import allocations
-from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g, pooled_sd
+from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g
 from bids_app.stats.pvalues import tie_bound
 
 FEW = "not estimated: too few visits for the model"
@@ -84,26 +84,29 @@ def mixed_estimate(data, *, constrained=True, n_draws=10_000, seed=0):
 
     - constrained: ``value ~ visit + arm:visit + (covariates + strata):visit + (1 | participant)``; Liang & Zeger
       (2000), Sankhya B 62:134. A random intercept alone says that all visits vary alike, and its standard error is
-      too small if the follow-up varies more than the baseline, as a scale that patients were selected by does.
-      Therefore each visit is first scaled to the SD of the follow-up within the arms, which for two visits is a
-      covariance of any form but for a negative correlation.
+      too small if the follow-up varies more than the baseline, as a scale that patients were selected by does, or
+      whose baseline is explained by the strata. Therefore each visit is first scaled to the residual SD of the
+      follow-up, after arm, strata and covariates, which for two visits is a covariance of any form but for a negative
+      correlation. Other visits are left out: with them a random intercept says that all correlate alike.
     - interaction: ``value ~ visit * arm + covariates + strata + (1 | participant)``, in its own units; without
       covariates and missing values its t is that of the change score.
 
-    t has between-within degrees of freedom, as statsmodels' normal deviate gives too small p in trials of this size:
-    values less participants less the fixed effects that change over the visits; Schluchter & Elashoff (1990), J. Stat.
-    Comput. Simul. 37:69.
+    The standard error is :math:`(X' V^{-1} X)^{-1}` at the estimated variances, as lme4 has it. t has between-within
+    degrees of freedom, as statsmodels' normal deviate gives too small p in trials of this size: values less
+    participants less the fixed effects that change over the visits; Schluchter & Elashoff (1990), J. Stat. Comput.
+    Simul. 37:69.
     """
     method = "mixed" if constrained else "mixed-interaction"
     if data.baseline is None:
         return Estimate(method, *counts(data.arm), note="not estimated: there is no baseline")
     if not data.observed.any():
         return Estimate(method, *counts(data.arm), note=FEW)
-    values = np.column_stack([data.baseline, *(() if data.others is None else data.others.T), data.followup])
+    values = np.column_stack([data.baseline, data.followup])
     present = np.isfinite(values).any(axis=1)
     data, values = data.filled().of(present), values[present]
-    scales = _scales(values, data.arm) if constrained else None
-    visits, found = Visits.stack(values, data.nuisance(), scales), counts(data.arm)
+    nuisance, found = data.nuisance(), counts(data.arm)
+    scales = _scales(values, np.column_stack([data.arm, nuisance])) if constrained else None
+    visits = Visits.stack(values, nuisance, scales)
     own = np.empty((len(visits.value), 0)) if constrained else data.arm[visits.participant][:, None]
     interest = visits.arm_by_visit(data.arm)
     design = np.column_stack([interest, own, visits.fixed])
@@ -126,11 +129,27 @@ def _independent(columns):
     return columns[:, kept]
 
 
-def _scales(values, arm):
-    """Return what brings each visit to the spread of the last one; 1 where it is not known."""
-    spreads = np.array([pooled_sd(column, arm)[0] for column in values.T])
+def _scales(values, explained):
+    """Return what brings each visit to the residual spread of the last one; 1 where it is not known.
+
+    Parameters
+    ----------
+    values : (n, T) float ndarray
+        NaN where missing.
+    explained : (n, m) float ndarray
+        What the values are explained by, at each visit with coefficients of its own.
+    """
+    spreads = np.array([_residual_sd(column, explained) for column in values.T])
     known = np.isfinite(spreads) & (spreads > 0)
     return np.where(known & known[-1], spreads[-1] / np.where(known, spreads, 1), 1.0)
+
+
+def _residual_sd(column, explained):
+    there = np.isfinite(column)
+    value, basis = column[there], _independent(explained[there].astype(float))
+    df = len(value) - basis.shape[1]
+    residual = value - basis @ np.linalg.lstsq(basis, value)[0]
+    return np.sqrt(residual @ residual / df) if df > 0 else np.nan
 
 
 def _fit(visits, design, column):
@@ -138,9 +157,15 @@ def _fit(visits, design, column):
     fit = _mixed(visits, design)
     note = DIVERGED if fit is None else SINGULAR if fit.cov_re[0, 0] <= 1e-6 * fit.scale else ""
     if not note:
-        return fit.fe_params[column], fit.bse_fe[column], ""
+        return fit.fe_params[column], _standard_error(fit, visits, design, column), ""
     least = sm.OLS(visits.value, design).fit(cov_type="cluster", cov_kwds={"groups": visits.participant})
     return least.params[column], least.bse[column], f"{note}: {FALLBACK}"
+
+
+def _standard_error(fit, visits, design, column):
+    """Return the standard error of a coefficient given the variances; statsmodels' own is up to 1.4 % larger."""
+    whitened = _whitening(visits.participant, float(fit.cov_re[0, 0] / fit.scale)) @ design
+    return float(np.sqrt(fit.scale * np.linalg.inv(whitened.T @ whitened)[column, column]))
 
 
 def _mixed(visits, design):
@@ -165,7 +190,7 @@ def _rerandomized_p(values, data, n_draws, seed):
         draws = allocations(data.arm, data.strata, n_draws, seed)
     except ValueError:
         return np.nan
-    visits = Visits.stack(values, data.nuisance(), _scales(values, np.zeros(len(values))))
+    visits = Visits.stack(values, data.nuisance(), _scales(values, data.nuisance()))
     fit = _mixed(visits, visits.fixed)
     ratio = 0.0 if fit is None else max(float(fit.cov_re[0, 0] / fit.scale), 0.0)
     whiten = _whitening(visits.participant, ratio)

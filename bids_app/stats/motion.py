@@ -26,8 +26,8 @@ MOTION_COLUMNS = {
     "ci_high": "Upper end of its 95 % confidence interval, after Welch",
     "t": "Welch's t",
     "df": "Welch's degrees of freedom",
-    "p": "Two-sided p of Welch's t",
-    "p_rank": "Two-sided p of Mann and Whitney's test",
+    "p": "Two-sided p of Welch's t; none at baseline, where chance alone can make the arms differ",
+    "p_rank": "Two-sided p of Mann and Whitney's test; none at baseline",
     "standardized_difference": "Difference over the root of the mean of the arms' variances",
 }
 
@@ -56,7 +56,10 @@ def motion_table(flow, arm):
         if set(columns) <= set(flow):
             baseline, followup = (flow[column].to_numpy(float) for column in columns)
             values = dict(zip(MOMENTS, (baseline, followup, followup - baseline), strict=True))
-            rows += [{"measure": measure, "visit": visit, **compared(v, active)} for visit, v in values.items()]
+            for visit, of_visit in values.items():
+                row = compared(of_visit, active)
+                untested = {"t": np.nan, "p": np.nan, "p_rank": np.nan} if visit == "baseline" else {}
+                rows.append({"measure": measure, "visit": visit, **row, **untested})
     return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
 
 

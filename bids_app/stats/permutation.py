@@ -147,7 +147,7 @@ def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
         effect = estimate(models)
         observed = _examine(models, draws, inference, slice(0, 1))[0][0]
         counts, maxima, max_z = _count(models, draws, inference, observed, (n_jobs, progress))
-    missing, p = ~models.fitted(), counts / len(maxima)
+    missing, p = ~models.fitted() | effect.nothing_to_test, counts / len(maxima)
     p_fwe = (familywise_tail if inference.tail else familywise)(maxima, observed)
     p_fdr = np.full(len(p), np.nan)
     p_fdr[~missing] = fdrcorrection(p[~missing])[1]

@@ -1,10 +1,14 @@
 """Ordinal outcomes: the arms compared by ranks, which assume no distances between the steps of a scale."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import special
 from scipy.stats import rankdata
 
 from bids_app.stats.estimates import LEVEL, Estimate, counts, rerandomized_p
+
+ADJUSTED = "ranks, adjusted"
 
 
 def rank_estimate(data, *, higher_is_better=False, n_draws=10_000, seed=0):
@@ -24,14 +28,14 @@ def rank_estimate(data, *, higher_is_better=False, n_draws=10_000, seed=0):
     Estimate
         ``estimate`` is the probability that a participant of the active arm does better than one of the reference
         arm, ties counted half; t, df, p and interval are Brunner & Munzel's. The effect size is Cliff's delta,
-        :math:`2 P - 1`. ``p_rerandomized`` is of the ranks adjusted for the ranks of the baseline.
+        :math:`2 P - 1`. ``p_rerandomized`` is of the same ranks, not adjusted, re-randomized within the strata.
 
     Notes
     -----
     .. math:: P = \frac{\bar R_1 - \bar R_0}{n_1 + n_0} + \frac12
 
-    Brunner & Munzel (2000), doi:10.1002/(SICI)1521-4036(200001)42:1<17::AID-BIMJ17>3.0.CO;2-U; ranks in
-    ANCOVA: Quade (1967), doi:10.1080/01621459.1967.10500925. The p of the re-randomization is exact.
+    Brunner & Munzel (2000), doi:10.1002/(SICI)1521-4036(200001)42:1<17::AID-BIMJ17>3.0.CO;2-U. The p of the
+    re-randomization is exact.
     """
     data = data.completers()
     if min(counts(data.arm)) < 2:
@@ -41,8 +45,8 @@ def rank_estimate(data, *, higher_is_better=False, n_draws=10_000, seed=0):
     t = (better - 0.5) / error if error > 0 else np.nan
     margin = special.stdtrit(df, 0.5 + LEVEL / 2) * error if error > 0 else np.nan
     low, high = np.clip([better - margin, better + margin], 0, 1)
-    own = None if data.baseline is None else rankdata(data.baseline)
-    p = rerandomized_p(data, rankdata(data.followup), own, n_draws=n_draws, seed=seed) if n_draws else np.nan
+    alone, ranks = replace(data, covariates=None, baseline=None), rankdata(data.followup)
+    p = rerandomized_p(alone, ranks, None, adjusted=False, n_draws=n_draws, seed=seed) if n_draws else np.nan
     return Estimate(
         "ranks",
         *counts(data.arm),
@@ -60,6 +64,26 @@ def rank_estimate(data, *, higher_is_better=False, n_draws=10_000, seed=0):
         effect_kind="Cliff's delta",
         note="the estimate is the probability of doing better in the active arm, not adjusted for the baseline",
     )
+
+
+def adjusted_rank_estimate(data, *, n_draws=10_000, seed=0):
+    """Test the ranks of the follow-up adjusted for those of the baseline, strata and covariates.
+
+    Returns
+    -------
+    Estimate
+        ``p_rerandomized`` alone: it has neither an estimate nor an interval on a scale of its own.
+
+    Notes
+    -----
+    Ranks in ANCOVA: Quade (1967), doi:10.1080/01621459.1967.10500925. The p of the re-randomization is exact.
+    """
+    data = data.completers()
+    if min(counts(data.arm)) < 2 or data.baseline is None:
+        return Estimate(ADJUSTED, *counts(data.arm), note="not estimated: too few participants, or no baseline")
+    ranks, own = rankdata(data.followup), rankdata(data.baseline)
+    p = rerandomized_p(data, ranks, own, n_draws=n_draws, seed=seed) if n_draws else np.nan
+    return Estimate(ADJUSTED, *counts(data.arm), p_rerandomized=p, note="a test alone, without an estimate of its own")
 
 
 def superiority(first, second):

@@ -2,33 +2,15 @@
 
 import numpy as np
 from scipy import special
-from scipy.stats import fisher_exact
+from scipy.optimize import brentq
 
 from bids_app.stats.estimates import LEVEL, Estimate, counts, rerandomized_p
 
-
-def wilson(successes, n):
-    r"""Return Wilson's 95 % interval of a proportion.
-
-    .. math:: \frac{p + z^2 / 2n \pm z \sqrt{p (1 - p) / n + z^2 / 4 n^2}}{1 + z^2 / n}
-
-    References
-    ----------
-    Wilson (1927), doi:10.1080/01621459.1927.10502953.
-
-    Examples
-    --------
-    >>> [round(float(limit), 4) for limit in wilson(81, 263)]
-    [0.2553, 0.3662]
-    """
-    z, p = special.ndtri(0.5 + LEVEL / 2), successes / n
-    margin = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    centre, scale = p + z**2 / (2 * n), 1 + z**2 / n
-    return max((centre - margin) / scale, 0.0), min((centre + margin) / scale, 1.0)
+TINY = 1e-12
 
 
-def newcombe(first, second):
-    r"""Return the 95 % interval of a difference of two proportions.
+def score_interval(first, second):
+    r"""Return the 95 % interval of a difference of two proportions, and the p that belongs to it.
 
     Parameters
     ----------
@@ -37,25 +19,69 @@ def newcombe(first, second):
 
     Returns
     -------
-    low, high : float
+    low, high, p : float
+        p is <= .05 if and only if the interval excludes 0, but for the accuracy of its limits.
 
     Notes
     -----
-    With Wilson's limits l and u of each proportion,
+    The score test, and the differences that it does not reject: with the proportions :math:`\tilde p` that are the most
+    likely given a difference,
 
-    .. math::
+    .. math:: z(\delta) = (p_1 - p_2 - \delta) \Big/ \sqrt{\frac{n_1 + n_2}{n_1 + n_2 - 1} \left(
+        \frac{\tilde p_1 (1 - \tilde p_1)}{n_1} + \frac{\tilde p_2 (1 - \tilde p_2)}{n_2}\right)}
 
-        p_1 - p_2 - \sqrt{(p_1 - l_1)^2 + (u_2 - p_2)^2}, \quad p_1 - p_2 + \sqrt{(u_1 - p_1)^2 + (p_2 - l_2)^2}
-
-    Newcombe (1998), doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I, method 10.
+    Miettinen & Nurminen (1985), doi:10.1002/sim.4780040211. Where nobody or everybody of both arms succeeds the
+    difference is 0 and nothing speaks against it: p is 1.
 
     Examples
     --------
-    >>> [round(float(limit), 4) for limit in newcombe((56, 70), (48, 80))]
-    [0.0524, 0.3339]
+    >>> [round(float(value), 4) for value in score_interval((56, 70), (48, 80))]
+    [0.0528, 0.3382, 0.0083]
     """
-    (p1, (l1, u1)), (p2, (l2, u2)) = ((s / n, wilson(s, n)) for s, n in (first, second))
-    return p1 - p2 - np.hypot(p1 - l1, u2 - p2), p1 - p2 + np.hypot(u1 - p1, p2 - l2)
+    critical = special.ndtri(0.5 + LEVEL / 2)
+    difference = first[0] / first[1] - second[0] / second[1]
+
+    def beyond(delta, sign):
+        return sign * _score(first, second, delta) + critical
+
+    ends = [_limit(lambda delta: beyond(delta, -1), -1 + TINY, difference)]
+    ends.append(_limit(lambda delta: beyond(delta, 1), 1 - TINY, difference))
+    return *ends, float(2 * special.ndtr(-abs(_score(first, second, 0.0))))
+
+
+def _limit(beyond, end, difference):
+    """Return where the score reaches the critical value between the difference and the end, or the end."""
+    if abs(end - difference) < TINY or beyond(end) > 0:
+        return float(np.sign(end))
+    return float(brentq(beyond, end, difference, xtol=1e-10))
+
+
+def _score(first, second, delta):
+    """Return the score of a difference, 0 where there is neither a difference nor a variance."""
+    (s1, n1), (s2, n2) = first, second
+    p2 = _most_likely(first, second, delta)
+    p1 = p2 + delta
+    variance = (p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2) * (n1 + n2) / (n1 + n2 - 1)
+    distance = s1 / n1 - s2 / n2 - delta
+    if variance <= 0:
+        return 0.0 if abs(distance) < TINY else float(np.copysign(np.inf, distance))
+    return distance / np.sqrt(variance)
+
+
+def _most_likely(first, second, delta):
+    """Return the second proportion that is the most likely if the first is larger by ``delta``."""
+    (s1, n1), (s2, n2) = first, second
+
+    def slope(p):  # of the log-likelihood, which is concave
+        first_arm = s1 / (p + delta) - (n1 - s1) / (1 - p - delta)
+        return first_arm + s2 / p - (n2 - s2) / (1 - p)
+
+    low, high = max(0.0, -delta) + TINY, min(1.0, 1.0 - delta) - TINY
+    if low >= high:
+        return (low + high) / 2
+    if slope(low) <= 0:
+        return low - TINY
+    return high + TINY if slope(high) >= 0 else brentq(slope, low, high, xtol=1e-14)
 
 
 def proportion_estimate(success, data, *, missing_as_failure=False, n_draws=10_000, seed=0):
@@ -76,7 +102,8 @@ def proportion_estimate(success, data, *, missing_as_failure=False, n_draws=10_0
     Returns
     -------
     Estimate
-        The risk difference; p is Fisher's, the effect size the odds ratio with 0.5 added to each cell.
+        The risk difference with its score interval and the p of the same test, as `score_interval`; the effect size is
+        the odds ratio with 0.5 added to each cell. ``p_rerandomized`` is of the same difference.
     """
     method = "proportion, missing as failure" if missing_as_failure else "proportion"
     success = np.where(np.isnan(success), 0.0, success) if missing_as_failure else success
@@ -85,16 +112,16 @@ def proportion_estimate(success, data, *, missing_as_failure=False, n_draws=10_0
     if min(counts(data.arm)) < 1:
         return Estimate(method, *counts(data.arm), note="not estimated: an arm is empty")
     cells = [(int(success[data.arm == label].sum()), int(np.sum(data.arm == label))) for label in (1, 0)]
-    low, high = newcombe(*cells)
-    p = rerandomized_p(data, success, None, n_draws=n_draws, seed=seed) if n_draws else np.nan
+    low, high, p = score_interval(*cells)
+    again = rerandomized_p(data, success, None, adjusted=False, n_draws=n_draws, seed=seed) if n_draws else np.nan
     return Estimate(
         method,
         *counts(data.arm),
         estimate=cells[0][0] / cells[0][1] - cells[1][0] / cells[1][1],
-        ci_low=float(low),
-        ci_high=float(high),
-        p=float(fisher_exact([[s, n - s] for s, n in cells]).pvalue),
-        p_rerandomized=p,
+        ci_low=low,
+        ci_high=high,
+        p=p,
+        p_rerandomized=again,
         **_odds_ratio(cells),
     )
 

@@ -23,8 +23,6 @@ class TwoVisits:
         Measured before randomization.
     strata : (n,) ndarray of labels or None
         Strata of the randomization.
-    others : (n, K) float ndarray or None
-        Values at other visits after the baseline, which the mixed model uses; NaN where missing.
     """
 
     arm: np.ndarray
@@ -32,7 +30,6 @@ class TwoVisits:
     followup: np.ndarray
     covariates: np.ndarray | None = None
     strata: np.ndarray | None = None
-    others: np.ndarray | None = None
 
     @property
     def observed(self):
@@ -46,7 +43,7 @@ class TwoVisits:
 
     def of(self, members):
         """Return those for whom ``members``, (n,) bool, is true."""
-        names = ("arm", "baseline", "followup", "covariates", "strata", "others")
+        names = ("arm", "baseline", "followup", "covariates", "strata")
         values = {name: getattr(self, name) for name in names}
         return replace(self, **{name: value[members] for name, value in values.items() if value is not None})
 
