@@ -74,7 +74,7 @@ def region_values(settings, route, design, tables, flow, regions):
     covariates = covariate_table(tables, design, settings.trial.covariates, participants)
     motion = randomized["baseline_mean_fd"].to_numpy(float)
     own = motion[randomized["analysed"].to_numpy(bool)]
-    if np.isfinite(own).all() and np.ptp(own) > 0:  # as the maps are adjusted
+    if settings.trial.baseline_motion and np.isfinite(own).all() and np.ptp(own) > 0:  # as the maps are adjusted
         covariates.insert(0, "baseline_mean_fd", motion)
     strata = None
     if settings.trial.strata:
