@@ -110,7 +110,7 @@ def _write(settings, route, design, tables, values, scores, notes):
         with notes.softly(f"Brain and symptom of {route.name}"):
             save("association", _associations(values, scores, trial), COLUMNS, Note=CIRCULAR, Family=FAMILY)
     if trial.robustness:
-        with notes.softly(f"Robustness of {route.name}", (*NUMERICAL, DataError)):
+        with notes.softly(f"Robustness of {route.name}", (*NUMERICAL, DataError), asked=True):
             write_robustness(save, settings, route, design, values)
 
 

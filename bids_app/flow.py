@@ -8,6 +8,7 @@ import pandas as pd
 
 MIN_COVERAGE = 0.5
 VISITS = ("baseline", "followup")
+LEFT_OUT = "left out by --participant-label"
 FLOW_COLUMNS = {
     "participant_id": "Participant",
     "arm": "Arm that the participant was randomized to",
@@ -123,6 +124,25 @@ def participant_flow(tables, design, visits, failures, min_minutes):
                 reasons.append(f"{visit.replace('up', '-up')}: {why}")
         rows.append({**row, "analysed": not reasons, "reason": "; ".join(reasons) or None})
     return pd.DataFrame(rows)
+
+
+def without(flow, chosen):
+    """Say of those who were not chosen that an option left them out: they were randomized, and stay in the flow.
+
+    Parameters
+    ----------
+    flow : DataFrame
+        As from `participant_flow`.
+    chosen : sequence of str
+        Participants without sub-; everyone if empty.
+
+    Returns
+    -------
+    DataFrame
+    """
+    left_out = ~flow["participant_id"].str.removeprefix("sub-").isin(chosen) if chosen else flow["analysed"] & False
+    reasons = flow["reason"].mask(left_out, LEFT_OUT)
+    return flow.assign(analysed=flow["analysed"] & ~left_out, reason=reasons)
 
 
 def _arm(value):

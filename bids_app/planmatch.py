@@ -1,4 +1,4 @@
-"""What was really done, held against the plan: the files that were given, the scans as processed, the models as fitted."""
+"""What was really done, held against the plan: files as given, scans as processed, models as fitted."""
 
 import hashlib
 import json
@@ -145,5 +145,3 @@ def _of_outcomes(trial, scores):
         kept = tuple(word for word in planned if scores is not None and names[word] in scores.outcomes)
         if len(kept) < len(planned):
             yield part, planned, kept
-
-

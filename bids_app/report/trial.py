@@ -75,7 +75,8 @@ def role_text(facts):
     ]
     text = "By the plan, " + ". ".join([*said, "Every analysis beside the headline's is exploratory"]) + "."
     if facts["Plan"]["Deviations"]:
-        text += f" There are {len(facts['Plan']['Deviations'])} departures from the plan, listed below."
+        n = len(facts["Plan"]["Deviations"])
+        text += f" {f'There are {n} departures' if n > 1 else 'There is 1 departure'} from the plan, listed below."
     return text
 
 
