@@ -140,9 +140,10 @@ def without(flow, chosen):
     -------
     DataFrame
     """
-    left_out = ~flow["participant_id"].str.removeprefix("sub-").isin(chosen) if chosen else flow["analysed"] & False
-    reasons = flow["reason"].mask(left_out, LEFT_OUT)
-    return flow.assign(analysed=flow["analysed"] & ~left_out, reason=reasons)
+    if not chosen:
+        return flow
+    there = flow["participant_id"].str.removeprefix("sub-").isin(chosen)
+    return flow.assign(analysed=flow["analysed"] & there, reason=flow["reason"].astype(object).where(there, LEFT_OUT))
 
 
 def _arm(value):

@@ -21,7 +21,7 @@ from bids_app.record import write_design, write_whole_brain
 from bids_app.report.citation import write_citation
 from bids_app.report.group import write_group_page
 from bids_app.report.index import write_index_page
-from bids_app.roles import said
+from bids_app.roles import departure
 from bids_app.routes import find_routes
 from bids_app.runlog import conclude, start_log
 from bids_app.trialtables import (
@@ -161,8 +161,8 @@ def _departed(settings, problems, scores):
     """Add to the departures from the plan those that only what was done shows, and log all."""
     trial = settings.trial
     departed = (*trial.departed, *done_deviations(settings, problems, scores))
-    for what, planned, used in departed:
-        logger.warning("Departs from the plan: %s: planned %s, used %s.", what, said(planned), said(used))
+    for one in departed:
+        logger.warning("Departs from the plan: %s.", departure(*one))
     return replace(settings, trial=replace(trial, departed=departed))
 
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from bids_app import __version__
-from bids_app.roles import settings_of
+from bids_app.plankeys import FIELDS
 
 # Of the participant level, what does not say how the scans were processed, or what only adds results.
 _NOT_OF_SCANS = ("min_minutes", "metrics", "thresholds", "densities", "atlases", "parcels", "random_seed")
@@ -74,12 +74,13 @@ def done_deviations(settings, problems, scores=None):
     listed = {what for what, _, _ in settings.trial.departed}
     found = [*_of_scans(settings), *_of_measures(settings, problems), *_of_models(settings, problems)]
     found += _of_outcomes(settings.trial, scores)
-    return tuple(dict.fromkeys((what, planned, used) for what, planned, used in found if what not in listed))
+    unique = {(what, str(used)): (what, planned, used) for what, planned, used in found if what not in listed}
+    return tuple(unique.values())
 
 
 def _of_scans(settings):
     """Compare how the scans were processed, as the runs that made them kept it, with what is asked for now."""
-    asked, names = json.loads(settings.to_json()), settings_of(settings)
+    asked = json.loads(settings.to_json())
     logs = settings.output_dir / "logs"
     runs = {json.loads(path.read_text("utf-8")).get("Run") for path in (logs / "status").glob("sub-*.json")}
     for path in sorted(logs / run / "settings.json" for run in runs if run):
@@ -88,11 +89,7 @@ def _of_scans(settings):
             for field, value in ran.get(part, {}).items():
                 now = asked[part].get(field, value)
                 if field not in _NOT_OF_SCANS and value != now:
-                    yield _name(field, names), now, f"{_written(value)} when the scans were processed"
-
-
-def _name(field, names):
-    return {"mode": "preprocess"}.get(field, field) if field in names or field == "mode" else field
+                    yield FIELDS.get(field, field), _written(now), f"{_written(value)} when the scans were processed"
 
 
 def _written(value):

@@ -42,7 +42,7 @@ def write_plan(settings, design, regions, routes, notes):
         "Cutoffs": [
             {"Outcome": one.outcome, "Name": one.name, "Rule": one.rule} for one in parse_cutoffs(trial.cutoffs)
         ],
-        "Plan": _plan(settings) if trial.plan else None,
+        "Plan": _plan(settings, design) if trial.plan else None,
         "Files": [
             {"Option": name, "Name": path.name, "SHA256": sha256_of(path)}
             for name, paths in given_files(settings).items()
@@ -62,15 +62,21 @@ def write_plan(settings, design, regions, routes, notes):
     return path
 
 
-def _plan(settings):
+def _plan(settings, design):
     """Return what the plan says, what it leaves open and how that was done, and where the analysis departs from it."""
     plan, used = settings.trial.plan, settings_of(settings)
+    found = {"arm": design.arm_column, "reference": design.reference}
+    used |= found | {"baseline": design.baseline, "followup": design.followup}
     return {
         "SHA256": plan.sha256,
         "Settled": plan.settled,
-        "LeftOpen": [f"{name} ({said(single(name, used[name]))})" if name in used else name for name in plan.left_open],
+        "LeftOpen": [f"{name} ({_done(name, used[name])})" if name in used else name for name in plan.left_open],
         "Deviations": [
             {"What": what, "Planned": said(planned), "Used": said(after)}
             for what, planned, after in settings.trial.departed
         ],
     }
+
+
+def _done(name, value):
+    return "by itself" if value is None else said(single(name, value))

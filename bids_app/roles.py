@@ -88,9 +88,11 @@ def _settings(plan, planned, used):
     for name, value in settings_of(used).items():
         if name in ("metrics", "parcel_metrics", "outcomes") or _same(name, before[name], value):
             continue
+        if _follows(name, planned, used):
+            continue
         if name in settled:
             yield name, settled[name], single(name, value)
-        elif not (_follows(name, planned, used) or (name == "baseline_motion" and plan.covariates is not None)):
+        elif name != "baseline_motion" or plan.covariates is None:  # else what was fitted is compared
             yield name, f"not in the plan; the default is {said(single(name, before[name]))}", single(name, value)
 
 
@@ -136,7 +138,9 @@ def _same(name, planned, used):
 
 
 def single(name, value):
-    """Return an edge rule as a plan has it, one number or none."""
+    """Return a setting as a plan has it: of an edge rule, one number or none."""
+    if name == "population" and not value:
+        return "everyone"
     if name in ("threshold", "density", "parcel_threshold", "parcel_density"):
         return value[0] if len(value) == 1 else value or None
     return value
@@ -149,6 +153,18 @@ def said(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(said, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def departure(what, planned, used):
+    """Write a departure from the plan for people.
+
+    Examples
+    --------
+    >>> departure("alpha", 0.05, 0.1), departure("hc3", "not in the plan; the default is no", True)
+    ('alpha: planned 0.05, used 0.1', 'hc3: not in the plan; the default is no, used yes')
+    """
+    unplanned = str(planned).startswith("not ")
+    return f"{what}: {'' if unplanned else 'planned '}{said(planned)}, used {said(used)}"
 
 
 def _named_all(value):

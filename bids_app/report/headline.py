@@ -35,7 +35,7 @@ def map_headline(clusters, design):
             for title, some in counted.items()
         ]
     within = sum(row["p_fwe"] <= design["Alpha"] for row in own) - sum(row["n"] for row in rows)
-    return {"text": _sentences(sentences, design, "whole-brain FWE") + _beside(within, "cluster"), "rows": rows}
+    return {"text": _sentences(sentences, design, "the whole brain") + _beside(within, "cluster"), "rows": rows}
 
 
 def deciding(design):
@@ -85,14 +85,14 @@ def _of(counted, titles, what="measure"):
 
 def _by(rule, titles):
     """Say over what p is corrected beside the nodes."""
-    return f"over all {len(rule)} measures too" if rule[titles[0]] == ALL else ""
+    return f" and all {len(rule)} measures" if rule[titles[0]] == ALL else ""
 
 
-def _sentences(parts, design, how):
+def _sentences(parts, design, where):
     """Write a sentence for each role; how they were tested stands in the first, and again where it differs."""
     said = []
     for role, what, over in parts:
-        rule = f"{how} p ≤ {design['Alpha']}{f', {over}' if over else ''}"
+        rule = f"FWE p ≤ {design['Alpha']} over {where}{over}"
         first = f"{design['Estimators'][design['Headline']]}, " if not said else ""
         who = "The arms" if len(parts) == 1 and role == "exploratory" else f"{role.capitalize()}: the arms"
         said.append(f"{who} {what} ({first}{rule}).")
@@ -129,6 +129,7 @@ def _p(value, design, which="p_fwe"):
 def parcel_headline(results, design):
     """Say in how many parcels, or measures of the whole graph, the arms differ in the headline analysis."""
     own = {result["feature"]: result for result in results if result["estimator"] == design["Headline"]}
+    design = {"Features": [{"Title": title} for title in own]} | design
     thing = "measure of the whole graph" if design["Kind"] == "global" else "parcel"
     rule, sentences, rows = deciding(design), [], []
     for role, titles in by_role(design).items():
@@ -145,7 +146,7 @@ def parcel_headline(results, design):
             for title, n in counted.items()
         ]
     within = sum(result["n_fwe"] for result in own.values()) - sum(row["n"] for row in rows)
-    text = _sentences(sentences, design, f"over all {_plural(thing)} FWE")
+    text = _sentences(sentences, design, f"all {_plural(thing)}")
     return {"text": text + _beside(within, "result"), "rows": rows}
 
 

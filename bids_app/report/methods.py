@@ -5,6 +5,7 @@ from bids_app.graph import GLOBALS
 from bids_app.report.bibliography import key_of
 from bids_app.report.headline import ALL, by_role, deciding
 from bids_app.report.pages import number
+from bids_app.roles import departure
 
 CONFOUNDS = {
     "friston24": "friston1996",
@@ -262,7 +263,7 @@ def _judged(design):
     """Say by which p each measure was judged, and that the family is one of several."""
     rule, roles = deciding(design), by_role(design)
     own = [title for title, p in rule.items() if p != ALL]
-    if design["Kind"] == "edges" or len(rule) == 1:
+    if design.get("Kind") == "edges" or len(rule) == 1:
         text = "The headline counts the corrected p"
     elif not own:
         text = f"The headline counts p corrected over all {len(rule)} measures"
@@ -290,7 +291,7 @@ def _plan(trial):
     if not trial.get("Plan"):
         return "There was no analysis plan: every result is exploratory."
     departed = trial["Plan"]["Deviations"]
-    departures = "; ".join(f"{row['What']}: planned {row['Planned']}, used {row['Used']}" for row in departed)
+    departures = "; ".join(departure(row["What"], row["Planned"], row["Used"]) for row in departed)
     return (
         f"The analysis was planned before (SHA-256 of the plan {trial['Plan']['SHA256']}). "
         f"{'It departs from the plan in: ' + departures if departed else 'It does not depart from the plan'}."

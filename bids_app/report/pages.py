@@ -28,10 +28,15 @@ def write_page(path, template, **content):
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: "" if value is None or value != value else value,  # what a table leaves empty
+        finalize=_or_nothing,
     )
     environment.filters |= {"number": number, "p": p_value, "embedded": embedded, "centre": centre, "near": near_level}
     save_text(path, environment.get_template(template).render(version=__version__, **content))
+
+
+def _or_nothing(value):
+    """Return what a cell shows: nothing where the table has nothing."""
+    return "" if value is None or value is pd.NA or value != value else value
 
 
 def embedded(path):
