@@ -127,14 +127,24 @@ def test_the_same_again_is_the_same(trial, analysed, tmp_path):
 PLAN = """
 [metrics]
 primary = "degree"
+[signal]
+min_minutes = 2
 [graph]
 threshold = 0.25
+voxel_size = 8
+[trial]
+covariates = ["age"]
+baseline_motion = true
 [analysis]
 alpha = 0.5
+n_permutations = 100
 seed = 3
 [outcomes]
 primary = ["hamd17"]
 secondary = ["hamd17:response"]
+ordinal = ["cssrs"]
+cutoffs = ["hamd17:response=50%,remission<=7"]
+robustness = true
 """
 
 
