@@ -8,7 +8,7 @@ from bids_app import __version__
 from bids_app.plankeys import FIELDS
 
 # Of the participant level, what does not say how the scans were processed, or what only adds results.
-_NOT_OF_SCANS = ("min_minutes", "metrics", "thresholds", "densities", "atlases", "parcels", "random_seed")
+_NOT_OF_SCANS = ("min_minutes", "metrics", "thresholds", "densities", "atlases", "matrices", "parcels", "random_seed")
 
 
 def given_files(settings):
@@ -80,16 +80,27 @@ def done_deviations(settings, problems, scores=None):
 
 def _of_scans(settings):
     """Compare how the scans were processed, as the runs that made them kept it, with what is asked for now."""
-    asked = json.loads(settings.to_json())
-    logs = settings.output_dir / "logs"
-    runs = {json.loads(path.read_text("utf-8")).get("Run") for path in (logs / "status").glob("sub-*.json")}
-    for path in sorted(logs / run / "settings.json" for run in runs if run):
-        ran = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        for part in ("preprocessing", "signal", "graph"):
-            for field, value in ran.get(part, {}).items():
-                now = asked[part].get(field, value)
-                if field not in _NOT_OF_SCANS and value != now:
-                    yield FIELDS.get(field, field), _written(now), f"{_written(value)} when the scans were processed"
+    plan, asked, logs = settings.trial.plan, json.loads(settings.to_json()), settings.output_dir / "logs"
+    runs = {_read(path).get("Run") for path in (logs / "status").glob("sub-*.json")}
+    for folder in sorted(logs / run for run in runs if run):
+        ran, version = _read(folder / "settings.json"), _read(folder / "command.json").get("Version")
+        for before, now in ((ran.get(part, {}), asked[part]) for part in ("preprocessing", "signal", "graph")):
+            yield from _differing(plan, before, now)
+        yield from _differing(plan, ran.get("graph", {}).get("parcels", {}), asked["graph"]["parcels"])
+        if plan.version is not None and version not in (None, plan.version):
+            yield "version", plan.version, f"{version} when the scans were processed"
+
+
+def _read(path):
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def _differing(plan, ran, asked):
+    for field, value in ran.items():
+        name = FIELDS.get(field, field)
+        here_only = field == "template" and name not in plan.settled  # the machine's cache of templates
+        if field in asked and field not in _NOT_OF_SCANS and not here_only and value != asked[field]:
+            yield name, _written(asked[field]), f"{_written(value)} when the scans were processed"
 
 
 def _written(value):

@@ -276,12 +276,19 @@ def test_scans_that_were_processed_otherwise_are_a_departure(tmp_path):
     assert done_deviations(group.settings, [(group.route, problem)]) == ()
     ran["signal"] |= {"fd_threshold": 0.2, "bandpass": [0.02, 0.1], "min_minutes": 1}
     ran["graph"]["metrics"] = ["degree"]
+    ran["graph"]["parcels"]["n_null_graphs"] = 7
     settings.write_text(json.dumps(ran))
     departed = {what: used for what, _, used in done_deviations(group.settings, [(group.route, problem)])}
     assert departed == {
         "bandpass": "0.02 to 0.1 when the scans were processed",
         "fd_threshold": "0.2 when the scans were processed",
+        "n_null_graphs": "7 when the scans were processed",
     }
+    settings.write_text(group.settings.to_json())
+    (logs / "first" / "command.json").write_text(json.dumps({"Version": "0.0.1"}))
+    of_version = replace(group.settings.trial, plan=Plan("degree", version=__version__))
+    departed = done_deviations(replace(group.settings, trial=of_version), [(group.route, problem)])
+    assert departed == (("version", __version__, "0.0.1 when the scans were processed"),)
 
 
 def test_a_planned_measure_or_outcome_that_is_not_there_is_a_departure(tmp_path):
