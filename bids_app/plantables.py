@@ -38,6 +38,7 @@ def write_plan(settings, design, regions, routes, notes):
         "ReferenceArm": design.reference,
         "Estimator": trial.estimator,
         "Alpha": trial.alpha,
+        "Population": list(settings.selection.participants) or "all",
         "Outcomes": [name_of(word) for word in trial.outcomes],
         "Cutoffs": [
             {"Outcome": one.outcome, "Name": one.name, "Rule": one.rule} for one in parse_cutoffs(trial.cutoffs)

@@ -209,15 +209,29 @@ def write_outcomes(settings, design, scores, notes):
     better = {"higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
         table = clinical_table(scores.outcomes, ordinal=trial.ordinal, successes=scores.successes, **better, **draws)
-        table = with_roles(table, trial.plan, trial.departed)
+        table = of_chosen(with_roles(table, trial.plan, trial.departed), settings.selection.participants)
         columns = CLINICAL_COLUMNS | ROLE_COLUMN
         save_described(folder / trial_name(design, "outcomes"), table, columns)
     with notes.softly("Missing follow-ups of the outcomes"):
-        table = missing_table(scores.outcomes, **better, **draws)
+        table = of_chosen(missing_table(scores.outcomes, **better, **draws), settings.selection.participants)
         save_described(folder / trial_name(design, "missing"), table, MISSING_COLUMNS)
     with notes.softly("Tipping points of the outcomes"):
         table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)
         save_described(folder / trial_name(design, "tipping"), table, TIPPING_COLUMNS)
+
+
+def of_chosen(table, participants):
+    """Say of whom a table is where --participant-label chose them: no longer of everyone randomized.
+
+    Examples
+    --------
+    >>> of_chosen(pd.DataFrame({"population": ["everyone randomized"]}), ("01",))["population"][0]
+    'everyone chosen by --participant-label'
+    """
+    if not participants:
+        return table
+    words = table["population"].str.replace("everyone randomized", "everyone chosen by --participant-label")
+    return table.assign(population=words)
 
 
 def _successes(outcomes, cutoffs):

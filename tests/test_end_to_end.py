@@ -204,6 +204,8 @@ def test_what_the_plan_does_not_say_makes_all_exploratory_and_nobody_leaves_the_
     assert {one["Role"] for one in facts["Roles"]} == {"exploratory"}
     outcomes = pd.read_csv(next(output.glob("group/contrast-*_outcomes.tsv")), sep="\t")
     assert set(outcomes["role"]) == {"exploratory"}
+    assert "everyone randomized" not in set(outcomes["population"])
+    assert outcomes["population"].str.contains("everyone chosen by --participant-label").any()
     flow = pd.read_csv(next(output.glob("group/*_res-8mm_*_flow.tsv")), sep="\t")
     everyone = pd.read_csv(trial.bids_dir / "participants.tsv", sep="\t")["participant_id"]
     assert sorted(flow["participant_id"]) == sorted(everyone)

@@ -74,6 +74,23 @@ def by_role(design):
     return {role: titles for role, titles in roles.items() if titles}
 
 
+def judged(design):
+    """Say by which p each measure was judged, and that the family is one of several."""
+    rule, roles = deciding(design), by_role(design)
+    own = [title for title, p in rule.items() if p != ALL]
+    if design.get("Kind") == "edges" or len(rule) == 1:
+        text = "The headline counts the corrected p"
+    elif not own:
+        text = f"The headline counts p corrected over all {len(rule)} measures"
+    else:
+        others = " and ".join(role for role in roles if role != "primary")
+        text = (
+            f"{own[0]}, the primary measure, was judged by its own corrected p; {others} measures by that over all "
+            f"{len(rule)} measures"
+        )
+    return f"{text}; nothing is corrected over further families of tests (voxels, parcels, whole graphs, connections)."
+
+
 def _found(own, title, p, design):
     rows = [row for row in own if row["feature"] == title and row[p] <= design["Alpha"]]
     return sorted(rows, key=lambda row: (row["p_fwe"], -row["n_voxels"]))

@@ -3,7 +3,7 @@
 from bids_app.features import Feature
 from bids_app.graph import GLOBALS
 from bids_app.report.bibliography import key_of
-from bids_app.report.headline import ALL, by_role, deciding
+from bids_app.report.headline import judged
 from bids_app.report.pages import number
 from bids_app.roles import departure
 
@@ -254,26 +254,9 @@ def _inference(design):
         f"{' '.join(text.split())}, covariates held fixed and the observed allocation counted (seed "
         f"{design['RandomSeed']}). The statistic is the {how}{errors}; p values are corrected over all "
         f"{design['NodesCompared']} nodes and both signs by the maximum statistic, and over the measures by the "
-        f"minimum p; the false discovery rate is given beside them [@benjamini1995]. {_judged(design)} "
+        f"minimum p; the false discovery rate is given beside them [@benjamini1995]. {judged(design)} "
         f"Significance: p ≤ {number(design['Alpha'])}.{tail}"
     )
-
-
-def _judged(design):
-    """Say by which p each measure was judged, and that the family is one of several."""
-    rule, roles = deciding(design), by_role(design)
-    own = [title for title, p in rule.items() if p != ALL]
-    if design.get("Kind") == "edges" or len(rule) == 1:
-        text = "The headline counts the corrected p"
-    elif not own:
-        text = f"The headline counts p corrected over all {len(rule)} measures"
-    else:
-        others = " and ".join(role for role in roles if role != "primary")
-        text = (
-            f"{own[0]}, the primary measure, was judged by its own corrected p; {others} measures by that over all "
-            f"{len(rule)} measures"
-        )
-    return f"{text}; nothing is corrected over further families of tests (voxels, parcels, whole graphs, connections)."
 
 
 def _outcomes(trial):
@@ -282,9 +265,14 @@ def _outcomes(trial):
     )
     return (
         f"Clinical outcomes ({names}) were compared by ANCOVA on the baseline [@vickers2001] and by a mixed model of "
-        "all visits of everyone randomized [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
+        f"all visits of {_whom(trial)} [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
         "each outcome by itself."
     )
+
+
+def _whom(trial):
+    everyone = trial.get("Population", "all") == "all"
+    return "everyone randomized" if everyone else f"the {len(trial['Population'])} chosen by --participant-label"
 
 
 def _plan(trial):
