@@ -58,7 +58,8 @@ def write_region_tables(settings, route, design, tables, flow, scores, notes):
         None if they could not be read.
     """
     regions = None
-    with notes.softly(f"Regions of {route.name}", (*NUMERICAL, DataError, MissingInputError)):
+    errors, asked = (*NUMERICAL, DataError, MissingInputError), settings.trial.robustness
+    with notes.softly(f"Regions of {route.name}", errors, asked=asked):
         regions = find_regions(settings, route, design)
         if regions:
             values = region_values(settings, route, design, tables, flow, regions)

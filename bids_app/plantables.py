@@ -80,4 +80,4 @@ def _plan(settings, design):
 
 
 def _done(name, value):
-    return "by itself" if value is None else said(single(name, value))
+    return "not given" if value is None else said(single(name, value))
