@@ -140,4 +140,7 @@ def _words(action, value):
 
 
 def _fits(value):
-    return isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != ""
+    """Say whether a value is a word that the parser does not take for an option."""
+    if isinstance(value, str):
+        return bool(value) and not value.startswith("-")
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from region_trial import DESIGN, made
 
 from bids_app import __version__
@@ -222,6 +224,45 @@ def test_without_an_estimator_or_a_threshold_the_defaults_are_what_is_primary():
 def test_what_no_option_takes_is_refused(written, text, message):
     with pytest.raises(UsageError, match=message):
         parsed(written(MINIMAL + text))
+
+
+KEYS = [(section, key) for section, keys in _sections().items() for key in keys]
+TEXTS = st.text(alphabet="-abz09.=:, %/[]", max_size=6)
+SCALARS = st.one_of(
+    TEXTS, st.booleans(), st.integers(-3, 30), st.floats(-2, 2), st.sampled_from(["-h", "--help", "all"])
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=st.sampled_from(KEYS), value=st.one_of(SCALARS, st.lists(SCALARS, max_size=3)))
+def test_any_value_of_any_key_is_taken_or_refused_in_a_sentence(tmp_path, where, value):
+    sections = {"metrics": {"primary": "degree"}}
+    sections.setdefault(where[0], {})[where[1]] = value
+    text = "".join(
+        f"[{section}]\n" + "".join(f"{key} = {json.dumps(one)}\n" for key, one in keys.items())
+        for section, keys in sections.items()
+    )
+    (tmp_path / "plan.toml").write_text(text)
+    plan, refusal = None, ""
+    try:
+        plan = read_plan(tmp_path / "plan.toml")
+    except UsageError as error:
+        refusal = str(error)
+    name = _sections()[where[0]][where[1]]
+    assert refusal.startswith(f"--plan {tmp_path / 'plan.toml'}: ") or (
+        name in plan.settled and name not in plan.left_open
+    )
+
+
+@given(order=st.permutations(range(6)))
+def test_the_order_of_sections_and_keys_says_nothing(tmp_path_factory, order):
+    parts = ['[metrics]\nprimary = "degree"', "[signal]\nfd_threshold = 0.4", "[parcels]\nbackbone = true"]
+    parts += ['[trial]\nstrata = ["b", "a"]', "[analysis]\nhc3 = true\nalpha = 0.1", '[outcomes]\nordinal = ["x"]']
+    folder = tmp_path_factory.mktemp("plan")
+    (folder / "plan.toml").write_text("\n".join(parts[number] for number in order))
+    (folder / "same.toml").write_text("\n".join(parts))
+    assert read_plan(folder / "plan.toml").settled == read_plan(folder / "same.toml").settled
+    assert parsed(folder / "plan.toml").trial.departed == ()
 
 
 # What was done in the end.
