@@ -1,6 +1,6 @@
 """Family-wise error of every estimator and scheme in simulated null trials, and power in trials with an effect.
 
-python -m benchmarks.error_rates [--trials 1000] [--jobs 1]
+python -m benchmarks.error_rates [--trials 1000] [--jobs 1] [--headline]
 """
 
 import argparse
@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from bids_app.stats import (
     Inference,
+    across,
     allocations,
     compare,
     hypothesis,
@@ -211,12 +212,57 @@ def print_power(n_trials, n_jobs):
             print(f"{condition!s:<30}{row} {inside:.3f} {beside:.3f}", flush=True)
 
 
+# The headline of a page with several measures: how often it says that the arms differ where they do not.
+SEVERAL = np.ones((6, 7, 7), dtype=bool)
+RULES = ("any measure by its own p", "any measure by p over all measures", "the primary measure by its own p")
+N_MEASURES, N_HEADLINE, DRAWS_HEADLINE = 4, (22, 21), 200
+
+
+def simulate_measures(seed, correlation=0.5):
+    """Simulate smooth maps of measures that correlate, without an effect; arm, baseline and follow-up (m, n, V)."""
+    generator = np.random.default_rng(seed)
+    n = sum(N_HEADLINE)
+    noise = generator.standard_t(6, (2, 1 + N_MEASURES, n, *SEVERAL.shape))
+    maps = gaussian_filter(noise, (0, 0, 0, 1, 1, 1))[..., SEVERAL]
+    maps = np.sqrt(correlation) * maps[:, :1] + np.sqrt(1 - correlation) * maps[:, 1:]
+    baseline, followup = maps[0], 0.5 * maps[0] + maps[1]
+    return generator.permutation(np.repeat([1, 0], N_HEADLINE)), baseline, followup
+
+
+def headline_alarms(seeds, condition=None):
+    """Count the null trials in which each rule for a headline finds anything."""
+    counts, inference = Counter(), Inference("tfce", neighbours(SEVERAL))
+    for seed in seeds:
+        arm, baseline, followup = simulate_measures(seed)
+        draws = allocations(arm, None, DRAWS_HEADLINE, 1_000_000 + seed)
+        tested = [
+            compare(hypothesis("ancova", after, before, nuisance(len(arm)), arm=arm), draws, inference)
+            for before, after in zip(baseline, followup, strict=True)
+        ]
+        own = [one.p_fwe.min() <= ALPHA for one in tested]
+        alarms = (any(own), min(p.min() for p in across(tested)) <= ALPHA, own[0])
+        counts.update(rule for rule, alarm in zip(RULES, alarms, strict=True) if alarm)
+    return counts
+
+
+def print_headlines(n_trials, n_jobs):
+    print(f"{n_trials} null trials, {N_HEADLINE} participants, {N_MEASURES} measures of {SEVERAL.sum()} voxels")
+    counts = sum(spread(headline_alarms, n_trials, n_jobs, None), Counter())
+    for rule in RULES:
+        interval = stats.binomtest(int(counts[rule]), n_trials).proportion_ci()
+        print(f"{rule:<40}{counts[rule] / n_trials:.3f} ({interval.low:.3f} to {interval.high:.3f})", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--power-trials", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--headline", action="store_true", help="the rules for a headline alone")
     options = parser.parse_args()
+    if options.headline:
+        print_headlines(options.trials, options.jobs)
+        return
     print_errors(options.trials, options.jobs)
     print_power(options.power_trials, options.jobs)
 

@@ -131,6 +131,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         Too few can be compared, or there is no voxel or parcel that all have.
     """
     analysed = flow[flow["analysed"]]
+    analysed = analysed if trial.baseline_motion else analysed.assign(baseline_mean_fd=np.nan)
     arm = (analysed["arm"] == design.active).to_numpy(int)
     if min(arm.sum(), (1 - arm).sum()) < MIN_PER_ARM:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())

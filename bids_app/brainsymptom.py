@@ -59,7 +59,8 @@ def write_region_tables(settings, route, design, tables, flow, scores, notes):
         None if they could not be read.
     """
     regions = None
-    with notes.softly(f"Regions of {route.name}", (*NUMERICAL, DataError, MissingInputError)):
+    errors, asked = (*NUMERICAL, DataError, MissingInputError), settings.trial.robustness
+    with notes.softly(f"Regions of {route.name}", errors, asked=asked):
         regions = find_regions(settings, route, design)
         if regions:
             values = region_values(settings, route, design, tables, flow, regions)
@@ -73,8 +74,9 @@ def region_values(settings, route, design, tables, flow, regions):
     randomized = randomized.assign(active=(randomized["arm"] == design.active).astype(int))
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
     covariates = code(tables, design, settings.trial.covariates, participants, whom="randomized").table
-    motion = pd.Series(randomized["baseline_mean_fd"].to_numpy(float), index=participants)
-    covariates = with_motion(covariates, motion, randomized["analysed"].to_numpy(bool))  # as the maps are adjusted
+    if settings.trial.baseline_motion:  # as the maps are adjusted
+        motion = pd.Series(randomized["baseline_mean_fd"].to_numpy(float), index=participants)
+        covariates = with_motion(covariates, motion, randomized["analysed"].to_numpy(bool))
     return read_regions(
         route,
         regions,
@@ -105,7 +107,7 @@ def _write(settings, route, design, tables, values, scores, notes):
         with notes.softly(f"Brain and symptom of {route.name}"):
             save("association", _associations(values, scores, trial), COLUMNS, Note=CIRCULAR, Family=FAMILY)
     if trial.robustness:
-        with notes.softly(f"Robustness of {route.name}", (*NUMERICAL, DataError)):
+        with notes.softly(f"Robustness of {route.name}", (*NUMERICAL, DataError), asked=True):
             write_robustness(save, settings, route, design, values)
 
 

@@ -7,14 +7,23 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bids_app.atlassource import AtlasSource
 from bids_app.errors import MissingInputError, OutputError, UsageError
 from bids_app.features import camel, compared_features, mapped_features
 from bids_app.graph.measures import DEFAULT_METRICS, UNSIGNED, needing_modules
 from bids_app.graph.rules import EdgeRule, Linking
-from bids_app.plan import Plan
 
+if TYPE_CHECKING:  # a plan is read by the parser, which needs this module
+    from bids_app.plan import Plan
+
+CHOICES = {
+    "estimator": ("ancova", "change", "post"),
+    "scheme": ("rerandomize", "freedman-lane"),
+    "statistic": ("tfce", "t", "cluster-extent", "cluster-mass"),
+    "map_values": ("z", "raw"),
+}
 DENOISE_STRATEGIES = {
     "friston24": "24 motion parameters, mean white matter and CSF signal",
     "24p": "24 motion parameters",
@@ -138,6 +147,7 @@ class Trial:
     followup: str | None = None
     covariates: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
+    baseline_motion: bool = True
     map_values: str = "z"
     n_permutations: int = 10_000
     random_seed: int = 0
@@ -160,7 +170,7 @@ class Trial:
     cutoffs: tuple[str, ...] = ()
     robustness: bool = False
     also: tuple[tuple[str, Path], ...] = ()
-    plan: Plan | None = None
+    plan: "Plan | None" = None
     departed: tuple[tuple[str, object, object], ...] = ()
 
 

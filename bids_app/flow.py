@@ -13,6 +13,7 @@ from bids_app.values import people
 MIN_COVERAGE = 0.5
 VISITS = ("baseline", "followup")
 NO_SCAN = "no scan"
+LEFT_OUT = "left out by --participant-label"
 FLOW_COLUMNS = {
     "participant_id": "Participant",
     "arm": "Arm that the participant was randomized to",
@@ -136,6 +137,26 @@ def no_arm(participant, arms, design):
         yield "no arm stated"
     elif arms[participant] not in (design.active, design.reference):
         yield f"arm {arms[participant]!r} is not compared"
+
+
+def without(flow, chosen):
+    """Say of those who were not chosen that an option left them out: they were randomized, and stay in the flow.
+
+    Parameters
+    ----------
+    flow : DataFrame
+        As from `participant_flow`.
+    chosen : sequence of str
+        Participants without sub-; everyone if empty.
+
+    Returns
+    -------
+    DataFrame
+    """
+    if not chosen:
+        return flow
+    there = flow["participant_id"].str.removeprefix("sub-").isin(chosen)
+    return flow.assign(analysed=flow["analysed"] & there, reason=flow["reason"].astype(object).where(there, LEFT_OUT))
 
 
 def _visit(scans, min_minutes):

@@ -5,19 +5,23 @@ from dataclasses import dataclass, replace
 
 from bids_app.analyses import analyses_of
 from bids_app.assembly import assemble, check_design, route_flow
+from bids_app.assumptions import assumptions, left_out
 from bids_app.brainsymptom import clear_region_tables, write_region_tables
 from bids_app.cohort import Design, Tables, find_design, read_tables
+from bids_app.config import Settings
 from bids_app.errors import DataError
 from bids_app.execution import execute
 from bids_app.findings import say_all
-from bids_app.flow import FailedScan, counts, reasons_by_visit
+from bids_app.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
 from bids_app.names import contrast_label
 from bids_app.outputs import sweep
+from bids_app.planmatch import done_deviations
 from bids_app.plantables import write_plan
 from bids_app.record import write_design, write_whole_brain
 from bids_app.report.citation import write_citation
 from bids_app.report.group import write_group_page
 from bids_app.report.index import write_index_page
+from bids_app.roles import departure
 from bids_app.routes import find_routes
 from bids_app.runlog import conclude, start_log
 from bids_app.status import read_statuses
@@ -45,12 +49,13 @@ def group_level(settings):
     Returns
     -------
     int
-        0, or 65 if a participant has scans but no row in participants.tsv, or the code of what went wrong.
+        0, or 65 if a participant has scans but no row in participants.tsv or something that was asked for could not be
+        made, or the code of what went wrong.
     """
     log_dir = start_log(settings)
     sweep(settings.output_dir)
     gathered = gather(settings)
-    design, scores, notes = gathered.design, gathered.scores, gathered.notes
+    settings, design, scores, notes = gathered.settings, gathered.design, gathered.scores, gathered.notes
     pages = []
     for route, flow, problem in gathered.comparisons:
         pages.append(write_design(settings, route, design, problem, flow, gathered.failed, gathered.tables.findings))
@@ -73,7 +78,7 @@ def group_level(settings):
         logger.error("%s: %s", failure.node.partition(".")[2], failure.message)
     if not failures:
         regions = {
-            route.name: write_region_tables(settings, route, design, gathered.tables, flow, scores, notes)
+            route.name: write_region_tables(settings, route, design, gathered.tables, chosen(flow), scores, notes)
             for route, flow, _ in gathered.comparisons
         }
         write_plan(settings, design, regions, [route for route, _ in problems], notes)
@@ -83,8 +88,10 @@ def group_level(settings):
     strangers = gathered.strangers
     if strangers:
         logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
+    if notes.unmet:
+        logger.error("Asked for, and not made: %s.", "; ".join(notes.unmet))
     page = settings.output_dir / "group" / "index.html"
-    return conclude(failures, page, log_dir) or (DataError.exit_code if strangers else 0)
+    return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or notes.unmet else 0)
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,10 @@ class Gathered:
 
     Attributes
     ----------
+    settings : Settings
+        With where what is done departs from the plan.
     tables : cohort.Tables
+        Of everyone, also of those whom an option leaves out.
     design : cohort.Design
     scores : trialtables.Scores or None
     notes : trialtables.Notes
@@ -102,6 +112,7 @@ class Gathered:
         Each route with its flow of participants and what is compared.
     """
 
+    settings: Settings
     tables: Tables
     design: Design
     scores: Scores | None
@@ -129,29 +140,45 @@ def gather(settings):
     """
     failed = read_failed_scans(settings.output_dir)
     routes = find_routes(settings, {scan.name for scan in failed})
-    tables = _chosen(read_tables(settings.bids_dir), settings.selection.participants)
+    tables, wanted = read_tables(settings.bids_dir), settings.selection.participants
     scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
     design = find_design(tables, {(scan.participant, scan.session) for scan in scans if scan.session}, settings.trial)
     contrast_label(design.active, design.reference)  # refused here rather than when the results are written
-    scores, comparisons = read_scores(tables, design, settings.trial), []
+    scores, comparisons = read_scores(_chosen(tables, wanted), design, settings.trial), []
     tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
     for route in routes:
         flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
+        flow = without(flow, wanted)
         problem = assemble(route, flow, tables, design, settings.trial)
         problem = replace(problem, symptoms=symptom_changes(scores, problem))
         check_design(route, problem)
         _say_flow(route, flow, design)
-        comparisons.append((route, flow, problem))
+        found = (*problem.findings, *left_out(flow, wanted, scores), *assumptions(settings, route, problem, flow))
+        comparisons.append((route, flow, replace(problem, findings=found)))
     say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
-    return Gathered(tables, design, scores, Notes(), failed, comparisons)
+    settings = _departed(settings, [(route, problem) for route, _, problem in comparisons], scores)
+    return Gathered(settings, tables, design, scores, Notes(), failed, comparisons)
+
+
+def _departed(settings, problems, scores):
+    """Add to the departures from the plan those that only what was done shows, and log all."""
+    trial = settings.trial
+    departed = (*trial.departed, *done_deviations(settings, problems, scores))
+    for one in departed:
+        logger.warning("Departs from the plan: %s.", departure(*one))
+    return replace(settings, trial=replace(trial, departed=departed))
 
 
 def _chosen(tables, participants):
     """Leave out of the tables whom --participant-label leaves out."""
     if not participants:
         return tables
-    chosen = tables.participants.index.isin(participants)
-    return replace(tables, participants=tables.participants[chosen])
+    return replace(tables, participants=tables.participants[tables.participants.index.isin(participants)])
+
+
+def chosen(flow):
+    """Leave out of the flow whom --participant-label leaves out: they are not missing, they were not looked at."""
+    return flow[flow["reason"] != LEFT_OUT].reset_index(drop=True)
 
 
 def read_failed_scans(output_dir):

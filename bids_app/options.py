@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import os
 import re
+from dataclasses import replace
 
 from bids_app.atlassource import find_atlas
 from bids_app.config import (
@@ -24,7 +25,8 @@ from bids_app.graph.measures import UNSIGNED, VOXEL_MEASURES
 from bids_app.machine import available_cpus, available_memory_gb
 from bids_app.parser import app_parser
 from bids_app.plan import read_plan
-from bids_app.roles import follow
+from bids_app.planmatch import file_deviations
+from bids_app.roles import deviations, follow
 from bids_app.smallfiles import read_json, read_yaml
 from bids_app.templateflow import cached_template
 
@@ -59,8 +61,25 @@ def parse(argv):
     if options.level not in LEVELS:
         raise UnknownLevelError(f"analysis level {options.level!r} is unknown; it is one of: {', '.join(LEVELS)}.")
     plan = read_plan(options.plan) if options.plan else None
-    departed = follow(plan, options, given)
+    follow(plan, options, given)
     parse_cutoffs(options.cutoffs)
+    settings = _settings(options)
+    if plan is None:
+        return settings
+    planned = _settings(_planned(plan, options))
+    departed = (*deviations(plan, planned, settings), *file_deviations(plan, settings))
+    return replace(settings, trial=replace(settings.trial, plan=plan, departed=departed))
+
+
+def _planned(plan, options):
+    """Return the options as the plan alone would have them."""
+    call = app_parser().parse_args([str(options.bids_dir), str(options.output_dir), options.level])
+    for name, value in plan.options.items():
+        setattr(call, name, value)
+    return call
+
+
+def _settings(options):
     selection = _selection(options)
     return Settings(
         bids_dir=options.bids_dir,
@@ -89,6 +108,7 @@ def parse(argv):
             followup=_label("ses", options.followup),
             covariates=tuple(options.covariates),
             strata=tuple(options.strata),
+            baseline_motion=options.baseline_motion,
             map_values=options.map_values,
             n_permutations=options.n_permutations,
             random_seed=options.random_seed,
@@ -111,8 +131,6 @@ def parse(argv):
             cutoffs=tuple(options.cutoffs),
             robustness=options.robustness,
             also=_also(options.also),
-            plan=plan,
-            departed=departed,
         ),
         skip_validation=options.skip_bids_validation or options.reports_only,
         reports_only=options.reports_only,

@@ -5,12 +5,11 @@ import math
 from pathlib import Path
 
 from bids_app import __version__
-from bids_app.config import DENOISE_STRATEGIES, EDGE_STATISTICS, QUERIES, Graph
+from bids_app.config import CHOICES, DENOISE_STRATEGIES, EDGE_STATISTICS, QUERIES, Graph
 from bids_app.errors import UsageError
 from bids_app.graph.measures import MEASURES
 from bids_app.graph.rules import MATRICES, NEGATIVES
 from bids_app.machine import available_cpus
-from bids_app.plan import CHOICES
 
 
 class ExecutionSpec(argparse.Action):
@@ -339,6 +338,12 @@ def _add_trial(parser):
     add("--followup", metavar="SESSION", help="session after treatment")
     add("--covariates", nargs="+", default=[], metavar="COLUMN", help="columns of the tables to adjust for")
     add("--strata", nargs="+", default=[], metavar="COLUMN", help="columns that stratified the randomization")
+    add(
+        "--no-baseline-motion",
+        dest="baseline_motion",
+        action="store_false",
+        help="do not adjust for the mean framewise displacement at baseline, as is done where it is known of everyone",
+    )
     add(
         "--map-values",
         choices=("z", "raw"),

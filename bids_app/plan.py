@@ -3,17 +3,14 @@
 import dataclasses
 import hashlib
 import math
+import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bids_app.config import CHOICES
 from bids_app.errors import MissingInputError, UsageError
+from bids_app.plankeys import IN_PARTS, planned_actions, planned_options
 
-CHOICES = {
-    "estimator": ("ancova", "change", "post"),
-    "scheme": ("rerandomize", "freedman-lane"),
-    "statistic": ("tfce", "t", "cluster-extent", "cluster-mass"),
-    "map_values": ("z", "raw"),
-}
 RANGES = {
     "threshold": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
     "density": (lambda value: 0 < value < 1, "above 0 and below 1"),
@@ -56,6 +53,12 @@ SECTIONS = {
 }
 
 
+# Options that are given a file, whose content a plan can settle by its hash.
+FILES = ("mask", "allocations", "partition", "atlas")
+_RULED_OUT = {"threshold": "density", "density": "threshold"}
+_RULED_OUT |= {f"parcel_{one}": f"parcel_{other}" for one, other in _RULED_OUT.items()}
+
+
 @dataclass(frozen=True)
 class Plan:
     """What was decided before the data were seen; None where the plan leaves it open.
@@ -71,7 +74,7 @@ class Plan:
     threshold, density : float or None
         The edge rule; at most one of them.
     mask, map_values : str or None
-    voxel_size : int or None
+    voxel_size : int, "native" or None
     smooth_maps : float or None
         The nodes, and what is compared of their maps.
     arm, reference, baseline, followup : str or None
@@ -82,6 +85,12 @@ class Plan:
     alpha : float or None
     n_permutations, seed : int or None
     primary_outcomes, secondary_outcomes : tuple of str or None
+    further : dict
+        What else is settled, by key: every option that changes a result has one, as `plankeys.planned_actions` has it.
+    version : str or None
+        Of trialgraph.
+    hashes : dict of str
+        SHA-256 of files that are given to options, by the key of the option.
     sha256 : str
         Hash of the file, as ``sha256sum`` prints it.
     """
@@ -94,7 +103,7 @@ class Plan:
     threshold: float | None = None
     density: float | None = None
     mask: str | None = None
-    voxel_size: int | None = None
+    voxel_size: int | str | None = None
     smooth_maps: float | None = None
     map_values: str | None = None
     arm: str | None = None
@@ -111,20 +120,33 @@ class Plan:
     seed: int | None = None
     primary_outcomes: tuple[str, ...] | None = None
     secondary_outcomes: tuple[str, ...] | None = None
+    further: dict = field(default_factory=dict)
+    version: str | None = None
+    hashes: dict = field(default_factory=dict)
     sha256: str = ""
 
     @property
     def settled(self):
         """What the plan says, by name: everything that is not left open."""
-        names = (field.name for field in dataclasses.fields(self) if field.name != "sha256")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        names = [name for section in SECTIONS.values() for name in section.values()]
+        own = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return own | self.further | ({} if self.version is None else {"version": self.version})
 
     @property
     def left_open(self):
         """Names of what the plan does not say, in the order of the file; one edge rule is enough."""
-        ruled_out = {"threshold": "density", "density": "threshold"}
-        names = [name for section in SECTIONS.values() for name in section.values()]
-        return [name for name in names if name not in self.settled and ruled_out.get(name) not in self.settled]
+        names = [name for section in _sections().values() for name in section.values()]
+        settled = self.settled
+        return [name for name in (*names, "version") if name not in settled and _RULED_OUT.get(name) not in settled]
+
+    @property
+    def options(self):
+        """What the plan settles, as the command line would have read it, by the name of the option."""
+        values = {name: value for name, value in self.settled.items() if name != "version"}
+        for option, parts in IN_PARTS.items():
+            members = [member for part in parts for member in _listed(values.pop(part, None))]
+            values |= {option: members} if members else {}
+        return planned_options(values)
 
 
 def read_plan(path):
@@ -155,21 +177,54 @@ def read_plan(path):
     except ValueError as error:  # also of the encoding
         raise UsageError(f"--plan {path}: not valid TOML ({error}).") from error
     try:
-        return Plan(**_values(sections), sha256=hashlib.sha256(raw).hexdigest())
+        plan = Plan(**_values(sections), sha256=hashlib.sha256(raw).hexdigest())
+        _ = plan.options  # which refuses what no option takes
+        return plan
     except UsageError as error:
         raise UsageError(f"--plan {path}: {error}") from None
 
 
-def _values(sections):
-    _refuse_unknown(sections, SECTIONS, "section")
-    values = {}
-    for section, keys in SECTIONS.items():
-        content = sections.get(section, {})
-        if not isinstance(content, dict):
-            raise UsageError(f"{section} must be a section, [{section}], not {content!r}.")
-        _refuse_unknown(content, keys, f"key in [{section}]")
-        for key, value in content.items():
-            values[keys[key]] = _checked(f"{section}.{key}", keys[key], value)
+def _sections():
+    """Return the name of each key, by section: those of `SECTIONS`, and every further option that changes a result."""
+    known = {name for section in SECTIONS.values() for name in section.values()}
+    sections = {section: dict(keys) for section, keys in SECTIONS.items()}
+    for section, actions in planned_actions().items():
+        sections.setdefault(section, {}).update({key: key for key in actions if key not in known})
+    return {section: keys for section, keys in sections.items() if keys}
+
+
+def _values(content):
+    sections = _sections()
+    _refuse_unknown(content, (*sections, "version", "sha256"), "section")
+    values = {"further": {}, "hashes": _hashes(content.get("sha256", {}))}
+    if "version" in content:
+        values["version"] = _checked("version", "version", content["version"])
+    for section, keys in sections.items():
+        found = content.get(section, {})
+        if not isinstance(found, dict):
+            raise UsageError(f"{section} must be a section, [{section}], not {found!r}.")
+        _refuse_unknown(found, keys, f"key in [{section}]")
+        for key, value in found.items():
+            name = keys[key]
+            if name in SECTIONS.get(section, {}).values():
+                values[name] = _checked(f"{section}.{key}", name, value)
+            else:
+                values["further"][name] = tuple(value) if isinstance(value, list) else value
+    _refuse_contradictions(values)
+    return values
+
+
+def _hashes(content):
+    if not isinstance(content, dict):
+        raise UsageError(f"sha256 must be a section, [sha256], not {content!r}.")
+    _refuse_unknown(content, FILES, "key in [sha256]")
+    for key, value in content.items():
+        if not isinstance(value, str) or not re.fullmatch("[0-9a-fA-F]{64}", value):
+            raise UsageError(f"sha256.{key} must be 64 hexadecimal digits, as sha256sum prints them, not {value!r}.")
+    return {key: value.lower() for key, value in content.items()}
+
+
+def _refuse_contradictions(values):
     if "metric" not in values:
         raise UsageError("metrics.primary is missing: a plan names the one measure that the trial is judged by.")
     if {"threshold", "density"} <= set(values):
@@ -177,7 +232,6 @@ def _values(sections):
     for first, second in (("metric", "secondary_metrics"), ("primary_outcomes", "secondary_outcomes")):
         if both := set(_listed(values.get(first))) & set(_listed(values.get(second))):
             raise UsageError(f"{', '.join(sorted(both))} cannot be primary and secondary.")
-    return values
 
 
 def _listed(value):
@@ -207,6 +261,8 @@ def _checked(key, name, value):
 
 def _number(key, name, value, kind):
     whole = kind is int
+    if (name, value) == ("voxel_size", "native"):
+        return value
     if not isinstance(value, int if whole else (int, float)) or isinstance(value, bool):
         raise UsageError(f"{key} must be a {'whole ' if whole else ''}number, not {value!r}.")
     fits, words = RANGES[name]

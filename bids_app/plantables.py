@@ -4,7 +4,8 @@ from bids_app import __version__
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.outcomes import name_of
 from bids_app.outputs import save_json
-from bids_app.roles import feature_role
+from bids_app.planmatch import given_files, sha256_of
+from bids_app.roles import feature_role, said, settings_of, single
 from bids_app.trialtables import trial_name
 
 
@@ -31,25 +32,23 @@ def write_plan(settings, design, regions, routes, notes):
         | {"Role": feature_role(trial, one, trial.estimator)}
         for one in features
     ]
-    plan = trial.plan and {
-        "SHA256": trial.plan.sha256,
-        "Settled": trial.plan.settled,
-        "LeftOpen": trial.plan.left_open,
-        "Deviations": [
-            {"What": what, "Planned": said(planned), "Used": said(used)} for what, planned, used in trial.departed
-        ],
-    }
     content = {
         "Contrast": design.contrast,
         "ActiveArm": design.active,
         "ReferenceArm": design.reference,
         "Estimator": trial.estimator,
         "Alpha": trial.alpha,
+        "Population": list(settings.selection.participants) or "all",
         "Outcomes": [name_of(word) for word in trial.outcomes],
         "Cutoffs": [
             {"Outcome": one.outcome, "Name": one.name, "Rule": one.rule} for one in parse_cutoffs(trial.cutoffs)
         ],
-        "Plan": plan or None,
+        "Plan": _plan(settings, design) if trial.plan else None,
+        "Files": [
+            {"Option": name, "Name": path.name, "SHA256": sha256_of(path)}
+            for name, paths in given_files(settings).items()
+            for path in paths
+        ],
         "Roles": roles,
         "Regions": {
             name: [{"Name": one.name, "Text": one.text} for one in found]
@@ -64,8 +63,21 @@ def write_plan(settings, design, regions, routes, notes):
     return path
 
 
-def said(value):
-    """Write a setting for people."""
-    if value is None or value == () or value == []:
-        return "nothing"
-    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+def _plan(settings, design):
+    """Return what the plan says, what it leaves open and how that was done, and where the analysis departs from it."""
+    plan, used = settings.trial.plan, settings_of(settings)
+    found = {"arm": design.arm_column, "reference": design.reference}
+    used |= found | {"baseline": design.baseline, "followup": design.followup}
+    return {
+        "SHA256": plan.sha256,
+        "Settled": plan.settled,
+        "LeftOpen": [f"{name} ({_done(name, used[name])})" if name in used else name for name in plan.left_open],
+        "Deviations": [
+            {"What": what, "Planned": said(planned), "Used": said(after)}
+            for what, planned, after in settings.trial.departed
+        ],
+    }
+
+
+def _done(name, value):
+    return "not given" if value is None else said(single(name, value))

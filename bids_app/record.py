@@ -93,6 +93,7 @@ def _analyses(trial, route, design, problem):
         ],
         "Covariates": used,
         "BaselineMotionAdjusted": "baseline_mean_fd" in used,
+        "BaselineMotionOff": not trial.baseline_motion,
         "Strata": list(trial.strata),
     }
 

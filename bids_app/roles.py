@@ -1,56 +1,22 @@
 """What departs from the plan, and what a result counts for."""
 
+import dataclasses
+
+from bids_app.config import Measured, Trial
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.features import FULL
 from bids_app.graph.rules import EdgeRule
+from bids_app.plankeys import FIELDS, IN_PARTS, NOT_PLANNED
 
 ROLES = ("primary", "secondary", "exploratory")
 # These change how exactly a p-value is known, not which question it answers.
-PRECISION = ("n_permutations", "seed")
-# These decide about their members only.
-LISTS = ("metric", "secondary_metrics", "primary_outcomes", "secondary_outcomes")
-
-
-def fill(plan, given, defaults):
-    """Combine the command line with the plan: what is given goes first, then the plan, then the default.
-
-    Parameters
-    ----------
-    plan : Plan or None
-    given : dict
-        What the command line says, by the names of `Plan`; nothing that was left at its default.
-    defaults : dict
-        What holds where neither says anything.
-
-    Returns
-    -------
-    dict
-        What is used. Where it differs from the plan, `deviations` lists it.
-
-    Examples
-    --------
-    >>> from bids_app.plan import Plan
-    >>> fill(Plan("degree", alpha=0.01), {"metric": "strength"}, {"metric": "degree", "alpha": 0.05, "seed": 0})
-    {'metric': 'strength', 'alpha': 0.01, 'seed': 0}
-    """
-    used = dict(defaults)
-    for values in (plan.settled if plan else {}, given):
-        for rule, other in (("threshold", "density"), ("density", "threshold")):
-            if values.get(rule) is not None:
-                used.pop(other, None)
-        used |= values
-    return used
-
-
-_OPTIONS = {"reference": "reference_arm", "seed": "random_seed"}
-_IN_PARTS = {  # one option holds what is primary, then what is secondary
-    "metrics": ("metric", "secondary_metrics"),
-    "outcomes": ("primary_outcomes", "secondary_outcomes"),
-}
+PRECISION = ("n_permutations", "seed", "version")
+# These decide about their members only, or add what is exploratory.
+LISTS = ("metric", "secondary_metrics", "primary_outcomes", "secondary_outcomes", "slopes", "robustness", "also")
 
 
 def follow(plan, options, given):
-    """Fill in from the plan what the command line leaves open, and list where it departs.
+    """Fill in from the plan what the command line leaves open: what is given goes first, then the plan.
 
     Parameters
     ----------
@@ -60,103 +26,149 @@ def follow(plan, options, given):
     given : set of str
         Names of the options that the command line says.
 
-    Returns
-    -------
-    tuple of (str, object, object)
-        As from `deviations`.
-
     Examples
     --------
     >>> from argparse import Namespace
     >>> from bids_app.plan import Plan
-    >>> options = Namespace(metrics=["strength"], outcomes=[], threshold=[0.3], density=[], alpha=0.05)
+    >>> options = Namespace(metrics=["strength"], threshold=[0.3], density=[], alpha=0.05)
     >>> follow(Plan("degree", threshold=0.25, alpha=0.01), options, {"threshold"})
-    (('threshold', 0.25, 0.3),)
-    >>> options.metrics, options.alpha
-    (['degree'], 0.01)
+    >>> options.metrics, options.threshold, options.alpha
+    (['degree'], [0.3], 0.01)
     """
-    if plan is None:
-        return ()
-    for option, parts in _IN_PARTS.items():
-        members = [member for part in parts for member in _named_all(getattr(plan, part))]
-        if option not in given and members:
-            setattr(options, option, members)
-    ruled = {"threshold", "density"} & given
-    single = [name for name in plan.settled if name not in sum(_IN_PARTS.values(), ())]
-    for name in single:
-        option = _OPTIONS.get(name, name)
-        if option in given or (ruled and name in ("threshold", "density")):
+    for name, value in (plan.options if plan else {}).items():
+        if name not in given and not _ruled_out(name, given):
+            setattr(options, name, value)
+
+
+def _ruled_out(name, given):
+    """Say whether another edge rule is given."""
+    return any({name, *given} >= {rule, other} for rule, other in _RULES if name in (rule, other))
+
+
+_RULES = (("threshold", "density"), ("parcel_threshold", "parcel_density"))
+
+
+def deviations(plan, planned, used):
+    """List where the analysis departs from the plan: every setting that changes a result is compared.
+
+    Parameters
+    ----------
+    plan : Plan
+    planned, used : Settings
+        As the plan alone would have them, with the defaults where it says nothing; and as they are.
+
+    Returns
+    -------
+    tuple of (str, object, object)
+        What, as planned, as used. What the plan does not say is planned at its default.
+    """
+    return (*_members(plan, planned, used), *_settings(plan, planned, used))
+
+
+def _members(plan, planned, used):
+    """List what of the planned measures and outcomes is not there; what is there beside is exploratory."""
+    reached = [f"{one.outcome}:{one.name}" for one in parse_cutoffs(used.trial.cutoffs)]
+    outcomes = {*used.trial.outcomes, *_named(used.trial.outcomes), *reached}
+    graphs = ((planned.graph, used.graph), (planned.graph.parcels, used.graph.parcels))
+
+    def there(part, member):
+        if part in IN_PARTS["outcomes"]:
+            return member in outcomes
+        return all(member in after.metrics for before, after in graphs if member in before.metrics)
+
+    for part in (name for parts in IN_PARTS.values() for name in parts):
+        members = _named_all(getattr(plan, part))
+        kept = tuple(member for member in members if there(part, member))
+        if len(kept) < len(members):
+            yield part, getattr(plan, part), None if part == "metric" else kept
+
+
+def _settings(plan, planned, used):
+    settled, before = plan.settled, settings_of(planned)
+    for name, value in settings_of(used).items():
+        if name in ("metrics", "parcel_metrics", "outcomes") or _same(name, before[name], value):
             continue
-        value = plan.settled[name]
-        setattr(options, option, [value] if name in ("threshold", "density") else value)
-    return tuple(deviations(plan, _used(plan, options, single)))
+        if _follows(name, planned, used):
+            continue
+        if name in settled:
+            yield name, settled[name], single(name, value)
+        elif name != "baseline_motion" or plan.covariates is None:  # else what was fitted is compared
+            yield name, f"not in the plan; the default is {said(single(name, before[name]))}", single(name, value)
 
 
-def _used(plan, options, single):
-    """Return what is used, by the names of the plan."""
-    used = {name: getattr(options, _OPTIONS.get(name, name)) for name in single}
-    for name in ("threshold", "density"):
-        values = getattr(options, name) or [None]
-        planned = getattr(plan, name)
-        used[name] = planned if planned in values else values[0]
-    for name in ("covariates", "strata"):
-        if name in used:
-            used[name] = tuple(used[name])
-    for option, parts in _IN_PARTS.items():
-        there = getattr(options, option)
-        for part in parts:
-            planned = getattr(plan, part)
-            kept = tuple(member for member in _named_all(planned) if member in there or _reached(member, options))
-            used[part] = (kept[0] if kept else None) if part == "metric" else kept
-    return used
+def _follows(name, planned, used):
+    """Say whether what is done with parcels is what is done with voxels, which is compared itself."""
+    field = {"parcel_threshold": "thresholds", "parcel_density": "densities"}.get(name)
+    graphs = (planned.graph, used.graph)
+    return field is not None and all(getattr(one, field) == getattr(one.parcels, field) for one in graphs)
 
 
-def _reached(member, options):
-    """Say whether a planned endpoint such as hamd17:response is among the cut-offs that are used."""
-    cutoffs = parse_cutoffs(getattr(options, "cutoffs", ()))
-    return member in [f"{cutoff.outcome}:{cutoff.name}" for cutoff in cutoffs]
+def settings_of(settings):
+    """Return every setting that changes a result by the name that a plan has for it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from bids_app.config import Settings
+    >>> found = settings_of(Settings(Path("bids"), Path("out"), "group", Path("work")))
+    >>> found["fd_threshold"], found["threshold"], found["parcel_threshold"], found["population"]
+    (0.5, (0.25,), (0.25,), ())
+    """
+    graph, found = settings.graph, {}
+    for part in (settings.selection, settings.preprocessing, settings.signal, graph, graph.parcels, settings.trial):
+        for field in dataclasses.fields(part):
+            name = FIELDS.get(field.name, field.name)
+            if part is graph.parcels and field.name in _IN_BOTH:
+                name = f"parcel_{name}"
+            if name not in (*NOT_PLANNED, "parcels"):
+                found[name] = getattr(part, field.name)
+    return found
+
+
+_IN_BOTH = [field.name for field in dataclasses.fields(Measured)]
+
+
+def _same(name, planned, used):
+    """Compare as sets where the order says nothing; of edge rules, those beside the planned explore."""
+    if name in ("threshold", "density", "parcel_threshold", "parcel_density"):
+        return set(planned) <= set(used)
+    if isinstance(planned, tuple) and name not in ("bandpass", "meshes") and isinstance(used, tuple):
+        return set(planned) == set(used)
+    return planned == used
+
+
+def single(name, value):
+    """Return a setting as a plan has it: of an edge rule, one number or none."""
+    if name == "population" and not value:
+        return "everyone"
+    if name in ("threshold", "density", "parcel_threshold", "parcel_density"):
+        return value[0] if len(value) == 1 else value or None
+    return value
+
+
+def said(value):
+    """Write a setting for people."""
+    if value is None or value == () or value == [] or value == {}:
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(said, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def departure(what, planned, used):
+    """Write a departure from the plan for people.
+
+    Examples
+    --------
+    >>> departure("alpha", 0.05, 0.1), departure("hc3", "not in the plan; the default is no", True)
+    ('alpha: planned 0.05, used 0.1', 'hc3: not in the plan; the default is no, used yes')
+    """
+    unplanned = str(planned).startswith("not ")
+    return f"{what}: {'' if unplanned else 'planned '}{said(planned)}, used {said(used)}"
 
 
 def _named_all(value):
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
-
-
-def deviations(plan, used):
-    """List where the analysis departs from the plan.
-
-    Parameters
-    ----------
-    plan : Plan or None
-    used : dict
-        What was done, by the names of `Plan`; a name that is absent is not compared, but for the edge rule.
-
-    Returns
-    -------
-    list of (str, object, object)
-        What, as planned, as used; in the order of `Plan`.
-
-    Examples
-    --------
-    >>> from bids_app.plan import Plan
-    >>> deviations(Plan("degree", threshold=0.25, alpha=0.05), {"threshold": 0.3, "alpha": 0.05})
-    [('threshold', 0.25, 0.3)]
-    """
-    if plan is None:
-        return []
-    rule = {name for name in ("threshold", "density") if used.get(name) is not None}
-    compared = set(used) | ({"threshold", "density"} if rule else set())
-    return [
-        (name, planned, used.get(name))
-        for name, planned in plan.settled.items()
-        if name in compared and not _same(planned, used.get(name))
-    ]
-
-
-def _same(planned, used):
-    """Compare as sets where the order says nothing."""
-    if isinstance(planned, tuple):
-        return used is not None and set(planned) == set(used)
-    return planned == used
 
 
 def role_of(plan, *, metric=None, outcome=None, estimator=None, departed=()):
@@ -188,11 +200,11 @@ def role_of(plan, *, metric=None, outcome=None, estimator=None, departed=()):
         return "exploratory"
     if any(what not in (*PRECISION, *LISTS) for what, _, _ in departed):
         return "exploratory"
-    if None not in (estimator, plan.estimator) and estimator != plan.estimator:
+    if estimator not in (None, plan.estimator or Trial.estimator):
         return "exploratory"
     if metric == plan.metric or outcome in _named(plan.primary_outcomes):
         return "primary"
-    listed = metric in _named(plan.secondary_metrics) or outcome in _named(plan.secondary_outcomes)
+    listed = metric in (plan.secondary_metrics or ()) or outcome in _named(plan.secondary_outcomes)
     return "secondary" if listed else "exploratory"
 
 
@@ -221,11 +233,13 @@ def feature_role(trial, feature, estimator):
 
 
 def _planned_edges(plan):
-    if plan is None or (plan.threshold is None and plan.density is None):
+    """Return the planned edge rule; where the plan says none, the default is what is not a departure."""
+    if plan is None:
         return None
-    rule = EdgeRule("r", plan.threshold) if plan.density is None else EdgeRule("density", plan.density)
-    return rule.label
+    threshold = Measured.thresholds[0] if plan.threshold is None else plan.threshold
+    return (EdgeRule("r", threshold) if plan.density is None else EdgeRule("density", plan.density)).label
 
 
-def _named(value):
-    return () if value is None else value
+def _named(words):
+    """Return the outcomes' names: of NAME=BASELINE,FOLLOWUP, NAME."""
+    return [word.partition("=")[0] for word in words or ()]

@@ -25,18 +25,27 @@ from bids_app.values import people
 logger = logging.getLogger("bids_app")
 
 DESCRIBING = ("age", "sex", "gender", "education", "handedness", "bmi", "ethnicity", "race")
-# What a table of numbers can fail of, on data that are read correctly.
-NUMERICAL = (ValueError, ArithmeticError, np.linalg.LinAlgError, KeyError, IndexError)
+# What a table of numbers can fail of, on data that are read correctly. A key or an index that is not there is a fault
+# of the app, which ends the run.
+NUMERICAL = (ValueError, ArithmeticError, np.linalg.LinAlgError)
 
 
 @dataclass
 class Notes:
-    """What could not be made, for the page: nothing is left out silently."""
+    """What could not be made, for the page: nothing is left out silently.
+
+    Attributes
+    ----------
+    problems : list of str
+    unmet : list of str
+        Those of them that were asked for by an option or by the plan; the exit code says so.
+    """
 
     problems: list = field(default_factory=list)
+    unmet: list = field(default_factory=list)
 
     @contextmanager
-    def softly(self, what, errors=NUMERICAL):
+    def softly(self, what, errors=NUMERICAL, *, asked=False):
         """Go on without a table that fails, and say so."""
         try:
             yield
@@ -45,6 +54,7 @@ class Notes:
             logger.warning("%s", message)
             logger.debug("%s", what, exc_info=True)
             self.problems.append(message)
+            self.unmet += [message] if asked else []
 
 
 @dataclass(frozen=True)
@@ -177,17 +187,31 @@ def write_outcomes(settings, design, scores, notes):
     save_described(folder / trial_name(design, "scores"), scores.table, OUTCOME_COLUMNS)
     draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
     better = {"higher_is_better": trial.higher_is_better}
-    with notes.softly("Clinical outcomes"):
+    with notes.softly("Clinical outcomes", asked=True):
         table = clinical_table(scores.outcomes, ordinal=trial.ordinal, successes=scores.successes, **better, **draws)
-        table = with_roles(table, trial.plan, trial.departed)
+        table = of_chosen(with_roles(table, trial.plan, trial.departed), settings.selection.participants)
         columns = CLINICAL_COLUMNS | ROLE_COLUMN
         save_described(folder / trial_name(design, "outcomes"), table, columns)
     with notes.softly("Missing follow-ups of the outcomes"):
-        table = missing_table(scores.outcomes, **draws)
+        table = of_chosen(missing_table(scores.outcomes, **draws), settings.selection.participants)
         save_described(folder / trial_name(design, "missing"), table, MISSING_COLUMNS)
     with notes.softly("Tipping points of the outcomes"):
         table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)
         save_described(folder / trial_name(design, "tipping"), table, TIPPING_COLUMNS)
+
+
+def of_chosen(table, participants):
+    """Say of whom a table is where --participant-label chose them: no longer of everyone randomized.
+
+    Examples
+    --------
+    >>> of_chosen(pd.DataFrame({"population": ["everyone randomized"]}), ("01",))["population"][0]
+    'everyone chosen by --participant-label'
+    """
+    if not participants:
+        return table
+    words = table["population"].str.replace("everyone randomized", "everyone chosen by --participant-label")
+    return table.assign(population=words)
 
 
 def _successes(outcomes, cutoffs):

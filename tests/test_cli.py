@@ -146,6 +146,7 @@ OPTIONS = [
     ("--skip_bids_validation", "skip_validation", True),
     ("--skip-bids-validator", "skip_validation", True),
     ("--skip_bids_validator", "skip_validation", True),
+    ("--no-baseline-motion", "trial.baseline_motion", False),
     ("--notrack", "resources.plugin", {}),
     ("--stop-on-first-crash", "stop_on_first_crash", True),
     ("-v -v", "verbose", 2),

@@ -127,14 +127,24 @@ def test_the_same_again_is_the_same(trial, analysed, tmp_path):
 PLAN = """
 [metrics]
 primary = "degree"
+[signal]
+min_minutes = 2
 [graph]
 threshold = 0.25
+voxel_size = 8
+[trial]
+covariates = ["age"]
+baseline_motion = true
 [analysis]
 alpha = 0.5
+n_permutations = 100
 seed = 3
 [outcomes]
 primary = ["hamd17"]
 secondary = ["hamd17:response"]
+ordinal = ["cssrs"]
+cutoffs = ["hamd17:response=50%,remission<=7"]
+robustness = true
 """
 
 
@@ -176,6 +186,38 @@ def test_a_planned_trial_with_its_outcomes(planned, validation_errors):
     page = (group / "index.html").read_text()
     assert facts["Plan"]["SHA256"] in page
     assert not re.findall(r"""(?:src|href)=["']?https?:""", page)
+
+
+def test_what_the_plan_does_not_say_makes_all_exploratory_and_nobody_leaves_the_flow(trial, planned, tmp_path):
+    output = tmp_path / "output"
+    shutil.copytree(planned, output)
+    asked = (
+        *("--plan", planned.parent / "plan.toml", "--ordinal", "hamd17", "--hc3", "--tail-approximation"),
+        *("--participant-label", "01", "02", "03", "04", "05", "06", "07"),
+    )
+    done = call(trial.bids_dir, output, "group", *OPTIONS, *asked)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(next(output.glob("group/contrast-*_trial.json")).read_text())
+    assert [one["What"] for one in facts["Plan"]["Deviations"]] == [
+        *("population", "hc3", "tail_approximation", "ordinal"),
+    ]
+    assert {one["Role"] for one in facts["Roles"]} == {"exploratory"}
+    outcomes = pd.read_csv(next(output.glob("group/contrast-*_outcomes.tsv")), sep="\t")
+    assert set(outcomes["role"]) == {"exploratory"}
+    assert "everyone randomized" not in set(outcomes["population"])
+    assert outcomes["population"].str.contains("everyone chosen by --participant-label").any()
+    flow = pd.read_csv(next(output.glob("group/*_res-8mm_*_flow.tsv")), sep="\t")
+    everyone = pd.read_csv(trial.bids_dir / "participants.tsv", sep="\t")["participant_id"]
+    assert sorted(flow["participant_id"]) == sorted(everyone)
+    n_out = (flow["reason"] == "left out by --participant-label").sum()
+    assert n_out == len(everyone) - 7
+    page = (output / "group" / "index.html").read_text()
+    assert f"{flow['analysed'].sum()} of {len(everyone)} participants analysed" in page
+    assert f"--participant-label leaves out {n_out} of {len(everyone)} participants" in page
+    assert "does not depart from the plan" not in page + (output / "logs" / "CITATION.md").read_text()
+    assert "By the plan" in page
+    assert page.count("By the plan") == 1
+    assert not re.search(r">\s*nan\s*<", page)
 
 
 def test_regions_of_a_planned_trial_are_looked_into(planned):

@@ -139,4 +139,6 @@ def test_roles_in_a_sentence():
     roles = [{"Role": "primary", "Title": "Degree"}, {"Role": "exploratory", "Title": "Strength"}]
     text = role_text({"Plan": {"Deviations": []}, "Roles": roles})
     assert text.startswith("By the plan, primary: Degree. exploratory: Strength.")
-    assert "departures" in role_text({"Plan": {"Deviations": [{}, {}]}, "Roles": roles})
+    departed = [{"What": "hc3"}, {"What": "population"}]
+    text = role_text({"Plan": {"Deviations": departed}, "Roles": roles})
+    assert "There are 2 departures from the plan, listed below (hc3, population)." in text

@@ -75,10 +75,12 @@ class _Drawer:
         contrast = self.design["Contrast"]
         if key.startswith("within:"):
             before, after = self.design["BaselineSession"], self.design["FollowupSession"]
-            contrast = f"ses-{after} − ses-{before} within {key.partition(':')[2]}"
+            return f"{feature.title}: Hedges g, ses-{after} − ses-{before} within {key.partition(':')[2]} (not tested)"
         return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {self.design['Alpha']}"
 
     def _strip(self, feature, key, maps, largest):
+        if key.startswith("within:"):
+            maps = maps | {"pFwe": _untested(maps["pFwe"])}
         p_fwe = maps["pFwe"].get_fdata()
         texts = {**self.design["Estimators"], **self.design["Descriptive"]}
         return {
@@ -94,6 +96,15 @@ class _Drawer:
         name = build({**self.entities, "stat": "hedgesG", "desc": desc}, "statmap", ".png")
         save_figure(self.folder / "figures" / name, figure)
         return self.folder / "figures" / name
+
+
+def _untested(image):
+    """Return p that outline nothing: what happens within an arm is described, not tested."""
+    return image.__class__(np.ones(image.shape, dtype=np.float32), *_space(image))
+
+
+def _space(image):
+    return (image.affine,) if hasattr(image, "affine") else (image.header, image.nifti_header)
 
 
 class _Volumes(_Drawer):

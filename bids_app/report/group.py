@@ -15,7 +15,6 @@ from bids_app.report.pages import write_page
 from bids_app.report.parcels import edge_context, node_context, titled
 from bids_app.report.trial import route_context, trial_context
 from bids_app.report.trialfigures import matrix_figure
-from bids_app.roles import ROLES
 from bids_app.routes import MAPS, PARCELLATION
 
 
@@ -71,7 +70,6 @@ def _route(folder, design_path):
     route = {
         "anchor": label(design["Route"]),
         "design": design,
-        "planned": _by_role(design),
         "chart": flowchart(flow, arms),
         "left_out": flow[~flow["analysed"]].to_dict("records"),
         "scan_quality": scan_quality(flow, arms),
@@ -107,14 +105,6 @@ def _findings(routes):
         for (warning, about, text), names in found.items()
     ]
     return {"warnings": [row for row in rows if row["warning"]], "all": rows}
-
-
-def _by_role(design):
-    """Sort the features by what they count for; nothing where there was no plan."""
-    roles = {}
-    for one in design["Features"]:
-        roles.setdefault(one["Role"], []).append(one["Title"])
-    return {role: roles.get(role, []) for role in ROLES} if set(roles) - {"exploratory"} else {}
 
 
 def _records(path):

@@ -1,6 +1,9 @@
-"""The primary result in a sentence."""
+"""The results in a sentence for each role: what counts, by which p."""
 
-from bids_app.report.pages import centre, number, p_value
+from bids_app.report.pages import centre, near_level, number, p_value
+from bids_app.roles import ROLES
+
+ALL = "p_fwe_all"
 
 
 def map_headline(clusters, design):
@@ -16,58 +19,155 @@ def map_headline(clusters, design):
     Returns
     -------
     dict
-        ``text``, the sentence, and ``rows``: for each feature with clusters its title, how many, and the first
-        (that with the smallest p, then the largest) in words.
+        ``text``, one sentence for what each role finds, and ``rows``: for each feature with clusters its title, how
+        many, and the first (that with the smallest p, then the largest) in words. What counts is `deciding`.
     """
     own = [row for row in clusters if row["estimator"] == design["Headline"]]
-    how = f"{design['Estimators'][design['Headline']]}, whole-brain FWE p ≤ {design['Alpha']}"
-    if not own:
-        return {"text": f"The arms do not differ significantly anywhere ({how}).", "rows": []}
-    rows = []
-    for title in (one["Title"] for one in design["Features"]):
-        found = sorted(
-            (row for row in own if row["feature"] == title), key=lambda row: (row["p_fwe"], -row["n_voxels"])
+    rule, sentences, rows = deciding(design), [], []
+    for role, titles in by_role(design).items():
+        found = {title: _found(own, title, rule[title], design) for title in titles}
+        counted = {title: some for title, some in found.items() if some}
+        n = sum(map(len, counted.values()))
+        what = f"in {n} cluster{'s' if n > 1 else ''}{_of(counted, titles)}" if n else "significantly anywhere"
+        sentences.append((role, f"{'differ' if n else 'do not differ'} {what}", _by(rule, titles)))
+        rows += [
+            {"feature": title, "n": len(some), "text": _cluster_text(some[0], design, rule[title])}
+            for title, some in counted.items()
+        ]
+    within = sum(row["p_fwe"] <= design["Alpha"] for row in own) - sum(row["n"] for row in rows)
+    return {"text": _sentences(sentences, design, "the whole brain") + _beside(within, "cluster"), "rows": rows}
+
+
+def deciding(design):
+    """Return which p each feature is judged by: the only primary one by its own, others by that over all measures.
+
+    Without a plan, or where several measures are primary, a difference in any of them would be news: p over all of
+    them keeps the error of the whole sentence.
+
+    Parameters
+    ----------
+    design : dict
+        Content of design.json.
+
+    Returns
+    -------
+    dict of {"p_fwe", "p_fwe_all"}
+        By the feature's title.
+
+    Examples
+    --------
+    >>> features = [{"Title": "Degree", "Role": "primary"}, {"Title": "Strength", "Role": "secondary"}]
+    >>> deciding({"Features": features})
+    {'Degree': 'p_fwe', 'Strength': 'p_fwe_all'}
+    """
+    roles = by_role(design)
+    alone = roles.get("primary", []) if len(roles.get("primary", [])) == 1 else []
+    titles = [one["Title"] for one in design["Features"]]
+    return {title: "p_fwe" if title in alone or len(titles) == 1 else ALL for title in titles}
+
+
+def by_role(design):
+    """Return the titles of the features by what they count for: primary first, roles that none has left out."""
+    roles = {role: [] for role in ROLES}
+    for one in design["Features"]:
+        roles[one.get("Role", "exploratory")].append(one["Title"])
+    return {role: titles for role, titles in roles.items() if titles}
+
+
+def judged(design):
+    """Say by which p each measure was judged, and that the family is one of several."""
+    rule, roles = deciding(design), by_role(design)
+    own = [title for title, p in rule.items() if p != ALL]
+    if design.get("Kind") == "edges" or len(rule) == 1:
+        text = "The headline counts the corrected p"
+    elif not own:
+        text = f"The headline counts p corrected over all {len(rule)} measures"
+    else:
+        others = " and ".join(role for role in roles if role != "primary")
+        text = (
+            f"{own[0]}, the primary measure, was judged by its own corrected p; {others} measures by that over all "
+            f"{len(rule)} measures"
         )
-        if found:
-            rows.append({"feature": title, "n": len(found), "text": _cluster_text(found[0], design)})
-    n_clusters = f"{len(own)} cluster{'s' if len(own) > 1 else ''}"
-    where = f"{len(rows)} of {len(design['Features'])} measures"
-    return {"text": f"The arms differ in {n_clusters} of {where} ({how}).", "rows": rows}
+    return f"{text}; nothing is corrected over further families of tests (voxels, parcels, whole graphs, connections)."
 
 
-def _cluster_text(row, design):
+def _found(own, title, p, design):
+    rows = [row for row in own if row["feature"] == title and row[p] <= design["Alpha"]]
+    return sorted(rows, key=lambda row: (row["p_fwe"], -row["n_voxels"]))
+
+
+def _of(counted, titles, what="measure"):
+    return f" of {len(counted)} of {len(titles)} {what}s" if len(titles) > 1 else f" of {titles[0]}"
+
+
+def _by(rule, titles):
+    """Say over what p is corrected beside the nodes."""
+    return f" and all {len(rule)} measures" if rule[titles[0]] == ALL else ""
+
+
+def _sentences(parts, design, where):
+    """Write a sentence for each role; how they were tested stands in the first, and again where it differs."""
+    said = []
+    for role, what, over in parts:
+        rule = f"FWE p ≤ {design['Alpha']} over {where}{over}"
+        first = f"{design['Estimators'][design['Headline']]}, " if not said else ""
+        who = "The arms" if len(parts) == 1 and role == "exploratory" else f"{role.capitalize()}: the arms"
+        said.append(f"{who} {what} ({first}{rule}).")
+    return " ".join(said)
+
+
+def _beside(n, what):
+    """Say what passes the correction within its own measure only."""
+    if n <= 0:
+        return ""
+    verb = "passes" if n == 1 else "pass"
+    return (
+        f" {n} more {what}{'s' if n > 1 else ''} {verb} the correction within one measure, which does not count here."
+    )
+
+
+def _cluster_text(row, design, p):
     labels = [row[column] for column in design["AnatomyColumns"] if column.startswith("peak") and row.get(column)]
     place = ", ".join(number(row[f"peak_{axis}"]) for axis in "xyz")
     return (
         f"{row['direction']}{', ' + labels[0] if labels else ''} ({place} mm): "
         f"g = {number(row['hedges_g'])} ({number(row['g_low'])} to {number(row['g_high'])}), "
-        f"p FWE {_p(row['p_fwe'])}, {row['n_voxels']} nodes"
+        f"{_p(row[p], design, p)}, {row['n_voxels']} nodes"
     )
 
 
-def _p(value):
+def _p(value, design, which="p_fwe"):
     text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"
+    near = near_level(value, design)
+    over = ", all measures" if which == ALL else ""
+    return f"p FWE{over} {text if text.startswith('<') else f'= {text}'}{f' ({near})' if near else ''}"
 
 
 def parcel_headline(results, design):
     """Say in how many parcels, or measures of the whole graph, the arms differ in the headline analysis."""
-    own = [result for result in results if result["estimator"] == design["Headline"]]
-    what = "measure of the whole graph" if design["Kind"] == "global" else "parcel"
-    how = f"{design['Estimators'][design['Headline']]}, FWE p ≤ {design['Alpha']} over all {_plural(what)}"
-    rows = [
-        {"feature": result["feature"], "n": result["n_fwe"], "text": _parcel_text(result["rows"][0], design)}
-        for result in own
-        if result["n_fwe"]
-    ]
-    if not rows:
-        n_tested = f"{max((result['n'] for result in own), default=0)} {_plural(what)}"
-        return {"text": f"The arms do not differ significantly in any of {n_tested} ({how}).", "rows": []}
-    n_found = sum(row["n"] for row in rows)
-    found = f"{n_found} {what if n_found == 1 else _plural(what)}"
-    kinds = "edge rules" if design["Kind"] == "global" else "measures"
-    several = f", of {len(rows)} of {len(own)} {kinds}" if len(own) > 1 else ""
-    return {"text": f"The arms differ in {found}{several} ({how}).", "rows": rows}
+    own = {result["feature"]: result for result in results if result["estimator"] == design["Headline"]}
+    design = {"Features": [{"Title": title} for title in own]} | design
+    thing = "measure of the whole graph" if design["Kind"] == "global" else "parcel"
+    rule, sentences, rows = deciding(design), [], []
+    for role, titles in by_role(design).items():
+        titles = [title for title in titles if title in own]
+        counted = {title: n for title in titles if (n := own[title][_COUNTS[rule[title]]])}
+        n = sum(counted.values())
+        found = f"in {n} {thing if n == 1 else _plural(thing)}"
+        of = _of(counted, titles, "edge rule" if design["Kind"] == "global" else "measure") if len(own) > 1 else ""
+        tested = f"{max((own[title]['n'] for title in titles), default=0)} {_plural(thing)}"
+        what = f"differ {found}{of}" if n else f"do not differ significantly in any of {tested}"
+        sentences.append((role, what, _by(rule, titles) if titles else ""))
+        rows += [
+            {"feature": title, "n": n, "text": _parcel_text(own[title]["rows"][0], design, rule[title])}
+            for title, n in counted.items()
+        ]
+    within = sum(result["n_fwe"] for result in own.values()) - sum(row["n"] for row in rows)
+    text = _sentences(sentences, design, f"all {_plural(thing)}")
+    return {"text": text + _beside(within, "result"), "rows": rows}
+
+
+_COUNTS = {"p_fwe": "n_fwe", ALL: "n_fwe_all"}
 
 
 def _plural(what):
@@ -95,17 +195,17 @@ def edge_headline(results, design):
             "feature": f"Component {row['component']}",
             "n": 1,
             "text": f"{row['direction']}, {row['n_connections']} connections of {row['n_parcels']} parcels, strongest "
-            f"{row['strongest']}, p FWE {_p(row['p_fwe'])}",
+            f"{row['strongest']}, {_p(row['p_fwe'], design)}",
         }
         for row in own["components"][:5]
     ]
     return {"text": text, "rows": rows}
 
 
-def _parcel_text(row, design):
+def _parcel_text(row, design, p):
     place = centre(row)  # spheres may have no better name
     larger, smaller = (design["ActiveArm"], design["ReferenceArm"])[:: 1 if row["t"] > 0 else -1]
     return (
         f"{larger} > {smaller}, {row['name']}{f' ({place} mm)' if place else ''}: g = {number(row['hedges_g'])} "
-        f"({number(row['g_low'])} to {number(row['g_high'])}), p FWE {_p(row['p_fwe'])}"
+        f"({number(row['g_low'])} to {number(row['g_high'])}), {_p(row[p], design, p)}"
     )

@@ -3,7 +3,9 @@
 from bids_app.features import Feature
 from bids_app.graph import GLOBALS
 from bids_app.report.bibliography import key_of
+from bids_app.report.headline import judged
 from bids_app.report.pages import number
+from bids_app.roles import departure
 
 CONFOUNDS = {
     "friston24": "friston1996",
@@ -272,7 +274,7 @@ def _inference(design):
         f"{' '.join(text.split())}, covariates held fixed and the observed allocation counted (seed "
         f"{design['RandomSeed']}). The statistic is the {how}{errors}; p values are corrected over all "
         f"{design['NodesCompared']} nodes and both signs by the maximum statistic, and over the measures by the "
-        "minimum p; the false discovery rate is given beside them [@benjamini1995]. "
+        f"minimum p; the false discovery rate is given beside them [@benjamini1995]. {judged(design)} "
         f"Significance: p ≤ {number(design['Alpha'])}.{tail}"
     )
 
@@ -283,16 +285,21 @@ def _outcomes(trial):
     )
     return (
         f"Clinical outcomes ({names}) were compared by ANCOVA on the baseline [@vickers2001] and by a mixed model of "
-        "all visits of everyone randomized [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
+        f"all visits of {_whom(trial)} [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
         "each outcome by itself."
     )
+
+
+def _whom(trial):
+    everyone = trial.get("Population", "all") == "all"
+    return "everyone randomized" if everyone else f"the {len(trial['Population'])} chosen by --participant-label"
 
 
 def _plan(trial):
     if not trial.get("Plan"):
         return "There was no analysis plan: every result is exploratory."
     departed = trial["Plan"]["Deviations"]
-    departures = "; ".join(f"{row['What']}: planned {row['Planned']}, used {row['Used']}" for row in departed)
+    departures = "; ".join(departure(row["What"], row["Planned"], row["Used"]) for row in departed)
     return (
         f"The analysis was planned before (SHA-256 of the plan {trial['Plan']['SHA256']}). "
         f"{'It departs from the plan in: ' + departures if departed else 'It does not depart from the plan'}."

@@ -28,9 +28,15 @@ def write_page(path, template, **content):
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_or_nothing,
     )
-    environment.filters |= {"number": number, "p": p_value, "embedded": embedded, "centre": centre}
+    environment.filters |= {"number": number, "p": p_value, "embedded": embedded, "centre": centre, "near": near_level}
     save_text(path, environment.get_template(template).render(version=__version__, **content))
+
+
+def _or_nothing(value):
+    """Return what a cell shows: nothing where the table has nothing."""
+    return "" if value is None or value is pd.NA or value != value else value
 
 
 def embedded(path):
@@ -77,3 +83,29 @@ def p_value(value):
     if value is None or value != value:
         return "–"
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
+
+
+def near_level(p, design, errors=2):
+    """Say by how much chance a p of random draws could cross the level; nothing where it is clear, or exact.
+
+    Parameters
+    ----------
+    p : float
+    design : dict
+        Content of design.json: ``Alpha``, ``Draws`` and ``AllAllocationsEnumerated``.
+    errors : float, optional
+        How many Monte Carlo standard errors are near.
+
+    Examples
+    --------
+    >>> near_level(0.048, {"Alpha": 0.05, "Draws": 1000, "AllAllocationsEnumerated": False})
+    '± 0.0068 Monte Carlo: too near 0.05 to tell'
+    >>> near_level(0.001, {"Alpha": 0.05, "Draws": 1000, "AllAllocationsEnumerated": False})
+    ''
+    """
+    if p is None or p != p or design.get("AllAllocationsEnumerated", True) or "Draws" not in design:
+        return ""
+    error = (p * (1 - p) / design["Draws"]) ** 0.5
+    if abs(p - design["Alpha"]) > errors * error:
+        return ""
+    return f"± {number(error, 2)} Monte Carlo: too near {design['Alpha']} to tell"

@@ -47,6 +47,7 @@ def node_context(folder, entities, design):
             "estimator": estimator,
             "n": len(rows),
             "n_fwe": int((rows["p_fwe"] <= design["Alpha"]).sum()),
+            "n_fwe_all": int((rows["p_fwe_all"] <= design["Alpha"]).sum()),
             "n_fdr": int((rows["p_fdr"] <= design["Alpha"]).sum()),
             "rows": shown.to_dict("records"),
             "networks": _by_network(rows, design["Alpha"]),

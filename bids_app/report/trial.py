@@ -75,7 +75,9 @@ def role_text(facts):
     ]
     text = "By the plan, " + ". ".join([*said, "Every analysis beside the headline's is exploratory"]) + "."
     if facts["Plan"]["Deviations"]:
-        text += f" There are {len(facts['Plan']['Deviations'])} departures from the plan, listed below."
+        n, names = len(facts["Plan"]["Deviations"]), [one["What"] for one in facts["Plan"]["Deviations"]]
+        text += f" {f'There are {n} departures' if n > 1 else 'There is 1 departure'} from the plan, listed below"
+        text += f" ({', '.join(names)})."
     return text
 
 
