@@ -18,8 +18,8 @@ from bids_app.atlaslabels import labels_beside, read_labels, unique_names
 from bids_app.errors import DataError, UsageError
 from bids_app.images import read_image
 from bids_app.names import Name, build, label
-from bids_app.outputs import read_table, replacing, save_described, save_image, shareable
-from bids_app.provenance import digest_of_file
+from bids_app.outputs import read_table, replacing, save_described, save_image
+from bids_app.provenance import digest_of_file, shareable
 from bids_app.surface import Surface
 from bids_app.surfacelabels import plain_stem, read_surface_labels
 

@@ -210,6 +210,8 @@ class Settings:
         content = dataclasses.asdict(self)
         graph = content["graph"]
         graph |= {"atlases": list(map(str, self.graph.atlases)), "partition": self.graph.partition}
+        if math.isinf(self.signal.fd_threshold):
+            content["signal"]["fd_threshold"] = "off"  # JSON has no infinity
         return json.dumps(content, indent=2, default=str)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import secrets
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -204,26 +203,6 @@ def _description(output_dir, bids_dir, datasets):
 def relative(path, start):
     """Return the path of a file or folder as seen from a folder."""
     return Path(os.path.relpath(path.resolve(), start.resolve())).as_posix()
-
-
-ABSOLUTE = re.compile(r"(^|(?<=[=:+,]))/[^=:+,]*")
-
-
-def shareable(content, output_dir):
-    """Write absolute paths in text, lists and objects as seen from the output folder, which may be given to others.
-
-    Examples
-    --------
-    >>> shareable(["--atlas", "A=/data/atlas.nii.gz", {"alpha": 0.05}], Path("/data/out"))
-    ['--atlas', 'A=../atlas.nii.gz', {'alpha': 0.05}]
-    """
-    if isinstance(content, dict):
-        return {key: shareable(value, output_dir) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [shareable(value, output_dir) for value in content]
-    if isinstance(content, str):
-        return ABSOLUTE.sub(lambda found: os.path.relpath(found[0], output_dir.absolute()), content)
-    return content
 
 
 def container():

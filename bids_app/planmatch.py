@@ -1,11 +1,12 @@
 """What was really done, held against the plan: files as given, scans as processed, models as fitted."""
 
-import hashlib
 import json
 from pathlib import Path
 
 from bids_app import __version__
 from bids_app.plankeys import FIELDS
+from bids_app.provenance import digest_of_file, shareable
+from bids_app.smallfiles import read_json
 
 # Of the participant level, what does not say how the scans were processed, or what only adds results.
 _NOT_OF_SCANS = ("min_minutes", "metrics", "thresholds", "densities", "atlases", "matrices", "parcels", "random_seed")
@@ -30,12 +31,6 @@ def given_files(settings):
     return {name: [path for path in map(Path, paths) if path.is_file()] for name, paths in found.items()}
 
 
-def sha256_of(path):
-    """Return the hash of a file, as ``sha256sum`` prints it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def file_deviations(plan, settings):
     """List which files have another content than planned, and whether another version of the app runs.
 
@@ -46,7 +41,7 @@ def file_deviations(plan, settings):
     """
     found, files = [], given_files(settings)
     for name, planned in plan.hashes.items():
-        used = [sha256_of(path) for path in files.get(name, ())]
+        used = [digest_of_file(path) for path in files.get(name, ())]
         if planned not in used:
             found.append((f"{name}, SHA-256", planned, ", ".join(used) or "no file"))
     if plan.version not in (None, __version__):
@@ -80,7 +75,8 @@ def done_deviations(settings, problems, scores=None):
 
 def _of_scans(settings):
     """Compare how the scans were processed, as the runs that made them kept it, with what is asked for now."""
-    plan, asked, logs = settings.trial.plan, json.loads(settings.to_json()), settings.output_dir / "logs"
+    plan, logs = settings.trial.plan, settings.output_dir / "logs"
+    asked = shareable(json.loads(settings.to_json()), settings.output_dir)  # as the runs kept it
     runs = {_read(path).get("Run") for path in (logs / "status").glob("sub-*.json")}
     for folder in sorted(logs / run for run in runs if run):
         ran, version = _read(folder / "settings.json"), _read(folder / "command.json").get("Version")
@@ -92,7 +88,7 @@ def _of_scans(settings):
 
 
 def _read(path):
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return read_json(path) if path.exists() else {}
 
 
 def _differing(plan, ran, asked):

@@ -4,7 +4,8 @@ from bids_app import __version__
 from bids_app.cutoffs import parse_cutoffs
 from bids_app.outcomes import name_of
 from bids_app.outputs import save_json
-from bids_app.planmatch import given_files, sha256_of
+from bids_app.planmatch import given_files
+from bids_app.provenance import digest_of_file
 from bids_app.roles import feature_role, said, settings_of, single
 from bids_app.trialtables import trial_name
 
@@ -45,7 +46,7 @@ def write_plan(settings, design, regions, routes, notes):
         ],
         "Plan": _plan(settings, design) if trial.plan else None,
         "Files": [
-            {"Option": name, "Name": path.name, "SHA256": sha256_of(path)}
+            {"Option": name, "Name": path.name, "SHA256": digest_of_file(path)}
             for name, paths in given_files(settings).items()
             for path in paths
         ],

@@ -1,11 +1,14 @@
 """What a derived file was made from: the content of its inputs, and the code. What differs is made anew, and said."""
 
 import hashlib
+import os
+import re
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 HEAD_BYTES = 2**20
+ABSOLUTE = re.compile(r"(^|(?<=[=:+,]))/[^=:+,]*")
 
 
 def digest_of_file(path):
@@ -86,3 +89,20 @@ def _beside(path):
         return []
     stem = path.name.partition(".")[0]
     return [one for one in sorted(path.parent.glob(f"{stem}.*")) if one != path and one.is_file()]
+
+
+def shareable(content, output_dir):
+    """Write absolute paths in text, lists and objects as seen from the output folder, which may be given to others.
+
+    Examples
+    --------
+    >>> shareable(["--atlas", "A=/data/atlas.nii.gz", {"alpha": 0.05}], Path("/data/out"))
+    ['--atlas', 'A=../atlas.nii.gz', {'alpha': 0.05}]
+    """
+    if isinstance(content, dict):
+        return {key: shareable(value, output_dir) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [shareable(value, output_dir) for value in content]
+    if isinstance(content, str):
+        return ABSOLUTE.sub(lambda found: os.path.relpath(found[0], output_dir.absolute()), content)
+    return content

@@ -7,7 +7,8 @@ import uuid
 from datetime import datetime
 
 from bids_app import __version__
-from bids_app.outputs import save_json, save_text, shareable
+from bids_app.outputs import save_json, save_text
+from bids_app.provenance import shareable
 from bids_app.supervisor import log_when_terminated
 
 logger = logging.getLogger("bids_app")

@@ -127,6 +127,7 @@ OPTIONS = [
     ("--smooth-maps 0", "graph.smooth_maps", 0.0),
     ("--atlas power both=dosenbach+seitzman", "graph.atlases", tuple(map(find_atlas, ATLASES))),
     ("--arm group", "trial.arm", "group"),
+    ("--arms ketamine midazolam", "trial.arms", ("ketamine", "midazolam")),
     ("--reference-arm usual_care", "trial.reference_arm", "usual_care"),
     ("--baseline ses-pre", "trial.baseline", "pre"),
     ("--followup post", "trial.followup", "post"),

@@ -21,7 +21,8 @@ from bids_app.options import parse
 from bids_app.parser import app_parser
 from bids_app.plan import Plan, _sections, read_plan
 from bids_app.plankeys import IN_PARTS, NOT_PLANNED, SECTIONS, option_of, planned_actions
-from bids_app.planmatch import done_deviations, given_files, sha256_of
+from bids_app.planmatch import done_deviations, given_files
+from bids_app.provenance import digest_of_file
 from bids_app.roles import LISTS, PRECISION, feature_role, role_of, settings_of
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "plan.toml"
@@ -48,6 +49,9 @@ CHANGED = {
     "--parcel-density 0.4": "parcel_threshold",
     "--n-null-graphs 10": "n_null_graphs",
     "--arm sex": "arm",
+    "--arms ketamine midazolam": "arms",
+    "--detrend none": "detrend",
+    "--accept-mixed": "accept_mixed",
     "--reference-arm ketamine": "reference",
     "--baseline screening": "baseline",
     "--followup day14": "followup",
@@ -159,7 +163,7 @@ def test_files_are_compared_by_name_and_by_content(written, tmp_path):
     table, other = tmp_path / "allocations.tsv", tmp_path / "other.tsv"
     table.write_text("participant_id\t1\n")
     other.write_text("participant_id\t2\n")
-    text = MINIMAL + f'[analysis]\nallocations = "{table}"\n[sha256]\nallocations = "{sha256_of(table)}"\n'
+    text = MINIMAL + f'[analysis]\nallocations = "{table}"\n[sha256]\nallocations = "{digest_of_file(table)}"\n'
     plan = written(text)
     settings = parsed(plan)
     assert (settings.trial.allocations, settings.trial.departed) == (table, ())
