@@ -16,6 +16,7 @@ from bids_app.atlasfiles import find_part
 from bids_app.atlaslabels import labels_beside, read_labels, unique_names
 from bids_app.errors import DataError, UsageError
 from bids_app.images import read_image
+from bids_app.labelimage import whole_labels
 from bids_app.names import Name, build, label
 from bids_app.outputs import read_table, replacing, save_described, save_image
 from bids_app.surface import Surface
@@ -191,32 +192,33 @@ def _of_surface(found, entities, grid):
             "(fsLR, fsaverage5 ...), or give a label image."
         )
     labels, own = read_surface_labels(found.image, grid)
-    table = _table_of(found)
-    return _of_labels(found, entities, grid, labels, _named(found, own["index"], own if table is None else table))
+    table = _table_of(found, own["index"])
+    return _of_labels(found, entities, grid, labels, own if table is None else table)
 
 
-def _table_of(found):
+def _table_of(found, present):
     """Return the table that names the labels: the one given, else the one beside the image; None without."""
-    if found.table is None and not found.loaded and (beside := labels_beside(found.image)):
-        return read_labels(beside)
-    return found.table
+    if found.table is not None:
+        if missing := sorted(set(present) - set(found.table["index"])):
+            raise DataError(f"--atlas {found}: no name for the labels {', '.join(map(str, missing[:10]))}.")
+        return found.table
+    path = found.labels or (None if found.loaded else labels_beside(found.image))
+    try:
+        return read_labels(path, present) if path else None
+    except DataError as error:
+        raise DataError(f"--atlas {found}: {error}") from error
 
 
 def _of_image(found, entities, grid):
     image, values = (found.image, np.asanyarray(found.image.dataobj)) if found.loaded else _open(found.image)
     values = values[..., 0] if values.shape[3:] == (1,) else values
-    whole = values.ndim == 3 and np.isfinite(values).all() and np.array_equal(values, np.round(values))
-    if not whole and values.ndim != 4:
-        raise DataError(
-            f"--atlas {found}: a 3D image of whole-number labels is needed, or a 4D one with a map per volume."
-        )
     voxels = apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
-    table = _table_of(found)
     if values.ndim == 4:
-        return _of_maps(found, entities, grid, _at_nodes(values, voxels), table)
-    at_node = map_coordinates(values.astype(np.int32), voxels, order=0, mode="grid-constant")
-    parcels = _named(found, np.unique(values[values > 0]).astype(int), table)
-    return _of_labels(found, entities, grid, at_node, parcels)
+        return _of_maps(found, entities, grid, _at_nodes(values, voxels))
+    labels = whole_labels(values, f"--atlas {found}")
+    at_node = map_coordinates(labels, voxels, order=0, mode="grid-constant")
+    present = np.unique(labels[labels > 0])
+    return _of_labels(found, entities, grid, at_node, _named(present, _table_of(found, present)))
 
 
 def _of_labels(found, entities, grid, at_node, parcels):
@@ -235,10 +237,10 @@ def _at_nodes(values, voxels):
     return np.stack([map_coordinates(np.nan_to_num(v, copy=False), voxels, np.float32, order=1) for v in volumes])
 
 
-def _of_maps(found, entities, grid, maps, table):
+def _of_maps(found, entities, grid, maps):
     maps = np.where(maps > 1e-3 * np.abs(maps).max(initial=1e-30), maps, 0)  # what interpolation leaves of nothing
     indices = np.arange(1, len(maps) + 1)
-    parcels = _named(found, indices, table).set_index("index").reindex(indices).reset_index()
+    parcels = _named(indices, _table_of(found, indices)).set_index("index").reindex(indices).reset_index()
     of_node = np.where(maps.any(axis=0), maps.argmax(axis=0), -1)
     with np.errstate(invalid="ignore"):
         centres = maps @ grid.coordinates / maps.sum(axis=1, keepdims=True)
@@ -272,11 +274,9 @@ def _centres(of_node, n_parcels, grid):
     return places.reindex(range(n_parcels)).to_numpy()
 
 
-def _named(found, present, table):
+def _named(present, table):
     if table is None:
         return pd.DataFrame({"index": present, "name": [f"parcel{index}" for index in present]})
-    if missing := sorted(set(present) - set(table["index"])):
-        raise DataError(f"--atlas {found}: no name for the labels {', '.join(map(str, missing[:10]))}.")
     return table
 
 
