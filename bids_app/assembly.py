@@ -15,7 +15,7 @@ from bids_app.features import Feature
 from bids_app.findings import Finding
 from bids_app.flow import by_visit, participant_flow, weights
 from bids_app.grid import Grid
-from bids_app.nodes import read_nodes, read_values
+from bids_app.nodes import read_same_nodes, read_values
 from bids_app.routes import grid_of
 
 logger = logging.getLogger(__name__)
@@ -137,6 +137,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     route = _of_those(route, participants, (design.baseline, design.followup))
     feature, scans = next(iter(route.scans.items()))
+    parcels = None if route.is_voxels else read_same_nodes(route.name, scans)
     shape = _values(scans[0], feature).shape
     arrays = [_load(route, participants, session, shape) for session in (design.baseline, design.followup)]
     kept = _kept(arrays, arm, trial.min_per_arm)
@@ -157,7 +158,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         allocation_table=read_allocations(trial.allocations, participants, design) if trial.allocations else None,
         kept=kept,
         grid=_grid(route, kept) if route.is_voxels else None,
-        parcels=None if route.is_voxels else _node_names(route)[kept].reset_index(drop=True),
+        parcels=None if route.is_voxels else parcels[kept].reset_index(drop=True),
     )
 
 
@@ -241,14 +242,6 @@ def _grid(route, kept):
     if route.surface is None and not all(np.allclose(one.affine, images[0].affine, atol=1e-3) for one in images):
         raise DataError("voxels: the maps are not on one grid; give --voxel-size in mm at the participant level.")
     return grid_of(route, images[0], kept)
-
-
-def _node_names(route):
-    """Return what the nodes are called, which must be the same in all scans; their centres may lie apart."""
-    tables = [read_nodes(scan.path) for scan in next(iter(route.scans.values()))]
-    if not all(table[["index", "name"]].equals(tables[0][["index", "name"]]) for table in tables):
-        raise DataError(f"{route.name}: the scans differ in their parcels.")
-    return tables[0]
 
 
 def _covariates(analysed, participants, tables, design, wanted):

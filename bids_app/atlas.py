@@ -330,7 +330,7 @@ def save_atlas(output_dir, atlas, grid, place):
     if atlas.maps is not None:
         with replacing(path.with_name(f"{path.name.partition('.')[0]}.npz")) as partial, partial.open("wb") as file:
             sparse.save_npz(file, atlas.maps)
-    save_image(path, grid.image(labels, fill=0))
+    save_image(path, grid.image(labels, fill=0, dtype=np.int32 if labels.max(initial=0) < 2**31 else np.int64))
     save_described(path.with_name(f"{path.name.partition('.')[0]}.tsv"), table, COLUMNS, **facts)
     return path
 

@@ -7,12 +7,12 @@ import xml.etree.ElementTree as ElementTree
 
 from bids_app.errors import DataError
 from bids_app.images import require
-from bids_app.labelcolumns import MISSING
 from bids_app.labelformats import readings
 
 logger = logging.getLogger("bids_app")
 
 EXTENSIONS = (".tsv", ".csv", ".txt", ".xml", ".lut", ".ctab", ".label", ".node")
+NAMELESS = ("", "n/a")
 BACKGROUND = re.compile(
     r"\W*|n/?a|none|null|void|empty|nothing|(clear|no|un)[ _-]?label(led)?|"
     r"(.*[ _-])?(unknown|undefined|unclassified|unassigned|background|outside|exterior|medial[ _-]?wall)([ _-].*)?",
@@ -112,11 +112,8 @@ def _fitting(found, present):
         if some:
             forms = "; or as ".join(form for form, _ in some)
             raise DataError(f"it can be read as {forms}. Both fit the image, with other names: leave one of them.")
-    missing = [
-        f"no name for the labels {_listed(set(present) - set(table['index']))} (read as {form})"
-        for form, table in found
-    ]
-    raise DataError("; ".join(missing) + ".")
+    missing = [(form, _listed(set(present) - set(table["index"]))) for form, table in found]
+    raise DataError("; ".join(f"no name for the labels {labels} (read as {form})" for form, labels in missing) + ".")
 
 
 def _mapping(table, present):
@@ -131,7 +128,7 @@ def _listed(labels):
 def _cleaned(table, present):
     """Leave out the background and what has no name; refuse labels that are there twice, or a count from 0."""
     table = table.assign(name=table["name"].astype(str).str.strip())
-    table = table[~table["name"].str.lower().isin(MISSING) | (table["name"].str.lower() == "none")]
+    table = table[~table["name"].isin(NAMELESS)]
     if table["index"].duplicated().any():
         raise DataError(f"label {table.loc[table['index'].duplicated(), 'index'].iloc[0]} is there twice.")
     if missing := set(present) - set(table["index"]):
@@ -152,7 +149,7 @@ def _cleaned(table, present):
 def _with_missing(table):
     if "network" not in table:
         return table
-    return table.assign(network=table["network"].where(~table["network"].str.lower().isin(MISSING), None))
+    return table.assign(network=table["network"].where(~table["network"].isin(NAMELESS), None))
 
 
 def with_networks(table):

@@ -26,28 +26,9 @@ OF_NAMES = (
 OF_HEMISPHERES = ("hemisphere", "hemi", "side", "laterality")
 OF_NETWORKS = ("network", "networkname", "networks", "system")
 OF_OTHERS = (
-    *(
-        "r",
-        "g",
-        "b",
-        "a",
-        "red",
-        "green",
-        "blue",
-        "alpha",
-        "color",
-        "colour",
-        "rgb",
-        "hex",
-        "vis",
-        "msh",
-        "x",
-        "y",
-        "z",
-    ),
-    *("size", "volume", "mapping", "lobe", "tissue", "tissuetype", "coverage", "nnodes", "radius", "nvoxels"),
-    *OF_HEMISPHERES,
-    *OF_NETWORKS,
+    *("r", "g", "b", "a", "x", "y", "z", "red", "green", "blue", "alpha", "color", "colour", "rgb", "hex"),
+    *("vis", "msh", "size", "volume", "nvoxels", "mapping", "lobe", "tissue", "tissuetype", "coverage", "nnodes"),
+    *("radius", *OF_HEMISPHERES, *OF_NETWORKS),
 )
 IN_ORDER = "; it has no labels, so that its names are taken for those of the image's labels in increasing order"
 

@@ -42,8 +42,8 @@ def whole_labels(values, called):
         raise DataError(f"{called}: it holds no label: no voxel is above 0.")
     if values.dtype == np.float32 and rounded.max() > EXACT_IN_FLOAT32:
         raise DataError(
-            f"{called}: it is stored as float32, which cannot tell labels above {EXACT_IN_FLOAT32} apart, and its highest "
-            f"is {rounded.max():.0f}. Save it as whole numbers (int32)."
+            f"{called}: it is stored as float32, which cannot tell labels above {EXACT_IN_FLOAT32} apart, and has "
+            f"{rounded.max():.0f}. Save it as whole numbers (int32)."
         )
     done = {"NaN was taken for background": np.isnan(values).any(), "labels were rounded": off.any()}
     done["negative values were taken for background"] = (rounded < 0).any()

@@ -8,13 +8,14 @@ import pandas as pd
 
 from bids_app.errors import DataError
 
-NO_HEAD = re.compile(r"|n/?a|nan|none|unnamed: ?\d+(_level_\d+|\.\d+)?", re.IGNORECASE)
+NO_HEAD = re.compile(r"|n/a|[Nn]a[Nn]|None|[Uu]nnamed: ?\d+(_level_\d+|\.\d+)?")  # NA may be a nucleus accumbens
 OF_VOLUMES = re.compile(
     r"index|idx|time|times|t|seconds?|secs?|onset|volumes?|vol|frames?|trs?|samples?|scans?|rows?|"
     r"(time|volume|frame|sample|scan|row|tr)[ _.-]?(points?|index|idx|id|nr|number|no)|timepoints?",
     re.IGNORECASE,
 )
 UNITS = re.compile(r"[ _]*(\([^)]*\)|\[[^]]*\]|(?<=[ _])(s|ms|sec|seconds))$")
+MISSING = ("", "n/a", "nan", "NaN", "NA", "N/A", "None", "null")
 TOLERANCE = 0.01  # of a step: times are rounded
 
 
@@ -61,7 +62,7 @@ def read_series(path):
     column is refused, but for a series that goes up and down under a name such as ``t``: it cannot be a time.
     """
     try:
-        cells = pd.read_csv(path, sep="\t", na_values="n/a", header=None, dtype=str, encoding="utf-8-sig")
+        cells = pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise DataError(f"{path.name} cannot be read as a table of numbers: {error}") from error
     heads, cells = _heads(cells)
@@ -84,16 +85,18 @@ def called(heads, column):
 
 def _heads(cells):
     """Take the first row as heads, unless it holds numbers with fractions as the others do."""
-    first = cells.iloc[0].fillna("").str.strip()
+    cells = cells.fillna("").apply(lambda column: column.str.strip())  # rows that are short end in NaN
+    filled = cells[~cells.isin(MISSING).all(axis=1)]
+    first = (filled if len(filled) else cells).iloc[0]  # the first volumes may be censored
     numbers = pd.to_numeric(first, errors="coerce")
-    if len(cells) > 1 and numbers[first != ""].notna().all() and (numbers % 1 > 0).any():
+    if len(cells) > 1 and (numbers.notna() | first.isin(MISSING)).all() and (numbers % 1 > 0).any():
         return [], cells
-    return first.tolist(), cells.iloc[1:]
+    return cells.iloc[0].tolist(), cells.iloc[1:]
 
 
 def _require_volumes_in_rows(path, heads, cells):
     """Refuse a table whose first column are names and whose other heads are numbers: it has a row per parcel."""
-    words = pd.to_numeric(cells[0], errors="coerce").isna() & cells[0].notna()
+    words = pd.to_numeric(cells[0], errors="coerce").isna() & ~cells[0].isin(MISSING)
     others = pd.to_numeric(pd.Series(heads[1:], dtype=str), errors="coerce")
     if len(cells) and words.all() and len(others) and others.notna().all():
         raise DataError(
@@ -104,7 +107,7 @@ def _require_volumes_in_rows(path, heads, cells):
 
 def _numbers(path, name, column):
     numbers = pd.to_numeric(column, errors="coerce")
-    wrong = column[(numbers.isna() & column.notna() & (column.str.strip() != "")) | np.isinf(numbers)]
+    wrong = column[(numbers.isna() & ~column.isin(MISSING)) | np.isinf(numbers)]
     if len(wrong):
         raise DataError(
             f"{path.name} cannot be read as a table of numbers: {name} holds {wrong.iloc[0]!r}. Take out what is no "
