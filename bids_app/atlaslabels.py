@@ -104,6 +104,7 @@ def _indexed(table, present):
 
 def _fitting(found, present):
     """Return the one way to read a table that fits the labels of the image."""
+    found = [one for one in found if not one[1]["index"].duplicated().any()] or found
     fitting = [(form, table) for form, table in found if set(present) <= set(table["index"])]
     exact = [(form, table) for form, table in fitting if set(table["index"]) - {0} == set(present)]
     for some in (exact, fitting):

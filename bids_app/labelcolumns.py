@@ -74,19 +74,14 @@ def by_heads(heads, rows):
     """
     columns = _columns(rows)
     words = [plain(head) for head in heads]
-    if "index" in words and not _are(WHOLE, columns[words.index("index")]):
-        wrong = next((cell for cell in columns[words.index("index")] if not WHOLE.fullmatch(cell)), "")
-        raise DataError(f"the column index must hold whole numbers, it holds {wrong!r}.")
-    labels = [j for j, word in enumerate(words) if word in OF_LABELS and _are(WHOLE, columns[j])]
-    if not labels:
-        labels = [j for j, word in enumerate(words) if word not in OF_OTHERS and _are(WHOLE, columns[j])]
-        labels = [j for j in labels if words[j] not in OF_NAMES]
+    labels = _label_columns(heads, words, columns)
     name = _name_column(words, columns, labels)
     if name is None:
         raise DataError(
             f"a column of labels and one of names are needed, index and name; there are {', '.join(heads)}."
         )
-    more = {"network": columns[_first(words, OF_NETWORKS)]} if _first(words, OF_NETWORKS) is not None else {}
+    network = _first(words, OF_NETWORKS)
+    more = {} if network is None else {"network": columns[network]}
     names = _with_side(columns[name], words, columns)
     if not labels:
         return [Reading(f"a table with the column {heads[name]}{IN_ORDER}", pd.DataFrame({"name": names, **more}))]
@@ -94,6 +89,17 @@ def by_heads(heads, rows):
         Reading(f"a table with the columns {heads[j] or 1 + j} and {heads[name]}", _table(columns[j], names, **more))
         for j in labels
     ]
+
+
+def _label_columns(heads, words, columns):
+    """Return the columns of whole numbers under a head of labels, else under one that is not known."""
+    whole = [j for j, column in enumerate(columns) if _are(WHOLE, column)]
+    labels = [j for j in whole if words[j] in OF_LABELS]
+    for j, word in enumerate(words):
+        if j not in whole and (word == "index" or (not labels and word in OF_LABELS and word not in EITHER)):
+            wrong = next((cell for cell in columns[j] if not WHOLE.fullmatch(cell)), "")
+            raise DataError(f"the column {heads[j]} must hold whole numbers, it holds {wrong!r}.")
+    return labels or [j for j in whole if words[j] not in (*OF_OTHERS, *OF_NAMES)]
 
 
 def _name_column(words, columns, labels):

@@ -109,6 +109,7 @@ def test_names_are_kept_whole_in_every_format(tmp_path, name, encoding):
         ("1 2 3\n4 5 6\n7 8 9\n", "of no known format"),
         ("index\tcolor\n1\tred\n2\tblue\n3\tgreen\n", "there are index, color"),
         ("index,name\n1.5,a\n2,b\n", "column index must hold whole numbers, it holds '1.5'"),
+        ("ROI ID,name\nL1,a\nL2,b\nL3,c\n", "column ROI ID must hold whole numbers, it holds 'L1'"),
         ("index,name\n1,a\n2,\n3,c\n", "no name for the labels 2"),
         ("index,name\n0,left\n1,right\n2,middle\n3,last\n4,other\n", "does the table count from 0"),
         (",name\n0,left\n1,right\n2,middle\n", "no name for the labels 3"),
