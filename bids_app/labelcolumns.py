@@ -210,7 +210,7 @@ def _two_numbers(columns, blanks):
 def _label_last(columns, blanks):
     names, labels = columns
     words = [name.split() for name in names]
-    if blanks and all(len(word) == 2 for word in words) and _are_abbreviations([word[0] for word in words]):
+    if blanks and all(len(word) == 2 for word in words) and _are_abbreviations(*zip(*words, strict=True)):
         return _abbreviated([*zip(*words, strict=True), labels], blanks)
     unique = len(set(labels)) == len(labels)
     found = [Reading("a name and its label per line", _table(labels, names))] if unique else []
@@ -222,13 +222,15 @@ def _label_last(columns, blanks):
 
 def _abbreviated(columns, blanks):
     short, names, labels = columns
-    if not _are_abbreviations(short):
+    if not _are_abbreviations(short, names):
         names = [" ".join(cells) for cells in zip(short, names, strict=True)]
     return [Reading("an abbreviation, a name and a label per line, as AAL has them", _table(labels, names))]
 
 
-def _are_abbreviations(words):
-    return len(set(words)) == len(words) and all(re.fullmatch(r"[A-Z0-9_.-]+", word) for word in words)
+def _are_abbreviations(words, names):
+    """Say whether words before names can be left out: they are in capitals and tell no sides apart."""
+    capitals = all(re.fullmatch(r"[A-Z0-9_.-]+", word) for word in words)
+    return capitals and len(set(names)) == len(names) and not set(words) <= {"L", "R", "LH", "RH", "LEFT", "RIGHT"}
 
 
 _FORMS = {

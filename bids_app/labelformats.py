@@ -71,7 +71,8 @@ def _of_xml(content):
     root = ElementTree.fromstring(content.lstrip())
     labels = list(root.iter("label"))
     if labels and all("index" in label.attrib for label in labels):
-        rows = [(int(label.attrib["index"]), "".join(label.itertext()).strip()) for label in labels]
+        names = ["".join(label.itertext()).strip() or label.attrib.get("name", "").strip() for label in labels]
+        rows = [(int(label.attrib["index"]), name) for label, name in zip(labels, names, strict=True)]
         kind = (root.findtext(".//type") or "").strip()
         table = pd.DataFrame(rows, columns=["index", "name"])
         as_is = Reading(f"an FSL XML of type {kind or 'Label'}: its index is the label", table)

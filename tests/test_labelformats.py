@@ -40,6 +40,8 @@ def test_fsl_counts_labels_from_0_only_where_they_are_maps(tmp_path):
     for spelled in ("Probabalistic", "Probabilistic"):
         assert mapping(tmp_path, fsl(spelled, slabs), [1, 2, 3], "a.xml") == expected
     assert mapping(tmp_path, fsl("", slabs), [1, 2, 3], "a.xml") == expected  # by the labels of the image
+    attributes = "".join(f'<label index="{i}" name="{name}"/>' for i, name in enumerate(["Unclassified", *slabs]))
+    assert mapping(tmp_path, f"<atlas>{attributes}</atlas>", [1, 2, 3], "a.xml") == expected
     with pytest.raises(DataError, match="Both fit the image, with other names"):
         mapping(tmp_path, fsl("", ["one", *slabs]), [1, 2], "a.xml")
     with pytest.raises(DataError, match=r"no name for the labels 3 \(read as an FSL XML of type Label"):
@@ -53,6 +55,8 @@ def test_aal_by_its_codes_or_by_its_numbers(tmp_path):
     by_code = dict(zip(codes, names, strict=True))
     assert mapping(tmp_path, numbered, codes) == by_code
     assert mapping(tmp_path, short, codes) == mapping(tmp_path, short.replace("\t", " "), codes) == by_code
+    assert mapping(tmp_path, short.replace("F1G", "FAG").replace("F2G", "FAG"), codes) == by_code
+    assert mapping(tmp_path, "L Cuneus 1\nR Insula 2\n", [1, 2]) == {1: "L Cuneus", 2: "R Insula"}
     assert mapping(tmp_path, numbered, [1, 2, 3]) == dict(enumerate(names, start=1))
     with pytest.raises(DataError, match=r"no name for the labels 7 .*by its first column.*no name for the labels 7"):
         mapping(tmp_path, numbered, [7])
