@@ -12,7 +12,7 @@ from bids_app.allocationtable import read_allocations
 from bids_app.cohort import Design, Tables
 from bids_app.errors import DataError, UsageError
 from bids_app.features import Feature
-from bids_app.findings import Finding
+from bids_app.findings import Finding, of_scans
 from bids_app.flow import by_visit, participant_flow, weights
 from bids_app.grid import Grid
 from bids_app.nodes import read_same_nodes, read_values
@@ -159,6 +159,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         kept=kept,
         grid=_grid(route, kept) if route.is_voxels else None,
         parcels=None if route.is_voxels else parcels[kept].reset_index(drop=True),
+        findings=of_scans(scans),
     )
 
 

@@ -51,6 +51,8 @@ class Atlas:
         Of probabilistic atlases.
     origin : str
         What it was read from, for people.
+    named_by : str
+        How the table of names was read, for people; empty without one.
     """
 
     entities: dict[str, str]
@@ -59,6 +61,7 @@ class Atlas:
     coordinates: np.ndarray
     maps: sparse.sparray | None = None
     origin: str = ""
+    named_by: str = ""
 
 
 def read_atlas(source, grid, space=None):
@@ -224,7 +227,8 @@ def _of_image(found, entities, grid):
 def _of_labels(found, entities, grid, at_node, parcels):
     position = pd.Series(range(len(parcels)), index=parcels["index"])
     of_node = position.reindex(at_node).fillna(-1).to_numpy(int)
-    return Atlas(entities, parcels, of_node, _centres(of_node, len(parcels), grid), origin=str(found))
+    named_by = parcels.attrs.pop("read", "")
+    return Atlas(entities, parcels, of_node, _centres(of_node, len(parcels), grid), None, str(found), named_by)
 
 
 def _open(path):
@@ -240,11 +244,13 @@ def _at_nodes(values, voxels):
 def _of_maps(found, entities, grid, maps):
     maps = np.where(maps > 1e-3 * np.abs(maps).max(initial=1e-30), maps, 0)  # what interpolation leaves of nothing
     indices = np.arange(1, len(maps) + 1)
-    parcels = _named(indices, _table_of(found, indices)).set_index("index").reindex(indices).reset_index()
+    table = _named(indices, _table_of(found, indices))
+    parcels = table.set_index("index").reindex(indices).reset_index()
     of_node = np.where(maps.any(axis=0), maps.argmax(axis=0), -1)
     with np.errstate(invalid="ignore"):
         centres = maps @ grid.coordinates / maps.sum(axis=1, keepdims=True)
-    return Atlas(entities, parcels, of_node, centres, sparse.csr_array(maps), origin=str(found))
+    named_by = table.attrs.get("read", "")
+    return Atlas(entities, parcels, of_node, centres, sparse.csr_array(maps), str(found), named_by)
 
 
 def _of_spheres(found, entities, grid):
@@ -296,7 +302,9 @@ def _joined(source, atlases):
         parcels["index"] = np.arange(1, len(parcels) + 1)
     parcels["name"] = unique_names(parcels["name"], parcels["index"])
     entities = _together([atlas.entities for atlas in atlases])
-    return Atlas(entities, parcels, of_node, np.concatenate(centres), origin=" and ".join(a.origin for a in atlases))
+    said = {kind: [getattr(atlas, kind) for atlas in atlases] for kind in ("origin", "named_by")}
+    origin, named_by = (" and ".join(filter(None, texts)) for texts in said.values())
+    return Atlas(entities, parcels, of_node, np.concatenate(centres), None, origin, named_by)
 
 
 def laid_path(output_dir, entities, extension):
@@ -326,6 +334,7 @@ def save_atlas(output_dir, atlas, grid, place):
     table = atlas.parcels.assign(n_nodes=n_nodes, **dict(zip("xyz", atlas.coordinates.T.round(2), strict=True)))
     kind = "labels" if atlas.maps is None else "probabilistic maps"
     facts = {"Name": " ".join(atlas.entities.values()), "Origin": atlas.origin, "Kind": kind}
+    facts |= {"Names": atlas.named_by} if atlas.named_by else {}
     labels = np.where(atlas.of_node >= 0, atlas.parcels["index"].to_numpy()[atlas.of_node], 0)
     if atlas.maps is not None:
         with replacing(path.with_name(f"{path.name.partition('.')[0]}.npz")) as partial, partial.open("wb") as file:

@@ -85,6 +85,7 @@ def read_labels(path, present):
         raise DataError(f"{path}: {error}") from error
     except (ValueError, OSError, ElementTree.ParseError, OverflowError, csv.Error) as error:
         raise DataError(f"{path}: no table of labels can be read from it: {error}.") from error
+    table.attrs["read"] = f"{path.name}, read as {form}"
     logger.info("Labels of %s were read as %s.", path.name, form)
     if extra := sorted(set(table["index"]) - set(present)):
         logger.info("%s names %d labels that the image has not: %s.", path.name, len(extra), _listed(extra))

@@ -1,6 +1,7 @@
 """What the input was taken to mean, what is assumed, and what could not be done as planned: said everywhere alike."""
 
 import logging
+from collections import defaultdict
 from dataclasses import dataclass
 
 logger = logging.getLogger(__name__)
@@ -45,3 +46,25 @@ def say_all(findings):
     for finding in unique:
         finding.say()
     return unique
+
+
+def of_scans(scans):
+    """Return what the sidecars of scans warn of, each kind once and with how many scans it is of.
+
+    Parameters
+    ----------
+    scans : list of outputs.Scan
+        Each of ``Warnings`` in their sidecars is a sentence that begins with the name of a file and a colon.
+
+    Returns
+    -------
+    tuple of Finding
+    """
+    kinds = defaultdict(list)
+    for scan in scans:
+        for text in scan.sidecar.get("Warnings", []):
+            kinds[":".join(text.split(":")[1:2])].append(text)
+    return tuple(
+        Finding("Scans", texts[0] if len(texts) == 1 else f"{texts[0]} So it is in {len(texts)} scans.", warning=True)
+        for texts in kinds.values()
+    )

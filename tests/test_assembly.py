@@ -253,6 +253,16 @@ def test_parcels_that_differ(parcel_output):
             problem_of(parcel_output)
 
 
+def test_what_was_left_out_of_the_scans_is_found_by_the_comparison(parcel_output):
+    for sub in ARMS:
+        said = [f"sub-{sub}.tsv: column 1 (unnamed) was left out: it counts the volumes, from 0 to {sub}."]
+        save_nodes(parcel_output, sub, "pre", [1, 2, 3], Warnings=said)
+    (finding,) = problem_of(parcel_output).findings
+    assert finding.warning
+    assert finding.text.startswith("sub-")
+    assert finding.text.endswith("So it is in 4 scans.")
+
+
 def test_routes_of_voxels_and_of_each_atlas(output):
     for sub in ARMS:
         save_nodes(output, sub, "pre", [1, 2, 3])

@@ -238,6 +238,7 @@ def test_labels_stay_whole_whatever_their_size(tmp_path, dtype):
         return
     atlas = read_atlas(find_atlas(str(path)), grid)
     kept = load_atlas(save_atlas(tmp_path, atlas, grid, {"space": "A"}), grid)
+    assert '"Names": "big.txt, read as a label and its name per line"' in next(tmp_path.rglob("*dseg.json")).read_text()
     for one in (atlas, kept):
         assert [*one.parcels["name"][one.of_node[:3]]] == ["a", "b", "c"]
         assert one.of_node[3] == -1
