@@ -218,7 +218,11 @@ def _of_image(found, entities, grid):
     voxels = apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
     if values.ndim == 4:
         return _of_maps(found, entities, grid, _at_nodes(values, voxels))
+    if values.ndim != 3:
+        raise DataError(f"--atlas {found}: a 3D image of whole-number labels is needed, or a 4D one of maps.")
     labels = whole_labels(values, f"--atlas {found}")
+    if not labels.any():
+        raise DataError(f"--atlas {found}: it holds no label: no voxel is above 0.")
     at_node = map_coordinates(labels, voxels, order=0, mode="grid-constant")
     present = np.unique(labels[labels > 0])
     return _of_labels(found, entities, grid, at_node, _named(present, _table_of(found, present)))

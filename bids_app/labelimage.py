@@ -1,4 +1,4 @@
-"""An image of labels as whole numbers."""
+"""The labels of an image as whole numbers."""
 
 import logging
 
@@ -13,34 +13,32 @@ EXACT_IN_FLOAT32 = 2**24
 
 
 def whole_labels(values, called):
-    """Return the labels of an image as whole numbers.
+    """Return labels as whole numbers.
 
     Parameters
     ----------
     values : ndarray
-        As they are in the image; NaN and what is negative is background.
+        As they are in the file; NaN and what is negative is background.
     called : str
         What messages call it.
 
     Returns
     -------
-    (X, Y, Z) int64 ndarray
+    int64 ndarray
         0 where there is no label.
 
     Raises
     ------
     DataError
-        It is not 3D, holds fractions or no label, or its type cannot tell its labels apart.
+        It holds fractions, or its type cannot tell its labels apart.
     """
     filled = np.where(np.isnan(values), 0, values)
     rounded = np.round(filled)
     with np.errstate(invalid="ignore"):
         off = np.abs(filled - rounded)
-    if values.ndim != 3 or not (off <= ROUNDING).all():  # infinite ones are NaN there
+    if not (off <= ROUNDING).all():  # infinite ones are NaN there
         raise DataError(f"{called}: a 3D image of whole-number labels is needed, or a 4D one with a map per volume.")
-    if not (rounded > 0).any():
-        raise DataError(f"{called}: it holds no label: no voxel is above 0.")
-    if values.dtype == np.float32 and rounded.max() > EXACT_IN_FLOAT32:
+    if values.dtype == np.float32 and rounded.max(initial=0) > EXACT_IN_FLOAT32:
         raise DataError(
             f"{called}: it is stored as float32, which cannot tell labels above {EXACT_IN_FLOAT32} apart, and has "
             f"{rounded.max():.0f}. Save it as whole numbers (int32)."

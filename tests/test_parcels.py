@@ -5,6 +5,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bids_app.atlas import Atlas, check_names, network_of_nodes, source_entities
 from bids_app.atlas import read_atlas as lay_atlas
@@ -172,6 +174,9 @@ def test_aal_with_its_names(shared_data, tmp_path):
     save_names(path, pd.DataFrame({"index": names.keys(), "name": names.values()}))
     grid = template_grid("gm", 4)
     atlas = read_atlas(path, grid)
+    by_xml = read_atlas(folder / "AAL.nii", grid)
+    assert by_xml.named_by == "AAL.xml, read as an XML of SPM"
+    pd.testing.assert_frame_equal(by_xml.parcels, atlas.parcels)
     assert atlas.entities == {"atlas": "AAL"}
     assert len(atlas.parcels) == 116
     at_node = np.array(names_at_nodes(atlas))
@@ -194,6 +199,9 @@ def test_schaefer_with_its_names(shared_data, tmp_path, n_parcels):
     atlas = read_atlas(path, grid)
     assert atlas.entities == {"atlas": "Schaefer2018", "scale": str(n_parcels)}
     pd.testing.assert_frame_equal(atlas.parcels[["index", "name"]], names)
+    own = read_atlas(f"{path}:{folder / stem}.txt", grid)
+    assert own.named_by.endswith("_order.txt, read as a table of colours as FreeSurfer has it")
+    pd.testing.assert_frame_equal(own.parcels, atlas.parcels)
     assert set(atlas.parcels["network"]) == {"Vis", "SomMot", "DorsAttn", "SalVentAttn", "Limbic", "Cont", "Default"}
     counts = np.bincount(atlas.of_node[atlas.of_node >= 0], minlength=n_parcels)
     assert counts.min() > 5
@@ -349,6 +357,33 @@ def test_names_of_columns(series_run):
         table_parcels(series_run(series_table().assign(word="text")))
     with pytest.raises(DataError, match=r"column 2 \('region 1'\) holds 'inf'"):
         table_parcels(series_run(series_table().replace({"region 1": series_table()["region 1"][3]}, np.inf)))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    order=st.permutations(range(4)),
+    count=st.sampled_from(sorted(COUNTS)),
+    head=st.sampled_from(["", "Unnamed: 0", "index", "TIME", "Volume"]),
+    start=st.sampled_from(["", "\ufeff"]),
+    ending=st.sampled_from(["\n", "\r\n"]),
+    blank=st.sampled_from(["", " "]),
+)
+def test_however_a_table_is_written_its_parcels_are_the_same(
+    tmp_path_factory, order, count, head, start, ending, blank
+):
+    table = counted(series_table(), COUNTS[count], head).iloc[:, list(order)]
+    path = tmp_path_factory.mktemp("series") / "sub-01_seg-A_timeseries.tsv"
+    lines = [
+        [f"{blank}{name}{blank}" for name in table.columns],
+        *(map(repr, map(float, row)) for row in table.to_numpy()),
+    ]
+    path.write_text(start + "".join("\t".join(line) + ending for line in lines), encoding="utf-8", newline="")
+    parcels = table_parcels(SeriesRun({"sub": "01", "seg": "A"}, path, 2.0, ()))
+    found = dict(zip(parcels.table["name"], parcels.series, strict=True))
+    expected = {name: values.to_numpy() for name, values in series_table().items()}
+    assert list(found) == [name for name in table.columns if name != head]
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
 
 
 @pytest.mark.parametrize("heads", [True, False])
