@@ -96,7 +96,7 @@ def _indexed(table, present):
     """Give names that are in the order of the labels their labels."""
     if "index" in table:
         return table
-    if len(table) == len(present) + 1 and BACKGROUND.fullmatch(table["name"].iloc[0]):
+    if len(table) and BACKGROUND.fullmatch(table["name"].iloc[0]):
         table = table.iloc[1:].reset_index(drop=True)
     if len(table) != len(present):
         raise DataError(f"it has {len(table)} names and no labels, the image has {len(present)} labels.")

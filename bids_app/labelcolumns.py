@@ -183,6 +183,8 @@ def _colours_before(columns, blanks):
 def _code_after(columns, blanks):
     """Read a number, a name and a number, as MRIcron has AAL: either can be the label."""
     first, names, last = columns
+    if first == last:
+        return [Reading("a label, its name and the label again per line, as AAL3 has them", _table(first, names))]
     is_code = len(set(last)) == len(last) and len(set(names)) == len(names)
     if is_code and all(int(float(code)) >= 1000 for code in last):
         return [

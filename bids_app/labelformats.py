@@ -15,7 +15,7 @@ KNOWN = (
     "ITK-SNAP, MRtrix, Schaefer) or with codes (AAL, MRIcron); Workbench's label lists; nodes of BrainNet Viewer; the "
     'XML of FSL and SPM; JSON as {"1": "name"}; names line by line'
 )
-COMMENT = re.compile(r"\s*(#|//|%|\[[^]]*\]\s*$)")
+COMMENT = re.compile(r"\s*(#|//|%|\[[^]]*\]\s*$|sep=.$)")
 
 
 def readings(path, content):
