@@ -8,7 +8,6 @@ from bids_app.errors import DataError
 from bids_app.findings import Finding
 
 SHOWN = 4
-MOST_FINDINGS = 12
 NOT_RECORDED = "not recorded"
 # What a sidecar says of how a map or table was made, and what people call it. Where these differ, numbers differ.
 MADE_BY = {
@@ -137,25 +136,6 @@ def require_alike(name, scans, *, accept_mixed=False) -> tuple[Finding, ...]:
         Finding("Scans", f"Not made alike, and compared because of --accept-mixed. {text}", True) for text in said
     ]
     return (*refused, *(Finding("Scans", f"{name}: {text}") for text in words))
-
-
-def scan_findings(scans) -> tuple[Finding, ...]:
-    """Collect what the sidecars of scans warn of, each kind of sentence once, with the scans.
-
-    Parameters
-    ----------
-    scans : list of outputs.Scan
-    """
-    found = defaultdict(list)
-    for scan in scans:
-        for text in scan.sidecar.get("Warnings") or ():
-            found[text].append(str(scan.sidecar.get("Scan") or scan.path.name))
-    shown = [Finding("Scans", f"{', '.join(names[:SHOWN])}: {text}", True) for text, names in found.items()]
-    rest = len(shown) - MOST_FINDINGS
-    if rest > 0:
-        more = Finding("Scans", f"{rest} more scans have warnings; they are on the participants' pages.", True)
-        shown = [*shown[:MOST_FINDINGS], more]
-    return tuple(shown)
 
 
 def _said(what, values):

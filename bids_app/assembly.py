@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
-from bids_app.alike import made, require_alike, scan_findings
+from bids_app.alike import made, require_alike
 from bids_app.allocationtable import read_allocations
 from bids_app.cohort import Design, Tables
 from bids_app.covariates import model_covariates, slopes
 from bids_app.errors import DataError
 from bids_app.features import Feature
-from bids_app.findings import Finding
+from bids_app.findings import Finding, of_scans
 from bids_app.flow import by_visit, participant_flow, runs_without_motion, weights
 from bids_app.grid import Grid
-from bids_app.nodes import read_nodes, read_values
+from bids_app.nodes import read_same_nodes, read_values
 from bids_app.routes import grid_of
 from bids_app.strata import strata, strata_said
 from bids_app.thinness import thin_places
@@ -144,7 +144,8 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     feature, scans = next(iter(route.scans.items()))
     arms = dict(zip(participants, analysed["arm"], strict=True))
     mixed = [made(scan, arms[scan.participant]) for scan in scans]
-    mixed = (*require_alike(route.name, mixed, accept_mixed=trial.accept_mixed), *scan_findings(scans))
+    mixed = (*require_alike(route.name, mixed, accept_mixed=trial.accept_mixed), *of_scans(scans))
+    parcels = None if route.is_voxels else read_same_nodes(route.name, scans)
     shape = _values(scans[0], feature).shape
     arrays = [_load(route, participants, session, shape) for session in (design.baseline, design.followup)]
     kept = _kept(arrays, arm, trial.min_per_arm)
@@ -167,7 +168,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         allocation_table=read_allocations(trial.allocations, participants, design) if trial.allocations else None,
         kept=kept,
         grid=_grid(route, kept) if route.is_voxels else None,
-        parcels=None if route.is_voxels else _node_names(route)[kept].reset_index(drop=True),
+        parcels=None if route.is_voxels else parcels[kept].reset_index(drop=True),
         findings=(
             *mixed,
             *runs_without_motion(by_visit(scans), design, participants),
@@ -261,11 +262,3 @@ def _grid(route, kept):
     if route.surface is None and not all(np.allclose(one.affine, images[0].affine, atol=1e-3) for one in images):
         raise DataError("voxels: the maps are not on one grid; give --voxel-size in mm at the participant level.")
     return grid_of(route, images[0], kept)
-
-
-def _node_names(route):
-    """Return what the nodes are called, which must be the same in all scans; their centres may lie apart."""
-    tables = [read_nodes(scan.path) for scan in next(iter(route.scans.values()))]
-    if not all(table[["index", "name"]].equals(tables[0][["index", "name"]]) for table in tables):
-        raise DataError(f"{route.name}: the scans differ in their parcels.")
-    return tables[0]

@@ -17,6 +17,7 @@ from bids_app.atlasfiles import find_part
 from bids_app.atlaslabels import labels_beside, read_labels, unique_names
 from bids_app.errors import DataError, UsageError
 from bids_app.images import read_image
+from bids_app.labelimage import whole_labels
 from bids_app.names import Name, build, label
 from bids_app.outputs import read_table, replacing, save_described, save_image
 from bids_app.provenance import digest_of_file, shareable
@@ -25,7 +26,6 @@ from bids_app.surfacelabels import plain_stem, read_surface_labels
 
 logger = logging.getLogger("bids_app")
 
-NEARLY = 1e-3  # labels that were scaled by other tools are whole but for this
 COLUMNS = {
     "index": "Label of the parcel in the image",
     "name": "Name of the parcel",
@@ -53,6 +53,8 @@ class Atlas:
         Of probabilistic atlases.
     origin : str
         What it was read from, for people.
+    named_by : str
+        How the table of names was read, for people; empty without one.
     """
 
     entities: dict[str, str]
@@ -61,6 +63,7 @@ class Atlas:
     coordinates: np.ndarray
     maps: sparse.sparray | None = None
     origin: str = ""
+    named_by: str = ""
 
 
 def read_atlas(source, grid, space=None):
@@ -194,39 +197,44 @@ def _of_surface(found, entities, grid):
             "(fsLR, fsaverage5 ...), or give a label image."
         )
     labels, own = read_surface_labels(found.image, grid)
-    table = _table_of(found)
-    return _of_labels(found, entities, grid, labels, _named(found, own["index"], own if table is None else table))
+    table = _table_of(found, own["index"])
+    return _of_labels(found, entities, grid, labels, own if table is None else table)
 
 
-def _table_of(found):
+def _table_of(found, present):
     """Return the table that names the labels: the one given, else the one beside the image; None without."""
-    if found.table is None and not found.loaded and (beside := labels_beside(found.image)):
-        return read_labels(beside)
-    return found.table
+    if found.table is not None:
+        if missing := sorted(set(present) - set(found.table["index"])):
+            raise DataError(f"--atlas {found}: no name for the labels {', '.join(map(str, missing[:10]))}.")
+        return found.table
+    path = found.labels or (None if found.loaded else labels_beside(found.image))
+    try:
+        return read_labels(path, present) if path else None
+    except DataError as error:
+        raise DataError(f"--atlas {found}: {error}") from error
 
 
 def _of_image(found, entities, grid):
     image, values = (found.image, np.asanyarray(found.image.dataobj)) if found.loaded else _open(found.image)
-    values = np.nan_to_num(values[..., 0] if values.shape[3:] == (1,) else values, nan=0)
-    whole = values.ndim == 3 and np.allclose(values, np.round(values), rtol=0, atol=NEARLY)
-    if not whole and values.ndim != 4:
-        raise DataError(
-            f"--atlas {found}: a 3D image of whole-number labels is needed, or a 4D one with a map per volume."
-        )
+    values = values[..., 0] if values.shape[3:] == (1,) else values
     voxels = apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
-    table = _table_of(found)
     if values.ndim == 4:
-        return _of_maps(found, entities, grid, _at_nodes(values, voxels), table)
-    values = np.round(values).astype(np.int64)
-    at_node = map_coordinates(values, voxels, order=0, mode="grid-constant")
-    parcels = _named(found, np.unique(values[values > 0]), table)
-    return _of_labels(found, entities, grid, at_node, parcels)
+        return _of_maps(found, entities, grid, _at_nodes(values, voxels))
+    if values.ndim != 3:
+        raise DataError(f"--atlas {found}: a 3D image of whole-number labels is needed, or a 4D one of maps.")
+    labels = whole_labels(values, f"--atlas {found}")
+    if not labels.any():
+        raise DataError(f"--atlas {found}: it holds no label: no voxel is above 0.")
+    at_node = map_coordinates(labels, voxels, order=0, mode="grid-constant")
+    present = np.unique(labels[labels > 0])
+    return _of_labels(found, entities, grid, at_node, _named(present, _table_of(found, present)))
 
 
 def _of_labels(found, entities, grid, at_node, parcels):
     position = pd.Series(range(len(parcels)), index=parcels["index"])
     of_node = position.reindex(at_node).fillna(-1).to_numpy(int)
-    return Atlas(entities, parcels, of_node, _centres(of_node, len(parcels), grid), origin=str(found))
+    named_by = parcels.attrs.pop("read", "")
+    return Atlas(entities, parcels, of_node, _centres(of_node, len(parcels), grid), None, str(found), named_by)
 
 
 def _open(path):
@@ -239,14 +247,16 @@ def _at_nodes(values, voxels):
     return np.stack([map_coordinates(np.nan_to_num(v, copy=False), voxels, np.float32, order=1) for v in volumes])
 
 
-def _of_maps(found, entities, grid, maps, table):
+def _of_maps(found, entities, grid, maps):
     maps = np.where(maps > 1e-3 * np.abs(maps).max(initial=1e-30), maps, 0)  # what interpolation leaves of nothing
     indices = np.arange(1, len(maps) + 1)
-    parcels = _named(found, indices, table).set_index("index").reindex(indices).reset_index()
+    table = _named(indices, _table_of(found, indices))
+    parcels = table.set_index("index").reindex(indices).reset_index()
     of_node = np.where(maps.any(axis=0), maps.argmax(axis=0), -1)
     with np.errstate(invalid="ignore"):
         centres = maps @ grid.coordinates / maps.sum(axis=1, keepdims=True)
-    return Atlas(entities, parcels, of_node, centres, sparse.csr_array(maps), origin=str(found))
+    named_by = table.attrs.get("read", "")
+    return Atlas(entities, parcels, of_node, centres, sparse.csr_array(maps), str(found), named_by)
 
 
 def _of_spheres(found, entities, grid):
@@ -276,11 +286,9 @@ def _centres(of_node, n_parcels, grid):
     return places.reindex(range(n_parcels)).to_numpy()
 
 
-def _named(found, present, table):
+def _named(present, table):
     if table is None:
         return pd.DataFrame({"index": present, "name": [f"parcel{index}" for index in present]})
-    if missing := sorted(set(present) - set(table["index"])):
-        raise DataError(f"--atlas {found}: no name for the labels {', '.join(map(str, missing[:10]))}.")
     return table
 
 
@@ -300,7 +308,9 @@ def _joined(source, atlases):
         parcels["index"] = np.arange(1, len(parcels) + 1)
     parcels["name"] = unique_names(parcels["name"], parcels["index"])
     entities = _together([atlas.entities for atlas in atlases])
-    return Atlas(entities, parcels, of_node, np.concatenate(centres), origin=" and ".join(a.origin for a in atlases))
+    said = {kind: [getattr(atlas, kind) for atlas in atlases] for kind in ("origin", "named_by")}
+    origin, named_by = (" and ".join(filter(None, texts)) for texts in said.values())
+    return Atlas(entities, parcels, of_node, np.concatenate(centres), None, origin, named_by)
 
 
 def laid_path(output_dir, entities, extension):
@@ -330,13 +340,14 @@ def save_atlas(output_dir, atlas, grid, place):
     table = atlas.parcels.assign(n_nodes=n_nodes, **dict(zip("xyz", atlas.coordinates.T.round(2), strict=True)))
     kind = "labels" if atlas.maps is None else "probabilistic maps"
     facts = {"Name": " ".join(atlas.entities.values()), "Origin": shareable(atlas.origin, output_dir), "Kind": kind}
+    facts |= {"Names": shareable(atlas.named_by, output_dir)} if atlas.named_by else {}
     labels = np.where(atlas.of_node >= 0, atlas.parcels["index"].to_numpy()[atlas.of_node], 0)
     if atlas.maps is None:
         _maps_path(path).unlink(missing_ok=True)  # of an atlas that had this name before
     else:
         with replacing(_maps_path(path)) as partial, partial.open("wb") as file:
             sparse.save_npz(file, atlas.maps)
-    save_image(path, grid.image(labels, fill=0))
+    save_image(path, grid.image(labels, fill=0, dtype=np.int32 if labels.max(initial=0) < 2**31 else np.int64))
     save_described(path.with_name(f"{path.name.partition('.')[0]}.tsv"), table, COLUMNS, **facts)
     return path
 

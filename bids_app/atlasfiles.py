@@ -6,7 +6,7 @@ from pathlib import Path
 import nibabel as nib
 import pandas as pd
 
-from bids_app.atlaslabels import read_labels, unique_names, with_networks
+from bids_app.atlaslabels import unique_names, with_networks
 from bids_app.atlassource import DEBIAN, FETCHED, IN_DEBIAN, SPHERES
 from bids_app.choices import SURFACE_SPACES
 from bids_app.errors import DataError, MissingInputError, UsageError
@@ -32,7 +32,9 @@ class Found:
         What the outputs are named by; without it, as the image is named.
     image : Path or Nifti1Image or None
     table : DataFrame or None
-        index, name and network; without it, the table beside the image, if there is one, names the labels.
+        index, name and network.
+    labels : Path or None
+        The table that names the labels; without either, the one beside the image does, if there is one.
     spheres : DataFrame or None
         index, name, x, y, z, radius, and network.
     space : str or None
@@ -43,6 +45,7 @@ class Found:
     name: str | None = None
     image: Path | nib.Nifti1Image | None = None
     table: pd.DataFrame | None = None
+    labels: Path | None = None
     spheres: pd.DataFrame | None = None
     space: str | None = None
 
@@ -87,12 +90,12 @@ def find_part(part, space=None):
 def _image(part, space):
     path = Path(part.what)
     name = dict(IN_DEBIAN.values()).get(path.name) if path.parent == DEBIAN else None
-    return _of_path(path, name, read_labels(Path(part.labels)) if part.labels else None)
+    return _of_path(path, name, Path(part.labels) if part.labels else None)
 
 
-def _of_path(path, name=None, table=None):
+def _of_path(path, name=None, labels=None):
     entities = Name.parse(path).entities
-    return Found(str(path), name, path, table, space=entities.get("tpl") or entities.get("space"))
+    return Found(str(path), name, path, labels=labels, space=entities.get("tpl") or entities.get("space"))
 
 
 def _in_folder(part, space):

@@ -1,16 +1,23 @@
 """The names of an atlas' labels, from the tables that atlases come with."""
 
-import io
+import csv
+import logging
 import re
-import shlex
 import xml.etree.ElementTree as ElementTree
-
-import pandas as pd
 
 from bids_app.errors import DataError
 from bids_app.images import require
+from bids_app.labelformats import readings
 
-EXTENSIONS = (".tsv", ".csv", ".txt", ".xml", ".lut", ".ctab")
+logger = logging.getLogger("bids_app")
+
+EXTENSIONS = (".tsv", ".csv", ".txt", ".xml", ".lut", ".ctab", ".label", ".node")
+NAMELESS = ("", "n/a")
+BACKGROUND = re.compile(
+    r"\W*|n/?a|none|null|void|empty|nothing|(clear|no|un)[ _-]?label(led)?|"
+    r"(.*[ _-])?(unknown|undefined|unclassified|unassigned|background|outside|exterior|medial[ _-]?wall)([ _-].*)?",
+    re.IGNORECASE,
+)
 OF_NETWORK = re.compile(r"(?:\d+Networks_)?[LR]H_([A-Za-z]+)(?:_|$)")
 
 
@@ -48,14 +55,15 @@ def _is_of(name, stem):
     return not is_bids and stem.startswith(name) and stem[len(name)] in "_-"
 
 
-def read_labels(path):
-    """Read the names of labels.
+def read_labels(path, present):
+    """Read the names of an image's labels.
 
     Parameters
     ----------
     path : Path
-        TSV or CSV with the columns index and name (and network); text with an index and a name per line, as
-        FreeSurfer, MRIcron, ITK-SNAP and Schaefer have it, or only names, line by line; XML of SPM or FSL.
+        Of any of the formats that `labelformats` knows.
+    present : sequence of int
+        The labels of the image. Where the table can be read in several ways, they tell which is right.
 
     Returns
     -------
@@ -65,80 +73,85 @@ def read_labels(path):
     Raises
     ------
     MissingInputError, DataError
+        It is of no known format, does not name all labels, or can be read in several ways that fit.
     """
     require(path)
+    present = sorted(int(label) for label in present)
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-        table = _of_xml(text) if path.suffix == ".xml" else _of_text(path, text)
-        return _cleaned(table)
-    except DataError:
-        raise
-    except (ValueError, OSError, ElementTree.ParseError, KeyError) as error:
+        found = [(one.form, _indexed(one.table, present)) for one in readings(path, path.read_bytes())]
+        form, table = _fitting(found, present)
+        table = _cleaned(table, present)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    except (ValueError, OSError, ElementTree.ParseError, OverflowError, csv.Error) as error:
         raise DataError(f"{path}: no table of labels can be read from it: {error}.") from error
+    table.attrs["read"] = f"{path.name}, read as {form}"
+    logger.info("Labels of %s were read as %s.", path.name, form)
+    if extra := sorted(set(table["index"]) - set(present)):
+        logger.info("%s names %d labels that the image has not: %s.", path.name, len(extra), _listed(extra))
+    return table
 
 
-def _of_xml(text):
-    root = ElementTree.fromstring(text.encode())
-    rows = []
-    for label in root.iter("label"):
-        if "index" in label.attrib:  # FSL counts from 0, its images from 1
-            rows.append((int(label.attrib["index"]) + 1, (label.text or "").strip()))
-        else:
-            rows.append((int(label.findtext("index")), label.findtext("name").strip()))
-    return pd.DataFrame(rows, columns=["index", "name"])
-
-
-def _of_text(path, text):
-    first = text.lstrip("#").partition("\n")[0]
-    separator = "\t" if path.suffix == ".tsv" else ","
-    heads = [head.strip().lower() for head in first.split(separator)]
-    if path.suffix == ".tsv" or {"index", "name"} <= set(heads):
-        table = pd.read_csv(io.StringIO(text), sep=separator, na_values="n/a", keep_default_na=False)
-        table.columns = [str(column).strip().lower() for column in table.columns]
-        if not {"index", "name"} <= set(table):
-            raise DataError(f"{path}: the columns index and name are needed; there are {', '.join(table)}.")
+def _indexed(table, present):
+    """Give names that are in the order of the labels their labels."""
+    if "index" in table:
         return table
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    words = [_words(line, comma=path.suffix == ".csv") for line in lines]
-    if not words:
-        raise DataError(f"{path}: it is empty.")
-    if all(_is_number(line[0]) and len(line) > 1 for line in words):
-        return pd.DataFrame([(int(float(line[0])), _name(line[1:])) for line in words], columns=["index", "name"])
-    names = [line.strip() for line in lines]
-    return pd.DataFrame({"index": range(1, len(names) + 1), "name": names})
+    if len(table) and BACKGROUND.fullmatch(table["name"].iloc[0]):
+        table = table.iloc[1:].reset_index(drop=True)
+    if len(table) != len(present):
+        raise DataError(f"it has {len(table)} names and no labels, the image has {len(present)} labels.")
+    return table.assign(index=present)
 
 
-def _words(line, *, comma):
-    if comma:
-        return [word.strip().strip('"') for word in line.split(",")]
-    try:
-        return shlex.split(line)
-    except ValueError:  # an apostrophe
-        return line.split()
+def _fitting(found, present):
+    """Return the one way to read a table that fits the labels of the image."""
+    found = [one for one in found if not one[1]["index"].duplicated().any()] or found
+    fitting = [(form, table) for form, table in found if set(present) <= set(table["index"])]
+    exact = [(form, table) for form, table in fitting if set(table["index"]) - {0} == set(present)]
+    for some in (exact, fitting):
+        if some and all(_mapping(table, present) == _mapping(some[0][1], present) for _, table in some):
+            return some[0]
+        if some:
+            forms = "; or as ".join(form for form, _ in some)
+            raise DataError(f"it can be read as {forms}. Both fit the image, with other names: leave one of them.")
+    missing = [(form, _listed(set(present) - set(table["index"]))) for form, table in found]
+    raise DataError("; ".join(f"no name for the labels {labels} (read as {form})" for form, labels in missing) + ".")
 
 
-def _is_number(word):
-    return re.fullmatch(r"[+-]?\d+(\.\d*)?", word) is not None
+def _mapping(table, present):
+    return {index: name for index, name in zip(table["index"], table["name"], strict=True) if index in present}
 
 
-def _name(words):
-    """Leave out the colours and indices before and after a name."""
-    kept = list(words)
-    while len(kept) > 1 and _is_number(kept[-1]):
-        kept.pop()
-    while len(kept) > 1 and _is_number(kept[0]):
-        kept.pop(0)
-    return " ".join(kept)
+def _listed(labels):
+    labels = sorted(labels)
+    return ", ".join(map(str, labels[:10])) + (" ..." if len(labels) > 10 else "")
 
 
-def _cleaned(table):
-    table = table[table["index"].notna() & (table["index"].astype(float) != 0)].reset_index(drop=True)
-    table["index"] = table["index"].astype(float).astype(int)
+def _cleaned(table, present):
+    """Leave out the background and what has no name; refuse labels that are there twice, or a count from 0."""
+    table = table.assign(name=table["name"].astype(str).str.strip())
+    table = table[~table["name"].isin(NAMELESS)]
     if table["index"].duplicated().any():
         raise DataError(f"label {table.loc[table['index'].duplicated(), 'index'].iloc[0]} is there twice.")
-    table["name"] = unique_names(table["name"].astype(str).str.strip(), table["index"])
-    table = with_networks(table)
+    if missing := set(present) - set(table["index"]):
+        raise DataError(f"no name for the labels {_listed(missing)}.")
+    zero = table.loc[table["index"] == 0, "name"].tolist()
+    if zero and not BACKGROUND.fullmatch(zero[0]) and set(table["index"]) - {0} != set(present):
+        raise DataError(
+            f"label 0 is called {zero[0]!r}, and the labels are not those of the image: does the table count from 0? "
+            "Give the labels as they are in the image; 0 is the background."
+        )
+    table = table[table["index"] != 0].reset_index(drop=True)
+    table["index"] = table["index"].astype("int64")
+    table["name"] = unique_names(table["name"], table["index"])
+    table = with_networks(_with_missing(table))
     return table[[column for column in ("index", "name", "network") if column in table]]
+
+
+def _with_missing(table):
+    if "network" not in table:
+        return table
+    return table.assign(network=table["network"].where(~table["network"].isin(NAMELESS), None))
 
 
 def with_networks(table):
@@ -154,7 +167,10 @@ def unique_names(names, indices):
 
     Examples
     --------
+    >>> import pandas as pd
     >>> unique_names(pd.Series(["vFC", "PCC", "vFC"]), pd.Series([4, 5, 9])).tolist()
     ['vFC 4', 'PCC', 'vFC 9']
     """
-    return names.where(~names.duplicated(keep=False), names + " " + indices.astype(str))
+    while names.duplicated().any():
+        names = names.where(~names.duplicated(keep=False), names + " " + indices.astype(str))
+    return names

@@ -1,9 +1,14 @@
 """What the input was taken to mean, what is assumed, and what could not be done as planned: said everywhere alike."""
 
 import logging
+import re
+from collections import defaultdict
 from dataclasses import dataclass
 
 logger = logging.getLogger(__name__)
+
+FILE = re.compile(r"^\S+\.(nii|nii\.gz|tsv|json|gii): ")
+SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -45,3 +50,27 @@ def say_all(findings):
     for finding in unique:
         finding.say()
     return unique
+
+
+def of_scans(scans):
+    """Return what the sidecars of scans warn of, each kind of sentence once, with the scans it is said of.
+
+    Parameters
+    ----------
+    scans : list of outputs.Scan
+        ``Warnings`` in their sidecars are sentences, which may begin with the name of a file and a colon.
+
+    Returns
+    -------
+    tuple of Finding
+    """
+    kinds = defaultdict(list)
+    for scan in scans:
+        for text in scan.sidecar.get("Warnings") or ():
+            kinds[FILE.sub("", text)].append(str(scan.sidecar.get("Scan") or scan.path.name))
+    return tuple(Finding("Scans", f"{_who(names)}: {text}", warning=True) for text, names in kinds.items())
+
+
+def _who(names):
+    more = f" and {len(names) - SHOWN} more scans" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -63,7 +63,7 @@ class Grid:
     def __str__(self):
         return f"{self.n_nodes} nodes of {' x '.join(f'{edge:g}' for edge in self.voxel_size)} mm"
 
-    def image(self, values, fill=np.nan):
+    def image(self, values, fill=np.nan, dtype=np.float32):
         """Put one value per node back into a 3D image.
 
         Parameters
@@ -72,12 +72,14 @@ class Grid:
             One value per node, in the order of ``mask``.
         fill : float, optional
             What the voxels outside the mask hold.
+        dtype : type, optional
+            Of the image.
 
         Returns
         -------
-        Nifti1Image, float32, (X, Y, Z)
+        Nifti1Image, (X, Y, Z)
         """
-        volume = np.full(self.mask.shape, fill, dtype=np.float32)
+        volume = np.full(self.mask.shape, fill, dtype=dtype)
         volume[self.mask] = values
         return _as_nifti(volume, self.affine)
 
@@ -126,7 +128,7 @@ def save_grid(grid, path):
 
 
 def _as_nifti(volume, affine):
-    image = nib.Nifti1Image(volume, affine)
+    image = nib.Nifti1Image(volume, affine, dtype=volume.dtype)
     image.set_sform(affine, code="mni")
     image.set_qform(affine, code="mni")
     image.header.set_xyzt_units("mm", "sec")

@@ -1,5 +1,8 @@
 """The nodes of a route in the file of one scan: what they are called, and what they hold."""
 
+import re
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 
@@ -11,6 +14,7 @@ from bids_app.images import read_image
 from bids_app.outputs import read_table
 
 NAMED = ("index", "name", "network", "x", "y", "z")
+SHOWN = 4  # of a list
 
 
 def read_values(path, metric):
@@ -64,6 +68,63 @@ def read_nodes(path):
     if not {"index", "name"} <= set(table):
         raise DataError(f"{path.name} names no parcels: the columns index and name are needed.")
     return table[[column for column in NAMED if column in table]]
+
+
+def read_same_nodes(name, scans):
+    """Read what the nodes of scans are called, which must be the same in all; their centres may lie apart.
+
+    Parameters
+    ----------
+    name : str
+        What messages call these scans.
+    scans : list of outputs.Scan
+
+    Returns
+    -------
+    DataFrame
+        As `read_nodes`.
+
+    Raises
+    ------
+    DataError
+        With the scans that have not the same as most, and how they differ.
+    """
+    tables = [read_nodes(scan.path) for scan in scans]
+    called = [tuple(zip(table["index"], table["name"], strict=True)) for table in tables]
+    usual = Counter(called).most_common(1)[0][0]
+    other = [(scan, one) for scan, one in zip(scans, called, strict=True) if one != usual]
+    if other:
+        listed = "; ".join(f"{scan.path.name} {_difference(one, usual)}" for scan, one in other[:SHOWN])
+        raise DataError(
+            f"{name}: the scans differ in their parcels. {len(scans) - len(other)} of {len(scans)} have the same "
+            f"{len(usual)}; {listed}{' ...' if len(other) > SHOWN else ''}. Extract them alike, or leave these out."
+        )
+    return tables[0]
+
+
+def _difference(these, usual):
+    """Say how the parcels of a scan differ from the usual ones; both are pairs of index and name."""
+    names, expected = ([name for _, name in pairs] for pairs in (these, usual))
+    if sorted(names) == sorted(expected):
+        first = next((place for place, (a, b) in enumerate(zip(names, expected, strict=True)) if a != b), None)
+        if first is None:
+            return "numbers them in another way"
+        return f"has them in another order (number {first + 1} is {names[first]}, not {expected[first]})"
+    if all(re.fullmatch(r"parcel\d+", name) for name in names):
+        return f"has {len(names)} without names: were the heads of its table lost?"
+    lacking, more = set(expected) - set(names), set(names) - set(expected)
+    return " and ".join(
+        f"{verb} {_some(names)}"
+        for verb, names in (
+            ("lacks", [name for name in expected if name in lacking]),
+            ("has besides", [name for name in names if name in more]),
+        )
+        if names
+    )
+
+
+def _some(names):
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _pairs(names):

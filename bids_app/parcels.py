@@ -1,12 +1,18 @@
 """Parcels: their names and time series, from an atlas laid over the nodes or from another tool's table."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from bids_app.atlaslabels import unique_names
 from bids_app.errors import DataError
+from bids_app.received import read_received
+from bids_app.seriestable import read_series
 from bids_app.timing import repetition_time
+
+logger = logging.getLogger("bids_app")
 
 MIN_COVERAGE = 0.5
 MIN_VOLUMES = 20
@@ -103,34 +109,21 @@ def atlas_parcels(run, series, atlas, facts):
     )
 
 
-def _with_heads(table):
-    """Take the first row as the parcels' names, unless it holds numbers as the others do: then parcels are numbered."""
-    numbers = pd.to_numeric(table.iloc[0], errors="coerce") if len(table) else pd.Series(dtype=float)
-    if len(table) > 1 and numbers.notna().all() and (numbers % 1 != 0).any():
-        table.columns = [f"parcel{number}" for number in range(1, table.shape[1] + 1)]
-        return table
-    heads, table = table.iloc[0].tolist(), table.iloc[1:]
-    table.columns = heads
-    return table
-
-
 def table_parcels(run):
     """Read the parcels that another tool extracted and cleaned: a table with a column per parcel.
 
     Rows without any value are censored volumes and are dropped; columns without any are parcels
-    without a signal.
+    without a signal. What is no parcel is left out as `seriestable.read_series` says, and stands in the facts.
 
     Raises
     ------
     DataError
-        No table of numbers, values missing here and there, or hardly any volume.
+        As `seriestable.read_series`; values missing here and there, or hardly any volume.
     """
     path = run.timeseries
-    try:
-        table = _with_heads(pd.read_csv(path, sep="\t", na_values="n/a", header=None, dtype=str)).dropna(how="all")
-        values = table.to_numpy(np.float64)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path.name} cannot be read as a table of numbers: {error}") from error
+    table = read_series(path)
+    received = read_received(path.name, len(table.there), run.motion, run.outliers)
+    values = table.values[received.kept[table.there]]
     absent = np.isnan(values).all(axis=0)
     if np.isnan(values[:, ~absent]).any():
         raise DataError(f"{path.name}: values are missing here and there; a parcel has all or none.")
@@ -139,14 +132,23 @@ def table_parcels(run):
     n_volumes, n_parcels = values.shape
     if n_volumes < MIN_VOLUMES or np.isnan(values).all():
         raise DataError(f"{path.name}: {n_volumes} volumes of {n_parcels} parcels hold too little signal.")
+    index = pd.Series(np.arange(1, n_parcels + 1))
+    names = unique_names(pd.Series(table.names, dtype=str), index)
     coverage = np.where(np.isnan(values[0]), 0.0, 1.0)
-    names = pd.DataFrame({"index": np.arange(1, n_parcels + 1), "name": table.columns, "coverage": coverage})
     seconds = repetition_time(path.name, run.repetition_time, None).seconds if run.repetition_time is not None else None
     minutes = n_volumes * seconds / 60 if seconds else None
+    known = received.displacement[np.isfinite(received.displacement)]
     facts = {
         "RepetitionTime": seconds,
+        "NumberOfVolumes": len(table.there),
         "NumberOfVolumesKept": n_volumes,
         "MinutesKept": minutes,
+        "MeanFramewiseDisplacement": float(known.mean()) if known.size else None,
         "Denoising": "as the time series were received",
+        "Censoring": received.censoring,
     }
-    return Parcels(dict(run.entities), names, values.T, facts)
+    for sentence in table.said:
+        logger.warning("%s", sentence)
+    facts |= {"Warnings": list(table.said)} if table.said else {}
+    parcels = pd.DataFrame({"index": index, "name": names, "coverage": coverage})
+    return Parcels(dict(run.entities), parcels, values.T, facts)

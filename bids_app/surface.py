@@ -78,9 +78,9 @@ class Surface:
     def __str__(self):
         return f"{self.n_nodes} grayordinates"
 
-    def image(self, values, fill=np.nan):
-        """Put one value per node into a CIFTI image of all grayordinates, float32, (1, G)."""
-        row = np.full((1, len(self.axis)), fill, dtype=np.float32)
+    def image(self, values, fill=np.nan, dtype=np.float32):
+        """Put one value per node into a CIFTI image of all grayordinates, (1, G)."""
+        row = np.full((1, len(self.axis)), fill, dtype=dtype)
         row[0, self.mask] = values
         return nib.Cifti2Image(row, (ScalarAxis(["values"]), self.axis))
 

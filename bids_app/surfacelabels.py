@@ -12,6 +12,7 @@ from scipy.spatial import KDTree
 from bids_app.atlaslabels import unique_names, with_networks
 from bids_app.errors import DataError, MissingInputError
 from bids_app.images import UNREADABLE, open_image, read_image, require
+from bids_app.labelimage import whole_labels
 
 ENDINGS = (".dlabel.nii", ".label.gii", ".annot")
 SIDES = (r"hemi-([LR])(?![A-Za-z0-9])", r"(?<![A-Za-z0-9])([lr]h)(?=[._])", r"(?<=\.)([LR])(?=\.)")
@@ -101,7 +102,9 @@ def _of_cifti(path, surface):
             f"--atlas {path}: it holds {len(maps)} maps of labels ({', '.join(maps.name[:5])}); one is needed "
             "(wb_command -cifti-merge OUT -cifti FILE -column 1 takes the first)."
         )
-    labels, parcels = _parcels(values[0].astype(int), {key: name for key, (name, _) in maps.label[0].items()})
+    labels, parcels = _parcels(
+        whole_labels(values[0], f"--atlas {path}"), {key: name for key, (name, _) in maps.label[0].items()}
+    )
     at_grayordinate = np.zeros(len(surface.axis), dtype=int)
     for structure, count in surface.axis.nvertices.items():
         if structure in theirs.nvertices:
@@ -168,7 +171,8 @@ def _of_gifti(path):
     image = open_image(path, f"--atlas {path}")
     if not isinstance(image, nib.GiftiImage) or len(image.darrays) != 1:
         raise DataError(f"--atlas {path}: a GIFTI file with one label per vertex is needed.")
-    return np.asarray(image.darrays[0].data).astype(int), image.labeltable.get_labels_as_dict()
+    labels = whole_labels(np.asarray(image.darrays[0].data), f"--atlas {path}")
+    return labels, image.labeltable.get_labels_as_dict()
 
 
 def _of_annot(path):

@@ -305,12 +305,29 @@ def test_parcels_that_everyone_has(parcel_output):
 
 
 def test_parcels_that_differ(parcel_output):
-    save_nodes(parcel_output, "02", "pre", [1, 2, 3], names=("a", "b", "other"))
-    with pytest.raises(DataError, match="differ in their parcels"):
-        problem_of(parcel_output)
-    save_nodes(parcel_output, "02", "pre", [1, 2], names=("a", "b"))
-    with pytest.raises(DataError, match="differ in their grid or in their parcels"):
-        problem_of(parcel_output)
+    cases = {
+        ("a", "b", "other"): "lacks c and has besides other",
+        ("a", "b"): "lacks c",
+        ("a", "b", "c", "d"): "has besides d",
+        ("a", "c", "b"): r"has them in another order \(number 2 is c, not b\)",
+        ("parcel1", "parcel2", "parcel3"): "has 3 without names: were the heads of its table lost",
+    }
+    for names, fragment in cases.items():
+        save_nodes(parcel_output, "01", "pre", np.arange(len(names)), names=names)  # the first scan of all
+        start = r"differ in their parcels. 7 of 8 have the same 3; sub-01_ses-pre_\S+_nodes.tsv "
+        with pytest.raises(DataError, match=start + fragment):
+            problem_of(parcel_output)
+
+
+def test_what_was_left_out_of_the_scans_is_found_by_the_comparison(parcel_output):
+    for sub in ARMS:
+        said = [f"sub-{sub}.tsv: column 1 (unnamed) was left out: it counts the volumes, from 0 to {sub}."]
+        save_nodes(parcel_output, sub, "pre", [1, 2, 3], Warnings=said)
+    findings = [one for one in problem_of(parcel_output).findings if "left out" in one.text]
+    assert len(findings) == 4
+    finding = findings[-1]
+    assert finding.warning
+    assert finding.text.endswith("column 1 (unnamed) was left out: it counts the volumes, from 0 to 04.")
 
 
 def test_routes_of_voxels_and_of_each_atlas(output):

@@ -100,40 +100,43 @@ LABELS = {
 @pytest.mark.parametrize("name", LABELS)
 def test_labels_in_every_format(tmp_path, name):
     (tmp_path / name).write_text(LABELS[name], encoding="utf-8")
-    table = read_labels(tmp_path / name)
+    table = read_labels(tmp_path / name, [1, 7])
     assert table["index"].tolist() == [1, 7]
     assert table["name"].str.replace("_", " ").str.removesuffix("'s").tolist() == ["left one", "right"]
     assert ("network" in table) == (name == "bids.tsv")
 
 
-def test_names_alone_are_counted(tmp_path):
+def test_names_alone_are_those_of_the_images_labels(tmp_path):
     (tmp_path / "Tian.txt").write_text("HIP-rh\nAMY-rh\n\npTHA-rh\n")
-    table = read_labels(tmp_path / "Tian.txt")
+    table = read_labels(tmp_path / "Tian.txt", [3, 1, 2])
     assert table.to_dict("list") == {"index": [1, 2, 3], "name": ["HIP-rh", "AMY-rh", "pTHA-rh"]}
+    with pytest.raises(DataError, match="it has 3 names and no labels, the image has 2 labels"):
+        read_labels(tmp_path / "Tian.txt", [1, 2])
 
 
 def test_networks_of_schaefers_names(tmp_path):
     names = ("7Networks_LH_Vis_1", "17Networks_RH_ContA_PFCl_1", "HIP-rh")
     (tmp_path / "a.txt").write_text("".join(f"{n} {name} 1 2 3 0\n" for n, name in enumerate(names, start=1)))
-    assert read_labels(tmp_path / "a.txt")["network"].tolist()[:2] == ["Vis", "ContA"]
-    assert pd.isna(read_labels(tmp_path / "a.txt")["network"][2])
+    networks = read_labels(tmp_path / "a.txt", [1, 2, 3])["network"]
+    assert networks.tolist()[:2] == ["Vis", "ContA"]
+    assert pd.isna(networks[2])
 
 
 @pytest.mark.parametrize(
     ("text", "fragment"),
     [
         ("", "empty"),
-        ("index\tregion\n1\ta\n", "columns index and name"),
+        ("index\tcolor\n1\ta\n", "one of names are needed, index and name; there are index, color"),
         ("index\tname\n1\ta\n1\tb\n", "1 is there twice"),
     ],
 )
 def test_tables_that_are_none(tmp_path, text, fragment):
     (tmp_path / "labels.tsv").write_text(text)
     with pytest.raises(DataError, match=fragment):
-        read_labels(tmp_path / "labels.tsv")
+        read_labels(tmp_path / "labels.tsv", [1])
     (tmp_path / "labels.xml").write_text("<atlas>")
     with pytest.raises(DataError, match="no table of labels can be read"):
-        read_labels(tmp_path / "labels.xml")
+        read_labels(tmp_path / "labels.xml", [1])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bids_app.atlas import Atlas, check_names, network_of_nodes, source_entities
 from bids_app.atlas import read_atlas as lay_atlas
@@ -111,11 +113,13 @@ def test_atlases_whose_outputs_would_overwrite_each_other(tmp_path):
 def test_tables_that_do_not_fit(tmp_path):
     path = save_labels(tmp_path / "atlas-A_dseg.nii.gz")
     save_names(path, NAMES.iloc[:2])
-    with pytest.raises(DataError, match=r"atlas-A_dseg.nii.gz: no name for the labels 7"):
+    with pytest.raises(DataError, match=r"atlas-A_dseg.nii.gz: .*atlas-A_dseg.tsv: no name for the labels 7"):
+        read_atlas(path, GRID)
+    save_names(path, NAMES.rename(columns={"name": "lobe"}))
+    with pytest.raises(DataError, match="one of names are needed, index and name; there are index, lobe, colour"):
         read_atlas(path, GRID)
     save_names(path, NAMES.rename(columns={"name": "region"}))
-    with pytest.raises(DataError, match="index and name are needed; there are index, region, colour"):
-        read_atlas(path, GRID)
+    assert list(read_atlas(path, GRID).parcels["name"]) == ["left", "right", "middle"]
 
 
 def test_label_image_of_one_volume(tmp_path):
@@ -146,7 +150,7 @@ def test_labels_on_the_grids_own_faces(tmp_path):
     assert (atlas.of_node == 0).all()
 
 
-@pytest.mark.parametrize("labels", [LABELS + 0.5, LABELS * 1.01, LABELS[..., None, None]])
+@pytest.mark.parametrize("labels", [LABELS + 0.5, np.where(LABELS == 3, np.inf, LABELS), LABELS[..., None, None]])
 def test_images_that_are_no_labels(tmp_path, labels):
     labels = np.concatenate([labels, labels], axis=-1) if labels.ndim == 5 else labels
     path = save_labels(tmp_path / "atlas-A_dseg.nii.gz", labels.astype(np.float32))
@@ -170,6 +174,9 @@ def test_aal_with_its_names(shared_data, tmp_path):
     save_names(path, pd.DataFrame({"index": names.keys(), "name": names.values()}))
     grid = template_grid("gm", 4)
     atlas = read_atlas(path, grid)
+    by_xml = read_atlas(folder / "AAL.nii", grid)
+    assert by_xml.named_by == "AAL.xml, read as an XML of SPM"
+    pd.testing.assert_frame_equal(by_xml.parcels, atlas.parcels)
     assert atlas.entities == {"atlas": "AAL"}
     assert len(atlas.parcels) == 116
     at_node = np.array(names_at_nodes(atlas))
@@ -192,6 +199,9 @@ def test_schaefer_with_its_names(shared_data, tmp_path, n_parcels):
     atlas = read_atlas(path, grid)
     assert atlas.entities == {"atlas": "Schaefer2018", "scale": str(n_parcels)}
     pd.testing.assert_frame_equal(atlas.parcels[["index", "name"]], names)
+    own = read_atlas(f"{path}:{folder / stem}.txt", grid)
+    assert own.named_by.endswith("_order.txt, read as a table of colours as FreeSurfer has it")
+    pd.testing.assert_frame_equal(own.parcels, atlas.parcels)
     assert set(atlas.parcels["network"]) == {"Vis", "SomMot", "DorsAttn", "SalVentAttn", "Limbic", "Cont", "Default"}
     counts = np.bincount(atlas.of_node[atlas.of_node >= 0], minlength=n_parcels)
     assert counts.min() > 5
@@ -268,6 +278,121 @@ def test_tables_without_series(series_run, tmp_path):
     run = series_run(series_table())
     run.timeseries.write_bytes(b"")
     with pytest.raises(DataError, match="table of numbers"):
+        table_parcels(run)
+
+
+def counted(table, values, name, place=0):
+    table.insert(place, name, values, allow_duplicates=True)
+    return table
+
+
+COUNTS = {"0": np.arange(40), "1": np.arange(1, 41), "s": np.arange(40) * 0.8, "runs": np.tile(np.arange(20), 2)}
+
+
+@pytest.mark.parametrize("head", ["", "Unnamed: 0", "n/a", "index", " Index ", "time", "Time (s)", "time_s", "t [s]"])
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_count_of_the_volumes_is_no_parcel(series_run, caplog, head, count):
+    """The graph's parcels are the same with and without such a column."""
+    expected = table_parcels(series_run(series_table()))
+    parcels = table_parcels(series_run(counted(series_table(), COUNTS[count], head)))
+    pd.testing.assert_frame_equal(parcels.table, expected.table)
+    np.testing.assert_array_equal(parcels.series, expected.series)
+    assert "Warnings" not in expected.facts
+    assert "was left out: it counts the volumes" in parcels.facts["Warnings"][0]
+    assert parcels.facts["Warnings"][0] in caplog.text
+
+
+@pytest.mark.parametrize("head", ["volume", "Frame", "TR", "onset", "sample", "timepoint", "trial_index time"])
+def test_a_count_anywhere_with_gaps_and_a_censored_volume(series_run, head):
+    table = series_table(42).drop([7, 8])
+    table.loc[20] = np.nan
+    table = counted(table, table.index * 2.0, head, place=2)
+    if head == "trial_index time":
+        with pytest.raises(DataError, match=r"column 3 \('trial_index time'\) rises by steps of 2, as an index"):
+            table_parcels(series_run(table))
+        return
+    parcels = table_parcels(series_run(table))
+    assert list(parcels.table["name"]) == ["region 0", "region 1", "region 2"]
+    assert parcels.series.shape == (3, 39)
+
+
+def test_rounded_times_are_times_if_they_are_called_so(series_run):
+    times = np.round(np.arange(40) * 0.72, 1)
+    assert len(table_parcels(series_run(counted(series_table(), times, "time"))).series) == 3
+    with pytest.raises(DataError, match=r"column 1 \(unnamed\) has values and no name"):
+        table_parcels(series_run(counted(series_table(), times, "")))
+
+
+def test_what_is_called_time_and_goes_up_and_down_is_a_parcel(series_run):
+    parcels = table_parcels(series_run(series_table().rename(columns={"region 1": "t"})))
+    assert list(parcels.table["name"]) == ["region 0", "t", "region 2"]
+    assert "was taken for a parcel" in parcels.facts["Warnings"][0]
+
+
+def test_a_count_in_a_table_without_heads(series_run):
+    def run(table):
+        found = series_run(table)
+        found.timeseries.write_text(found.timeseries.read_text().partition("\n")[2])
+        return found
+
+    expected = table_parcels(run(series_table()))
+    parcels = table_parcels(run(counted(series_table(), np.arange(40), "index")))
+    np.testing.assert_array_equal(parcels.series, expected.series)
+    assert list(parcels.table["name"]) == ["parcel1", "parcel2", "parcel3"]
+    with pytest.raises(DataError, match=r"column 2 \(unnamed\) rises by steps of 1"):
+        table_parcels(run(counted(series_table(), np.arange(40), "index", place=1)))
+    holed = series_table()
+    holed["dead"] = np.nan
+    assert table_parcels(run(holed)).series.shape == (4, 40)  # its first row is one of numbers, too
+    holed.iloc[[0, 1]] = np.nan
+    assert table_parcels(run(holed)).series.shape == (4, 38)
+
+
+def test_names_of_columns(series_run):
+    table = series_table(n_parcels=4).set_axis(["Ctx", " Ctx ", "a b", "NA"], axis=1)
+    assert list(table_parcels(series_run(table)).table["name"]) == ["Ctx 1", "Ctx 2", "a b", "NA"]
+    with pytest.raises(DataError, match=r"column 2 \(unnamed\) has values and no name"):
+        table_parcels(series_run(series_table().rename(columns={"region 1": ""})))
+    with pytest.raises(DataError, match=r"column 4 \('word'\) holds 'text'"):
+        table_parcels(series_run(series_table().assign(word="text")))
+    with pytest.raises(DataError, match=r"column 2 \('region 1'\) holds 'inf'"):
+        table_parcels(series_run(series_table().replace({"region 1": series_table()["region 1"][3]}, np.inf)))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    order=st.permutations(range(4)),
+    count=st.sampled_from(sorted(COUNTS)),
+    head=st.sampled_from(["", "Unnamed: 0", "index", "TIME", "Volume"]),
+    start=st.sampled_from(["", "\ufeff"]),
+    ending=st.sampled_from(["\n", "\r\n"]),
+    blank=st.sampled_from(["", " "]),
+)
+def test_however_a_table_is_written_its_parcels_are_the_same(
+    tmp_path_factory, order, count, head, start, ending, blank
+):
+    table = counted(series_table(), COUNTS[count], head).iloc[:, list(order)]
+    path = tmp_path_factory.mktemp("series") / "sub-01_seg-A_timeseries.tsv"
+    lines = [
+        [f"{blank}{name}{blank}" for name in table.columns],
+        *(map(repr, map(float, row)) for row in table.to_numpy()),
+    ]
+    path.write_text(start + "".join("\t".join(line) + ending for line in lines), encoding="utf-8", newline="")
+    parcels = table_parcels(SeriesRun({"sub": "01", "seg": "A"}, path, 2.0, ()))
+    found = dict(zip(parcels.table["name"], parcels.series, strict=True))
+    expected = {name: values.to_numpy() for name, values in series_table().items()}
+    assert list(found) == [name for name in table.columns if name != head]
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+
+
+@pytest.mark.parametrize("heads", [True, False])
+def test_a_table_with_a_row_per_parcel(series_run, heads):
+    table = series_table().T.reset_index()
+    run = series_run(table)
+    if not heads:
+        run.timeseries.write_text(run.timeseries.read_text().partition("\n")[2])
+    with pytest.raises(DataError, match="looks transposed: its first column holds names"):
         table_parcels(run)
 
 
