@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bids_app.analyses import analyses_of
 from bids_app.assembly import assemble, check_design, route_flow
+from bids_app.assumptions import assumptions
 from bids_app.brainsymptom import clear_region_tables, write_region_tables
 from bids_app.cohort import Design, Tables, find_design, read_tables
 from bids_app.errors import DataError
@@ -14,7 +15,7 @@ from bids_app.findings import say_all
 from bids_app.flow import FailedScan, counts, reasons_by_visit
 from bids_app.outputs import sweep
 from bids_app.plantables import write_plan
-from bids_app.record import write_design, write_whole_brain
+from bids_app.record import write_design
 from bids_app.report.citation import write_citation
 from bids_app.report.group import write_group_page
 from bids_app.report.index import write_index_page
@@ -29,6 +30,7 @@ from bids_app.trialtables import (
     write_arms,
     write_outcomes,
 )
+from bids_app.wholebrain import write_whole_brain
 from bids_app.workflows.group import init_group_wf
 
 logger = logging.getLogger("bids_app")
@@ -137,6 +139,8 @@ def gather(settings):
         problem = assemble(route, flow, tables, design, settings.trial)
         problem = replace(problem, symptoms=symptom_changes(scores, problem))
         check_design(route, problem)
+        said = assumptions(flow, design, problem, settings.trial)
+        problem = replace(problem, findings=(*problem.findings, *said))
         _say_flow(route, flow, design)
         comparisons.append((route, flow, problem))
     say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
