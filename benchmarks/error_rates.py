@@ -18,6 +18,7 @@ from bids_app.stats import (
     across,
     allocations,
     compare,
+    exchange_blocks,
     hypothesis,
     neighbours,
     nuisance,
@@ -128,13 +129,15 @@ def _allocate(condition, generator):
     return arms[0], arms[1:]
 
 
-def draws_of(trial, scheme):
+def draws_of(trial, scheme, estimated=""):
     """Draw what a scheme compares the trial with, from another stream than the trial itself."""
     seed = 1_000_000 + trial.seed
     if scheme == "re-randomization":
         return allocations(trial.arm, trial.strata, N_DRAWS, seed)
     if scheme == "table":
         return tabled_allocations(trial.arm, trial.table, n_draws=N_DRAWS)
+    if scheme == "Freedman-Lane" and estimated.startswith("slope"):
+        return residual_permutations(N, exchange_blocks(trial.arm, trial.strata), N_DRAWS, seed)
     if scheme == "Freedman-Lane":
         return residual_permutations(N, trial.strata, N_DRAWS, seed)
     return sign_flips(N, N_DRAWS, seed)
@@ -145,7 +148,7 @@ def examine(row, trial):
     covariate = trial.covariate if "slope" in row.estimator else None
     stated = hypothesis(row.estimator, trial.followup, trial.baseline, trial.design, arm=trial.arm, covariate=covariate)
     inference = Inference(row.statistic, TOUCHING, threshold=2.3, robust=row.robust)
-    return compare(stated, draws_of(trial, row.scheme), inference)
+    return compare(stated, draws_of(trial, row.scheme, row.estimator), inference)
 
 
 def false_alarms(rows, seeds, condition):

@@ -18,6 +18,7 @@ SLOPES = {  # as `stats.KINDS` has them; a symptom's change goes with the change
     "symptom": "slope",
     "symptom-by-arm": "slope-by-arm",
 }
+BLOCKS = "; residuals are permuted within arms and strata"
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
 OF_CONNECTIONS = {"tfnbs": "tfce", "nbs": "extent", "nbs-intensity": "mass", "t": "voxel"}
 
@@ -67,11 +68,12 @@ class Analysis:
         if self.estimator == "within":
             return f"follow-up minus baseline within {self.subject} (descriptive; no comparison of the arms)"
         if self.estimator == "symptom":
-            return f"change that goes along with the change of {self.subject}, over both arms (exploratory)"
+            return f"change that goes along with the change of {self.subject}, over both arms{BLOCKS} (exploratory)"
         if self.estimator == "symptom-by-arm":
-            return f"difference between the arms in what goes along with the change of {self.subject} (exploratory)"
+            what = f"difference between the arms in what goes along with the change of {self.subject}"
+            return f"{what}{BLOCKS} (exploratory)"
         of = {"slope": "slope of {}", "slope-by-arm": "difference between the arms in the slope of {}"}[self.estimator]
-        return f"{of.format(self.subject)} on the follow-up, adjusted for the baseline of the same {node}"
+        return f"{of.format(self.subject)} on the follow-up, adjusted for the baseline of the same {node}{BLOCKS}"
 
     def direction(self, sign, design):
         """Say which way an effect of a sign goes."""
@@ -133,11 +135,10 @@ def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
         min_per_arm=trial.min_per_arm or 2,
         tail=trial.tail_approximation,
     )
-    n_draws, seed = trial.n_permutations, trial.random_seed
     if analysis.estimator == "within":
         rows = problem.arm == (analysis.subject == problem.arms[0])
         tested = stats.hypothesis("within", followup[rows], baseline[rows], np.ones((rows.sum(), 1)))
-        draws = stats.sign_flips(int(rows.sum()), n_draws, seed)
+        draws = stats.sign_flips(int(rows.sum()), trial.n_permutations, trial.random_seed)
         return stats.compare(tested, draws, inference, n_jobs=n_jobs)
     if analysis.estimator.startswith("symptom"):
         return _run_symptom(analysis, problem, followup - baseline, trial, inference, n_jobs)
@@ -150,11 +151,21 @@ def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
         arm=problem.arm,
         covariate=covariate,
     )
-    if analysis.compares_arms and trial.scheme == "rerandomize":
-        draws = problem.draws(trial)
-    else:
-        draws = stats.residual_permutations(len(problem.arm), problem.strata, n_draws, seed)
+    draws = main_draws(problem, trial) if analysis.compares_arms else _within_blocks(problem.arm, problem.strata, trial)
     return stats.compare(tested, draws, inference, n_jobs=n_jobs)
+
+
+def main_draws(problem, trial):
+    """Return the draws that test a difference of the arms, by the scheme that was chosen."""
+    if trial.scheme == "rerandomize":
+        return problem.draws(trial)
+    return stats.residual_permutations(len(problem.arm), problem.strata, trial.n_permutations, trial.random_seed)
+
+
+def _within_blocks(arm, strata, trial):
+    """Return the draws that test what is no difference of the arms: within them."""
+    blocks = stats.exchange_blocks(arm, strata)
+    return stats.residual_permutations(len(blocks), blocks, trial.n_permutations, trial.random_seed)
 
 
 def _statistic(problem, trial):
@@ -176,5 +187,5 @@ def _run_symptom(analysis, problem, change, trial, inference, n_jobs):
         covariate=symptom[rows],
     )
     strata = None if problem.strata is None else problem.strata[rows]
-    draws = stats.residual_permutations(int(rows.sum()), strata, trial.n_permutations, trial.random_seed)
+    draws = _within_blocks(problem.arm[rows], strata, trial)
     return stats.compare(tested, draws, inference, n_jobs=n_jobs)

@@ -24,7 +24,6 @@ def assumptions(settings, route, problem, flow):
     trial = settings.trial
     texts = (
         _draws(trial, problem),
-        _completers(trial, problem, flow),
         "Participants are taken to be independent of one another: siblings, and participants treated together in "
         "groups or by the same therapist, are not modelled, and would make p too small.",
         _intervals(trial),
@@ -67,18 +66,6 @@ def _draws(trial, problem):
     return (
         f"The randomization is taken to have made every allocation of these sizes of the arms{within} equally likely. "
         "If it was stratified otherwise or minimised, say so with --strata or --allocations."
-    )
-
-
-def _completers(trial, problem, flow):
-    randomized = int(flow["arm"].isin(problem.arms).sum())
-    analysed = len(problem.arm)
-    if randomized == analysed:
-        return "Everyone randomized is analysed: the comparison of the arms needs no assumption about missing visits."
-    return (
-        f"The arms are compared among the {analysed} analysed of {randomized} randomized, and the labels are exchanged "
-        "among these: it is assumed that treatment does not change who is missing, or that those missing would not "
-        "have differed. The randomization does not warrant this."
     )
 
 

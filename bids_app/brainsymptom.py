@@ -14,13 +14,22 @@ from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_t
 from bids_app.stats.missing import MISSING_COLUMNS, missing_table
 from bids_app.strata import strata
 from bids_app.trialtables import NUMERICAL
+from bids_app.wholebrain import values_of_everyone
 
-SUFFIXES = ("roi", "association", "roimissing", "sensitivity", "robustness", "agreement")
+SUFFIXES = ("roi", "association", "roimissing", "wholebrainmissing", "sensitivity", "robustness", "agreement")
 CIRCULAR = (
     "The regions were chosen because the arms differ in them, in the same data. The arm is adjusted for, so that this "
     "does not favour an association; but the differences between the arms in these regions are biased away from zero."
 )
-FAMILY = "p_holm and p_max are corrected over all regions, for one outcome and one term; not over outcomes and terms."
+EVERYONE = "Everyone randomized, with the visits that have enough data."
+NOT_CHOSEN = (
+    "These values were not chosen because the arms differ in them. p is of each value and row by itself. The bounds "
+    "take missing follow-ups to lie within what was observed, and nothing else."
+)
+FAMILY = (
+    "Residuals are permuted within arms and strata, as in the maps of brain and symptom. p_holm and p_max are "
+    "corrected over all regions, for one outcome and one term; not over outcomes and terms."
+)
 COLUMNS = ASSOCIATION_COLUMNS | {
     "measure": "change: the outcome's follow-up minus baseline; followup: the outcome has no baseline",
 }
@@ -58,18 +67,20 @@ def write_region_tables(settings, route, design, tables, flow, scores, notes):
     list of Region or None
         None if they could not be read.
     """
-    regions = None
+    regions, everyone = None, _everyone(settings, route, design, tables, flow)
+    with notes.softly(f"Missing follow-ups of the whole brain, {route.name}", (*NUMERICAL, DataError)):
+        _write_missing(settings, route, design, "wholebrainmissing", values_of_everyone(route, everyone), NOT_CHOSEN)
     errors, asked = (*NUMERICAL, DataError, MissingInputError), settings.trial.robustness
     with notes.softly(f"Regions of {route.name}", errors, asked=asked):
         regions = find_regions(settings, route, design)
         if regions:
-            values = region_values(settings, route, design, tables, flow, regions)
+            values = read_regions(route, regions, **everyone)
             _write(settings, route, design, tables, values, scores, notes)
     return regions
 
 
-def region_values(settings, route, design, tables, flow, regions):
-    """Read the values of everyone randomized, and what they are adjusted for, as `regions.RegionValues`."""
+def _everyone(settings, route, design, tables, flow):
+    """Return everyone randomized, their usable visits and what they are adjusted for, as `read_regions` takes them."""
     randomized = flow[flow["arm"].isin([design.active, design.reference])].reset_index(drop=True)
     randomized = randomized.assign(active=(randomized["arm"] == design.active).astype(int))
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
@@ -77,14 +88,20 @@ def region_values(settings, route, design, tables, flow, regions):
     if settings.trial.baseline_motion:  # as the maps are adjusted
         motion = pd.Series(randomized["baseline_mean_fd"].to_numpy(float), index=participants)
         covariates = with_motion(covariates, motion, randomized["analysed"].to_numpy(bool))
-    return read_regions(
-        route,
-        regions,
-        randomized,
-        visits=usable_visits(randomized, design, settings.signal.min_minutes),
-        covariates=covariates,
-        strata=strata(tables, settings.trial.strata, participants),
-    )
+    return {
+        "flow": randomized,
+        "visits": usable_visits(randomized, design, settings.signal.min_minutes),
+        "covariates": covariates,
+        "strata": strata(tables, settings.trial.strata, participants),
+    }
+
+
+def _write_missing(settings, route, design, suffix, values, note):
+    """Write what missing follow-ups may do to each of the values."""
+    trial = settings.trial
+    table = missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
+    path = settings.output_dir / "group" / group_name(route, design, suffix, ".tsv")
+    save_described(path, table, MISSING_COLUMNS, Note=f"{EVERYONE} {note}")
 
 
 def _write(settings, route, design, tables, values, scores, notes):
@@ -98,9 +115,7 @@ def _write(settings, route, design, tables, values, scores, notes):
     clusters = {"Description": ROI_COLUMNS["cluster"], "Levels": levels}
     save("roi", roi_table(values), ROI_COLUMNS | {"cluster": clusters}, Note=CIRCULAR)
     with notes.softly(f"Missing follow-ups of the regions of {route.name}"):
-        table = missing_table(values.data(), n_draws=trial.n_permutations, seed=trial.random_seed)
-        note = "Everyone randomized, with the visits that have enough data. " + CIRCULAR
-        save("roimissing", table, MISSING_COLUMNS, Note=note)
+        _write_missing(settings, route, design, "roimissing", values.data(), CIRCULAR)
     with notes.softly(f"Sensitivity of the regions of {route.name}"):
         write_sensitivity(save, settings, route, design, values, tables)
     if scores:
@@ -124,7 +139,7 @@ def _associations(values, scores, trial):
     for name, data in scores.outcomes.items():
         measure = "followup" if data.baseline is None else "change"
         outcome = pd.Series(getattr(data, measure), index=scores.participants).reindex(participants).to_numpy(float)
-        pairs = Pairs(brain, outcome, values.arm[rows], nuisance)
+        pairs = Pairs(brain, outcome, values.arm[rows], nuisance, strata)
         table = association_table(pairs, names, name, n_draws=trial.n_permutations, seed=trial.random_seed)
         found.append(table.assign(measure=measure))
     return pd.concat(found, ignore_index=True)

@@ -8,6 +8,7 @@ from bids_app.assembly import assemble, check_design, route_flow
 from bids_app.assumptions import assumptions, left_out
 from bids_app.brainsymptom import clear_region_tables, write_region_tables
 from bids_app.cohort import Design, Tables, find_design, read_tables
+from bids_app.completers import completers
 from bids_app.config import Settings
 from bids_app.errors import DataError
 from bids_app.execution import execute
@@ -17,7 +18,7 @@ from bids_app.names import contrast_label
 from bids_app.outputs import sweep
 from bids_app.planmatch import done_deviations
 from bids_app.plantables import write_plan
-from bids_app.record import write_design, write_whole_brain
+from bids_app.record import write_design
 from bids_app.report.citation import write_citation
 from bids_app.report.group import write_group_page
 from bids_app.report.index import write_index_page
@@ -34,6 +35,7 @@ from bids_app.trialtables import (
     write_arms,
     write_outcomes,
 )
+from bids_app.wholebrain import write_whole_brain
 from bids_app.workflows.group import init_group_wf
 
 logger = logging.getLogger("bids_app")
@@ -153,7 +155,12 @@ def gather(settings):
         problem = replace(problem, symptoms=symptom_changes(scores, problem))
         check_design(route, problem)
         _say_flow(route, flow, design)
-        found = (*problem.findings, *left_out(flow, wanted, scores), *assumptions(settings, route, problem, flow))
+        found = (
+            *problem.findings,
+            *left_out(flow, wanted, scores),
+            *completers(chosen(flow), design, problem, settings.trial),
+            *assumptions(settings, route, problem, flow),
+        )
         comparisons.append((route, flow, replace(problem, findings=found)))
     say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
     settings = _departed(settings, [(route, problem) for route, _, problem in comparisons], scores)

@@ -1,20 +1,16 @@
-"""The record of a comparison: who was compared and how, and the whole-brain means."""
+"""The record of a comparison: who was compared and how."""
 
 import logging
 
-import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
-from bids_app.analyses import analyses_of
+from bids_app.analyses import analyses_of, main_draws
 from bids_app.anatomy import anatomy_columns
 from bids_app.atlas import fitting
 from bids_app.features import FULL, edges_text
-from bids_app.flow import FLOW_COLUMNS, by_visit, weights
-from bids_app.names import label
-from bids_app.nodes import read_values
+from bids_app.flow import FLOW_COLUMNS
 from bids_app.outputs import save_described, save_json
-from bids_app.results import TABLE_COLUMNS, with_results
 from bids_app.roles import feature_role
 from bids_app.routes import group_name
 
@@ -99,17 +95,18 @@ def _analyses(trial, route, design, problem):
 
 
 def _inference(trial, route, problem):
-    draws = problem.draws(trial)
+    draws, rerandomized = main_draws(problem, trial), trial.scheme == "rerandomize"
     return {
         "Scheme": trial.scheme,
         "Statistic": {"maps": trial.statistic, "edges": trial.edge_statistic}.get(route.kind, "t"),
         "Connectivity": trial.connectivity if route.is_voxels else None,
         "ClusterThreshold": _cluster_threshold(trial, route),
         "StandardErrors": "HC3" if trial.hc3 else "ordinary",
-        "TailApproximation": trial.tail_approximation,
-        "Draws": len(draws.arms) if trial.scheme == "rerandomize" else trial.n_permutations,
-        "AllAllocationsEnumerated": draws.exhaustive and trial.scheme == "rerandomize",
-        "PossibleAllocations": None if draws.n_possible is None else str(draws.n_possible),
+        "TailApproximation": trial.tail_approximation and not draws.exhaustive,
+        "Draws": len(draws),
+        "AllAllocationsEnumerated": draws.exhaustive and rerandomized,
+        "PossibleAllocations": str(draws.n_possible) if rerandomized and draws.n_possible else None,
+        "AllocationsOf": f"the {len(problem.arm)} participants analysed{', within strata' if trial.strata else ''}",
         "RandomSeed": trial.random_seed,
         "Alpha": trial.alpha,
     }
@@ -153,42 +150,3 @@ def _variance_warnings(problem):
         if feature.title in found:
             logger.warning("%s: %s", feature.title, found[feature.title])
     return found
-
-
-def write_whole_brain(settings, route, design, problem, flow):
-    """Compare the mean of each raw map over the whole brain, which z-scored maps cannot show."""
-    values = _whole_brain(route, flow, design)
-    baseline, followup = (np.column_stack([both[visit] for both in values.values()]) for visit in (0, 1))
-    comparison = stats.compare_arms(followup, baseline, problem.nuisance(), problem.draws(settings.trial))
-    means = {"metric": [one.metric for one in values], "edges": [one.edges for one in values]}
-    columns = dict(TABLE_COLUMNS)
-    for visit, both in (("baseline", baseline), ("followup", followup)):
-        for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
-            means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
-            columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
-    table = with_results(pd.DataFrame(means), "ancova", comparison, comparison.p_fwe)
-    path = settings.output_dir / "group" / group_name(route, design, "wholebrain", ".tsv")
-    save_described(path, table.drop(columns="p_fwe_all"), columns)
-    return path
-
-
-def _whole_brain(route, flow, design):
-    participants = [name.removeprefix("sub-") for name in flow.loc[flow["analysed"], "participant_id"]]
-    values = {}
-    for feature, scans in route.scans.items():
-        visits = by_visit(scans)
-        means = {
-            key: weights(of_visit) @ [_mean_of(scan, feature) for scan in of_visit] for key, of_visit in visits.items()
-        }
-        values[feature] = [
-            np.array([means[participant, session] for participant in participants])
-            for session in (design.baseline, design.followup)
-        ]
-    return values
-
-
-def _mean_of(scan, feature):
-    """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
-    if scan.path.name.endswith(".tsv"):
-        return np.nanmean(read_values(scan.path, feature.metric))
-    return scan.sidecar.get("Mean", np.nan)

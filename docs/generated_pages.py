@@ -25,7 +25,7 @@ TABLES = {
     "motion.tsv": MOTION_COLUMNS,
     "balance.tsv": BALANCE_COLUMNS,
     "outcomes.tsv": {**OUTCOME_COLUMNS, **CLINICAL_COLUMNS},
-    "missing.tsv, roimissing.tsv": MISSING_COLUMNS,
+    "missing.tsv, roimissing.tsv, wholebrainmissing.tsv": MISSING_COLUMNS,
     "tipping.tsv": TIPPING_COLUMNS,
     "roi.tsv": ROI_COLUMNS,
     "association.tsv": ASSOCIATION_COLUMNS,

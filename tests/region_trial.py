@@ -77,6 +77,7 @@ def facts(label, session, metric):
         "Coverage": 1.0,
         "NumberOfVolumesKept": 100,
         "NumberOfNodes": GRID.n_nodes,
+        "Mean": float(values_of(label, session, metric).mean()),
     }
 
 

@@ -59,7 +59,16 @@ def test_every_map_and_table_has_a_sidecar_with_its_facts(analysed):
     if_significant = {"roi.tsv", "roimissing.tsv", "sensitivity.tsv"}
     assert {path.name.rpartition("_")[2] for path in others} - if_significant == {
         *("boldmap.nii.gz", "mask.nii.gz", "timeseries.tsv", "relmat.tsv", "nodes.tsv"),
-        *("statmap.nii.gz", "clusters.tsv", "wholebrain.tsv", "flow.tsv", "motion.tsv", "balance.tsv", "matrix.tsv"),
+        *(
+            "statmap.nii.gz",
+            "clusters.tsv",
+            "wholebrain.tsv",
+            "wholebrainmissing.tsv",
+            "flow.tsv",
+            "motion.tsv",
+            "balance.tsv",
+            "matrix.tsv",
+        ),
         *("quality.tsv", "qcfc.tsv", "global.tsv", "edges.tsv", "components.tsv", "dseg.tsv", "dseg.nii.gz"),
     }
     for path in others:

@@ -104,6 +104,16 @@ def test_whole_brain_means_are_those_of_the_table(compared):
             assert cells[1:] == [*expected, p_value(row["p"]), p_value(row["p_fwe"])]
 
 
+def test_bounds_of_the_whole_brain_are_there_whether_or_not_anything_is_significant(compared):
+    shown = tables(compared / "group" / "index.html", "Measure", "Assumption")
+    files = sorted(compared.glob("group/*_wholebrainmissing.tsv"))
+    assert len(shown) == len(files) > 1
+    made = [pd.read_csv(path, sep="\t", na_values="n/a") for path in files]
+    assert sorted(len(rows) for rows in shown) == sorted(map(len, made))
+    for table in made:
+        assert {"worst case", "best case", "imputed"} <= set(table["method"])
+
+
 def test_parcels_are_those_of_the_table(compared):
     nodes = read(compared, "*_atlas-*_nodes.tsv")
     shown = tables(compared / "group" / "index.html", "Parcel", "q FDR")

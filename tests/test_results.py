@@ -18,9 +18,10 @@ from bids_app.features import Feature
 from bids_app.flow import by_visit, participant_flow
 from bids_app.grid import Grid
 from bids_app.outputs import Scan
-from bids_app.record import write_design, write_whole_brain
+from bids_app.record import write_design
 from bids_app.results import cluster_table, nodal_table, write_results
 from bids_app.routes import Route
+from bids_app.wholebrain import write_whole_brain
 
 DESIGN = Design("arm", "drug", "usual care", "pre", "post")
 ARM = np.array([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1])
@@ -228,6 +229,48 @@ def test_whole_brain_means_equal_least_squares(tmp_path):
     assert 1 / N_DRAWS <= row["p"] < 0.2
     columns = pd.read_csv(path, sep="\t").columns
     assert list(json.loads(path.with_suffix(".json").read_text())) == list(columns)
+
+
+def test_whole_brain_means_are_tested_as_the_maps_are(tmp_path):
+    """By HC3 and by permuted residuals, enumerated or drawn, as `statsmodels` and the maps' own comparison have it."""
+    of = problem(grid=Grid(np.ones((2, 2, 2), dtype=bool), np.eye(4)))
+    rng = np.random.default_rng(5)
+    before = rng.normal(30, 4, len(ARM))
+    after = 0.5 * before + 3 * ARM + rng.normal(0, 2, len(ARM)) * (1 + 2 * ARM)
+    voxels = route("voxels", {"res": "3mm"}, scans_of((before, after), 90))
+    after[0] = 0.75 * after[0] + 0.25 * 40
+    fit = ordinary_least_squares(after, before, of.covariates)
+    tables = {}
+    for name, options in {
+        "own": {},
+        "hc3": {"hc3": True},
+        "lane": {"scheme": "freedman-lane"},
+        "change": {"estimator": "change"},
+    }.items():
+        chosen = settings(tmp_path / name)
+        chosen = replace(chosen, trial=replace(chosen.trial, n_permutations=2000, **options))
+        path = write_whole_brain(chosen, voxels, DESIGN, of, flow())
+        tables[name] = pd.read_csv(path, sep="\t").set_index("metric").loc["degree"]
+    assert tables["own"]["t"] == pytest.approx(fit.tvalues[1])
+    assert tables["hc3"]["t"] == pytest.approx(fit.params[1] / fit.HC3_se[1])
+    assert tables["lane"]["t"] == pytest.approx(fit.tvalues[1])
+    assert tables["own"]["p_fwe_error"] == 0, "all 924 allocations were made"
+    assert tables["lane"]["p_fwe_error"] > 0, "2,000 of many permutations"
+    design = sm.add_constant(np.column_stack([ARM, of.covariates]))
+    assert tables["change"]["t"] == pytest.approx(sm.OLS(after - before, design).fit().tvalues[1])
+
+
+def test_a_tail_that_was_not_fitted_is_not_recorded(tmp_path):
+    of, chosen = problem(parcels=PARCELS), settings(tmp_path)
+    for n_draws, applied in ((N_DRAWS, True), (924, False)):
+        trial = replace(chosen.trial, n_permutations=n_draws, tail_approximation=True)
+        of_route = route("parcels of A", {"atlas": "A"})
+        content = json.loads(
+            write_design(replace(chosen, trial=trial), of_route, DESIGN, of, flow()).read_text(encoding="utf-8")
+        )
+        assert content["TailApproximation"] is applied
+        assert content["AllAllocationsEnumerated"] is not applied
+        assert content["AllocationsOf"] == "the 12 participants analysed"
 
 
 def test_whole_brain_means_of_parcels_are_read_from_their_tables(tmp_path):

@@ -16,9 +16,9 @@ from bids_app.stats.association import (
     association_table,
     bootstrap_slopes,
     leave_one_out,
-    permutations_within,
 )
 from bids_app.stats.design import nuisance
+from bids_app.stats.rearrangement import exchange_blocks, residual_permutations
 
 FORMULAS = {
     "active": ("outcome ~ arm + age + brain:arm + brain:other", "brain:arm"),
@@ -77,15 +77,38 @@ def test_without_covariates_the_p_of_an_arm_is_that_of_every_order():
     ]
     exact = np.mean(np.array(every) >= every[0] - 1e-12)
     found = associate(Pairs(brain[:, None], outcome, arm, np.ones((6, 1))), "pooled", n_draws=20_000)
-    assert found.p_permutation[0] == pytest.approx(exact, abs=0.015)
+    assert found.p_permutation[0] == pytest.approx(exact), "all 36 were made, not drawn"
 
 
-def test_orders_stay_within_the_arms_and_begin_with_the_observed_one():
-    arm = np.array([0, 1, 0, 1, 1])
-    rows = permutations_within(arm, 50, seed=1)
-    assert rows[0].tolist() == [0, 1, 2, 3, 4]
+def test_orders_stay_within_arms_and_strata_and_begin_with_the_observed_one():
+    arm, strata = np.array([0, 1, 0, 1, 1, 0, 0, 1, 1]), np.array(list("aaaaabbbb"))
+    blocks = exchange_blocks(arm, strata)
+    rows = residual_permutations(9, blocks, 200, seed=1).order
+    assert rows[0].tolist() == list(range(9))
     assert (arm[rows] == arm).all()
-    assert (np.sort(rows, axis=1) == np.arange(5)).all()
+    assert (strata[rows] == strata).all()
+    assert (np.ptp(rows, axis=0) > 0).all(), "everyone is exchanged with somebody"
+
+
+def test_who_is_alone_in_a_stratum_is_exchanged_with_others_who_are():
+    blocks = exchange_blocks([0, 0, 0, 1, 1, 1], ["a", "b", "c", "a", "a", "b"])
+    assert len(set(blocks[:3])) == 1, "three strata of one: exchanged among themselves"
+    assert blocks[3] == blocks[4] != blocks[5]
+    assert not set(blocks[:3]) & set(blocks[3:]), "never across the arms"
+
+
+@pytest.mark.parametrize("term", ["pooled", "interaction"])
+def test_arms_of_other_spread_and_strata_of_other_level_keep_the_error(term):
+    """Treatment may change both the mean and the spread; nothing goes along with anything within the arms."""
+    ps = []
+    for seed in range(300):
+        generator = np.random.default_rng(seed)
+        arm, strata = np.arange(32) % 2, np.arange(32) // 16
+        brain = generator.standard_normal((32, 1)) + 2 * arm[:, None] + 3 * strata[:, None]
+        outcome = generator.standard_normal(32) * np.where(arm == 1, 4, 1) - 5 * arm + 9 * strata
+        pairs = Pairs(brain, outcome, arm, nuisance(32, None, strata), strata)
+        ps.append(associate(pairs, term, n_draws=100, seed=seed).p_permutation[0])
+    assert scipy_stats.binomtest(int(np.sum(np.array(ps) <= 0.1)), 300, 0.1).pvalue > 0.01
 
 
 def test_in_a_null_the_corrected_p_reach_the_level_as_often_as_they_should():

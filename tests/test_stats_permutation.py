@@ -17,7 +17,6 @@ from bids_app.stats import (
     monte_carlo_error,
     neighbours,
     nuisance,
-    simultaneous_band,
     t_to_z,
     tfce,
 )
@@ -217,24 +216,3 @@ def test_familywise_counts_near_ties():
 def test_monte_carlo_error_of_many_and_of_all_draws():
     np.testing.assert_allclose(monte_carlo_error([0.05, 0.5], 1000), [0.00689, 0.01581], atol=1e-5)
     assert monte_carlo_error(0.05, 35, exhaustive=True) == 0
-
-
-def test_simultaneous_bands_exclude_zero_where_max_t_is_significant():
-    """The band and the test are the same statement, but for ties."""
-    arm = np.arange(30) % 2
-    baseline, followup = simulate(arm, 5, 1.5)
-    found = compare_arms(followup, baseline, nuisance(30), allocations(arm, n_draws=400))
-    low, high = simultaneous_band(found)
-    np.testing.assert_array_equal((low > 0) | (high < 0), found.p_fwe < 0.05)
-    assert 5 < (found.p_fwe < 0.05).sum() < 100
-    assert (low < found.effect.ci_low).all()
-
-
-@pytest.mark.parametrize("robust", [False, True])
-def test_bands_of_voxels_with_different_df_are_those_of_each(robust):
-    arm = np.arange(30) % 2
-    baseline, followup = simulate(arm, 5, 1.5)
-    followup[:4, ::3] = np.nan
-    found = compare_arms(followup, baseline, nuisance(30), allocations(arm, n_draws=200), robust=robust)
-    low, high = simultaneous_band(found)
-    np.testing.assert_array_equal((low > 0) | (high < 0), found.p_fwe < 0.05)

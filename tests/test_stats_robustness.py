@@ -64,7 +64,7 @@ def test_effect_sizes_do_not_depend_on_the_units_of_a_specification():
 
     table = robustness_table([{"factor": 1.0}, {"factor": 1000.0}], values_of, estimators=("ancova",))
     assert table["effect_size"].iloc[0] == pytest.approx(table["effect_size"].iloc[1])
-    assert table["p"].iloc[0] == pytest.approx(table["p"].iloc[1])
+    assert table["t"].iloc[0] == pytest.approx(table["t"].iloc[1])
 
 
 def test_a_region_that_a_specification_lacks_has_a_row_that_says_so():
@@ -84,13 +84,16 @@ def test_agreement_by_hand():
     table = robustness_table(SPECIFICATIONS, trial(1.0), primary=PRIMARY)
     table["effect_size"] = [-0.1, -0.1, *[0.5] * 15, 0.9]
     table["primary"] = [False] * 17 + [True]
-    table["p"] = [0.001, 0.9, *[0.2] * 6, *[0.05] * 9, 0.01]
-    found = agreement(table, p_median={"angular": 0.03}).iloc[0]
+    found = agreement(table).iloc[0]
     assert list(found.index) == list(AGREEMENT_COLUMNS)
     assert found["share_same_sign"] == pytest.approx(16 / 18)
-    assert found["share_significant"] == pytest.approx(10 / 18)
-    assert (found["primary_effect"], found["median_effect"], found["p_median"]) == (0.9, 0.5, 0.03)
+    assert (found["primary_effect"], found["median_effect"]) == (0.9, 0.5)
     assert (found["lowest_effect"], found["highest_effect"]) == (-0.1, 0.9)
+
+
+def test_no_column_is_a_p_which_regions_chosen_by_the_effect_cannot_have():
+    for columns in (robustness_columns(SPECIFICATIONS), AGREEMENT_COLUMNS):
+        assert not [name for name in columns if name == "p" or name.startswith("p_") or "significant" in name]
 
 
 def test_without_a_primary_the_sign_is_that_of_the_median():
@@ -154,7 +157,7 @@ def test_parcels_of_the_stages_trial(shared_data):
     (row,) = table[(table["threshold"] == 0.35) & (table["estimator"] == "ancova")].itertuples()
     assert (row.n_active, row.n_reference) == (23, 14)
     assert row.estimate == pytest.approx(fit.params["arm"])
-    assert row.p == pytest.approx(fit.pvalues["arm"])
+    assert row.t == pytest.approx(fit.tvalues["arm"])
     mixed = mixed_estimate(data, n_draws=500)
     assert (mixed.n_active, mixed.n_reference) == (int(arm.sum()), int((1 - arm).sum()))
 

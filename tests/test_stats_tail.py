@@ -1,8 +1,19 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from bids_app.stats import ParetoTail, familywise, familywise_tail, fit_tail
+from bids_app.stats import (
+    ParetoTail,
+    allocations,
+    compare_arms,
+    familywise,
+    familywise_tail,
+    fit_tail,
+    monte_carlo_error,
+    nuisance,
+)
 
 
 @pytest.mark.parametrize("shape", [-0.2, 0.0, 0.3])
@@ -59,3 +70,32 @@ def test_a_true_pareto_tail_is_refused_five_times_in_a_hundred(shape):
     tails = [fit_tail(maxima) for maxima in draws]
     whole = np.mean([tail is not None and tail.share > 0.245 for tail in tails])
     assert 0.93 <= whole <= 0.97
+
+
+def small(seed, shift):
+    """Five against five, 20 nodes, as drawn."""
+    arm = np.arange(10) % 2
+    return arm, np.random.default_rng(seed).standard_normal((10, 20)) + shift * arm[:, None]
+
+
+def test_where_all_allocations_are_made_p_is_that_of_the_enumeration():
+    """252 allocations; the mirror image of the observed one has the same magnitude: 2 of 252 at the least."""
+    arm, followup = small(1, 4.0)
+    found = compare_arms(followup, None, nuisance(10), allocations(arm), tail=True)
+    maxima = []
+    for chosen in itertools.combinations(range(10), 5):
+        own = np.isin(np.arange(10), chosen)
+        maxima.append(np.abs(stats.ttest_ind(followup[own], followup[~own]).statistic).max())
+    observed = stats.ttest_ind(followup[arm == 1], followup[arm == 0]).statistic
+    expected = [np.mean(np.array(maxima) >= abs(t) - 1e-9) for t in observed]
+    np.testing.assert_allclose(found.p_fwe, expected)
+    assert found.p_fwe.min() == pytest.approx(2 / 252)
+    assert not found.tail
+    assert (monte_carlo_error(found.p_fwe, 252, found.exhaustive) == 0).all()
+
+
+def test_a_sample_of_few_allocations_gives_no_p_below_one_of_them():
+    arm, followup = small(1, 6.0)
+    found = compare_arms(followup, None, nuisance(10), allocations(arm, n_draws=200), tail=True)
+    assert found.tail
+    assert found.p_fwe.min() >= 1 / 252

@@ -9,7 +9,8 @@ from bids_app.outputs import save_figure
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
 
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
-ROUTE_TABLES = ("motion", "balance", "association", "roimissing", "sensitivity", "agreement")
+ROUTE_TABLES = ("motion", "balance", "association", "roimissing", "wholebrainmissing", "sensitivity", "agreement")
+NOTED = ("roi", "association", "roimissing", "wholebrainmissing", "sensitivity", "agreement")
 
 
 def trial_context(folder, design_paths):
@@ -47,13 +48,11 @@ def route_context(folder, design_path):
     for name in ("motion", "balance"):  # what is known of nobody is not worth a row
         context[name] = [row for row in context[name] if row["n_active"] or row["n_reference"]]
     context["regions"] = facts.get("Regions", {}).get(design["Route"])
-    context["notes"] = {
-        name: _note(folder, entities, name) for name in ("roi", "association", "sensitivity", "agreement")
-    }
+    context["notes"] = {name: _note(folder, entities, name) for name in NOTED}
     context["motion_figure"] = _motion_figure(folder, entities, arms)
     context["visits"] = _region_visits(folder, entities, arms, context["regions"] or [], design)
     context["scatters"] = _scatters(folder, entities, arms)
-    context["curves"] = _curves(folder, entities, context["regions"] or [], design["Alpha"])
+    context["curves"] = _curves(folder, entities, context["regions"] or [])
     return context
 
 
@@ -170,7 +169,7 @@ def _scatters(folder, entities, arms):
     return drawn
 
 
-def _curves(folder, entities, regions, alpha):
+def _curves(folder, entities, regions):
     table = _table(folder, entities, "robustness")
     if table is None:
         return []
@@ -179,6 +178,6 @@ def _curves(folder, entities, regions, alpha):
     for region, rows in table.groupby("region", sort=False):
         if rows["effect_size"].notna().any() and len(drawn) < N_CURVES:
             path = _figure_path(folder, entities, "robustness", len(drawn))
-            save_figure(path, curve_figure(rows, f"{region}: {texts.get(region, '')}", alpha))
+            save_figure(path, curve_figure(rows, f"{region}: {texts.get(region, '')}"))
             drawn.append({"region": region, "path": path, "n": int(rows["effect_size"].notna().sum())})
     return drawn

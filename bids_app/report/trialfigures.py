@@ -129,7 +129,7 @@ def association_figure(pairs, slopes, arms, labels):
     return figure
 
 
-def curve_figure(rows, title, alpha=0.05):
+def curve_figure(rows, title):
     """Draw a specification curve: effect sizes in order, and below them which choices each was made by.
 
     Parameters
@@ -137,7 +137,6 @@ def curve_figure(rows, title, alpha=0.05):
     rows : DataFrame
         One region of the robustness table.
     title : str
-    alpha : float, optional
     """
     rows = rows[rows["effect_size"].notna()].sort_values("rank")
     place = np.arange(len(rows))
@@ -146,20 +145,10 @@ def curve_figure(rows, title, alpha=0.05):
     figure, (above, below) = plt.subplots(
         2, 1, figsize=(9, height), sharex=True, height_ratios=(2.4, max(0.17 * len(levels), 0.3)), layout="constrained"
     )
-    significant = (rows["p"] <= alpha).to_numpy()
     own = rows["primary"].astype(bool).to_numpy()
     effect = rows["effect_size"].to_numpy()
     above.vlines(place, rows["effect_low"], rows["effect_high"], color="#999999", linewidth=0.8)
-    above.plot(place[significant], effect[significant], "o", color=COLOURS[0], markersize=4, label=f"p ≤ {alpha:g}")
-    above.plot(
-        place[~significant],
-        effect[~significant],
-        "o",
-        color=COLOURS[0],
-        mfc="white",
-        markersize=4,
-        label=f"p > {alpha:g}",
-    )
+    above.plot(place[~own], effect[~own], "o", color=COLOURS[0], markersize=4, label="other specifications")
     above.plot(place[own], effect[own], "D", color=COLOURS[1], markersize=7, label="headline analysis")
     above.axhline(0, color="black", linewidth=0.8)
     above.set_ylabel("effect size (95 % CI)")

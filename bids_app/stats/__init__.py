@@ -6,7 +6,7 @@ Arrays in, arrays out: maps are (n, V), participants by voxels.
 from bids_app.stats.allocation import Allocations, allocations, tabled_allocations
 from bids_app.stats.clusters import Cluster, find_clusters, find_components
 from bids_app.stats.design import independent_columns, nuisance
-from bids_app.stats.effects import Effect, JointEffect, estimate, hedges, simultaneous_band
+from bids_app.stats.effects import Effect, JointEffect, estimate, hedges
 from bids_app.stats.estimators import KINDS, Hypothesis, hypothesis
 from bids_app.stats.extent import cluster_statistic, component_statistic
 from bids_app.stats.inference import STATISTICS, Inference
@@ -14,7 +14,7 @@ from bids_app.stats.lattice import neighbours
 from bids_app.stats.model import LinearModel
 from bids_app.stats.permutation import Comparison, compare, compare_arms
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
-from bids_app.stats.rearrangement import Rearrangements, residual_permutations, sign_flips
+from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
 from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
 from bids_app.stats.tfce import tfce, tfnbs
 from bids_app.stats.variance import VarianceWarning, variance_warning
@@ -44,6 +44,7 @@ __all__ = [
     "compare_arms",
     "component_statistic",
     "estimate",
+    "exchange_blocks",
     "f_to_z",
     "familywise",
     "familywise_tail",
@@ -58,7 +59,6 @@ __all__ = [
     "nuisance",
     "residual_permutations",
     "sign_flips",
-    "simultaneous_band",
     "t_to_z",
     "tabled_allocations",
     "tfce",

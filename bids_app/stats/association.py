@@ -9,6 +9,7 @@ from statsmodels.stats.multitest import multipletests
 
 from bids_app.stats.estimates import LEVEL, counts
 from bids_app.stats.pvalues import familywise, tie_bound
+from bids_app.stats.rearrangement import exchange_blocks, residual_permutations
 
 TERMS = {
     "active": "slope within the active arm",
@@ -31,7 +32,7 @@ ASSOCIATION_COLUMNS = {
     "t": "Student's t",
     "df": "Residual degrees of freedom",
     "p": "Two-sided p of t",
-    "p_permutation": "Two-sided p of Freedman and Lane's permutation within the arms",
+    "p_permutation": "Two-sided p of Freedman and Lane's permutation within arms and strata",
     "p_holm": "p_permutation corrected over the family, after Holm",
     "p_max": "p corrected over the family by the maximum statistic of the same permutations",
     "correlation": "Within an arm Pearson's r; pooled: partial r",
@@ -56,19 +57,23 @@ class Pairs:
         1 for the active arm, 0 for the reference arm.
     nuisance : (n, m) float64 ndarray
         With an intercept, as `design.nuisance`.
+    strata : (n,) ndarray of labels, optional
+        Residuals are exchanged within them and the arms, as `exchange_blocks`.
     """
 
     brain: np.ndarray
     outcome: np.ndarray
     arm: np.ndarray
     nuisance: np.ndarray
+    strata: np.ndarray | None = None
 
     def known(self):
         """Return those who have an outcome and every brain value, and the brain values centred."""
         rows = np.isfinite(self.outcome) & np.isfinite(self.brain).all(axis=1)
         brain = self.brain[rows] - self.brain[rows].mean(axis=0)
         brain[:, np.linalg.norm(brain, axis=0) <= NEGLIGIBLE * np.linalg.norm(self.brain[rows], axis=0)] = 0
-        return Pairs(brain, self.outcome[rows], self.arm[rows], self.nuisance[rows])
+        strata = None if self.strata is None else np.asarray(self.strata)[rows]
+        return Pairs(brain, self.outcome[rows], self.arm[rows], self.nuisance[rows], strata)
 
     def columns(self, term):
         """Return the (n, K) columns of a term and those that it competes with, or None."""
@@ -116,7 +121,7 @@ def associate(pairs, term, *, n_draws=10_000, seed=0):
     Notes
     -----
     ``outcome ~ arm + nuisance + brain`` (pooled), or with one slope per arm. The residuals of the model without
-    the term are permuted within the arms, and the term is tested anew: Freedman & Lane (1983),
+    the term are permuted within arms and strata, and the term is tested anew: Freedman & Lane (1983),
     doi:10.2307/1391660; Winkler et al. (2014), doi:10.1016/j.neuroimage.2014.01.060. p is approximate, with the
     covariates' influence estimated. The arm is always adjusted for: regions that were chosen because the arms
     differ in them are not favoured by that. Regions that were chosen by this very association are; give their
@@ -147,7 +152,8 @@ def associate(pairs, term, *, n_draws=10_000, seed=0):
         r = along / np.where(free > 0, free, 1)
         return r * np.sqrt(df / np.maximum(1 - r**2, np.finfo(float).eps))
 
-    rows = permutations_within(pairs.arm, n_draws, seed)
+    blocks = exchange_blocks(pairs.arm, pairs.strata)
+    rows = residual_permutations(len(blocks), blocks, n_draws, seed).order
     t, p, p_max = _tested(t_of, rows, max(residual.size, column.shape[1]))
     return Slopes(slope, error, t, df, 2 * special.stdtr(df, -np.abs(t)), p, p_max)
 
@@ -162,16 +168,6 @@ def _tested(t_of, rows, size):
         reached += (magnitude >= tie_bound(t)).sum(axis=0)
         maxima[start : start + step] = magnitude.max(axis=1)
     return t, reached / len(rows), familywise(maxima, t)
-
-
-def permutations_within(arm, n_draws, seed):
-    """Return ``n_draws`` orders of the participants within their arms, the identity first, (D, n) int."""
-    generator = np.random.default_rng(seed)
-    rows = np.tile(np.arange(len(arm)), (n_draws, 1))
-    for label in (0, 1):
-        members = np.flatnonzero(arm == label)
-        rows[1:, members] = generator.permuted(rows[1:, members], axis=1)
-    return rows
 
 
 def _without(basis, values):

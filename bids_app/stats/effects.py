@@ -174,32 +174,6 @@ def small_sample_correction(freedom):
     return np.exp(special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2)) / np.sqrt(freedom / 2)
 
 
-def simultaneous_band(comparison, alpha=0.05):
-    r"""Return confidence bands of the difference that hold at all voxels together.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        Of one tested column.
-    alpha : float, optional
-        Probability that the band misses somewhere.
-
-    Returns
-    -------
-    low, high : (V,) float64 ndarray
-        In map units.
-
-    Notes
-    -----
-    :math:`b \pm c \cdot SE`, with c the :math:`1 - \alpha` quantile of the largest |t| of the draws: of |z|, turned
-    into t with the degrees of freedom of each voxel. Exact for effects that are the same for everyone.
-    """
-    effect = comparison.effect
-    quantile = np.quantile(comparison.max_z, 1 - alpha, method="higher")
-    margin = -special.stdtrit(np.maximum(effect.voxel_df, 1), special.ndtr(-quantile)) * effect.standard_error
-    return effect.difference - margin, effect.difference + margin
-
-
 def _single(part, models):
     """Return the maps of an `Effect` in the voxels of a part."""
     model, hypothesis = part.model, models.hypothesis

@@ -31,7 +31,8 @@ class Inference:
     min_per_arm : int, optional
         Voxels with fewer participants in an arm are NaN.
     tail : bool, optional
-        Corrected p-values in the upper quartile of the maxima by a generalized Pareto distribution.
+        Corrected p-values in the upper quartile of the maxima by a generalized Pareto distribution, where the draws
+        are a sample: not where they are all there are, whose p is exact.
     """
 
     statistic: str | None = None

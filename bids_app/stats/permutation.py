@@ -39,12 +39,12 @@ class Comparison:
         ``p`` corrected after Benjamini & Hochberg.
     max_statistics : (D,) float64 ndarray
         Largest magnitude of each draw, the observed one first.
-    max_z : (D,) float64 ndarray
-        Largest magnitude of z of each draw, for simultaneous bands.
     exhaustive : bool
         True if the draws are all there are.
     fingerprint : int
         The same for comparisons with the same draws.
+    tail : bool
+        True if small corrected p were taken from a fitted tail: never where all draws there are were made.
     """
 
     effect: Effect | JointEffect
@@ -53,9 +53,9 @@ class Comparison:
     p_fwe: np.ndarray
     p_fdr: np.ndarray
     max_statistics: np.ndarray
-    max_z: np.ndarray
     exhaustive: bool
     fingerprint: int
+    tail: bool = False
 
 
 def compare_arms(followup, baseline, nuisance, allocations, *, neighbours=None, n_jobs=1, progress=None, **options):
@@ -145,14 +145,15 @@ def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
     models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
     with _libraries().limit(limits=1, user_api="blas"):
         effect = estimate(models)
-        observed = _examine(models, draws, inference, slice(0, 1))[0][0]
-        counts, maxima, max_z = _count(models, draws, inference, observed, (n_jobs, progress))
+        observed = _examine(models, draws, inference, slice(0, 1))[0]
+        counts, maxima = _count(models, draws, inference, observed, (n_jobs, progress))
     missing, p = ~models.fitted() | effect.nothing_to_test, counts / len(maxima)
-    p_fwe = (familywise_tail if inference.tail else familywise)(maxima, observed)
+    tail = inference.tail and not draws.exhaustive
+    p_fwe = familywise_tail(maxima, observed, draws.n_possible) if tail else familywise(maxima, observed)
     p_fdr = np.full(len(p), np.nan)
     p_fdr[~missing] = fdrcorrection(p[~missing])[1]
     observed, p, p_fwe = (np.where(missing, np.nan, values) for values in (observed, p, p_fwe))
-    return Comparison(effect, observed, p, p_fwe, p_fdr, maxima, max_z, draws.exhaustive, draws.fingerprint)
+    return Comparison(effect, observed, p, p_fwe, p_fdr, maxima, draws.exhaustive, draws.fingerprint, tail)
 
 
 @lru_cache
@@ -174,13 +175,9 @@ def _require_suitable(hypothesis, draws):
 
 
 def _examine(models, draws, inference, window):
-    """Return the statistics (B, V) of a slice of the draws, and the largest |z| of each draw."""
+    """Return the statistics (B, V) of a slice of the draws."""
     as_z = inference.statistic != "voxel" or len(models.parts) > 1
-    values = models.statistics(draws, window, as_z)
-    largest = np.maximum(values.max(axis=1), -values.min(axis=1))
-    if not as_z:
-        largest = models.parts[0].to_z(largest)
-    return inference.of_maps(values), largest
+    return inference.of_maps(models.statistics(draws, window, as_z))
 
 
 def _count(models, draws, inference, observed, scheduling):
@@ -190,16 +187,16 @@ def _count(models, draws, inference, observed, scheduling):
     batch = int(np.clip(BATCH_ELEMENTS // len(observed), LEAST_BATCH, MOST_BATCH))
 
     def examine(start):
-        statistics, largest_z = _examine(models, draws, inference, slice(start, start + batch))
+        statistics = _examine(models, draws, inference, slice(start, start + batch))
         magnitude = np.abs(statistics, out=statistics)
-        return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1), largest_z
+        return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1)
 
-    counts, maxima, max_z, done = np.zeros(len(observed), dtype=np.int64), np.empty(n_draws), np.empty(n_draws), 0
+    counts, maxima, done = np.zeros(len(observed), dtype=np.int64), np.empty(n_draws), 0
     with ThreadPoolExecutor(n_jobs) as pool:
-        for reached, largest, largest_z in pool.map(examine, range(0, n_draws, batch)):
+        for reached, largest in pool.map(examine, range(0, n_draws, batch)):
             counts += reached
             following = done + len(largest)
-            maxima[done:following], max_z[done:following], done = largest, largest_z, following
+            maxima[done:following], done = largest, following
             if progress is not None:
                 progress(done, n_draws)
-    return counts, maxima, max_z
+    return counts, maxima

@@ -1,4 +1,4 @@
-"""Rearrangements of a model's residuals: permutations within strata, and sign flips."""
+"""Rearrangements of a model's residuals: permutations within blocks, and sign flips."""
 
 from dataclasses import dataclass
 from itertools import chain, permutations, product
@@ -115,6 +115,38 @@ def residual_permutations(n, strata=None, n_draws=10_000, seed=0):
     else:
         order[1:] = shuffled(order[0], members, n_draws - 1, seed)
     return Rearrangements(order, np.ones(order.shape, dtype=np.int8), exhaustive, n_possible)
+
+
+def exchange_blocks(arm, strata=None):
+    """Say among whom residuals are exchanged where it is not the arms that are tested.
+
+    Parameters
+    ----------
+    arm : (n,) array-like of 0 and 1
+    strata : (n,) array-like of labels, optional
+
+    Returns
+    -------
+    (n,) ndarray of str
+        The arm and stratum of each participant. Those who are alone in theirs are exchanged with the others of
+        their arm who are: the model takes the stratum's mean out of both.
+
+    Notes
+    -----
+    Treatment may change the mean, the spread and the shape of what is measured; only within an arm are residuals
+    alike, whatever it does.
+
+    Examples
+    --------
+    >>> exchange_blocks([0, 0, 1, 1, 1, 1], ["a", "a", "a", "b", "c", "c"]).tolist()
+    ['0 a', '0 a', '1', '1', '1 c', '1 c']
+    """
+    arm = np.asarray(arm).astype(int)
+    if strata is None:
+        return arm.astype(str)
+    labels = np.array([f"{own} {stratum}" for own, stratum in zip(arm, strata, strict=True)])
+    _, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.where(sizes[place] == 1, arm.astype(str), labels)
 
 
 def sign_flips(n, n_draws=10_000, seed=0):

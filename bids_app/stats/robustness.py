@@ -9,12 +9,14 @@ from bids_app.stats.clinical import ESTIMATE_COLUMNS
 from bids_app.stats.estimates import Estimate
 from bids_app.stats.pvalues import tie_bound
 
+# A p presumes that what is tested was chosen without its effect, which regions where the arms differ were not.
+P_COLUMNS = ("p", "p_hc3", "p_rerandomized")
 FIXED_COLUMNS = {
     "region": "Region or cluster",
     "estimator": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone",
     "rank": "Place of the specification among those of the region, from the lowest effect size to the highest",
     "primary": "Whether this is the analysis that was planned, or is the default",
-    **ESTIMATE_COLUMNS,
+    **{name: text for name, text in ESTIMATE_COLUMNS.items() if name not in P_COLUMNS},
 }
 AGREEMENT_COLUMNS = {
     "region": "Region or cluster",
@@ -24,9 +26,6 @@ AGREEMENT_COLUMNS = {
     "lowest_effect": "Lowest effect size",
     "highest_effect": "Highest effect size",
     "share_same_sign": "Share of the specifications whose effect has the sign of the primary one",
-    "share_significant": "Share with that sign and p at most alpha",
-    "alpha": "Level of significance",
-    "p_median": "Two-sided p of the median t over all specifications, by re-randomizing the arms alike in all",
 }
 
 
@@ -37,7 +36,7 @@ def robustness_columns(specifications):
     return {**first, **choices, **FIXED_COLUMNS}
 
 
-def robustness_table(specifications, values_of, *, primary=None, estimators=ESTIMATORS, n_draws=0, seed=0):
+def robustness_table(specifications, values_of, *, primary=None, estimators=ESTIMATORS):
     """Estimate the effect under every specification and estimator.
 
     Parameters
@@ -49,14 +48,12 @@ def robustness_table(specifications, values_of, *, primary=None, estimators=ESTI
     primary : dict, optional
         The choices of the primary analysis, with its ``estimator``.
     estimators : tuple of str, optional
-    n_draws, seed : int, optional
-        Of the re-randomization; by default there is none, as `agreement` re-randomizes all specifications at once.
 
     Returns
     -------
     DataFrame
-        Columns as `robustness_columns`; by region, then from the lowest effect size to the highest. Effect sizes are
-        comparable between specifications, estimates are in the units of each.
+        Columns as `robustness_columns`, without p; by region, then from the lowest effect size to the highest. Effect
+        sizes are comparable between specifications, estimates are in the units of each.
     """
     names = list(robustness_columns(specifications))
     values = [(choices, values_of(choices)) for choices in specifications]
@@ -67,7 +64,7 @@ def robustness_table(specifications, values_of, *, primary=None, estimators=ESTI
             for estimator in estimators:
                 data = of_region.get(region)
                 lacking = Estimate(estimator, 0, 0, note="the specification has no such region")
-                found = lacking if data is None else linear_estimate(data, estimator, n_draws=n_draws, seed=seed)
+                found = lacking if data is None else linear_estimate(data, estimator, n_draws=0)
                 chosen = {**choices, "estimator": estimator}
                 rows.append({"region": region, **chosen, "primary": _is(primary, chosen), **vars(found)})
     table = pd.DataFrame(rows, columns=names)
@@ -84,28 +81,25 @@ def _is(primary, chosen):
     return primary is not None and all(chosen.get(name) == value for name, value in primary.items())
 
 
-def agreement(table, *, alpha=0.05, p_median=None):
+def agreement(table):
     """Say how far the specifications agree with the primary one.
 
     Parameters
     ----------
     table : DataFrame
         From `robustness_table`, with one primary row per region.
-    alpha : float, optional
-    p_median : dict of float, optional
-        By region, from `median_p`.
 
     Returns
     -------
     DataFrame
         Columns as `AGREEMENT_COLUMNS`, a row per region. Shares are of the primary's sign, or of the median's where
-        there is no primary.
+        there is no primary. How many specifications are significant is not said, nor a joint p: in regions that
+        were chosen because the arms differ in them, nearly all are, whether or not there is an effect.
     """
     rows = []
     for region, all_rows in table.groupby("region", sort=False):
         found = all_rows[all_rows["effect_size"].notna()]
         effects, own = found["effect_size"], found.loc[found["primary"], "effect_size"]
-        p = found["p_rerandomized"].fillna(found["p"])
         same = np.sign(effects) == np.sign(own.iloc[0] if len(own) else effects.median())
         rows.append(
             {
@@ -116,21 +110,20 @@ def agreement(table, *, alpha=0.05, p_median=None):
                 "lowest_effect": effects.min(),
                 "highest_effect": effects.max(),
                 "share_same_sign": same.mean(),
-                "share_significant": (same & (p <= alpha)).mean(),
-                "alpha": alpha,
-                "p_median": (p_median or {}).get(region, np.nan),
             }
         )
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
 
 
 def median_p(values, *, estimators=ESTIMATORS, n_draws=10_000, seed=0):
-    """Test all specifications of a region at once, by the median of their t.
+    """Test all specifications of one value at once, by the median of their t.
+
+    The value must have been chosen without regard to the effect: a whole-brain mean, or a region named beforehand.
 
     Parameters
     ----------
     values : list of TwoVisits
-        The region under each specification, the same participants in the same order.
+        The value under each specification, the same participants in the same order.
     estimators : tuple of str, optional
     n_draws, seed : int, optional
 

@@ -75,7 +75,7 @@ def fit_tail(maxima):
     return None
 
 
-def familywise_tail(maxima, statistic):
+def familywise_tail(maxima, statistic, n_possible=None):
     """Two-sided p-value of each statistic, above the tail's threshold by its fitted distribution.
 
     Parameters
@@ -83,6 +83,8 @@ def familywise_tail(maxima, statistic):
     maxima : (D,) float ndarray
         Largest magnitude of each draw, the identity included.
     statistic : (V,) float ndarray
+    n_possible : int, optional
+        Count of the draws that there are, of which D were made: no p can be below 1 / n_possible.
 
     Returns
     -------
@@ -101,7 +103,8 @@ def familywise_tail(maxima, statistic):
         return p
     magnitude = np.abs(statistic)
     approximate = tail.probability(np.maximum(magnitude, tail.threshold))
-    return np.where((magnitude > tail.threshold) & (approximate > 0), approximate, p)
+    approximate = np.where((magnitude > tail.threshold) & (approximate > 0), approximate, p)
+    return np.maximum(approximate, 1 / n_possible) if n_possible else approximate
 
 
 def _survival(excess, shape):
