@@ -139,7 +139,7 @@ def _associations(values, scores, trial):
     for name, data in scores.outcomes.items():
         measure = "followup" if data.baseline is None else "change"
         outcome = pd.Series(getattr(data, measure), index=scores.participants).reindex(participants).to_numpy(float)
-        pairs = Pairs(brain, outcome, values.arm[rows], nuisance, strata)
+        pairs = Pairs(brain, outcome, values.arm[rows], nuisance, blocks)
         table = association_table(pairs, names, name, n_draws=trial.n_permutations, seed=trial.random_seed)
         found.append(table.assign(measure=measure))
     return pd.concat(found, ignore_index=True)

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -254,7 +253,7 @@ def _check_folders(settings):
                 f"Put it elsewhere, or write to {settings.bids_dir / 'derivatives' / 'trialgraph'}."
             )
         if not settings.dry_run:
-            _make_writable(what, path)
+            _require_writable(what, path, make=what == "output")
 
 
 def _exists(what, path):
@@ -271,21 +270,17 @@ def _among_raw_data(path, bids_dir):
     return len(parts) < 2 or parts[0] != "derivatives"
 
 
-def _make_writable(what, path):
+def _require_writable(what, path, *, make):
+    """Make a folder, or see whether it could be made: the work folder is made by who marks it as its own."""
     try:
-        _make_folder(path)
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
+        while not path.exists() and path != path.parent:
+            path = path.parent
     except OSError as error:
         raise OutputError(f"The {what} folder {path} cannot be created: {error.strerror}.") from error
-    if not os.access(path, os.W_OK | os.X_OK):
+    if not os.access(path, os.W_OK | os.X_OK) or not path.is_dir():
         raise OutputError(f"The {what} folder {path} is not writable by user {os.getuid()}.")
-
-
-def _make_folder(path, tries=20):
-    """Make a folder and those above it, one of which a call that ends beside this one may be removing."""
-    for _ in range(tries - 1):
-        with suppress(FileNotFoundError):
-            return path.mkdir(parents=True, exist_ok=True)
-    return path.mkdir(parents=True, exist_ok=True)
 
 
 def _check_numbers(settings):

@@ -59,8 +59,11 @@ def _in_their_place(bids_dir):
 
 
 def _folders(bids_dir, patterns):
-    found = {path for pattern in patterns for path in (bids_dir / "derivatives").glob(pattern) if path.is_dir()}
-    return sorted(found)
+    folder = bids_dir / "derivatives"
+    try:
+        return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_dir()})
+    except OSError as error:
+        raise MissingInputError(f"{folder} cannot be looked into: {error.strerror}.") from error
 
 
 def _description(path):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -67,8 +68,12 @@ def quick_state(path):
 
 
 def state_of(paths):
-    """Return `quick_state` of those of some files that are there."""
-    return [quick_state(path) for path in paths if path is not None and path.exists()]
+    """Return `quick_state` of those of some files that are there and can be read; who reads them says the others."""
+    states = []
+    for path in paths:
+        with suppress(OSError):
+            states.append(quick_state(path))
+    return states
 
 
 def files_of_atlas(source):

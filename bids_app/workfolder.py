@@ -13,6 +13,7 @@ from bids_app.errors import BusyError, OutputError, TrialgraphError
 from bids_app.locks import alone_in
 
 MARK = ".made-by-trialgraph"  # lies in each folder that a run made: what lacks it is never removed
+TRIES = 20
 MARK_TEXT = "A run of trialgraph made this folder for what it works with, and removes it when all went well.\n"
 
 
@@ -53,14 +54,21 @@ def private_folder(folder):
 
 
 def _make(folder, mode=0o777):
-    """Make a folder, with the mark if it was not there before; so for those above it that hold nothing else."""
+    """Make a folder and the one above it, each with the mark if it was not there before."""
     try:
-        new = [one for one in (folder, folder.parent) if not one.exists()]
-        folder.mkdir(mode=mode, parents=True, exist_ok=True)
-        for one in new:
-            (one / MARK).write_text(MARK_TEXT)
+        for _ in range(TRIES - 1):
+            with suppress(FileNotFoundError):  # a call that ends beside this one may be removing the one above
+                return _make_once(folder, mode)
+        return _make_once(folder, mode)
     except OSError as error:
         raise OutputError(f"The work folder {folder} cannot be created: {error.strerror or error}.") from error
+
+
+def _make_once(folder, mode):
+    new = [one for one in (folder, folder.parent) if not one.exists()]
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    for one in new:
+        (one / MARK).write_text(MARK_TEXT)
 
 
 def _is_own(path, user):

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
-from bids_app.completers import completers
 from bids_app.cohort import Design
+from bids_app.completers import completers
 from bids_app.config import Trial
 from bids_app.stats import allocations
 from bids_app.stats.attrition import Attrition, attrition

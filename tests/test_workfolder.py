@@ -34,6 +34,21 @@ def test_a_folder_that_others_can_write_to_is_not_trusted(shared, capsys):
     assert private_folder(shared) == folder
 
 
+def test_a_folder_that_another_call_takes_away_meanwhile_is_made_again(tmp_path, monkeypatch):
+    """The last of the calls that share OUTPUT_DIR/work removes it as another one begins."""
+    plain, vanished, folder = Path.mkdir, [], tmp_path / "work" / "one"
+
+    def mkdir(self, mode=0o777, parents=False, exist_ok=False):
+        if self == folder and len(vanished) < 4:
+            vanished.append(self)
+            raise FileNotFoundError(2, "No such file or directory", str(self))
+        plain(self, mode, parents, exist_ok)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    assert private_folder(folder).is_dir()
+    assert len(vanished) == 4
+
+
 def test_a_folder_of_ones_own_is_used_as_it_is(tmp_path, capsys):
     assert private_folder(tmp_path / "work") == tmp_path / "work"
     assert capsys.readouterr().err == ""

@@ -1,10 +1,12 @@
 """Weighted clustering after Onnela, which no shortcut through bits gives: a product of dense blocks."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numba import njit
 from threadpoolctl import threadpool_limits
 
-PANEL = 1024
+PANEL, SLICE = 1024, 128
 
 
 def sum_cube_roots(unit, bits, *, n_threads=1, panel=PANEL):
@@ -36,23 +38,31 @@ def sum_cube_roots(unit, bits, *, n_threads=1, panel=PANEL):
     """
     n_nodes = bits.shape[1]
     sums = np.zeros(n_nodes)
-    with threadpool_limits(n_threads, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
         for start in range(0, n_nodes, panel):
-            rows = _cube_roots(unit, bits, start, panel)
+            rows = _cube_roots(unit, bits, start, panel, pool)
             for column in range(start, n_nodes, panel):
-                columns = rows if column == start else _cube_roots(unit, bits, column, panel)
-                common = (rows @ columns.T) * rows[:, column : column + panel]
+                columns = rows if column == start else _cube_roots(unit, bits, column, panel, pool)
+                common = _product(rows, columns.T, pool) * rows[:, column : column + panel]
                 sums[start : start + panel] += common.sum(axis=1, dtype=np.float64)
                 if column > start:
                     sums[column : column + panel] += common.sum(axis=0, dtype=np.float64)
     return sums
 
 
-def _cube_roots(unit, bits, start, panel):
+def _product(first, second, pool):
+    """Multiply slices of so many rows by one thread each: BLAS' own threads would change the last bits."""
+    out = np.empty((len(first), second.shape[1]), dtype=first.dtype)
+    slices = [slice(row, row + SLICE) for row in range(0, len(first), SLICE)]
+    list(pool.map(lambda some: np.matmul(first[some], second, out=out[some]), slices))
+    return out
+
+
+def _cube_roots(unit, bits, start, panel, pool):
     """Return rows of the cube roots of the weights, (panel, N) float32, 0 where there is no edge."""
     n_nodes = bits.shape[1]
     stop = min(start + panel, n_nodes)
-    roots = unit[start:stop] @ unit[:n_nodes].T
+    roots = _product(unit[start:stop], unit[:n_nodes].T, pool)
     flags = np.unpackbits(bits[:, start:stop].view(np.uint8), axis=-1, bitorder="little")
     _keep_edges(roots, flags)
     return np.cbrt(roots, out=roots)

@@ -189,7 +189,7 @@ def _single(part, models):
     if hypothesis.kind == "slope":
         return found
     arm = hypothesis.arm[part.rows] if hypothesis.kind == "difference" else None
-    sizes = hedges(difference, standard_error, model.df, outcome, arm)
+    sizes = [np.where(flat, np.nan, one) for one in hedges(difference, standard_error, model.df, outcome, arm)]
     return found | dict(zip(("hedges_g", "g_low", "g_high"), sizes, strict=True))
 
 
