@@ -135,7 +135,10 @@ def require_alike(name, scans, *, accept_mixed=False) -> tuple[Finding, ...]:
     refused = [
         Finding("Scans", f"Not made alike, and compared because of --accept-mixed. {text}", True) for text in said
     ]
-    return (*refused, *(Finding("Scans", f"{name}: {text}") for text in words))
+    return (
+        *refused,
+        *(Finding("Scans", f"{name}: {text.replace('They differ', 'the scans differ', 1)}") for text in words),
+    )
 
 
 def _said(what, values):

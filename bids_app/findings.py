@@ -9,6 +9,7 @@ logger = logging.getLogger(__name__)
 
 FILE = re.compile(r"^\S+\.(nii|nii\.gz|tsv|json|gii): ")
 SHOWN = 4
+ASSUMED = "Statistics"
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Finding:
     warning: bool = False
 
     def say(self):
-        """Log it: a warning as one, all else as information."""
-        logger.log(logging.WARNING if self.warning else logging.INFO, "%s: %s", self.about, self.text)
+        """Log it: a warning as one; what every test assumes stands in the log's file and on the page alone."""
+        level = logging.WARNING if self.warning else logging.DEBUG if self.about == ASSUMED else logging.INFO
+        logger.log(level, "%s: %s", self.about, self.text)
 
     def to_json(self):
         """Return it as the records keep it."""

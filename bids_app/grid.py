@@ -1,6 +1,7 @@
 """The analysis grid: which voxels are nodes of the graph, and the way between images and node arrays."""
 
 import logging
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,13 +184,15 @@ def mask_grid(path, voxel_size=None):
         logger.warning("%s", note)
     image = nib.Nifti1Image(inside.astype(np.float32), image.affine)
     if voxel_size is not None:
-        image = resample_img(
-            image,
-            target_affine=np.eye(3) * voxel_size,
-            interpolation="linear",
-            force_resample=True,
-            copy_header=True,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Resampling binary images")  # what lies half inside is cut at one half
+            image = resample_img(
+                image,
+                target_affine=np.eye(3) * voxel_size,
+                interpolation="linear",
+                force_resample=True,
+                copy_header=True,
+            )
     mask = np.asarray(image.dataobj) > 0.5
     if not mask.any():
         raise DataError(f"--mask {path}: no voxel is in the mask.")

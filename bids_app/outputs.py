@@ -254,6 +254,15 @@ def read_scans(output_dir, suffix, extension, **entities):
     return scans
 
 
+def one_of_each(output_dir, participant):
+    """Return one result of each of a participant's scans, whatever kind of map or table it is."""
+    found = {}
+    for suffix, extension in (("boldmap", ".nii.gz"), ("boldmap", ".dscalar.nii"), ("nodes", ".tsv")):
+        for scan in read_scans(output_dir, suffix, extension, sub=participant):
+            found.setdefault(scan.sidecar.get("Scan"), scan)
+    return list(found.values())
+
+
 def _read_sidecar(path):
     return read_record(sidecar_of(path), f"Run the participant level again for {path.name.split('_')[0]}.")
 

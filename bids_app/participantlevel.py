@@ -3,9 +3,10 @@
 import logging
 
 from bids_app.execution import execute
+from bids_app.findings import of_scans
 from bids_app.inputs import find_inputs
 from bids_app.locks import turn_in
-from bids_app.outputs import sweep, write_dataset_files
+from bids_app.outputs import one_of_each, sweep, write_dataset_files
 from bids_app.rawdata import by_participant, wants_preprocessing
 from bids_app.report.citation import write_citation
 from bids_app.report.index import write_index_page
@@ -68,12 +69,25 @@ def _graph_level(settings, log_dir, earlier=()):
     for participant, runs in runs_by_participant.items():
         _finish_participant(settings, participant, runs, failures, log_dir.name)
     _say_failures(inputs.runs, failures)
+    _say_warnings(settings, runs_by_participant)
     _say_gone(settings, inputs)
     write_citation(settings.output_dir)
     page = write_index_page(settings.output_dir)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
     logger.info("%d of %d scans finished, %d failed.", len(inputs.runs) - failed, len(inputs.runs), failed)
     return conclude([*earlier, *failures], page, log_dir)
+
+
+def _say_warnings(settings, runs_by_participant):
+    """Say what the sidecars of the scans warn of: each kind of sentence once."""
+    scans = [
+        scan
+        for participant, runs in runs_by_participant.items()
+        for scan in one_of_each(settings.output_dir, participant)
+        if scan.sidecar.get("Scan") in {run.label for run in runs}
+    ]
+    for finding in of_scans(scans):
+        finding.say()
 
 
 def _say_gone(settings, inputs):

@@ -137,7 +137,7 @@ def _by_time(sessions, scanned, moments):
     moments = moments[[key in scanned for key in moments.index]]
     times, doubts = read_moments(moments)
     ranks = times.unstack().reindex(columns=sessions).rank(axis=1)
-    return _agreed(ranks, sessions, "by acq_time of {n} participants", doubts)
+    return _agreed(ranks, sessions, "acq_time of {n} participants says so", doubts)
 
 
 def _by_rows(sessions, scanned, logged):
