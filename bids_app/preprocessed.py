@@ -49,10 +49,9 @@ class Place:
         """Entities of what is in template space."""
         return {"space": self.space, "res": RESOLUTION}
 
-    def anatomical(self, participant, suffix, extension=".nii.gz", **entities):
-        """Return the path of a participant's anatomical file."""
-        name = build({"sub": participant, **entities}, suffix, extension)
-        return self.root / f"sub-{participant}" / "anat" / name
+    def anatomical(self, anatomy, suffix, extension=".nii.gz", **entities):
+        """Return the path of a file of an anatomy, `RawRun.anatomy`."""
+        return self.root / folder(anatomy).parent / "anat" / build({**anatomy, **entities}, suffix, extension)
 
     def functional(self, run, suffix, extension=".nii.gz", **entities):
         """Return the path of a file of a run."""
@@ -62,10 +61,10 @@ class Place:
         """Return the path of a figure."""
         return self.root / f"sub-{entities['sub']}" / "figures" / build({**entities, "desc": what}, suffix, ".png")
 
-    def transform(self, participant, source, target):
+    def transform(self, anatomy, source, target):
         """Return the path of a transform between the T1w and the template."""
         ends = {"from": source, "to": target, "mode": "image"}
-        return self.anatomical(participant, "xfm", ".h5", **ends)
+        return self.anatomical(anatomy, "xfm", ".h5", **ends)
 
     def sources(self, *paths):
         """Return BIDS URIs of raw files."""

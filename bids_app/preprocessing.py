@@ -20,7 +20,7 @@ from bids_app.rawdata import RawRun, by_participant, raw_runs
 from bids_app.report.preproc import write_preprocessing_page
 from bids_app.templateflow import template_space
 from bids_app.workflows.participant import node_name
-from bids_app.workflows.preproc import ANATOMY, init_preproc_wf
+from bids_app.workflows.preproc import ANATOMY, anatomy_name, init_preproc_wf
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _check_selection(selection, place):
 def _run(todo, settings, log_dir):
     runs = by_participant([job.run for job in todo])
     jobs = {participant: [_job_of(run, todo) for run in some] for participant, some in runs.items()}
-    anatomies = {participant: anatomy for participant, some in jobs.items() if (anatomy := _anatomy(some[0]))}
+    anatomies = {participant: _anatomies(some) for participant, some in jobs.items()}
     n_threads = settings.resources.omp_nthreads or max(1, settings.resources.n_cpus // len(jobs))
     limit_threads_of_children(n_threads)  # of this process too: ANTs reads it when it is first used
     workflow = init_preproc_wf(jobs_by_participant=jobs, anatomies=anatomies, n_threads=n_threads)
@@ -109,30 +109,27 @@ def _job_of(run, jobs):
     return next(job for job in jobs if job.run == run)
 
 
+def _anatomies(jobs):
+    """Return the inputs of each anatomy of a participant that is not finished."""
+    of_t1w = {job.run.t1w: job for job in reversed(jobs) if job.run.t1w is not None}
+    return [anatomy for job in reversed(of_t1w.values()) if (anatomy := _anatomy(job))]
+
+
 def _anatomy(job):
-    """Return the inputs of a participant's anatomy, or None if there is none or it is finished."""
-    if job.run.t1w is None:
-        return None
-    participant = job.run.entities["sub"]
-    record, state = job.place.record({"sub": participant}, "T1w"), state_of(job.place, job.template, job.run.t1w)
+    owner = job.run.anatomy
+    record, state = job.place.record(owner, "T1w"), state_of(job.place, job.template, job.run.t1w)
     if is_finished(record, state):
         return None
     discard(record)
-    return {
-        "participant": participant,
-        "t1w": job.run.t1w,
-        "place": job.place,
-        "template": job.template,
-        "state": state,
-    }
+    return {"owner": owner, "t1w": job.run.t1w, "place": job.place, "template": job.template, "state": state}
 
 
 def _of_runs(failures, runs):
     """Turn the failure of a participant's anatomy into one of each of the runs that needed it."""
-    shared = [failure for failure in failures if failure.node.endswith(f"_wf.{ANATOMY}")]
+    shared = [failure for failure in failures if failure.node.rpartition(".")[2].startswith(ANATOMY)]
     return [failure for failure in failures if failure not in shared] + [
-        replace(failure, node=f"{failure.node.removesuffix(ANATOMY)}{node_name(run.label)}_wf.{ANATOMY}")
+        replace(failure, node=f"{failure.node.rpartition('.')[0]}.{node_name(run.label)}_wf.{ANATOMY}")
         for failure in shared
         for run in runs
-        if f".{node_name('sub-' + run.entities['sub'])}_wf." in failure.node
+        if failure.node.endswith(f".{node_name('sub-' + run.entities['sub'])}_wf.{anatomy_name(run.anatomy)}")
     ]

@@ -21,14 +21,14 @@ def spatial(place):
     return {"SpatialReference": place.space, "Resolution": RESOLUTION_TEXT}
 
 
-def write_anatomy(place, participant, t1w, anatomy, template):
+def write_anatomy(place, owner, t1w, anatomy, template):
     """Write a T1w, its mask and tissues, as they are and in the template, and the transforms between both.
 
     Parameters
     ----------
     place : preprocessed.Place
-    participant : str
-        Label without sub-.
+    owner : dict
+        Entities of the anatomy, as `rawdata.RawRun.anatomy`.
     t1w : Path
         The raw image.
     anatomy : preprocess.anatomy.Anatomy
@@ -44,15 +44,15 @@ def write_anatomy(place, participant, t1w, anatomy, template):
     standard, quality = in_template(anatomy, template)
     native = {"T1w": np.asarray(anatomy.t1w.dataobj), "mask": anatomy.mask.astype(np.uint8)}
     native |= {"dseg": anatomy.labels, **anatomy.tissues}
-    written = _write_tissues(place, participant, native, anatomy.t1w.affine, common)
+    written = _write_tissues(place, owner, native, anatomy.t1w.affine, common)
     common |= spatial(place) | {"Quality": quality}
-    written += _write_tissues(place, participant, standard, template.affine, common, **place.standard)
+    written += _write_tissues(place, owner, standard, template.affine, common, **place.standard)
     ends = {("T1w", place.space): anatomy.forward, (place.space, "T1w"): anatomy.inverse}
-    written += [_copied(path, place.transform(participant, *names)) for names, path in ends.items()]
+    written += [_copied(path, place.transform(owner, *names)) for names, path in ends.items()]
     return written, standard
 
 
-def _write_tissues(place, participant, values, affine, common, **entities):
+def _write_tissues(place, owner, values, affine, common, **entities):
     kinds = {
         ("T1w", "desc", "preproc"): ("T1w", {"SkullStripped": False}),
         ("mask", "desc", "brain"): ("mask", {"Type": "Brain"}),
@@ -61,7 +61,7 @@ def _write_tissues(place, participant, values, affine, common, **entities):
     }
     written = []
     for (suffix, entity, value), (name, said) in kinds.items():
-        written.append(place.anatomical(participant, suffix, **entities, **{entity: value}))
+        written.append(place.anatomical(owner, suffix, **entities, **{entity: value}))
         save_image(written[-1], as_image(values[name], affine), common | said)
     return written
 

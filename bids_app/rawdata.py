@@ -12,6 +12,7 @@ from bids_app.datasets import find_derivatives
 from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
 from bids_app.inputs import query_files
 from bids_app.names import Name, scan_label
+from bids_app.visits import order_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,15 +30,24 @@ class RawRun:
     entities : dict
     bold : Path
     t1w : Path or None
-        The participant's T1-weighted image.
+        The T1-weighted image of the same visit, else that of the baseline.
     metadata : dict
         What the sidecars say, those above the file too.
+    t1w_session : str or None
+        Whose T1w it is, where the participant's runs do not all share one.
     """
 
     entities: dict[str, str]
     bold: Path
     t1w: Path | None
     metadata: dict
+    t1w_session: str | None = None
+
+    @property
+    def anatomy(self):
+        """Entities of the files that are made of the T1w."""
+        owner = {"sub": self.entities["sub"], "ses": self.t1w_session}
+        return {key: value for key, value in owner.items() if value}
 
     @property
     def label(self):
@@ -97,11 +107,16 @@ def raw_runs(settings):
     found = of_one("task", settings.selection.task, found, prefer_rest)
     if not found:
         raise NothingSelectedError(f"No raw run is selected in {settings.bids_dir} (looked for func/*_bold.nii[.gz]).")
-    t1w = {participant: _t1w(layout, participant) for participant in {name.entities["sub"] for name, _ in found}}
-    return [
-        RawRun(name.entities, path, t1w[name.entities["sub"]], layout.get_metadata(str(path)))
-        for name, path in sorted(found, key=lambda item: item[1])
-    ]
+    runs = []
+    for participant in sorted({name.entities["sub"] for name, _ in found}):
+        own = sorted((item for item in found if item[0].entities["sub"] == participant), key=lambda item: item[1])
+        images = _t1ws(layout, participant)
+        chosen = [_t1w(images, name.entities.get("ses"), settings.trial.baseline) for name, _ in own]
+        shared = len(set(chosen)) == 1
+        for (name, path), t1w in zip(own, chosen, strict=True):
+            session = None if shared or t1w is None else Name.parse(t1w).entities.get("ses")
+            runs.append(RawRun(name.entities, path, t1w, layout.get_metadata(str(path)), session))
+    return runs
 
 
 def by_participant(runs):
@@ -132,16 +147,55 @@ def _check_labels(selection, layout):
             )
 
 
-def _t1w(layout, participant):
-    """Choose a participant's T1w, of whatever session: the first in the order of names."""
+def _t1ws(layout, participant):
+    """List the T1w images of a participant by session, those without one under None."""
     entities = {"subject": participant, "suffix": "T1w", "datatype": "anat", "extension": IMAGES}
     paths = sorted(Path(path) for path in layout.get(return_type="filename", **entities))
-    paths = [path for path in paths if _is_raw_magnitude(Name.parse(path))]
-    if not paths:
+    images = defaultdict(list)
+    for path in paths:
+        if _is_raw_magnitude(Name.parse(path)):
+            images[Name.parse(path).entities.get("ses")].append(path)
+    if not images:
         logger.warning("sub-%s: no T1w image; its BOLD data are aligned straight with the template.", participant)
+    return images
+
+
+def _t1w(images, session, baseline):
+    """Choose the T1w of a run: of its own visit, else the only one, else of the baseline, else of the earliest visit.
+
+    Parameters
+    ----------
+    images : dict of list of Path
+        By session.
+    session : str or None
+        Of the run.
+    baseline : str or None
+        As --baseline says.
+
+    Raises
+    ------
+    UsageError
+        No evidence says which one it is.
+    """
+    if not images:
         return None
+    order = order_of({("", one) for one in images if one})
+    earliest = order.sessions[0] if order.sessions else None
+    of_visit = next((one for one in (session, baseline, earliest) if one in images), None)
+    if of_visit is None and len(images) == 1:
+        (of_visit,) = images
+    if of_visit not in images:
+        listed = ", ".join(path.name for found in images.values() for path in found)
+        raise UsageError(
+            f"There is no T1w of ses-{session}; which of {listed} is that of the baseline? Say so with --baseline."
+        )
+    paths = images[of_visit]
     if len(paths) > 1:
-        logger.info("sub-%s: %s is used of %d T1w images.", participant, paths[0].name, len(paths))
+        logger.info(
+            "%s is used of the %d T1w images of its visit, the first of their names.", paths[0].name, len(paths)
+        )
+    if of_visit != session and session is not None:
+        logger.info("ses-%s has no T1w: %s is used.", session, paths[0].name)
     return paths[0]
 
 

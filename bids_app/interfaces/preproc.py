@@ -30,7 +30,7 @@ class _JobInput(BaseInterfaceInputSpec):
 
 
 class _AnatomyInput(BaseInterfaceInputSpec):
-    participant = traits.Str(mandatory=True)
+    owner = traits.Any(mandatory=True, desc="entities of the anatomy")
     t1w = traits.Any(mandatory=True, desc="path of the image")
     place = traits.Any(mandatory=True)
     template = traits.Any(desc="folder of the template")
@@ -53,10 +53,10 @@ class PrepareAnatomy(SimpleInterface):
             raise DataError(f"{inputs.t1w.name} has shape {values.shape}; a 3D image is needed.")
         template = load_template(inputs.template)
         anatomy = prepare_anatomy(nib.Nifti1Image(values.astype(np.float32), image.affine), template, Path(runtime.cwd))
-        written, standard = preprocfiles.write_anatomy(inputs.place, inputs.participant, inputs.t1w, anatomy, template)
-        written.append(inputs.place.figure({"sub": inputs.participant}, "registration", "T1w"))
+        written, standard = preprocfiles.write_anatomy(inputs.place, inputs.owner, inputs.t1w, anatomy, template)
+        written.append(inputs.place.figure(inputs.owner, "registration", "T1w"))
         save_figure(written[-1], anatomy_figure(template, standard))
-        finish(inputs.place.record({"sub": inputs.participant}, "T1w"), inputs.state, written)
+        finish(inputs.place.record(inputs.owner, "T1w"), inputs.state, written)
         self._results["finished"] = True
         return runtime
 
@@ -136,11 +136,11 @@ class AlignRun(SimpleInterface):
             forward, _ = scans.align_with_template(reference, load_template(job.template), folder)
             self._results |= {"transforms": [forward], "facts": {"Registration": "straight to the template: no T1w"}}
             return runtime
-        participant, place = job.run.entities["sub"], job.place
-        t1w = nib.load(place.anatomical(participant, "T1w", desc="preproc"))
-        brain = np.asarray(nib.load(place.anatomical(participant, "mask", desc="brain")).dataobj) > 0
+        owner, place = job.run.anatomy, job.place
+        t1w = nib.load(place.anatomical(owner, "T1w", desc="preproc"))
+        brain = np.asarray(nib.load(place.anatomical(owner, "mask", desc="brain")).dataobj) > 0
         transform, before, after = scans.align_with_anatomy(reference, t1w, brain, folder)
-        forward = str(place.transform(participant, "T1w", place.space))
+        forward = str(place.transform(owner, "T1w", place.space))
         self._results["transforms"] = [forward, transform]
         self._results["facts"] = {
             "Registration": f"rigid to {job.run.t1w.name}",
@@ -194,7 +194,7 @@ def _anatomical(job, otherwise, suffix, **entities):
     """Read an image of the participant's anatomy in the template; without a T1w, it is what the template has."""
     if job.run.t1w is None:
         return otherwise
-    path = job.place.anatomical(job.run.entities["sub"], suffix, **entities, **job.place.standard)
+    path = job.place.anatomical(job.run.anatomy, suffix, **entities, **job.place.standard)
     return np.asarray(nib.load(path).dataobj)
 
 

@@ -19,19 +19,27 @@ def write_preprocessing_page(place, participant):
     -------
     Path
     """
-    t1w = place.anatomical(participant, "T1w", desc="preproc", **place.standard)
-    registration = place.figure({"sub": participant}, "registration", "T1w")
     page = place.root / f"sub-{participant}.html"
     write_page(
         page,
         "preproc.html.jinja",
         participant=participant,
         space=place.space,
-        anatomy=_sidecar(t1w) if registration.exists() and t1w.exists() else None,
-        registration=registration,
+        anatomies=_anatomies(place, participant),
         scans=_scans(place, participant),
     )
     return page
+
+
+def _anatomies(place, participant):
+    """Collect what the sidecars say of each T1w in the template, with the figure of its registration."""
+    found = {}
+    for path in sorted(place.root.glob(f"sub-{participant}/**/anat/*_space-{place.space}_*_desc-preproc_T1w.nii.gz")):
+        owner = {key: value for key, value in Name.parse(path).entities.items() if key in ("sub", "ses")}
+        figure = place.figure(owner, "registration", "T1w")
+        if figure.exists():
+            found[scan_label(owner)] = {"facts": _sidecar(path), "registration": figure}
+    return found
 
 
 def _scans(place, participant):

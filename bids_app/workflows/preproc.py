@@ -25,8 +25,8 @@ def init_preproc_wf(*, jobs_by_participant, anatomies, n_threads, name="preproc_
     ----------
     jobs_by_participant : dict of list of preprocessed.Job
         Runs that are to be done.
-    anatomies : dict of dict
-        For the participants whose T1w is to be done, the inputs of `PrepareAnatomy`.
+    anatomies : dict of list of dict
+        For the participants of whom a T1w is to be done, the inputs of `PrepareAnatomy` of each.
     n_threads : int
         Threads of one registration.
     """
@@ -36,7 +36,7 @@ def init_preproc_wf(*, jobs_by_participant, anatomies, n_threads, name="preproc_
             [
                 init_participant_preproc_wf(
                     jobs=jobs,
-                    anatomy=anatomies.get(participant),
+                    anatomies=anatomies.get(participant, ()),
                     n_threads=n_threads,
                     name=f"{node_name(f'sub-{participant}')}_wf",
                 )
@@ -45,15 +45,28 @@ def init_preproc_wf(*, jobs_by_participant, anatomies, n_threads, name="preproc_
     return workflow
 
 
-def init_participant_preproc_wf(*, jobs, anatomy, n_threads, name="participant_preproc_wf"):
-    """Build the workflow of one participant: the T1w once, and each run by itself."""
+def init_participant_preproc_wf(*, jobs, anatomies, n_threads, name="participant_preproc_wf"):
+    """Build the workflow of one participant: each T1w once, and each run by itself."""
     workflow = pe.Workflow(name=name)
     runs = [init_run_preproc_wf(job=job, n_threads=n_threads, name=f"{node_name(job.run.label)}_wf") for job in jobs]
     workflow.add_nodes(runs)
-    if anatomy:
-        prepare = pe.Node(PrepareAnatomy(**anatomy), name=ANATOMY, mem_gb=ANATOMY_GB, n_procs=n_threads)
-        workflow.connect([(prepare, run, [("finished", "inputnode.anatomy_finished")]) for run in runs])
+    for anatomy in anatomies:
+        node = anatomy_name(anatomy["owner"])
+        prepare = pe.Node(PrepareAnatomy(**anatomy), name=node, mem_gb=ANATOMY_GB, n_procs=n_threads)
+        own = [run for run, job in zip(runs, jobs, strict=True) if job.run.anatomy == anatomy["owner"]]
+        workflow.connect([(prepare, run, [("finished", "inputnode.anatomy_finished")]) for run in own])
     return workflow
+
+
+def anatomy_name(owner):
+    """Name the node of an anatomy, whose entities are `RawRun.anatomy`.
+
+    Examples
+    --------
+    >>> anatomy_name({"sub": "01"}), anatomy_name({"sub": "01", "ses": "pre"})
+    ('anatomy', 'anatomy_pre')
+    """
+    return node_name("_".join(filter(None, (ANATOMY, owner.get("ses")))))
 
 
 def init_run_preproc_wf(*, job, n_threads, name="run_preproc_wf"):
