@@ -12,7 +12,7 @@ from bids_app.datasets import find_derivatives
 from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
 from bids_app.inputs import query_files
 from bids_app.names import Name, scan_label
-from bids_app.visits import order_of
+from bids_app.visits import earliest_of
 
 logger = logging.getLogger(__name__)
 
@@ -179,8 +179,7 @@ def _t1w(images, session, baseline):
     """
     if not images:
         return None
-    order = order_of({("", one) for one in images if one})
-    earliest = order.sessions[0] if order.sessions else None
+    earliest = earliest_of([one for one in images if one])
     of_visit = next((one for one in (session, baseline, earliest) if one in images), None)
     if of_visit is None and len(images) == 1:
         (of_visit,) = images

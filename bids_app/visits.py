@@ -238,6 +238,21 @@ def compared(first, second):
     return 0
 
 
+def earliest_of(labels):
+    """Return the label that means an earlier time than every other, or None.
+
+    Examples
+    --------
+    >>> earliest_of(["week8", "post", "pre"]), earliest_of(["week8", "post"])
+    ('pre', None)
+    """
+    meanings = {label: meaning_of(label) for label in labels}
+    first = [
+        one for one in labels if all(compared(meanings[one], meanings[other]) > 0 for other in labels if other != one)
+    ]
+    return first[0] if len(first) == 1 else None
+
+
 def _by_phase(first, second):
     """Compare labels of which one at least says before or after."""
     if min(first.phase, second.phase) < 0:
