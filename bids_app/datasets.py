@@ -6,6 +6,8 @@ from pathlib import Path
 from bids_app.errors import MissingInputError, UsageError
 from bids_app.smallfiles import read_json
 
+TEXTS = ("Name", "Version", "License", "DatasetDOI", "DatasetType")  # of a description and of what made it
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -67,5 +69,14 @@ def _folders(bids_dir, patterns):
 
 
 def _description(path):
+    """Read what describes a dataset, without the parts that are not of the kind that BIDS says."""
     described = path / "dataset_description.json"
-    return read_json(described) if described.exists() or described.is_symlink() else {}
+    content = read_json(described) if described.exists() or described.is_symlink() else {}
+    content = {key: value for key, value in content.items() if key not in TEXTS or isinstance(value, str)}
+    if isinstance(makers := content.pop("GeneratedBy", None), list):
+        content["GeneratedBy"] = [_maker(one) for one in makers if isinstance(one, dict)]
+    return content
+
+
+def _maker(entry):
+    return {key: value for key, value in entry.items() if key not in TEXTS or isinstance(value, str)}

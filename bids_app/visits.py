@@ -286,6 +286,8 @@ def meaning_of(label):
     days, count, unit, text = _number(text)
     if count == 0 and phase == 0 and unit in ("v", "t", "tp", "visit", "timepoint", "time", "session", "ses"):
         phase, word = -1, f"{unit}0"
+    if (phase, count, text) == (0, 0, "b"):
+        phase, word, text = -1, "b0", ""
     if phase == 0 and text in ORDINALS:
         count, word, text = float(ORDINALS[text]), text, ""
     if phase == 0 and days == 0:

@@ -1,7 +1,7 @@
 """What can be cited: methods, references, versions, and a checklist, from the files of the output folder."""
 
-import html
 import json
+import re
 from importlib.metadata import version
 
 from bids_app.cohort import Design
@@ -116,14 +116,18 @@ def _markdown(content):
 
 
 def as_markdown(text):
-    """Write text so that nothing in it is read as HTML: names come from tables that anybody may have written.
+    """Write text so that nothing in it is read as HTML or a link: names come from tables that anybody may have written.
+
+    Only what a reader of Markdown would take for a tag, an entity or a link is changed, so that the rest can be copied
+    as it is.
 
     Examples
     --------
-    >>> as_markdown("ketamine <b>0.5</b> & more")
-    'ketamine &lt;b&gt;0.5&lt;/b&gt; &amp; more'
+    >>> as_markdown("ketamine <b>0.5</b> & r > 0.25, p < 0.05, [a](b) &lt;")
+    'ketamine &lt;b>0.5&lt;/b> & r > 0.25, p < 0.05, [a]\\\\(b) &amp;lt;'
     """
-    return html.escape(str(text), quote=False)
+    text = re.sub(r"&(?=#|\w+;)", "&amp;", str(text))
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).replace("](", "]\\(")
 
 
 def checklist(output_dir, settings, scans, designs):
