@@ -116,7 +116,7 @@ def _markdown(content):
 
 
 def as_markdown(text):
-    """Write text so that nothing in it is read as HTML or a link: names come from tables that anybody may have written.
+    r"""Write text so that nothing in it is read as HTML or a link: names come from tables that anybody may have written.
 
     Only what a reader of Markdown would take for a tag, an entity or a link is changed, so that the rest can be copied
     as it is.
@@ -124,7 +124,7 @@ def as_markdown(text):
     Examples
     --------
     >>> as_markdown("ketamine <b>0.5</b> & r > 0.25, p < 0.05, [a](b) &lt;")
-    'ketamine &lt;b>0.5&lt;/b> & r > 0.25, p < 0.05, [a]\\\\(b) &amp;lt;'
+    'ketamine &lt;b>0.5&lt;/b> & r > 0.25, p < 0.05, [a]\\(b) &amp;lt;'
     """
     text = re.sub(r"&(?=#|\w+;)", "&amp;", str(text))
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).replace("](", "]\\(")
