@@ -116,7 +116,7 @@ def _markdown(content):
 
 
 def as_markdown(text):
-    r"""Write text so that nothing in it is read as HTML or a link: names come from tables that anybody may have written.
+    r"""Write text so that nothing in it is read as HTML or a link: names come from tables that anyone may have written.
 
     Only what a reader of Markdown would take for a tag, an entity or a link is changed, so that the rest can be copied
     as it is.
