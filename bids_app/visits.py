@@ -316,6 +316,19 @@ def _ends_well(word, rest):
     )
 
 
+def _may_be_another_date(number):
+    """Say whether a number is so long that it can be a date with the day first, which is no order: 03062021.
+
+    Examples
+    --------
+    >>> [_may_be_another_date(number) for number in ("12", "2021", "20210603", "03062021", "030621")]
+    [False, False, False, True, True]
+    """
+    return len(number) >= 6 and not re.fullmatch(
+        r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{4}|\d{6})?", number
+    )
+
+
 def _number(text):
     """Take a number with what it counts off a label: days, the bare number, the word, and the rest."""
     units = "|".join(sorted(DAYS, key=len, reverse=True))
@@ -330,7 +343,7 @@ def _number(text):
         if "<unit>)" not in pattern:  # a bare number before letters counts something else: 3T
             found = found or re.fullmatch(rf"{pattern}(?P<rest>[a-z]*)", text)
         found = found or re.fullmatch(rf"(?P<rest>[a-z]*){pattern}", text)
-        if found:
+        if found and not _may_be_another_date(found["number"]):
             unit, value = found["unit"], float(found["number"].replace("p", "."))
             rest = found.groupdict().get("rest") or ""
             return (value * DAYS[unit] if of_time else None), value, unit, rest

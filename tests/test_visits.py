@@ -25,6 +25,8 @@ ORDERED = [  # each later than the one before
     *(
         ("T0", "T1"),
         ("b0", "d2"),
+        ("20210603", "20210704"),
+        ("202106031200", "202106031415"),
         ("t1", "t2"),
         ("tp1", "tp2"),
         ("visit1", "visit10"),
@@ -37,7 +39,16 @@ ORDERED = [  # each later than the one before
     *(("pre", "ketamine"), ("treatment", "posttreatment"), ("0", "3"), ("year1", "year2"), ("6mo", "12mo")),
 ]
 UNKNOWN = [
-    *(("A", "B"), ("ketamine", "midazolam"), ("d2", "p2"), ("drug", "placebo"), ("on", "off"), ("ketpre", "midpost")),
+    *(
+        ("A", "B"),
+        ("10052021", "03062021"),
+        ("100521", "030621"),
+        ("ketamine", "midazolam"),
+        ("d2", "p2"),
+        ("drug", "placebo"),
+        ("on", "off"),
+        ("ketpre", "midpost"),
+    ),
     *(("post", "day3"), ("followup", "end"), ("red", "blue"), ("siteA", "siteB"), ("basal", "forebrain"), ("am", "pm")),
     *(("day3", "2"), ("preserved", "control"), ("task", "rest"), ("3T", "7T"), ("I", "II")),
 ]
