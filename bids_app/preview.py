@@ -7,15 +7,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bids_app.arms import arm_words
+from bids_app.assembly import MIN_PER_ARM
 from bids_app.cohort import find_design, read_tables
+from bids_app.covariates import code, slopes
 from bids_app.errors import DataError, MissingInputError
-from bids_app.findings import say_all
+from bids_app.findings import Finding, say_all
 from bids_app.flow import counts, no_arm
 from bids_app.grouplevel import gather
 from bids_app.inputs import BoldRun, find_inputs
 from bids_app.rawdata import raw_runs, wants_preprocessing
 from bids_app.runlog import log_to_terminal
 from bids_app.settlegrid import check_atlases
+from bids_app.strata import strata, strata_said
 from bids_app.trialtables import read_scores
 
 PLAIN_WIDTH = 240  # where nobody sees the width, lines are not broken
@@ -97,12 +100,33 @@ def _preview_trial(settings, runs):
     rows = [(f"sub-{label}", *_standing(label, visits.get(label, set()), arms, design)) for label in labels]
     both = f"ses-{design.baseline} and ses-{design.followup}"
     _show(f"{design.active} compared with {design.reference}, {both}", _HEADS, rows)
-    n_compared = sum(row[-1] == "yes" for row in rows)
-    _say(f"{n_compared} of {len(rows)} would be compared, if their scans turn out good enough.")
+    compared = [label for label, row in zip(labels, rows, strict=True) if row[-1] == "yes"]
+    _say(f"{len(compared)} of {len(rows)} would be compared, if their scans turn out good enough.")
+    say_all(_too_few(arms.reindex(compared), design))
+    say_all(_model_said(tables, design, settings.trial, compared or list(arms.index)))
     scores = read_scores(tables, design, settings.trial)
     if scores is not None:
         known = scores.table.dropna(subset=["value"]).groupby(["outcome", "visit"], sort=False)["participant"].nunique()
         _show("Clinical outcomes", ("outcome", "visit", "participants"), [(*key, n) for key, n in known.items()])
+
+
+def _too_few(arms, design):
+    """Say so where the group level would refuse to compare, however good the scans are."""
+    n_active, n_reference = ((arms == arm).sum() for arm in (design.active, design.reference))
+    if min(n_active, n_reference) < MIN_PER_ARM:
+        text = (
+            f"{n_active} participants of {design.active} and {n_reference} of {design.reference} have scans at both "
+            f"visits, at least {MIN_PER_ARM} of each are needed: as it is, the group level cannot compare the arms."
+        )
+        yield Finding("Arms", text, warning=True)
+
+
+def _model_said(tables, design, trial, participants):
+    """Read the columns of the model as the group level does, and say what they are taken for."""
+    coded = code(tables, design, trial.covariates, participants)
+    sloping = slopes(tables, design, trial.slopes, participants)
+    strata(tables, trial.strata, participants)
+    return dict.fromkeys((*coded.findings, *sloping.findings, *strata_said(tables, trial.strata, participants)))
 
 
 _HEADS = ("participant", "arm", "baseline", "follow-up", "would be compared")

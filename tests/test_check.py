@@ -48,6 +48,17 @@ def test_who_would_be_compared_and_why_others_not(two_arms, tmp_path, check):
     assert snapshot(two_arms.bids) == before
 
 
+def test_arms_too_small_to_compare_are_said(two_arms, tmp_path, check):
+    words = ("check", two_arms.bids, tmp_path / "out")
+    assert "1 participants of ketamine and 1 of placebo have scans at both visits, at least 2" in check(*words)[1]
+    two_arms.add_run("03", "2", hollow=True)
+    two_arms.add_run("04", "1", hollow=True)
+    assert "2 participants of ketamine and 1 of placebo have scans at both visits, at least 2" in check(*words)[1]
+    two_arms.add_run("04", "2", hollow=True)
+    code, said = check(*words)
+    assert (code, "4 of 4 would be compared" in said, "of each are needed" in said) == (0, True, False)
+
+
 def test_every_file_is_there_with_its_reason(two_arms, tmp_path, check):
     two_arms.add_run("01", "1", space="T1w", hollow=True)
     code, said = check("check", two_arms.bids, tmp_path / "out")
@@ -63,6 +74,9 @@ def test_every_file_is_there_with_its_reason(two_arms, tmp_path, check):
         (lambda trial: (trial.bids / "participants.tsv").unlink(), (), 66, "participants.tsv does not exist"),
         (lambda trial: trial.add_arms(s01="a", s02="b"), (), 64, "Which arm is the reference: a or b?"),
         (lambda trial: None, ("--outcomes", "hamd"), 64, "hamd"),
+        (lambda trial: None, ("--covariates", "weight"), 64, "No column weight in participants.tsv"),
+        (lambda trial: None, ("--slopes", "weight"), 64, "No column weight in participants.tsv"),
+        (lambda trial: None, ("--strata", "site"), 64, "--strata site: participants.tsv has"),
         (lambda trial: None, ("--space", "T1w"), 18, "--space T1w"),
         (lambda trial: None, ("--threshold", "2"), 64, "--threshold 2"),
     ],
