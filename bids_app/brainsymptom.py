@@ -16,7 +16,17 @@ from bids_app.strata import strata
 from bids_app.trialtables import NUMERICAL
 from bids_app.wholebrain import values_of_everyone
 
-SUFFIXES = ("roi", "association", "roimissing", "wholebrainmissing", "sensitivity", "robustness", "agreement")
+SUFFIXES = (
+    "regions",
+    "regionsmissing",
+    "roi",
+    "association",
+    "roimissing",
+    "wholebrainmissing",
+    "sensitivity",
+    "robustness",
+    "agreement",
+)
 CIRCULAR = (
     "The regions were chosen because the arms differ in them, in the same data. The arm is adjusted for, so that this "
     "does not favour an association; but the differences between the arms in these regions are biased away from zero."
@@ -47,7 +57,7 @@ def clear_region_tables(settings, route, design):
             stale.unlink()
 
 
-def write_region_tables(settings, route, design, tables, flow, scores, notes):
+def write_region_tables(settings, route, design, tables, flow, scores, notes, of_named=None):
     """Write all tables of the regions of one route.
 
     Parameters
@@ -61,6 +71,8 @@ def write_region_tables(settings, route, design, tables, flow, scores, notes):
         As from `flow.participant_flow`.
     scores : trialtables.Scores or None
     notes : trialtables.Notes
+    of_named : callable, optional
+        Returns the values in the regions that were named beforehand, of everyone randomized.
 
     Returns
     -------
@@ -70,6 +82,11 @@ def write_region_tables(settings, route, design, tables, flow, scores, notes):
     regions, everyone = None, _everyone(settings, route, design, tables, flow)
     with notes.softly(f"Missing follow-ups of the whole brain, {route.name}", (*NUMERICAL, DataError)):
         _write_missing(settings, route, design, "wholebrainmissing", values_of_everyone(route, everyone), NOT_CHOSEN)
+    if of_named is not None:
+        with notes.softly(
+            f"Missing follow-ups of the named regions, {route.name}", (*NUMERICAL, DataError), asked=True
+        ):
+            _write_missing(settings, route, design, "regionsmissing", of_named(everyone), NOT_CHOSEN)
     errors, asked = (*NUMERICAL, DataError, MissingInputError), settings.trial.robustness
     with notes.softly(f"Regions of {route.name}", errors, asked=asked):
         regions = find_regions(settings, route, design)

@@ -162,6 +162,7 @@ class Trial:
     min_per_arm: int | None = None
     accept_mixed: bool = False
     slopes: tuple[str, ...] = ()
+    regions: tuple[tuple[str, Path | None], ...] = ()
     alpha: float = 0.05
     outcomes: tuple[str, ...] = ()
     ordinal: tuple[str, ...] = ()
@@ -239,6 +240,7 @@ def _check_folders(settings):
     wanted["--template"] = [settings.preprocessing.template] if settings.preprocessing.template else []
     wanted["--also"] = [path for _, path in settings.trial.also]
     wanted["--allocations"] = [settings.trial.allocations] if settings.trial.allocations else []
+    wanted["--regions"] = [path for _, path in settings.trial.regions if path]
     wanted["--mask"] = [Path(graph.mask)] if graph.mask not in ("gm", "brain") else []
     for what, paths in wanted.items():
         for path in paths:

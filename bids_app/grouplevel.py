@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bids_app.analyses import analyses_of
 from bids_app.assembly import assemble, check_design, route_flow
@@ -14,6 +15,7 @@ from bids_app.errors import DataError
 from bids_app.execution import execute
 from bids_app.findings import say_all
 from bids_app.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
+from bids_app.namedregions import find_named, named_of_everyone, write_named
 from bids_app.names import contrast_label
 from bids_app.outputs import sweep
 from bids_app.planmatch import done_deviations
@@ -65,6 +67,8 @@ def group_level(settings):
             write_whole_brain(settings, route, design, problem, flow)
         write_arms(settings, route, design, gathered.tables, flow, scores, notes)
         clear_region_tables(settings, route, design)
+        if gathered.named[route.name]:
+            write_named(settings, route, design, problem, gathered.named[route.name])
     clear_trial_tables(settings, design)
     if scores:
         write_outcomes(settings, design, scores, notes)
@@ -80,8 +84,10 @@ def group_level(settings):
         logger.error("%s: %s", failure.node.partition(".")[2], failure.message)
     if not failures:
         regions = {
-            route.name: write_region_tables(settings, route, design, gathered.tables, chosen(flow), scores, notes)
-            for route, flow, _ in gathered.comparisons
+            route.name: write_region_tables(
+                settings, route, design, gathered.tables, chosen(flow), scores, notes, gathered.of_named(route, problem)
+            )
+            for route, flow, problem in gathered.comparisons
         }
         write_plan(settings, design, regions, [route for route, _ in problems], notes)
         write_citation(settings.output_dir)
@@ -112,6 +118,8 @@ class Gathered:
     failed : list of FailedScan
     comparisons : list of (Route, DataFrame, Problem)
         Each route with its flow of participants and what is compared.
+    named : dict of dict of ndarray
+        The nodes of the regions that were named beforehand, by route and region.
     """
 
     settings: Settings
@@ -121,6 +129,12 @@ class Gathered:
     notes: Notes
     failed: list
     comparisons: list
+    named: dict
+
+    def of_named(self, route, problem):
+        """Return what reads everyone's values in the named regions of a route, or None if it has none."""
+        named = self.named[route.name]
+        return partial(named_of_everyone, route, problem, named) if named else None
 
     @property
     def strangers(self):
@@ -162,9 +176,14 @@ def gather(settings):
             *assumptions(settings, route, problem, flow),
         )
         comparisons.append((route, flow, replace(problem, findings=found)))
+    named, about = find_named(settings.trial.regions, [(route, problem) for route, _, problem in comparisons])
+    comparisons = [
+        (route, flow, replace(problem, findings=(*problem.findings, *about[route.name])))
+        for route, flow, problem in comparisons
+    ]
     say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
     settings = _departed(settings, [(route, problem) for route, _, problem in comparisons], scores)
-    return Gathered(settings, tables, design, scores, Notes(), failed, comparisons)
+    return Gathered(settings, tables, design, scores, Notes(), failed, comparisons, named)
 
 
 def _departed(settings, problems, scores):

@@ -124,13 +124,14 @@ def _settings(options):
             min_per_arm=options.min_per_arm,
             accept_mixed=options.accept_mixed,
             slopes=tuple(options.slopes),
+            regions=_different("--regions", options.regions),
             alpha=options.alpha,
             outcomes=tuple(options.outcomes),
             ordinal=tuple(options.ordinal),
             higher_is_better=tuple(options.higher_is_better),
             cutoffs=tuple(options.cutoffs),
             robustness=options.robustness,
-            also=_also(options.also),
+            also=_different("--also", options.also),
         ),
         skip_validation=options.skip_bids_validation or options.reports_only,
         reports_only=options.reports_only,
@@ -202,11 +203,12 @@ def _thresholds(given, densities):
     return tuple(dict.fromkeys(given))
 
 
-def _also(folders):
-    names = [name for name, _ in folders]
+def _different(option, named):
+    """Refuse two things of one name."""
+    names = [name for name, _ in named]
     if len(set(names)) < len(names):
-        raise UsageError(f"--also {' '.join(names)}: the names must differ; give NAME=PATH.")
-    return tuple(folders)
+        raise UsageError(f"{option} {' '.join(names)}: the names must differ; give NAME=PATH.")
+    return tuple(named)
 
 
 def _own_work_dir(options, selection):

@@ -151,6 +151,12 @@ def _named_path(word):
     return name, _path(path)
 
 
+def _region(word):
+    """Read NAME=IMAGE, or the name of a parcel."""
+    name, equals, path = word.partition("=")
+    return (name, _path(path)) if equals and path else (word, None)
+
+
 def _add_signal(parser):
     strategies = "; ".join(f"{name}: {what}" for name, what in DENOISE_STRATEGIES.items())
     add = parser.add_argument_group("cleaning the signal").add_argument
@@ -427,6 +433,15 @@ def _add_inference(parser):
         default=[],
         metavar="COLUMN",
         help="covariates whose slope, and its difference between arms, is mapped",
+    )
+    add(
+        "--regions",
+        nargs="+",
+        default=[],
+        type=_region,
+        metavar="NAME[=IMAGE]",
+        help="regions that were named beforehand, compared with one correction over all of them: the name of a parcel "
+        "of --atlas, or a mask",
     )
     add("--alpha", type=float, default=0.05, metavar="P", help="level of significance")
 

@@ -54,7 +54,7 @@ SECTIONS = {
 
 
 # Options that are given a file, whose content a plan can settle by its hash.
-FILES = ("mask", "allocations", "partition", "atlas")
+FILES = ("mask", "allocations", "partition", "atlas", "regions")
 _RULED_OUT = {"threshold": "density", "density": "threshold"}
 _RULED_OUT |= {f"parcel_{one}": f"parcel_{other}" for one, other in _RULED_OUT.items()}
 

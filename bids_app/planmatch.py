@@ -27,6 +27,7 @@ def given_files(settings):
         "atlas": [part.what for source in graph.atlases for part in source.parts],
         "partition": [part.what for source in partition for part in source.parts],
         "allocations": [trial.allocations] if trial.allocations else [],
+        "regions": [path for _, path in trial.regions if path],
     }
     return {name: [path for path in map(Path, paths) if path.is_file()] for name, paths in found.items()}
 

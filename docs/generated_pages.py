@@ -4,6 +4,7 @@ from bids_app.analyses import BETWEEN
 from bids_app.flow import FLOW_COLUMNS
 from bids_app.graph.describe import measures_table
 from bids_app.graph.measures import GLOBALS, MEASURES
+from bids_app.namedregions import REGION_COLUMNS
 from bids_app.outcomes import OUTCOME_COLUMNS
 from bids_app.parser import app_parser, demo_parser
 from bids_app.qualitytable import COLUMNS, QCFC_COLUMNS
@@ -20,12 +21,13 @@ from bids_app.stats.robustness import AGREEMENT_COLUMNS
 TABLES = {
     "flow.tsv": FLOW_COLUMNS,
     "clusters.tsv, nodes.tsv, wholebrain.tsv": TABLE_COLUMNS,
+    "regions.tsv": REGION_COLUMNS,
     "edges.tsv": PAIR_COLUMNS,
     "components.tsv": COMPONENT_COLUMNS,
     "motion.tsv": MOTION_COLUMNS,
     "balance.tsv": BALANCE_COLUMNS,
     "outcomes.tsv": {**OUTCOME_COLUMNS, **CLINICAL_COLUMNS},
-    "missing.tsv, roimissing.tsv, wholebrainmissing.tsv": MISSING_COLUMNS,
+    "missing.tsv, roimissing.tsv, regionsmissing.tsv, wholebrainmissing.tsv": MISSING_COLUMNS,
     "tipping.tsv": TIPPING_COLUMNS,
     "roi.tsv": ROI_COLUMNS,
     "association.tsv": ASSOCIATION_COLUMNS,

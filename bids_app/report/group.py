@@ -75,6 +75,7 @@ def _route(folder, design_path):
         "scan_quality": scan_quality(flow, arms),
         "matrix": _matrix(folder, entities, design),
         "whole_brain": _records(folder / build(entities, "wholebrain", ".tsv")),
+        "named": _records(folder / build(entities, "regions", ".tsv")),
         "means": {
             visit: {arm: f"{visit}_mean_{label(arm)}" for arm in (arms.active, arms.reference)} for visit in VISITS
         },

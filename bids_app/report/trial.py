@@ -9,8 +9,26 @@ from bids_app.outputs import save_figure
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
 
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
-ROUTE_TABLES = ("motion", "balance", "association", "roimissing", "wholebrainmissing", "sensitivity", "agreement")
-NOTED = ("roi", "association", "roimissing", "wholebrainmissing", "sensitivity", "agreement")
+ROUTE_TABLES = (
+    "motion",
+    "balance",
+    "association",
+    "roimissing",
+    "regionsmissing",
+    "wholebrainmissing",
+    "sensitivity",
+    "agreement",
+)
+NOTED = (
+    "regions",
+    "roi",
+    "association",
+    "roimissing",
+    "regionsmissing",
+    "wholebrainmissing",
+    "sensitivity",
+    "agreement",
+)
 
 
 def trial_context(folder, design_paths):

@@ -1,0 +1,167 @@
+"""Regions that are named before the data are seen (--regions): tested over all of them."""
+
+from dataclasses import replace
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from nilearn.image import resample_to_img
+
+from bids_app.analyses import Analysis, run_analysis
+from bids_app.errors import DataError, UsageError
+from bids_app.findings import Finding
+from bids_app.images import read_image
+from bids_app.masks import binarized
+from bids_app.outputs import save_described
+from bids_app.regions import Region, read_regions
+from bids_app.results import TABLE_COLUMNS, with_results
+from bids_app.roles import role_of
+from bids_app.routes import group_name
+
+REGION_COLUMNS = {
+    "region": "Region as named by --regions: a mask, or a parcel",
+    "nodes": "Voxels of the mask, or parcels, that are compared; the value is their mean",
+    **TABLE_COLUMNS,
+    "p_fwe": "p corrected over all regions and measures by the maximum statistic",
+}
+PLANNED = "The plan names these regions."
+NOT_PLANNED = "No plan that was kept to names these regions: exploratory, unless they were registered elsewhere."
+
+
+def find_named(regions, problems):
+    """Find the nodes of each region in each route.
+
+    Parameters
+    ----------
+    regions : sequence of (str, Path or None)
+        A mask, or the name of a parcel.
+    problems : list of (Route, Problem)
+
+    Returns
+    -------
+    found : dict of dict of ndarray
+        By the name of the route and of the region: which of the V nodes that are compared, in order.
+    findings : dict of tuple of Finding
+        By the name of the route.
+
+    Raises
+    ------
+    UsageError
+        No route has such a region.
+    DataError
+        None of its nodes is compared, or the image is no mask.
+    """
+    found, findings = {}, {}
+    for route, problem in problems:
+        find = {"maps": _in_mask, "parcels": _of_name}.get(route.kind, lambda *_: (None, None))
+        looked = {name: find(name, path, route, problem) for name, path in regions}
+        found[route.name] = {name: nodes for name, (nodes, _) in looked.items() if nodes is not None}
+        findings[route.name] = tuple(Finding("Named regions", note) for _, note in looked.values() if note)
+    lost = [name for name, _ in regions if not any(name in named for named in found.values())]
+    if lost:
+        raise UsageError(
+            f"--regions {', '.join(lost)}: a mask is given as NAME=IMAGE and needs maps of voxels; a name alone "
+            f"must be that of a parcel that is compared. {_names(problems)}"
+        )
+    return found, findings
+
+
+def _names(problems):
+    listed = [
+        f"{route.name[0].upper()}{route.name[1:]}: {', '.join(map(str, problem.parcels['name'][:12]))}"
+        f"{' ...' if len(problem.parcels) > 12 else ''}."
+        for route, problem in problems
+        if route.kind == "parcels"
+    ]
+    return " ".join(listed) or "No parcels are compared."
+
+
+def _in_mask(name, path, route, problem):
+    """Return which of the voxels that are compared have their centre in a mask, and a note if it had to be cut."""
+    if path is None or route.name != "voxels":
+        return None, None
+    called = f"--regions {name}: {path.name}"
+    image, values = read_image(path, called)
+    if values.ndim != 3:
+        raise DataError(f"{called}: a 3D image is needed, this has shape {values.shape}.")
+    inside, note = binarized(values, called)
+    mask = nib.Nifti1Image(inside.astype(np.uint8), image.affine)
+    there = resample_to_img(
+        mask, problem.grid.mask_image(), interpolation="nearest", force_resample=True, copy_header=True
+    )
+    nodes = np.flatnonzero(np.asarray(there.dataobj)[problem.grid.mask] > 0)
+    if not len(nodes):
+        raise DataError(f"{called}: none of its voxels is among the {problem.grid.n_nodes} that are compared.")
+    return nodes, note
+
+
+def _of_name(name, path, route, problem):
+    if path is not None:
+        return None, None
+    nodes = np.flatnonzero(problem.parcels["name"].astype(str) == name)
+    return (nodes, None) if len(nodes) else (None, None)
+
+
+def write_named(settings, route, design, problem, named):
+    """Compare the arms in each region by each measure, with one correction over all of them.
+
+    Parameters
+    ----------
+    settings : Settings
+    route : Route
+    design : cohort.Design
+    problem : assembly.Problem
+    named : dict of ndarray
+        The nodes of each region, as from `find_named`.
+
+    Returns
+    -------
+    Path
+    """
+    pairs = [(name, feature) for name in named for feature in problem.followup]
+    rows = {
+        "region": [name for name, _ in pairs],
+        "metric": [feature.metric for _, feature in pairs],
+        "edges": [feature.edges for _, feature in pairs],
+        "nodes": [len(named[name]) for name, _ in pairs],
+    }
+    visits = [_means(maps, named, pairs) for maps in (problem.baseline, problem.followup)]
+    analysis = Analysis(settings.trial.estimator)
+    alone = replace(problem, grid=None, parcels=None)  # regions have no neighbours: the statistic is t
+    comparison = run_analysis(analysis, alone, visits, settings.trial)
+    table = with_results(pd.DataFrame(rows), analysis.key, comparison, comparison.p_fwe)
+    path = settings.output_dir / "group" / group_name(route, design, "regions", ".tsv")
+    note = PLANNED if _is_planned(settings.trial) else NOT_PLANNED
+    save_described(path, table.drop(columns="p_fwe_all"), REGION_COLUMNS, Note=note)
+    return path
+
+
+def _is_planned(trial):
+    """Say whether a plan that is kept to names the regions."""
+    plan = trial.plan
+    if plan is None or "regions" not in plan.settled:
+        return False
+    return role_of(plan, metric=plan.metric, estimator=trial.estimator, departed=trial.departed) == "primary"
+
+
+def _means(maps, named, pairs):
+    """Return the (n, K) means over the nodes that a participant has; NaN for who has none."""
+    columns = []
+    for name, feature in pairs:
+        values = maps[feature][:, named[name]]
+        known = np.isfinite(values)
+        count = known.sum(axis=1)
+        total = np.where(known, values, 0).sum(axis=1)
+        columns.append(np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0))
+    return np.column_stack(columns)
+
+
+def named_of_everyone(route, problem, named, everyone):
+    """Return the values in the regions of everyone randomized, a `TwoVisits` each, by region and measure."""
+    place = np.flatnonzero(problem.kept)
+    regions = [
+        Region(f"{name}: {feature.title}", feature, place[nodes], name)
+        for name, nodes in named.items()
+        for feature in problem.followup
+    ]
+    return read_regions(route, regions, **everyone).data()
