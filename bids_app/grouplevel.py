@@ -62,13 +62,15 @@ def group_level(settings):
     settings, design, scores, notes = gathered.settings, gathered.design, gathered.scores, gathered.notes
     pages = []
     for route, flow, problem in gathered.comparisons:
-        pages.append(write_design(settings, route, design, problem, flow, gathered.failed, gathered.tables.findings))
+        named = gathered.named[route.name]
+        about = (gathered.failed, gathered.tables.findings, named)
+        pages.append(write_design(settings, route, design, problem, flow, *about))
         if route.kind != "global":
             write_whole_brain(settings, route, design, problem, flow)
         write_arms(settings, route, design, gathered.tables, flow, scores, notes)
         clear_region_tables(settings, route, design)
-        if gathered.named[route.name]:
-            write_named(settings, route, design, problem, gathered.named[route.name])
+        if named:
+            write_named(settings, route, design, problem, named)
     clear_trial_tables(settings, design)
     if scores:
         write_outcomes(settings, design, scores, notes)

@@ -17,10 +17,11 @@ from bids_app.routes import group_name
 logger = logging.getLogger(__name__)
 
 
-def write_design(settings, route, design, problem, flow, failed=(), findings=()):
+def write_design(settings, route, design, problem, flow, failed=(), findings=(), named=None):
     """Write who was compared and how, as the page and the reader need it; return the path of the JSON.
 
-    ``findings`` are those of the whole trial; those of the design and of the problem are added.
+    ``findings`` are those of the whole trial; those of the design and of the problem are added. ``named`` are the nodes
+    of the regions that were named beforehand.
     """
     content = {
         "Route": route.name,
@@ -29,6 +30,7 @@ def write_design(settings, route, design, problem, flow, failed=(), findings=())
         **_analyses(settings.trial, route, design, problem),
         **_inference(settings.trial, route, problem),
         **_data(settings, route, problem, flow),
+        "NamedRegions": {name: len(nodes) for name, nodes in (named or {}).items()},
         "VarianceWarnings": _variance_warnings(problem),
         "Findings": [one.to_json() for one in dict.fromkeys((*findings, *design.findings, *problem.findings))],
         "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in failed],

@@ -9,6 +9,8 @@ import pytest
 from bids_app.simulate import simulate_trial
 
 ROOT = Path(__file__).parents[1]
+NAMED = "default angular gyrus L"  # a parcel of the trial's atlas
+OF_GROUP = ("--n-permutations", 100, "--edge-statistic", "nbs", "--regions", NAMED)
 OPTIONS = ("--voxel-size", "8", "--n-cpus", "2", "--min-minutes", "2")
 
 
@@ -30,7 +32,6 @@ def compared(simulated, tmp_path_factory):
     output = tmp_path_factory.mktemp("output")
     participant = call(simulated.bids_dir, output, "participant", *OPTIONS, "--atlas", simulated.atlas)
     assert participant.returncode == 0, participant.stderr
-    more = ("--n-permutations", 100, "--edge-statistic", "nbs")
-    group = call(simulated.bids_dir, output, "group", *OPTIONS, *more)
+    group = call(simulated.bids_dir, output, "group", *OPTIONS, *OF_GROUP)
     assert group.returncode == 0, group.stderr
     return output

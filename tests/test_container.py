@@ -316,7 +316,9 @@ def test_a_killed_run_is_taken_up_where_it_was(start, run, trial, shared_folder)
             container.kill()
             break
     assert container.wait()["StatusCode"] == 137
-    results = {path: path.stat().st_mtime_ns for path in output.glob("work/mine/trialgraph_wf/**/result_clean.pklz")}
+    results = {
+        path: path.stat().st_mtime_ns for path in output.glob("work/mine/code-*/trialgraph_wf/**/result_clean.pklz")
+    }
     assert results
     status, log = run(*call, **folders)
     assert status == 0, log

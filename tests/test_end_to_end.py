@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from simulated_trial import OPTIONS, call
+from simulated_trial import OF_GROUP, OPTIONS, call
 
 from bids_app.features import mapped_features
 from bids_app.graph import MEASURES, VOXEL_MEASURES, EdgeRule
@@ -64,6 +64,8 @@ def test_every_map_and_table_has_a_sidecar_with_its_facts(analysed):
             "clusters.tsv",
             "wholebrain.tsv",
             "wholebrainmissing.tsv",
+            "regions.tsv",
+            "regionsmissing.tsv",
             "flow.tsv",
             "motion.tsv",
             "balance.tsv",
@@ -128,7 +130,7 @@ def test_the_same_again_is_the_same(trial, analysed, tmp_path):
         first = nib.load(analysed / path.relative_to(tmp_path))
         np.testing.assert_array_equal(nib.load(path).get_fdata(), first.get_fdata())
     tables = {path.name: path.read_bytes() for path in analysed.glob("group/*.tsv")}
-    group = call(trial.bids_dir, analysed, "group", *OPTIONS, "--n-permutations", 100, "--n-cpus", 1)
+    group = call(trial.bids_dir, analysed, "group", *OPTIONS, *OF_GROUP, "--n-cpus", 1)
     assert group.returncode == 0, group.stderr
     assert {path.name: path.read_bytes() for path in analysed.glob("group/*.tsv")} == tables
 

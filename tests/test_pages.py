@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 from browser import NOTHING_WRONG
-from simulated_trial import OPTIONS, call
+from simulated_trial import NAMED, OPTIONS, call
 
 from bids_app.features import Feature
 from bids_app.graph import MEASURES
@@ -112,6 +112,23 @@ def test_bounds_of_the_whole_brain_are_there_whether_or_not_anything_is_signific
     assert sorted(len(rows) for rows in shown) == sorted(map(len, made))
     for table in made:
         assert {"worst case", "best case", "imputed"} <= set(table["method"])
+
+
+def test_regions_that_were_named_beforehand_are_those_of_the_table(compared):
+    table = read(compared, "*_atlas-*_regions.tsv")
+    nodes = read(compared, "*_atlas-*_nodes.tsv")
+    assert set(table["region"]) == {NAMED}
+    (shown,) = tables(compared / "group" / "index.html", "Region", "Nodes", "p FWE")
+    assert [cells[-1] for cells in shown] == [p_value(p) for p in table["p_fwe"]]
+    own = nodes[(nodes["name"] == NAMED) & (nodes["estimator"] == "ancova")].set_index(["metric", "edges"])
+    for row in table.itertuples():  # a parcel by itself is the same comparison, with a smaller correction
+        assert row.t == pytest.approx(own.loc[(row.metric, row.edges), "t"], rel=1e-6)
+        assert row.p == own.loc[(row.metric, row.edges), "p"]
+    missing = read(compared, "*_atlas-*_regionsmissing.tsv")
+    assert len(missing) == 5 * len(table)
+    text = text_of(compared / "group" / "index.html")
+    assert f"Of {len(table)} values in regions that were named beforehand" in text
+    assert f"named beforehand, {NAMED} (1 node)" in text_of(compared / "logs" / "CITATION.html")
 
 
 def test_parcels_are_those_of_the_table(compared):

@@ -68,6 +68,7 @@ CHANGED = {
     "--tail-approximation": "tail_approximation",
     "--min-per-arm 5": "min_per_arm",
     "--slopes age": "slopes",
+    "--regions PCC": "regions",
     "--alpha 0.01": "alpha",
     "--n-permutations 500": "n_permutations",
     "--random-seed 3": "seed",

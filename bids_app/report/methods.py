@@ -275,7 +275,18 @@ def _inference(design):
         f"{design['RandomSeed']}). The statistic is the {how}{errors}; p values are corrected over all "
         f"{design['NodesCompared']} nodes and both signs by the maximum statistic, and over the measures by the "
         f"minimum p; the false discovery rate is given beside them [@benjamini1995]. {judged(design)} "
-        f"Significance: p ≤ {number(design['Alpha'])}.{tail}"
+        f"Significance: p ≤ {number(design['Alpha'])}.{tail}{_named(design)}"
+    )
+
+
+def _named(design):
+    regions = design.get("NamedRegions")
+    if not regions:
+        return ""
+    listed = ", ".join(f"{name} ({count} {'node' if count == 1 else 'nodes'})" for name, count in regions.items())
+    return (
+        f" The means of the regions that were named beforehand, {listed}, were compared by the same model and draws, "
+        "with one correction over regions and measures by the maximum statistic."
     )
 
 
@@ -285,7 +296,7 @@ def _outcomes(trial):
     )
     return (
         f"Clinical outcomes ({names}) were compared by ANCOVA on the baseline [@vickers2001] and by a mixed model of "
-        f"all visits of {_whom(trial)} [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
+        f"both visits of {_whom(trial)} [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
         "each outcome by itself."
     )
 
