@@ -97,7 +97,7 @@ def test_clusters_are_those_of_the_table(compared):
 def test_whole_brain_means_are_those_of_the_table(compared):
     for pattern, place in (("*_res-8mm_*_wholebrain.tsv", 0), ("*_atlas-*Midazolam_wholebrain.tsv", 1)):
         means = read(compared, pattern)
-        shown = tables(compared / "group" / "index.html", "Measure", "Adjusted difference (95 % CI)")[place]
+        shown = tables(compared / "group" / "index.html", "ketamine, baseline", "Adjusted difference (95 % CI)")[place]
         for (_, row), cells in zip(means.iterrows(), shown, strict=True):
             values = [number(row[column]) for column in means if "_mean_" in column]
             expected = [*values, number(row["t"]), interval(row), interval(row, "hedges_g", "g_low", "g_high")]
