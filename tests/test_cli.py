@@ -91,6 +91,7 @@ OPTIONS = [
     ("--tail-approximation", "trial.tail_approximation", True),
     ("--min-per-arm 5", "trial.min_per_arm", 5),
     ("--slopes age bmi", "trial.slopes", ("age", "bmi")),
+    ("--regions PCC a=m.nii", "trial.regions", (("PCC", None), ("a", HERE / "m.nii"))),
     ("--alpha 0.01", "trial.alpha", 0.01),
     ("--outcomes hamd17 cssrs", "trial.outcomes", ("hamd17", "cssrs")),
     ("--ordinal cssrs", "trial.ordinal", ("cssrs",)),
