@@ -131,7 +131,6 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         Too few can be compared, or there is no voxel or parcel that all have.
     """
     analysed = flow[flow["analysed"]]
-    analysed = analysed if trial.baseline_motion else analysed.assign(baseline_mean_fd=np.nan)
     arm = (analysed["arm"] == design.active).to_numpy(int)
     if min(arm.sum(), (1 - arm).sum()) < MIN_PER_ARM:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())
@@ -155,7 +154,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     if route.kind == "global":
         kept = kept & _varies(arrays)
     baseline, followup = ({feature: maps[:, kept] for feature, maps in features.items()} for features in arrays)
-    covariates = model_covariates(tables, design, trial.covariates, analysed)
+    covariates = model_covariates(tables, design, trial.covariates, analysed, adjust_motion=trial.baseline_motion)
     sloping = slopes(tables, design, trial.slopes, participants)
     problem = Problem(
         baseline=baseline,

@@ -170,6 +170,17 @@ def test_baseline_motion_that_nobody_has_is_said_to_be_left_out(output):
     assert "the arms are not adjusted for motion" in said
 
 
+def test_baseline_motion_that_is_left_out_on_purpose_is_not_said_to_be_unknown(output):
+    for number, sub in enumerate(ARMS):
+        save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=0.1 + 0.01 * number)
+    assert "baseline_mean_fd" in problem_of(output).covariates
+    problem = problem_of(output, trial=Trial(baseline_motion=False))
+    assert "baseline_mean_fd" not in problem.covariates
+    said = [one.text for one in problem.findings if one.about == "Motion"]
+    assert said == ["The arms are not adjusted for motion at baseline, as --no-baseline-motion or the plan says."]
+    assert warnings_of(problem, "Motion") == []
+
+
 def test_of_two_runs_the_one_with_motion_counts(output):
     """The second run has no mean FD, the third weighs three times the first."""
     for run, kept, fd in (("2", 50, "n/a"), ("3", 300, 0.3)):

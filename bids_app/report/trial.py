@@ -9,26 +9,8 @@ from bids_app.outputs import save_figure
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
 
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
-ROUTE_TABLES = (
-    "motion",
-    "balance",
-    "association",
-    "roimissing",
-    "regionsmissing",
-    "wholebrainmissing",
-    "sensitivity",
-    "agreement",
-)
-NOTED = (
-    "regions",
-    "roi",
-    "association",
-    "roimissing",
-    "regionsmissing",
-    "wholebrainmissing",
-    "sensitivity",
-    "agreement",
-)
+OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
+ROUTE_TABLES, NOTED = ("motion", "balance", *OF_VALUES), ("regions", "roi", *OF_VALUES)
 
 
 def trial_context(folder, design_paths):
