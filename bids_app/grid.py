@@ -12,8 +12,7 @@ from nilearn.image import resample_img
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from bids_app.errors import DataError
-from bids_app.images import read_image
-from bids_app.masks import binarized
+from bids_app.masks import read_mask
 from bids_app.outputs import replacing
 from bids_app.stats.lattice import neighbours
 from bids_app.surfacefiles import is_surface, load_surface, save_surface
@@ -176,13 +175,10 @@ def mask_grid(path, voxel_size=None):
     -------
     Grid
     """
-    image, values = read_image(Path(path), f"--mask {path}")
-    if values.ndim != 3:
-        raise DataError(f"--mask {path}: a 3D image is needed, this has shape {values.shape}.")
-    inside, note = binarized(values, f"--mask {path}")
+    inside, affine, note = read_mask(Path(path), f"--mask {path}")
     if note:
         logger.warning("%s", note)
-    image = nib.Nifti1Image(inside.astype(np.float32), image.affine)
+    image = nib.Nifti1Image(inside.astype(np.float32), affine)
     if voxel_size is not None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Resampling binary images")  # what lies half inside is cut at one half

@@ -178,13 +178,11 @@ def gather(settings):
             *assumptions(settings, route, problem, flow),
         )
         comparisons.append((route, flow, replace(problem, findings=found)))
-    named, about = find_named(settings.trial.regions, [(route, problem) for route, _, problem in comparisons])
-    comparisons = [
-        (route, flow, replace(problem, findings=(*problem.findings, *about[route.name])))
-        for route, flow, problem in comparisons
-    ]
+    problems = [(route, problem) for route, _, problem in comparisons]
+    named, about = find_named(settings.trial.regions, problems)
+    tables = replace(tables, findings=(*tables.findings, *about))
     say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
-    settings = _departed(settings, [(route, problem) for route, _, problem in comparisons], scores)
+    settings = _departed(settings, problems, scores)
     return Gathered(settings, tables, design, scores, Notes(), failed, comparisons, named)
 
 

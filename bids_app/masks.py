@@ -3,6 +3,7 @@
 import numpy as np
 
 from bids_app.errors import DataError
+from bids_app.images import read_image
 
 
 def binarized(values, called):
@@ -47,3 +48,31 @@ def binarized(values, called):
         f"{called} is no mask: its values are not whole and go from {least:g} to {most:g}. A mask has 0 and 1, or the "
         "share of each voxel that is inside."
     )
+
+
+def read_mask(path, called):
+    """Read a mask image of the user's.
+
+    Parameters
+    ----------
+    path : Path
+    called : str
+        What messages call it.
+
+    Returns
+    -------
+    inside : (X, Y, Z) bool ndarray
+    affine : (4, 4) ndarray
+    note : str or None
+        As from `binarized`.
+
+    Raises
+    ------
+    DataError
+        It is not 3D, or no mask.
+    """
+    image, values = read_image(path, called)
+    if values.ndim != 3:
+        raise DataError(f"{called}: a 3D image is needed, this has shape {values.shape}.")
+    inside, note = binarized(values, called)
+    return inside, image.affine, note

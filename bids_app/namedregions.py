@@ -1,20 +1,16 @@
 """Regions that are named before the data are seen (--regions): tested over all of them."""
 
-from dataclasses import replace
-
 import nibabel as nib
 import numpy as np
 import pandas as pd
 from nilearn.image import resample_to_img
 
-from bids_app.analyses import Analysis, run_analysis
 from bids_app.errors import DataError, UsageError
 from bids_app.findings import Finding
-from bids_app.images import read_image
-from bids_app.masks import binarized
+from bids_app.masks import read_mask
 from bids_app.outputs import save_described
 from bids_app.regions import Region, read_regions
-from bids_app.results import TABLE_COLUMNS, with_results
+from bids_app.results import TABLE_COLUMNS, compare_alone
 from bids_app.roles import role_of
 from bids_app.routes import group_name
 
@@ -41,8 +37,7 @@ def find_named(regions, problems):
     -------
     found : dict of dict of ndarray
         By the name of the route and of the region: which of the V nodes that are compared, in order.
-    findings : dict of tuple of Finding
-        By the name of the route.
+    findings : tuple of Finding
 
     Raises
     ------
@@ -51,19 +46,19 @@ def find_named(regions, problems):
     DataError
         None of its nodes is compared, or the image is no mask.
     """
-    found, findings = {}, {}
+    found, notes = {}, []
     for route, problem in problems:
         find = {"maps": _in_mask, "parcels": _of_name}.get(route.kind, lambda *_: (None, None))
         looked = {name: find(name, path, route, problem) for name, path in regions}
         found[route.name] = {name: nodes for name, (nodes, _) in looked.items() if nodes is not None}
-        findings[route.name] = tuple(Finding("Named regions", note) for _, note in looked.values() if note)
+        notes += [note for _, note in looked.values() if note]
     lost = [name for name, _ in regions if not any(name in named for named in found.values())]
     if lost:
         raise UsageError(
             f"--regions {', '.join(lost)}: a mask is given as NAME=IMAGE and needs maps of voxels; a name alone "
             f"must be that of a parcel that is compared. {_names(problems)}"
         )
-    return found, findings
+    return found, tuple(Finding("Named regions", note) for note in notes)
 
 
 def _names(problems):
@@ -81,11 +76,8 @@ def _in_mask(name, path, route, problem):
     if path is None or route.name != "voxels":
         return None, None
     called = f"--regions {name}: {path.name}"
-    image, values = read_image(path, called)
-    if values.ndim != 3:
-        raise DataError(f"{called}: a 3D image is needed, this has shape {values.shape}.")
-    inside, note = binarized(values, called)
-    mask = nib.Nifti1Image(inside.astype(np.uint8), image.affine)
+    inside, affine, note = read_mask(path, called)
+    mask = nib.Nifti1Image(inside.astype(np.uint8), affine)
     there = resample_to_img(
         mask, problem.grid.mask_image(), interpolation="nearest", force_resample=True, copy_header=True
     )
@@ -126,13 +118,10 @@ def write_named(settings, route, design, problem, named):
         "nodes": [len(named[name]) for name, _ in pairs],
     }
     visits = [_means(maps, named, pairs) for maps in (problem.baseline, problem.followup)]
-    analysis = Analysis(settings.trial.estimator)
-    alone = replace(problem, grid=None, parcels=None)  # regions have no neighbours: the statistic is t
-    comparison = run_analysis(analysis, alone, visits, settings.trial)
-    table = with_results(pd.DataFrame(rows), analysis.key, comparison, comparison.p_fwe)
+    table = compare_alone(pd.DataFrame(rows), problem, visits, settings.trial)
     path = settings.output_dir / "group" / group_name(route, design, "regions", ".tsv")
     note = PLANNED if _is_planned(settings.trial) else NOT_PLANNED
-    save_described(path, table.drop(columns="p_fwe_all"), REGION_COLUMNS, Note=note)
+    save_described(path, table, REGION_COLUMNS, Note=note)
     return path
 
 
@@ -146,14 +135,8 @@ def _is_planned(trial):
 
 def _means(maps, named, pairs):
     """Return the (n, K) means over the nodes that a participant has; NaN for who has none."""
-    columns = []
-    for name, feature in pairs:
-        values = maps[feature][:, named[name]]
-        known = np.isfinite(values)
-        count = known.sum(axis=1)
-        total = np.where(known, values, 0).sum(axis=1)
-        columns.append(np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0))
-    return np.column_stack(columns)
+    known = [np.ma.masked_invalid(maps[feature][:, named[name]]) for name, feature in pairs]
+    return np.column_stack([values.mean(axis=1).filled(np.nan) for values in known])
 
 
 def named_of_everyone(route, problem, named, everyone):

@@ -1,12 +1,13 @@
 """The results of the group level: maps, cluster table, nodal table."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
-from bids_app.analyses import BETWEEN
+from bids_app.analyses import BETWEEN, Analysis, run_analysis
 from bids_app.anatomy import anatomy_columns, with_anatomy
 from bids_app.atlas import fitting
 from bids_app.features import camel
@@ -342,6 +343,29 @@ def nodal_table(parcels, key, comparison, p_all):
     """List the result of one feature and analysis at every parcel."""
     feature, analysis = key
     return with_results(parcels.assign(metric=feature.metric, edges=feature.edges), analysis.key, comparison, p_all)
+
+
+def compare_alone(table, problem, visits, trial):
+    """Compare values that have no neighbours, with one correction over all: the statistic is t.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each of the K values.
+    problem : assembly.Problem
+        Its maps are not read.
+    visits : (2, n, K) array-like of float
+        Baseline and follow-up.
+    trial : config.Trial
+
+    Returns
+    -------
+    DataFrame
+        With the results of the headline's estimator, draws and standard errors.
+    """
+    analysis = Analysis(trial.estimator)
+    comparison = run_analysis(analysis, replace(problem, grid=None, parcels=None), visits, trial)
+    return with_results(table, analysis.key, comparison, comparison.p_fwe).drop(columns="p_fwe_all")
 
 
 def with_results(table, estimator, comparison, p_all):

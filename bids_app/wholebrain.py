@@ -1,18 +1,15 @@
 """The mean of each measure over the whole brain: compared, and of everyone randomized."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 
-from bids_app.analyses import Analysis, run_analysis
 from bids_app.errors import DataError
 from bids_app.flow import VISITS, by_visit, weights
 from bids_app.names import label
 from bids_app.nodes import read_nodes, read_values
 from bids_app.outputs import save_described
 from bids_app.regions import Region, RegionValues, read_regions
-from bids_app.results import TABLE_COLUMNS, with_results
+from bids_app.results import TABLE_COLUMNS, compare_alone
 from bids_app.routes import group_name
 
 
@@ -25,19 +22,15 @@ def write_whole_brain(settings, route, design, problem, flow):
     sessions = dict(zip(VISITS, (design.baseline, design.followup), strict=True))
     visits = {visit: [(name, session) for name in participants] for visit, session in sessions.items()}
     values = {visit: _means(route, of_visit) for visit, of_visit in visits.items()}
-    analysis = Analysis(settings.trial.estimator)
-    comparison = run_analysis(
-        analysis, replace(problem, grid=None, parcels=None), [values[visit] for visit in VISITS], settings.trial
-    )
     means = {"metric": [one.metric for one in route.scans], "edges": [one.edges for one in route.scans]}
     columns = dict(TABLE_COLUMNS)
     for visit, both in values.items():
         for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
             means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
             columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
-    table = with_results(pd.DataFrame(means), analysis.key, comparison, comparison.p_fwe)
+    table = compare_alone(pd.DataFrame(means), problem, [values[visit] for visit in VISITS], settings.trial)
     path = settings.output_dir / "group" / group_name(route, design, "wholebrain", ".tsv")
-    save_described(path, table.drop(columns="p_fwe_all"), columns)
+    save_described(path, table, columns)
     return path
 
 

@@ -76,7 +76,7 @@ def test_a_mask_takes_the_voxels_whose_centres_are_in_it(voxels, tmp_path):
     expected = np.flatnonzero(values[of.grid.mask])
     np.testing.assert_array_equal(found["voxels"]["here"], expected)
     assert len(expected) == 4  # the third slice is not compared
-    assert findings["voxels"] == ()
+    assert findings == ()
 
 
 def test_a_mask_of_another_resolution_and_field_of_view(voxels, tmp_path):
@@ -97,7 +97,7 @@ def test_a_mask_of_fractions_is_cut_and_it_is_said(voxels, tmp_path):
     values[0, 0, 0], values[1, 0, 0] = 0.6, 0.4
     found, findings = find_named([("soft", save_mask(tmp_path / "m.nii", values))], [voxels])
     assert len(found["voxels"]["soft"]) == 1
-    assert "cut at 0.5" in findings["voxels"][0].text
+    assert "cut at 0.5" in findings[0].text
 
 
 def test_parcels_are_found_by_their_names(parcels):
