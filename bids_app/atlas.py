@@ -1,7 +1,6 @@
 """Atlases laid over the nodes of a grid: labels of voxels and of surfaces, probabilistic maps, spheres."""
 
 import hashlib
-import json
 import logging
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,7 @@ from bids_app.labelimage import whole_labels
 from bids_app.names import Name, build, label
 from bids_app.outputs import read_table, replacing, save_described, save_image
 from bids_app.provenance import digest_of_file, shareable
+from bids_app.smallfiles import read_record
 from bids_app.surface import Surface
 from bids_app.surfacelabels import plain_stem, read_surface_labels
 
@@ -378,7 +378,7 @@ def load_atlas(path, grid):
     labels = np.asanyarray(nib.load(path).dataobj).ravel()[grid.mask.ravel()]
     position = pd.Series(range(len(table)), index=table["index"])
     maps = _maps_path(path)
-    origin = json.loads(path.with_name(f"{stem}.json").read_text(encoding="utf-8"))["Origin"]
+    origin = read_record(path.with_name(f"{stem}.json"), "Run the participant level again.")["Origin"]
     return Atlas(
         {key: value for key, value in Name.parse(path).entities.items() if key in ("atlas", "seg", "scale")},
         table[[column for column in ("index", "name", "network") if column in table]],

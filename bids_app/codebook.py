@@ -1,12 +1,11 @@
 """What the JSON files beside the tables say of their columns: units, levels, and codes for missing values."""
 
-import json
 import re
 
 import numpy as np
 
-from bids_app.errors import DataError
 from bids_app.findings import Finding
+from bids_app.smallfiles import read_json
 from bids_app.tables import MISSING
 from bids_app.values import Codebook, match, people
 
@@ -42,16 +41,11 @@ def read_codebook(path) -> dict[str, dict]:
     Raises
     ------
     DataError
-        It is no JSON, or no object.
+        As `smallfiles.read_json`: it is no file, no JSON, or no object.
     """
     if not path.exists():
         return {}
-    try:
-        columns = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path}: not valid JSON ({error}).") from error
-    if not isinstance(columns, dict):
-        raise DataError(f"{path}: must describe the columns by their names, as an object; it is something else.")
+    columns = read_json(path, must="must describe the columns by their names, as an object")
     return {name: column for name, column in columns.items() if isinstance(column, dict)}
 
 

@@ -172,9 +172,6 @@ def model_covariates(tables, design, names, analysed, *, adjust_motion=True) -> 
     if adjust_motion:
         motion = pd.Series(analysed["baseline_mean_fd"].to_numpy(float), index=participants)
         table, findings = with_motion(table, motion), (*_motion_said(motion), *findings)
-    else:
-        left_out = "The arms are not adjusted for motion at baseline, as --no-baseline-motion or the plan says."
-        findings = (Finding("Motion", left_out), *findings)
     return Coded(filled(table).set_axis(analysed["participant_id"]), findings)
 
 

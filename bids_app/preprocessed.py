@@ -1,15 +1,16 @@
 """The preprocessed dataset that is made here: names, sidecars, and which of it is finished."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from bids_app import __version__
 from bids_app.bold import open_bold
 from bids_app.datasets import Dataset
+from bids_app.errors import DataError, MissingInputError
 from bids_app.names import build, folder
 from bids_app.outputs import BIDS_VERSION, container, relative, save_json, save_text, sidecar_of
 from bids_app.rawdata import RawRun
+from bids_app.smallfiles import read_json
 from bids_app.timing import declared, in_header, repetition_time
 
 NAME = "preproc"
@@ -114,8 +115,8 @@ class Job:
 def is_finished(record, state):
     """Say whether something was finished from the same inputs by the same version, and is still there."""
     try:
-        kept = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept = read_json(record)
+    except (MissingInputError, DataError):
         return False
     root = record.parents[2]
     return kept.get("State") == state and all((root / path).is_file() for path in kept.get("Files", []))
@@ -150,7 +151,7 @@ def state_of(place, template_folder, *inputs):
 def write_description(place):
     """Write dataset_description.json, README.md and .bidsignore."""
     described = place.raw / "dataset_description.json"
-    raw = json.loads(described.read_text(encoding="utf-8-sig")) if described.is_file() else {}
+    raw = read_json(described) if described.is_file() else {}
     made_here = {"Name": "trialgraph", "Version": __version__, "Description": "preprocessing", "Container": container()}
     content = {
         "Name": "trialgraph: preprocessed resting-state fMRI",

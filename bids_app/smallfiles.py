@@ -72,7 +72,10 @@ def read_text(path, *, called=None, most=MOST_BYTES):
         raise DataError(f"{called or path} is not text in UTF-8 ({error}).") from error
 
 
-def read_json(path, *, called=None):
+OBJECT = "names and their values are needed, as an object"
+
+
+def read_json(path, *, called=None, must=OBJECT):
     """Read a JSON file that holds an object.
 
     Parameters
@@ -80,6 +83,8 @@ def read_json(path, *, called=None):
     path : Path
     called : str, optional
         What messages call it; its path by default.
+    must : str, optional
+        What messages say if it holds something else than an object.
 
     Returns
     -------
@@ -90,7 +95,7 @@ def read_json(path, *, called=None):
     MissingInputError, DataError
         As `read_text`; DataError also if it is not JSON, is nested deeper than `MOST_DEPTH`, or holds something else.
     """
-    return _parsed(path, called, "JSON", json.loads)
+    return _parsed(path, called, "JSON", json.loads, must)
 
 
 def read_toml(path, *, called=None):
@@ -135,7 +140,7 @@ def read_record(path, mend):
         raise DataError(f"{path} is missing or damaged ({error}) {mend}") from error
 
 
-def _parsed(path, called, kind, load):
+def _parsed(path, called, kind, load, must=OBJECT):
     text, called = read_text(path, called=called), called or str(path)
     try:
         content = load(text)
@@ -145,7 +150,7 @@ def _parsed(path, called, kind, load):
     except RecursionError:
         raise DataError(f"{called}: nested too deeply to be {kind} of this kind.") from None
     if not isinstance(content, dict):
-        raise DataError(f"{called}: names and their values are needed, as an object; it is {_kind_of(content)}.")
+        raise DataError(f"{called}: {must}; it is {_kind_of(content)}.")
     return content
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -386,6 +387,13 @@ def test_a_wrong_sidecar_is_named(tmp_path, content, fragment):
     write(tmp_path / "participants.tsv", "participant_id,arm\nsub-01,placebo\nsub-02,B\n")
     (tmp_path / "participants.json").write_text(content)
     with pytest.raises(DataError, match=rf"participants.json: {fragment}"):
+        read_tables(tmp_path)
+
+
+def test_a_pipe_in_the_place_of_a_sidecar_is_not_waited_for(tmp_path):
+    write(tmp_path / "participants.tsv", "participant_id,arm\nsub-01,placebo\nsub-02,B\n")
+    os.mkfifo(tmp_path / "participants.json")
+    with pytest.raises(DataError, match=r"participants.json is a pipe"):
         read_tables(tmp_path)
 
 

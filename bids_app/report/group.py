@@ -1,7 +1,5 @@
 """The page of the group level."""
 
-import json
-
 import pandas as pd
 
 from bids_app.cohort import Design
@@ -13,9 +11,10 @@ from bids_app.report.flowchart import flowchart
 from bids_app.report.headline import edge_headline, map_headline, parcel_headline
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import edge_context, node_context, titled
-from bids_app.report.trial import route_context, trial_context
+from bids_app.report.trial import AGAIN, route_context, trial_context
 from bids_app.report.trialfigures import matrix_figure
 from bids_app.routes import MAPS, PARCELLATION
+from bids_app.smallfiles import read_record
 
 
 def write_group_page(output_dir, design_paths):
@@ -53,13 +52,13 @@ def design_paths(output_dir):
 
 def _place(path):
     entities = Name.parse(path).entities
-    kind = json.loads(path.read_text(encoding="utf-8")).get("Kind", "maps")
+    kind = read_record(path, AGAIN).get("Kind", "maps")
     atlas = tuple(entities.get(key, "") for key in PARCELLATION)
     return any(atlas), kind == "edges", atlas, kind == "global", path.name
 
 
 def _route(folder, design_path):
-    design = json.loads(design_path.read_text(encoding="utf-8"))
+    design = read_record(design_path, AGAIN)
     kind = "maps" if design["Route"] in MAPS.values() else "parcels"
     design = {"Kind": kind} | design  # which files of earlier versions do not say
     entities = Name.parse(design_path).entities

@@ -1,13 +1,13 @@
 """What the page of the group level shows of the trial's tables: read from the files, never computed anew."""
 
-import json
-
 import pandas as pd
 
 from bids_app.names import Name, build
 from bids_app.outputs import save_figure
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
+from bids_app.smallfiles import read_record
 
+AGAIN = "Run the group level again."
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
 ROUTE_TABLES, NOTED = ("motion", "balance", *OF_VALUES), ("regions", "roi", *OF_VALUES)
@@ -31,7 +31,7 @@ def trial_context(folder, design_paths):
     """
     entities = {"contrast": Name.parse(design_paths[0]).entities["contrast"]}
     path = folder / build(entities, "trial", ".json")
-    facts = {"Plan": None} | json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    facts = {"Plan": None} | read_record(path, AGAIN) if path.exists() else None
     tables = {name: _records(folder, entities, name) for name in ("outcomes", "missing", "tipping")}
     figures = _outcome_figures(folder, entities, facts) if facts else []
     return {"facts": facts, "role_text": role_text(facts), **tables, "figures": figures}
@@ -39,10 +39,10 @@ def trial_context(folder, design_paths):
 
 def route_context(folder, design_path):
     """Return what the page shows of one route's tables, as `trial_context`."""
-    design = json.loads(design_path.read_text(encoding="utf-8"))
+    design = read_record(design_path, AGAIN)
     entities = Name.parse(design_path).entities
     facts_path = folder / build({"contrast": entities["contrast"]}, "trial", ".json")
-    facts = json.loads(facts_path.read_text(encoding="utf-8")) if facts_path.exists() else {}
+    facts = read_record(facts_path, AGAIN) if facts_path.exists() else {}
     arms = (design["ActiveArm"], design["ReferenceArm"])
     context = {name: _records(folder, entities, name) for name in ROUTE_TABLES}
     for name in ("motion", "balance"):  # what is known of nobody is not worth a row
@@ -99,7 +99,7 @@ def _records(folder, entities, suffix):
 
 def _note(folder, entities, suffix):
     path = folder / build(entities, suffix, ".json")
-    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    content = read_record(path, AGAIN) if path.exists() else {}
     return " ".join(content[key] for key in ("Note", "Family") if isinstance(content.get(key), str))
 
 
