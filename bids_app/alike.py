@@ -61,7 +61,7 @@ def made(scan, arm) -> Made:
 
     Parameters
     ----------
-    scan : outputs.Scan
+    scan : scans.Scan
     arm : str
     """
     facts = dict(scan.sidecar)

@@ -11,6 +11,7 @@ from bids_app.atlassource import DEBIAN, FETCHED, IN_DEBIAN, SPHERES
 from bids_app.choices import SURFACE_SPACES
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.names import Name
+from bids_app.smallfiles import require_table
 from bids_app.surfacelabels import is_labels
 
 RADIUS = 5.0  # mm, of the spheres of Power and of Dosenbach
@@ -143,6 +144,7 @@ def _edge(path):
 
 def _table_of_spheres(part, space):
     path = Path(part.what)
+    require_table(path, called=f"--atlas {path}")
     try:
         table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", na_values="n/a")
     except (OSError, ValueError) as error:

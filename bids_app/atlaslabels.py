@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from bids_app.errors import DataError
 from bids_app.images import require
 from bids_app.labelformats import readings
+from bids_app.smallfiles import regular
 
 logger = logging.getLogger("bids_app")
 
@@ -76,6 +77,7 @@ def read_labels(path, present):
         It is of no known format, does not name all labels, or can be read in several ways that fit.
     """
     require(path)
+    regular(path)
     present = sorted(int(label) for label in present)
     try:
         found = [(one.form, _indexed(one.table, present)) for one in readings(path, path.read_bytes())]

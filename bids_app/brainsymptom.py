@@ -5,10 +5,9 @@ import pandas as pd
 from bids_app import stats
 from bids_app.covariates import code, filled, with_motion
 from bids_app.errors import DataError, MissingInputError
-from bids_app.names import build
-from bids_app.outputs import save_described, sidecar_of
+from bids_app.outputs import save_described
 from bids_app.regions import ROI_COLUMNS, find_regions, read_regions, roi_table, usable_visits
-from bids_app.routes import group_name, stem
+from bids_app.routes import group_name
 from bids_app.sensitivity import write_robustness, write_sensitivity
 from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table
 from bids_app.stats.missing import MISSING_COLUMNS, missing_table
@@ -16,17 +15,6 @@ from bids_app.strata import strata
 from bids_app.trialtables import NUMERICAL
 from bids_app.wholebrain import values_of_everyone
 
-SUFFIXES = (
-    "regions",
-    "regionsmissing",
-    "roi",
-    "association",
-    "roimissing",
-    "wholebrainmissing",
-    "sensitivity",
-    "robustness",
-    "agreement",
-)
 CIRCULAR = (
     "The regions were chosen because the arms differ in them, in the same data. The arm is adjusted for, so that this "
     "does not favour an association; but the differences between the arms in these regions are biased away from zero."
@@ -43,18 +31,6 @@ FAMILY = (
 COLUMNS = ASSOCIATION_COLUMNS | {
     "measure": "change: the outcome's follow-up minus baseline; followup: the outcome has no baseline",
 }
-
-
-def clear_region_tables(settings, route, design):
-    """Remove what an earlier call wrote of regions, which may no longer be there."""
-    for suffix in SUFFIXES:
-        path = settings.output_dir / "group" / group_name(route, design, suffix, ".tsv")
-        for stale in (path, sidecar_of(path)):
-            stale.unlink(missing_ok=True)
-    folder = settings.output_dir / "group" / "figures"
-    for suffix in ("association", "robustness"):
-        for stale in folder.glob(f"{build(stem(route, design), suffix, '')}*.png"):
-            stale.unlink()
 
 
 def write_region_tables(settings, route, design, tables, flow, scores, notes, of_named=None):
@@ -117,7 +93,7 @@ def _write_missing(settings, route, design, suffix, values, note):
     """Write what missing follow-ups may do to each of the values."""
     trial = settings.trial
     table = missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
-    path = settings.output_dir / "group" / group_name(route, design, suffix, ".tsv")
+    path = settings.group_dir / group_name(route, design, suffix, ".tsv")
     save_described(path, table, MISSING_COLUMNS, Note=f"{EVERYONE} {note}")
 
 
@@ -125,7 +101,7 @@ def _write(settings, route, design, tables, values, scores, notes):
     trial = settings.trial
 
     def save(suffix, table, columns, **more):
-        path = settings.output_dir / "group" / group_name(route, design, suffix, ".tsv")
+        path = settings.group_dir / group_name(route, design, suffix, ".tsv")
         return save_described(path, table, columns, **more)
 
     levels = {region.name: region.text for region in values.regions}

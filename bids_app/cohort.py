@@ -14,6 +14,8 @@ from bids_app.tables import keyed, read_rows, tidy
 from bids_app.values import as_text
 from bids_app.visits import order_of
 
+PARTICIPANTS = "participants.tsv"
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -78,7 +80,7 @@ def read_tables(bids_dir):
     DataError
         A table cannot be read, lacks its key, or two tables disagree.
     """
-    path = bids_dir / "participants.tsv"
+    path = bids_dir / PARTICIPANTS
     if not path.exists():
         raise MissingInputError(f"{path} does not exist: the group level needs to know who was in which arm.")
     participants, described, findings = _read(path, ["participant_id"])

@@ -17,6 +17,7 @@ from bids_app.graph.rules import EdgeRule, Linking
 if TYPE_CHECKING:  # a plan is read by the parser, which needs this module
     from bids_app.plan import Plan
 
+GROUP = "group"  # where the results of the group level are put, below the output folder
 CHOICES = {
     "estimator": ("ancova", "change", "post"),
     "scheme": ("rerandomize", "freedman-lane"),
@@ -204,10 +205,17 @@ class Settings:
     graph: Graph = Graph()
     trial: Trial = Trial()
     resources: Resources = Resources()
+    group_folder: str = GROUP
+
+    @property
+    def group_dir(self):
+        """Where the results of the group level are written."""
+        return self.output_dir / self.group_folder
 
     def to_json(self):
         """Return the settings as JSON text, as kept in ``logs/``."""
         content = dataclasses.asdict(self)
+        del content["group_folder"]  # nobody asked for it
         graph = content["graph"]
         graph |= {"atlases": list(map(str, self.graph.atlases)), "partition": self.graph.partition}
         if math.isinf(self.signal.fd_threshold):

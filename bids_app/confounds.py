@@ -13,6 +13,7 @@ from nilearn.interfaces.fmriprep import load_confounds
 from bids_app.errors import DataError, MissingInputError
 from bids_app.images import require
 from bids_app.received import read_received
+from bids_app.smallfiles import require_table
 
 PARAMETERS = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 HEAD_RADIUS = 50.0  # mm
@@ -175,6 +176,7 @@ def received_confounds(run, n_volumes):
 
 def _read_table(path, n_volumes):
     require(path)
+    require_table(path, called=path.name)
     try:
         table = pd.read_csv(path, sep="\t", na_values="n/a")
     except (OSError, ValueError) as error:

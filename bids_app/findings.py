@@ -59,7 +59,7 @@ def of_scans(scans):
 
     Parameters
     ----------
-    scans : list of outputs.Scan
+    scans : list of scans.Scan
         ``Warnings`` in their sidecars are sentences, which may begin with the name of a file and a colon.
 
     Returns

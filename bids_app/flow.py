@@ -65,7 +65,7 @@ def by_visit(scans):
 
     Parameters
     ----------
-    scans : list of outputs.Scan
+    scans : list of scans.Scan
 
     Returns
     -------
@@ -83,7 +83,7 @@ def weights(scans):
 
     Examples
     --------
-    >>> from bids_app.outputs import Scan
+    >>> from bids_app.scans import Scan
     >>> weights([Scan({}, None, {"NumberOfVolumesKept": kept}) for kept in (150, 50)])
     array([0.75, 0.25])
     """

@@ -1,39 +1,25 @@
 """The group level: what happens in which order, and the exit code."""
 
 import logging
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 from bids_app.analyses import analyses_of
-from bids_app.assembly import assemble, check_design, route_flow
-from bids_app.assumptions import assumptions, left_out
-from bids_app.brainsymptom import clear_region_tables, write_region_tables
-from bids_app.cohort import Design, Tables, find_design, read_tables
-from bids_app.completers import completers
-from bids_app.config import Settings
+from bids_app.brainsymptom import write_region_tables
+from bids_app.config import GROUP
 from bids_app.errors import DataError
 from bids_app.execution import execute
-from bids_app.findings import say_all
-from bids_app.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
-from bids_app.namedregions import find_named, named_of_everyone, write_named
-from bids_app.names import contrast_label
+from bids_app.gathering import chosen, gather, made_from
+from bids_app.groupfolder import PAGE, publish, results_id, staged_group
+from bids_app.namedregions import write_named
 from bids_app.outputs import sweep
-from bids_app.planmatch import done_deviations
 from bids_app.plantables import write_plan
 from bids_app.record import write_design
 from bids_app.report.citation import write_citation
 from bids_app.report.group import write_group_page
 from bids_app.report.index import write_index_page
-from bids_app.roles import departure
-from bids_app.routes import find_routes
 from bids_app.runlog import conclude, start_log
-from bids_app.status import read_statuses
+from bids_app.scans import index_scans
 from bids_app.trialtables import (
-    Notes,
-    Scores,
-    clear_trial_tables,
-    read_scores,
-    symptom_changes,
     write_arms,
     write_outcomes,
 )
@@ -56,24 +42,64 @@ def group_level(settings):
         0, or 65 if a participant has scans but no row in participants.tsv or something that was asked for could not be
         made, or the code of what went wrong.
     """
-    log_dir = start_log(settings)
-    sweep(settings.output_dir)
-    gathered = gather(settings)
+    log_dir, output = start_log(settings), settings.output_dir
+    sweep(output)
+    with staged_group(output) as staged:
+        gathered = gather(replace(settings, group_folder=staged.name))
+        failures = _compare(gathered, log_dir)
+        if not failures:
+            publish(output, made_from(gathered))
+    if failures:
+        _say_failures(failures, output)
+    else:
+        index = index_scans(output)
+        write_citation(output, index)
+        write_index_page(output, index)
+    strangers, unmet = gathered.strangers, gathered.notes.unmet
+    if strangers:
+        logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
+    if unmet:
+        logger.error("Asked for, and not made: %s.", "; ".join(unmet))
+    page = None if failures else output / GROUP / PAGE
+    return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or unmet else 0)
+
+
+def _compare(gathered, log_dir):
+    """Write all results and the page, unless a comparison fails; return the failures."""
     settings, design, scores, notes = gathered.settings, gathered.design, gathered.scores, gathered.notes
-    pages = []
-    for route, flow, problem in gathered.comparisons:
-        named = gathered.named[route.name]
-        about = (gathered.failed, gathered.tables.findings, named)
-        pages.append(write_design(settings, route, design, problem, flow, *about))
-        if route.kind != "global":
-            write_whole_brain(settings, route, design, problem, flow)
-        write_arms(settings, route, design, gathered.tables, flow, scores, notes)
-        clear_region_tables(settings, route, design)
-        if named:
-            write_named(settings, route, design, problem, named)
-    clear_trial_tables(settings, design)
+    pages = [_write_before(gathered, *comparison) for comparison in gathered.comparisons]
     if scores:
         write_outcomes(settings, design, scores, notes)
+    failures = _run_comparisons(gathered, log_dir)
+    if failures:
+        return failures
+    regions = {
+        route.name: write_region_tables(
+            settings, route, design, gathered.tables, chosen(flow), scores, notes, gathered.of_named(route, problem)
+        )
+        for route, flow, problem in gathered.comparisons
+    }
+    write_plan(settings, design, regions, [route for route, *_ in gathered.comparisons], notes)
+    write_group_page(settings.group_dir, pages, results_id(settings.group_dir))
+    return []
+
+
+def _write_before(gathered, route, flow, problem):
+    """Write what is known of a route before anything is permuted; return the path of its record."""
+    settings, design, named = gathered.settings, gathered.design, gathered.named[route.name]
+    about = (gathered.failed, gathered.tables.findings, named)
+    path = write_design(settings, route, design, problem, flow, *about)
+    if route.kind != "global":
+        write_whole_brain(settings, route, design, problem, flow)
+    write_arms(settings, route, design, gathered.tables, flow, gathered.scores, gathered.notes)
+    if named:
+        write_named(settings, route, design, problem, named)
+    return path
+
+
+def _run_comparisons(gathered, log_dir):
+    """Run every feature by every analysis on every route; return the failures."""
+    settings, design = gathered.settings, gathered.design
     problems = [(route, problem) for route, _, problem in gathered.comparisons]
     n_comparisons = sum(
         len(analyses_of(settings.trial, design, problem.symptoms, route.kind)) * len(problem.followup)
@@ -81,147 +107,11 @@ def group_level(settings):
     )
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
     workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
-    failures = execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)
+    return execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)
+
+
+def _say_failures(failures, output_dir):
     for failure in failures:
         logger.error("%s: %s", failure.node.partition(".")[2], failure.message)
-    if not failures:
-        regions = {
-            route.name: write_region_tables(
-                settings, route, design, gathered.tables, chosen(flow), scores, notes, gathered.of_named(route, problem)
-            )
-            for route, flow, problem in gathered.comparisons
-        }
-        write_plan(settings, design, regions, [route for route, _ in problems], notes)
-        write_citation(settings.output_dir)
-        write_group_page(settings.output_dir, pages)
-        write_index_page(settings.output_dir)
-    strangers = gathered.strangers
-    if strangers:
-        logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
-    if notes.unmet:
-        logger.error("Asked for, and not made: %s.", "; ".join(notes.unmet))
-    page = settings.output_dir / "group" / "index.html"
-    return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or notes.unmet else 0)
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """All that the group level reads before it writes anything.
-
-    Attributes
-    ----------
-    settings : Settings
-        With where what is done departs from the plan.
-    tables : cohort.Tables
-        Of everyone, also of those whom an option leaves out.
-    design : cohort.Design
-    scores : trialtables.Scores or None
-    notes : trialtables.Notes
-    failed : list of FailedScan
-    comparisons : list of (Route, DataFrame, Problem)
-        Each route with its flow of participants and what is compared.
-    named : dict of dict of ndarray
-        The nodes of the regions that were named beforehand, by route and region.
-    """
-
-    settings: Settings
-    tables: Tables
-    design: Design
-    scores: Scores | None
-    notes: Notes
-    failed: list
-    comparisons: list
-    named: dict
-
-    def of_named(self, route, problem):
-        """Return what reads everyone's values in the named regions of a route, or None if it has none."""
-        named = self.named[route.name]
-        return partial(named_of_everyone, route, problem, named) if named else None
-
-    @property
-    def strangers(self):
-        """Participants with scans but without a row in participants.tsv."""
-        known = {f"sub-{label}" for label in self.tables.participants.index}
-        return {name for _, flow, _ in self.comparisons for name in flow["participant_id"]} - known
-
-
-def gather(settings):
-    """Read everything that the arms are compared by, and refuse what cannot be.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    Gathered
-    """
-    failed = read_failed_scans(settings.output_dir)
-    routes = find_routes(settings, {scan.name for scan in failed})
-    tables, wanted = read_tables(settings.bids_dir), settings.selection.participants
-    scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
-    design = find_design(tables, {(scan.participant, scan.session) for scan in scans if scan.session}, settings.trial)
-    contrast_label(design.active, design.reference)  # refused here rather than when the results are written
-    scores, comparisons = read_scores(_chosen(tables, wanted), design, settings.trial), []
-    tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
-    for route in routes:
-        flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
-        flow = without(flow, wanted)
-        problem = assemble(route, flow, tables, design, settings.trial)
-        problem = replace(problem, symptoms=symptom_changes(scores, problem))
-        check_design(route, problem)
-        _say_flow(route, flow, design)
-        found = (
-            *problem.findings,
-            *left_out(flow, wanted, scores),
-            *completers(chosen(flow), design, problem, settings.trial),
-            *assumptions(settings, route, problem, flow),
-        )
-        comparisons.append((route, flow, replace(problem, findings=found)))
-    problems = [(route, problem) for route, _, problem in comparisons]
-    named, about = find_named(settings.trial.regions, problems)
-    tables = replace(tables, findings=(*tables.findings, *about))
-    say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
-    settings = _departed(settings, problems, scores)
-    return Gathered(settings, tables, design, scores, Notes(), failed, comparisons, named)
-
-
-def _departed(settings, problems, scores):
-    """Add to the departures from the plan those that only what was done shows, and log all."""
-    trial = settings.trial
-    departed = (*trial.departed, *done_deviations(settings, problems, scores))
-    for one in departed:
-        logger.warning("Departs from the plan: %s.", departure(*one))
-    return replace(settings, trial=replace(trial, departed=departed))
-
-
-def _chosen(tables, participants):
-    """Leave out of the tables whom --participant-label leaves out."""
-    if not participants:
-        return tables
-    return replace(tables, participants=tables.participants[tables.participants.index.isin(participants)])
-
-
-def chosen(flow):
-    """Leave out of the flow whom --participant-label leaves out: they are not missing, they were not looked at."""
-    return flow[flow["reason"] != LEFT_OUT].reset_index(drop=True)
-
-
-def read_failed_scans(output_dir):
-    """Return the scans that failed when last tried, or whose input is gone, as a list of FailedScan."""
-    failed = []
-    for status in read_statuses(output_dir):
-        failed += [
-            FailedScan(status["Participant"], scan.get("Session"), scan["Scan"], scan.get("Reason", "unknown"))
-            for scan in status["Scans"]
-            if scan["State"] != "done"
-        ]
-    return failed
-
-
-def _say_flow(route, flow, design):
-    logger.info("%s%s: %d participants analysed.", route.name[0].upper(), route.name[1:], flow["analysed"].sum())
-    for arm, steps in counts(flow, design).items():
-        logger.info("  %s: %s", arm, ", ".join(f"{count} {step}" for step, count in steps.items()))
-    for row in flow[~flow["analysed"]].itertuples():
-        logger.info("  %s not analysed: %s", row.participant_id, row.reason)
+    if (output_dir / GROUP).exists():
+        logger.error("%s is still what an earlier run left: nothing of this one is there.", output_dir / GROUP)

@@ -1,6 +1,7 @@
 """Opening the user's images: what is missing, empty, broken or cut is said in one sentence."""
 
 import logging
+import math
 import os
 import zlib
 from xml.parsers.expat import ExpatError
@@ -11,9 +12,12 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from bids_app.errors import DataError, MissingInputError
+from bids_app.machine import available_memory_gb
+from bids_app.smallfiles import regular
 
 logger = logging.getLogger(__name__)
 
+COPIES = 2  # of the voxels that are held at once, at the least
 UNREADABLE = (ImageFileError, OSError, EOFError, zlib.error, ValueError, ExpatError, HeaderDataError)
 
 
@@ -25,7 +29,7 @@ def require(path):
     MissingInputError
         The file is not there, is a link to content that is not, or may not be read.
     DataError
-        It has 0 bytes.
+        It is no file (a folder, a pipe, a device), or has 0 bytes.
     """
     if path.is_symlink() and not path.exists():
         raise MissingInputError(f"{path.name} is a link to content that is not on this machine (try datalad get).")
@@ -33,7 +37,8 @@ def require(path):
         raise MissingInputError(f"{path} does not exist.")
     if not os.access(path, os.R_OK):
         raise MissingInputError(f"{path.name} cannot be read: Permission denied to user {os.getuid()}.")
-    if path.is_file() and path.stat().st_size == 0:
+    regular(path, called=path.name, most=math.inf)
+    if path.stat().st_size == 0:
         raise DataError(f"{path.name} is empty (0 bytes).")
 
 
@@ -59,7 +64,19 @@ def open_image(path, called=None):
     except UNREADABLE as error:
         raise DataError(f"{called or path.name} is no readable image: {error}") from error
     _require_place(image, called or path.name)
+    _require_room(image.shape[:3], image.get_data_dtype(), called or path.name)
     return image
+
+
+def _require_room(shape, dtype, called):
+    """Refuse voxels that would not fit into the memory that this process may use, as a header can claim any number."""
+    needed, there = math.prod(map(int, shape)) * COPIES * dtype.itemsize / 2**30, available_memory_gb()
+    if there is not None and needed > there:
+        size = " x ".join(map(str, shape))
+        raise DataError(
+            f"{called}: by its header the image has {size} voxels, which would take {needed:.0f} GB of memory; there "
+            f"are {there:.0f} GB. Its header is damaged, or it is far larger than what is needed here."
+        )
 
 
 def _require_place(image, called):
@@ -95,7 +112,9 @@ def read_image(path, called=None):
         In the type of the file, scaled if the header says so.
     """
     image = open_image(path, called)
+    if not path.name.endswith(".gii"):
+        _require_room(image.shape, image.get_data_dtype(), called or path.name)
     try:
         return image, np.asanyarray(image.dataobj)
-    except UNREADABLE as error:
+    except (*UNREADABLE, MemoryError) as error:
         raise DataError(f"{called or path.name} is no readable image: {error}") from error

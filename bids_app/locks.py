@@ -10,12 +10,19 @@ from contextlib import contextmanager, suppress
 
 from bids_app.errors import BusyError
 
+BUSY = "Another run works in {} on the same participants: wait for it, or give another --work-dir and output folder."
 HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextmanager
-def alone_in(folder):
+def alone_in(folder, busy=None):
     """Work in a folder alone.
+
+    Parameters
+    ----------
+    folder : Path
+    busy : str, optional
+        What is said if another run does.
 
     Raises
     ------
@@ -27,10 +34,7 @@ def alone_in(folder):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in HELD:
-                raise BusyError(
-                    f"Another run works in {folder} on the same participants: wait for it, or give another --work-dir "
-                    "and output folder."
-                ) from error
+                raise BusyError(busy or BUSY.format(folder)) from error
         yield
 
 

@@ -119,7 +119,7 @@ def write_named(settings, route, design, problem, named):
     }
     visits = [_means(maps, named, pairs) for maps in (problem.baseline, problem.followup)]
     table = compare_alone(pd.DataFrame(rows), problem, visits, settings.trial)
-    path = settings.output_dir / "group" / group_name(route, design, "regions", ".tsv")
+    path = settings.group_dir / group_name(route, design, "regions", ".tsv")
     note = PLANNED if _is_planned(settings.trial) else NOT_PLANNED
     save_described(path, table, REGION_COLUMNS, Note=note)
     return path

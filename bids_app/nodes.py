@@ -77,7 +77,7 @@ def read_same_nodes(name, scans):
     ----------
     name : str
         What messages call these scans.
-    scans : list of outputs.Scan
+    scans : list of scans.Scan
 
     Returns
     -------

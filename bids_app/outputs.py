@@ -1,10 +1,9 @@
-"""What is written: whole files or none, the dataset's description, and the way back from files to scans."""
+"""What is written: whole files or none, and the dataset's description."""
 
 import json
 import os
 import secrets
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
@@ -14,7 +13,6 @@ import pandas as pd
 from bids_app import __version__
 from bids_app.errors import OutputError
 from bids_app.names import Name, build
-from bids_app.smallfiles import read_record
 
 HOUR = 3600
 WRITTEN = (  # below the output folder
@@ -210,61 +208,6 @@ def container():
     if "APPTAINER_CONTAINER" in os.environ or "SINGULARITY_CONTAINER" in os.environ:
         return {"Type": "singularity", "Tag": f"trialgraph:{__version__}"}
     return {"Type": "docker", "Tag": f"trialgraph:{__version__}"} if Path("/.dockerenv").exists() else None
-
-
-@dataclass(frozen=True)
-class Scan:
-    """One scan of a kind of result as the participant level left it: its file and what the sidecar says."""
-
-    entities: dict[str, str]
-    path: Path
-    sidecar: dict
-
-    @property
-    def participant(self):
-        """The participant's label, without sub-."""
-        return self.entities["sub"]
-
-    @property
-    def session(self):
-        """The session's label, without ses-, or None."""
-        return self.entities.get("ses")
-
-
-def read_scans(output_dir, suffix, extension, **entities):
-    """List the results of one kind.
-
-    Parameters
-    ----------
-    output_dir : Path
-    suffix, extension : str
-        For example boldmap and .nii.gz.
-    **entities : str
-        What the names must say, for example ``stat="degree"``.
-
-    Returns
-    -------
-    list of Scan
-    """
-    scans = []
-    for path in sorted(output_dir.glob(f"sub-*/**/func/sub-*_{suffix}{extension}")):
-        name = Name.parse(path)
-        if all(name.entities.get(key) == value for key, value in entities.items()):
-            scans.append(Scan(name.entities, path, _read_sidecar(path)))
-    return scans
-
-
-def one_of_each(output_dir, participant):
-    """Return one result of each of a participant's scans, whatever kind of map or table it is."""
-    found = {}
-    for suffix, extension in (("boldmap", ".nii.gz"), ("boldmap", ".dscalar.nii"), ("nodes", ".tsv")):
-        for scan in read_scans(output_dir, suffix, extension, sub=participant):
-            found.setdefault(scan.sidecar.get("Scan"), scan)
-    return list(found.values())
-
-
-def _read_sidecar(path):
-    return read_record(sidecar_of(path), f"Run the participant level again for {path.name.split('_')[0]}.")
 
 
 def figure_path(output_dir, entities, what):

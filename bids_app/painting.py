@@ -36,7 +36,7 @@ def paint(settings, route, design, problem, results):
     position = {index: place for place, index in enumerate(problem.parcels["index"])}
     tested = np.array([position.get(index, -1) for index in atlas.parcels["index"]])
     of_node = np.where(atlas.of_node >= 0, tested[atlas.of_node], -1)
-    folder, written = settings.output_dir / "group", []
+    folder, written = settings.group_dir, []
     for desc, maps, sidecar in results:
         name = camel([route.entities.get("desc"), desc])
         for stat, values in maps.items():

@@ -2,16 +2,19 @@
 
 import logging
 
+from bids_app.config import GROUP
 from bids_app.execution import execute
 from bids_app.findings import of_scans
+from bids_app.groupfolder import changed_sources
 from bids_app.inputs import find_inputs
 from bids_app.locks import turn_in
-from bids_app.outputs import one_of_each, sweep, write_dataset_files
+from bids_app.outputs import sweep, write_dataset_files
 from bids_app.rawdata import by_participant, wants_preprocessing
 from bids_app.report.citation import write_citation
 from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
 from bids_app.runlog import conclude, start_log
+from bids_app.scans import index_scans
 from bids_app.settlegrid import settle_atlases, settle_grid
 from bids_app.status import earlier_scans, mark_gone, save_status, status_path
 from bids_app.workflows.participant import init_level_wf, node_name
@@ -42,7 +45,8 @@ def participant_level(settings):
         _finish_participant(settings, participant, runs, prepared.failures, log_dir.name)
     _say_failures(prepared.failed, prepared.failures)
     if not prepared.ready or (prepared.failures and settings.stop_on_first_crash):
-        return conclude(prepared.failures, write_index_page(settings.output_dir), log_dir)
+        index = index_scans(settings.output_dir)
+        return conclude(prepared.failures, write_index_page(settings.output_dir, index), log_dir)
     return _graph_level(prepared.settings, log_dir, prepared.failures)
 
 
@@ -69,25 +73,29 @@ def _graph_level(settings, log_dir, earlier=()):
     for participant, runs in runs_by_participant.items():
         _finish_participant(settings, participant, runs, failures, log_dir.name)
     _say_failures(inputs.runs, failures)
-    _say_warnings(settings, runs_by_participant)
     _say_gone(settings, inputs)
-    write_citation(settings.output_dir)
-    page = write_index_page(settings.output_dir)
+    index = index_scans(settings.output_dir)
+    _say_warnings(index, inputs)
+    _say_changed(settings.output_dir, runs_by_participant)
+    write_citation(settings.output_dir, index)
+    page = write_index_page(settings.output_dir, index)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
     logger.info("%d of %d scans finished, %d failed.", len(inputs.runs) - failed, len(inputs.runs), failed)
     return conclude([*earlier, *failures], page, log_dir)
 
 
-def _say_warnings(settings, runs_by_participant):
+def _say_warnings(index, inputs):
     """Say what the sidecars of the scans warn of: each kind of sentence once."""
-    scans = [
-        scan
-        for participant, runs in runs_by_participant.items()
-        for scan in one_of_each(settings.output_dir, participant)
-        if scan.sidecar.get("Scan") in {run.label for run in runs}
-    ]
-    for finding in of_scans(scans):
+    of_this_call, people = {run.label for run in inputs.runs}, inputs.by_participant
+    scans = [scan for scan in index.one_of_each() if scan.participant in people]
+    for finding in of_scans([scan for scan in scans if scan.sidecar.get("Scan") in of_this_call]):
         finding.say()
+
+
+def _say_changed(output_dir, participants):
+    """Say so if the arms were compared on what this call made otherwise than it was."""
+    if changed_sources(output_dir, participants):
+        logger.warning("%s compares what was there before this call: run the group level again.", output_dir / GROUP)
 
 
 def _say_gone(settings, inputs):

@@ -1,15 +1,15 @@
 """The plan of the analysis, frozen in a file before the data are seen."""
 
 import dataclasses
-import hashlib
 import math
 import re
-import tomllib
 from dataclasses import dataclass, field
 
 from bids_app.config import CHOICES
-from bids_app.errors import MissingInputError, UsageError
+from bids_app.errors import DataError, UsageError
 from bids_app.plankeys import IN_PARTS, planned_actions, planned_options
+from bids_app.provenance import digest_of_file
+from bids_app.smallfiles import read_toml
 
 RANGES = {
     "threshold": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
@@ -169,15 +169,11 @@ def read_plan(path):
         It is not TOML, or a key or value is not one that a plan has.
     """
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise MissingInputError(f"--plan {path}: {error.strerror}.") from error
+        sections = read_toml(path, called=f"--plan {path}")
+    except DataError as error:
+        raise UsageError(str(error)) from error
     try:
-        sections = tomllib.loads(raw.decode("utf-8"))
-    except ValueError as error:  # also of the encoding
-        raise UsageError(f"--plan {path}: not valid TOML ({error}).") from error
-    try:
-        plan = Plan(**_values(sections), sha256=hashlib.sha256(raw).hexdigest())
+        plan = Plan(**_values(sections), sha256=digest_of_file(path))
         _ = plan.options  # which refuses what no option takes
         return plan
     except UsageError as error:

@@ -59,7 +59,7 @@ def write_plan(settings, design, regions, routes, notes):
         "NotMade": notes.problems,
         "Software": f"trialgraph {__version__}",
     }
-    path = settings.output_dir / "group" / trial_name(design, "trial", ".json")
+    path = settings.group_dir / trial_name(design, "trial", ".json")
     save_json(path, content)
     return path
 

@@ -13,7 +13,7 @@ from bids_app.covariates import code, slopes
 from bids_app.errors import DataError, MissingInputError
 from bids_app.findings import Finding, say_all
 from bids_app.flow import counts, no_arm
-from bids_app.grouplevel import gather
+from bids_app.gathering import gather
 from bids_app.inputs import BoldRun, find_inputs
 from bids_app.rawdata import raw_runs, wants_preprocessing
 from bids_app.runlog import log_to_terminal

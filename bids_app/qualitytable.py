@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from bids_app.names import scan_label
-from bids_app.outputs import read_scans, save_described
+from bids_app.outputs import save_described
 from bids_app.routes import MAPS
 
 FACTS = {
@@ -41,31 +41,32 @@ QCFC_COLUMNS = {
 }
 
 
-def write_quality(output_dir):
+def write_quality(output_dir, index):
     """Write ``logs/quality.tsv`` of every scan that was finished, and ``logs/qcfc.tsv``, from the sidecars.
 
     Parameters
     ----------
     output_dir : Path
+    index : scans.ScanIndex
 
     Returns
     -------
     quality, qcfc : DataFrame
     """
-    quality = pd.DataFrame(_rows(output_dir), columns=list(COLUMNS))
+    quality = pd.DataFrame(_rows(index), columns=list(COLUMNS))
     qcfc = pd.DataFrame(_associations(quality), columns=list(QCFC_COLUMNS))
     save_described(output_dir / "logs" / "quality.tsv", quality, COLUMNS)
     save_described(output_dir / "logs" / "qcfc.tsv", qcfc, QCFC_COLUMNS)
     return quality, qcfc
 
 
-def _rows(output_dir):
+def _rows(index):
     found = {}
     for extension, kind in MAPS.items():
-        for scan in read_scans(output_dir, "boldmap", extension):
+        for scan in index.of("boldmap", extension):
             if "MeanDegree" in scan.sidecar:
                 found.setdefault((scan.participant, scan_label(scan.entities), kind), (scan, scan.sidecar))
-    for scan in read_scans(output_dir, "nodes", ".tsv"):
+    for scan in index.of("nodes", ".tsv"):
         kind = " ".join(scan.entities[key] for key in ("atlas", "seg", "scale") if key in scan.entities)
         graph = scan.sidecar.get("Graph") or {}
         facts = {"Density": graph.get("density"), "MeanDegree": graph.get("mean_degree")}

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bids_app.errors import DataError
 from bids_app.images import require
+from bids_app.smallfiles import require_table
 
 NOTHING = "no volume was left out here"
 FLAGS = ("framewise_displacement", "outliers", "outlier")
@@ -90,6 +91,7 @@ def _displacement(path):
 
 def _read(path):
     require(path)
+    require_table(path, called=path.name)
     try:
         table = pd.read_csv(path, sep="\t", na_values="n/a")
     except (OSError, ValueError) as error:

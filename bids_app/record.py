@@ -36,7 +36,7 @@ def write_design(settings, route, design, problem, flow, failed=(), findings=(),
         "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in failed],
         "Software": f"trialgraph {__version__}",
     }
-    folder = settings.output_dir / "group"
+    folder = settings.group_dir
     path = folder / group_name(route, design, "design", ".json")
     save_described(folder / group_name(route, design, "flow", ".tsv"), flow, FLOW_COLUMNS)
     _write_matrix(folder / group_name(route, design, "matrix", ".tsv"), problem, flow)

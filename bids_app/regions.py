@@ -68,7 +68,7 @@ def find_regions(settings, route, design):
 
 
 def _clusters(settings, route, design, feature):
-    folder, trial = settings.output_dir / "group", settings.trial
+    folder, trial = settings.group_dir, settings.trial
     desc = feature.label + ("" if trial.estimator == "ancova" else trial.estimator.capitalize())
 
     def path(stat):
@@ -116,7 +116,7 @@ def _components(settings, route, design, feature):
 
 
 def _significant(settings, route, design, feature):
-    path = settings.output_dir / "group" / group_name(route, design, route.table, ".tsv")
+    path = settings.group_dir / group_name(route, design, route.table, ".tsv")
     table = read_table(path, dtype={"name": str, "from": str, "to": str})
     own = (table["metric"] == feature.metric) & (table["edges"] == feature.edges)
     return table[own & (table["estimator"] == settings.trial.estimator) & (table["p_fwe"] <= settings.trial.alpha)]

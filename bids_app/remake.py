@@ -2,12 +2,16 @@
 
 import logging
 
+from bids_app.config import GROUP
 from bids_app.errors import NothingSelectedError
+from bids_app.groupfolder import changed_sources, publish, require_whole, restage, results_id, staged_group
+from bids_app.outputs import sweep
 from bids_app.report.citation import write_citation
 from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
 from bids_app.runlog import start_log
+from bids_app.scans import index_scans
 from bids_app.status import participants_with_status
 
 logger = logging.getLogger("bids_app")
@@ -29,25 +33,40 @@ def remake_pages(settings):
     ------
     NothingSelectedError
         No run of this level has left anything.
+    DataError
+        The group's results are not, file by file, what one run left.
     """
     start_log(settings)
     output = settings.output_dir
+    sweep(output)
     made = _remake_group(output) if settings.level == "group" else _remake_participants(settings)
     if not made:
         raise NothingSelectedError(
             f"--reports-only: {output} holds nothing of the {settings.level} level to make pages from. Run it without."
         )
-    write_citation(output)
-    write_index_page(output)
+    index = index_scans(output)
+    write_citation(output, index)
+    write_index_page(output, index)
     logger.info("%d pages were made anew in %s.", made, output)
     return 0
 
 
 def _remake_group(output_dir):
-    paths = design_paths(output_dir)
-    if paths:
-        write_group_page(output_dir, paths)
-    return int(bool(paths))
+    with staged_group(output_dir) as staged:
+        if not design_paths(output_dir / GROUP):
+            return 0
+        require_whole(output_dir)
+        record = restage(output_dir)
+        write_group_page(staged, design_paths(staged), results_id(staged))
+        publish(output_dir, record)
+    if changed := changed_sources(output_dir):
+        logger.warning(
+            "%d files that the arms were compared on were made anew or removed since (%s): run the group level again "
+            "to compare what is there now.",
+            len(changed),
+            changed[0],
+        )
+    return 1
 
 
 def _remake_participants(settings):

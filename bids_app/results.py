@@ -87,7 +87,7 @@ def _across_metrics(comparisons):
 
 
 def _write_voxels(settings, route, design, problem, comparisons, corrected):
-    folder, written = settings.output_dir / "group", []
+    folder, written = settings.group_dir, []
     for (feature, analysis), comparison in comparisons.items():
         sidecar = _sidecar(settings, route, design, (feature, analysis), comparison)
         for statistic, values in _maps(comparison, corrected[feature, analysis]).items():
@@ -241,7 +241,7 @@ def _write_nodes(settings, route, design, problem, comparisons, corrected):
     for key, comparison in comparisons.items():
         role = feature_role(settings.trial, key[0], key[1].estimator)
         tables.append(nodal_table(problem.parcels, key, comparison, corrected[key]).assign(role=role))
-    path = settings.output_dir / "group" / group_name(route, design, route.table, ".tsv")
+    path = settings.group_dir / group_name(route, design, route.table, ".tsv")
     save_described(path, pd.concat(tables), {**NODE_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
     if route.kind != "parcels":
         return [path]
@@ -258,7 +258,7 @@ def _write_nodes(settings, route, design, problem, comparisons, corrected):
 
 def _write_connections(settings, route, design, problem, comparisons, corrected):
     """Write the connections that matter, their components, and a matrix of each statistic."""
-    folder, listed, components, written = settings.output_dir / "group", [], [], []
+    folder, listed, components, written = settings.group_dir, [], [], []
     parcels = problem.parcels.drop(columns=["first", "second"])
     for key, comparison in comparisons.items():
         feature, analysis = key
@@ -325,7 +325,7 @@ def _write_matrices(settings, route, design, problem, key, comparison):
         matrix = np.full((len(names), len(names)), np.nan)
         matrix[one, other] = matrix[other, one] = maps[stat]
         desc = camel([route.entities.get("desc"), map_desc(*key)])
-        path = settings.output_dir / "group" / group_name(route, design, "relmat", ".tsv", stat=stat, desc=desc)
+        path = settings.group_dir / group_name(route, design, "relmat", ".tsv", stat=stat, desc=desc)
         save_json(sidecar_of(path), sidecar(stat) | {"Statistic": settings.trial.edge_statistic})
         save_table(path, pd.DataFrame(matrix, index=names, columns=names), index=True, index_label="name")
         written.append(path)

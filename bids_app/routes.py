@@ -10,8 +10,9 @@ from bids_app.features import FULL, Feature, camel, compared_features
 from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY
 from bids_app.grid import Grid, load_grid
 from bids_app.names import build, contrast_label, label
-from bids_app.outputs import Scan, read_scans, read_table
+from bids_app.outputs import read_table
 from bids_app.parcelfiles import MATRIX_STATS, find_parcel_desc
+from bids_app.scans import Scan
 
 PARCELLATION = ("atlas", "seg", "scale")
 MAPS = {".nii.gz": "voxels", ".dscalar.nii": "grayordinates"}
@@ -65,26 +66,25 @@ class Route:
         return {"maps": "clusters", "parcels": "nodes", "global": "global", "edges": "edges"}[self.kind]
 
 
-def find_routes(settings, failed=()):
+def find_routes(settings, index):
     """Find what the participant level left that fits the settings.
 
     Parameters
     ----------
     settings : Settings
-    failed : collection of str
-        Names of scans that failed when they were last run: what an earlier run left of them is not used.
+    index : scans.ScanIndex
 
     Raises
     ------
     NothingSelectedError
         There is nothing; the message lists what there is instead.
     """
-    maps = [_map_route(settings, failed, extension) for extension in MAPS]
-    routes = [route for route in (*maps, *_parcel_routes(settings, failed)) if route]
+    maps = [_map_route(settings, index, extension) for extension in MAPS]
+    routes = [route for route in (*maps, *_parcel_routes(settings, index)) if route]
     if not routes:
         descs = {map_desc(settings.graph, one.edges, settings.trial.map_values) for one in settings.graph.compared}
         wanted = f"desc-{' or '.join(sorted(descs))} on the grid res-{resolution(settings.graph)}"
-        present = {_kind(scan) for kind in MAPS for scan in read_scans(settings.output_dir, "boldmap", kind)}
+        present = {_kind(scan) for kind in MAPS for scan in index.of("boldmap", kind)}
         found = "; ".join(sorted(present)) or "no maps at all"
         raise NothingSelectedError(
             f"{settings.output_dir} holds no graph maps with {wanted}, and no nodal tables for this threshold. "
@@ -97,9 +97,7 @@ def _kind(scan):
     return f"desc-{scan.entities.get('desc')} on res-{scan.entities.get('res')}"
 
 
-def _wanted(settings, failed, scan):
-    if scan.sidecar.get("Scan") in failed:
-        return False
+def _wanted(settings, scan):
     selection = settings.selection
     checks = (("sub", selection.participants), ("ses", selection.sessions))
     return all(not labels or scan.entities.get(key) in labels for key, labels in checks) and (
@@ -107,16 +105,14 @@ def _wanted(settings, failed, scan):
     )
 
 
-def _map_route(settings, failed, extension):
+def _map_route(settings, index, extension):
     on_surface = MAPS[extension] == "grayordinates"
     scans, size = {}, None if on_surface else resolution(settings.graph)
     for feature in settings.graph.compared:
         desc = map_desc(settings.graph, feature.edges, settings.trial.map_values)
-        found = read_scans(settings.output_dir, "boldmap", extension, stat=label(feature.metric), desc=desc)
+        found = index.of("boldmap", extension, stat=label(feature.metric), desc=desc)
         scans[feature] = [
-            scan
-            for scan in found
-            if _wanted(settings, failed, scan) and (size is None or scan.entities.get("res") == size)
+            scan for scan in found if _wanted(settings, scan) and (size is None or scan.entities.get("res") == size)
         ]
     if not any(scans.values()):
         return None
@@ -173,27 +169,27 @@ def _shared(scans, keys):
     return {key: value for key, value in entities.items() if value}
 
 
-def _parcel_routes(settings, failed):
+def _parcel_routes(settings, index):
     """Return the routes of each parcellation and matrix: its parcels, its whole graph, and its connections if asked."""
     options = settings.graph.parcels
-    nodes = _by_parcellation(settings, failed, "nodes", options.compared)
+    nodes = _by_parcellation(settings, index, "nodes", options.compared)
     of_graphs = compared_features([ALL_GLOBALS.name], options.rules)
-    whole = _by_parcellation(settings, failed, "global", of_graphs)
+    whole = _by_parcellation(settings, index, "global", of_graphs)
     routes = []
     for key in sorted(nodes, key=str):
         routes.append(_parcel_route("parcels", options.compared, nodes[key], key))
         if key in whole:
             routes.append(_parcel_route("global", of_graphs, whole[key], key))
     if settings.trial.edge_statistic != "none":
-        routes += _edge_routes(settings, failed)
+        routes += _edge_routes(settings, index)
     return routes
 
 
-def _by_parcellation(settings, failed, suffix, features):
+def _by_parcellation(settings, index, suffix, features):
     """Sort tables by parcellation, by what the data were named before, and by matrix; then by edges."""
     wanted, found = dict.fromkeys(feature.edges for feature in features), {}
-    for scan in read_scans(settings.output_dir, suffix, ".tsv"):
-        if not _wanted(settings, failed, scan):
+    for scan in index.of(suffix, ".tsv"):
+        if not _wanted(settings, scan):
             continue
         if parts := find_parcel_desc(scan.entities.get("desc", ""), settings.graph.parcels.kinds, wanted):
             upstream, kind, edges = parts
@@ -227,13 +223,13 @@ def _named_route(what, scans, first, desc):
     return Route(f"{names[what]} {atlas}", entities, scans, kind=what, matrix=desc)
 
 
-def _edge_routes(settings, failed):
+def _edge_routes(settings, index):
     """Return the routes of connections, in Fisher's z whatever the graph is of: one per parcellation and matrix."""
     wanted = {MATRIX_STATS[matrix] for matrix in settings.graph.parcels.matrices}
     wanted -= {MATRIX_STATS["fisher"]} if MATRIX_STATS["pearson"] in wanted else set()
     found = {}
-    for scan in read_scans(settings.output_dir, "relmat", ".tsv"):
-        if _wanted(settings, failed, scan) and scan.entities.get("stat") in wanted:
+    for scan in index.of("relmat", ".tsv"):
+        if _wanted(settings, scan) and scan.entities.get("stat") in wanted:
             key = (*parcellation_of(scan.entities), scan.entities.get("desc"), scan.entities["stat"])
             found.setdefault(key, []).append(scan)
     routes = []

@@ -49,7 +49,7 @@ def log_to_terminal(verbose=0):
 
 def conclude(failures, page, log_dir):
     """Say where to look, and return the exit code."""
-    if page.exists():
+    if page is not None and page.exists():
         logger.info("Look at %s.", page)
     logger.info("Messages and errors of this run: %s.", log_dir)
     codes = {failure.exit_code for failure in failures}

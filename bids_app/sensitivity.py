@@ -8,9 +8,10 @@ import pandas as pd
 from bids_app.derivatives import label_of
 from bids_app.graph.measures import ALL_GLOBALS, MEASURES
 from bids_app.names import Name
-from bids_app.outputs import read_scans, read_table
+from bids_app.outputs import read_table
 from bids_app.regions import visit_means
 from bids_app.routes import PARCELLATION
+from bids_app.scans import index_scans
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
 from bids_app.stats.estimates import Estimate
@@ -229,15 +230,15 @@ def found_specifications(settings, route):
     find = {"maps": _maps, "edges": _matrices}.get(route.kind, _nodal_tables)
     found = {}
     for processing, folder in ((OWN, settings.output_dir), *settings.trial.also):
-        for pairs, scan in find(folder, route):
+        for pairs, scan in find(index_scans(folder), route):
             if Name.parse(scan.path).without("stat", "desc") in allowed:
                 key = tuple(sorted({**dict(pairs), "processing": processing}.items()))
                 found.setdefault(key, []).append(scan)
     return {choices: scans for choices, scans in found.items() if len(scans) == len(allowed)}
 
 
-def _maps(output_dir, route):
-    for scan in read_scans(output_dir, "boldmap", route.extension):
+def _maps(index, route):
+    for scan in index.of("boldmap", route.extension):
         metric, parts = scan.sidecar.get("Measure"), DESC.fullmatch(scan.entities.get("desc", ""))
         if parts and metric in MEASURES and not MEASURES[metric].is_label:
             smoothing = float((parts["fwhm"] or "0").replace("p", "."))
@@ -246,10 +247,10 @@ def _maps(output_dir, route):
             yield tuple(pairs.items()), scan
 
 
-def _nodal_tables(output_dir, route):
+def _nodal_tables(index, route):
     """Yield the tables of the route's kind, of every edge rule, with what they are of."""
     wanted = {key: route.entities.get(key) for key in PARCELLATION}
-    for scan in read_scans(output_dir, route.table, ".tsv", **wanted):
+    for scan in index.of(route.table, ".tsv", **wanted):
         rest = scan.entities.get("desc", "").removeprefix(route.matrix)
         parts = DESC.fullmatch(rest[:1].lower() + rest[1:])
         if parts is None or parts["z"] or parts["fwhm"]:
@@ -263,9 +264,9 @@ def _nodal_tables(output_dir, route):
                 yield (("metric", metric), ("edges", parts["edges"])), scan
 
 
-def _matrices(output_dir, route):
+def _matrices(index, route):
     """Yield the matrices of the route."""
     ((feature, scans),) = route.scans.items()
     wanted = {key: scans[0].entities.get(key) for key in (*PARCELLATION, "desc", "stat")}
-    for scan in read_scans(output_dir, "relmat", ".tsv", **wanted):
+    for scan in index.of("relmat", ".tsv", **wanted):
         yield (("metric", feature.metric), ("edges", feature.edges)), scan

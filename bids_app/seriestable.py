@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.errors import DataError
+from bids_app.smallfiles import require_table
 
 NO_HEAD = re.compile(r"|n/a|[Nn]a[Nn]|None|[Uu]nnamed: ?\d+(_level_\d+|\.\d+)?")  # NA may be a nucleus accumbens
 OF_VOLUMES = re.compile(
@@ -64,6 +65,7 @@ def read_series(path):
     to run again), the head is one of those that indices and times have, or is none. Where only one of them says so, the
     column is refused, but for a series that goes up and down under a name such as ``t``: it cannot be a time.
     """
+    require_table(path, called=path.name)
     try:
         cells = pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:

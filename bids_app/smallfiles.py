@@ -1,4 +1,7 @@
-"""The one reader of small files: JSON, TOML, YAML and text, of regular files within limits, whatever is in them."""
+"""The one reader of small files: JSON, TOML, YAML and text, of regular files within limits, whatever is in them.
+
+Tables are read by who knows what they mean; what a table can be is looked at here before.
+"""
 
 import json
 import stat
@@ -8,6 +11,8 @@ from bids_app.errors import DataError, MissingInputError
 
 MOST_BYTES = 64 * 1024**2  # of a description, a sidecar, a table of settings: thousands of times what such files hold
 MOST_DEPTH = 100
+MOST_OF_TABLE = 512 * 1024**2  # series of a thousand parcels at ten thousand volumes have 100 MB
+MOST_OF_LINE, MOST_COLUMNS = 4 * 1024**2, 20_000
 NOT_REGULAR = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISDIR, "a folder"), (stat.S_ISSOCK, "a socket"))
 
 
@@ -53,6 +58,30 @@ def regular(path, *, called=None, most=MOST_BYTES):
         raise DataError(
             f"{called} has {found.st_size / 1024**2:.0f} MB; at most {most / 1024**2:.0f} MB are read of such a file."
         )
+
+
+def require_table(path, *, called=None):
+    """Refuse a file that no table of rows and columns can be, before a library takes it into memory.
+
+    Raises
+    ------
+    MissingInputError, DataError
+        As `regular`; DataError also if a line is longer, or the first has more columns, than those of any table.
+    """
+    called = called or str(path)
+    regular(path, called=called, most=MOST_OF_TABLE)
+    try:
+        with path.open("rb") as file:
+            first = line = file.readline(MOST_OF_LINE + 1)
+            while line and len(line) <= MOST_OF_LINE:
+                line = file.readline(MOST_OF_LINE + 1)
+    except OSError as error:
+        raise MissingInputError(f"{called}: {error.strerror}.") from error
+    if line:
+        raise DataError(f"{called} is no table: it has a line of more than {MOST_OF_LINE // 1024**2} MB.")
+    n_columns = 1 + max(map(first.count, (b"\t", b",", b";")))
+    if n_columns > MOST_COLUMNS:
+        raise DataError(f"{called} has {n_columns} columns; at most {MOST_COLUMNS} are read of a table.")
 
 
 def read_text(path, *, called=None, most=MOST_BYTES):

@@ -1,6 +1,7 @@
 """How every scan ended when the participant level last ran on it, as kept in ``logs/status``."""
 
 import logging
+import os
 
 from bids_app.errors import DataError
 from bids_app.outputs import save_json
@@ -51,9 +52,34 @@ def participants_with_status(output_dir):
     return [path.stem.removeprefix("sub-") for path in found if not path.name.startswith(".")]
 
 
-def read_statuses(output_dir):
-    """Read how the scans of everyone ended, as a list of `read_status`."""
-    return [read_status(output_dir, participant) for participant in participants_with_status(output_dir)]
+def read_statuses(output_dir, participants=None):
+    """Read how the scans ended, and look whether their inputs are still there.
+
+    Parameters
+    ----------
+    output_dir : Path
+    participants : collection of str, optional
+        Whose; of everyone by default.
+
+    Returns
+    -------
+    list of Record
+        As `read_status`; a scan whose input is gone by now has the state gone, whatever the last run left.
+    """
+    known, roots = participants_with_status(output_dir), dataset_roots(output_dir)
+    wanted = known if participants is None else [label for label in known if label in participants]
+    statuses = [read_status(output_dir, label) for label in wanted]
+    for status in statuses:
+        status["Scans"] = [_as_gone(scan, roots) for scan in status["Scans"]]
+    return statuses
+
+
+def _as_gone(scan, roots):
+    """Return a scan as it is, or with the state gone if its input is no longer there."""
+    gone = gone_sources(scan.get("Sources", ()), roots)
+    if not gone or scan["State"] == "gone":
+        return scan
+    return {**scan, "State": "gone", "Reason": f"Its input is no longer there: {', '.join(gone)}."}
 
 
 def earlier_scans(output_dir, participant):
@@ -78,6 +104,8 @@ def dataset_roots(output_dir):
 def gone_sources(sources, roots):
     """List those of a scan's BIDS URIs whose dataset is there and whose file is not.
 
+    A link whose content is elsewhere (git-annex) is there.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -87,7 +115,7 @@ def gone_sources(sources, roots):
     gone = []
     for uri in sources:
         _, name, place = (*uri.split(":", 2), "", "")[:3]
-        if name in roots and not (roots[name] / place).exists():
+        if name in roots and not os.path.lexists(roots[name] / place):
             gone.append(uri)
     return gone
 
@@ -116,9 +144,9 @@ def mark_gone(output_dir, roots, selected=(), present=()):
             continue
         scans = earlier_scans(output_dir, participant)
         for name, scan in scans.items():
-            gone = [] if name in present else gone_sources(scan.get("Sources", ()), roots)
-            if gone and scan["State"] != "gone":
-                scans[name] = {**scan, "State": "gone", "Reason": f"Its input is no longer there: {', '.join(gone)}."}
+            found = scan if name in present else _as_gone(scan, roots)
+            if found is not scan:
+                scans[name] = found
                 marked.append(name)
         if set(marked) & set(scans):
             save_status(output_dir, participant, read_status(output_dir, participant)["Run"], scans)

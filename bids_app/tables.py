@@ -9,6 +9,7 @@ import pandas as pd
 
 from bids_app.errors import DataError
 from bids_app.findings import Finding, say_all
+from bids_app.smallfiles import require_table
 from bids_app.values import as_text, numbers
 
 MISSING = ("n/a", "N/A", "N/a", "n/A", "NA", "NaN", "nan", "NAN", "<NA>", "#N/A", "")  # None may be an arm
@@ -53,6 +54,7 @@ def read_rows(path) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     DataError
         It cannot be read, two columns have one name, or a row has more cells than there are columns.
     """
+    require_table(path)
     try:
         text = path.read_bytes().decode("utf-8-sig").lstrip("\r\n")
         separator = _separator(text)

@@ -14,7 +14,7 @@ from bids_app.errors import DataError, UsageError
 from bids_app.findings import Finding
 from bids_app.names import build, contrast_label
 from bids_app.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
-from bids_app.outputs import save_described, sidecar_of
+from bids_app.outputs import save_described
 from bids_app.routes import group_name
 from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
 from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table
@@ -183,7 +183,7 @@ def write_outcomes(settings, design, scores, notes):
     scores : Scores
     notes : Notes
     """
-    trial, folder = settings.trial, settings.output_dir / "group"
+    trial, folder = settings.trial, settings.group_dir
     save_described(folder / trial_name(design, "scores"), scores.table, OUTCOME_COLUMNS)
     draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
     better = {"higher_is_better": trial.higher_is_better}
@@ -240,7 +240,7 @@ def write_arms(settings, route, design, tables, flow, scores, notes):
     scores : Scores or None
     notes : Notes
     """
-    folder = settings.output_dir / "group"
+    folder = settings.group_dir
     randomized = flow[flow["arm"].isin([design.active, design.reference])]
     arm = (randomized["arm"] == design.active).to_numpy(int)
     with notes.softly(f"Motion of {route.name}"):
@@ -266,11 +266,3 @@ def _before_treatment(tables, design, randomized, trial, scores, notes):
             columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
     columns["mean FD at baseline, mm"] = randomized["baseline_mean_fd"].to_numpy(float)
     return pd.DataFrame(columns)
-
-
-def clear_trial_tables(settings, design):
-    """Remove what an earlier call wrote of outcomes that are no longer asked for."""
-    for suffix in ("scores", "outcomes", "missing", "tipping", "trial"):
-        path = settings.output_dir / "group" / trial_name(design, suffix)
-        for stale in (path, sidecar_of(path)):
-            stale.unlink(missing_ok=True)

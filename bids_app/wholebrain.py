@@ -29,7 +29,7 @@ def write_whole_brain(settings, route, design, problem, flow):
             means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
             columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
     table = compare_alone(pd.DataFrame(means), problem, [values[visit] for visit in VISITS], settings.trial)
-    path = settings.output_dir / "group" / group_name(route, design, "wholebrain", ".tsv")
+    path = settings.group_dir / group_name(route, design, "wholebrain", ".tsv")
     save_described(path, table, columns)
     return path
 

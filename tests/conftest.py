@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import browse, chromium  # noqa: F401
+from harness import run  # noqa: F401
 from nipype import logging as nipype_logging
 from simulated_trial import compared, simulated  # noqa: F401
 

@@ -13,6 +13,7 @@ from bids_app.grid import Grid
 from bids_app.names import build, folder
 from bids_app.outputs import save_image, save_json, save_table, sidecar_of
 from bids_app.routes import find_routes, group_name
+from bids_app.scans import index_scans
 
 GRID = Grid(np.ones((5, 5, 4), dtype=bool), np.diag([3.0, 3, 3, 1]))
 DESIGN = Design("arm", "drug", "usual care", "pre", "post")
@@ -129,5 +130,5 @@ def made(output_dir, *, parcels=False, **options):
     settings = Settings(
         output_dir, output_dir, "group", output_dir / "work", trial=trial, graph=graph, signal=Signal(min_minutes=4.0)
     )
-    (route,) = find_routes(settings)
+    (route,) = find_routes(settings, index_scans(settings.output_dir))
     return SmallGroup(settings, tables(), route, route_flow(route, tables(), DESIGN, {}, 4.0))

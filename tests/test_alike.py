@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bids_app.alike import MADE_BY, Made, differences, made, require_alike
 from bids_app.errors import DataError
-from bids_app.outputs import Scan
+from bids_app.scans import Scan
 
 ALIKE = {"Denoising": "simple", "Bandpass": [0.01, 0.1], "Detrend": True, "AnalysisMask": "grey matter", "Code": "a"}
 

@@ -11,8 +11,8 @@ from bids_app.errors import DataError, UsageError
 from bids_app.flow import counts, participant_flow, read_flow
 from bids_app.options import parse
 from bids_app.outcomes import outcome_table
-from bids_app.outputs import Scan
 from bids_app.report.flowchart import flowchart
+from bids_app.scans import Scan
 
 
 def tables(values, levels=None, name="arm", **columns):

@@ -14,6 +14,7 @@ from bids_app.grid import Grid
 from bids_app.names import build, folder
 from bids_app.outputs import save_image, save_json, save_table, sidecar_of
 from bids_app.routes import find_routes, group_name
+from bids_app.scans import index_scans
 
 GRID = Grid(np.random.default_rng(0).random((4, 5, 3)) < 0.7, np.diag([3.0, 3, 3, 1]))
 DESIGN = Design("arm", "drug", "placebo", "pre", "post")
@@ -28,6 +29,10 @@ FACTS = {
 
 
 DEGREE = Feature("degree", "r025")
+
+
+def routes_of(asked):
+    return find_routes(asked, index_scans(asked.output_dir))
 
 
 def settings(output_dir, **parts):
@@ -73,7 +78,7 @@ def output(tmp_path):
 def problem_of(output_dir, given=None, trial=None, **parts):
     given = tables() if given is None else given
     trial = trial or Trial()
-    (route,) = find_routes(settings(output_dir, trial=trial, **parts))
+    (route,) = routes_of(settings(output_dir, trial=trial, **parts))
     flow = route_flow(route, given, DESIGN, {}, 4.0)
     return assemble(route, flow, given, DESIGN, trial)
 
@@ -343,7 +348,7 @@ def test_routes_of_voxels_and_of_each_atlas(output):
     for sub in ARMS:
         save_nodes(output, sub, "pre", [1, 2, 3])
         save_nodes(output, sub, "pre", [1, 2, 3], desc="r03")
-    routes = find_routes(settings(output))
+    routes = routes_of(settings(output))
     assert [(route.name, route.is_voxels) for route in routes] == [("voxels", True), ("parcels of A", False)]
     assert {scan.entities["desc"] for scan in routes[1].scans[DEGREE]} == {"r025"}
     name = group_name(routes[0], DESIGN, "statmap", ".nii.gz", stat="t", desc="degree")
@@ -356,7 +361,7 @@ def test_routes_of_one_atlas_from_two_pipelines_keep_apart(tmp_path):
     for sub in ARMS:
         for desc in ("simpleR025", "strictR025", "strictR03"):
             save_nodes(tmp_path, sub, "pre", [1, 2, 3], desc=desc)
-    routes = find_routes(settings(tmp_path))
+    routes = routes_of(settings(tmp_path))
     assert [route.name for route in routes] == ["parcels of A simple", "parcels of A strict"]
     names = [group_name(route, DESIGN, "nodes", ".tsv") for route in routes]
     assert names[0] == "task-rest_atlas-A_contrast-drugVsPlacebo_desc-simple_nodes.tsv"
@@ -364,23 +369,23 @@ def test_routes_of_one_atlas_from_two_pipelines_keep_apart(tmp_path):
 
 
 def test_routes_of_the_participants_asked_for(output):
-    (route,) = find_routes(settings(output, selection=Selection(participants=("02", "04"))))
+    (route,) = routes_of(settings(output, selection=Selection(participants=("02", "04"))))
     assert {scan.participant for scan in route.scans[DEGREE]} == {"02", "04"}
-    (route,) = find_routes(settings(output, selection=Selection(sessions=("post",))))
+    (route,) = routes_of(settings(output, selection=Selection(sessions=("post",))))
     assert {scan.session for scan in route.scans[DEGREE]} == {"post"}
 
 
 def test_routes_that_there_are_not(output):
     with pytest.raises(NothingSelectedError, match=r"desc-r03zSmooth6 .* There is: desc-r025zSmooth6 on res-3mm"):
-        find_routes(settings(output, graph=Graph(metrics=("degree",), thresholds=(0.3,))))
+        routes_of(settings(output, graph=Graph(metrics=("degree",), thresholds=(0.3,))))
     with pytest.raises(NothingSelectedError, match="res-4mm"):
-        find_routes(settings(output, graph=Graph(metrics=("degree",), voxel_size=4)))
+        routes_of(settings(output, graph=Graph(metrics=("degree",), voxel_size=4)))
     with pytest.raises(DataError, match="no map of Strength, r > "):
-        find_routes(settings(output, graph=Graph(metrics=("degree", "strength"))))
+        routes_of(settings(output, graph=Graph(metrics=("degree", "strength"))))
     save_map(output, "01", "pre", values_of("01", "pre"), task="movie")
     with pytest.raises(UsageError, match="several task are there: movie, rest"):
-        find_routes(settings(output))
-    (route,) = find_routes(settings(output, selection=Selection(task="rest")))
+        routes_of(settings(output))
+    (route,) = routes_of(settings(output, selection=Selection(task="rest")))
     assert len(route.scans[DEGREE]) == 10
     assert nib.load(route.scans[DEGREE][0].path).shape == GRID.mask.shape
 
@@ -407,7 +412,7 @@ def test_parcels_of_several_rules(tmp_path):
             for factor, desc in enumerate(("r025", "r03"), start=1):
                 save_nodes(tmp_path, sub, ses, [factor, 2 * factor, int(sub)], desc=desc)
     graph = Graph(parcels=ParcelGraph(metrics=("degree",), thresholds=(0.25, 0.3)))
-    (route,) = find_routes(settings(tmp_path, graph=graph))
+    (route,) = routes_of(settings(tmp_path, graph=graph))
     assert [feature.key for feature in route.scans] == ["degree@r025", "degree@r03"]
     problem = problem_of(tmp_path, graph=graph)
     np.testing.assert_array_equal(problem.baseline[Feature("degree", "r03")][0], [2, 4, 1])

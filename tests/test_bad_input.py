@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from conftest import AFFINE, MNI, SMALL, brain, save_bold
 
-from bids_app.outputs import read_scans
+from bids_app.scans import index_scans
 
 BOLD, MASK, CONFOUNDS = "*preproc_bold.nii.gz", "*brain_mask.nii.gz", "*confounds_timeseries.tsv"
 GROUP = (*SMALL, "--n-permutations", "6")
@@ -298,7 +298,7 @@ def test_voxels_without_a_number_or_a_signal_are_left_out_and_the_run_goes_on(tr
     outcome = app(trial.bids, out, "participant", *SMALL, "--voxel-size", "native", "--mask", mask_path)
     assert outcome.code == 0, outcome.said
     assert whole_files(out) == {"01"}
-    (nodes,) = read_scans(out, "mask", ".nii.gz", desc="nodes")
+    (nodes,) = index_scans(out).of("mask", ".nii.gz", desc="nodes")
     present = nib.load(nodes.path).get_fdata() > 0
     nan, constant = (5, 6, 6), (6, 6, 6)
     lost = brain() & ~present
@@ -307,7 +307,7 @@ def test_voxels_without_a_number_or_a_signal_are_left_out_and_the_run_goes_on(tr
     assert not (present & ~brain()).any()
     assert np.abs(np.argwhere(lost) - nan).max() <= 1  # interpolation may take neighbours with it, but no others
     assert nodes.sidecar["Coverage"] == pytest.approx(present.sum() / brain().sum())
-    (degree,) = read_scans(out, "boldmap", ".nii.gz", stat="degree", desc="r025")
+    (degree,) = index_scans(out).of("boldmap", ".nii.gz", stat="degree", desc="r025")
     np.testing.assert_array_equal(np.isfinite(nib.load(degree.path).get_fdata()), present)
 
 
@@ -334,7 +334,7 @@ def test_one_bad_scan_stops_no_other(finished, whole_files):
     assert outcome.code == 65, outcome.said
     assert "11 of 12 scans finished" in outcome.said
     assert whole_files(out) == {"01", "02", "03", "04", "05", "06"}
-    assert len(read_scans(out, "boldmap", ".nii.gz", stat="degree", desc="r025")) == 11
+    assert len(index_scans(out).of("boldmap", ".nii.gz", stat="degree", desc="r025")) == 11
     assert not list((out / "sub-06" / "ses-2").rglob("*"))
     status = json.loads((out / "logs" / "status" / "sub-06.json").read_text())
     assert [(scan["Session"], scan["State"]) for scan in status["Scans"]] == [("1", "done"), ("2", "failed")]

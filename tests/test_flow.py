@@ -7,7 +7,7 @@ from bids_app.config import Trial
 from bids_app.flow import by_visit, counts, participant_flow, weights
 from bids_app.inputs import find_inputs
 from bids_app.options import parse
-from bids_app.outputs import Scan
+from bids_app.scans import Scan
 
 DESIGN = Design("arm", "drug", "placebo", "1", "2")
 

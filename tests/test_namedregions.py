@@ -17,9 +17,10 @@ from bids_app.features import Feature
 from bids_app.grid import Grid
 from bids_app.namedregions import NOT_PLANNED, PLANNED, find_named, write_named
 from bids_app.options import parse
-from bids_app.outputs import Scan, read_table, sidecar_of
+from bids_app.outputs import read_table, sidecar_of
 from bids_app.plan import Plan
 from bids_app.routes import Route
+from bids_app.scans import Scan
 from bids_app.smallfiles import read_json
 
 DESIGN = Design("arm", "drug", "placebo", "pre", "post")

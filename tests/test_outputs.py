@@ -9,7 +9,6 @@ import pytest
 from bids_app.datasets import Dataset
 from bids_app.errors import OutputError
 from bids_app.outputs import (
-    read_scans,
     replacing,
     save_image,
     save_json,
@@ -18,6 +17,7 @@ from bids_app.outputs import (
     sidecar_of,
     write_dataset_files,
 )
+from bids_app.scans import index_scans
 
 
 class BrokenTable(pd.DataFrame):
@@ -187,13 +187,13 @@ def test_scans_are_found_by_what_their_names_say(tmp_path):
         save_text(tmp_path / f"{name}.nii.gz", "voxels")
         save_json(tmp_path / f"{name}.json", {"NumberOfVolumesKept": 7})
     save_text(tmp_path / "sub-01/ses-1/func/.17-sub-01_ses-1_stat-degree_desc-r025z_boldmap.nii.gz", "half")
-    found = read_scans(tmp_path, "boldmap", ".nii.gz", stat="degree", desc="r025z")
+    found = index_scans(tmp_path).of("boldmap", ".nii.gz", stat="degree", desc="r025z")
     assert [scan.path.relative_to(tmp_path).as_posix() for scan in found] == [f"{name}.nii.gz" for name in names[:2]]
     assert [(scan.participant, scan.session) for scan in found] == [("01", "1"), ("01", "2")]
     assert found[0].sidecar == {"NumberOfVolumesKept": 7}
-    (other,) = read_scans(tmp_path, "boldmap", ".nii.gz", stat="strength")
+    (other,) = index_scans(tmp_path).of("boldmap", ".nii.gz", stat="strength")
     assert (other.participant, other.session) == ("02", None)
-    assert read_scans(tmp_path, "nodes", ".tsv") == []
+    assert index_scans(tmp_path).of("nodes", ".tsv") == []
 
 
 def test_processes_that_look_alike_do_not_write_to_the_same_partial_file(tmp_path, monkeypatch):

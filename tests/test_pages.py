@@ -15,6 +15,7 @@ from bids_app.graph import MEASURES
 from bids_app.report.bibliography import bibliography, bibtex, cited, key_of
 from bids_app.report.citation import write_citation
 from bids_app.report.pages import number, p_value
+from bids_app.scans import index_scans
 
 pytestmark = pytest.mark.slow
 PAGES = ("index.html", "sub-01.html", "sub-09.html", "group/index.html", "logs/CITATION.html", "logs/CHECKLIST.html")
@@ -249,12 +250,12 @@ def test_there_must_be_something_to_make_pages_of(simulated, tmp_path):
 
 def test_methods_change_with_what_was_run(compared, tmp_path):
     shutil.copytree(compared, tmp_path / "out")
-    before = write_citation(tmp_path / "out").read_text()
+    before = write_citation(tmp_path / "out", index_scans(tmp_path / "out")).read_text()
     (design,) = (tmp_path / "out" / "group").glob("*_res-8mm_*_design.json")
     content = json.loads(design.read_text())
     changed = {"Scheme": "freedman-lane", "Draws": 777, "StandardErrors": "HC3", "Alpha": 0.01, "Strata": ["site"]}
     design.write_text(json.dumps(content | changed))
-    after = write_citation(tmp_path / "out").read_text()
+    after = write_citation(tmp_path / "out", index_scans(tmp_path / "out")).read_text()
     for said in ("permuted 777 times within strata (Freedman & Lane 1983", "HC3 standard errors", "p ≤ 0.01"):
         assert said in after
         assert said not in before

@@ -70,8 +70,8 @@ def test_a_table_that_may_not_be_read(place):
     trial, folder = place
     (trial.bids / "participants.tsv").chmod(0)
     code, said = call_as_nobody("check", trial.bids, folder / "out")
-    assert code == 65
-    assert "participants.tsv cannot be read as a table" in said
+    assert code == 66
+    assert "participants.tsv: Permission denied" in said
     assert "Permission denied" in said
 
 

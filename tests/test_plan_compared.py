@@ -120,7 +120,7 @@ def test_every_setting_is_compared_or_declared_irrelevant():
     assert compared - {"metrics", "parcel_metrics", "outcomes"} <= keys, "each has a key of the same name"
     assert len(compared) == len(keys - set(sum(IN_PARTS.values(), ()))) - 1 + 3, "parcel_metrics is in both"
     parts = {"selection", "preprocessing", "signal", "graph", "trial", "resources"}
-    rest = {field.name for field in dataclasses.fields(Settings)} - parts
+    rest = {field.name for field in dataclasses.fields(Settings)} - parts - {"group_folder"}
     assert rest | {field.name for field in dataclasses.fields(settings.resources)} <= set(NOT_PLANNED)
 
 

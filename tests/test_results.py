@@ -17,10 +17,10 @@ from bids_app.config import Settings, Trial
 from bids_app.features import Feature
 from bids_app.flow import by_visit, participant_flow
 from bids_app.grid import Grid
-from bids_app.outputs import Scan
 from bids_app.record import write_design
 from bids_app.results import cluster_table, nodal_table, write_results
 from bids_app.routes import Route
+from bids_app.scans import Scan
 from bids_app.wholebrain import write_whole_brain
 
 DESIGN = Design("arm", "drug", "usual care", "pre", "post")

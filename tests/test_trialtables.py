@@ -24,7 +24,7 @@ from scipy.stats import norm
 
 from bids_app import brainsymptom, stats
 from bids_app.assembly import assemble
-from bids_app.brainsymptom import clear_region_tables, write_region_tables
+from bids_app.brainsymptom import write_region_tables
 from bids_app.config import Trial
 from bids_app.covariates import code
 from bids_app.errors import DataError, UsageError
@@ -230,12 +230,8 @@ def test_robustness_covers_every_map_that_is_there(group):
 def test_nothing_significant_invents_no_region(tmp_path):
     group = made(tmp_path)
     save_group_maps(group, (0.06, 0.2, 0.3, 0.4))
-    stale = tmp_path / "group" / group_name(group.route, DESIGN, "roi", ".tsv")
-    stale.write_text("of an earlier call")
-    clear_region_tables(group.settings, group.route, DESIGN)
     notes = Notes()
     assert write_region_tables(group.settings, group.route, DESIGN, group.tables, group.flow, None, notes) == []
-    assert not stale.exists()
     assert notes.problems == []
     bounds_hold_of_the_whole_brain(group)
 

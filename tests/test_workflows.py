@@ -12,7 +12,7 @@ import pytest
 from bids_app.config import Graph, Resources, Settings
 from bids_app.execution import progress, read_failures
 from bids_app.inputs import BoldRun, SeriesRun
-from bids_app.outputs import read_scans
+from bids_app.scans import index_scans
 from bids_app.workflows.participant import init_level_wf, init_participant_wf
 
 SCALE = ("--voxel-size", "15", "--denoise", "simple", "--min-minutes", "1", "--smooth-maps", "20")
@@ -130,7 +130,7 @@ def test_bad_run_stops_no_other(two_visits, tmp_path, app):
     assert outcome.code == 65
     assert "ses-1" in outcome.said or "ses_1" in outcome.said
     assert "truncated" in outcome.said
-    finished = read_scans(out, "boldmap", ".nii.gz", stat="degree", desc="r025z")
+    finished = index_scans(out).of("boldmap", ".nii.gz", stat="degree", desc="r025z")
     assert [scan.session for scan in finished] == ["2"]
     status = json.loads((out / "logs" / "status" / "sub-01.json").read_text())
     assert [scan["State"] for scan in status["Scans"]] == ["failed", "done"]
@@ -144,7 +144,7 @@ def test_bad_run_stops_all_when_told(two_visits, tmp_path, app):
     out = tmp_path / "out"
     words = ("--n-cpus", "1", "--metrics", "degree", "--stop-on-first-crash")
     assert app(two_visits.bids, out, "participant", *SCALE, *words).code == 65
-    assert read_scans(out, "boldmap", ".nii.gz") == []
+    assert index_scans(out).of("boldmap", ".nii.gz") == []
     scans = json.loads((out / "logs" / "status" / "sub-01.json").read_text())["Scans"]
     assert [scan["State"] for scan in scans] == ["failed", "failed"]
     assert "--stop-on-first-crash" in scans[1]["Reason"]

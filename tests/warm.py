@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from nipype import logging
 
-from bids_app import cli, grouplevel, participantlevel  # noqa: F401
+from bids_app import cli, grouplevel, participantlevel, preview, remake  # noqa: F401
 
 for name in ("workflow", "interface", "utils"):  # as nipype.cfg says, which came too late
     logging.getLogger(f"nipype.{name}").setLevel("CRITICAL")
@@ -39,9 +39,14 @@ def begin(words, log):
 
 
 def end(child, seconds, begun):
-    if seconds is not None:
-        time.sleep(max(0, begun + seconds - time.monotonic()))
-        os.kill(child, signal.SIGKILL)
+    if seconds is None:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    while time.monotonic() < begun + seconds:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 

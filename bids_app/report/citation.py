@@ -5,9 +5,10 @@ import re
 from importlib.metadata import version
 
 from bids_app.cohort import Design
+from bids_app.config import GROUP
 from bids_app.flow import counts, read_flow
 from bids_app.names import Name, build
-from bids_app.outputs import read_scans, save_text
+from bids_app.outputs import save_text
 from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
 from bids_app.report.group import design_paths
 from bids_app.report.methods import group_methods, participant_methods
@@ -23,12 +24,13 @@ SOFTWARE = (
 OPEN = "for you to fill in"
 
 
-def write_citation(output_dir):
+def write_citation(output_dir, index):
     """Write ``CITATION.md``, ``.html`` and ``.bib``, and ``CHECKLIST.md`` and ``.html``, into ``logs``.
 
     Parameters
     ----------
     output_dir : Path
+    index : scans.ScanIndex
 
     Returns
     -------
@@ -37,10 +39,10 @@ def write_citation(output_dir):
     """
     description = _read(output_dir / "dataset_description.json")
     settings, n_kinds = _settings(output_dir)
-    scans = _scans(output_dir)
-    designs = [_read(path) for path in design_paths(output_dir)]
+    scans = _scans(index)
+    designs = [_read(path) for path in design_paths(output_dir / GROUP)]
     atlases = [_read(path) for path in sorted((output_dir / "atlases").glob("*_dseg.json"))]
-    more = (_tables(output_dir), atlases)
+    more = (_tables(index), atlases)
     parts = participant_methods(settings, scans, description, *more) if settings and scans else []
     parts += group_methods(designs, _trial(output_dir))
     if n_kinds > 1:
@@ -74,30 +76,30 @@ def _settings(output_dir):
     return (found[-1] if found else None), len(kinds)
 
 
-def _scans(output_dir):
+def _scans(index):
     """Return one sidecar of each scan: of a thresholded map, else of a nodal table."""
     found = {}
     for extension in MAPS:
-        for scan in read_scans(output_dir, "boldmap", extension):
+        for scan in index.of("boldmap", extension):
             if "NumberOfEdges" in scan.sidecar:
                 found.setdefault(scan.sidecar["Scan"], scan.sidecar)
-    for scan in read_scans(output_dir, "nodes", ".tsv"):
+    for scan in index.of("nodes", ".tsv"):
         found.setdefault(scan.sidecar["Scan"], scan.sidecar)
     return [found[name] for name in sorted(found)]
 
 
-def _tables(output_dir):
+def _tables(index):
     """Return one sidecar of each kind of nodal and global tables, by atlas, matrix and edges."""
     found = {}
     for suffix in ("nodes", "global"):
-        for scan in read_scans(output_dir, suffix, ".tsv"):
+        for scan in index.of(suffix, ".tsv"):
             kind = (suffix, *(scan.entities.get(key) for key in ("atlas", "seg", "scale", "desc")))
             found.setdefault(kind, scan.sidecar)
     return list(found.values())
 
 
 def _trial(output_dir):
-    paths = sorted((output_dir / "group").glob("contrast-*_trial.json"))
+    paths = sorted((output_dir / GROUP).glob("contrast-*_trial.json"))
     return _read(paths[-1]) if paths else None
 
 
@@ -188,7 +190,7 @@ def _consort(output_dir, designs):
         ("Eligibility, settings, interventions, blinding, harms", OPEN, ""),
         ("Sample size and how it was determined", OPEN, ""),
     ]
-    for design, path in zip(designs, design_paths(output_dir), strict=True):
+    for design, path in zip(designs, design_paths(output_dir / GROUP), strict=True):
         where, own = f"group/{path.name}", design["Route"]
         flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
         rows += [

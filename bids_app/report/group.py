@@ -17,37 +17,38 @@ from bids_app.routes import MAPS, PARCELLATION
 from bids_app.smallfiles import read_record
 
 
-def write_group_page(output_dir, design_paths):
-    """Write ``group/index.html`` and its figures from the files of the group level.
+def write_group_page(folder, design_paths, results):
+    """Write ``index.html`` and its figures from the files of the group level.
 
     Parameters
     ----------
-    output_dir : Path
+    folder : Path
+        Where they lie.
     design_paths : list of Path
         The design.json of each route that the page shows; the other files lie beside it.
+    results : str
+        What the results are known by.
 
     Returns
     -------
     Path
     """
-    folder = output_dir / "group"
     routes = [_route(folder, path) | {"trial": route_context(folder, path)} for path in design_paths]
-    page, citation = folder / "index.html", output_dir / "logs" / "CITATION.html"
+    page = folder / "index.html"
     write_page(
         page,
         "group.html.jinja",
         routes=routes,
         findings=_findings(routes),
         trial=trial_context(folder, design_paths),
-        citation="../logs/CITATION.html" if citation.exists() else None,
+        results=results,
     )
     return page
 
 
-def design_paths(output_dir):
+def design_paths(folder):
     """List the design.json of every route that was compared before: maps, then atlas by atlas, connections last."""
-    paths = (output_dir / "group").glob("*_design.json")
-    return sorted(paths, key=_place)
+    return sorted(folder.glob("*_design.json"), key=_place)
 
 
 def _place(path):

@@ -7,18 +7,19 @@ from bids_app.status import read_statuses
 SHOWN = ("mean_fd", "minutes", "coverage", "tsnr", "degrees_of_freedom", "mean_correlation", "density", "mean_degree")
 
 
-def write_index_page(output_dir):
+def write_index_page(output_dir, index):
     """Write ``index.html`` and the tables that it shows, from the files of all participants.
 
     Parameters
     ----------
     output_dir : Path
+    index : scans.ScanIndex
 
     Returns
     -------
     Path
     """
-    quality, qcfc = write_quality(output_dir)
+    quality, qcfc = write_quality(output_dir, index)
     page = output_dir / "index.html"
     write_page(
         page,

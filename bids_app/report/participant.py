@@ -9,12 +9,13 @@ from bids_app.features import Feature
 from bids_app.graph import GLOBALS
 from bids_app.grid import Grid, load_grid
 from bids_app.names import Name, build, scan_label
-from bids_app.outputs import figure_path, read_scans, read_table, save_figure
+from bids_app.outputs import figure_path, read_table, save_figure
 from bids_app.report.figures import histogram_figure, matrices_figure, visits_figure
 from bids_app.report.pages import write_page
 from bids_app.routes import MAPS, PARCELLATION, parcellation_of
+from bids_app.scans import index_scans
 from bids_app.smallfiles import read_record
-from bids_app.status import read_status
+from bids_app.status import read_statuses
 
 KINDS = (*PARCELLATION, "desc")
 
@@ -32,8 +33,9 @@ def write_participant_page(output_dir, participant):
     -------
     Path
     """
-    status = read_status(output_dir, participant)
-    page, maps = output_dir / f"sub-{participant}.html", raw_maps(output_dir, participant)
+    (status,) = read_statuses(output_dir, [participant])
+    index = index_scans(output_dir, [participant])
+    page, maps = output_dir / f"sub-{participant}.html", raw_maps(index)
     write_page(
         page,
         "participant.html.jinja",
@@ -41,16 +43,16 @@ def write_participant_page(output_dir, participant):
         scans=status["Scans"],
         bold=_bold(output_dir, maps),
         measures=_draw_measures(output_dir, participant, maps),
-        parcels=_parcels(output_dir, participant),
+        parcels=_parcels(output_dir, participant, index),
         settings=_settings(output_dir, status.get("Run")),
         files=_files(output_dir, participant),
     )
     return page
 
 
-def raw_maps(output_dir, participant):
-    """List the maps of a participant as measured, as `outputs.Scan`."""
-    found = [scan for extension in MAPS for scan in read_scans(output_dir, "boldmap", extension, sub=participant)]
+def raw_maps(index):
+    """List the maps of an index as measured, as `scans.Scan`."""
+    found = [scan for extension in MAPS for scan in index.of("boldmap", extension)]
     return [scan for scan in found if not ("Smooth" in scan.entities["desc"] or scan.entities["desc"].endswith("z"))]
 
 
@@ -121,10 +123,10 @@ def _short(entities):
     return " ".join(parts) or f"task-{entities.get('task')}"
 
 
-def _parcels(output_dir, participant):
+def _parcels(output_dir, participant, index):
     """Collect the nodal tables of every atlas, and draw the matrices of all scans."""
     atlases = {}
-    for scan in read_scans(output_dir, "nodes", ".tsv", sub=participant):
+    for scan in index.of("nodes", ".tsv"):
         nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
         names = Name.parse(scan.path).entities
         atlas = _atlas(names)
@@ -138,14 +140,14 @@ def _parcels(output_dir, participant):
                 "path": scan.path.relative_to(output_dir).as_posix(),
             }
         )
-    for scan in read_scans(output_dir, "global", ".tsv", sub=participant):
+    for scan in index.of("global", ".tsv"):
         values = read_table(scan.path).iloc[0].set_axis([one.label for one in GLOBALS.values()])
         atlas = _atlas(scan.entities)
         label = f"{_short(scan.entities)} {scan.entities['desc']}"
         if atlas in atlases:
             atlases[atlas]["globals"].append({"label": label, "values": values.to_dict()})
     for atlas, entry in atlases.items():
-        entry["matrices"] = _draw_matrices(output_dir, participant, atlas)
+        entry["matrices"] = _draw_matrices(output_dir, participant, atlas, index)
     return atlases
 
 
@@ -153,9 +155,9 @@ def _atlas(entities):
     return " ".join(filter(None, parcellation_of(entities)))
 
 
-def _draw_matrices(output_dir, participant, atlas):
+def _draw_matrices(output_dir, participant, atlas, index):
     matrices, entities = {}, {}
-    scans = read_scans(output_dir, "relmat", ".tsv", sub=participant)
+    scans = index.of("relmat", ".tsv")
     first = next((scan.entities.get("stat") for scan in scans if "pearson" in scan.entities.get("stat", "")), None)
     for scan in scans:  # of several matrices, Pearson's
         if first in (None, scan.entities.get("stat")) and atlas == _atlas(scan.entities):
@@ -164,17 +166,17 @@ def _draw_matrices(output_dir, participant, atlas):
             entities = scan.entities
     if not matrices or len({len(matrix) for matrix in matrices.values()}) > 1:
         return None
-    networks = _networks(output_dir, participant, entities)
+    networks = _networks(index, entities)
     name = {key: value for key, value in entities.items() if key not in ("ses", "acq", "dir", "run")}
     path = output_dir / f"sub-{participant}" / "figures" / build(name, "relmat", ".png")
     save_figure(path, matrices_figure(matrices, networks))
     return path
 
 
-def _networks(output_dir, participant, entities):
+def _networks(index, entities):
     """Return the network of each parcel if the nodal tables say."""
     wanted = {key: entities.get(key) for key in ("space", *PARCELLATION)}
-    for scan in read_scans(output_dir, "nodes", ".tsv", sub=participant, **wanted):
+    for scan in index.of("nodes", ".tsv", **wanted):
         nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
         return nodes["network"].fillna("none").astype(str).to_numpy() if "network" in nodes else None
     return None
