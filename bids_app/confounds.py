@@ -17,6 +17,7 @@ from bids_app.smallfiles import require_table
 
 PARAMETERS = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 HEAD_RADIUS = 50.0  # mm
+LARGEST = 1e100  # whose square is a number still
 COMPUTED = "the six motion parameters (Power et al. 2012, 50 mm)"
 UNKNOWN = "not known"
 STRATEGIES = {
@@ -205,6 +206,11 @@ def _regressors(table_path, options):
     if columns.isna().any(axis=None):
         bad = ", ".join(columns.columns[columns.isna().any()][:5])
         raise DataError(f"{table_path.name}: values are missing in {bad}.")
+    large = columns.abs() > LARGEST
+    if large.any(axis=None):
+        raise DataError(
+            f"{table_path.name}: values are beyond all reason in {', '.join(columns.columns[large.any()][:5])}."
+        )
     return columns
 
 

@@ -111,6 +111,9 @@ def finish_replacing(output_dir):
     if not group.exists():
         before.rename(group)
         return
+    if not before.is_dir():
+        _keep_aside(output_dir, before, GROUP)
+        return
     manifest = _manifest_of(before)
     for name in _names(before):
         path = before / name

@@ -63,6 +63,8 @@ def open_image(path, called=None):
         image = nib.load(path, keep_file_open=True)  # volumes are read in order: gzip must not start over for each
     except UNREADABLE as error:
         raise DataError(f"{called or path.name} is no readable image: {error}") from error
+    if image.get_data_dtype().kind not in "biuf":
+        raise DataError(f"{called or path.name} holds no numbers but {image.get_data_dtype()}.")
     _require_place(image, called or path.name)
     _require_room(image.shape[:3], image.get_data_dtype(), called or path.name)
     return image

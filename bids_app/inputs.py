@@ -24,6 +24,7 @@ from bids_app.datasets import Dataset, find_derivatives
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.names import Name, known_entities, scan_label
 from bids_app.pipelines import DENOISED_DESCS, is_denoised, warn_of_faults
+from bids_app.sidecars import Sidecars
 from bids_app.surfacefiles import other_hemisphere
 from bids_app.timing import declared
 
@@ -142,7 +143,9 @@ def _at_minimal_level(layouts):
 def _open(path):
     """Index a derivative as a root of its own: pybids finds none of its files otherwise."""
     own_entities = str(files("bids_app") / "data" / "entities.json")
-    indexer = BIDSLayoutIndexer(validate=False, ignore=["sourcedata", "logs", "figures", "log", "anat", "fmap"])
+    indexer = BIDSLayoutIndexer(
+        validate=False, index_metadata=False, ignore=["sourcedata", "logs", "figures", "log", "anat", "fmap"]
+    )
     try:
         return BIDSLayout(path, validate=False, config=["bids", "derivatives", own_entities], indexer=indexer)
     except OSError as error:
@@ -199,7 +202,8 @@ def _bold_runs(settings, layouts):
         kind = ON_SURFACE if on_surface else IN_VOLUME
         kind = kind | {"desc": list(DENOISED_DESCS)} if is_denoised(dataset) else kind
         paths = _query(layout, settings, "bold", suffix="bold", echo=Query.NONE, **kind)
-        found += best_desc([(Name.parse(path), path, dataset, layout) for path in paths])
+        sidecars = Sidecars.of_layout(layout)
+        found += best_desc([(Name.parse(path), path, dataset, sidecars) for path in paths])
     found = [item for item in found if item[0].entities.get("part", "mag") == "mag"]
     why = Why(found)
     found = of_one("task", selection.task, found, prefer_rest)
@@ -244,7 +248,7 @@ def _unfiltered(paths):
     return plain if plain and len(paths) > 1 else paths
 
 
-def _bold_run(name, path, dataset, layout, masks, confounds, outliers, why):
+def _bold_run(name, path, dataset, sidecars, masks, confounds, outliers, why):
     mask, own = _the_one("brain mask", path, masks[name.without("desc")]), name.without("desc", "hemi", *SPATIAL)
     table = _the_one("confounds table", path, confounds.get(own, []))
     flags = _the_one("table of outliers", path, outliers.get(own, [])) if is_denoised(dataset) else None
@@ -252,7 +256,7 @@ def _bold_run(name, path, dataset, layout, masks, confounds, outliers, why):
     sources = tuple(dataset.uri(source) for source in (path, right, mask, table, flags) if source)
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
     entities = known_entities(entities)
-    repetition_time = declared(layout.get_metadata(str(path)))
+    repetition_time = declared(sidecars.metadata(path))
     reason, denoised = why(name, dataset), is_denoised(dataset)
     return BoldRun(entities, path, mask, table, repetition_time, sources, reason, denoised, flags)
 
@@ -267,10 +271,11 @@ def _series_runs(settings, layouts):
     selection = settings.selection
     found = []
     for dataset, layout in layouts:
+        sidecars = Sidecars.of_layout(layout)
         for path in _query(layout, settings, "timeseries", suffix="timeseries", extension=".tsv"):
             name = Name.parse(path)
             if {"atlas", "seg"} & set(name.entities) and name.entities.get("stat", "mean") == "mean":
-                found.append((name, path, dataset, layout))
+                found.append((name, path, dataset, sidecars))
     if selection.space:
         found = [item for item in found if item[0].entities.get("space", selection.space) == selection.space]
     found = of_one("task", selection.task, found, prefer_rest)
@@ -286,11 +291,11 @@ def _without_hash(item):
     return (replace(name, entities={key: value for key, value in name.entities.items() if key != "hash"}), *more)
 
 
-def _series_run(name, path, dataset, layout, confounds, outliers):
+def _series_run(name, path, dataset, sidecars, confounds, outliers):
     own = name.without("desc", "stat", "atlas", "seg", "scale", *SPATIAL)
     motion = [one for one in confounds.get(own, []) if one.name.endswith("_motion.tsv")]
     motion, flags = _the_one("motion table", path, motion), _the_one("table of outliers", path, outliers.get(own, []))
-    repetition_time = declared(layout.get_metadata(str(path)))
+    repetition_time = declared(sidecars.metadata(path))
     entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
     sources = tuple(dataset.uri(source) for source in (path, motion, flags) if source)
     return SeriesRun(entities, path, repetition_time, sources, motion=motion, outliers=flags)

@@ -62,6 +62,8 @@ def quick_state(path):
             (one.relative_to(path).as_posix(), quick_state(one)) for one in sorted(path.rglob("*")) if one.is_file()
         ]
     found = path.stat()
+    if not path.is_file():  # a pipe or a device: who reads it says so
+        return (found.st_mode,)
     with path.open("rb") as file:
         head = hashlib.sha256(file.read(HEAD_BYTES)).hexdigest()
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, head)

@@ -12,6 +12,7 @@ from bids_app.datasets import find_derivatives
 from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
 from bids_app.inputs import query_files
 from bids_app.names import Name, scan_label
+from bids_app.sidecars import Sidecars
 from bids_app.visits import earliest_of
 
 logger = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ def raw_runs(settings):
         Several tasks could be meant.
     """
     layout = _open(settings.bids_dir)
+    sidecars = Sidecars.of_layout(layout)
     _check_labels(settings.selection, layout)
     of_raw = {
         key: value for key, value in settings.selection.filters.get("bold", {}).items() if key not in OF_DERIVATIVES
@@ -115,7 +117,7 @@ def raw_runs(settings):
         shared = len(set(chosen)) == 1
         for (name, path), t1w in zip(own, chosen, strict=True):
             session = None if shared or t1w is None else Name.parse(t1w).entities.get("ses")
-            runs.append(RawRun(name.entities, path, t1w, layout.get_metadata(str(path)), session))
+            runs.append(RawRun(name.entities, path, t1w, sidecars.metadata(path), session))
     return runs
 
 
@@ -128,7 +130,7 @@ def by_participant(runs):
 
 
 def _open(path):
-    indexer = BIDSLayoutIndexer(validate=False, ignore=list(ELSEWHERE))
+    indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=list(ELSEWHERE))
     try:
         return BIDSLayout(path, validate=False, indexer=indexer)
     except (OSError, ValueError) as error:

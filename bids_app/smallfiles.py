@@ -187,18 +187,26 @@ def _kind_of(content):
     return {list: "a list", str: "text", type(None): "empty"}.get(type(content), f"{content!r}"[:40])
 
 
-def _check(content, depth=0):
-    """Refuse what could not be written again: text that is no Unicode, whole numbers beyond all use, and depth."""
+def _check(content, depth=0, seen=None):
+    """Refuse what could not be written again: text that is no Unicode, whole numbers beyond all use, and depth.
+
+    What YAML repeats by name is one object, and is looked at once.
+    """
+    seen = set() if seen is None else seen
     if depth > MOST_DEPTH:
         raise RecursionError
+    if isinstance(content, (dict, list)):
+        if id(content) in seen:
+            return
+        seen.add(id(content))
     if isinstance(content, str):
         content.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
     elif isinstance(content, int) and abs(content) >= 2**63:
         raise ValueError(f"a whole number of {len(str(content))} digits")
     elif isinstance(content, dict):
         for key, value in content.items():
-            _check(key, depth + 1)
-            _check(value, depth + 1)
+            _check(key, depth + 1, seen)
+            _check(value, depth + 1, seen)
     elif isinstance(content, list):
         for value in content:
-            _check(value, depth + 1)
+            _check(value, depth + 1, seen)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bids_app.errors import DataError
+from bids_app.errors import DataError, TrialgraphError
 
 SHORTEST, LONGEST = 0.05, 30.0  # seconds; no whole-brain BOLD series is faster or slower
 IN_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
@@ -75,7 +75,7 @@ def repetition_time(name, sidecar, header):
     name : str
         Of the file, for messages.
     sidecar : object
-        As `declared` returns it; None if the sidecar does not say.
+        As `declared` returns it; None if the sidecar does not say; the error if it could not be read.
     header : InHeader or None
 
     Returns
@@ -94,6 +94,8 @@ def repetition_time(name, sidecar, header):
     >>> repetition_time("x.nii", 2.0, InHeader(3.0, "sec")).warnings
     ('x.nii: RepetitionTime is 2 s in the sidecar and 3 s in the header; the sidecar is used.',)
     """
+    if isinstance(sidecar, TrialgraphError):
+        raise sidecar
     if sidecar is None and header is None:
         raise DataError(f"{name}: no repetition time in the sidecar nor in the header.")
     if sidecar is None:

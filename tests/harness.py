@@ -22,10 +22,11 @@ def run(tmp_path_factory):
         env=os.environ | {"MPLBACKEND": "agg"},
     )
 
-    def call(*words, kill=(None,)):
+    def call(*words, kill=(None,), limit=None, package=None):
         log = folder / "said.txt"
         log.write_text("")
-        task = {"words": [str(word) for word in words], "kill": list(kill), "log": str(log)}
+        task = {"words": [str(word) for word in words], "kill": list(kill), "log": str(log), "limit": limit}
+        task["package"] = package and str(package)
         process.stdin.write(json.dumps(task) + "\n")
         process.stdin.flush()
         codes, seconds = json.loads(process.stdout.readline())

@@ -1,11 +1,14 @@
 import json
 
 import pytest
+from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
 from bids_app import options as command_line
 from bids_app.datasets import find_derivatives
 from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
 from bids_app.inputs import BoldRun, SeriesRun, find_inputs
+from bids_app.sidecars import Sidecars
+from bids_app.timing import repetition_time
 
 MNI, MNI6 = "MNI152NLin2009cAsym", "MNI152NLin6Asym"
 
@@ -293,8 +296,33 @@ def test_the_repetition_time_is_inherited(empty_trial):
 def test_sidecars_that_cannot_be_read_are_named(empty_trial):
     bold = empty_trial.add_run(hollow=True)
     bold.with_name(bold.name.replace(".nii.gz", ".json")).write_text("{")
-    with pytest.raises(DataError, match=r"cannot be indexed.*desc-preproc_bold.json"):
-        find(empty_trial.bids)
+    empty_trial.add_run("02", hollow=True)
+    damaged, whole = find(empty_trial.bids).runs
+    assert whole.repetition_time == 2.0
+    with pytest.raises(DataError, match=r"desc-preproc_bold.json: not valid JSON"):
+        repetition_time("x", damaged.repetition_time, None)
+
+
+def test_what_pybids_reads_of_sidecars_is_what_we_read(empty_trial):
+    """With files at every level, some of which are of others."""
+    bold = empty_trial.add_run(hollow=True)
+    empty_trial.add_run("02", "2", hollow=True)
+    folder, root = bold.parent, empty_trial.fmriprep
+    for path, content in {
+        root / "task-rest_bold.json": {"A": 1, "B": 1, "C": 1},
+        root / "task-other_bold.json": {"A": 9},
+        root / "sub-01" / "sub-01_task-rest_bold.json": {"B": 2, "C": 2},
+        folder / "sub-01_ses-1_task-rest_bold.json": {"C": 3, "D": 3},
+        folder / "sub-01_ses-1_task-rest_acq-x_bold.json": {"D": 9},
+        folder / "sub-01_ses-1_task-rest_desc-brain_mask.json": {"D": 9},
+    }.items():
+        path.write_text(json.dumps(content))
+    config = ["bids", "derivatives"]
+    theirs = BIDSLayout(root, validate=False, config=config, indexer=BIDSLayoutIndexer(validate=False))
+    ours = Sidecars.of_layout(theirs)
+    for path in theirs.get(suffix="bold", extension=".nii.gz", return_type="filename"):
+        assert ours.metadata(path) == theirs.get_metadata(path)
+    assert ours.metadata(bold)["C"] == 3
 
 
 def test_no_preprocessed_data_says_where_it_looked(tmp_path):

@@ -1,11 +1,13 @@
 """A process with everything imported that runs the app in copies of itself, which can be killed at a given time.
 
-Reads lines of JSON, {"words": [...], "kill": [seconds, ...]}: one copy for each entry of kill, all at once; null lets
-it end. Answers with the list of their exit codes, negative for a signal.
+Reads lines of JSON, {"words": [...], "kill": [seconds, ...], "limit": [which, number] or null, "package": folder or
+null}: one copy for each entry of kill, all at once; null lets it end. A package is of another version, whose digest
+counts. Answers with the list of their exit codes, negative for a signal.
 """
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -15,17 +17,23 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from nipype import logging
 
-from bids_app import cli, grouplevel, participantlevel, preview, remake  # noqa: F401
+from bids_app import cli, grouplevel, participantlevel, preview, provenance, remake  # noqa: F401
 
 for name in ("workflow", "interface", "utils"):  # as nipype.cfg says, which came too late
     logging.getLogger(f"nipype.{name}").setLevel("CRITICAL")
 
 
-def begin(words, log):
+def begin(words, log, limit=None, package=None):
     child = os.fork()
     if child:
         return child
     os.setsid()
+    if package:
+        provenance.PACKAGE = Path(package)
+        provenance.digest_of_code.cache_clear()
+    if limit:
+        resource.setrlimit(limit[0], (limit[1], limit[1]))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     with open(log, "ab") as said:  # noqa: PTH123
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
@@ -54,6 +62,6 @@ if __name__ == "__main__":
     for line in sys.stdin:
         task = json.loads(line)
         begun = time.monotonic()
-        children = [begin(task["words"], task["log"]) for _ in task["kill"]]
+        children = [begin(task["words"], task["log"], task["limit"], task["package"]) for _ in task["kill"]]
         codes = [end(child, seconds, begun) for child, seconds in zip(children, task["kill"], strict=True)]
         print(json.dumps([codes, time.monotonic() - begun]), flush=True)
