@@ -78,7 +78,13 @@ def gather(settings):
     Gathered
     """
     failed = read_failed_scans(settings.output_dir)
-    routes = find_routes(settings, index_scans(settings.output_dir))
+    index = index_scans(settings.output_dir)
+    for atlas in sorted(index.earlier):
+        logger.warning(
+            "Tables of %s are of an earlier call of the participant level and are not compared: name all in one.",
+            atlas,
+        )
+    routes = find_routes(settings, index)
     tables, wanted = read_tables(settings.bids_dir), settings.selection.participants
     scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
     design = find_design(tables, {(scan.participant, scan.session) for scan in scans if scan.session}, settings.trial)

@@ -6,15 +6,16 @@ from bids_app.config import GROUP
 from bids_app.execution import execute
 from bids_app.findings import of_scans
 from bids_app.groupfolder import changed_sources
-from bids_app.inputs import find_inputs
+from bids_app.inputs import BoldRun, find_inputs
 from bids_app.locks import turn_in
+from bids_app.names import Name
 from bids_app.outputs import sweep, write_dataset_files
 from bids_app.rawdata import by_participant, wants_preprocessing
 from bids_app.report.citation import write_citation
 from bids_app.report.index import write_index_page
 from bids_app.report.participant import write_participant_page
 from bids_app.runlog import conclude, start_log
-from bids_app.scans import index_scans
+from bids_app.scans import atlas_of, index_scans
 from bids_app.settlegrid import settle_atlases, settle_grid
 from bids_app.status import earlier_scans, mark_gone, save_status, status_path
 from bids_app.workflows.participant import init_level_wf, node_name
@@ -61,17 +62,19 @@ def _graph_level(settings, log_dir, earlier=()):
     write_dataset_files(settings.output_dir, settings.bids_dir, inputs.datasets)
     grid_file, n_nodes = settle_grid(settings, inputs)
     n_threads = settings.resources.omp_nthreads or max(1, settings.resources.n_cpus // len(inputs.runs))
+    atlas_files = settle_atlases(settings, inputs, grid_file)
     workflow = init_level_wf(
         runs_by_participant=runs_by_participant,
         grid_file=grid_file,
         n_nodes=n_nodes,
         settings=settings,
         n_threads=n_threads,
-        atlas_files=settle_atlases(settings, inputs, grid_file),
+        atlas_files=atlas_files,
     )
     failures = execute(workflow, settings, log_dir, n_parallel=len(inputs.runs), n_threads=n_threads)
+    atlases = sorted({atlas_of(Name.parse(path).entities) for path in atlas_files})
     for participant, runs in runs_by_participant.items():
-        _finish_participant(settings, participant, runs, failures, log_dir.name)
+        _finish_participant(settings, participant, runs, failures, log_dir.name, atlases)
     _say_failures(inputs.runs, failures)
     _say_gone(settings, inputs)
     index = index_scans(settings.output_dir)
@@ -112,21 +115,22 @@ def _say_failures(runs, failures):
             logger.error("%s: %s", run.label, failure.message)
 
 
-def _finish_participant(settings, participant, runs, failures, run_name):
+def _finish_participant(settings, participant, runs, failures, run_name, atlases=()):
     """Write down how each scan ended, beside what earlier calls said of other scans, and the participant's page."""
     folder = status_path(settings.output_dir, participant).parent
     folder.mkdir(parents=True, exist_ok=True)
     with turn_in(folder):  # another session of the participant may end at the same time
-        _add_status(settings, participant, runs, failures, run_name)
+        _add_status(settings, participant, runs, failures, run_name, atlases)
     write_participant_page(settings.output_dir, participant)
 
 
-def _add_status(settings, participant, runs, failures, run_name):
+def _add_status(settings, participant, runs, failures, run_name, atlases):
     scans = earlier_scans(settings.output_dir, participant)
     stopped = settings.stop_on_first_crash and bool(failures)
     for run in runs:
         sources = list(getattr(run, "sources", ()))  # raw scans have none
         described = {"Scan": run.label, "Session": run.entities.get("ses"), "Sources": sources}
+        described |= {"Atlases": list(atlases)} if isinstance(run, BoldRun) else {}
         scans[run.label] = described | {"State": "done"}
         if failed := failures_of(run, failures):
             log = failed[0].crash_file

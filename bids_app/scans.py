@@ -1,5 +1,6 @@
 """What the participant level left: one walk over the output folder, and each sidecar read when it is asked for."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,15 +53,20 @@ class Scan:
 
 @dataclass(frozen=True)
 class ScanIndex:
-    """The results of an output folder, by kind; without those of scans that failed or whose input is gone.
+    """The results of an output folder, by kind.
+
+    Without those of scans that failed or whose input is gone, and of atlases that the last call on a scan did not have.
 
     Attributes
     ----------
     scans : dict of list of Scan
         By suffix and extension, each sorted by path.
+    earlier : frozenset of str
+        Atlases of which there are tables of earlier calls.
     """
 
     scans: dict[tuple[str, str], list[Scan]]
+    earlier: frozenset = frozenset()
 
     def of(self, suffix, extension, **entities) -> list[Scan]:
         """List the results of one kind.
@@ -104,24 +110,58 @@ def index_scans(output_dir, participants=None) -> ScanIndex:
     """
     names = ["sub-*"] if participants is None else [f"sub-{label}" for label in participants]
     folders = [folder for name in names for folder in output_dir.glob(name)]
-    unused, scans = _unused(output_dir, participants), {kind: [] for kind in KINDS}
+    records, scans, earlier = _records(output_dir, participants), {kind: [] for kind in KINDS}, set()
     for path in sorted(path for folder in folders for path in folder.rglob("func/sub-*")):
         name = Name.parse(path)
-        kind = (name.suffix, name.extension)
-        if kind in scans:
+        if (name.suffix, name.extension) in scans:
             scan = Scan(name.entities, path)
-            scans[kind] += [] if _is_of(scan, unused) else [scan]
-    return ScanIndex(scans)
+            if _is_of_earlier_atlas(scan, records):
+                earlier.add(atlas_of(name.entities))
+            elif not _is_unused(scan, records):
+                scans[name.suffix, name.extension].append(scan)
+    return ScanIndex(scans, frozenset(earlier))
 
 
-def _is_of(scan, names):
-    """Tell whether a result is of a scan of one of some names; its sidecar is read only where it could be."""
+def atlas_of(entities) -> str:
+    """Return what names an atlas among the entities of a file; empty where it is of none.
+
+    Examples
+    --------
+    >>> atlas_of({"sub": "01", "atlas": "Schaefer", "scale": "400", "desc": "r025"})
+    'atlas-Schaefer scale-400'
+    """
+    return " ".join(f"{key}-{entities[key]}" for key in ("atlas", "seg", "scale") if entities.get(key))
+
+
+def _records(output_dir, participants):
+    """Return what is recorded of each scan, by its name, sorted by what the names of its files begin with."""
+    records = defaultdict(dict)
+    for status in read_statuses(output_dir, participants):
+        for scan in status["Scans"]:
+            own = " ".join(
+                word for word in scan["Scan"].split() if "-" in word
+            )  # without the atlas of a table of series
+            records[own][scan["Scan"]] = scan
+    return dict(records)
+
+
+def _is_of_earlier_atlas(scan, records):
     own = scan_label(scan.entities)
-    near = any(name == own or name.startswith(f"{own} ") for name in names)
-    return near and scan.sidecar.get("Scan") in names
+    atlases = records.get(own, {}).get(own, {}).get("Atlases")  # which versions before did not record
+    atlas = atlas_of(scan.entities)
+    return atlases is not None and atlas != "" and atlas not in atlases and scan.sidecar.get("Scan") == own
 
 
-def _unused(output_dir, participants):
-    """Return the names of the scans whose results are not to be used."""
-    statuses = read_statuses(output_dir, participants)
-    return {scan["Scan"] for status in statuses for scan in status["Scans"] if scan["State"] != "done"}
+def _is_unused(scan, records):
+    """Tell whether a result is of a scan that no call finished, or that is not to be used any more.
+
+    Tables of series have a longer name than their file says: their sidecar knows it, and is read only where it matters.
+    Where nothing is recorded of anyone, as when the logs were tidied away, all that is there is used.
+    """
+    if not records:
+        return False
+    own = scan_label(scan.entities)
+    states = {record["State"] for record in records.get(own, {}).values()}
+    if len(states) == 1:
+        return states != {"done"}
+    return records.get(own, {}).get(scan.sidecar.get("Scan"), {}).get("State") != "done"

@@ -18,6 +18,7 @@ from bids_app.outputs import (
     write_dataset_files,
 )
 from bids_app.scans import index_scans
+from bids_app.status import save_status
 
 
 class BrokenTable(pd.DataFrame):
@@ -172,6 +173,47 @@ def test_dataset_files_validate(tmp_path, validation_errors):
     write_dataset_files(out, tmp_path / "bids", [dataset(tmp_path / "fmriprep")])
     (out / "sub-01" / "func").mkdir(parents=True)
     assert validation_errors(out) == []
+
+
+def test_only_what_a_call_finished_is_used(tmp_path):
+    """By the records of the scans: done, failed, never finished, an atlas of an earlier call, a table of series."""
+    names = {
+        "done": "sub-01/func/sub-01_task-rest_stat-degree_desc-r025_boldmap.nii.gz",
+        "failed": "sub-01/func/sub-01_task-rest_run-2_stat-degree_desc-r025_boldmap.nii.gz",
+        "never finished": "sub-01/func/sub-01_task-rest_run-3_stat-degree_desc-r025_boldmap.nii.gz",
+        "of nobody": "sub-02/func/sub-02_task-rest_stat-degree_desc-r025_boldmap.nii.gz",
+        "atlas": "sub-01/func/sub-01_task-rest_atlas-A_desc-r025_nodes.tsv",
+        "earlier atlas": "sub-01/func/sub-01_task-rest_atlas-B_desc-r025_nodes.tsv",
+        "series": "sub-03/func/sub-03_task-rest_atlas-C_desc-r025_nodes.tsv",
+        "failed series": "sub-03/func/sub-03_task-rest_atlas-D_desc-r025_nodes.tsv",
+    }
+    scans = {name: " ".join(path.split("/")[-1].split("_")[:2]) for name, path in names.items()}
+    scans |= {"failed": "sub-01 task-rest run-2", "never finished": "sub-01 task-rest run-3"}
+    scans |= {"series": "sub-03 task-rest C", "failed series": "sub-03 task-rest D"}
+    for name, path in names.items():
+        save_text(tmp_path / path, "")
+        save_json(sidecar_of(tmp_path / path), {"Scan": scans[name]})
+
+    def used():
+        index = index_scans(tmp_path)
+        found = [*index.of("boldmap", ".nii.gz"), *index.of("nodes", ".tsv")]
+        return {name for name, path in names.items() if tmp_path / path in [scan.path for scan in found]}, index.earlier
+
+    assert used() == (set(names), frozenset())  # nothing is recorded of anyone
+    save_status(
+        tmp_path,
+        "01",
+        "run",
+        {
+            "a": {"Scan": scans["done"], "State": "done", "Atlases": ["atlas-A"]},
+            "b": {"Scan": scans["failed"], "State": "failed"},
+        },
+    )
+    records = {
+        name: {"Scan": scans[name], "State": state} for name, state in (("series", "done"), ("failed series", "failed"))
+    }
+    save_status(tmp_path, "03", "run", records)
+    assert used() == ({"done", "atlas", "series"}, frozenset({"atlas-B"}))
 
 
 def test_scans_are_found_by_what_their_names_say(tmp_path):

@@ -14,6 +14,7 @@ from bids_app.report.group import design_paths
 from bids_app.report.methods import group_methods, participant_methods
 from bids_app.report.pages import number, write_page
 from bids_app.routes import MAPS
+from bids_app.scans import atlas_of
 from bids_app.smallfiles import read_record
 from bids_app.status import read_statuses
 
@@ -41,8 +42,7 @@ def write_citation(output_dir, index):
     settings, n_kinds = _settings(output_dir)
     scans = _scans(index)
     designs = [_read(path) for path in design_paths(output_dir / GROUP)]
-    atlases = [_read(path) for path in sorted((output_dir / "atlases").glob("*_dseg.json"))]
-    more = (_tables(index), atlases)
+    more = (_tables(index), _atlases(output_dir, index))
     parts = participant_methods(settings, scans, description, *more) if settings and scans else []
     parts += group_methods(designs, _trial(output_dir))
     if n_kinds > 1:
@@ -96,6 +96,13 @@ def _tables(index):
             kind = (suffix, *(scan.entities.get(key) for key in ("atlas", "seg", "scale", "desc")))
             found.setdefault(kind, scan.sidecar)
     return list(found.values())
+
+
+def _atlases(output_dir, index):
+    """Return the sidecars of the atlases that the tables are of."""
+    used = {atlas_of(scan.entities) for scan in index.of("nodes", ".tsv")}
+    paths = sorted((output_dir / "atlases").glob("*_dseg.json"))
+    return [_read(path) for path in paths if atlas_of(Name.parse(path).entities) in used]
 
 
 def _trial(output_dir):
