@@ -76,10 +76,20 @@ class SeriesRun:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What was found: the datasets and the runs of every participant."""
+    """What was found.
+
+    Attributes
+    ----------
+    datasets : tuple of Dataset
+    runs : tuple of BoldRun or SeriesRun
+        Those that are selected.
+    everyone : frozenset of str
+        Labels of all participants of the datasets.
+    """
 
     datasets: tuple[Dataset, ...]
     runs: tuple[BoldRun | SeriesRun, ...]
+    everyone: frozenset[str]
 
     @property
     def by_participant(self):
@@ -126,7 +136,8 @@ def find_inputs(settings):
             f"*_timeseries.tsv with an atlas or seg entity{_described(settings.selection)}. "
             f"{_at_minimal_level(layouts)}"
         )
-    return Inputs(tuple(datasets), (*bold, *series))
+    everyone = frozenset(label for _, layout in layouts for label in layout.get_subjects())
+    return Inputs(tuple(datasets), (*bold, *series), everyone)
 
 
 def _at_minimal_level(layouts):

@@ -17,7 +17,7 @@ from bids_app.report.participant import write_participant_page
 from bids_app.runlog import conclude, start_log
 from bids_app.scans import atlas_of, index_scans
 from bids_app.settlegrid import settle_atlases, settle_grid
-from bids_app.status import earlier_scans, mark_gone, save_status, status_path
+from bids_app.status import earlier_scans, mark_gone, participants_with_status, save_status, status_path
 from bids_app.workflows.participant import init_level_wf, node_name
 
 logger = logging.getLogger("bids_app")
@@ -77,21 +77,38 @@ def _graph_level(settings, log_dir, earlier=()):
         _finish_participant(settings, participant, runs, failures, log_dir.name, atlases)
     _say_failures(inputs.runs, failures)
     _say_gone(settings, inputs)
-    index = index_scans(settings.output_dir)
-    _say_warnings(index, inputs)
+    _say_warnings(settings, inputs)
     _say_changed(settings.output_dir, runs_by_participant)
-    write_citation(settings.output_dir, index)
-    page = write_index_page(settings.output_dir, index)
+    page = _write_pages_of_all(settings, inputs)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
     logger.info("%d of %d scans finished, %d failed.", len(inputs.runs) - failed, len(inputs.runs), failed)
     return conclude([*earlier, *failures], page, log_dir)
 
 
-def _say_warnings(index, inputs):
+def _write_pages_of_all(settings, inputs):
+    """Write the index and the methods, unless other calls have still to make others; return the page to look at.
+
+    So an array of tasks, one per participant, makes them once: the task that ends last.
+    """
+    output = settings.output_dir
+    waiting = inputs.everyone - set(participants_with_status(output))
+    if settings.selection.participants and waiting:
+        logger.info(
+            "%d participants of the input are not processed yet: %s and the methods are made by the call that ends "
+            "last, by the group level, or by --reports-only.",
+            len(waiting),
+            output / "index.html",
+        )
+        return output / f"sub-{inputs.runs[0].entities['sub']}.html"
+    index = index_scans(output)
+    write_citation(output, index)
+    return write_index_page(output, index)
+
+
+def _say_warnings(settings, inputs):
     """Say what the sidecars of the scans warn of: each kind of sentence once."""
-    of_this_call, people = {run.label for run in inputs.runs}, inputs.by_participant
-    scans = [scan for scan in index.one_of_each() if scan.participant in people]
-    for finding in of_scans([scan for scan in scans if scan.sidecar.get("Scan") in of_this_call]):
+    of_this_call, index = {run.label for run in inputs.runs}, index_scans(settings.output_dir, inputs.by_participant)
+    for finding in of_scans([scan for scan in index.one_of_each() if scan.sidecar.get("Scan") in of_this_call]):
         finding.say()
 
 

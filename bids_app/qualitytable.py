@@ -64,8 +64,9 @@ def _rows(index):
     found = {}
     for extension, kind in MAPS.items():
         for scan in index.of("boldmap", extension):
-            if "MeanDegree" in scan.sidecar:
-                found.setdefault((scan.participant, scan_label(scan.entities), kind), (scan, scan.sidecar))
+            key = (scan.participant, scan_label(scan.entities), kind)
+            if key not in found and "MeanDegree" in scan.sidecar:
+                found[key] = (scan, scan.sidecar)
     for scan in index.of("nodes", ".tsv"):
         kind = " ".join(scan.entities[key] for key in ("atlas", "seg", "scale") if key in scan.entities)
         graph = scan.sidecar.get("Graph") or {}

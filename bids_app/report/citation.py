@@ -7,7 +7,7 @@ from importlib.metadata import version
 from bids_app.cohort import Design
 from bids_app.config import GROUP
 from bids_app.flow import counts, read_flow
-from bids_app.names import Name, build
+from bids_app.names import Name, build, scan_label
 from bids_app.outputs import save_text
 from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
 from bids_app.report.group import design_paths
@@ -81,10 +81,12 @@ def _scans(index):
     found = {}
     for extension in MAPS:
         for scan in index.of("boldmap", extension):
-            if "NumberOfEdges" in scan.sidecar:
-                found.setdefault(scan.sidecar["Scan"], scan.sidecar)
+            own = scan_label(scan.entities)
+            if own not in found and "NumberOfEdges" in scan.sidecar:
+                found[own] = scan.sidecar
     for scan in index.of("nodes", ".tsv"):
-        found.setdefault(scan.sidecar["Scan"], scan.sidecar)
+        if scan_label(scan.entities) not in found:
+            found[scan.sidecar["Scan"]] = scan.sidecar
     return [found[name] for name in sorted(found)]
 
 
@@ -94,7 +96,8 @@ def _tables(index):
     for suffix in ("nodes", "global"):
         for scan in index.of(suffix, ".tsv"):
             kind = (suffix, *(scan.entities.get(key) for key in ("atlas", "seg", "scale", "desc")))
-            found.setdefault(kind, scan.sidecar)
+            if kind not in found:
+                found[kind] = scan.sidecar
     return list(found.values())
 
 
