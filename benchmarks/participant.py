@@ -23,10 +23,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bids_app.graph import standardize
-from bids_app.grid import template_grid
 from bids_app.simulate.brain import make_brain
 from bids_app.simulate.confounds import make_confounds
 from bids_app.simulate.scan import simulate_bold, simulate_motion
+from bids_app.space.grid import template_grid
 
 ROOT = Path(__file__).parents[1]
 PREFIX = "sub-01_task-rest"

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from bids_app.supervisor import supervised
+from bids_app.system.supervisor import supervised
 
 
 def run():
@@ -15,7 +15,7 @@ def run():
 
 
 def _main():
-    from bids_app.cli import main  # after the fork: it is the run that imports
+    from bids_app.cli.main import main  # after the fork: it is the run that imports
 
     return main()
 

@@ -1,22 +1,22 @@
 """Pages of the site that are made from the code."""
 
-from bids_app.analyses import BETWEEN
-from bids_app.flow import FLOW_COLUMNS
 from bids_app.graph.describe import measures_table
 from bids_app.graph.measures import GLOBALS, MEASURES
-from bids_app.namedregions import REGION_COLUMNS
-from bids_app.outcomes import OUTCOME_COLUMNS
-from bids_app.parser import app_parser, demo_parser
-from bids_app.qualitytable import COLUMNS, QCFC_COLUMNS
-from bids_app.regions import ROI_COLUMNS
-from bids_app.results import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
-from bids_app.sensitivity import SENSITIVITY_COLUMNS
+from bids_app.group.analyses import BETWEEN
+from bids_app.group.named_regions import REGION_COLUMNS
+from bids_app.group.regions import ROI_COLUMNS
+from bids_app.group.results import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
+from bids_app.group.sensitivity import SENSITIVITY_COLUMNS
+from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
+from bids_app.settings.parser import app_parser, demo_parser
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
 from bids_app.stats.clinical import CLINICAL_COLUMNS
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS
 from bids_app.stats.motion import MOTION_COLUMNS
 from bids_app.stats.robustness import AGREEMENT_COLUMNS
+from bids_app.trial.flow import FLOW_COLUMNS
+from bids_app.trial.outcomes import OUTCOME_COLUMNS
 
 TABLES = {
     "flow.tsv": FLOW_COLUMNS,

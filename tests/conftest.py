@@ -26,8 +26,8 @@ from harness import run  # noqa: F401
 from nipype import logging as nipype_logging
 from simulated_trial import compared, simulated  # noqa: F401
 
-from bids_app import cli
-from bids_app.names import Name, build, folder
+from bids_app.bids.names import Name, build, folder
+from bids_app.cli.main import main
 
 MNI = "MNI152NLin2009cAsym"
 SHAPE = (12, 14, 12)
@@ -222,7 +222,7 @@ def app():
             nipype_logging.getLogger(f"nipype.{name}").setLevel(logging.CRITICAL)
         try:
             with contextlib.redirect_stderr(heard), contextlib.redirect_stdout(heard):
-                code = cli.main([*map(str, words), "--skip-bids-validation"])
+                code = main([*map(str, words), "--skip-bids-validation"])
         finally:
             for handler in logger.handlers:
                 handler.close()

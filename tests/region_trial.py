@@ -5,15 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bids_app.assembly import route_flow
-from bids_app.cohort import Design, Tables
-from bids_app.config import Graph, Settings, Signal, Trial
-from bids_app.features import Feature
-from bids_app.grid import Grid
-from bids_app.names import build, folder
-from bids_app.outputs import save_image, save_json, save_table, sidecar_of
-from bids_app.routes import find_routes, group_name
-from bids_app.scans import index_scans
+from bids_app.bids.files import save_image, save_json, save_table, sidecar_of
+from bids_app.bids.names import build, folder
+from bids_app.bids.result_names import group_name
+from bids_app.bids.scans import index_scans
+from bids_app.graph.features import Feature
+from bids_app.group.routes import find_routes
+from bids_app.group.sample import route_flow
+from bids_app.settings.settings import Graph, Settings, Signal, Trial
+from bids_app.space.grid import Grid
+from bids_app.trial.design import Design, Tables
 
 GRID = Grid(np.ones((5, 5, 4), dtype=bool), np.diag([3.0, 3, 3, 1]))
 DESIGN = Design("arm", "drug", "usual care", "pre", "post")

@@ -5,7 +5,7 @@ import numpy as np
 from conftest import confounds_table
 from nibabel.cifti2 import BrainModelAxis, SeriesAxis
 
-from bids_app.surface import HEMISPHERES, Surface
+from bids_app.space.surface import HEMISPHERES, Surface
 
 RADIUS, APART = 60.0, 70.0
 AFFINE = np.diag([8.0, 8, 8, 1])

@@ -15,9 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+
 from nipype import logging
 
-from bids_app import cli, grouplevel, participantlevel, preview, provenance, remake  # noqa: F401
+from bids_app.cli.main import main
+from bids_app.system import provenance
 
 for name in ("workflow", "interface", "utils"):  # as nipype.cfg says, which came too late
     logging.getLogger(f"nipype.{name}").setLevel("CRITICAL")
@@ -38,7 +40,7 @@ def begin(words, log, limit=None, package=None):
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
     try:
-        code = cli.main(words)
+        code = main.main(words)
     except BaseException:  # as Python would
         code = 1
     sys.stdout.flush()

@@ -4,19 +4,18 @@ import json
 import re
 from importlib.metadata import version
 
-from bids_app.cohort import Design
-from bids_app.config import GROUP
-from bids_app.flow import counts, read_flow
-from bids_app.names import Name, build, scan_label
-from bids_app.outputs import save_text
+from bids_app.bids.files import save_text
+from bids_app.bids.names import Name, build, scan_label
+from bids_app.bids.result_names import MAPS, atlas_of
+from bids_app.bids.status import read_statuses
 from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
 from bids_app.report.group import design_paths
 from bids_app.report.methods import group_methods, participant_methods
 from bids_app.report.pages import number, write_page
-from bids_app.routes import MAPS
-from bids_app.scans import atlas_of
-from bids_app.smallfiles import read_record
-from bids_app.status import read_statuses
+from bids_app.settings.settings import GROUP
+from bids_app.system.small_files import read_record
+from bids_app.trial.design import Design
+from bids_app.trial.flow import counts, read_flow
 
 SOFTWARE = (
     *("networkx", "nibabel", "nilearn", "nipype", "numba", "numpy", "pandas", "pybids", "scikit-learn"),

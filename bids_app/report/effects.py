@@ -3,14 +3,14 @@
 import nibabel as nib
 import numpy as np
 
-from bids_app.derivatives import surface_path
-from bids_app.features import Feature
-from bids_app.names import build
-from bids_app.outputs import save_figure
+from bids_app.bids.files import save_figure
+from bids_app.bids.names import build
+from bids_app.bids.result_names import surface_path
+from bids_app.graph.features import Feature
 from bids_app.report import mapfigures
 from bids_app.report.mapfigures import Effect, colour_range
 from bids_app.report.surfacefigures import surface_effect_figure
-from bids_app.surfacefiles import load_surface
+from bids_app.space.surface_files import load_surface
 
 N_VIEWERS = 8  # each adds half a megabyte to the page
 

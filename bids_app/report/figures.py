@@ -6,7 +6,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 
 from bids_app.report.surfacefigures import draw_cortex
-from bids_app.surface import Surface
+from bids_app.space.surface import Surface
 
 N_SLICES = 8
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito's

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from bids_app.flow import counts, groups
+from bids_app.trial.flow import counts, groups
 
 LATER_STEPS = ("with a baseline scan", "with a follow-up scan", "with both")
 
@@ -14,7 +14,7 @@ def flowchart(flow, arms):
     ----------
     flow : DataFrame
         As `flow.participant_flow` has it.
-    arms : cohort.Design
+    arms : design.Design
 
     Returns
     -------

@@ -2,10 +2,9 @@
 
 import pandas as pd
 
-from bids_app.cohort import Design
-from bids_app.flow import VISITS, read_flow
-from bids_app.names import Name, build, label
-from bids_app.outputs import save_figure
+from bids_app.bids.files import save_figure
+from bids_app.bids.names import Name, build, label
+from bids_app.bids.result_names import MAPS, PARCELLATION
 from bids_app.report.effects import effects
 from bids_app.report.flowchart import flowchart
 from bids_app.report.headline import edge_headline, map_headline, parcel_headline
@@ -13,8 +12,9 @@ from bids_app.report.pages import write_page
 from bids_app.report.parcels import edge_context, node_context, titled
 from bids_app.report.trial import AGAIN, route_context, trial_context
 from bids_app.report.trialfigures import matrix_figure
-from bids_app.routes import MAPS, PARCELLATION
-from bids_app.smallfiles import read_record
+from bids_app.system.small_files import read_record
+from bids_app.trial.design import Design
+from bids_app.trial.flow import VISITS, read_flow
 
 
 def write_group_page(folder, design_paths, results):

@@ -1,7 +1,7 @@
 """The results in a sentence for each role: what counts, by which p."""
 
 from bids_app.report.pages import centre, near_level, number, p_value
-from bids_app.roles import ROLES
+from bids_app.settings.roles import ROLES
 
 ALL = "p_fwe_all"
 

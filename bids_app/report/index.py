@@ -1,8 +1,8 @@
 """The page that ties the others together: every participant, every scan."""
 
-from bids_app.qualitytable import COLUMNS, QCFC_COLUMNS, write_quality
+from bids_app.bids.status import read_statuses
 from bids_app.report.pages import write_page
-from bids_app.status import read_statuses
+from bids_app.report.quality import COLUMNS, QCFC_COLUMNS, write_quality
 
 SHOWN = ("mean_fd", "minutes", "coverage", "tsnr", "degrees_of_freedom", "mean_correlation", "density", "mean_degree")
 

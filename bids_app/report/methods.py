@@ -1,11 +1,11 @@
 """The methods in words, from what the files say was really run; ``[@key]`` cites the bibliography."""
 
-from bids_app.features import Feature
 from bids_app.graph import GLOBALS
+from bids_app.graph.features import Feature
 from bids_app.report.bibliography import key_of
 from bids_app.report.headline import judged
 from bids_app.report.pages import number
-from bids_app.roles import departure
+from bids_app.settings.roles import departure
 
 CONFOUNDS = {
     "friston24": "friston1996",

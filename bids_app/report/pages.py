@@ -8,7 +8,7 @@ import jinja2
 import pandas as pd
 
 from bids_app import __version__
-from bids_app.outputs import save_text
+from bids_app.bids.files import save_text
 
 
 def write_page(path, template, **content):

@@ -3,16 +3,15 @@
 import nibabel as nib
 import pandas as pd
 
-from bids_app.derivatives import surface_path
-from bids_app.features import Feature, camel
-from bids_app.names import Name, build
-from bids_app.outputs import read_table, save_figure
+from bids_app.bids.files import read_table, save_figure
+from bids_app.bids.names import Name, build
+from bids_app.bids.result_names import MAPS, parcellation_of, surface_path
+from bids_app.graph.features import Feature, camel
 from bids_app.report import mapfigures
 from bids_app.report.parcelfigures import chord_figure, connectome_figure, nodes_figure
 from bids_app.report.surfacefigures import surface_effect_figure
 from bids_app.report.trialfigures import forest_figure
-from bids_app.routes import MAPS, parcellation_of
-from bids_app.surfacefiles import load_surface
+from bids_app.space.surface_files import load_surface
 
 N_SHOWN = 10
 N_CHORDS = 300

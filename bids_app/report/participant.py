@@ -4,18 +4,17 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from bids_app.derivatives import surface_path
-from bids_app.features import Feature
+from bids_app.bids.files import read_table, save_figure
+from bids_app.bids.names import Name, build, scan_label
+from bids_app.bids.result_names import MAPS, PARCELLATION, figure_path, parcellation_of, read_map_desc, surface_path
+from bids_app.bids.scans import index_scans
+from bids_app.bids.status import read_statuses
 from bids_app.graph import GLOBALS
-from bids_app.grid import Grid, load_grid
-from bids_app.names import Name, build, scan_label
-from bids_app.outputs import figure_path, read_table, save_figure
+from bids_app.graph.features import Feature
 from bids_app.report.figures import histogram_figure, matrices_figure, visits_figure
 from bids_app.report.pages import write_page
-from bids_app.routes import MAPS, PARCELLATION, parcellation_of
-from bids_app.scans import index_scans
-from bids_app.smallfiles import read_record
-from bids_app.status import read_statuses
+from bids_app.space.grid import Grid, load_grid
+from bids_app.system.small_files import read_record
 
 KINDS = (*PARCELLATION, "desc")
 
@@ -53,7 +52,8 @@ def write_participant_page(output_dir, participant):
 def raw_maps(index):
     """List the maps of an index as measured, as `scans.Scan`."""
     found = [scan for extension in MAPS for scan in index.of("boldmap", extension)]
-    return [scan for scan in found if not ("Smooth" in scan.entities["desc"] or scan.entities["desc"].endswith("z"))]
+    descs = [(scan, read_map_desc(scan.entities["desc"])) for scan in found]
+    return [scan for scan, desc in descs if desc is None or (desc.values == "raw" and not desc.fwhm)]
 
 
 def _bold(output_dir, maps):

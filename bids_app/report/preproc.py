@@ -1,9 +1,9 @@
 """The page of one participant's preprocessing."""
 
-from bids_app.names import Name, scan_label
-from bids_app.outputs import sidecar_of
+from bids_app.bids.files import sidecar_of
+from bids_app.bids.names import Name, scan_label
 from bids_app.report.pages import write_page
-from bids_app.smallfiles import read_record
+from bids_app.system.small_files import read_record
 
 
 def write_preprocessing_page(place, participant):
@@ -11,7 +11,7 @@ def write_preprocessing_page(place, participant):
 
     Parameters
     ----------
-    place : preprocessed.Place
+    place : dataset.Place
     participant : str
         Label without sub-.
 

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from bids_app.names import Name, build
-from bids_app.outputs import save_figure
+from bids_app.bids.files import save_figure
+from bids_app.bids.names import Name, build
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
-from bids_app.smallfiles import read_record
+from bids_app.system.small_files import read_record
 
 AGAIN = "Run the group level again."
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12

@@ -8,7 +8,7 @@ from nilearn.datasets import fetch_coords_seitzman_2018, load_mni152_template, l
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
-from bids_app.grid import Grid, template_grid
+from bids_app.space.grid import Grid, template_grid
 
 NETWORKS = (
     "DefaultMode",

@@ -8,7 +8,7 @@ import pandas as pd
 from nilearn.datasets import fetch_coords_dosenbach_2010
 from scipy.spatial import cKDTree
 
-from bids_app.grid import template_grid
+from bids_app.space.grid import template_grid
 
 SPACE = "MNI152NLin2009cAsym"
 RAW_STRIDE = 2

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from bids_app.grid import Grid
 from bids_app.simulate.brain import PLANTED, PlantedRegion, make_brain
 from bids_app.simulate.confounds import make_confounds
 from bids_app.simulate.files import write_atlas, write_dataset, write_json, write_scan
 from bids_app.simulate.people import recruit
 from bids_app.simulate.scan import simulate_bold, simulate_motion
+from bids_app.space.grid import Grid
 
 MIN_DURATION_S = 120.0
 PASSING_SPREAD = 0.2

@@ -1,0 +1,82 @@
+"""Which preprocessed datasets there are, and what they say of themselves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bids_app.errors import MissingInputError, UsageError
+from bids_app.system.small_files import read_json
+
+TEXTS = ("Name", "Version", "License", "DatasetDOI", "DatasetType")  # of a description and of what made it
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A derivative dataset that holds preprocessed data."""
+
+    name: str
+    path: Path
+    description: dict
+
+    def uri(self, path):
+        """Return the BIDS URI of one of its files."""
+        return f"bids:{self.name}:{Path(path).relative_to(self.path).as_posix()}"
+
+
+def find_derivatives(bids_dir, given=()):
+    """Find the preprocessed datasets: those given, else derivatives/fmriprep*, else BIDS_DIR itself.
+
+    Parameters
+    ----------
+    bids_dir : Path
+    given : sequence of (str, Path)
+        Names and folders.
+
+    Returns
+    -------
+    list of Dataset
+    """
+    named = list(given) or _in_their_place(bids_dir)
+    names = [name for name, _ in named]
+    if len(set(names)) < len(names):
+        folders = ", ".join(str(path) for _, path in named)
+        raise UsageError(f"--derivatives: two datasets have the same name: {folders}. Give NAME=PATH.")
+    return [Dataset(name, path, _description(path)) for name, path in named]
+
+
+def _in_their_place(bids_dir):
+    paths = _folders(bids_dir, ("fmriprep*",)) or _folders(bids_dir, ("xcp_d*", "xcpd*", "xcp-d*"))
+    if len(paths) > 1:
+        raise UsageError(
+            f"Several preprocessed datasets could be meant: {', '.join(map(str, paths))}. Choose with --derivatives."
+        )
+    if not paths and _description(bids_dir).get("DatasetType") == "derivative":
+        paths = [bids_dir]
+    if not paths:
+        raise MissingInputError(
+            f"No preprocessed data: looked for {bids_dir / 'derivatives' / 'fmriprep*'} and xcp_d*, and "
+            f"{bids_dir / 'dataset_description.json'} does not say DatasetType derivative. "
+            "Run fMRIPrep first, or point to its output with --derivatives PATH."
+        )
+    return [(path.resolve().name, path) for path in paths]
+
+
+def _folders(bids_dir, patterns):
+    folder = bids_dir / "derivatives"
+    try:
+        return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_dir()})
+    except OSError as error:
+        raise MissingInputError(f"{folder} cannot be looked into: {error.strerror}.") from error
+
+
+def _description(path):
+    """Read what describes a dataset, without the parts that are not of the kind that BIDS says."""
+    described = path / "dataset_description.json"
+    content = read_json(described) if described.exists() or described.is_symlink() else {}
+    content = {key: value for key, value in content.items() if key not in TEXTS or isinstance(value, str)}
+    if isinstance(makers := content.pop("GeneratedBy", None), list):
+        content["GeneratedBy"] = [_maker(one) for one in makers if isinstance(one, dict)]
+    return content
+
+
+def _maker(entry):
+    return {key: value for key, value in entry.items() if key not in TEXTS or isinstance(value, str)}

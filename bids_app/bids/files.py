@@ -1,0 +1,210 @@
+"""What is written: whole files or none, and the dataset's description."""
+
+import json
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from bids_app import __version__
+from bids_app.bids.names import Name, build
+from bids_app.errors import OutputError
+
+HOUR = 3600
+WRITTEN = (  # below the output folder
+    *("sub-*", "group", "logs", "atlases", "surfaces", "derivatives", "*.html", "*.tsv", "*.json", "README.md"),
+    *(".bidsignore", ".partial-*"),
+)
+BIDS_VERSION = "1.10.0"
+# A trailing slash would leave the folder itself as an error (bids-validator#291).
+BIDSIGNORE = (
+    "*.html",
+    "figures",
+    "surfaces",
+    "atlases",
+    "group",
+    "work",
+    "*_boldmap.*",
+    "*_timeseries.*",
+    "*_relmat.*",
+    "*_nodes.*",
+    "*_global.*",
+)
+README = """# trialgraph derivatives
+
+Graph maps of resting-state fMRI made by trialgraph {version}.
+
+- `sub-*/`: per scan, the maps (`*_boldmap.nii.gz`), the nodes that had a signal (`*_desc-nodes_mask.nii.gz`), and for
+  each atlas the correlation matrix (`*_relmat.tsv`), the measures of each parcel (`*_nodes.tsv`) and of the graph as
+  a whole (`*_global.tsv`), each with a JSON beside it.
+- `atlases/`: the atlases, as they were laid over the nodes.
+- `index.html`: every participant and scan; `sub-*.html`: a page per participant.
+- `group/`: the comparison of the arms; open `group/index.html`.
+- `logs/`: settings, messages and errors of every run, the methods in words (`CITATION`), and a checklist.
+- `derivatives/preproc/`: raw scans preprocessed here, if any.
+"""
+
+
+@contextmanager
+def replacing(path):
+    """Give a name beside ``path`` to write to, and move it there once it is whole."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not the process id: in containers that share this folder it is often the same.
+        partial = path.with_name(f".partial-{secrets.token_hex(4)}-{path.name}")
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def sweep(output_dir):
+    """Remove what runs that were killed left half-written, and refuse links that lead out of where it is written.
+
+    No file takes an hour to write, by the disk's own clock. What else lies in the output folder (sourcedata, code) is
+    the user's, and is left alone.
+    """
+    with replacing(output_dir / "logs" / "clock") as now:
+        now.touch()
+        oldest = now.stat().st_mtime - HOUR
+    (output_dir / "logs" / "clock").unlink(missing_ok=True)
+    for path in _where_it_is_written(output_dir):
+        if path.is_symlink() and not path.resolve().is_relative_to(output_dir.resolve()):
+            raise OutputError(f"{path} is a link that leads out of the output folder; nothing is written through it.")
+        with suppress(OSError):  # another run may sweep too
+            if path.name.startswith(".partial-") and path.stat().st_mtime < oldest:
+                path.unlink()
+
+
+def _where_it_is_written(output_dir):
+    """List everything below the places of the output folder that runs write to."""
+    for place in WRITTEN:
+        for top in output_dir.glob(place):
+            yield top
+            yield from () if top.is_symlink() else top.rglob("*")
+
+
+def save_text(path, text):
+    """Write text, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def save_json(path, content):
+    """Write JSON: nine digits, n/a for numbers that are not finite, nothing for None."""
+    save_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.9g}") if np.isfinite(value) else "n/a"
+    return str(value) if isinstance(value, Path) else value
+
+
+def save_table(path, table, **options):
+    """Write a DataFrame as BIDS TSV."""
+    with replacing(path) as partial:
+        table.to_csv(partial, **{"sep": "\t", "na_rep": "n/a", "index": False, "float_format": "%.9g"} | options)
+
+
+def read_table(path, **options):
+    """Read a BIDS TSV as a DataFrame."""
+    return pd.read_csv(path, sep="\t", na_values="n/a", **options)
+
+
+def save_described(path, table, columns, **more):
+    """Write a table and what its columns mean; ``more`` is what must be known to read it."""
+    described = {name: columns[name] for name in table}
+    content = {name: text if isinstance(text, dict) else {"Description": text} for name, text in described.items()}
+    save_json(sidecar_of(path), content | more)
+    save_table(path, table)
+    return path
+
+
+def save_image(path, image, sidecar=None):
+    """Write an image and its sidecar; the image last, so that it is never without."""
+    if sidecar is not None:
+        save_json(sidecar_of(path), sidecar)
+    with replacing(path) as partial:
+        nib.save(image, partial)
+
+
+def save_map(path, grid, values, sidecar=None):
+    """Write one value per node as an image with its sidecar, and beside a surface's the GIFTI of each hemisphere."""
+    name = Name.parse(path)
+    for side, half in grid.halves(values).items():
+        save_image(path.with_name(build({**name.entities, "hemi": side}, name.suffix, ".shape.gii")), half, sidecar)
+    save_image(path, grid.image(values), sidecar)
+
+
+def save_figure(path, figure):
+    """Write a matplotlib figure, PNG or SVG by its name, and close it; the same figure gives the same bytes."""
+    import matplotlib.pyplot as plt
+
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    with replacing(path) as partial, plt.rc_context({"svg.hashsalt": path.name}):
+        figure.savefig(partial, dpi=110, metadata=metadata)
+    plt.close(figure)
+
+
+def sidecar_of(path):
+    """Return the path of the JSON beside a file."""
+    path = Path(path)
+    return path.with_name(path.name.partition(".")[0] + ".json")
+
+
+def write_dataset_files(output_dir, bids_dir, datasets):
+    """Write dataset_description.json, README.md and .bidsignore.
+
+    Parameters
+    ----------
+    output_dir, bids_dir : Path
+    datasets : sequence of runs.Dataset
+        The preprocessed data that the outputs come from.
+    """
+    save_json(output_dir / "dataset_description.json", _description(output_dir, bids_dir, datasets))
+    save_text(output_dir / "README.md", README.format(version=__version__))
+    save_text(output_dir / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
+
+
+def _description(output_dir, bids_dir, datasets):
+    made_here = {"Name": "trialgraph", "Version": __version__, "Container": container()}
+    upstream = [entry for dataset in datasets for entry in dataset.description.get("GeneratedBy", [])]
+    licences = {dataset.description.get("License") for dataset in datasets}
+    links = {"raw": bids_dir, **{dataset.name: dataset.path for dataset in datasets}}
+    return {
+        "Name": "trialgraph: graph maps of resting-state fMRI",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "License": licences.pop() if len(licences) == 1 else None,
+        "GeneratedBy": [made_here, *upstream],
+        "SourceDatasets": [{"DOI": doi} for dataset in datasets if (doi := dataset.description.get("DatasetDOI"))]
+        or None,
+        "DatasetLinks": {name: relative(path, output_dir) for name, path in links.items()},
+    }
+
+
+def relative(path, start):
+    """Return the path of a file or folder as seen from a folder."""
+    return Path(os.path.relpath(path.resolve(), start.resolve())).as_posix()
+
+
+def container():
+    """Return what a description says of the container that this runs in, or None."""
+    if "APPTAINER_CONTAINER" in os.environ or "SINGULARITY_CONTAINER" in os.environ:
+        return {"Type": "singularity", "Tag": f"trialgraph:{__version__}"}
+    return {"Type": "docker", "Tag": f"trialgraph:{__version__}"} if Path("/.dockerenv").exists() else None

@@ -1,0 +1,194 @@
+"""The names of the files that we write below the output folder: built here, and read back here."""
+
+import re
+from dataclasses import dataclass
+from itertools import product
+
+from bids_app.bids.names import build, contrast_label
+from bids_app.bids.selection import SURFACE_SPACES
+from bids_app.graph.features import camel
+from bids_app.graph.rules import MATRICES, NEGATIVES, Linking
+
+PARCELLATION = ("atlas", "seg", "scale")
+MAPS = {".nii.gz": "voxels", ".dscalar.nii": "grayordinates"}
+MATRIX_STATS = {
+    "pearson": "pearsoncorrelation",
+    "fisher": "fisherz",
+    "partial": "partialcorrelation",
+    "spearman": "spearmancorrelation",
+}
+LINKINGS = [Linking(negative, backbone).label for negative in NEGATIVES for backbone in (False, True)]
+KINDS = {camel([matrix, linking]) for matrix in ("", *MATRICES) for linking in LINKINGS if matrix != "pearson"}
+_MAP_DESC = re.compile(r"(?P<edges>full|auc|[rd]\d+)(?P<z>z?)(?:Smooth(?P<fwhm>\d+(?:p\d+)?))?")
+
+
+def parcellation_of(entities):
+    """Return what tells the parcels of files apart: the atlas and, on surfaces, the space; None for what is not said.
+
+    Examples
+    --------
+    >>> parcellation_of({"space": "fsLR", "atlas": "Glasser"})
+    ('Glasser', None, None, 'fsLR')
+    >>> parcellation_of({"space": "MNI152NLin2009cAsym", "atlas": "Schaefer", "scale": "400"})
+    ('Schaefer', None, '400', None)
+    """
+    space = entities.get("space")
+    return (*map(entities.get, PARCELLATION), space if space in SURFACE_SPACES else None)
+
+
+def resolution(options):
+    """Return the res label of the maps, or None on the grid of the data."""
+    return f"{options.voxel_size}mm" if options.voxel_size else None
+
+
+def surface_path(output_dir, entities):
+    """Return where the grayordinates of a space are kept, with their meshes beside them."""
+    kept = {key: entities[key] for key in ("space", "den") if key in entities}
+    return output_dir / "surfaces" / build(kept, "nodes", ".dscalar.nii")
+
+
+def map_desc(options, edges, values="z", smoothed=True):
+    """Return the desc label of a map.
+
+    Examples
+    --------
+    >>> from bids_app.settings.settings import Graph
+    >>> map_desc(Graph(), "r025"), map_desc(Graph(), "d01", "raw", smoothed=False)
+    ('r025zSmooth6', 'd01')
+    """
+    parts = [edges, "z" if values == "z" else ""]
+    if smoothed and options.smooth_maps:
+        parts.append("Smooth" + f"{options.smooth_maps:g}".replace(".", "p"))
+    return "".join(parts)
+
+
+@dataclass(frozen=True)
+class MapDesc:
+    """What the desc label of a map says.
+
+    Attributes
+    ----------
+    edges : str
+        Label of the edge rule.
+    values : {"raw", "z"}
+    fwhm : float
+        Of the smoothing, mm; 0 without.
+    """
+
+    edges: str
+    values: str
+    fwhm: float
+
+
+def read_map_desc(desc):
+    """Take apart what `map_desc` made; None if it is none.
+
+    Examples
+    --------
+    >>> read_map_desc("r025zSmooth2p5"), read_map_desc("d01"), read_map_desc("nodes")
+    (MapDesc(edges='r025', values='z', fwhm=2.5), MapDesc(edges='d01', values='raw', fwhm=0.0), None)
+    """
+    parts = _MAP_DESC.fullmatch(desc)
+    if parts is None:
+        return None
+    return MapDesc(parts["edges"], "z" if parts["z"] else "raw", float((parts["fwhm"] or "0").replace("p", ".")))
+
+
+def label_of(metric):
+    """Return a metric's column name.
+
+    Examples
+    --------
+    >>> label_of("clustering-weighted")
+    'clustering_weighted'
+    """
+    return metric.replace("-", "_")
+
+
+def parcel_desc(upstream, kind, edges):
+    """Return the desc label of a table of parcels.
+
+    Examples
+    --------
+    >>> parcel_desc("", "", "r025"), parcel_desc("denoised", "partialTree", "d01")
+    ('r025', 'denoisedPartialTreeD01')
+    """
+    return camel([upstream, kind, edges])
+
+
+def find_parcel_desc(desc, kinds, edges):
+    """Take the desc label of a table of parcels apart.
+
+    Parameters
+    ----------
+    desc : str
+    kinds : iterable of str
+        Labels of the matrices that are looked for.
+    edges : iterable of str
+        Those of the edge rules.
+
+    Returns
+    -------
+    (str, str, str) or None
+        What the data were named before, the matrix and the edges; None if it is none of these.
+
+    Examples
+    --------
+    >>> find_parcel_desc("denoisedPartialR025", ["", "partial"], ["r025", "d01"])
+    ('denoised', 'partial', 'r025')
+    >>> find_parcel_desc("partialR025", [""], ["r025"]) is None
+    True
+    """
+    for kind, edge in product(kinds, edges):
+        end = parcel_desc("", kind, edge)
+        upstream = "" if desc == end else desc.removesuffix(end[0].upper() + end[1:])
+        if upstream != desc and not any(upstream.lower().endswith(other.lower()) for other in KINDS if other):
+            return upstream, kind, edge
+    return None
+
+
+def laid_path(output_dir, entities, extension):
+    """Return where the atlas of a kind of result is kept, as it was laid over the analysis grid."""
+    kept = {key: entities[key] for key in ("space", "den", "atlas", "seg", "scale") if entities.get(key)}
+    return output_dir / "atlases" / build(kept, "dseg", extension)
+
+
+def figure_path(output_dir, entities, what):
+    """Return where a figure of a scan goes."""
+    return output_dir / f"sub-{entities['sub']}" / "figures" / build({**entities, "desc": what}, "bold", ".png")
+
+
+def atlas_of(entities) -> str:
+    """Return what names an atlas among the entities of a file; empty where it is of none.
+
+    Examples
+    --------
+    >>> atlas_of({"sub": "01", "atlas": "Schaefer", "scale": "400", "desc": "r025"})
+    'atlas-Schaefer scale-400'
+    """
+    return " ".join(f"{key}-{entities[key]}" for key in ("atlas", "seg", "scale") if entities.get(key))
+
+
+def status_path(output_dir, participant):
+    """Return where a participant's state after the participant level is kept."""
+    return output_dir / "logs" / "status" / f"sub-{participant}.json"
+
+
+def stem(route, design):
+    """Return the entities of a group file: those of the route and the contrast."""
+    return {**route.entities, "contrast": contrast_label(design.active, design.reference)}
+
+
+def group_name(route, design, suffix, extension, **more):
+    """Return the name of a group file."""
+    return build({**stem(route, design), **more}, suffix, extension)
+
+
+def comparison_desc(feature, analysis):
+    """Return the desc label of a map of the group level: what is compared, and how if not as the headline is."""
+    return feature.label + analysis.suffix
+
+
+def trial_name(design, suffix, extension=".tsv"):
+    """Return the name of a file that belongs to no route."""
+    return build({"contrast": contrast_label(design.active, design.reference)}, suffix, extension)

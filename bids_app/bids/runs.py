@@ -1,0 +1,311 @@
+"""From settings to the runs that will be analysed: the only importer of pybids."""
+
+import logging
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
+
+from bids_app.bids.datasets import Dataset, find_derivatives
+from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
+from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised, warn_of_faults
+from bids_app.bids.selection import (
+    SPATIAL,
+    SURFACE_SPACES,
+    Why,
+    best_desc,
+    of_one,
+    one_hash,
+    prefer_rest,
+    prefer_template,
+    refuse_duplicates,
+    without_concatenations,
+)
+from bids_app.bids.sidecars import Sidecars
+from bids_app.bids.timing import declared
+from bids_app.errors import DataError, NothingSelectedError, UsageError
+
+logger = logging.getLogger(__name__)
+
+IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
+ON_SURFACE = {"desc": Query.NONE, "extension": [".dtseries.nii", ".func.gii"]}
+PARCELLATION = ("atlas", "seg", "scale", "space", "cohort", "res", "den", "desc")
+
+
+@dataclass(frozen=True)
+class BoldRun:
+    """One preprocessed BOLD run with what belongs to it."""
+
+    entities: dict[str, str]
+    bold: Path
+    mask: Path | None
+    confounds: Path | None
+    repetition_time: object  # as the sidecar has it; `timing.repetition_time` checks it where the run is read
+    sources: tuple[str, ...]
+    reason: str = "the only one"
+    denoised: bool = False
+    outliers: Path | None = None
+
+    @property
+    def label(self):
+        """The run's name for people."""
+        return scan_label(self.entities)
+
+
+@dataclass(frozen=True)
+class SeriesRun:
+    """One table of parcel time series that another tool extracted and cleaned."""
+
+    entities: dict[str, str]
+    timeseries: Path
+    repetition_time: object  # as the sidecar has it; `timing.repetition_time` checks it where the run is read
+    sources: tuple[str, ...]
+    reason: str = "the only one"
+    motion: Path | None = None
+    outliers: Path | None = None
+
+    @property
+    def label(self):
+        """The run's name for people."""
+        parcellation = [self.entities[key] for key in PARCELLATION if key in self.entities]
+        return " ".join([scan_label(self.entities), *parcellation])
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was found.
+
+    Attributes
+    ----------
+    datasets : tuple of Dataset
+    runs : tuple of BoldRun or SeriesRun
+        Those that are selected.
+    everyone : frozenset of str
+        Labels of all participants of the datasets.
+    """
+
+    datasets: tuple[Dataset, ...]
+    runs: tuple[BoldRun | SeriesRun, ...]
+    everyone: frozenset[str]
+
+    @property
+    def by_participant(self):
+        """Runs of each participant, participants and runs in order."""
+        runs = defaultdict(list)
+        for run in sorted(self.runs, key=lambda run: run.label):
+            runs[run.entities["sub"]].append(run)
+        return dict(runs)
+
+
+def find_inputs(settings):
+    """Find the runs to analyse.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Inputs
+
+    Raises
+    ------
+    MissingInputError
+        There is no preprocessed data.
+    NothingSelectedError
+        The filters leave nothing, or name what does not exist.
+    UsageError
+        Several tasks, spaces or resolutions could be meant.
+    DataError
+        Two files claim to be the same run, or to belong to it.
+    """
+    datasets = find_derivatives(settings.bids_dir, settings.selection.derivatives)
+    for dataset in datasets:
+        warn_of_faults(dataset)
+    layouts = [(dataset, _open(dataset.path)) for dataset in datasets]
+    _check_labels(settings.selection, [layout for _, layout in layouts])
+    bold = _bold_runs(settings, layouts)
+    series = _series_runs(settings, layouts)
+    if not bold and not series:
+        looked_in = ", ".join(str(dataset.path) for dataset in datasets)
+        raise NothingSelectedError(
+            f"No run is selected in {looked_in}. Looked for func/*_desc-preproc_bold.nii[.gz] and "
+            f"*_timeseries.tsv with an atlas or seg entity{_described(settings.selection)}. "
+            f"{_at_minimal_level(layouts)}"
+        )
+    everyone = frozenset(label for _, layout in layouts for label in layout.get_subjects())
+    return Inputs(tuple(datasets), (*bold, *series), everyone)
+
+
+def _at_minimal_level(layouts):
+    """Say what to run again where fMRIPrep left what it leaves at its lowest level."""
+    found = any(layout.get(suffix="boldref", desc=["hmc", "coreg"], return_type="filename") for _, layout in layouts)
+    if not found:
+        return "(fMRIPrep writes no preproc_bold at --level minimal.)"
+    return (
+        "These are outputs of fMRIPrep at --level minimal, without resampled images: run it again with --level full "
+        "--output-spaces MNI152NLin2009cAsym and these outputs as --derivatives, which is quick."
+    )
+
+
+def _open(path):
+    """Index a derivative as a root of its own: pybids finds none of its files otherwise."""
+    own_entities = str(files("bids_app") / "data" / "entities.json")
+    indexer = BIDSLayoutIndexer(
+        validate=False, index_metadata=False, ignore=["sourcedata", "logs", "figures", "log", "anat", "fmap"]
+    )
+    try:
+        return BIDSLayout(path, validate=False, config=["bids", "derivatives", own_entities], indexer=indexer)
+    except OSError as error:
+        raise DataError(f"{path} cannot be indexed: {error}.") from error
+
+
+def _check_labels(selection, layouts):
+    known = {"participant": set(), "session": set()}
+    for layout in layouts:
+        known["participant"].update(layout.get_subjects())
+        known["session"].update(layout.get_sessions())
+    for what, wanted in (("participant", selection.participants), ("session", selection.sessions)):
+        if unknown := [label for label in wanted if label not in known[what]]:
+            raise NothingSelectedError(
+                f"--{what}-label: no {what} {', '.join(unknown)} in the preprocessed data; "
+                f"there are {', '.join(sorted(known[what])) or 'none'}."
+            )
+
+
+def _described(selection):
+    filters = {
+        "participants": " ".join(selection.participants),
+        "sessions": " ".join(selection.sessions),
+        **{"task": selection.task, "space": selection.space, "res": selection.resolution},
+    }
+    given = [f"{what} {value}" for what, value in filters.items() if value]
+    return f" ({'; '.join(given)})" if given else ""
+
+
+def _query(layout, settings, query, **entities):
+    return query_files(layout, settings.selection, settings.selection.filters, query, **entities)
+
+
+def query_files(layout, selection, filters, query, **entities):
+    """List the files of one query of the selected participants and sessions, as the user's filters narrow it."""
+    if selection.participants:
+        entities["subject"] = list(selection.participants)
+    if selection.sessions:
+        entities["session"] = list(selection.sessions)
+    special = {None: Query.NONE, "*": Query.ANY}
+    user = filters.get(query, {})
+    entities |= {key: value if isinstance(value, list) else special.get(value, value) for key, value in user.items()}
+    try:
+        return [Path(path) for path in layout.get(return_type="filename", **entities)]
+    except ValueError as error:
+        raise UsageError(f"--bids-filter-file: query {query}: {error}") from error
+
+
+def _bold_runs(settings, layouts):
+    selection = settings.selection
+    on_surface = selection.space in SURFACE_SPACES
+    found = []
+    for dataset, layout in layouts:
+        kind = ON_SURFACE if on_surface else IN_VOLUME
+        kind = kind | {"desc": list(DENOISED_DESCS)} if is_denoised(dataset) else kind
+        paths = _query(layout, settings, "bold", suffix="bold", echo=Query.NONE, **kind)
+        sidecars = Sidecars.of_layout(layout)
+        found += best_desc([(Name.parse(path), path, dataset, sidecars) for path in paths])
+    found = [item for item in found if item[0].entities.get("part", "mag") == "mag"]
+    why = Why(found)
+    found = of_one("task", selection.task, found, prefer_rest)
+    found = of_one("space", selection.space, found, prefer_template)
+    found = of_one("den" if on_surface else "res", selection.resolution, found, lambda names: None)
+    found = without_concatenations([_without_hash(item) for item in one_hash(found)])
+    found = [_with_both_hemispheres(item) for item in found if item[0].entities.get("hemi", "L") == "L"]
+    refuse_duplicates(found)
+    companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
+    return [_bold_run(*item, *companions[item[2].name], why) for item in found]
+
+
+def _with_both_hemispheres(item):
+    name, path, *_ = item
+    if "hemi" in name.entities and not other_hemisphere(path).exists():
+        raise DataError(
+            f"{path.name}: there is no {other_hemisphere(path).name} beside it; both hemispheres are needed."
+        )
+    return item
+
+
+def _companions(settings, layout):
+    """Index a dataset's brain masks and confounds by the entities that they share with a run."""
+    masks, confounds, outliers = defaultdict(list), defaultdict(list), defaultdict(list)
+    for path in _query(layout, settings, "mask", suffix="mask", extension=[".nii", ".nii.gz"]):
+        name = Name.parse(path)
+        if "brain" in (name.entities.get("desc"), name.entities.get("label")):
+            masks[name.without("desc", "label", "hash")].append(path)
+    for path in _query(layout, settings, "confounds", suffix=["timeseries", "regressors", "motion"], extension=".tsv"):
+        name = Name.parse(path)
+        fits = name.entities.get("desc", "confounds") == "confounds" or name.suffix == "motion"
+        if fits and not {"atlas", "seg"} & set(name.entities):
+            confounds[name.without("desc", "hash", *SPATIAL)].append(path)
+    for path in _query(layout, settings, "outliers", suffix="outliers", extension=".tsv"):
+        outliers[Name.parse(path).without("desc", "hash", *SPATIAL)].append(path)
+    return masks, {key: _unfiltered(paths) for key, paths in confounds.items()}, outliers
+
+
+def _unfiltered(paths):
+    """Leave out tables of filtered motion where that as it was measured is there too."""
+    plain = [path for path in paths if "desc-filtered" not in path.name]
+    return plain if plain and len(paths) > 1 else paths
+
+
+def _bold_run(name, path, dataset, sidecars, masks, confounds, outliers, why):
+    mask, own = _the_one("brain mask", path, masks[name.without("desc")]), name.without("desc", "hemi", *SPATIAL)
+    table = _the_one("confounds table", path, confounds.get(own, []))
+    flags = _the_one("table of outliers", path, outliers.get(own, [])) if is_denoised(dataset) else None
+    right = other_hemisphere(path) if "hemi" in name.entities else None
+    sources = tuple(dataset.uri(source) for source in (path, right, mask, table, flags) if source)
+    entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
+    entities = known_entities(entities)
+    repetition_time = declared(sidecars.metadata(path))
+    reason, denoised = why(name, dataset), is_denoised(dataset)
+    return BoldRun(entities, path, mask, table, repetition_time, sources, reason, denoised, flags)
+
+
+def _the_one(what, run, paths):
+    if len(paths) > 1:
+        raise DataError(f"{run.name}: more than one {what} fits: {', '.join(path.name for path in paths)}.")
+    return paths[0] if paths else None
+
+
+def _series_runs(settings, layouts):
+    selection = settings.selection
+    found = []
+    for dataset, layout in layouts:
+        sidecars = Sidecars.of_layout(layout)
+        for path in _query(layout, settings, "timeseries", suffix="timeseries", extension=".tsv"):
+            name = Name.parse(path)
+            if {"atlas", "seg"} & set(name.entities) and name.entities.get("stat", "mean") == "mean":
+                found.append((name, path, dataset, sidecars))
+    if selection.space:
+        found = [item for item in found if item[0].entities.get("space", selection.space) == selection.space]
+    found = of_one("task", selection.task, found, prefer_rest)
+    found = without_concatenations([_without_hash(item) for item in one_hash(found)])
+    refuse_duplicates(found)
+    companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
+    return [_series_run(*item, *companions[item[2].name][1:]) for item in found]
+
+
+def _without_hash(item):
+    """Drop the entity by which XCP-D tells settings apart, once it says nothing more."""
+    name, *more = item
+    return (replace(name, entities={key: value for key, value in name.entities.items() if key != "hash"}), *more)
+
+
+def _series_run(name, path, dataset, sidecars, confounds, outliers):
+    own = name.without("desc", "stat", "atlas", "seg", "scale", *SPATIAL)
+    motion = [one for one in confounds.get(own, []) if one.name.endswith("_motion.tsv")]
+    motion, flags = _the_one("motion table", path, motion), _the_one("table of outliers", path, outliers.get(own, []))
+    repetition_time = declared(sidecars.metadata(path))
+    entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
+    sources = tuple(dataset.uri(source) for source in (path, motion, flags) if source)
+    return SeriesRun(entities, path, repetition_time, sources, motion=motion, outliers=flags)

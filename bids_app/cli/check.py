@@ -1,0 +1,194 @@
+"""What a run would do, by the reading of the run itself: tables for people, and nothing is written."""
+
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bids_app.bids.findings import Finding, say_all
+from bids_app.bids.runs import BoldRun, find_inputs
+from bids_app.errors import DataError, MissingInputError
+from bids_app.group.gathering import gather
+from bids_app.group.sample import MIN_PER_ARM
+from bids_app.group.trial_tables import read_scores
+from bids_app.participant.nodes import check_atlases
+from bids_app.preproc.raw_runs import raw_runs, wants_preprocessing
+from bids_app.runtime.logs import log_to_terminal
+from bids_app.trial.arms import arm_words
+from bids_app.trial.covariates import code, slopes
+from bids_app.trial.design import find_design, read_tables
+from bids_app.trial.flow import counts, no_arm
+from bids_app.trial.strata import strata, strata_said
+
+PLAIN_WIDTH = 240  # where nobody sees the width, lines are not broken
+
+
+def preview_participants(settings, *, with_trial=False):
+    """Say which scans would be processed from which files.
+
+    Parameters
+    ----------
+    settings : Settings
+    with_trial : bool, optional
+        Also who could be compared, as far as the raw data and the scans say.
+
+    Returns
+    -------
+    int
+        0; what cannot work is raised as the run would raise it.
+    """
+    log_to_terminal(settings.verbose)
+    if wants_preprocessing(settings):
+        return _preview_raw(settings, with_trial=with_trial)
+    inputs = find_inputs(settings)
+    _show(
+        f"{len(inputs.datasets)} preprocessed dataset{'s' if len(inputs.datasets) > 1 else ''}",
+        ("name", "made by", "folder"),
+        [(one.name, _made_by(one), str(one.path)) for one in inputs.datasets],
+    )
+    _show(
+        f"{len(inputs.runs)} scans of {len(inputs.by_participant)} participants would be processed",
+        ("scan", "file", "with", "why this one"),
+        [_scan(run) for runs in inputs.by_participant.values() for run in runs],
+    )
+    bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
+    check_atlases(settings, inputs)
+    if bold and settings.graph.mapped:
+        _say(f"Voxel by voxel: {', '.join(one.title for one in settings.graph.mapped)}.")
+    if with_trial:
+        _preview_trial(settings, inputs.runs)
+    return 0
+
+
+def _preview_raw(settings, *, with_trial):
+    """Say which raw scans would be preprocessed first."""
+    runs = raw_runs(settings)
+    rows = [(run.label, run.bold.name, run.t1w.name if run.t1w else "none: straight to the template") for run in runs]
+    _show(f"{len(runs)} raw scans would be preprocessed, then processed", ("scan", "file", "T1w"), rows)
+    _say("For publication, fMRIPrep is the better preprocessing: see the documentation for what differs.")
+    if with_trial:
+        _preview_trial(settings, runs)
+    return 0
+
+
+def _made_by(dataset):
+    makers = dataset.description.get("GeneratedBy") or [{}]
+    return ", ".join(" ".join(filter(None, (one.get("Name"), one.get("Version")))) for one in makers) or "unknown"
+
+
+def _scan(run):
+    if isinstance(run, BoldRun):
+        beside = [name for name, path in (("brain mask", run.mask), ("confounds", run.confounds)) if path is not None]
+        return run.label, run.bold.name, ", ".join(beside) or "nothing", run.reason
+    return run.label, run.timeseries.name, "", run.reason
+
+
+def _preview_trial(settings, runs):
+    """Say who could be compared: who has a scan at both visits, whatever its quality."""
+    tables = read_tables(settings.bids_dir)
+    scanned = {(run.entities["sub"], run.entities["ses"]) for run in runs if "ses" in run.entities}
+    if not scanned:
+        raise DataError("The scans have no session: two visits are needed to compare the arms.")
+    design = find_design(tables, scanned, settings.trial)
+    visits = {}
+    for run in runs:
+        visits.setdefault(run.entities["sub"], set()).add(run.entities.get("ses"))
+    say_all((*tables.findings, *design.findings))
+    arms = arm_words(tables, design)
+    labels = sorted({*visits, *tables.participants.index})
+    rows = [(f"sub-{label}", *_standing(label, visits.get(label, set()), arms, design)) for label in labels]
+    both = f"ses-{design.baseline} and ses-{design.followup}"
+    _show(f"{design.active} compared with {design.reference}, {both}", _HEADS, rows)
+    compared = [label for label, row in zip(labels, rows, strict=True) if row[-1] == "yes"]
+    _say(f"{len(compared)} of {len(rows)} would be compared, if their scans turn out good enough.")
+    say_all(_too_few(arms.reindex(compared), design))
+    say_all(_model_said(tables, design, settings.trial, compared or list(arms.index)))
+    scores = read_scores(tables, design, settings.trial)
+    if scores is not None:
+        known = scores.table.dropna(subset=["value"]).groupby(["outcome", "visit"], sort=False)["participant"].nunique()
+        _show("Clinical outcomes", ("outcome", "visit", "participants"), [(*key, n) for key, n in known.items()])
+
+
+def _too_few(arms, design):
+    """Say so where the group level would refuse to compare, however good the scans are."""
+    n_active, n_reference = ((arms == arm).sum() for arm in (design.active, design.reference))
+    if min(n_active, n_reference) < MIN_PER_ARM:
+        text = (
+            f"{n_active} participants of {design.active} and {n_reference} of {design.reference} have scans at both "
+            f"visits, at least {MIN_PER_ARM} of each are needed: as it is, the group level cannot compare the arms."
+        )
+        yield Finding("Arms", text, warning=True)
+
+
+def _model_said(tables, design, trial, participants):
+    """Read the columns of the model as the group level does, and say what they are taken for."""
+    coded = code(tables, design, trial.covariates, participants)
+    sloping = slopes(tables, design, trial.slopes, participants)
+    strata(tables, trial.strata, participants)
+    return dict.fromkeys((*coded.findings, *sloping.findings, *strata_said(tables, trial.strata, participants)))
+
+
+_HEADS = ("participant", "arm", "baseline", "follow-up", "would be compared")
+
+
+def _standing(label, found, arms, design):
+    """Return a participant's arm, which visits have scans, and whether both can be compared."""
+    arm = arms.get(label)
+    arm = "not in participants.tsv" if label not in arms.index else "none stated" if arm != arm else f"{arm}"
+    has = ["scan" if visit in found else "no scan" for visit in (design.baseline, design.followup)]
+    reasons = list(no_arm(label, arms, design))
+    reasons += [f"no {name}" for name, one in zip(("baseline", "follow-up"), has, strict=True) if one == "no scan"]
+    return arm, *has, "yes" if not reasons else f"no: {', '.join(reasons)}"
+
+
+def preview_group(settings):
+    """Say what would be compared from what the participant level left.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0, or 65 if a participant has scans but no row in participants.tsv.
+    """
+    log_to_terminal(settings.verbose)
+    if not settings.output_dir.is_dir():
+        raise MissingInputError(f"{settings.output_dir} does not exist: run the participant level first.")
+    gathered = gather(settings)
+    for route, flow, problem in gathered.comparisons:
+        table = counts(flow, gathered.design)
+        rows = [(step, *map(str, row)) for step, row in zip(table.index, table.to_numpy(), strict=True)]
+        _show(f"{route.name}: {len(problem.arm)} participants would be compared", ("", *table.columns), rows)
+        left_out = flow[~flow["analysed"]]
+        _show(
+            "Not compared",
+            ("participant", "why"),
+            list(zip(left_out["participant_id"], left_out["reason"], strict=True)),
+        )
+        adjusted = ", ".join(problem.covariates) or "nothing"
+        _say(f"{', '.join(one.title for one in problem.followup)}; adjusted for {adjusted}.")
+    return DataError.exit_code if gathered.strangers else 0
+
+
+def _show(title, heads, rows):
+    """Print a table: lines and colours on a terminal, plain columns elsewhere."""
+    console = _console()
+    table = Table(title=title, title_justify="left", box=box.SIMPLE if console.is_terminal else None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table, markup=False)
+    console.print()
+
+
+def _say(text):
+    _console().print(text, markup=False, highlight=False)
+
+
+def _console():
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(file=sys.stdout, width=width, markup=False, highlight=False)

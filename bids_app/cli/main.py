@@ -1,0 +1,135 @@
+"""The command line: ``main``, which lends a work folder and turns errors into messages and exit codes."""
+
+import logging
+import os
+import sys
+import traceback
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+
+from bids_app.cli.settings_of import LEVELS, dashed, parse
+from bids_app.cli.validate import check_dataset
+from bids_app.errors import OutputError, TrialgraphError, full_disk
+from bids_app.settings.parser import demo_parser
+from bids_app.settings.settings import check_settings
+from bids_app.system.provenance import digest_of_code
+from bids_app.system.work_folder import private_folder, working_in
+
+
+def main(argv=None):
+    """Run the app.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    argv = dashed(sys.argv[1:] if argv is None else argv)
+    try:
+        if argv[:1] == ["demo"] and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
+            return _demo(argv[1:])
+        if argv[:1] == ["check"] and argv[2:3] not in ([level] for level in LEVELS):
+            return _check(argv[1:])
+        settings = parse(argv)
+        return _preview(settings) if settings.dry_run else _run(settings)
+    except TrialgraphError as error:
+        logging.getLogger("bids_app").debug("%s", error)
+        print(f"trialgraph: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("trialgraph: interrupted.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if full := full_disk(str(error)):
+            print(f"trialgraph: the output or work folder cannot take more ({full}).", file=sys.stderr)
+            return OutputError.exit_code
+        kept = keep_traceback(traceback.format_exc(), argv[1:2])
+        said = str(error).strip().partition("\n")[0]
+        print(
+            f"trialgraph: {type(error).__name__}: {said} (a fault of the app, not of your data; please report it with "
+            f"{kept}).",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def keep_traceback(text, output_dir):
+    """Keep the traceback of a fault in the logs of the output folder, else in a temporary file; return where."""
+    for find in (*(lambda path=path: Path(path).absolute() / "logs" for path in output_dir), gettempdir):
+        with suppress(OSError):  # in a read-only container there is no temporary folder
+            folder = Path(find())
+            if folder.is_dir():
+                path = folder / f"fault-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
+                path.write_text(text, encoding="utf-8")
+                return path
+    return "what it said"
+
+
+def _run(settings):
+    check_settings(settings)
+    work_dir = private_folder(settings.work_dir)
+    settings = replace(settings, work_dir=work_dir / f"code-{digest_of_code()}")  # no other version's results
+    with working_in(work_dir, settings.keep_work_dir) as conclude:
+        settings.work_dir.mkdir(exist_ok=True)
+        if not settings.skip_validation:
+            _validate(settings)
+        return conclude(_step(settings)(settings))
+
+
+def _step(settings):
+    """Return what is to be run; its imports are heavy, so that they come once the call makes sense."""
+    if settings.reports_only:
+        from bids_app.report.rebuild import remake_pages as step
+    elif settings.level == "group":
+        from bids_app.group.level import group_level as step
+    else:
+        from bids_app.participant.level import participant_level as step
+    return step
+
+
+def _check(argv):
+    """Say what both levels would do with a dataset."""
+    folders, options = argv[:2], argv[2:]
+    return _preview(parse([*folders, "participant", *options, "--dry-run"]), with_trial=True)
+
+
+def _preview(settings, *, with_trial=False):
+    """Do all the reading of a run in a folder of its own, which goes at the end."""
+    check_settings(settings)
+    with _temporary_folder() as folder, working_in(Path(folder), keep=True):
+        from bids_app.cli import check
+
+        if settings.level == "group":
+            return check.preview_group(settings)
+        return check.preview_participants(settings, with_trial=with_trial)
+
+
+def _temporary_folder():
+    """Return a folder that goes when it was used; a container that is read-only has room in memory alone."""
+    try:
+        return TemporaryDirectory()
+    except FileNotFoundError:
+        return TemporaryDirectory(dir="/dev/shm")
+
+
+def _validate(settings):
+    unchecked = check_dataset(settings.bids_dir, settings.selection.participants)
+    if unchecked:
+        print(f"trialgraph: {unchecked}", file=sys.stderr)
+
+
+def _demo(argv):
+    options = demo_parser().parse_args(argv)
+    work_dir = private_folder(options.output_dir / "work" / "demo")
+    with working_in(work_dir, keep=False) as conclude:
+        from bids_app.cli.demo import run_demo
+
+        return conclude(run_demo(options.output_dir, work_dir, n_cpus=options.n_cpus, seed=options.random_seed))

@@ -1,0 +1,106 @@
+"""The input held against the BIDS standard, by bids-validator-deno if it is installed."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from bids_app.errors import DataError, InvalidDatasetError, MissingInputError
+from bids_app.system.small_files import read_json
+
+VALIDATOR = "bids-validator-deno"
+SHOWN = 5
+
+
+def check_dataset(bids_dir, participants=()):
+    """Refuse raw data that are not valid BIDS.
+
+    A derivative is not checked: no version of fMRIPrep writes one without errors. Neither are, within raw data,
+    the participants that are not analysed, and what is below ``derivatives``. Nor is a folder of tables alone,
+    which is never valid: participants are listed there that have no data. Warnings count for nothing.
+
+    Parameters
+    ----------
+    bids_dir : Path
+    participants : sequence of str
+        Labels of those that are analysed; everyone if empty.
+
+    Returns
+    -------
+    str or None
+        Why nothing was checked.
+
+    Raises
+    ------
+    InvalidDatasetError
+        With the errors in short.
+    """
+    if _is_derivative(bids_dir):
+        return f"{bids_dir} is a derivative: it is not checked with the BIDS validator."
+    if not any(bids_dir.glob("sub-*/")):
+        return f"{bids_dir} holds no raw data (sub-*): it is not checked with the BIDS validator."
+    validator = find_validator()
+    if validator is None:
+        return f"{VALIDATOR} is not installed: {bids_dir} is not checked."
+    issues = _issues(validator, bids_dir)
+    if issues is None:
+        return f"{VALIDATOR} could not be run: {bids_dir} is not checked."
+    wrong = [issue for issue in issues if issue["severity"] == "error" and _concerns(issue, participants)]
+    if wrong:
+        raise InvalidDatasetError(
+            f"{bids_dir} is not valid BIDS: {summary(wrong)}. See all with `{VALIDATOR} {bids_dir}`; "
+            "correct them, or go on with --skip-bids-validation."
+        )
+    return None
+
+
+def find_validator():
+    """Return the path of the validator, which lies beside the interpreter or on the PATH, or None."""
+    return shutil.which(VALIDATOR, path=str(Path(sys.executable).parent)) or shutil.which(VALIDATOR)
+
+
+def summary(issues):
+    """Say which errors there are, each with how often and where first.
+
+    Examples
+    --------
+    >>> summary([{"code": "EMPTY_FILE", "location": "/sub-1/a.nii"}, {"code": "EMPTY_FILE", "location": "/b.tsv"}])
+    'EMPTY_FILE in /b.tsv and 1 other file'
+    """
+    places = defaultdict(set)
+    for issue in issues:
+        places[issue["code"]].add(issue.get("location") or "/")
+    kinds = sorted(places.items(), key=lambda kind: (-len(kind[1]), kind[0]))
+    said = [f"{code} in {_first(sorted(where))}" for code, where in kinds[:SHOWN]]
+    more = len(kinds) - SHOWN
+    return "; ".join([*said, f"{more} more kinds of error"] if more > 0 else said)
+
+
+def _first(places):
+    others = len(places) - 1
+    return places[0] + (f" and {others} other file{'s' * (others > 1)}" if others else "")
+
+
+def _is_derivative(bids_dir):
+    try:
+        return read_json(bids_dir / "dataset_description.json").get("DatasetType") == "derivative"
+    except (MissingInputError, DataError):
+        return False
+
+
+def _issues(validator, bids_dir):
+    """Return what the validator lists, or None if it gives no list."""
+    command = [validator, str(bids_dir), "--json", "--ignoreWarnings", "--prune"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return json.loads(done.stdout)["issues"]["issues"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _concerns(issue, participants):
+    owner = re.match(r"/sub-([^/]+)/", issue.get("location") or "")
+    return not participants or owner is None or owner.group(1) in participants

@@ -1,0 +1,159 @@
+"""Where a cluster lies: the labels of an atlas at its peak and over its voxels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bids_app.space.atlas import read_atlas, source_entities
+
+NOWHERE = "none"
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """The labels of a cluster.
+
+    Attributes
+    ----------
+    peak : str
+        Label at the peak, ``none`` outside the atlas.
+    nearest : str
+        Label of the cluster's voxel nearest to the peak that has one, for a peak outside; else as ``peak``.
+    shares : tuple of (str, float)
+        Labels and their percentages of the cluster, from large to small, ``none`` last.
+    """
+
+    peak: str
+    nearest: str
+    shares: tuple[tuple[str, float], ...]
+
+    def text(self, minimum=5.0):
+        """Return the percentages for people; labels below ``minimum`` percent are summed as others.
+
+        Examples
+        --------
+        >>> Anatomy("a", "a", (("a", 62.0), ("b", 28.0), ("c", 2.0), ("none", 8.0))).text()
+        'a 62 %; b 28 %; others 2 %; none 8 %'
+        """
+        labelled = [(name, share) for name, share in self.shares if name != NOWHERE]
+        shown = [part for rank, part in enumerate(labelled) if part[1] >= minimum or rank == 0]
+        rest = sum(share for _, share in labelled[len(shown) :])
+        parts = [*shown, *([("others", rest)] if rest else []), *(s for s in self.shares if s[0] == NOWHERE)]
+        return "; ".join(f"{name} {_percent(share)} %" for name, share in parts)
+
+
+def _percent(share):
+    return f"{share:.0f}" if share >= 0.5 else "<1"
+
+
+def cluster_anatomy(nodes, peak, of_node, names, coordinates=None):
+    """Label a cluster.
+
+    Parameters
+    ----------
+    nodes : (C,) int ndarray
+        The cluster's nodes, as `stats.Cluster` has them.
+    peak : int
+        One of the nodes.
+    of_node : (N,) int ndarray
+        Position in ``names`` of each node's label, -1 for none, as `parcel_series.Atlas` has them.
+    names : sequence of str
+    coordinates : (N, 3) float ndarray, optional
+        In mm; to name the label nearest to a peak outside the atlas.
+
+    Returns
+    -------
+    Anatomy
+
+    Examples
+    --------
+    >>> cluster_anatomy(np.array([0, 1, 2, 3]), 0, np.array([1, 1, 0, -1, 0]), ["Angular_L", "Parietal_Inf_L"]).shares
+    (('Parietal_Inf_L', 50.0), ('Angular_L', 25.0), ('none', 25.0))
+    """
+    labels = np.asarray(of_node)[nodes]
+    found, counts = np.unique(labels[labels >= 0], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    shares = [(str(names[found[place]]), 100 * counts[place] / len(nodes)) for place in order]
+    if (outside := np.mean(labels < 0)) > 0:
+        shares.append((NOWHERE, 100 * outside))
+    label = str(names[of_node[peak]]) if of_node[peak] >= 0 else NOWHERE
+    nearest = _nearest(nodes, peak, labels, names, coordinates) if label == NOWHERE else label
+    return Anatomy(label, nearest, tuple((name, float(share)) for name, share in shares))
+
+
+def _nearest(nodes, peak, labels, names, coordinates):
+    if coordinates is None or not (labels >= 0).any():
+        return NOWHERE
+    labelled = np.asarray(nodes)[labels >= 0]
+    distances = np.linalg.norm(np.asarray(coordinates)[labelled] - np.asarray(coordinates)[peak], axis=1)
+    return str(names[labels[labels >= 0][np.argmin(distances)]])
+
+
+def label_columns(clusters, of_node, names, coordinates=None):
+    """Label every cluster of a table.
+
+    Parameters
+    ----------
+    clusters : list of stats.Cluster
+        In the order of the table's rows.
+    of_node, names, coordinates
+        As of `cluster_anatomy`.
+
+    Returns
+    -------
+    dict of list of str
+        ``peak_label`` and ``labels``, columns as `ANATOMY_COLUMNS` describes them.
+    """
+    found = [cluster_anatomy(cluster.nodes, cluster.peak, of_node, names, coordinates) for cluster in clusters]
+    return {"peak_label": [_peak(anatomy) for anatomy in found], "labels": [anatomy.text() for anatomy in found]}
+
+
+def _peak(anatomy):
+    return anatomy.peak if anatomy.peak == anatomy.nearest else f"{NOWHERE} (nearest: {anatomy.nearest})"
+
+
+ANATOMY_COLUMNS = {
+    "peak_label": "Label of the atlas at the peak; if it has none, the nearest in the cluster",
+    "labels": "Percentages of the cluster's voxels per label of the atlas",
+}
+
+
+def with_anatomy(clusters, grid, atlases, space=None):
+    """Label every cluster of a table by every atlas.
+
+    Parameters
+    ----------
+    clusters : list of stats.Cluster
+        In the order of the table's rows; their nodes are those of the grid.
+    grid : Grid
+    atlases : list of AtlasSource
+    space : str, optional
+        Of the grid.
+
+    Returns
+    -------
+    DataFrame
+        A row per cluster, columns as `anatomy_columns`.
+    """
+    columns = {}
+    for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
+        atlas = read_atlas(path, grid, space)
+        names = atlas.parcels["name"].astype(str).tolist()
+        labels = label_columns(clusters, atlas.of_node, names, grid.coordinates)
+        columns |= {f"{name}{suffix}": values for name, values in labels.items()}
+    return pd.DataFrame(columns, index=range(len(clusters)), dtype=object)
+
+
+def anatomy_columns(atlases):
+    """Describe the columns of `with_anatomy`; with several atlases each has columns of its own."""
+    described = {}
+    for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
+        described |= {f"{name}{suffix}": f"{text} ({path})" for name, text in ANATOMY_COLUMNS.items()}
+    return described
+
+
+def _suffixes(atlases):
+    if len(atlases) < 2:
+        return [""] * len(atlases)
+    return ["_" + "".join(source_entities(path).values()) for path in atlases]

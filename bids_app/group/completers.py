@@ -1,0 +1,60 @@
+"""Among whom labels are re-drawn, who is missing, and what of the draws was not done as asked."""
+
+from bids_app.bids.findings import Finding
+from bids_app.group.analyses import main_draws
+from bids_app.stats.attrition import attrition
+
+ABOUT = "Missing follow-ups"
+BOUNDS = "the tables of what missing follow-ups may do have bounds that assume nothing of this kind"
+
+
+def completers(flow, design, problem, trial):
+    """Say what the tests assume of who is compared, and how the draws are made.
+
+    Parameters
+    ----------
+    flow : DataFrame
+        As from `flow.participant_flow`.
+    design : design.Design
+    problem : sample.Problem
+    trial : settings.Trial
+
+    Returns
+    -------
+    tuple of Finding
+    """
+    found = [*_completers(flow, design, trial)]
+    if trial.tail_approximation and (draws := main_draws(problem, trial)).exhaustive:
+        text = f"--tail-approximation is not applied: all {len(draws)} draws there are were made, so that p is exact."
+        found.append(Finding("Statistics", text))
+    return tuple(found)
+
+
+def _completers(flow, design, trial):
+    """Yield who is compared of those randomized, and a warning where the losses differ by arm."""
+    randomized = flow[flow["arm"].isin([design.active, design.reference])]
+    arm = (randomized["arm"] == design.active).to_numpy(int)
+    losses = attrition(arm, randomized["analysed"].to_numpy(bool))
+    total, lost = sum(losses.randomized), sum(losses.lost)
+    drawn = "Arm labels are re-drawn" if trial.scheme == "rerandomize" else "Residuals are permuted"
+    within = f" within strata ({', '.join(trial.strata)})" if trial.strata else ""
+    text = f"{drawn} among the {total - lost} of {total} randomized who are compared{within}. "
+    if not lost:
+        yield Finding(ABOUT, text + "Nobody is missing.")
+        return
+    yield Finding(
+        ABOUT,
+        text
+        + "That is a valid test if treatment changes neither the values nor who is missing: those compared must be "
+        f"the same people as in any other allocation. Nothing in the data can show this; {BOUNDS}.",
+    )
+    if losses.differs:
+        each = zip(losses.lost, losses.randomized, (design.active, design.reference), strict=True)
+        gone = " but ".join(f"{count} of {size} of {name}" for count, size, name in each)
+        yield Finding(
+            ABOUT,
+            f"{gone} are not compared (Fisher's exact p = {losses.p:.2g}): the losses differ by arm. If treatment "
+            "changed who is missing, and the missing would have differed in what is measured, the p values and "
+            f"intervals of those compared do not hold; {BOUNDS}.",
+            warning=True,
+        )

@@ -1,0 +1,175 @@
+"""All that the group level reads before it writes anything, and what it refuses."""
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bids_app.bids.findings import say_all
+from bids_app.bids.names import contrast_label
+from bids_app.bids.scans import index_scans
+from bids_app.bids.status import read_statuses
+from bids_app.group.assumptions import assumptions, left_out
+from bids_app.group.completers import completers
+from bids_app.group.named_regions import find_named, named_of_everyone
+from bids_app.group.plan_match import done_deviations
+from bids_app.group.routes import find_routes
+from bids_app.group.sample import assemble, check_design, route_flow
+from bids_app.group.trial_tables import Notes, Scores, read_scores, symptom_changes
+from bids_app.settings.roles import departure
+from bids_app.settings.settings import Settings
+from bids_app.system.provenance import digest_of_file, shareable
+from bids_app.trial.design import PARTICIPANTS, Design, Tables, find_design, read_tables
+from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
+
+logger = logging.getLogger("bids_app")
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All that the group level reads before it writes anything.
+
+    Attributes
+    ----------
+    settings : Settings
+        With where what is done departs from the plan.
+    tables : design.Tables
+        Of everyone, also of those whom an option leaves out.
+    design : design.Design
+    scores : trial_tables.Scores or None
+    notes : trial_tables.Notes
+    failed : list of FailedScan
+    comparisons : list of (Route, DataFrame, Problem)
+        Each route with its flow of participants and what is compared.
+    named : dict of dict of ndarray
+        The nodes of the regions that were named beforehand, by route and region.
+    """
+
+    settings: Settings
+    tables: Tables
+    design: Design
+    scores: Scores | None
+    notes: Notes
+    failed: list
+    comparisons: list
+    named: dict
+
+    def of_named(self, route, problem):
+        """Return what reads everyone's values in the named regions of a route, or None if it has none."""
+        named = self.named[route.name]
+        return partial(named_of_everyone, route, problem, named) if named else None
+
+    @property
+    def strangers(self):
+        """Participants with scans but without a row in participants.tsv."""
+        known = {f"sub-{label}" for label in self.tables.participants.index}
+        return {name for _, flow, _ in self.comparisons for name in flow["participant_id"]} - known
+
+
+def gather(settings):
+    """Read everything that the arms are compared by, and refuse what cannot be.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Gathered
+    """
+    failed = read_failed_scans(settings.output_dir)
+    index = index_scans(settings.output_dir)
+    for atlas in sorted(index.earlier):
+        logger.warning(
+            "Tables of %s are of an earlier call of the participant level and are not compared: name all in one.",
+            atlas,
+        )
+    routes = find_routes(settings, index)
+    tables, wanted = read_tables(settings.bids_dir), settings.selection.participants
+    scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
+    design = find_design(tables, {(scan.participant, scan.session) for scan in scans if scan.session}, settings.trial)
+    contrast_label(design.active, design.reference)  # refused here rather than when the results are written
+    scores, comparisons = read_scores(_chosen(tables, wanted), design, settings.trial), []
+    tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
+    for route in routes:
+        flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
+        flow = without(flow, wanted)
+        problem = assemble(route, flow, tables, design, settings.trial)
+        problem = replace(problem, symptoms=symptom_changes(scores, problem))
+        check_design(route, problem)
+        _say_flow(route, flow, design)
+        found = (
+            *problem.findings,
+            *left_out(flow, wanted, scores),
+            *completers(chosen(flow), design, problem, settings.trial),
+            *assumptions(settings, route, problem, flow),
+        )
+        comparisons.append((route, flow, replace(problem, findings=found)))
+    problems = [(route, problem) for route, _, problem in comparisons]
+    named, about = find_named(settings.trial.regions, problems)
+    tables = replace(tables, findings=(*tables.findings, *about))
+    say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
+    settings = _departed(settings, problems, scores)
+    return Gathered(settings, tables, design, scores, Notes(), failed, comparisons, named)
+
+
+def _departed(settings, problems, scores):
+    """Add to the departures from the plan those that only what was done shows, and log all."""
+    trial = settings.trial
+    departed = (*trial.departed, *done_deviations(settings, problems, scores))
+    for one in departed:
+        logger.warning("Departs from the plan: %s.", departure(*one))
+    return replace(settings, trial=replace(trial, departed=departed))
+
+
+def _chosen(tables, participants):
+    """Leave out of the tables whom --participant-label leaves out."""
+    if not participants:
+        return tables
+    return replace(tables, participants=tables.participants[tables.participants.index.isin(participants)])
+
+
+def chosen(flow):
+    """Leave out of the flow whom --participant-label leaves out: they are not missing, they were not looked at."""
+    return flow[flow["reason"] != LEFT_OUT].reset_index(drop=True)
+
+
+def read_failed_scans(output_dir):
+    """Return the scans that failed when last tried, or whose input is gone, as a list of FailedScan."""
+    failed = []
+    for status in read_statuses(output_dir):
+        failed += [
+            FailedScan(status["Participant"], scan.get("Session"), scan["Scan"], scan.get("Reason", "unknown"))
+            for scan in status["Scans"]
+            if scan["State"] != "done"
+        ]
+    return failed
+
+
+def _say_flow(route, flow, design):
+    logger.info("%s%s: %d participants analysed.", route.name[0].upper(), route.name[1:], flow["analysed"].sum())
+    for arm, steps in counts(flow, design).items():
+        logger.info("  %s: %s", arm, ", ".join(f"{count} {step}" for step, count in steps.items()))
+    for row in flow[~flow["analysed"]].itertuples():
+        logger.info("  %s not analysed: %s", row.participant_id, row.reason)
+
+
+def made_from(gathered):
+    """Return what the group's results were made from and how, for their record.
+
+    Parameters
+    ----------
+    gathered : Gathered
+
+    Returns
+    -------
+    dict
+    """
+    settings, output = gathered.settings, gathered.settings.output_dir
+    options = json.loads(settings.to_json())
+    paths = {scan.path for route, *_ in gathered.comparisons for scans in route.scans.values() for scan in scans}
+    return {
+        "Options": shareable({key: options[key] for key in ("selection", "signal", "graph", "trial")}, output),
+        "Tables": {one.name: digest_of_file(one) for one in [settings.bids_dir / PARTICIPANTS] if one.exists()},
+        "Sources": {one.relative_to(output).as_posix(): digest_of_file(one) for one in sorted(paths)},
+    }

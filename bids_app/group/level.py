@@ -1,0 +1,117 @@
+"""The group level: what happens in which order, and the exit code."""
+
+import logging
+from dataclasses import replace
+
+from bids_app.bids.files import sweep
+from bids_app.bids.scans import index_scans
+from bids_app.errors import DataError
+from bids_app.group.analyses import analyses_of
+from bids_app.group.gathering import chosen, gather, made_from
+from bids_app.group.named_regions import write_named
+from bids_app.group.plan_record import write_plan
+from bids_app.group.record import write_design
+from bids_app.group.region_tables import write_region_tables
+from bids_app.group.trial_tables import (
+    write_arms,
+    write_outcomes,
+)
+from bids_app.group.whole_brain import write_whole_brain
+from bids_app.group.workflow import init_group_wf
+from bids_app.report.citation import write_citation
+from bids_app.report.group import write_group_page
+from bids_app.report.index import write_index_page
+from bids_app.runtime.group_folder import PAGE, publish, results_id, staged_group
+from bids_app.runtime.logs import conclude, start_log
+from bids_app.runtime.nipype_run import execute
+from bids_app.settings.settings import GROUP
+
+logger = logging.getLogger("bids_app")
+
+
+def group_level(settings):
+    """Compare the arms on everything that the participant level left.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0, or 65 if a participant has scans but no row in participants.tsv or something that was asked for could not be
+        made, or the code of what went wrong.
+    """
+    log_dir, output = start_log(settings), settings.output_dir
+    sweep(output)
+    with staged_group(output) as staged:
+        gathered = gather(replace(settings, group_folder=staged.name))
+        failures = _compare(gathered, log_dir)
+        if not failures:
+            publish(output, made_from(gathered))
+    if failures:
+        _say_failures(failures, output)
+    else:
+        index = index_scans(output)
+        write_citation(output, index)
+        write_index_page(output, index)
+    strangers, unmet = gathered.strangers, gathered.notes.unmet
+    if strangers:
+        logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
+    if unmet:
+        logger.error("Asked for, and not made: %s.", "; ".join(unmet))
+    page = None if failures else output / GROUP / PAGE
+    return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or unmet else 0)
+
+
+def _compare(gathered, log_dir):
+    """Write all results and the page, unless a comparison fails; return the failures."""
+    settings, design, scores, notes = gathered.settings, gathered.design, gathered.scores, gathered.notes
+    pages = [_write_before(gathered, *comparison) for comparison in gathered.comparisons]
+    if scores:
+        write_outcomes(settings, design, scores, notes)
+    failures = _run_comparisons(gathered, log_dir)
+    if failures:
+        return failures
+    regions = {
+        route.name: write_region_tables(
+            settings, route, design, gathered.tables, chosen(flow), scores, notes, gathered.of_named(route, problem)
+        )
+        for route, flow, problem in gathered.comparisons
+    }
+    write_plan(settings, design, regions, [route for route, *_ in gathered.comparisons], notes)
+    write_group_page(settings.group_dir, pages, results_id(settings.group_dir))
+    return []
+
+
+def _write_before(gathered, route, flow, problem):
+    """Write what is known of a route before anything is permuted; return the path of its record."""
+    settings, design, named = gathered.settings, gathered.design, gathered.named[route.name]
+    about = (gathered.failed, gathered.tables.findings, named)
+    path = write_design(settings, route, design, problem, flow, *about)
+    if route.kind != "global":
+        write_whole_brain(settings, route, design, problem, flow)
+    write_arms(settings, route, design, gathered.tables, flow, gathered.scores, gathered.notes)
+    if named:
+        write_named(settings, route, design, problem, named)
+    return path
+
+
+def _run_comparisons(gathered, log_dir):
+    """Run every feature by every analysis on every route; return the failures."""
+    settings, design = gathered.settings, gathered.design
+    problems = [(route, problem) for route, _, problem in gathered.comparisons]
+    n_comparisons = sum(
+        len(analyses_of(settings.trial, design, problem.symptoms, route.kind)) * len(problem.followup)
+        for route, problem in problems
+    )
+    n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
+    workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
+    return execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)
+
+
+def _say_failures(failures, output_dir):
+    for failure in failures:
+        logger.error("%s: %s", failure.node.partition(".")[2], failure.message)
+    if (output_dir / GROUP).exists():
+        logger.error("%s is still what an earlier run left: nothing of this one is there.", output_dir / GROUP)

@@ -1,0 +1,150 @@
+"""Regions that are named before the data are seen (--regions): tested over all of them."""
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from nilearn.image import resample_to_img
+
+from bids_app.bids.files import save_described
+from bids_app.bids.findings import Finding
+from bids_app.bids.masks import read_mask
+from bids_app.bids.result_names import group_name
+from bids_app.errors import DataError, UsageError
+from bids_app.group.regions import Region, read_regions
+from bids_app.group.results import TABLE_COLUMNS, compare_alone
+from bids_app.settings.roles import role_of
+
+REGION_COLUMNS = {
+    "region": "Region as named by --regions: a mask, or a parcel",
+    "nodes": "Voxels of the mask, or parcels, that are compared; the value is their mean",
+    **TABLE_COLUMNS,
+    "p_fwe": "p corrected over all regions and measures by the maximum statistic",
+}
+PLANNED = "The plan names these regions."
+NOT_PLANNED = "No plan that was kept to names these regions: exploratory, unless they were registered elsewhere."
+
+
+def find_named(regions, problems):
+    """Find the nodes of each region in each route.
+
+    Parameters
+    ----------
+    regions : sequence of (str, Path or None)
+        A mask, or the name of a parcel.
+    problems : list of (Route, Problem)
+
+    Returns
+    -------
+    found : dict of dict of ndarray
+        By the name of the route and of the region: which of the V nodes that are compared, in order.
+    findings : tuple of Finding
+
+    Raises
+    ------
+    UsageError
+        No route has such a region.
+    DataError
+        None of its nodes is compared, or the image is no mask.
+    """
+    found, notes = {}, []
+    for route, problem in problems:
+        find = {"maps": _in_mask, "parcels": _of_name}.get(route.kind, lambda *_: (None, None))
+        looked = {name: find(name, path, route, problem) for name, path in regions}
+        found[route.name] = {name: nodes for name, (nodes, _) in looked.items() if nodes is not None}
+        notes += [note for _, note in looked.values() if note]
+    lost = [name for name, _ in regions if not any(name in named for named in found.values())]
+    if lost:
+        raise UsageError(
+            f"--regions {', '.join(lost)}: a mask is given as NAME=IMAGE and needs maps of voxels; a name alone "
+            f"must be that of a parcel that is compared. {_names(problems)}"
+        )
+    return found, tuple(Finding("Named regions", note) for note in notes)
+
+
+def _names(problems):
+    listed = [
+        f"{route.name[0].upper()}{route.name[1:]}: {', '.join(map(str, problem.parcels['name'][:12]))}"
+        f"{' ...' if len(problem.parcels) > 12 else ''}."
+        for route, problem in problems
+        if route.kind == "parcels"
+    ]
+    return " ".join(listed) or "No parcels are compared."
+
+
+def _in_mask(name, path, route, problem):
+    """Return which of the voxels that are compared have their centre in a mask, and a note if it had to be cut."""
+    if path is None or route.name != "voxels":
+        return None, None
+    called = f"--regions {name}: {path.name}"
+    inside, affine, note = read_mask(path, called)
+    mask = nib.Nifti1Image(inside.astype(np.uint8), affine)
+    there = resample_to_img(
+        mask, problem.grid.mask_image(), interpolation="nearest", force_resample=True, copy_header=True
+    )
+    nodes = np.flatnonzero(np.asarray(there.dataobj)[problem.grid.mask] > 0)
+    if not len(nodes):
+        raise DataError(f"{called}: none of its voxels is among the {problem.grid.n_nodes} that are compared.")
+    return nodes, note
+
+
+def _of_name(name, path, route, problem):
+    if path is not None:
+        return None, None
+    nodes = np.flatnonzero(problem.parcels["name"].astype(str) == name)
+    return (nodes, None) if len(nodes) else (None, None)
+
+
+def write_named(settings, route, design, problem, named):
+    """Compare the arms in each region by each measure, with one correction over all of them.
+
+    Parameters
+    ----------
+    settings : Settings
+    route : Route
+    design : design.Design
+    problem : sample.Problem
+    named : dict of ndarray
+        The nodes of each region, as from `find_named`.
+
+    Returns
+    -------
+    Path
+    """
+    pairs = [(name, feature) for name in named for feature in problem.followup]
+    rows = {
+        "region": [name for name, _ in pairs],
+        "metric": [feature.metric for _, feature in pairs],
+        "edges": [feature.edges for _, feature in pairs],
+        "nodes": [len(named[name]) for name, _ in pairs],
+    }
+    visits = [_means(maps, named, pairs) for maps in (problem.baseline, problem.followup)]
+    table = compare_alone(pd.DataFrame(rows), problem, visits, settings.trial)
+    path = settings.group_dir / group_name(route, design, "regions", ".tsv")
+    note = PLANNED if _is_planned(settings.trial) else NOT_PLANNED
+    save_described(path, table, REGION_COLUMNS, Note=note)
+    return path
+
+
+def _is_planned(trial):
+    """Say whether a plan that is kept to names the regions."""
+    plan = trial.plan
+    if plan is None or "regions" not in plan.settled:
+        return False
+    return role_of(plan, metric=plan.metric, estimator=trial.estimator, departed=trial.departed) == "primary"
+
+
+def _means(maps, named, pairs):
+    """Return the (n, K) means over the nodes that a participant has; NaN for who has none."""
+    known = [np.ma.masked_invalid(maps[feature][:, named[name]]) for name, feature in pairs]
+    return np.column_stack([values.mean(axis=1).filled(np.nan) for values in known])
+
+
+def named_of_everyone(route, problem, named, everyone):
+    """Return the values in the regions of everyone randomized, a `TwoVisits` each, by region and measure."""
+    place = np.flatnonzero(problem.kept)
+    regions = [
+        Region(f"{name}: {feature.title}", feature, place[nodes], name)
+        for name, nodes in named.items()
+        for feature in problem.followup
+    ]
+    return read_regions(route, regions, **everyone).data()

@@ -1,0 +1,66 @@
+"""Results of parcels painted back as maps, over the atlas as the participant level laid it."""
+
+import nibabel as nib
+import numpy as np
+
+from bids_app.bids.files import save_map
+from bids_app.bids.result_names import MAPS, group_name, laid_path, surface_path
+from bids_app.graph.features import camel
+from bids_app.space.atlas import load_atlas
+from bids_app.space.grid import Grid, load_grid
+
+
+def paint(settings, route, design, problem, results):
+    """Write maps in which every node has the result of its parcel.
+
+    Parameters
+    ----------
+    settings : Settings
+    route : Route
+        Of parcels.
+    design : design.Design
+    problem : sample.Problem
+    results : iterable of (str, dict, dict)
+        Of each feature and analysis the desc label, the (V,) maps by their stat label, and the sidecar.
+
+    Returns
+    -------
+    list of Path
+        Empty where the parcels come from tables, so that nobody knows where they lie.
+    """
+    found = laid_atlas(settings.output_dir, route.entities)
+    if found is None:
+        return []
+    grid, atlas = found
+    position = {index: place for place, index in enumerate(problem.parcels["index"])}
+    tested = np.array([position.get(index, -1) for index in atlas.parcels["index"]])
+    of_node = np.where(atlas.of_node >= 0, tested[atlas.of_node], -1)
+    folder, written = settings.group_dir, []
+    for desc, maps, sidecar in results:
+        name = camel([route.entities.get("desc"), desc])
+        for stat, values in maps.items():
+            path = folder / group_name(route, design, "statmap", grid.extension, stat=stat, desc=name)
+            painted = np.where(of_node >= 0, values[of_node], np.nan)
+            save_map(path, grid, painted, {**sidecar(stat), "Atlas": atlas.origin})
+            written.append(path)
+    return written
+
+
+def laid_atlas(output_dir, entities):
+    """Return the grid of the nodes that an atlas covers and the atlas over it, or None if it was not laid.
+
+    Parameters
+    ----------
+    output_dir : Path
+    entities : dict
+        Of the route.
+    """
+    for extension in MAPS:
+        path = laid_path(output_dir, entities, extension)
+        if path.exists():
+            image = nib.load(path)
+            labelled = np.asanyarray(image.dataobj) > 0
+            whole = load_grid(surface_path(output_dir, entities)) if extension == ".dscalar.nii" else None
+            grid = whole.within(labelled) if whole else Grid(labelled, image.affine)
+            return grid, load_atlas(path, grid)
+    return None

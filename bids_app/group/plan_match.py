@@ -1,0 +1,152 @@
+"""What was really done, held against the plan: files as given, scans as processed, models as fitted."""
+
+import json
+from pathlib import Path
+
+from bids_app import __version__
+from bids_app.settings.plan_keys import FIELDS
+from bids_app.system.provenance import digest_of_file, shareable
+from bids_app.system.small_files import read_json
+
+# Of the participant level, what does not say how the scans were processed, or what only adds results.
+_NOT_OF_SCANS = ("min_minutes", "metrics", "thresholds", "densities", "atlases", "matrices", "parcels", "random_seed")
+
+
+def given_files(settings):
+    """Return the files that options were given, whose content changes a result.
+
+    Returns
+    -------
+    dict of list of Path
+        By the name of the option.
+    """
+    graph, trial = settings.graph, settings.trial
+    partition = [graph.partition] if graph.partition else []
+    found = {
+        "mask": [graph.mask] if graph.mask not in ("gm", "brain") else [],
+        "atlas": [part.what for source in graph.atlases for part in source.parts],
+        "partition": [part.what for source in partition for part in source.parts],
+        "allocations": [trial.allocations] if trial.allocations else [],
+        "regions": [path for _, path in trial.regions if path],
+    }
+    return {name: [path for path in map(Path, paths) if path.is_file()] for name, paths in found.items()}
+
+
+def file_deviations(plan, settings):
+    """List which files have another content than planned, and whether another version of the app runs.
+
+    Returns
+    -------
+    list of (str, object, object)
+        As from `roles.deviations`.
+    """
+    found, files = [], given_files(settings)
+    for name, planned in plan.hashes.items():
+        used = [digest_of_file(path) for path in files.get(name, ())]
+        if planned not in used:
+            found.append((f"{name}, SHA-256", planned, ", ".join(used) or "no file"))
+    if plan.version not in (None, __version__):
+        found.append(("version", plan.version, __version__))
+    return found
+
+
+def done_deviations(settings, problems, scores=None):
+    """List where what was done departs from the plan although the call did not.
+
+    Parameters
+    ----------
+    settings : Settings
+    problems : list of (Route, Problem)
+        What is compared.
+    scores : trial_tables.Scores, optional
+
+    Returns
+    -------
+    tuple of (str, object, object)
+        As from `roles.deviations`; what is listed already is not listed again.
+    """
+    if settings.trial.plan is None:
+        return ()
+    listed = {what for what, _, _ in settings.trial.departed}
+    found = [*_of_scans(settings), *_of_measures(settings, problems), *_of_models(settings, problems)]
+    found += _of_outcomes(settings.trial, scores)
+    unique = {(what, str(used)): (what, planned, used) for what, planned, used in found if what not in listed}
+    return tuple(unique.values())
+
+
+def _of_scans(settings):
+    """Compare how the scans were processed, as the runs that made them kept it, with what is asked for now."""
+    plan, logs = settings.trial.plan, settings.output_dir / "logs"
+    asked = shareable(json.loads(settings.to_json()), settings.output_dir)  # as the runs kept it
+    runs = {_read(path).get("Run") for path in (logs / "status").glob("sub-*.json")}
+    for folder in sorted(logs / run for run in runs if run):
+        ran, version = _read(folder / "settings.json"), _read(folder / "command.json").get("Version")
+        for before, now in ((ran.get(part, {}), asked[part]) for part in ("preprocessing", "signal", "graph")):
+            yield from _differing(plan, before, now)
+        yield from _differing(plan, ran.get("graph", {}).get("parcels", {}), asked["graph"]["parcels"])
+        if plan.version is not None and version not in (None, plan.version):
+            yield "version", plan.version, f"{version} when the scans were processed"
+
+
+def _read(path):
+    return read_json(path) if path.exists() else {}
+
+
+def _differing(plan, ran, asked):
+    for field, value in ran.items():
+        name = FIELDS.get(field, field)
+        here_only = field == "template" and name not in plan.settled  # the machine's cache of templates
+        if field in asked and field not in _NOT_OF_SCANS and not here_only and value != asked[field]:
+            yield name, _written(asked[field]), f"{_written(value)} when the scans were processed"
+
+
+def _written(value):
+    return "nothing" if value is None else " to ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _of_measures(settings, problems):
+    """Say if the planned measure is in no comparison."""
+    metrics = {feature.metric for _, problem in problems for feature in problem.followup}
+    plan = settings.trial.plan
+    if plan.metric not in metrics:
+        yield "metric", plan.metric, None
+    if lost := [one for one in plan.secondary_metrics or () if one not in metrics]:
+        yield "secondary_metrics", plan.secondary_metrics, tuple(set(plan.secondary_metrics) - set(lost))
+
+
+def _of_models(settings, problems):
+    """Say which covariates are not in a model, as one that is the same for everyone."""
+    trial = settings.trial
+    for route, problem in problems:
+        there = set(problem.covariates.columns)
+        lost = [one for one in trial.covariates if not any(_is_of(column, one) for column in there)]
+        if lost:
+            yield "covariates", trial.covariates, f"{route.name}: without {', '.join(lost)}, the same for all analysed"
+        yield from _of_motion(trial, route, "baseline_mean_fd" in there)
+        if trial.strata and problem.strata is None:
+            yield "strata", trial.strata, f"{route.name}: no strata"
+
+
+def _of_motion(trial, route, adjusted):
+    """Compare whether baseline motion is adjusted for; a plan that lists covariates without it has it not."""
+    plan = trial.plan
+    planned = plan.further.get("baseline_motion")
+    if planned is None and plan.covariates is not None and adjusted:
+        yield "baseline_motion", "not among the planned covariates", f"{route.name}: adjusted for baseline_mean_fd"
+    if planned and trial.baseline_motion and not adjusted:
+        yield "baseline_motion", True, f"{route.name}: not known of everyone, or the same for all"
+
+
+def _is_of(column, covariate):
+    return column == covariate or str(column).startswith(f"{covariate}[")
+
+
+def _of_outcomes(trial, scores):
+    """Say which planned outcomes have no score at follow-up of an arm."""
+    plan = trial.plan
+    for part in ("primary_outcomes", "secondary_outcomes"):
+        planned = getattr(plan, part) or ()
+        names = {word: word.partition("=")[0].partition(":")[0] for word in planned}
+        kept = tuple(word for word in planned if scores is not None and names[word] in scores.outcomes)
+        if len(kept) < len(planned):
+            yield part, planned, kept

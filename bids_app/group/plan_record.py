@@ -1,0 +1,84 @@
+"""What was planned, and what the results count for, as a file of the group level."""
+
+from bids_app import __version__
+from bids_app.bids.files import save_json
+from bids_app.bids.result_names import trial_name
+from bids_app.group.plan_match import given_files
+from bids_app.settings.cutoffs import parse_cutoffs
+from bids_app.settings.roles import feature_role, said, settings_of, single
+from bids_app.system.provenance import digest_of_file
+from bids_app.trial.outcomes import name_of
+
+
+def write_plan(settings, design, regions, routes, notes):
+    """Write what was planned, where the analysis departs from it, what counts for what, and what failed.
+
+    Parameters
+    ----------
+    settings : Settings
+    design : design.Design
+    regions : dict
+        By the route's name, from `brainsymptom.write_region_tables`.
+    routes : list of Route
+    notes : Notes
+
+    Returns
+    -------
+    Path
+    """
+    trial = settings.trial
+    features = dict.fromkeys(feature for route in routes for feature in route.scans)
+    roles = [
+        {"Metric": one.metric, "Edges": one.edges, "Title": one.title, "Estimator": trial.estimator}
+        | {"Role": feature_role(trial, one, trial.estimator)}
+        for one in features
+    ]
+    content = {
+        "Contrast": design.contrast,
+        "ActiveArm": design.active,
+        "ReferenceArm": design.reference,
+        "Estimator": trial.estimator,
+        "Alpha": trial.alpha,
+        "Population": list(settings.selection.participants) or "all",
+        "Outcomes": [name_of(word) for word in trial.outcomes],
+        "Cutoffs": [
+            {"Outcome": one.outcome, "Name": one.name, "Rule": one.rule} for one in parse_cutoffs(trial.cutoffs)
+        ],
+        "Plan": _plan(settings, design) if trial.plan else None,
+        "Files": [
+            {"Option": name, "Name": path.name, "SHA256": digest_of_file(path)}
+            for name, paths in given_files(settings).items()
+            for path in paths
+        ],
+        "Roles": roles,
+        "Regions": {
+            name: [{"Name": one.name, "Text": one.text} for one in found]
+            for name, found in regions.items()
+            if found is not None
+        },
+        "NotMade": notes.problems,
+        "Software": f"trialgraph {__version__}",
+    }
+    path = settings.group_dir / trial_name(design, "trial", ".json")
+    save_json(path, content)
+    return path
+
+
+def _plan(settings, design):
+    """Return what the plan says, what it leaves open and how that was done, and where the analysis departs from it."""
+    plan, used = settings.trial.plan, settings_of(settings)
+    found = {"arm": design.arm_column, "reference": design.reference}
+    used |= found | {"baseline": design.baseline, "followup": design.followup}
+    return {
+        "SHA256": plan.sha256,
+        "Settled": plan.settled,
+        "LeftOpen": [f"{name} ({_done(name, used[name])})" if name in used else name for name in plan.left_open],
+        "Deviations": [
+            {"What": what, "Planned": said(planned), "Used": said(after)}
+            for what, planned, after in settings.trial.departed
+        ],
+    }
+
+
+def _done(name, value):
+    return "not given" if value is None else said(single(name, value))

@@ -1,0 +1,154 @@
+"""The record of a comparison: who was compared and how."""
+
+import logging
+
+import pandas as pd
+
+from bids_app import __version__, stats
+from bids_app.bids.files import save_described, save_json
+from bids_app.bids.result_names import group_name
+from bids_app.graph.features import FULL, edges_text
+from bids_app.group.analyses import analyses_of, main_draws
+from bids_app.group.cluster_labels import anatomy_columns
+from bids_app.settings.roles import feature_role
+from bids_app.space.atlas import fitting
+from bids_app.trial.flow import FLOW_COLUMNS
+
+logger = logging.getLogger(__name__)
+
+
+def write_design(settings, route, design, problem, flow, failed=(), findings=(), named=None):
+    """Write who was compared and how, as the page and the reader need it; return the path of the JSON.
+
+    ``findings`` are those of the whole trial; those of the design and of the problem are added. ``named`` are the nodes
+    of the regions that were named beforehand.
+    """
+    content = {
+        "Route": route.name,
+        "Kind": route.kind,
+        **_arms_and_visits(design, problem),
+        **_analyses(settings.trial, route, design, problem),
+        **_inference(settings.trial, route, problem),
+        **_data(settings, route, problem, flow),
+        "NamedRegions": {name: len(nodes) for name, nodes in (named or {}).items()},
+        "VarianceWarnings": _variance_warnings(problem),
+        "Findings": [one.to_json() for one in dict.fromkeys((*findings, *design.findings, *problem.findings))],
+        "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in failed],
+        "Software": f"trialgraph {__version__}",
+    }
+    folder = settings.group_dir
+    path = folder / group_name(route, design, "design", ".json")
+    save_described(folder / group_name(route, design, "flow", ".tsv"), flow, FLOW_COLUMNS)
+    _write_matrix(folder / group_name(route, design, "matrix", ".tsv"), problem, flow)
+    save_json(path, content)
+    return path
+
+
+def _write_matrix(path, problem, flow):
+    """Write the columns of the model beside the intercept and the baseline, which each node has of its own."""
+    table = pd.DataFrame({"participant_id": flow.loc[flow["analysed"], "participant_id"].to_numpy()})
+    table["arm"] = problem.arm
+    columns = {"participant_id": "Participant analysed", "arm": f"1 for {problem.arms[0]}, 0 for {problem.arms[1]}"}
+    for name, values in problem.covariates.items():
+        table[name], columns[name] = values.to_numpy(), "Covariate, as it enters the model"
+    if problem.strata is not None:
+        table["stratum"], columns["stratum"] = (
+            problem.strata,
+            "Stratum of the randomization; a column each in the model",
+        )
+    save_described(path, table, columns)
+
+
+def _arms_and_visits(design, problem):
+    n_active = int(problem.arm.sum())
+    return {
+        "Contrast": design.contrast,
+        "ArmColumn": design.arm_column,
+        "ActiveArm": design.active,
+        "ReferenceArm": design.reference,
+        "BaselineSession": design.baseline,
+        "FollowupSession": design.followup,
+        "NumberAnalysed": {design.active: n_active, design.reference: len(problem.arm) - n_active},
+    }
+
+
+def _analyses(trial, route, design, problem):
+    node, analyses = route.node, analyses_of(trial, design, problem.symptoms, route.kind)
+    used = list(problem.covariates.columns)
+    return {
+        "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},
+        "Descriptive": {one.key: one.text(node, design) for one in analyses if not one.compares_arms},
+        "Headline": analyses[0].key,
+        "MapSuffixes": {one.key: one.suffix for one in analyses},
+        "Features": [
+            {
+                "Metric": one.metric,
+                "Edges": one.edges,
+                "Title": one.title,
+                "Role": feature_role(trial, one, analyses[0].estimator),
+            }
+            for one in problem.followup
+        ],
+        "Covariates": used,
+        "BaselineMotionAdjusted": "baseline_mean_fd" in used,
+        "BaselineMotionOff": not trial.baseline_motion,
+        "Strata": list(trial.strata),
+    }
+
+
+def _inference(trial, route, problem):
+    draws, rerandomized = main_draws(problem, trial), trial.scheme == "rerandomize"
+    return {
+        "Scheme": trial.scheme,
+        "Statistic": {"maps": trial.statistic, "edges": trial.edge_statistic}.get(route.kind, "t"),
+        "Connectivity": trial.connectivity if route.is_voxels else None,
+        "ClusterThreshold": _cluster_threshold(trial, route),
+        "StandardErrors": "HC3" if trial.hc3 else "ordinary",
+        "TailApproximation": trial.tail_approximation and not draws.exhaustive,
+        "Draws": len(draws),
+        "AllAllocationsEnumerated": draws.exhaustive and rerandomized,
+        "PossibleAllocations": str(draws.n_possible) if rerandomized and draws.n_possible else None,
+        "AllocationsOf": f"the {len(problem.arm)} participants analysed{', within strata' if trial.strata else ''}",
+        "RandomSeed": trial.random_seed,
+        "Alpha": trial.alpha,
+    }
+
+
+def _cluster_threshold(trial, route):
+    clusters = route.is_voxels and trial.statistic.startswith("cluster")
+    components = route.kind == "edges" and trial.edge_statistic.startswith("nbs")
+    return trial.cluster_threshold if clusters or components else None
+
+
+def _data(settings, route, problem, flow):
+    graph, scans, analysed = settings.graph, next(iter(route.scans.values())), flow[flow["analysed"]]
+    naming = fitting(graph.atlases, problem.grid, route.entities.get("space")) if route.is_voxels else []
+    return {
+        "MapValues": settings.trial.map_values if route.is_voxels else "raw",
+        "SmoothingFWHM": graph.smooth_maps if route.is_voxels else None,
+        "EdgeRules": sorted({edges_text(one.edges) for one in problem.followup if one.edges != FULL}),
+        "MinMinutes": settings.signal.min_minutes,
+        "MinutesKnown": bool(analysed[["baseline_minutes", "followup_minutes"]].notna().all(axis=None)),
+        "MinPerArm": settings.trial.min_per_arm,
+        "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else problem.kept.size,
+        "NodesCompared": int(problem.kept.sum()),
+        "AnatomyColumns": list(anatomy_columns(naming)),
+        "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels and not route.surface else None,
+        "VisitsWithSeveralScans": int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
+    }
+
+
+def _variance_warnings(problem):
+    """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
+    found = {}
+    for feature, followup in problem.followup.items():
+        try:
+            warning = stats.variance_warning(followup, problem.arm)
+        except ValueError:  # nothing to compare, which the results will show
+            found[feature.title] = "it is the same for everyone of an arm, at every node"
+        else:
+            if warning.serious:
+                found[feature.title] = warning.text
+        if feature.title in found:
+            logger.warning("%s: %s", feature.title, found[feature.title])
+    return found

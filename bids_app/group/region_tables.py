@@ -1,0 +1,138 @@
+"""What is done in the regions where the arms differ: everyone's values, missing follow-ups, brain and symptom."""
+
+import pandas as pd
+
+from bids_app import stats
+from bids_app.bids.files import save_described
+from bids_app.bids.result_names import group_name
+from bids_app.errors import DataError, MissingInputError
+from bids_app.group.regions import ROI_COLUMNS, find_regions, read_regions, roi_table, usable_visits
+from bids_app.group.sensitivity import write_robustness, write_sensitivity
+from bids_app.group.trial_tables import NUMERICAL
+from bids_app.group.whole_brain import values_of_everyone
+from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table
+from bids_app.stats.missing import MISSING_COLUMNS, missing_table
+from bids_app.trial.covariates import code, filled, with_motion
+from bids_app.trial.strata import strata
+
+CIRCULAR = (
+    "The regions were chosen because the arms differ in them, in the same data. The arm is adjusted for, so that this "
+    "does not favour an association; but the differences between the arms in these regions are biased away from zero."
+)
+EVERYONE = "Everyone randomized, with the visits that have enough data."
+NOT_CHOSEN = (
+    "These values were not chosen because the arms differ in them. p is of each value and row by itself. The bounds "
+    "take missing follow-ups to lie within what was observed, and nothing else."
+)
+FAMILY = (
+    "Residuals are permuted within arms and strata, as in the maps of brain and symptom. p_holm and p_max are "
+    "corrected over all regions, for one outcome and one term; not over outcomes and terms."
+)
+COLUMNS = ASSOCIATION_COLUMNS | {
+    "measure": "change: the outcome's follow-up minus baseline; followup: the outcome has no baseline",
+}
+
+
+def write_region_tables(settings, route, design, tables, flow, scores, notes, of_named=None):
+    """Write all tables of the regions of one route.
+
+    Parameters
+    ----------
+    settings : Settings
+    route : Route
+        Its group maps or nodal tables are written.
+    design : design.Design
+    tables : design.Tables
+    flow : DataFrame
+        As from `flow.participant_flow`.
+    scores : trial_tables.Scores or None
+    notes : trial_tables.Notes
+    of_named : callable, optional
+        Returns the values in the regions that were named beforehand, of everyone randomized.
+
+    Returns
+    -------
+    list of Region or None
+        None if they could not be read.
+    """
+    regions, everyone = None, _everyone(settings, route, design, tables, flow)
+    with notes.softly(f"Missing follow-ups of the whole brain, {route.name}", (*NUMERICAL, DataError)):
+        _write_missing(settings, route, design, "wholebrainmissing", values_of_everyone(route, everyone), NOT_CHOSEN)
+    if of_named is not None:
+        with notes.softly(
+            f"Missing follow-ups of the named regions, {route.name}", (*NUMERICAL, DataError), asked=True
+        ):
+            _write_missing(settings, route, design, "regionsmissing", of_named(everyone), NOT_CHOSEN)
+    errors, asked = (*NUMERICAL, DataError, MissingInputError), settings.trial.robustness
+    with notes.softly(f"Regions of {route.name}", errors, asked=asked):
+        regions = find_regions(settings, route, design)
+        if regions:
+            values = read_regions(route, regions, **everyone)
+            _write(settings, route, design, tables, values, scores, notes)
+    return regions
+
+
+def _everyone(settings, route, design, tables, flow):
+    """Return everyone randomized, their usable visits and what they are adjusted for, as `read_regions` takes them."""
+    randomized = flow[flow["arm"].isin([design.active, design.reference])].reset_index(drop=True)
+    randomized = randomized.assign(active=(randomized["arm"] == design.active).astype(int))
+    participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
+    covariates = code(tables, design, settings.trial.covariates, participants, whom="randomized").table
+    if settings.trial.baseline_motion:  # as the maps are adjusted
+        motion = pd.Series(randomized["baseline_mean_fd"].to_numpy(float), index=participants)
+        covariates = with_motion(covariates, motion, randomized["analysed"].to_numpy(bool))
+    return {
+        "flow": randomized,
+        "visits": usable_visits(randomized, design, settings.signal.min_minutes),
+        "covariates": covariates,
+        "strata": strata(tables, settings.trial.strata, participants),
+    }
+
+
+def _write_missing(settings, route, design, suffix, values, note):
+    """Write what missing follow-ups may do to each of the values."""
+    trial = settings.trial
+    table = missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
+    path = settings.group_dir / group_name(route, design, suffix, ".tsv")
+    save_described(path, table, MISSING_COLUMNS, Note=f"{EVERYONE} {note}")
+
+
+def _write(settings, route, design, tables, values, scores, notes):
+    trial = settings.trial
+
+    def save(suffix, table, columns, **more):
+        path = settings.group_dir / group_name(route, design, suffix, ".tsv")
+        return save_described(path, table, columns, **more)
+
+    levels = {region.name: region.text for region in values.regions}
+    clusters = {"Description": ROI_COLUMNS["cluster"], "Levels": levels}
+    save("roi", roi_table(values), ROI_COLUMNS | {"cluster": clusters}, Note=CIRCULAR)
+    with notes.softly(f"Missing follow-ups of the regions of {route.name}"):
+        _write_missing(settings, route, design, "roimissing", values.data(), CIRCULAR)
+    with notes.softly(f"Sensitivity of the regions of {route.name}"):
+        write_sensitivity(save, settings, route, design, values, tables)
+    if scores:
+        with notes.softly(f"Brain and symptom of {route.name}"):
+            save("association", _associations(values, scores, trial), COLUMNS, Note=CIRCULAR, Family=FAMILY)
+    if trial.robustness:
+        with notes.softly(f"Robustness of {route.name}", (*NUMERICAL, DataError), asked=True):
+            write_robustness(save, settings, route, design, values)
+
+
+def _associations(values, scores, trial):
+    """Test the change of every region against the change of every outcome, among those whose maps are compared."""
+    rows = values.analysed
+    participants = values.flow.loc[rows, "participant_id"].str.removeprefix("sub-")
+    blocks = None if values.strata is None else values.strata[rows]
+    covariates = stats.independent_columns(filled(values.covariates[rows]).to_numpy(float), blocks)
+    nuisance = stats.nuisance(int(rows.sum()), covariates, blocks)
+    brain = (values.followup - values.baseline)[rows]
+    names = [region.name for region in values.regions]
+    found = []
+    for name, data in scores.outcomes.items():
+        measure = "followup" if data.baseline is None else "change"
+        outcome = pd.Series(getattr(data, measure), index=scores.participants).reindex(participants).to_numpy(float)
+        pairs = Pairs(brain, outcome, values.arm[rows], nuisance, blocks)
+        table = association_table(pairs, names, name, n_draws=trial.n_permutations, seed=trial.random_seed)
+        found.append(table.assign(measure=measure))
+    return pd.concat(found, ignore_index=True)

@@ -1,0 +1,256 @@
+"""The regions where the arms differ, read back from the group's maps, and everyone's values in them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bids_app import stats
+from bids_app.bids.files import read_table
+from bids_app.bids.result_names import comparison_desc, group_name
+from bids_app.errors import DataError
+from bids_app.graph.features import Feature
+from bids_app.group.analyses import Analysis
+from bids_app.group.node_values import read_nodes, read_values
+from bids_app.group.routes import grid_of
+from bids_app.stats.twovisits import TwoVisits
+from bids_app.system.images import read_image
+from bids_app.trial.flow import MIN_COVERAGE, VISITS, by_visit, weights
+
+# Maps are kept in single precision: a p that is alpha must not be above it after rounding.
+ROUNDING = 1 + 1e-6
+ROI_COLUMNS = {
+    "participant": "Participant, without sub-",
+    "arm": "Arm that the participant was randomized to",
+    "visit": "baseline or followup",
+    "cluster": "Region where the arms differ",
+    "feature": "Graph measure and edge rule whose map is averaged over the region",
+    "value": "Mean over the region of the map that is compared; n/a where there is no scan with enough data",
+    "analysed": "Whether the participant is in the comparison of the maps",
+}
+
+
+@dataclass(frozen=True)
+class Region:
+    """Voxels of a cluster, or one parcel, where the arms differ.
+
+    Attributes
+    ----------
+    name : str
+        The feature's label and the number of the cluster, or the parcel's name.
+    feature : Feature
+    nodes : (C,) int ndarray
+        Voxels of the flattened image, or rows of the nodal tables.
+    text : str
+        Size, place and direction for people.
+    """
+
+    name: str
+    feature: Feature
+    nodes: np.ndarray
+    text: str
+
+
+def find_regions(settings, route, design):
+    """Find the regions that are significant in the headline analysis.
+
+    Parameters
+    ----------
+    settings : Settings
+    route : Route
+    design : design.Design
+
+    Returns
+    -------
+    list of Region
+        None is invented: empty if nothing passes the family-wise correction.
+    """
+    find = {"maps": _clusters, "edges": _components}.get(route.kind, _parcels)
+    return [region for feature in route.scans for region in find(settings, route, design, feature)]
+
+
+def _clusters(settings, route, design, feature):
+    folder, trial = settings.group_dir, settings.trial
+    desc = comparison_desc(feature, Analysis(trial.estimator))
+
+    def path(stat):
+        return folder / group_name(route, design, "statmap", route.extension, stat=stat, desc=desc)
+
+    image, p_fwe = read_image(path("pFwe"))
+    t = read_image(path("t"))[1]
+    statistic = read_image(path("tfce"))[1] if path("tfce").exists() else t
+    kept = np.isfinite(p_fwe)
+    grid, place = grid_of(route, image, kept), np.flatnonzero(kept)
+    neighbours = grid.neighbours(trial.connectivity)
+    found = stats.find_clusters(p_fwe[kept], statistic[kept], neighbours, trial.alpha * ROUNDING)
+    regions = []
+    for number, cluster in enumerate(found, start=1):
+        larger, smaller = (design.active, design.reference)[:: cluster.sign]
+        peak = ", ".join(f"{edge:.0f}" for edge in grid.coordinates[cluster.peak])
+        size = f"{len(cluster.nodes)} {grid.node}{'s' if len(cluster.nodes) > 1 else ''}"
+        text = f"{feature.title}: {size}, peak at {peak} mm, {larger} > {smaller}"
+        regions.append(Region(f"{feature.label} {number}", feature, place[cluster.nodes], text))
+    return regions
+
+
+def _parcels(settings, route, design, feature):
+    """Return the significant parcels, or measures of the whole graph."""
+    significant = _significant(settings, route, design, feature)
+    rows = pd.Index(read_nodes(route.scans[feature][0].path)["index"])
+    regions = []
+    for row in significant.itertuples():
+        larger, smaller = (design.active, design.reference)[:: 1 if row.t > 0 else -1]
+        text = f"{feature.title}: {route.node} {row.name}, {larger} > {smaller}"
+        nodes = np.array([rows.get_loc(row.index)])
+        regions.append(Region(f"{feature.label} {row.name}", feature, nodes, text))
+    return regions
+
+
+def _components(settings, route, design, feature):
+    """Return the components of significant connections."""
+    significant, regions = _significant(settings, route, design, feature), []
+    for number, rows in significant.groupby("component", sort=True):
+        larger, smaller = (design.active, design.reference)[:: 1 if rows["t"].iloc[0] > 0 else -1]
+        n_parcels = len({*rows["from"], *rows["to"]})
+        text = f"{feature.title}: {len(rows)} connections of {n_parcels} parcels, {larger} > {smaller}"
+        regions.append(Region(f"{feature.label} {number}", feature, rows["index"].to_numpy() - 1, text))
+    return regions
+
+
+def _significant(settings, route, design, feature):
+    path = settings.group_dir / group_name(route, design, route.table, ".tsv")
+    table = read_table(path, dtype={"name": str, "from": str, "to": str})
+    own = (table["metric"] == feature.metric) & (table["edges"] == feature.edges)
+    return table[own & (table["estimator"] == settings.trial.estimator) & (table["p_fwe"] <= settings.trial.alpha)]
+
+
+def region_means(scan, metric, regions):
+    """Return the mean of a scan's values over each region, (K,), over the nodes that are known."""
+    values, means = read_values(scan.path, metric), []
+    for region in regions:
+        known = values[region.nodes][np.isfinite(values[region.nodes])]
+        means.append(known.mean() if len(known) else np.nan)
+    return np.array(means)
+
+
+def visit_means(scans, metric, regions, visits):
+    """Return the (n, K) means of the given visits, scans of one visit weighted by the volumes kept.
+
+    Parameters
+    ----------
+    scans : list of Scan
+    metric : str
+    regions : list of Region
+    visits : list of (str, str) or None
+        Participant and session; None where there is nothing to read.
+    """
+    found = by_visit(scans)
+    rows = np.full((len(visits), len(regions)), np.nan)
+    for row, visit in enumerate(visits):
+        if visit in found:
+            rows[row] = weights(found[visit]) @ np.stack([region_means(s, metric, regions) for s in found[visit]])
+    return rows
+
+
+def usable_visits(flow, design, min_minutes):
+    """Say of everyone randomized which visits have a scan with enough data.
+
+    Returns
+    -------
+    dict of list
+        For baseline and followup, (participant, session) or None, in the order of the flow.
+    """
+    visits = {}
+    for visit, session in zip(VISITS, (design.baseline, design.followup), strict=True):
+        scanned = flow[f"{visit}_scans"] > 0
+        enough = ~(flow[f"{visit}_minutes"] < min_minutes) & ~(flow[f"{visit}_coverage"] < MIN_COVERAGE)
+        participants = flow["participant_id"].str.removeprefix("sub-")
+        visits[visit] = [
+            (name, session) if fits else None for name, fits in zip(participants, scanned & enough, strict=True)
+        ]
+    return visits
+
+
+@dataclass(frozen=True)
+class RegionValues:
+    """Everyone's values in the regions.
+
+    Attributes
+    ----------
+    regions : list of Region
+    flow : DataFrame
+        Of everyone randomized to one of the two arms, the order of the n participants.
+    baseline, followup : (n, K) float ndarray
+        NaN where there is no scan with enough data.
+    arm : (n,) int ndarray
+    covariates : DataFrame
+        n rows; what the maps are adjusted for.
+    strata : (n,) ndarray of str or None
+    """
+
+    regions: list
+    flow: pd.DataFrame
+    baseline: np.ndarray
+    followup: np.ndarray
+    arm: np.ndarray
+    covariates: pd.DataFrame
+    strata: np.ndarray | None
+
+    @property
+    def analysed(self):
+        """Who is in the comparison of the maps, (n,) bool."""
+        return self.flow["analysed"].to_numpy(bool)
+
+    def data(self, baseline=None, followup=None, covariates=None):
+        """Return a `TwoVisits` per region, of these values or of others of the same participants."""
+        baseline = self.baseline if baseline is None else baseline
+        followup = self.followup if followup is None else followup
+        covariates = self.covariates if covariates is None else covariates
+        numbers = covariates.to_numpy(float) if len(covariates.columns) else None
+        return {
+            region.name: TwoVisits(self.arm, baseline[:, k], followup[:, k], numbers, self.strata)
+            for k, region in enumerate(self.regions)
+        }
+
+
+def read_regions(route, regions, flow, *, visits, covariates, strata):
+    """Read everyone's values in the regions.
+
+    Parameters
+    ----------
+    route : Route
+    regions : list of Region
+    flow : DataFrame
+        Of everyone randomized to one of the two arms; its ``active`` column says to which.
+    visits : dict
+        From `usable_visits`.
+    covariates : DataFrame
+    strata : (n,) ndarray of str or None
+
+    Returns
+    -------
+    RegionValues
+    """
+    values = {visit: np.full((len(flow), len(regions)), np.nan) for visit in VISITS}
+    for feature, scans in route.scans.items():
+        own = [k for k, region in enumerate(regions) if region.feature == feature]
+        if own:
+            of_feature = [regions[k] for k in own]
+            for visit in VISITS:
+                values[visit][:, own] = visit_means(scans, feature.metric, of_feature, visits[visit])
+    if not np.isfinite(values["followup"]).any():
+        raise DataError(f"{route.name}: no value in the regions could be read.")
+    arm = flow["active"].to_numpy(int)
+    return RegionValues(regions, flow, values["baseline"], values["followup"], arm, covariates, strata)
+
+
+def roi_table(values):
+    """List the values of everyone, one row per participant, region and visit; columns as `ROI_COLUMNS`."""
+    who = values.flow["participant_id"].str.removeprefix("sub-")
+    parts = []
+    for k, region in enumerate(values.regions):
+        for visit in VISITS:
+            columns = {"participant": who, "arm": values.flow["arm"], "visit": visit, "cluster": region.name}
+            numbers = {"feature": region.feature.key, "value": getattr(values, visit)[:, k]}
+            parts.append(pd.DataFrame({**columns, **numbers, "analysed": values.analysed}))
+    return pd.concat(parts, ignore_index=True)[list(ROI_COLUMNS)]

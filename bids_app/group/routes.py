@@ -1,0 +1,232 @@
+"""Routes: the kinds of result that the participant level left and the group level can compare."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bids_app.bids.files import read_table
+from bids_app.bids.names import label
+from bids_app.bids.result_names import (
+    MAPS,
+    MATRIX_STATS,
+    PARCELLATION,
+    find_parcel_desc,
+    label_of,
+    map_desc,
+    parcellation_of,
+    resolution,
+    surface_path,
+)
+from bids_app.bids.scans import Scan
+from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.graph.features import FULL, Feature, camel, compared_features
+from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY
+from bids_app.space.grid import Grid, load_grid
+
+
+@dataclass(frozen=True)
+class Route:
+    """One kind of result that can be compared: maps, or the nodes, the whole graph or the connections of one atlas.
+
+    Attributes
+    ----------
+    name : str
+        For people: voxels, grayordinates, or what of which atlas.
+    entities : dict
+        What the group's files are named by.
+    scans : dict of list of Scan
+        The results that hold each feature; of the same scans for every feature.
+    surface : Path or None
+        Where the grayordinates and their meshes are kept.
+    kind : {"maps", "parcels", "global", "edges"}
+    matrix : str
+        What the desc labels of the scans' tables begin with: what the data were named before, and the matrix.
+    """
+
+    name: str
+    entities: dict[str, str]
+    scans: dict[Feature, list[Scan]]
+    surface: Path | None = None
+    kind: str = "maps"
+    matrix: str = ""
+
+    @property
+    def is_voxels(self):
+        """True for maps, of voxels or of grayordinates."""
+        return self.kind == "maps"
+
+    @property
+    def node(self):
+        """What a node is called."""
+        names = {"maps": self.name.removesuffix("s"), "parcels": "parcel", "global": "measure", "edges": "connection"}
+        return names[self.kind]
+
+    @property
+    def extension(self):
+        """Extension of the route's maps."""
+        return next(extension for extension, name in MAPS.items() if name == self.name)
+
+    @property
+    def table(self):
+        """Suffix of the group's table of results."""
+        return {"maps": "clusters", "parcels": "nodes", "global": "global", "edges": "edges"}[self.kind]
+
+
+def find_routes(settings, index):
+    """Find what the participant level left that fits the settings.
+
+    Parameters
+    ----------
+    settings : Settings
+    index : scans.ScanIndex
+
+    Raises
+    ------
+    NothingSelectedError
+        There is nothing; the message lists what there is instead.
+    """
+    maps = [_map_route(settings, index, extension) for extension in MAPS]
+    routes = [route for route in (*maps, *_parcel_routes(settings, index)) if route]
+    if not routes:
+        descs = {map_desc(settings.graph, one.edges, settings.trial.map_values) for one in settings.graph.compared}
+        wanted = f"desc-{' or '.join(sorted(descs))} on the grid res-{resolution(settings.graph)}"
+        present = {_kind(scan) for kind in MAPS for scan in index.of("boldmap", kind)}
+        found = "; ".join(sorted(present)) or "no maps at all"
+        raise NothingSelectedError(
+            f"{settings.output_dir} holds no graph maps with {wanted}, and no nodal tables for this threshold. "
+            f"There is: {found}. Run the participant level first, with the same graph options."
+        )
+    return routes
+
+
+def _kind(scan):
+    return f"desc-{scan.entities.get('desc')} on res-{scan.entities.get('res')}"
+
+
+def _wanted(settings, scan):
+    selection = settings.selection
+    checks = (("sub", selection.participants), ("ses", selection.sessions))
+    return all(not labels or scan.entities.get(key) in labels for key, labels in checks) and (
+        selection.task in (None, scan.entities.get("task")) and selection.space in (None, scan.entities.get("space"))
+    )
+
+
+def _map_route(settings, index, extension):
+    on_surface = MAPS[extension] == "grayordinates"
+    scans, size = {}, None if on_surface else resolution(settings.graph)
+    for feature in settings.graph.compared:
+        desc = map_desc(settings.graph, feature.edges, settings.trial.map_values)
+        found = index.of("boldmap", extension, stat=label(feature.metric), desc=desc)
+        scans[feature] = [
+            scan for scan in found if _wanted(settings, scan) and (size is None or scan.entities.get("res") == size)
+        ]
+    if not any(scans.values()):
+        return None
+    if missing := [feature.title for feature in scans if len(scans[feature]) < max(map(len, scans.values()))]:
+        raise DataError(
+            f"Some scans have no map of {'; '.join(missing)}: run the participant level again with the same --metrics, "
+            "--threshold and --density."
+        )
+    entities = _shared(next(iter(scans.values())), ("task", "space", "den" if on_surface else "res"))
+    surface = surface_path(settings.output_dir, entities) if on_surface else None
+    return Route(MAPS[extension], entities, scans, surface)
+
+
+def grid_of(route, image, kept):
+    """Return the grid of a route's maps, of the nodes that are kept.
+
+    Parameters
+    ----------
+    route : Route
+    image : nibabel image
+        One of the maps.
+    kept : bool ndarray
+        Which voxels or grayordinates of the image are nodes.
+    """
+    if route.surface:
+        return load_grid(route.surface).within(kept)
+    return Grid(kept.reshape(image.shape), image.affine)
+
+
+def _shared(scans, keys):
+    """Return the values that all scans share; maps of two tasks or spaces do not compare."""
+    entities = {}
+    for key in keys:
+        values = {scan.entities.get(key) for scan in scans}
+        if len(values) > 1:
+            raise UsageError(
+                f"Results of several {key} are there: {', '.join(map(str, sorted(values, key=str)))}. Choose one."
+            )
+        entities[key] = values.pop()
+    return {key: value for key, value in entities.items() if value}
+
+
+def _parcel_routes(settings, index):
+    """Return the routes of each parcellation and matrix: its parcels, its whole graph, and its connections if asked."""
+    options = settings.graph.parcels
+    nodes = _by_parcellation(settings, index, "nodes", options.compared)
+    of_graphs = compared_features([ALL_GLOBALS.name], options.rules)
+    whole = _by_parcellation(settings, index, "global", of_graphs)
+    routes = []
+    for key in sorted(nodes, key=str):
+        routes.append(_parcel_route("parcels", options.compared, nodes[key], key))
+        if key in whole:
+            routes.append(_parcel_route("global", of_graphs, whole[key], key))
+    if settings.trial.edge_statistic != "none":
+        routes += _edge_routes(settings, index)
+    return routes
+
+
+def _by_parcellation(settings, index, suffix, features):
+    """Sort tables by parcellation, by what the data were named before, and by matrix; then by edges."""
+    wanted, found = dict.fromkeys(feature.edges for feature in features), {}
+    for scan in index.of(suffix, ".tsv"):
+        if not _wanted(settings, scan):
+            continue
+        if parts := find_parcel_desc(scan.entities.get("desc", ""), settings.graph.parcels.kinds, wanted):
+            upstream, kind, edges = parts
+            key = (*parcellation_of(scan.entities), upstream, kind)
+            found.setdefault(key, {}).setdefault(edges, []).append(scan)
+    return found
+
+
+def _parcel_route(what, features, tables, key):
+    """Return one route of a parcellation, from the tables of each edge rule."""
+    columns = {edges: set(read_table(scans[0].path, nrows=0)) for edges, scans in tables.items()}
+    scans = {
+        feature: tables[feature.edges]
+        for feature in features
+        if feature.edges in tables and (what == "global" or label_of(feature.metric) in columns[feature.edges])
+    }
+    if len({len(found) for found in scans.values()}) > 1:
+        raise DataError(
+            "Some scans have no nodal table for a threshold or density: run the participant level again with the same."
+        )
+    desc = camel(key[-2:])
+    return _named_route(what, scans, next(iter(tables.values())), desc)
+
+
+def _named_route(what, scans, first, desc):
+    entities = _shared(first, ("task", "space", "den", *PARCELLATION))
+    atlas = " ".join(filter(None, [*parcellation_of(entities), desc]))
+    own = camel([desc, what if what != "parcels" else ""])
+    names = {"parcels": "parcels of", "global": "global measures of", "edges": "connections of"}
+    entities |= {"desc": own} if own else {}
+    return Route(f"{names[what]} {atlas}", entities, scans, kind=what, matrix=desc)
+
+
+def _edge_routes(settings, index):
+    """Return the routes of connections, in Fisher's z whatever the graph is of: one per parcellation and matrix."""
+    wanted = {MATRIX_STATS[matrix] for matrix in settings.graph.parcels.matrices}
+    wanted -= {MATRIX_STATS["fisher"]} if MATRIX_STATS["pearson"] in wanted else set()
+    found = {}
+    for scan in index.of("relmat", ".tsv"):
+        if _wanted(settings, scan) and scan.entities.get("stat") in wanted:
+            key = (*parcellation_of(scan.entities), scan.entities.get("desc"), scan.entities["stat"])
+            found.setdefault(key, []).append(scan)
+    routes = []
+    for key in sorted(found, key=str):
+        kind = next(kind for kind, stat in MATRIX_STATS.items() if stat == key[-1])
+        desc = camel([key[-2], kind if kind not in ("pearson", "fisher") else ""])
+        scans = {Feature(CONNECTIVITY.name, FULL): found[key]}
+        routes.append(_named_route("edges", scans, found[key], desc))
+    return routes

@@ -1,0 +1,263 @@
+"""From the scans of a route and the trial's tables to the arrays that are compared."""
+
+import logging
+from dataclasses import dataclass, field, replace
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from bids_app import stats
+from bids_app.bids.findings import Finding, of_scans
+from bids_app.errors import DataError
+from bids_app.graph.features import Feature
+from bids_app.group.alike import made, require_alike
+from bids_app.group.node_values import read_same_nodes, read_values
+from bids_app.group.routes import grid_of
+from bids_app.group.thinness import thin_places
+from bids_app.space.grid import Grid
+from bids_app.trial.allocation_table import read_allocations
+from bids_app.trial.covariates import model_covariates, slopes
+from bids_app.trial.design import Design, Tables
+from bids_app.trial.flow import by_visit, participant_flow, runs_without_motion, weights
+from bids_app.trial.strata import strata, strata_said
+
+logger = logging.getLogger(__name__)
+
+MIN_PER_ARM = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is compared: n participants, two visits, V voxels or parcels.
+
+    Attributes
+    ----------
+    baseline, followup : dict of (n, V) float64 ndarray
+        One pair per feature.
+    arm : (n,) int ndarray
+        1 for the active arm, 0 for the reference arm.
+    covariates : DataFrame
+        n rows of numbers, adjusted for.
+    strata : (n,) ndarray of str, or None
+        Labels are exchanged within these.
+    kept : (N,) bool ndarray
+        Which of the N voxels of the image, or parcels, everyone has.
+    grid : Grid or None
+        Of the voxels that everyone has.
+    parcels : DataFrame or None
+        The parcels, measures or connections that everyone has, as `nodes.read_nodes`.
+    arms : (str, str)
+        Names of the active and of the reference arm.
+    slopes : DataFrame or None
+        n rows, the covariates whose slopes are mapped.
+    allocation_table : (D, n) int ndarray or None
+        The allocations that were possible, where they are listed.
+    symptoms : DataFrame
+        n rows, the change of each outcome that is known for enough; NaN where it is missing.
+    findings : tuple of Finding
+        What was assumed of these scans and columns, and what could not be done with them.
+    """
+
+    baseline: dict[Feature, np.ndarray]
+    followup: dict[Feature, np.ndarray]
+    arm: np.ndarray
+    covariates: pd.DataFrame
+    strata: np.ndarray | None
+    kept: np.ndarray
+    grid: Grid | None
+    parcels: pd.DataFrame | None
+    arms: tuple[str, str] = ("active", "reference")
+    slopes: pd.DataFrame | None = None
+    allocation_table: np.ndarray | None = None
+    symptoms: pd.DataFrame = field(default_factory=pd.DataFrame)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def pairs(self):
+        """The two parcels of each connection, (V, 2) int32, or None where the nodes are no connections."""
+        if self.parcels is None or "first" not in self.parcels:
+            return None
+        return self.parcels[["first", "second"]].to_numpy(np.int32)
+
+    def nuisance(self, without=None):
+        """Return the columns that the arms are adjusted for, as `stats.nuisance`, but for one covariate."""
+        covariates = self.covariates.drop(columns=without, errors="ignore") if without else self.covariates
+        return stats.nuisance(len(self.arm), covariates.to_numpy(), self.strata, list(covariates))
+
+    def draws(self, trial):
+        """Return the allocations that are tried, as `stats.allocations`."""
+        if self.allocation_table is not None:
+            table = self.allocation_table
+            return stats.tabled_allocations(self.arm, table, n_draws=trial.n_permutations, seed=trial.random_seed)
+        return stats.allocations(self.arm, self.strata, trial.n_permutations, trial.random_seed)
+
+    def save_maps(self, feature, path):
+        """Save the maps of one feature, baseline and follow-up, as float64."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, baseline=self.baseline[feature], followup=self.followup[feature])
+        return str(path)
+
+    def without_maps(self):
+        """Return all but the maps."""
+        return replace(self, baseline={}, followup={})
+
+
+def route_flow(route, tables, design, failures, min_minutes):
+    """Return `flow.participant_flow` of a route."""
+    visits = by_visit(next(iter(route.scans.values())))
+    return participant_flow(tables, design, visits, failures, min_minutes)
+
+
+def assemble(route, flow, tables: Tables, design: Design, trial):
+    """Load what is compared.
+
+    Parameters
+    ----------
+    route : Route
+    flow : DataFrame
+        As from `route_flow`.
+    tables : design.Tables
+    design : design.Design
+    trial : settings.Trial
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    DataError
+        Too few can be compared, or there is no voxel or parcel that all have.
+    """
+    analysed = flow[flow["analysed"]]
+    arm = (analysed["arm"] == design.active).to_numpy(int)
+    if min(arm.sum(), (1 - arm).sum()) < MIN_PER_ARM:
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())
+        raise DataError(
+            f"{route.name}: {arm.sum()} participants of {design.active} and {(1 - arm).sum()} of {design.reference} "
+            f"can be compared, at least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
+        )
+    participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
+    route = _of_those(route, participants, (design.baseline, design.followup))
+    feature, scans = next(iter(route.scans.items()))
+    arms = dict(zip(participants, analysed["arm"], strict=True))
+    mixed = [made(scan, arms[scan.participant]) for scan in scans]
+    mixed = (*require_alike(route.name, mixed, accept_mixed=trial.accept_mixed), *of_scans(scans))
+    parcels = None if route.is_voxels else read_same_nodes(route.name, scans)
+    shape = _values(scans[0], feature).shape
+    arrays = [_load(route, participants, session, shape) for session in (design.baseline, design.followup)]
+    kept = _kept(arrays, arm, trial.min_per_arm)
+    if not kept.any():
+        who = f"{trial.min_per_arm} participants of each arm have" if trial.min_per_arm else "every participant has"
+        raise DataError(f"{route.name}: there is no {route.node} that {who}.")
+    if route.kind == "global":
+        kept = kept & _varies(arrays)
+    baseline, followup = ({feature: maps[:, kept] for feature, maps in features.items()} for features in arrays)
+    covariates = model_covariates(tables, design, trial.covariates, analysed, adjust_motion=trial.baseline_motion)
+    sloping = slopes(tables, design, trial.slopes, participants)
+    problem = Problem(
+        baseline=baseline,
+        followup=followup,
+        arm=arm,
+        covariates=covariates.table,
+        strata=strata(tables, trial.strata, participants),
+        arms=(design.active, design.reference),
+        slopes=sloping.table if trial.slopes else None,
+        allocation_table=read_allocations(trial.allocations, participants, design) if trial.allocations else None,
+        kept=kept,
+        grid=_grid(route, kept) if route.is_voxels else None,
+        parcels=None if route.is_voxels else parcels[kept].reset_index(drop=True),
+        findings=(
+            *mixed,
+            *runs_without_motion(by_visit(scans), design, participants),
+            *covariates.findings,
+            *sloping.findings,
+        ),
+    )
+    odd = (*strata_said(tables, trial.strata, participants), *thin_places(problem, problem.arms))
+    return replace(problem, findings=(*problem.findings, *odd))
+
+
+def check_design(route, problem):
+    """Refuse a design that leaves nothing to test, before any work is done.
+
+    Raises
+    ------
+    DataError
+        The covariates tell the arms apart, are redundant, or are too many for the participants.
+    """
+    try:
+        n_adjusted = problem.nuisance().shape[1]
+        with_arm = np.column_stack([problem.covariates.to_numpy(), problem.arm])
+        stats.nuisance(len(problem.arm), with_arm, problem.strata, [*problem.covariates, "the arm"])
+        stats.allocations(problem.arm, problem.strata, 1)
+    except ValueError as error:
+        raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
+    left = len(problem.arm) - n_adjusted - 2
+    if left < 1:
+        raise DataError(
+            f"{route.name}: {len(problem.arm)} participants are too few to adjust for the baseline and for "
+            f"{', '.join(problem.covariates) or 'no covariate'}: {max(left, 0)} degrees of freedom are left."
+        )
+
+
+def _of_those(route, participants, sessions):
+    """Leave out the scans that are not compared, so that their gaps cost nobody a voxel."""
+    scans = {
+        feature: [scan for scan in found if scan.participant in participants and scan.session in sessions]
+        for feature, found in route.scans.items()
+    }
+    return replace(route, scans=scans)
+
+
+def _kept(arrays, arm, min_per_arm):
+    """Return the voxels that everyone has, or so many of each arm, of every feature at both visits."""
+    kept = True
+    for before, after in zip(*(features.values() for features in arrays), strict=True):
+        there = np.isfinite(before) & np.isfinite(after)
+        before[~there] = after[~there] = np.nan
+        enough = [there[arm == label].sum(axis=0) >= (min_per_arm or np.sum(arm == label)) for label in (0, 1)]
+        kept = kept & enough[0] & enough[1]
+    return kept
+
+
+def _varies(arrays):
+    """Say which nodes are not the same for everyone: the density is, where the edges are made by it."""
+    values = np.concatenate([np.stack(list(features.values())) for features in arrays], axis=1)
+    return (np.ptp(values, axis=1) > 1e-12 * np.abs(values).max(axis=1)).all(axis=0)
+
+
+def _load(route, participants, session, shape):
+    """Return each feature's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""
+    loaded = {}
+    for feature, scans in route.scans.items():
+        visits = by_visit(scans)
+        rows = []
+        for participant in participants:
+            of_visit = visits[participant, session]
+            rows.append(weights(of_visit) @ np.stack([_checked(route, scan, feature, shape) for scan in of_visit]))
+        loaded[feature] = np.stack(rows)
+    return loaded
+
+
+def _checked(route, scan, feature, shape):
+    values = _values(scan, feature)
+    if values.shape != shape:
+        raise DataError(f"{route.name}: the scans differ in their grid or in their parcels.")
+    return values
+
+
+def _values(scan, feature):
+    try:
+        return read_values(scan.path, feature.metric)
+    except DataError as error:
+        raise DataError(f"{error} Run the participant level again for sub-{scan.participant}.") from error
+
+
+def _grid(route, kept):
+    scans = next(iter(route.scans.values()))
+    images = [nib.load(scan.path) for scan in scans]
+    if route.surface is None and not all(np.allclose(one.affine, images[0].affine, atol=1e-3) for one in images):
+        raise DataError("voxels: the maps are not on one grid; give --voxel-size in mm at the participant level.")
+    return grid_of(route, images[0], kept)

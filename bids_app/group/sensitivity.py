@@ -1,0 +1,266 @@
+"""The effect in the regions by other choices: of the estimator, of whom to look at, of the graph and its map."""
+
+import numpy as np
+import pandas as pd
+
+from bids_app.bids.files import read_table
+from bids_app.bids.names import Name
+from bids_app.bids.result_names import PARCELLATION, label_of, read_map_desc
+from bids_app.bids.scans import index_scans
+from bids_app.graph.measures import ALL_GLOBALS, MEASURES
+from bids_app.group.regions import visit_means
+from bids_app.stats.ancova import ESTIMATORS, linear_estimate
+from bids_app.stats.clinical import ESTIMATE_COLUMNS
+from bids_app.stats.estimates import Estimate
+from bids_app.stats.robustness import AGREEMENT_COLUMNS, agreement, robustness_columns, robustness_table
+from bids_app.trial.strata import strata
+
+SITE_COLUMNS = ("site", "center", "centre", "scanner", "hospital")
+LOW_MOTION = 0.2
+SENSITIVITY_COLUMNS = {
+    "region": "Region where the arms differ",
+    "variation": "What is done otherwise than in the headline analysis, all else alike",
+    "method": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone",
+    **ESTIMATE_COLUMNS,
+}
+HC3 = "p_hc3 of each row allows the arms' variances to differ."
+VARIED = (
+    "The choices are those whose maps are in this output folder and in those of --also, which hold the same scans "
+    "processed otherwise (censoring, global signal regression)."
+)
+SELECTED = (
+    "There is no p: the regions were chosen because the arms differ in them, so that nearly every p would be small "
+    "without any effect too. What can be read is the range of the effect and its sign, and how they depend on the "
+    "choices."
+)
+OWN = "as here"  # how the scans of this output folder are processed
+
+
+def write_sensitivity(save, settings, route, design, values, tables):
+    """Write the effect in each region under every variation.
+
+    Parameters
+    ----------
+    save : callable
+        Of suffix, table, columns and further sidecar content.
+    settings : Settings
+    route : Route
+    design : design.Design
+    values : regions.RegionValues
+    tables : design.Tables
+    """
+    column = site_column(settings.trial, tables)
+    table = sensitivity_table(values, settings.trial, _sites(values, tables, column))
+    elsewhere = [_elsewhere(settings, route, design, values, name) for name, _ in settings.trial.also]
+    table = pd.concat([table, *elsewhere], ignore_index=True)
+    left = f"Each level of {column} is left out in turn." if column else "No single stratum or site to leave out."
+    save("sensitivity", table, SENSITIVITY_COLUMNS, Note=f"{HC3} {left}")
+
+
+def _elsewhere(settings, route, design, values, name):
+    """Return the headline effect in each region on the scans as another output folder has them."""
+    specifications = {
+        key: scans for key, scans in found_specifications(settings, route).items() if ("processing", name) in key
+    }
+    read, rows = _reader(specifications, values, design), []
+    for region in values.regions:
+        wanted = _primary(settings, route, region.feature) | {"processing": name}
+        del wanted["estimator"]
+        found = Estimate(settings.trial.estimator, 0, 0, note="no such maps of all scans in that folder")
+        if (key := tuple(sorted(wanted.items()))) in specifications:
+            data = read(dict(key))[region.name]
+            draws = {"n_draws": settings.trial.n_permutations, "seed": settings.trial.random_seed}
+            found = linear_estimate(data, settings.trial.estimator, **draws)
+        rows.append({"region": region.name, "variation": f"processed as in {name}", **vars(found)})
+    return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
+
+
+def site_column(trial, tables):
+    """Return the one column whose levels are left out in turn: the stratum, else the site; None if not one."""
+    sites = [name for name in tables.participants if str(name).lower() in SITE_COLUMNS]
+    for candidates in (list(trial.strata), sites):
+        if len(candidates) == 1:
+            return candidates[0]
+    return None
+
+
+def _sites(values, tables, column):
+    if column is None:
+        return None
+    participants = values.flow["participant_id"].str.removeprefix("sub-")
+    return strata(tables, [column], list(participants)).astype(str)
+
+
+def sensitivity_table(values, trial, sites=None):
+    """Estimate the effect in each region under every variation.
+
+    Parameters
+    ----------
+    values : regions.RegionValues
+    trial : settings.Trial
+    sites : (n,) ndarray of str, optional
+
+    Returns
+    -------
+    DataFrame
+        Columns as `SENSITIVITY_COLUMNS`; the first row of a region is the headline analysis. All are of those whose
+        maps are compared.
+    """
+    draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
+    rows = []
+    for text, estimator, members, covariates in _variations(values, trial, sites):
+        for region, data in values.data(covariates=covariates).items():
+            found = linear_estimate(data.of(members), estimator, **draws)
+            rows.append({"region": region, "variation": text, **vars(found)})
+    table = pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
+    table = pd.concat([table, *(_without_one(values, trial, region) for region in values.regions)])
+    place = {region.name: k for k, region in enumerate(values.regions)}
+    return table.sort_values("region", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+
+
+def _variations(values, trial, sites):
+    """Yield what is varied, the estimator, who is looked at, and what is adjusted for."""
+    everyone, covariates, own = values.analysed, values.covariates, trial.estimator
+    yield "none: the headline analysis", own, everyone, covariates
+    for estimator in ESTIMATORS:
+        if estimator != own:
+            yield f"{estimator} instead of {own}", estimator, everyone, covariates
+    if "baseline_mean_fd" in covariates:
+        yield "not adjusted for baseline motion", own, everyone, covariates.drop(columns="baseline_mean_fd")
+    motion = values.flow[["baseline_mean_fd", "followup_mean_fd"]].to_numpy(float)
+    if np.isfinite(motion[everyone]).any(axis=0).all():  # who is not known to have moved little is left out below
+        after = covariates.assign(followup_mean_fd=motion[:, 1])
+        yield "adjusted for follow-up motion too, which treatment may have changed", own, everyone, after
+        median = np.nanmedian(motion[everyone], axis=0)
+        below = everyone & (motion <= median).all(axis=1)
+        yield "mean FD of both visits at most the visit's median", own, below, covariates
+        still = everyone & (motion <= LOW_MOTION).all(axis=1)
+        yield f"mean FD of both visits at most {LOW_MOTION} mm", own, still, covariates
+    for site in [] if sites is None else sorted(set(sites[everyone])):
+        yield f"without {site}", own, everyone & (sites != site), covariates
+
+
+def _without_one(values, trial, region):
+    """Return the two rows of the participants whose absence lowers and raises the effect most."""
+    data, names = values.data()[region.name], values.flow["participant_id"].to_numpy()
+    found = {}
+    for left_out in np.flatnonzero(values.analysed):
+        members = values.analysed & (np.arange(len(names)) != left_out)
+        found[names[left_out]] = linear_estimate(data.of(members), trial.estimator, n_draws=0)
+    effects = pd.Series({name: estimate.effect_size for name, estimate in found.items()}).dropna()
+    if effects.empty:
+        return pd.DataFrame(columns=list(SENSITIVITY_COLUMNS))
+    extremes = {"lowest": effects.idxmin(), "highest": effects.idxmax()}
+    rows = [
+        {"region": region.name, "variation": f"without {name}, the {which} effect of leaving one out"}
+        | vars(found[name])
+        for which, name in extremes.items()
+    ]
+    return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
+
+
+def write_robustness(save, settings, route, design, values):
+    """Write the effect in the same voxels of every map that the participant level left, and how far all agree."""
+    specifications = found_specifications(settings, route)
+    tables = []
+    read = _reader(specifications, values, design)
+    choices = [dict(key) for key in specifications]
+    for feature in dict.fromkeys(region.feature for region in values.regions):
+        own = [region.name for region in values.regions if region.feature == feature]
+
+        def values_of(chosen, own=own):
+            return {name: data for name, data in read(chosen).items() if name in own}
+
+        primary = _primary(settings, route, feature)
+        tables.append(robustness_table(choices, values_of, primary=primary))
+    table = pd.concat(tables, ignore_index=True)
+    save("robustness", table, robustness_columns(choices), Note=f"{VARIED} {SELECTED}")
+    save("agreement", agreement(table), AGREEMENT_COLUMNS, Note=f"{VARIED} {SELECTED}")
+
+
+def _primary(settings, route, feature):
+    chosen = {
+        "processing": OWN,
+        "metric": feature.metric,
+        "edges": feature.edges,
+        "estimator": settings.trial.estimator,
+    }
+    if not route.is_voxels:
+        return chosen
+    return chosen | {"values": settings.trial.map_values, "smoothing": float(settings.graph.smooth_maps)}
+
+
+def _reader(specifications, values, design):
+    """Return what reads a specification's values in all regions, each only once, of those analysed."""
+    rows = values.analysed
+    names = values.flow["participant_id"].str.removeprefix("sub-")
+    cache = {}
+
+    def read(chosen):
+        key = tuple(chosen.items())
+        if key not in cache:
+            visits = [
+                [(name, session) if used else None for name, used in zip(names, rows, strict=True)]
+                for session in (design.baseline, design.followup)
+            ]
+            means = [
+                visit_means(specifications[key], chosen["metric"], values.regions, of_visit) for of_visit in visits
+            ]
+            cache[key] = {name: data.of(rows) for name, data in values.data(*means).items()}
+        return cache[key]
+
+    return read
+
+
+def found_specifications(settings, route):
+    """List what the participant level left of the route's scans.
+
+    Returns
+    -------
+    dict of list of Scan
+        By the choices, as a tuple of sorted pairs: processing, metric, edges, and for maps the values (z or raw) and
+        the smoothing in mm.
+    """
+    compared = next(iter(route.scans.values()))
+    allowed = {Name.parse(scan.path).without("stat", "desc") for scan in compared}
+    find = {"maps": _maps, "edges": _matrices}.get(route.kind, _nodal_tables)
+    found = {}
+    for processing, folder in ((OWN, settings.output_dir), *settings.trial.also):
+        for pairs, scan in find(index_scans(folder), route):
+            if Name.parse(scan.path).without("stat", "desc") in allowed:
+                key = tuple(sorted({**dict(pairs), "processing": processing}.items()))
+                found.setdefault(key, []).append(scan)
+    return {choices: scans for choices, scans in found.items() if len(scans) == len(allowed)}
+
+
+def _maps(index, route):
+    for scan in index.of("boldmap", route.extension):
+        metric, parts = scan.sidecar.get("Measure"), read_map_desc(scan.entities.get("desc", ""))
+        if parts and metric in MEASURES and not MEASURES[metric].is_label:
+            pairs = {"metric": metric, "edges": parts.edges, "values": parts.values, "smoothing": parts.fwhm}
+            yield tuple(pairs.items()), scan
+
+
+def _nodal_tables(index, route):
+    """Yield the tables of the route's kind, of every edge rule, with what they are of."""
+    wanted = {key: route.entities.get(key) for key in PARCELLATION}
+    for scan in index.of(route.table, ".tsv", **wanted):
+        rest = scan.entities.get("desc", "").removeprefix(route.matrix)
+        parts = read_map_desc(rest[:1].lower() + rest[1:])
+        if parts is None or parts.values == "z" or parts.fwhm:
+            continue
+        if route.kind == "global":
+            yield (("metric", ALL_GLOBALS.name), ("edges", parts.edges)), scan
+            continue
+        columns = read_table(scan.path, nrows=0).columns
+        for metric, measure in MEASURES.items():
+            if label_of(metric) in columns and not measure.is_label:
+                yield (("metric", metric), ("edges", parts.edges)), scan
+
+
+def _matrices(index, route):
+    """Yield the matrices of the route."""
+    ((feature, scans),) = route.scans.items()
+    wanted = {key: scans[0].entities.get(key) for key in (*PARCELLATION, "desc", "stat")}
+    for scan in index.of("relmat", ".tsv", **wanted):
+        yield (("metric", feature.metric), ("edges", feature.edges)), scan

@@ -1,0 +1,100 @@
+"""Where a design is thin: who is fitted exactly, and whose arm cannot be exchanged."""
+
+import numpy as np
+
+from bids_app.bids.findings import Finding
+from bids_app.bids.values import people
+
+EXACT = 1 - 1e-8
+REFERENCE = "the reference"
+
+
+def thin_places(problem, arms):
+    """Say which participants and groups the comparison learns nothing from.
+
+    Parameters
+    ----------
+    problem : sample.Problem
+    arms : (str, str)
+        Names of the active and of the reference arm.
+
+    Yields
+    ------
+    Finding
+
+    Notes
+    -----
+    A participant whose leverage in the columns that the arms are adjusted for is 1 has a residual of zero whatever
+    the outcome, and so has no weight in the difference between the arms: the only member of a level, for example.
+    """
+    yield from _exact(problem.covariates.index.to_numpy(), _columns(problem))
+    if problem.strata is not None and (found := _one_arm(problem.strata, problem.arm, arms)):
+        text = (
+            f"In strata of one arm only no exchange of arms is possible; they say nothing of the difference: {found}."
+        )
+        yield Finding("Strata", text, warning=True)
+    for name, levels in _categories(problem.covariates):
+        if found := _one_arm(levels, problem.arm, arms):
+            text = f"{name} has levels of one arm only, which say nothing of the difference between the arms: {found}."
+            yield Finding("Covariates", text, warning=True)
+
+
+def _columns(problem):
+    """Return what the arms are adjusted for, by the name of the column."""
+    columns = {"intercept": np.ones(len(problem.arm))} | {k: v.to_numpy(float) for k, v in problem.covariates.items()}
+    if problem.strata is not None:
+        columns |= {f"stratum {one}": (problem.strata == one).astype(float) for one in np.unique(problem.strata)[1:]}
+    return columns
+
+
+def _exact(names, columns):
+    """Say who is fitted exactly, and what these have alone."""
+    design = np.column_stack(list(columns.values()))
+    basis = np.linalg.svd(design / np.maximum(np.abs(design).max(axis=0), 1e-300), full_matrices=False)
+    rank = np.count_nonzero(basis.S / basis.S[0] > 1e-10)
+    leverage = (basis.U[:, :rank] ** 2).sum(axis=1)
+    if rank == len(names) or not (leverage > EXACT).any():
+        return
+    found = []
+    for row in np.flatnonzero(leverage > EXACT):
+        own = [label for label, values in columns.items() if _alone(values, row)]
+        found.append(people([names[row]]) + (f" ({', '.join(own)} alone)" if own else ""))
+    text = (
+        "Fitted exactly by what the arms are adjusted for, and so of no weight in the difference between the arms: "
+        f"{_some(found)}."
+    )
+    yield Finding("Covariates", text, warning=True)
+
+
+def _alone(values, row):
+    """Say whether one participant has a value that all the others share another one of."""
+    others = np.delete(values, row)
+    return np.ptp(others) == 0 and values[row] != others[0]
+
+
+def _categories(covariates):
+    """Return the level of each participant, None where it is not known, of every covariate that is a category."""
+    dummies = {}
+    for label in covariates:
+        name, bracket, level = str(label).partition("[")
+        if bracket and level.endswith("]"):
+            dummies.setdefault(name, {})[level[:-1]] = covariates[label].to_numpy()
+    for name, levels in dummies.items():
+        values = np.column_stack(list(levels.values()))
+        names = np.array([*levels, REFERENCE], dtype=object)
+        found = names[np.where(values.any(axis=1), values.argmax(axis=1), len(levels))]
+        yield name, np.where(np.isin(values, (0, 1)).all(axis=1), found, None)
+
+
+def _one_arm(groups, arm, arms):
+    """List the groups whose members are all of one arm."""
+    found = []
+    for group in dict.fromkeys(str(group) for group in groups if group is not None):
+        members = arm[groups == group]
+        if len(set(members.tolist())) == 1:
+            found.append(f"{group!r} ({arms[0] if members[0] == 1 else arms[1]}, {len(members)})")
+    return _some(found)
+
+
+def _some(texts, most=5):
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

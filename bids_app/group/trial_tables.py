@@ -1,0 +1,262 @@
+"""The tables of the trial as a whole: clinical outcomes, missing follow-ups, balance and motion."""
+
+import logging
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from bids_app.bids.files import save_described
+from bids_app.bids.findings import Finding
+from bids_app.bids.result_names import group_name, trial_name
+from bids_app.bids.values import people
+from bids_app.errors import DataError, UsageError
+from bids_app.settings.cutoffs import parse_cutoffs
+from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
+from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table
+from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
+from bids_app.stats.motion import MOTION_COLUMNS, motion_table
+from bids_app.trial.coding_findings import odd_numbers
+from bids_app.trial.covariates import balance_columns, code
+from bids_app.trial.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
+
+logger = logging.getLogger("bids_app")
+
+DESCRIBING = ("age", "sex", "gender", "education", "handedness", "bmi", "ethnicity", "race")
+# What a table of numbers can fail of, on data that are read correctly. A key or an index that is not there is a fault
+# of the app, which ends the run.
+NUMERICAL = (ValueError, ArithmeticError, np.linalg.LinAlgError)
+
+
+@dataclass
+class Notes:
+    """What could not be made, for the page: nothing is left out silently.
+
+    Attributes
+    ----------
+    problems : list of str
+    unmet : list of str
+        Those of them that were asked for by an option or by the plan; the exit code says so.
+    """
+
+    problems: list = field(default_factory=list)
+    unmet: list = field(default_factory=list)
+
+    @contextmanager
+    def softly(self, what, errors=NUMERICAL, *, asked=False):
+        """Go on without a table that fails, and say so."""
+        try:
+            yield
+        except errors as error:
+            message = f"{what}: not made ({type(error).__name__}: {error})"
+            logger.warning("%s", message)
+            logger.debug("%s", what, exc_info=True)
+            self.problems.append(message)
+            self.unmet += [message] if asked else []
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The clinical outcomes of everyone randomized.
+
+    Attributes
+    ----------
+    table : DataFrame
+        As from `outcomes.outcome_table`.
+    outcomes : dict of TwoVisits
+        By name, in the order of ``participants``.
+    participants : list of str
+    successes : dict of dict of (n,) float ndarray
+        By outcome and cut-off, who reached it: 1 or 0, NaN where it is not known.
+    findings : tuple of Finding
+        What is odd about the scores and about the covariates of everyone randomized.
+    """
+
+    table: pd.DataFrame
+    outcomes: dict
+    participants: list
+    successes: dict
+    findings: tuple = ()
+
+
+def read_scores(tables, design, trial):
+    """Collect the outcomes that are asked for, or None.
+
+    Raises
+    ------
+    UsageError
+        A name is unknown: of an outcome, or of what another option says about one.
+    DataError
+        An outcome is no number, or has no baseline for a cut-off in percent of it.
+    """
+    cutoffs = parse_cutoffs(trial.cutoffs)
+    words = list(dict.fromkeys(_scale(word, cutoffs) for word in trial.outcomes))
+    names = [name_of(word) for word in words]
+    said = {"--ordinal": trial.ordinal, "--higher-is-better": trial.higher_is_better}
+    said["--cutoffs"] = [cutoff.outcome for cutoff in cutoffs]
+    for option, members in said.items():
+        if unknown := [name for name in dict.fromkeys(members) if name not in names]:
+            raise UsageError(
+                f"{option} {', '.join(unknown)}: not an outcome; --outcomes are {', '.join(names) or 'none'}."
+            )
+    if not words:
+        return None
+    table = outcome_table(tables, design, words, trial.strata)
+    participants = list(table["participant"].drop_duplicates())
+    coded = code(tables, design, trial.covariates, participants, whom="randomized")
+    covariates = coded.table if len(coded.table.columns) else None
+    outcomes = {name: two_visits(table, name, design, covariates) for name in names}
+    odd = [one for name, rows in table.groupby("outcome", sort=False) for one in _odd_scores(name, rows)]
+    findings = (*(one for one in coded.findings if one.warning), *odd)
+    return Scores(table, outcomes, participants, _successes(outcomes, cutoffs), findings)
+
+
+def _odd_scores(name, rows):
+    """Warn of scores that may be codes for missing values, and of baselines that are missing."""
+    values = rows.set_index("participant")["value"]
+    yield from odd_numbers(f"Outcome {name}", values)
+    before = values[(rows["visit"] == "baseline").to_numpy()]
+    missing = before.index[before.isna()]
+    if 0 < len(missing) < len(before):
+        text = (
+            f"Outcome {name} has no baseline for {len(missing)} of {len(before)} randomized ({people(missing)}); where "
+            f"it is adjusted for, it is the mean of the others, {before.mean():.4g} (White & Thompson 2005)."
+        )
+        yield Finding("Values", text, warning=True)
+
+
+LEAST_WITH_SYMPTOM = 4  # of each arm
+
+
+def symptom_changes(scores, problem):
+    """Return the outcomes' changes of those whose maps are compared, to be held against the maps' changes.
+
+    Parameters
+    ----------
+    scores : Scores or None
+    problem : sample.Problem
+
+    Returns
+    -------
+    DataFrame
+        n rows in the order of the problem, a column for each outcome that four of each arm have; NaN where missing.
+    """
+    if scores is None:
+        return pd.DataFrame()
+    participants = problem.covariates.index.str.removeprefix("sub-")
+    columns = {}
+    for name, data in scores.outcomes.items():
+        change = data.followup if data.baseline is None else data.change
+        values = pd.Series(change, index=scores.participants, dtype=float).reindex(participants).to_numpy()
+        known = [np.isfinite(values[problem.arm == arm]).sum() for arm in (0, 1)]
+        if min(known) >= LEAST_WITH_SYMPTOM and np.nanstd(values) > 0:
+            columns[name] = values
+        else:
+            logger.warning("%s: its change is known for too few of those compared to be held against the maps.", name)
+    return pd.DataFrame(columns)
+
+
+def _scale(word, cutoffs):
+    """Return the outcome that a word of the command line or the plan is about: hamd17 of hamd17:response."""
+    name, colon, cutoff = word.partition(":")
+    if not colon or "=" in word:
+        return word
+    if (name, cutoff) not in [(one.outcome, one.name) for one in cutoffs]:
+        raise UsageError(f"Outcome {word}: --cutoffs does not say what {cutoff} of {name} is.")
+    return name
+
+
+def write_outcomes(settings, design, scores, notes):
+    """Write the scores, the table of the outcomes, and what missing follow-ups may do to them.
+
+    Parameters
+    ----------
+    settings : Settings
+    design : design.Design
+    scores : Scores
+    notes : Notes
+    """
+    trial, folder = settings.trial, settings.group_dir
+    save_described(folder / trial_name(design, "scores"), scores.table, OUTCOME_COLUMNS)
+    draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
+    better = {"higher_is_better": trial.higher_is_better}
+    with notes.softly("Clinical outcomes", asked=True):
+        table = clinical_table(scores.outcomes, ordinal=trial.ordinal, successes=scores.successes, **better, **draws)
+        table = of_chosen(with_roles(table, trial.plan, trial.departed), settings.selection.participants)
+        columns = CLINICAL_COLUMNS | ROLE_COLUMN
+        save_described(folder / trial_name(design, "outcomes"), table, columns)
+    with notes.softly("Missing follow-ups of the outcomes"):
+        table = of_chosen(missing_table(scores.outcomes, **draws), settings.selection.participants)
+        save_described(folder / trial_name(design, "missing"), table, MISSING_COLUMNS)
+    with notes.softly("Tipping points of the outcomes"):
+        table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)
+        save_described(folder / trial_name(design, "tipping"), table, TIPPING_COLUMNS)
+
+
+def of_chosen(table, participants):
+    """Say of whom a table is where --participant-label chose them: no longer of everyone randomized.
+
+    Examples
+    --------
+    >>> of_chosen(pd.DataFrame({"population": ["everyone randomized"]}), ("01",))["population"][0]
+    'everyone chosen by --participant-label'
+    """
+    if not participants:
+        return table
+    words = table["population"].str.replace("everyone randomized", "everyone chosen by --participant-label")
+    return table.assign(population=words)
+
+
+def _successes(outcomes, cutoffs):
+    """Return who reached each cut-off."""
+    successes = {}
+    for cutoff in cutoffs:
+        data = outcomes[cutoff.outcome]
+        if data.baseline is None and cutoff.sign == "=":
+            raise DataError(f"--cutoffs {cutoff.outcome}:{cutoff.name}: there is no baseline to change from.")
+        reached = cutoff.reached(np.nan * data.followup if data.baseline is None else data.baseline, data.followup)
+        successes.setdefault(cutoff.outcome, {})[cutoff.name] = reached
+    return successes
+
+
+def write_arms(settings, route, design, tables, flow, scores, notes):
+    """Write motion by arm and visit, and how alike the arms were before treatment.
+
+    Parameters
+    ----------
+    settings : Settings
+    route : Route
+    design : design.Design
+    tables : design.Tables
+    flow : DataFrame
+        As from `flow.participant_flow`.
+    scores : Scores or None
+    notes : Notes
+    """
+    folder = settings.group_dir
+    randomized = flow[flow["arm"].isin([design.active, design.reference])]
+    arm = (randomized["arm"] == design.active).to_numpy(int)
+    with notes.softly(f"Motion of {route.name}"):
+        path = folder / group_name(route, design, "motion", ".tsv")
+        save_described(path, motion_table(randomized, arm), MOTION_COLUMNS)
+    with notes.softly(f"Balance of {route.name}"):
+        table = _before_treatment(tables, design, randomized, settings.trial, scores, notes)
+        path = folder / group_name(route, design, "balance", ".tsv")
+        save_described(path, standardized_differences(table, arm), BALANCE_COLUMNS)
+
+
+def _before_treatment(tables, design, randomized, trial, scores, notes):
+    participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
+    described = [name for name in tables.participants if str(name).lower() in DESCRIBING]
+    names = dict.fromkeys([*described, *trial.covariates, *trial.strata])
+    columns = {}
+    for name in names:
+        with notes.softly(f"Balance of {name}", DataError):
+            columns |= balance_columns(tables, design, [name], participants).reset_index(drop=True).to_dict("series")
+    for name, data in (scores.outcomes if scores else {}).items():
+        if data.baseline is not None:
+            baseline = pd.Series(data.baseline, index=scores.participants)
+            columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
+    columns["mean FD at baseline, mm"] = randomized["baseline_mean_fd"].to_numpy(float)
+    return pd.DataFrame(columns)

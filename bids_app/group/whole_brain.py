@@ -1,0 +1,97 @@
+"""The mean of each measure over the whole brain: compared, and of everyone randomized."""
+
+import numpy as np
+import pandas as pd
+
+from bids_app.bids.files import save_described
+from bids_app.bids.names import label
+from bids_app.bids.result_names import group_name
+from bids_app.errors import DataError
+from bids_app.group.node_values import read_nodes, read_values
+from bids_app.group.regions import Region, RegionValues, read_regions
+from bids_app.group.results import TABLE_COLUMNS, compare_alone
+from bids_app.trial.flow import VISITS, by_visit, weights
+
+
+def write_whole_brain(settings, route, design, problem, flow):
+    """Compare the mean of each raw map over the whole brain, which z-scored maps cannot show.
+
+    By the headline's estimator, draws and standard errors; the statistic is t, as there are no neighbours.
+    """
+    participants = [name.removeprefix("sub-") for name in flow.loc[flow["analysed"], "participant_id"]]
+    sessions = dict(zip(VISITS, (design.baseline, design.followup), strict=True))
+    visits = {visit: [(name, session) for name in participants] for visit, session in sessions.items()}
+    values = {visit: _means(route, of_visit) for visit, of_visit in visits.items()}
+    means = {"metric": [one.metric for one in route.scans], "edges": [one.edges for one in route.scans]}
+    columns = dict(TABLE_COLUMNS)
+    for visit, both in values.items():
+        for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
+            means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
+            columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
+    table = compare_alone(pd.DataFrame(means), problem, [values[visit] for visit in VISITS], settings.trial)
+    path = settings.group_dir / group_name(route, design, "wholebrain", ".tsv")
+    save_described(path, table, columns)
+    return path
+
+
+def values_of_everyone(route, everyone):
+    """Return each whole-brain mean, or measure of the whole graph, of everyone randomized.
+
+    Parameters
+    ----------
+    route : Route
+    everyone : dict
+        flow, visits, covariates and strata, as `regions.read_regions` takes them.
+
+    Returns
+    -------
+    dict of TwoVisits
+        By the title of the measure; without those that are the same for everyone.
+
+    Raises
+    ------
+    DataError
+        No value could be read.
+    """
+    if route.kind == "global":
+        values = read_regions(route, _measures(route), **everyone)
+    else:
+        means = [_means(route, everyone["visits"][visit]) for visit in VISITS]
+        regions = [Region(one.title, one, np.array([], dtype=int), "whole brain") for one in route.scans]
+        flow, rest = everyone["flow"], (everyone["covariates"], everyone["strata"])
+        values = RegionValues(regions, flow, *means, flow["active"].to_numpy(int), *rest)
+    data = {
+        name: one for name, one in values.data().items() if one.observed.any() and np.ptp(one.completers().followup)
+    }
+    if not data:
+        raise DataError(f"{route.name}: no whole-brain mean is in the sidecars, or all are the same for everyone.")
+    return data
+
+
+def _measures(route):
+    """Return every measure of the whole graph, whether or not the arms differ in it."""
+    return [
+        Region(str(name), feature, np.array([place]), f"{feature.title}: {name}")
+        for feature, scans in route.scans.items()
+        for place, name in enumerate(read_nodes(scans[0].path)["name"])
+    ]
+
+
+def _means(route, visits):
+    """Return the (n, M) means of the visits; NaN where a visit is None."""
+    columns = []
+    for feature, scans in route.scans.items():
+        found = by_visit(scans)
+        columns.append([np.nan if visit is None else _mean_of_visit(found[visit], feature) for visit in visits])
+    return np.column_stack(columns).astype(float)
+
+
+def _mean_of_visit(scans, feature):
+    return weights(scans) @ [_mean_of(scan, feature) for scan in scans]
+
+
+def _mean_of(scan, feature):
+    """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
+    if scan.path.name.endswith(".tsv"):
+        return np.nanmean(read_values(scan.path, feature.metric))
+    return scan.sidecar.get("Mean", np.nan)

@@ -1,0 +1,69 @@
+"""The group level as a Nipype workflow."""
+
+from nipype.interfaces.utility import Merge
+from nipype.pipeline import engine as pe
+
+from bids_app.bids.names import label
+from bids_app.group.analyses import analyses_of
+from bids_app.group.interfaces import CompareArms, WriteComparison
+from bids_app.runtime.nipype_run import node_name
+
+
+def init_group_wf(*, problems, design, settings, n_jobs=1, name="trialgraph_group_wf"):
+    """Build the workflow that compares the arms on every route.
+
+    Parameters
+    ----------
+    problems : list of (assembly.Route, assembly.Problem)
+    design : design.Design
+    settings : Settings
+    n_jobs : int
+        Threads of one comparison.
+    """
+    workflow = pe.Workflow(name=name)
+    for route, problem in problems:
+        workflow.add_nodes(
+            [
+                init_comparison_wf(
+                    route=route,
+                    problem=problem,
+                    design=design,
+                    settings=settings,
+                    n_jobs=n_jobs,
+                    name=f"{node_name(route.name)}_wf",
+                )
+            ]
+        )
+    return workflow
+
+
+def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comparison_wf"):
+    """Build the workflow of one route: every feature by every analysis with the same draws, then the files.
+
+    Outputs
+    -------
+    ds_results.out_files : list of str
+    """
+    analyses = analyses_of(settings.trial, design, problem.symptoms, route.kind)
+    keys = [(feature, analysis) for feature in problem.followup for analysis in analyses]
+    folder, bare = settings.work_dir / name, problem.without_maps()
+    maps = {feature: problem.save_maps(feature, folder / f"{feature.label}.npz") for feature in problem.followup}
+    merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
+    ds_results = pe.Node(
+        WriteComparison(keys=keys, problem=bare, route=route, design=design, settings=settings),
+        name="ds_results",
+    )
+    workflow = pe.Workflow(name=name)
+    for position, (feature, analysis) in enumerate(keys, start=1):
+        interface = CompareArms(
+            maps_file=maps[feature],
+            problem=bare,
+            analysis=analysis,
+            trial=settings.trial,
+            n_jobs=n_jobs,
+        )
+        parts = (feature.label, *map(label, filter(None, (analysis.estimator, analysis.subject))))
+        compare = pe.Node(interface, name=node_name("_".join(parts)), n_procs=n_jobs, mem_gb=0.5)
+        workflow.connect([(compare, merge, [("comparison", f"in{position}")])])
+    workflow.connect([(merge, ds_results, [("out", "comparisons")])])
+    return workflow

@@ -1,1 +1,0 @@
-"""Nipype interfaces: load, call one function, save."""

@@ -1,0 +1,125 @@
+"""Reading a BOLD image at the nodes of the analysis grid."""
+
+import nibabel as nib
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from bids_app.bids.masks import binarized
+from bids_app.bids.names import is_surface
+from bids_app.bids.timing import InHeader, in_header, repetition_time
+from bids_app.errors import DataError, MissingInputError
+from bids_app.space.surface_files import read_grayordinates
+from bids_app.system.images import UNREADABLE, open_bold, read_image
+
+NEGLIGIBLE_SHARE = 1e-3
+EVERYWHERE = object()  # in place of a mask: wherever the signal varies
+
+
+def read_series(run, grid):
+    """Read a run at the nodes.
+
+    Parameters
+    ----------
+    run : runs.BoldRun
+    grid : Grid or Surface
+
+    Returns
+    -------
+    series : (N, T) float32 ndarray
+        NaN for nodes without a signal.
+    timing : timing.RepetitionTime
+    notes : tuple of str
+        How the images were read, where that is not as they are.
+
+    Raises
+    ------
+    DataError, MissingInputError
+    """
+    if is_surface(run.bold):
+        series, seconds = read_grayordinates(run.bold, grid)
+        header = InHeader(seconds, "sec") if seconds else None
+        return series, repetition_time(run.bold.name, run.repetition_time, header), ()
+    image = open_bold(run.bold)
+    timing = repetition_time(run.bold.name, run.repetition_time, in_header(image))
+    mask_path = run.mask or (EVERYWHERE if run.denoised else None)
+    mask, note = read_mask(mask_path, image)
+    return sample_nodes(image, mask, grid), timing, (note,) if note else ()
+
+
+def sample_nodes(image, mask, grid):
+    """Read the BOLD series at the nodes, by linear interpolation.
+
+    Parameters
+    ----------
+    image : 4D image, as from `open_bold`
+    mask : (X, Y, Z) bool ndarray
+        As from `read_mask`.
+    grid : Grid
+
+    Returns
+    -------
+    (N, T) float32 ndarray
+        NaN for nodes outside the brain mask, with a value that is not finite, or without variation.
+    """
+    voxels = nib.affines.apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
+    # The outermost voxels reach half a voxel beyond their centres: rounding must not put a node outside.
+    inside = map_coordinates(mask.astype(np.uint8), voxels, order=0, mode="grid-constant") > 0
+    if not inside.any():
+        raise DataError(f"none of the {grid.n_nodes} nodes of the analysis mask lies in the brain mask of the run.")
+    series = np.full((grid.n_nodes, image.shape[3]), np.nan, dtype=np.float32)
+    for volume in range(image.shape[3]):
+        series[inside, volume] = _interpolated(_volume(image, volume), voxels[:, inside])
+    alive = np.isfinite(series).all(axis=1) & (np.ptp(series, axis=1) > 0)
+    if not alive.any():
+        raise DataError("no node of the analysis mask has a signal that varies.")
+    series[~alive] = np.nan
+    return series
+
+
+def _interpolated(volume, voxels):
+    """Interpolate linearly; NaN only where a value that is not finite has a share in the result."""
+    finite = np.isfinite(volume)
+    if finite.all():
+        return map_coordinates(volume, voxels, order=1, mode="nearest")
+    values = map_coordinates(np.where(finite, volume, 0), voxels, order=1, mode="nearest")
+    lost = map_coordinates((~finite).astype(np.float32), voxels, order=1, mode="nearest")
+    return np.where(lost < NEGLIGIBLE_SHARE, values, np.nan)
+
+
+def read_mask(path, image):
+    """Read a run's brain mask.
+
+    Parameters
+    ----------
+    path : Path, None or `EVERYWHERE`
+        On the grid of the image.
+    image : 4D image
+
+    Returns
+    -------
+    inside : (X, Y, Z) bool ndarray
+    note : str or None
+        As from `masks.binarized`.
+    """
+    if path is EVERYWHERE:
+        return np.ones(image.shape[:3], dtype=bool), None
+    if path is None:
+        raise MissingInputError("no brain mask beside the BOLD image (looked for the same name with desc-brain_mask).")
+    mask, values = read_image(path)
+    if mask.shape != image.shape[:3] or not np.allclose(mask.affine, image.affine, atol=1e-3):
+        raise DataError(
+            f"{path.name} is on another grid than the BOLD image: shape {mask.shape} and {image.shape[:3]}, "
+            f"origin {_origin(mask)} and {_origin(image)}."
+        )
+    return binarized(values, path.name)
+
+
+def _origin(image):
+    return tuple(round(float(value), 1) for value in image.affine[:3, 3])
+
+
+def _volume(image, index):
+    try:
+        return np.asarray(image.dataobj[..., index], dtype=np.float32)
+    except UNREADABLE as error:
+        raise DataError(f"the BOLD image is truncated: volume {index} of {image.shape[3]} cannot be read.") from error

@@ -1,0 +1,281 @@
+"""From a BOLD image and its confounds to one clean time series per node."""
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+from nilearn import signal
+from scipy.interpolate import CubicSpline
+
+from bids_app.errors import DataError
+from bids_app.participant import quality
+from bids_app.participant.bold import read_series
+from bids_app.participant.confounds import read_confounds, received_confounds
+from bids_app.settings.settings import DENOISE_STRATEGIES
+
+MIN_DEGREES_OF_FREEDOM = 10
+FEW_DEGREES_OF_FREEDOM = 10  # below this a correlation of 0.6 is within chance (two-sided p 0.05)
+CARPET_ROWS = 600
+MIN_FOR_FILTER = 34  # what nilearn's Butterworth filter of order 5 needs to begin and end
+RECEIVED = "as the images were received"
+NODES_AT_ONCE = 8192  # bounds the float64 copies that filtering makes
+
+
+def clean(series, confounds, repetition_time, bandpass, *, detrend=True):
+    """Remove drift, confounds and slow and fast fluctuations in one model, and drop censored volumes.
+
+    Censored volumes are bridged by a spline for the filter and dropped after it; confounds pass the same
+    filter as the data (Lindquist et al. 2019, doi 10.1002/hbm.24528).
+
+    Parameters
+    ----------
+    series : (N, T) float32 ndarray
+        NaN rows stay NaN.
+    confounds : Confounds
+    repetition_time : float
+        In seconds.
+    bandpass : (low, high) in Hz, or None
+    detrend : bool, optional
+        Remove the linear trend of each series and confound; their mean is removed in any case.
+
+    Returns
+    -------
+    (N, T') float32 ndarray
+        T' volumes are kept.
+
+    Raises
+    ------
+    DataError
+        Too few volumes are left, or the band cannot be passed at this repetition time.
+    """
+    check_band(bandpass, repetition_time)
+    kept = confounds.kept
+    if not kept.any():
+        raise DataError(f"all {kept.size} volumes are censored (dummy scans or motion above the threshold).")
+    n_regressors = confounds.regressors.shape[1]
+    if kept.sum() - n_regressors < MIN_DEGREES_OF_FREEDOM:
+        raise DataError(
+            f"{kept.sum()} of {kept.size} volumes are kept, too few for {n_regressors} confounds "
+            f"(at least {MIN_DEGREES_OF_FREEDOM} more are needed)."
+        )
+    span = int(np.ptp(np.flatnonzero(kept))) + 1
+    if bandpass and span < MIN_FOR_FILTER:
+        raise DataError(
+            f"{span} volumes are too few for a band-pass filter (at least {MIN_FOR_FILTER} are needed); --bandpass off "
+            "does without."
+        )
+    alive = np.flatnonzero(np.isfinite(series[:, 0]) & (np.ptp(series[:, kept], axis=1) > 0))
+    result = np.full((len(series), kept.sum()), np.nan, dtype=np.float32)
+    for start in range(0, alive.size, NODES_AT_ONCE):
+        nodes = alive[start : start + NODES_AT_ONCE]
+        filtering = {"t_r": repetition_time, **_filter(bandpass), "detrend": detrend}
+        result[nodes] = _clean_nodes(series[nodes], confounds, filtering)
+    return result
+
+
+def check_band(bandpass, repetition_time):
+    """Refuse a band that no filter can pass at a repetition time, and that would be left out in silence.
+
+    Raises
+    ------
+    DataError
+        It reaches the highest frequency that there is (Nyquist's).
+    """
+    highest = 0.5 / repetition_time
+    if bandpass and bandpass[1] >= highest:
+        raise DataError(
+            f"--bandpass {bandpass[0]:g} {bandpass[1]:g} cannot be applied at a repetition time of {repetition_time:g} "
+            f"s: the highest frequency there is {highest:.4g} Hz. Give a lower HIGH, or --bandpass off."
+        )
+
+
+def _filter(bandpass):
+    low, high = bandpass or (None, None)
+    return {"filter": "butterworth" if bandpass else False, "low_pass": high, "high_pass": low or None}
+
+
+def _clean_nodes(series, confounds, filtering):
+    regressors, kept = confounds.regressors.to_numpy(), np.flatnonzero(confounds.kept)
+    columns = _bridged(series.T, kept)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*([Ff]ilter|[Nn]yquist|frequenc).*")  # what is not done is not recorded
+        return signal.clean(
+            columns if filtering["detrend"] else columns - columns.mean(axis=0),
+            confounds=_bridged(regressors, kept) if regressors.shape[1] else None,
+            sample_mask=kept - kept[0],
+            standardize=None,
+            butterworth__copy=True,  # all nodes in one call: ten times faster than nilearn's default
+            **filtering,
+        ).T
+
+
+def long_gap(confounds, repetition_time, bandpass):
+    """Say which gap of censored volumes is too long for the band to tell what was in it, or return None.
+
+    The slowest wave that passes has then more than half of its period in the gap.
+
+    Parameters
+    ----------
+    confounds : Confounds
+    repetition_time : float
+    bandpass : (low, high) in Hz, or None
+    """
+    gaps = np.diff(np.flatnonzero(confounds.kept)) - 1
+    seconds = float(gaps.max(initial=0)) * repetition_time
+    if not bandpass or bandpass[0] == 0 or seconds <= 0.5 / bandpass[0]:
+        return None
+    return (
+        f"A gap of {seconds:.0f} s of censored volumes was bridged by a spline for the filter. It is longer than "
+        f"{0.5 / bandpass[0]:.0f} s: the band of {bandpass[0]:g} to {bandpass[1]:g} Hz does not say what was in it, "
+        "and volumes beside the gap are uncertain."
+    )
+
+
+def _bridged(columns, kept):
+    """Cut to the span of the kept volumes, and bridge the gaps in it by a spline.
+
+    nilearn 0.14 bridges too, but not a volume whose mirror image in time is censored as well.
+    """
+    columns = columns.astype(np.float64)
+    gaps = np.setdiff1d(np.arange(kept[0], kept[-1]), kept)
+    if gaps.size:
+        columns[gaps] = CubicSpline(kept, columns[kept])(gaps)
+    return columns[kept[0] : kept[-1] + 1]
+
+
+@dataclass(frozen=True)
+class CleanScan:
+    """A cleaned run.
+
+    Attributes
+    ----------
+    series : (N, T') float32 ndarray
+        NaN rows for nodes without a signal.
+    facts : dict
+        What the sidecars say about the scan, in BIDS spelling.
+    carpet : dict of ndarray
+        A sample of nodes before and after, the motion, and the volumes that were kept.
+    """
+
+    series: np.ndarray
+    facts: dict
+    carpet: dict
+
+
+def clean_run(run, grid, options):
+    """Read one run at the nodes of a grid and clean it.
+
+    Parameters
+    ----------
+    run : runs.BoldRun
+    grid : grid.Grid or surface.Surface
+    options : settings.Signal
+
+    Returns
+    -------
+    CleanScan
+    """
+    before, timing, notes = read_series(run, grid)
+    repetition_time = timing.seconds
+    if run.denoised:
+        options = replace(options, denoise="none", bandpass=None)
+        confounds = received_confounds(run, before.shape[1])
+    else:
+        confounds = read_confounds(run.bold, run.confounds, before.shape[1], options)
+    left = quality.degrees_of_freedom(
+        int(confounds.kept.sum()),
+        confounds.regressors.shape[1],
+        repetition_time,
+        options.bandpass,
+        detrend=options.detrend,
+    )
+    after = clean(before, confounds, repetition_time, options.bandpass, detrend=options.detrend)
+    notes = [
+        *timing.warnings,
+        *notes,
+        *confounds.notes,
+        long_gap(confounds, repetition_time, options.bandpass),
+        _few(left),
+    ]
+    facts = {
+        "RepetitionTime": repetition_time,
+        "RepetitionTimeSource": timing.source,
+        "FramewiseDisplacementSource": confounds.displacement_source,
+        "Censoring": confounds.censoring,
+        **_motion_facts(confounds, repetition_time, np.inf if run.denoised else options.fd_threshold),
+        "Denoising": RECEIVED if run.denoised else DENOISE_STRATEGIES[options.denoise],
+        "Confounds": list(confounds.regressors.columns),
+        "Bandpass": RECEIVED if run.denoised else list(options.bandpass) if options.bandpass else "off",
+        "Detrend": options.detrend,
+        "Coverage": float(np.isfinite(after[:, 0]).mean()),
+    }
+    rows = _sample(after)
+    facts |= _quality(before, after, rows, grid, confounds) | {"DegreesOfFreedomLeft": left}
+    facts["Warnings"] = [note for note in notes if note]
+    return CleanScan(after, facts, _carpet(before, after, rows, confounds, repetition_time))
+
+
+def _few(left):
+    """Refuse a scan without degrees of freedom; return a warning of one with few."""
+    if left < 1:
+        raise DataError(
+            f"no degrees of freedom are left ({left:.1f}): the volumes that are kept, the band-pass, the confounds and "
+            "the trend leave nothing to correlate. Fewer confounds (--denoise), a wider band (--bandpass) or more "
+            "volumes (--fd-threshold) are needed."
+        )
+    if left < FEW_DEGREES_OF_FREEDOM:
+        return f"About {left:.1f} degrees of freedom are left in each series: correlations are hardly more than chance."
+    return None
+
+
+def _sample(series):
+    alive = np.flatnonzero(np.isfinite(series[:, 0]))
+    return alive[np.linspace(0, alive.size - 1, min(CARPET_ROWS, alive.size)).astype(int)]
+
+
+def _quality(before, after, rows, grid, confounds):
+    """Return numbers of the scan's quality; correlations are those of a sample of nodes."""
+    places = grid.coordinates[rows]
+    mean_before, distance_before = quality.correlation_facts(before[rows][:, confounds.kept], places)
+    mean_after, distance_after = quality.correlation_facts(after[rows], places)
+    return {
+        "TemporalSignalToNoise": quality.signal_to_noise(before[:, confounds.kept]),
+        "MeanDvarsBefore": _mean(quality.dvars(before)[confounds.n_dummy + 1 :]),
+        "MeanDvarsAfter": _mean(quality.dvars(after, confounds.kept)),
+        "MeanCorrelationBefore": mean_before,
+        "MeanCorrelationAfter": mean_after,
+        "CorrelationWithDistanceBefore": distance_before,
+        "CorrelationWithDistanceAfter": distance_after,
+    }
+
+
+def _mean(values):
+    return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
+
+
+def _motion_facts(confounds, repetition_time, threshold):
+    displacement = confounds.framewise_displacement[confounds.n_dummy :]
+    known = displacement[np.isfinite(displacement)]
+    n_kept = int(confounds.kept.sum())
+    return {
+        "NumberOfVolumes": confounds.kept.size,
+        "NumberOfDummyScans": confounds.n_dummy,
+        "NumberOfVolumesCensored": int(confounds.kept.size - confounds.n_dummy - n_kept),
+        "NumberOfVolumesKept": n_kept,
+        "MinutesKept": n_kept * repetition_time / 60,
+        "FramewiseDisplacementThreshold": threshold if np.isfinite(threshold) else "off",
+        "MeanFramewiseDisplacement": float(known.mean()) if known.size else None,
+        "MaxFramewiseDisplacement": float(known.max()) if known.size else None,
+    }
+
+
+def _carpet(before, after, rows, confounds, repetition_time):
+    return {
+        "dvars_before": quality.dvars(before),
+        "dvars_after": quality.dvars(after, confounds.kept),
+        "before": before[rows],
+        "after": after[rows],
+        "framewise_displacement": confounds.framewise_displacement,
+        "kept": confounds.kept,
+        "repetition_time": repetition_time,
+    }

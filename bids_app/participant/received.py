@@ -1,0 +1,101 @@
+"""What another tool says of the volumes that it cleaned: which it left out or filled in, and how much they moved."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bids_app.errors import DataError
+from bids_app.system.images import require
+from bids_app.system.small_files import require_table
+
+NOTHING = "no volume was left out here"
+FLAGS = ("framewise_displacement", "outliers", "outlier")
+
+
+@dataclass(frozen=True)
+class Received:
+    """The volumes of an image or table that another tool cleaned.
+
+    Attributes
+    ----------
+    displacement : (T,) float ndarray
+        Framewise displacement in mm; NaN where it is not known.
+    kept : (T,) bool ndarray
+        False for volumes that the tool flagged and filled in: they are no data.
+    censoring : str
+        What was done about motion, for people.
+    """
+
+    displacement: np.ndarray
+    kept: np.ndarray
+    censoring: str
+
+
+def read_received(name, n_volumes, motion=None, outliers=None) -> Received:
+    """Hold the tables of motion and of outliers against the volumes that there are.
+
+    Parameters
+    ----------
+    name : str
+        Of the image or table, for messages.
+    n_volumes : int
+        T of it.
+    motion, outliers : Path, optional
+        A row per volume of the scan; a flag above 0 is a volume that was left out.
+
+    Returns
+    -------
+    Received
+
+    Raises
+    ------
+    DataError
+        The tables have neither a row for each volume, nor one for each and the flagged ones.
+    """
+    flagged = _flags(outliers) if outliers else None
+    known = _displacement(motion) if motion else None
+    n_rows = next((len(one) for one in (flagged, known) if one is not None), n_volumes)
+    if flagged is not None and known is not None and len(known) != len(flagged):
+        raise DataError(f"{motion.name} has {len(known)} rows, {outliers.name} has {len(flagged)}.")
+    flagged = np.zeros(n_rows, dtype=bool) if flagged is None else flagged
+    known = np.full(n_rows, np.nan) if known is None else known
+    if n_rows == n_volumes:
+        return Received(known, ~flagged, _censoring(flagged, full=True))
+    if int((~flagged).sum()) == n_volumes:
+        return Received(known[~flagged], np.ones(n_volumes, dtype=bool), _censoring(flagged, full=False))
+    raise DataError(
+        f"{name} has {n_volumes} volumes; {(outliers or motion).name} has {n_rows} rows, {int(flagged.sum())} of them "
+        "flagged: this fits neither the full length nor what is left without the flagged ones."
+    )
+
+
+def _censoring(flagged, *, full):
+    if not flagged.any():
+        return NOTHING
+    return "volumes that the other tool flagged were " + ("left out here" if full else "left out by it")
+
+
+def _flags(path):
+    table = _read(path)
+    column = next((name for name in FLAGS if name in table), table.columns[0])
+    return pd.to_numeric(table[column], errors="coerce").fillna(0).to_numpy() > 0
+
+
+def _displacement(path):
+    table = _read(path)
+    if "framewise_displacement" not in table:
+        raise DataError(f"{path.name}: no column framewise_displacement; there are {', '.join(table.columns)}.")
+    return pd.to_numeric(table["framewise_displacement"], errors="coerce").to_numpy(float)
+
+
+def _read(path):
+    require(path)
+    require_table(path, called=path.name)
+    try:
+        table = pd.read_csv(path, sep="\t", na_values="n/a")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path.name} cannot be read as a table: {error}") from error
+    if table.empty:
+        raise DataError(f"{path.name} has no row.")
+    return table

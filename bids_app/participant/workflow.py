@@ -1,0 +1,166 @@
+"""The participant level as Nipype workflows."""
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
+
+from bids_app.bids.names import Name
+from bids_app.bids.runs import BoldRun
+from bids_app.graph import needing_modules
+from bids_app.participant.interfaces import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
+from bids_app.runtime.nipype_run import node_name
+from bids_app.system.provenance import files_of, files_of_atlas, state_of
+
+CLEANING_GB = 1.0
+
+
+def init_level_wf(
+    *, runs_by_participant, grid_file, n_nodes, settings, n_threads, atlas_files=(), name="trialgraph_wf"
+):
+    """Build the workflow of the whole participant level.
+
+    Parameters
+    ----------
+    runs_by_participant : dict of list of run
+    grid_file : str or None
+        Mask image of the analysis grid; None if there are only tables of series.
+    n_nodes : int
+        Voxels in that mask, from which memory is estimated.
+    settings : Settings
+    n_threads : int
+        Threads of one graph.
+    atlas_files : sequence of Path
+        The atlases as they were laid over the grid.
+    """
+    workflow = pe.Workflow(name=name)
+    for participant, runs in runs_by_participant.items():
+        workflow.add_nodes(
+            [
+                init_participant_wf(
+                    runs=runs,
+                    grid_file=grid_file,
+                    n_nodes=n_nodes,
+                    settings=settings,
+                    n_threads=n_threads,
+                    atlas_files=atlas_files,
+                    name=f"{node_name(f'sub-{participant}')}_wf",
+                )
+            ]
+        )
+    return workflow
+
+
+def init_participant_wf(*, runs, grid_file, n_nodes, settings, n_threads, atlas_files=(), name="participant_wf"):
+    """Build the workflow of one participant: each run by itself, so that a bad one stops no other."""
+    workflow = pe.Workflow(name=name)
+    for run in runs:
+        run_name = f"{node_name(run.label)}_wf"
+        if isinstance(run, BoldRun):
+            run_wf = init_bold_wf(
+                run=run,
+                grid_file=grid_file,
+                n_nodes=n_nodes,
+                settings=settings,
+                n_threads=n_threads,
+                atlas_files=atlas_files,
+                name=run_name,
+            )
+        else:
+            run_wf = init_series_wf(run=run, settings=settings, name=run_name)
+        workflow.add_nodes([run_wf])
+    return workflow
+
+
+def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, atlas_files=(), name="bold_wf"):
+    """Build the workflow of one BOLD run: clean, voxel graph, maps, figures, and a parcel graph per atlas.
+
+    There is no voxel graph if nothing is to be measured on it.
+
+    Inputs
+    ------
+    run : runs.BoldRun
+    grid_file : str
+
+    Outputs
+    -------
+    maps_file, series_file : str
+    """
+    inputnode = pe.Node(IdentityInterface(["run", "grid_file", "output_dir", "options"]), name="inputnode")
+    inputnode.inputs.trait_set(run=run, grid_file=grid_file, output_dir=settings.output_dir, options=settings.graph)
+    outputnode = pe.Node(IdentityInterface(["maps_file", "series_file"]), name="outputnode")
+    clean = pe.Node(CleanRun(options=settings.signal, state=state_of(files_of(run))), name="clean", mem_gb=CLEANING_GB)
+    ds_figures = pe.Node(DrawScan(), name="ds_figures")
+
+    workflow = pe.Workflow(name=name)
+    workflow.connect(
+        [
+            (inputnode, clean, [("run", "run"), ("grid_file", "grid_file")]),
+            (inputnode, ds_figures, [(field, field) for field in ("run", "output_dir", "options")]),
+            (clean, ds_figures, [("carpet_file", "carpet_file")]),
+            (clean, outputnode, [("series_file", "series_file")]),
+        ]
+    )
+    if settings.graph.metrics:
+        graph = VoxelGraph(
+            n_threads=n_threads,
+            memory_gb=_bits_gb(settings),
+            space=run.entities.get("space"),
+            state=_modules_state(settings.graph),
+        )
+        graph = pe.Node(graph, name="graph", mem_gb=_graph_gb(n_nodes, settings), n_procs=n_threads)
+        ds_maps = pe.Node(WriteMaps(), name="ds_maps")
+        workflow.connect(
+            [
+                (inputnode, graph, [("options", "options"), ("grid_file", "grid_file")]),
+                (clean, graph, [("series_file", "series_file")]),
+                (inputnode, ds_maps, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
+                (clean, ds_maps, [("facts", "scan_facts")]),
+                (graph, ds_maps, [("maps_file", "maps_file"), ("facts", "graph_facts")]),
+                (graph, outputnode, [("maps_file", "maps_file")]),
+            ]
+        )
+    for atlas_file in atlas_files:
+        parcels = pe.Node(ParcelGraph(atlas_file=str(atlas_file)), name=f"{_atlas_name(atlas_file)}_parcels")
+        fields = ("run", "grid_file", "output_dir", "options")
+        workflow.connect(
+            [
+                (inputnode, parcels, [(field, field) for field in fields]),
+                (clean, parcels, [("series_file", "series_file"), ("facts", "scan_facts")]),
+            ]
+        )
+    return workflow
+
+
+SERIES_GB = 0.5  # what a graph takes beside its bits
+
+
+def _bits_gb(settings):
+    """Return what the bits of one scan's graphs may take in memory, None for as much as there is."""
+    allowed = settings.resources.mem_gb
+    return None if allowed is None else max(allowed - SERIES_GB, 0.1)
+
+
+def _graph_gb(n_nodes, settings):
+    """Estimate the memory of a scan's graphs, whose bits share the pass over the correlations as far as allowed."""
+    bits_gb, allowed = len(settings.graph.rules) * n_nodes**2 / 8e9, _bits_gb(settings)
+    return SERIES_GB + (bits_gb if allowed is None else min(bits_gb, allowed))
+
+
+def init_series_wf(*, run, settings, name="series_wf"):
+    """Build the workflow of one table of parcel series: a parcel graph."""
+    workflow = pe.Workflow(name=name)
+    parcels = ParcelGraph(
+        run=run, state=state_of(files_of(run)), options=settings.graph, output_dir=settings.output_dir
+    )
+    workflow.add_nodes([pe.Node(parcels, name="parcels")])
+    return workflow
+
+
+def _atlas_name(path):
+    entities = Name.parse(path).entities
+    return node_name("_".join(entities[key] for key in ("atlas", "seg", "scale") if key in entities))
+
+
+def _modules_state(graph):
+    """Return what changes with the image of the networks: part of what a cached result depends on."""
+    source = graph.partition or next(iter(graph.atlases), None)
+    return state_of(files_of_atlas(source)) if needing_modules(graph.metrics) else []

@@ -1,0 +1,167 @@
+"""The preprocessed dataset that is made here: names, sidecars, and which of it is finished."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bids_app import __version__
+from bids_app.bids.datasets import Dataset
+from bids_app.bids.files import BIDS_VERSION, container, relative, save_json, save_text, sidecar_of
+from bids_app.bids.names import build, folder
+from bids_app.bids.timing import declared, in_header, repetition_time
+from bids_app.errors import DataError, MissingInputError
+from bids_app.preproc.raw_runs import RawRun
+from bids_app.system.images import open_bold
+from bids_app.system.small_files import read_json
+
+NAME = "preproc"
+RESOLUTION = "2"
+RESOLUTION_TEXT = "2 mm isotropic voxels"
+IGNORED = ("*.html", "figures", "*_xfm.*", "*_boldref.*", "*_timeseries.*")
+README = """# Preprocessed by trialgraph
+
+A small preprocessing by trialgraph {version}, made because the dataset came without one: motion, slice timing,
+alignment with the T1w and the template by ANTs, one interpolation, confounds named as fMRIPrep names them.
+
+There is no correction of susceptibility distortions, no surface, and no boundary-based registration. For a publication,
+preprocess with fMRIPrep. Look at `sub-*.html` before you use the data.
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where preprocessed data are written, and what they come from.
+
+    Attributes
+    ----------
+    root : Path
+        The preprocessed dataset.
+    raw : Path
+        The raw dataset.
+    space : str
+        The template's name in BIDS.
+    """
+
+    root: Path
+    raw: Path
+    space: str
+
+    @property
+    def standard(self):
+        """Entities of what is in template space."""
+        return {"space": self.space, "res": RESOLUTION}
+
+    def anatomical(self, anatomy, suffix, extension=".nii.gz", **entities):
+        """Return the path of a file of an anatomy, `RawRun.anatomy`."""
+        return self.root / folder(anatomy).parent / "anat" / build({**anatomy, **entities}, suffix, extension)
+
+    def functional(self, run, suffix, extension=".nii.gz", **entities):
+        """Return the path of a file of a run."""
+        return self.root / folder(run.entities) / build({**run.entities, **entities}, suffix, extension)
+
+    def figure(self, entities, what, suffix):
+        """Return the path of a figure."""
+        return self.root / f"sub-{entities['sub']}" / "figures" / build({**entities, "desc": what}, suffix, ".png")
+
+    def transform(self, anatomy, source, target):
+        """Return the path of a transform between the T1w and the template."""
+        ends = {"from": source, "to": target, "mode": "image"}
+        return self.anatomical(anatomy, "xfm", ".h5", **ends)
+
+    def sources(self, *paths):
+        """Return BIDS URIs of raw files."""
+        return [Dataset("raw", self.raw, {}).uri(path) for path in paths if path is not None]
+
+    def record(self, entities, suffix):
+        """Return the path of the note that something is finished."""
+        return self.root / "logs" / "finished" / build(entities, suffix, ".json")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every part of a run's preprocessing is told.
+
+    Attributes
+    ----------
+    run : raw_runs.RawRun
+    place : Place
+    template : Path or None
+        Folder of the template; None for the one that nilearn carries.
+    state : dict
+        What the result depends on.
+    """
+
+    run: RawRun
+    place: Place
+    template: Path | None
+    state: dict
+
+    @property
+    def record(self):
+        """Where it is noted that the run is finished."""
+        return self.place.record(self.run.entities, "bold")
+
+    @property
+    def bold(self):
+        """The preprocessed series."""
+        return self.place.functional(self.run, "bold", desc="preproc", **self.place.standard)
+
+    @property
+    def repetition_time(self):
+        """Seconds from one volume to the next, of the sidecar or else of the header."""
+        header = in_header(open_bold(self.run.bold))
+        return repetition_time(self.run.bold.name, declared(self.run.metadata), header).seconds
+
+
+def is_finished(record, state):
+    """Say whether something was finished from the same inputs by the same version, and is still there."""
+    try:
+        kept = read_json(record)
+    except (MissingInputError, DataError):
+        return False
+    root = record.parents[2]
+    return kept.get("State") == state and all((root / path).is_file() for path in kept.get("Files", []))
+
+
+def finish(record, state, files):
+    """Note that something is finished: the last thing that is written of it."""
+    save_json(record, {"State": state, "Files": [relative_to(record, path) for path in files]})
+
+
+def relative_to(record, path):
+    """Return a file's path within the dataset of a record."""
+    return path.relative_to(record.parents[2]).as_posix()
+
+
+def discard(record, *images):
+    """Take away the note and the images that would be taken for a finished scan."""
+    for path in (record, *images):
+        path.unlink(missing_ok=True)
+
+
+def state_of(place, template_folder, *inputs):
+    """Return what a result depends on: version, template, and size and time of the raw files."""
+    files = {}
+    for path in inputs:
+        for one in (path, sidecar_of(path)):
+            if one.exists():
+                files[relative(one, place.raw)] = [one.stat().st_size, one.stat().st_mtime_ns]
+    return {"Version": __version__, "Template": str(template_folder or place.space), "Inputs": files}
+
+
+def write_description(place):
+    """Write dataset_description.json, README.md and .bidsignore."""
+    described = place.raw / "dataset_description.json"
+    raw = read_json(described) if described.is_file() else {}
+    made_here = {"Name": "trialgraph", "Version": __version__, "Description": "preprocessing", "Container": container()}
+    content = {
+        "Name": "trialgraph: preprocessed resting-state fMRI",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "License": raw.get("License"),
+        "GeneratedBy": [made_here],
+        "SourceDatasets": [{"DOI": raw["DatasetDOI"]}] if raw.get("DatasetDOI") else None,
+        "DatasetLinks": {"raw": relative(place.raw, place.root)},
+    }
+    save_json(place.root / "dataset_description.json", content)
+    save_text(place.root / "README.md", README.format(version=__version__))
+    save_text(place.root / ".bidsignore", "\n".join(IGNORED) + "\n")

@@ -1,0 +1,287 @@
+"""Nipype interfaces of the preprocessing: load, call one function, save."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
+
+from bids_app.bids.files import save_figure
+from bids_app.errors import DataError
+from bids_app.preproc import files
+from bids_app.preproc import scan as scans
+from bids_app.preproc.anatomy import prepare_anatomy
+from bids_app.preproc.confounds import make_confounds
+from bids_app.preproc.dataset import finish
+from bids_app.preproc.masks import as_image, noise_masks
+from bids_app.preproc.registration import map_points
+from bids_app.preproc.resampling import resample_series
+from bids_app.preproc.slicetiming import correct_slice_timing, middle_time
+from bids_app.preproc.template import load_template
+from bids_app.report.registration import alignment_figure, anatomy_figure, motion_figure
+from bids_app.space.templates import TISSUES
+from bids_app.system.images import open_bold, read_image
+
+
+class _JobInput(BaseInterfaceInputSpec):
+    job = traits.Any(mandatory=True, desc="Job")
+
+
+class _AnatomyInput(BaseInterfaceInputSpec):
+    owner = traits.Any(mandatory=True, desc="entities of the anatomy")
+    t1w = traits.Any(mandatory=True, desc="path of the image")
+    place = traits.Any(mandatory=True)
+    template = traits.Any(desc="folder of the template")
+    state = traits.Any(mandatory=True, desc="what the result depends on")
+
+
+class _AnatomyOutput(TraitedSpec):
+    finished = traits.Bool()
+
+
+class PrepareAnatomy(SimpleInterface):
+    """T1w to brain, tissues and transforms, written as BIDS derivatives."""
+
+    input_spec, output_spec = _AnatomyInput, _AnatomyOutput
+
+    def _run_interface(self, runtime):
+        inputs = self.inputs
+        image, values = read_image(inputs.t1w)
+        if values.ndim != 3:
+            raise DataError(f"{inputs.t1w.name} has shape {values.shape}; a 3D image is needed.")
+        template = load_template(inputs.template)
+        anatomy = prepare_anatomy(nib.Nifti1Image(values.astype(np.float32), image.affine), template, Path(runtime.cwd))
+        written, standard = files.write_anatomy(inputs.place, inputs.owner, inputs.t1w, anatomy, template)
+        written.append(inputs.place.figure(inputs.owner, "registration", "T1w"))
+        save_figure(written[-1], anatomy_figure(template, standard))
+        finish(inputs.place.record(inputs.owner, "T1w"), inputs.state, written)
+        self._results["finished"] = True
+        return runtime
+
+
+def _mask(values, affine):
+    return as_image(values.astype(np.uint8), affine)
+
+
+class _EstimateOutput(TraitedSpec):
+    series_file = File(desc="(T, X, Y, Z) float32, slices brought to one time")
+    reference_file = File()
+    mask_file = File()
+    motion_file = File(desc="transforms, parameters and the count of dummy scans")
+    facts = traits.Dict()
+
+
+class EstimateMotion(SimpleInterface):
+    """A raw run to its reference, its motion, and its volumes with slices brought to one time."""
+
+    input_spec, output_spec = _JobInput, _EstimateOutput
+
+    def _run_interface(self, runtime):
+        job, folder = self.inputs.job, Path(runtime.cwd)
+        if "echo" in job.run.entities:
+            raise DataError(f"{job.run.bold.name}: multi-echo data are not preprocessed here; use fMRIPrep.")
+        image = open_bold(job.run.bold)
+        series = scans.read_volumes(image, folder / "series.npy")
+        n_dummy = scans.find_dummies(series)
+        reference, motion, parameters = scans.realign(series, image.affine, n_dummy)
+        facts = {"NumberOfDummyScans": n_dummy, "SliceTimingCorrected": False}
+        facts |= self._correct_slices(job, series, n_dummy)
+        series.flush()
+        nib.save(reference.image, folder / "reference.nii.gz")
+        nib.save(_mask(reference.mask, image.affine), folder / "mask.nii.gz")
+        np.savez(folder / "motion.npz", transforms=motion, parameters=parameters, n_dummy=n_dummy)
+        self._results |= {
+            "series_file": str(folder / "series.npy"),
+            "reference_file": str(folder / "reference.nii.gz"),
+            "mask_file": str(folder / "mask.nii.gz"),
+            "motion_file": str(folder / "motion.npz"),
+            "facts": facts,
+        }
+        return runtime
+
+    @staticmethod
+    def _correct_slices(job, series, n_dummy):
+        times = job.run.metadata.get("SliceTiming")
+        if not times:
+            return {}
+        direction = job.run.metadata.get("SliceEncodingDirection", "k")
+        axis = 1 + "ijk".index(direction[0])
+        times = times[::-1] if direction.endswith("-") else times
+        correct_slice_timing(series, times, job.repetition_time, axis=axis, n_dummy=n_dummy)
+        return {"SliceTimingCorrected": True, "StartTime": middle_time(times)}
+
+
+class _AlignInput(_JobInput):
+    reference_file = File(exists=True, mandatory=True)
+    mask_file = File(exists=True, mandatory=True)
+    anatomy_finished = traits.Bool(desc="to wait for the anatomy")
+
+
+class _AlignOutput(TraitedSpec):
+    transforms = traits.List(traits.Str, desc="from the template to the reference, the first to be applied first")
+    facts = traits.Dict()
+
+
+class AlignRun(SimpleInterface):
+    """A run's reference to the transforms that lead from the template to it."""
+
+    input_spec, output_spec = _AlignInput, _AlignOutput
+
+    def _run_interface(self, runtime):
+        job, folder = self.inputs.job, Path(runtime.cwd)
+        reference = _reference(self.inputs)
+        if job.run.t1w is None:
+            forward, _ = scans.align_with_template(reference, load_template(job.template), folder)
+            self._results |= {"transforms": [forward], "facts": {"Registration": "straight to the template: no T1w"}}
+            return runtime
+        owner, place = job.run.anatomy, job.place
+        t1w = nib.load(place.anatomical(owner, "T1w", desc="preproc"))
+        brain = np.asarray(nib.load(place.anatomical(owner, "mask", desc="brain")).dataobj) > 0
+        transform, before, after = scans.align_with_anatomy(reference, t1w, brain, folder)
+        forward = str(place.transform(owner, "T1w", place.space))
+        self._results["transforms"] = [forward, transform]
+        self._results["facts"] = {
+            "Registration": f"rigid to {job.run.t1w.name}",
+            "MutualInformationOfScanner": before,
+            "MutualInformationAligned": after,
+        }
+        return runtime
+
+
+def _reference(inputs):
+    mask = np.asarray(nib.load(inputs.mask_file).dataobj) > 0
+    return scans.Reference(nib.load(inputs.reference_file), mask)
+
+
+class _ResampleInput(_AlignInput):
+    series_file = File(exists=True, mandatory=True)
+    motion_file = File(exists=True, mandatory=True)
+    transforms = traits.List(traits.Str, mandatory=True)
+
+
+class _ResampleOutput(TraitedSpec):
+    standard_file = File(desc="(T, N) float32: the template's brain")
+    brain_file = File(desc="the reference, its brain and the run's mask in the template")
+
+
+class ResampleRun(SimpleInterface):
+    """Every volume as acquired to the template, in one interpolation."""
+
+    input_spec, output_spec = _ResampleInput, _ResampleOutput
+
+    def _run_interface(self, runtime):
+        inputs, job, folder = self.inputs, self.inputs.job, Path(runtime.cwd)
+        template, reference = load_template(job.template), _reference(inputs)
+        everywhere = map_points(scans.template_points(template), inputs.transforms)
+        points = everywhere[template.mask.ravel()]
+        series = np.load(inputs.series_file, mmap_mode="r")
+        out = np.lib.format.open_memmap(
+            folder / "standard.npy", mode="w+", dtype=np.float32, shape=(len(series), len(points))
+        )
+        motion = np.load(inputs.motion_file)["transforms"]
+        seen = resample_series(series, reference.image.affine, points, motion, out)
+        out.flush()
+        brain = _anatomical(job, template.mask, "mask", desc="brain") > 0
+        found = scans.brain_in_template(reference, everywhere, template.spread(seen), brain)
+        np.savez(folder / "brain.npz", **found)
+        self._results |= {"standard_file": str(folder / "standard.npy"), "brain_file": str(folder / "brain.npz")}
+        return runtime
+
+
+def _anatomical(job, otherwise, suffix, **entities):
+    """Read an image of the participant's anatomy in the template; without a T1w, it is what the template has."""
+    if job.run.t1w is None:
+        return otherwise
+    path = job.place.anatomical(job.run.anatomy, suffix, **entities, **job.place.standard)
+    return np.asarray(nib.load(path).dataobj)
+
+
+class _WrittenOutput(TraitedSpec):
+    out_files = traits.List(traits.Any, desc="paths")
+
+
+class _ConfoundsInput(_JobInput):
+    standard_file = File(exists=True, mandatory=True)
+    brain_file = File(exists=True, mandatory=True)
+    motion_file = File(exists=True, mandatory=True)
+
+
+class MakeConfounds(SimpleInterface):
+    """The resampled series and the motion to the table of confounds."""
+
+    input_spec, output_spec = _ConfoundsInput, _WrittenOutput
+    _always_run = True
+
+    def _run_interface(self, runtime):
+        inputs, job, template = self.inputs, self.inputs.job, load_template(self.inputs.job.template)
+        brain, motion = np.load(inputs.brain_file)["mask"], np.load(inputs.motion_file)
+        tissues = {name: _anatomical(job, template.tissues[name], "probseg", label=name) for name in TISSUES}
+        masks = {"brain": brain, **noise_masks(tissues, brain)}
+        table, described = make_confounds(
+            np.load(inputs.standard_file, mmap_mode="r"),
+            motion["parameters"],
+            {name: mask[template.mask] for name, mask in masks.items()},
+            repetition_time=job.repetition_time,
+            n_dummy=int(motion["n_dummy"]),
+        )
+        self._results["out_files"] = [files.write_confounds(job, table, described)]
+        return runtime
+
+
+class _DrawInput(_JobInput):
+    brain_file = File(exists=True, mandatory=True)
+    confounds = traits.List(traits.Any, mandatory=True, desc="path of the table")
+
+
+class DrawRun(SimpleInterface):
+    """A run's reference in the template and its confounds to the figures of the participant's page."""
+
+    input_spec, output_spec = _DrawInput, _WrittenOutput
+    _always_run = True
+
+    def _run_interface(self, runtime):
+        job, template = self.inputs.job, load_template(self.inputs.job.template)
+        brain = dict(np.load(self.inputs.brain_file))
+        table = pd.read_csv(self.inputs.confounds[0], sep="\t", na_values="n/a")
+        white_matter = _anatomical(job, template.tissues["WM"], "probseg", label="WM")
+        drawn = {
+            "alignment": alignment_figure(template, brain, white_matter),
+            "motion": motion_figure(table, job.repetition_time),
+        }
+        paths = {what: job.place.figure(job.run.entities, what, "bold") for what in drawn}
+        for what, figure in drawn.items():
+            save_figure(paths[what], figure)
+        self._results["out_files"] = list(paths.values())
+        return runtime
+
+
+class _WriteInput(_JobInput):
+    standard_file = File(exists=True, mandatory=True)
+    brain_file = File(exists=True, mandatory=True)
+    motion_file = File(exists=True, mandatory=True)
+    reference_file = File(exists=True, mandatory=True)
+    transforms = traits.List(traits.Str, mandatory=True)
+    motion_facts = traits.Dict(mandatory=True)
+    alignment_facts = traits.Dict(mandatory=True)
+    others = traits.List(traits.Any, mandatory=True, desc="what was written of the run before")
+
+
+class WriteRun(SimpleInterface):
+    """A resampled run to BIDS derivatives: transforms, reference, mask, series, and the note that all is there."""
+
+    input_spec, output_spec = _WriteInput, _WrittenOutput
+    _always_run = True
+
+    def _run_interface(self, runtime):
+        inputs, job, template = self.inputs, self.inputs.job, load_template(self.inputs.job.template)
+        brain = dict(np.load(inputs.brain_file))
+        facts = inputs.motion_facts | inputs.alignment_facts | scans.quality(template, brain)
+        written = [Path(path) for path in inputs.others]
+        written += files.write_reference(job, template, brain, nib.load(inputs.reference_file))
+        written += files.write_transforms(job, np.load(inputs.motion_file)["transforms"], inputs.transforms[-1])
+        series = np.load(inputs.standard_file, mmap_mode="r")
+        written.append(files.write_bold(job, template, brain["mask"], series, facts))
+        finish(job.record, job.state, written)
+        self._results["out_files"] = written
+        return runtime

@@ -1,0 +1,134 @@
+"""Raw scans to a preprocessed dataset, before the participant level reads it."""
+
+import logging
+from dataclasses import dataclass, replace
+
+from bids_app.errors import UsageError
+from bids_app.preproc.dataset import (
+    NAME,
+    RESOLUTION,
+    Job,
+    Place,
+    discard,
+    is_finished,
+    state_of,
+    write_description,
+)
+from bids_app.preproc.raw_runs import RawRun, by_participant, raw_runs
+from bids_app.preproc.workflow import ANATOMY, anatomy_name, init_preproc_wf
+from bids_app.report.preproc import write_preprocessing_page
+from bids_app.runtime.nipype_run import Failure, execute, node_name
+from bids_app.space.templates import template_space
+from bids_app.system.environment import limit_threads_of_children
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the preprocessing left.
+
+    Attributes
+    ----------
+    settings : Settings
+        With the preprocessed dataset as what is to be analysed.
+    ready : tuple of RawRun
+    failed : tuple of RawRun
+        Those without a result.
+    failures : list of Failure
+        Why; the node's name says of which run.
+    """
+
+    settings: object
+    ready: tuple[RawRun, ...]
+    failed: tuple[RawRun, ...]
+    failures: list[Failure]
+
+
+def preprocess(settings, log_dir):
+    """Preprocess the selected raw runs that are not preprocessed yet.
+
+    Parameters
+    ----------
+    settings : Settings
+    log_dir : Path
+        Crash files go to a folder in it.
+
+    Returns
+    -------
+    Prepared
+    """
+    folder = settings.preprocessing.template
+    place = Place(settings.output_dir / "derivatives" / NAME, settings.bids_dir, template_space(folder))
+    _check_selection(settings.selection, place)
+    jobs = [Job(run, place, folder, state_of(place, folder, run.bold, run.t1w)) for run in raw_runs(settings)]
+    todo = [job for job in jobs if not is_finished(job.record, job.state)]
+    logger.info(
+        "Preprocessing %d of %d raw scans to %s (see %s; for a publication, prefer fMRIPrep).",
+        *(len(todo), len(jobs), place.space, place.root / "README.md"),
+    )
+    write_description(place)
+    for job in todo:
+        discard(job.record, job.bold)
+    failures = _run(todo, settings, log_dir) if todo else []
+    done = {job.run.label for job in jobs if is_finished(job.record, job.state)}
+    for participant in by_participant([job.run for job in jobs]):
+        write_preprocessing_page(place, participant)
+    derivatives = ((NAME, place.root),)
+    return Prepared(
+        replace(settings, selection=replace(settings.selection, derivatives=derivatives)),
+        tuple(job.run for job in jobs if job.run.label in done),
+        tuple(job.run for job in jobs if job.run.label not in done),
+        _of_runs(failures, [job.run for job in todo]),
+    )
+
+
+def _check_selection(selection, place):
+    for option, wanted, there in (("space", selection.space, place.space), ("res", selection.resolution, RESOLUTION)):
+        if wanted not in (None, there):
+            raise UsageError(
+                f"--{option} {wanted}: what is preprocessed here has {option} {there}. "
+                "Leave the option out, choose with --template, or run fMRIPrep."
+            )
+
+
+def _run(todo, settings, log_dir):
+    runs = by_participant([job.run for job in todo])
+    jobs = {participant: [_job_of(run, todo) for run in some] for participant, some in runs.items()}
+    anatomies = {participant: _anatomies(some) for participant, some in jobs.items()}
+    n_threads = settings.resources.omp_nthreads or max(1, settings.resources.n_cpus // len(jobs))
+    limit_threads_of_children(n_threads)  # of this process too: ANTs reads it when it is first used
+    workflow = init_preproc_wf(jobs_by_participant=jobs, anatomies=anatomies, n_threads=n_threads)
+    crashes = log_dir / NAME
+    crashes.mkdir(exist_ok=True)
+    return execute(workflow, settings, crashes, n_parallel=len(todo), n_threads=n_threads)
+
+
+def _job_of(run, jobs):
+    return next(job for job in jobs if job.run == run)
+
+
+def _anatomies(jobs):
+    """Return the inputs of each anatomy of a participant that is not finished."""
+    of_t1w = {job.run.t1w: job for job in reversed(jobs) if job.run.t1w is not None}
+    return [anatomy for job in reversed(of_t1w.values()) if (anatomy := _anatomy(job))]
+
+
+def _anatomy(job):
+    owner = job.run.anatomy
+    record, state = job.place.record(owner, "T1w"), state_of(job.place, job.template, job.run.t1w)
+    if is_finished(record, state):
+        return None
+    discard(record)
+    return {"owner": owner, "t1w": job.run.t1w, "place": job.place, "template": job.template, "state": state}
+
+
+def _of_runs(failures, runs):
+    """Turn the failure of a participant's anatomy into one of each of the runs that needed it."""
+    shared = [failure for failure in failures if failure.node.rpartition(".")[2].startswith(ANATOMY)]
+    return [failure for failure in failures if failure not in shared] + [
+        replace(failure, node=f"{failure.node.rpartition('.')[0]}.{node_name(run.label)}_wf.{ANATOMY}")
+        for failure in shared
+        for run in runs
+        if failure.node.endswith(f".{node_name('sub-' + run.entities['sub'])}_wf.{anatomy_name(run.anatomy)}")
+    ]

@@ -1,0 +1,204 @@
+"""From settings to the raw runs that are to be preprocessed."""
+
+import logging
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from bids.layout import BIDSLayout, BIDSLayoutIndexer
+
+from bids_app.bids.datasets import find_derivatives
+from bids_app.bids.names import Name, scan_label
+from bids_app.bids.runs import query_files
+from bids_app.bids.selection import of_one, prefer_rest
+from bids_app.bids.sidecars import Sidecars
+from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
+from bids_app.trial.visits import earliest_of
+
+logger = logging.getLogger(__name__)
+
+IMAGES = [".nii", ".nii.gz"]
+ELSEWHERE = ("derivatives", "sourcedata", "code", "logs", "work")
+OF_DERIVATIVES = ("desc", "space", "res", "resolution", "cohort", "den", "density")
+
+
+@dataclass(frozen=True)
+class RawRun:
+    """One BOLD run as acquired.
+
+    Attributes
+    ----------
+    entities : dict
+    bold : Path
+    t1w : Path or None
+        The T1-weighted image of the same visit, else that of the baseline.
+    metadata : dict
+        What the sidecars say, those above the file too.
+    t1w_session : str or None
+        Whose T1w it is, where the participant's runs do not all share one.
+    """
+
+    entities: dict[str, str]
+    bold: Path
+    t1w: Path | None
+    metadata: dict
+    t1w_session: str | None = None
+
+    @property
+    def anatomy(self):
+        """Entities of the files that are made of the T1w."""
+        owner = {"sub": self.entities["sub"], "ses": self.t1w_session}
+        return {key: value for key, value in owner.items() if value}
+
+    @property
+    def label(self):
+        """The run's name for people."""
+        return scan_label(self.entities)
+
+
+def wants_preprocessing(settings):
+    """Say whether scans are to be preprocessed here.
+
+    Raises
+    ------
+    UsageError
+        Both preprocessed data and preprocessing are asked for.
+    """
+    mode, given = settings.preprocessing.mode, settings.selection.derivatives
+    if mode == "always" and given:
+        raise UsageError("--preprocess always and --derivatives: preprocess the raw data, or take what is given?")
+    if mode == "always":
+        return True
+    if mode == "never" or given:
+        return False
+    try:
+        find_derivatives(settings.bids_dir)
+    except MissingInputError:
+        return any(settings.bids_dir.glob("sub-*/**/func/*_bold.nii*"))
+    return False
+
+
+def raw_runs(settings):
+    """Find the raw runs that are selected, and the T1-weighted image of each participant.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    list of RawRun
+
+    Raises
+    ------
+    NothingSelectedError
+        The filters leave nothing, or name what does not exist.
+    UsageError
+        Several tasks could be meant.
+    """
+    layout = _open(settings.bids_dir)
+    sidecars = Sidecars.of_layout(layout)
+    _check_labels(settings.selection, layout)
+    of_raw = {
+        key: value for key, value in settings.selection.filters.get("bold", {}).items() if key not in OF_DERIVATIVES
+    }
+    filters = settings.selection.filters | {"bold": of_raw}
+    paths = query_files(layout, settings.selection, filters, "bold", suffix="bold", datatype="func", extension=IMAGES)
+    found = [(Name.parse(path), path) for path in paths]
+    found = [item for item in found if _is_raw_magnitude(item[0])]
+    found = of_one("task", settings.selection.task, found, prefer_rest)
+    if not found:
+        raise NothingSelectedError(f"No raw run is selected in {settings.bids_dir} (looked for func/*_bold.nii[.gz]).")
+    runs = []
+    for participant in sorted({name.entities["sub"] for name, _ in found}):
+        own = sorted((item for item in found if item[0].entities["sub"] == participant), key=lambda item: item[1])
+        images = _t1ws(layout, participant)
+        chosen = [_t1w(images, name.entities.get("ses"), settings.trial.baseline) for name, _ in own]
+        shared = len(set(chosen)) == 1
+        for (name, path), t1w in zip(own, chosen, strict=True):
+            session = None if shared or t1w is None else Name.parse(t1w).entities.get("ses")
+            runs.append(RawRun(name.entities, path, t1w, sidecars.metadata(path), session))
+    return runs
+
+
+def by_participant(runs):
+    """Sort runs by participant, participants and runs in order."""
+    sorted_runs = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.label):
+        sorted_runs[run.entities["sub"]].append(run)
+    return dict(sorted_runs)
+
+
+def _open(path):
+    indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=list(ELSEWHERE))
+    try:
+        return BIDSLayout(path, validate=False, indexer=indexer)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be indexed: {error}.") from error
+
+
+def _check_labels(selection, layout):
+    for what, wanted, known in (
+        ("participant", selection.participants, layout.get_subjects(suffix="bold")),
+        ("session", selection.sessions, layout.get_sessions(suffix="bold")),
+    ):
+        if unknown := [label for label in wanted if label not in known]:
+            raise NothingSelectedError(
+                f"--{what}-label: no {what} {', '.join(unknown)} with raw BOLD data; "
+                f"there are {', '.join(sorted(known)) or 'none'}."
+            )
+
+
+def _t1ws(layout, participant):
+    """List the T1w images of a participant by session, those without one under None."""
+    entities = {"subject": participant, "suffix": "T1w", "datatype": "anat", "extension": IMAGES}
+    paths = sorted(Path(path) for path in layout.get(return_type="filename", **entities))
+    images = defaultdict(list)
+    for path in paths:
+        if _is_raw_magnitude(Name.parse(path)):
+            images[Name.parse(path).entities.get("ses")].append(path)
+    if not images:
+        logger.warning("sub-%s: no T1w image; its BOLD data are aligned straight with the template.", participant)
+    return images
+
+
+def _t1w(images, session, baseline):
+    """Choose the T1w of a run: of its own visit, else the only one, else of the baseline, else of the earliest visit.
+
+    Parameters
+    ----------
+    images : dict of list of Path
+        By session.
+    session : str or None
+        Of the run.
+    baseline : str or None
+        As --baseline says.
+
+    Raises
+    ------
+    UsageError
+        No evidence says which one it is.
+    """
+    if not images:
+        return None
+    earliest = earliest_of([one for one in images if one])
+    of_visit = next((one for one in (session, baseline, earliest) if one in images), None)
+    if of_visit is None and len(images) == 1:
+        (of_visit,) = images
+    if of_visit not in images:
+        listed = ", ".join(path.name for found in images.values() for path in found)
+        raise UsageError(
+            f"There is no T1w of ses-{session}; which of {listed} is that of the baseline? Say so with --baseline."
+        )
+    paths = images[of_visit]
+    if len(paths) > 1:
+        logger.info(
+            "%s is used of the %d T1w images of its visit, the first of their names.", paths[0].name, len(paths)
+        )
+    if of_visit != session and session is not None:
+        logger.info("ses-%s has no T1w: %s is used.", session, paths[0].name)
+    return paths[0]
+
+
+def _is_raw_magnitude(name):
+    return name.entities.get("part", "mag") == "mag" and not {"desc", "space"} & set(name.entities)

@@ -1,0 +1,121 @@
+"""The preprocessing as Nipype workflows."""
+
+from nipype.interfaces.utility import IdentityInterface, Merge
+from nipype.pipeline import engine as pe
+
+from bids_app.preproc.interfaces import (
+    AlignRun,
+    DrawRun,
+    EstimateMotion,
+    MakeConfounds,
+    PrepareAnatomy,
+    ResampleRun,
+    WriteRun,
+)
+from bids_app.runtime.nipype_run import node_name
+
+ANATOMY_GB, RUN_GB = 2.5, 1.5
+ANATOMY = "anatomy"
+
+
+def init_preproc_wf(*, jobs_by_participant, anatomies, n_threads, name="preproc_wf"):
+    """Build the workflow of the preprocessing.
+
+    Parameters
+    ----------
+    jobs_by_participant : dict of list of dataset.Job
+        Runs that are to be done.
+    anatomies : dict of list of dict
+        For the participants of whom a T1w is to be done, the inputs of `PrepareAnatomy` of each.
+    n_threads : int
+        Threads of one registration.
+    """
+    workflow = pe.Workflow(name=name)
+    for participant, jobs in jobs_by_participant.items():
+        workflow.add_nodes(
+            [
+                init_participant_preproc_wf(
+                    jobs=jobs,
+                    anatomies=anatomies.get(participant, ()),
+                    n_threads=n_threads,
+                    name=f"{node_name(f'sub-{participant}')}_wf",
+                )
+            ]
+        )
+    return workflow
+
+
+def init_participant_preproc_wf(*, jobs, anatomies, n_threads, name="participant_preproc_wf"):
+    """Build the workflow of one participant: each T1w once, and each run by itself."""
+    workflow = pe.Workflow(name=name)
+    runs = [init_run_preproc_wf(job=job, n_threads=n_threads, name=f"{node_name(job.run.label)}_wf") for job in jobs]
+    workflow.add_nodes(runs)
+    for anatomy in anatomies:
+        node = anatomy_name(anatomy["owner"])
+        prepare = pe.Node(PrepareAnatomy(**anatomy), name=node, mem_gb=ANATOMY_GB, n_procs=n_threads)
+        own = [run for run, job in zip(runs, jobs, strict=True) if job.run.anatomy == anatomy["owner"]]
+        workflow.connect([(prepare, run, [("finished", "inputnode.anatomy_finished")]) for run in own])
+    return workflow
+
+
+def anatomy_name(owner):
+    """Name the node of an anatomy, whose entities are `RawRun.anatomy`.
+
+    Examples
+    --------
+    >>> anatomy_name({"sub": "01"}), anatomy_name({"sub": "01", "ses": "pre"})
+    ('anatomy', 'anatomy_pre')
+    """
+    return node_name("_".join(filter(None, (ANATOMY, owner.get("ses")))))
+
+
+def init_run_preproc_wf(*, job, n_threads, name="run_preproc_wf"):
+    """Build the workflow of one run: motion, alignment, one resampling, confounds, figures, files.
+
+    Inputs
+    ------
+    anatomy_finished : bool
+        Whatever it is, the alignment waits for it.
+
+    Outputs
+    -------
+    out_files : list of Path
+    """
+    inputnode = pe.Node(IdentityInterface(["job", "anatomy_finished"]), name="inputnode")
+    inputnode.inputs.job = job
+    outputnode = pe.Node(IdentityInterface(["out_files"]), name="outputnode")
+    motion = pe.Node(EstimateMotion(), name="motion", mem_gb=RUN_GB)
+    align = pe.Node(AlignRun(), name="align", mem_gb=RUN_GB, n_procs=n_threads)
+    resample = pe.Node(ResampleRun(), name="resample", mem_gb=RUN_GB)
+    confounds = pe.Node(MakeConfounds(), name="ds_confounds", mem_gb=RUN_GB)
+    draw = pe.Node(DrawRun(), name="ds_figures", mem_gb=RUN_GB)
+    others = pe.Node(Merge(2), name="others", run_without_submitting=True)
+    write = pe.Node(WriteRun(), name="ds_bold", mem_gb=RUN_GB)
+    read = ["reference_file", "mask_file"]
+    standard = ["standard_file", "brain_file"]
+
+    workflow = pe.Workflow(name=name)
+    workflow.connect(
+        [(inputnode, node, [("job", "job")]) for node in (motion, align, resample, confounds, draw, write)]
+    )
+    workflow.connect(
+        [
+            (inputnode, align, [("anatomy_finished", "anatomy_finished")]),
+            (motion, align, [(field, field) for field in read]),
+            (motion, resample, [(field, field) for field in (*read, "series_file", "motion_file")]),
+            (align, resample, [("transforms", "transforms")]),
+            (motion, confounds, [("motion_file", "motion_file")]),
+            (resample, confounds, [(field, field) for field in standard]),
+            (resample, draw, [("brain_file", "brain_file")]),
+            (confounds, draw, [("out_files", "confounds")]),
+            (confounds, others, [("out_files", "in1")]),
+            (draw, others, [("out_files", "in2")]),
+            (motion, write, [(field, field) for field in ("reference_file", "motion_file")]),
+            (motion, write, [("facts", "motion_facts")]),
+            (align, write, [("transforms", "transforms"), ("facts", "alignment_facts")]),
+            (resample, write, [(field, field) for field in standard]),
+            (others, write, [("out", "others")]),
+            (write, outputnode, [("out_files", "out_files")]),
+        ]
+    )
+    return workflow

@@ -1,1 +1,0 @@
-"""Numerics of the preprocessing: images and arrays in, arrays, images and transforms out. Nothing here knows BIDS."""

@@ -1,0 +1,78 @@
+"""Pages made anew from the files of earlier runs."""
+
+import logging
+
+from bids_app.bids.files import sweep
+from bids_app.bids.scans import index_scans
+from bids_app.bids.status import participants_with_status
+from bids_app.errors import NothingSelectedError
+from bids_app.report.citation import write_citation
+from bids_app.report.group import design_paths, write_group_page
+from bids_app.report.index import write_index_page
+from bids_app.report.participant import write_participant_page
+from bids_app.runtime.group_folder import changed_sources, publish, require_whole, restage, results_id, staged_group
+from bids_app.runtime.logs import start_log
+from bids_app.settings.settings import GROUP
+
+logger = logging.getLogger("bids_app")
+
+
+def remake_pages(settings):
+    """Make the pages anew from the files that earlier runs left, without computing anything.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    NothingSelectedError
+        No run of this level has left anything.
+    DataError
+        The group's results are not, file by file, what one run left.
+    """
+    start_log(settings)
+    output = settings.output_dir
+    sweep(output)
+    made = _remake_group(output) if settings.level == "group" else _remake_participants(settings)
+    if not made:
+        raise NothingSelectedError(
+            f"--reports-only: {output} holds nothing of the {settings.level} level to make pages from. Run it without."
+        )
+    index = index_scans(output)
+    write_citation(output, index)
+    write_index_page(output, index)
+    logger.info("%d pages were made anew in %s.", made, output)
+    return 0
+
+
+def _remake_group(output_dir):
+    with staged_group(output_dir) as staged:
+        if not design_paths(output_dir / GROUP):
+            return 0
+        require_whole(output_dir)
+        record = restage(output_dir)
+        write_group_page(staged, design_paths(staged), results_id(staged))
+        publish(output_dir, record)
+    if changed := changed_sources(output_dir):
+        logger.warning(
+            "%d files that the arms were compared on were made anew or removed since (%s): run the group level again "
+            "to compare what is there now.",
+            len(changed),
+            changed[0],
+        )
+    return 1
+
+
+def _remake_participants(settings):
+    wanted = settings.selection.participants
+    names = participants_with_status(settings.output_dir)
+    chosen = [name for name in names if not wanted or name in wanted]
+    for name in chosen:
+        write_participant_page(settings.output_dir, name)
+    return len(chosen)

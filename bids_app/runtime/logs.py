@@ -1,0 +1,56 @@
+"""What a run says and keeps of itself: its folder in logs/, the terminal, its last words and exit code."""
+
+import json
+import logging
+import sys
+import uuid
+from datetime import datetime
+
+from bids_app import __version__
+from bids_app.bids.files import save_json, save_text
+from bids_app.system.provenance import shareable
+from bids_app.system.supervisor import log_when_terminated
+
+logger = logging.getLogger("bids_app")
+
+
+def start_log(settings):
+    """Open this run's folder in logs/, keep the settings there, and log to it and to the terminal."""
+    stamp = f"{datetime.now():%Y%m%d-%H%M%S}_{settings.level}_{uuid.uuid4().hex[:8]}"
+    log_dir = settings.output_dir / "logs" / stamp
+    save_json(log_dir / "command.json", {"Command": shareable(sys.argv, settings.output_dir), "Version": __version__})
+    used = shareable(json.loads(settings.to_json()), settings.output_dir)
+    save_text(log_dir / "settings.json", json.dumps(used, indent=2) + "\n")
+    to_file = logging.FileHandler(log_dir / "trialgraph.log")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_file.setLevel(logging.DEBUG)
+    logging.raiseExceptions = False  # a disk that is full is said once, not by every message
+    log_to_terminal(settings.verbose)
+    logger.addHandler(to_file)
+    log_when_terminated(
+        lambda text: to_file.handle(logger.makeRecord(logger.name, logging.ERROR, "", 0, text, (), None))
+    )
+    return log_dir
+
+
+def _record(text):
+    return logger.makeRecord(logger.name, logging.ERROR, __file__, 0, text, (), None)
+
+
+def log_to_terminal(verbose=0):
+    """Send messages to the terminal, and nowhere else."""
+    to_terminal = logging.StreamHandler()
+    to_terminal.setFormatter(logging.Formatter("%(message)s"))
+    to_terminal.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.handlers[:] = [to_terminal]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+
+
+def conclude(failures, page, log_dir):
+    """Say where to look, and return the exit code."""
+    if page is not None and page.exists():
+        logger.info("Look at %s.", page)
+    logger.info("Messages and errors of this run: %s.", log_dir)
+    codes = {failure.exit_code for failure in failures}
+    return 0 if not codes else codes.pop() if len(codes) == 1 else 1

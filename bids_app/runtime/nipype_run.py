@@ -1,0 +1,305 @@
+"""Running a Nipype workflow to its end, whatever fails on the way."""
+
+import gc
+import logging
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nipype import config as nipype_config
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline.plugins import MultiProcPlugin, SLURMPlugin
+from nipype.pipeline.plugins.multiproc import process_initializer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from bids_app import errors
+from bids_app.runtime import slurm
+from bids_app.system.environment import limit_threads_of_children
+from bids_app.system.supervisor import die_with_parent
+
+logger = logging.getLogger(__name__)
+
+PROCESS_GB = 0.4  # of a process with the libraries loaded, before it holds any data
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A node that failed, and why.
+
+    Attributes
+    ----------
+    node : str
+        The node's full name, workflows joined by dots.
+    message : str
+        One sentence for the user.
+    exit_code : int
+    crash_file : Path
+        The traceback.
+    """
+
+    node: str
+    message: str
+    exit_code: int
+    crash_file: Path
+
+
+def execute(workflow, settings, log_dir, *, n_parallel, n_threads=1):
+    """Run a workflow, side by side if it has parts for more than one processor.
+
+    Parameters
+    ----------
+    workflow : nipype Workflow
+    settings : Settings
+    log_dir : Path
+        Where crash files go.
+    n_parallel : int
+        How many parts of the workflow could run at once.
+    n_threads : int
+        Threads of one process.
+
+    Returns
+    -------
+    list of Failure
+        Empty if all went well. Nodes that need nothing of a failed one have run all the same.
+    """
+    plugin = settings.resources.plugin.get("plugin")
+    runner, arguments = _runner(settings.resources, n_parallel, n_threads)
+    _configure(workflow, settings, log_dir)
+    names, finished, problem = _parts(workflow), set(), None
+    with progress(names) as advance:
+        arguments["status_callback"] = lambda node, status: _report(node, status, advance, finished)
+        gc.freeze()  # Nipype collects garbage before every node: what was imported need not be walked each time
+        try:
+            _run(workflow, runner, arguments)
+        except Exception as error:
+            problem = error
+        finally:
+            gc.unfreeze()
+    if plugin == "SLURMGraph":
+        finished = {name for name in names if _has_result(settings.work_dir, name)}
+    failures = read_failures(log_dir)
+    if plugin or errors.KilledError.exit_code in {failure.exit_code for failure in failures}:
+        failures += _unfinished(names, finished, failures, log_dir)
+    if problem and not failures:
+        raise problem
+    return failures
+
+
+def _configure(workflow, settings, log_dir):
+    workflow.base_dir = str(settings.work_dir)
+    workflow.config["execution"] = {
+        "crashdump_dir": str(log_dir),
+        "crashfile_format": "txt",
+        "stop_on_first_crash": str(settings.stop_on_first_crash).lower(),
+        "remove_unnecessary_outputs": "false",
+        "poll_sleep_duration": str(slurm.POLL_SECONDS) if settings.resources.plugin else "0.1",
+        "check_version": "false",
+    }
+    nipype_config.update_config(workflow.config)
+
+
+def _parts(workflow):
+    """List the full names of the nodes that do something."""
+    return [
+        f"{workflow.name}.{name}"
+        for name in workflow.list_node_names()
+        if not isinstance(workflow.get_node(name).interface, IdentityInterface)
+    ]
+
+
+def _runner(resources, n_parallel, n_threads):
+    """Choose where the parts run: as jobs of a cluster, beside each other in processes of their own, or here."""
+    if resources.plugin:
+        slurm.import_from_here()
+        name = resources.plugin["plugin"]
+        return _Jobs if name == "SLURM" else name, slurm.job_arguments(resources.plugin)
+    n_procs = resources.n_cpus
+    if resources.mem_gb:
+        n_procs = max(1, min(n_procs, int(resources.mem_gb / PROCESS_GB)))
+    if min(n_procs, n_parallel) == 1:
+        return "Linear", {}
+    limit_threads_of_children(n_threads)
+    arguments = {
+        "n_procs": n_procs,
+        "mp_context": "spawn",  # a fork of a process with threads may hang, a fork server needs short paths
+        "raise_insufficient": False,
+    }
+    if resources.mem_gb:
+        arguments["memory_gb"] = resources.mem_gb
+    return _Processes, arguments
+
+
+def _run(workflow, runner, arguments):
+    if runner == "SLURMGraph":
+        del arguments["status_callback"]  # its jobs report to nobody
+        workflow.run(plugin=runner, plugin_args=arguments)
+        slurm.wait_for_jobs(arguments)
+    elif isinstance(runner, str):
+        workflow.run(plugin=runner, plugin_args=arguments)
+    else:
+        workflow.run(plugin=runner(plugin_args=arguments))
+
+
+def _killed(what):
+    """Return, in the form of Nipype's plugins, the result of a part that was killed."""
+    message = f"{what} was killed or cancelled, most likely because its memory or time ran out."
+    return {"result": None, "traceback": [f"{errors.__name__}.{errors.KilledError.__name__}: {message}\n"]}
+
+
+def _begin(folder, parent):
+    """Begin a process of the pool: it ends with the one that began it, and leaves signals of a terminal to that."""
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process_initializer(folder)
+
+
+class _Processes(MultiProcPlugin):
+    """Nipype's pool of processes, which by itself waits for ever for one that was killed, and outlives its parent."""
+
+    def __init__(self, plugin_args):
+        super().__init__(plugin_args)
+        self.pool.shutdown()  # which has begun no process yet
+        self.pool = ProcessPoolExecutor(
+            max_workers=self.processors,
+            initializer=_begin,
+            initargs=(str(Path.cwd()), os.getpid()),
+            mp_context=multiprocessing.get_context(plugin_args["mp_context"]),
+        )
+
+    def _get_result(self, taskid):
+        future = self._task_obj[taskid]
+        return _killed("A process") if future.done() and future.exception() else super()._get_result(taskid)
+
+
+class _Jobs(SLURMPlugin):
+    """Nipype's jobs of SLURM, which by themselves all stop as soon as one was killed."""
+
+    def _get_result(self, taskid):
+        result = super()._get_result(taskid)
+        left_nothing = result is not None and isinstance(result["traceback"], str)
+        return _killed(f"Job {taskid}") if left_nothing else result
+
+
+def _unfinished(names, finished, failures, log_dir):
+    """List the first part of each scan that has no result and no failure before it to explain that."""
+    explained = {failure.node.rpartition(".")[0] for failure in failures}
+    message = "It has no result: its job or process was killed (time, memory), cancelled, or never began."
+    unfinished = []
+    for name in names:
+        scan = name.rpartition(".")[0]
+        if name not in finished and scan not in explained:
+            explained.add(scan)
+            unfinished.append(Failure(name, message, errors.KilledError.exit_code, log_dir / "trialgraph.log"))
+    return unfinished
+
+
+def _has_result(work_dir, name):
+    parts = name.split(".")
+    return work_dir.joinpath(*parts, f"result_{parts[-1]}.pklz").exists()
+
+
+def _report(node, status, advance, finished):
+    logger.debug("%s: %s", node.fullname, status)
+    if status == "end":
+        finished.add(node.fullname)
+    if status != "start":
+        advance(node.fullname)
+
+
+def read_failures(log_dir):
+    """Read the crash files of a run."""
+    return [_failure(path) for path in sorted(log_dir.glob("crash-*.txt"))]
+
+
+def _failure(path):
+    text = path.read_text()
+    node = re.match(r"Node: (\S+)", text).group(1)
+    known = re.findall(rf"^\s*{re.escape(errors.__name__)}\.(\w+): (.+)$", text, flags=re.MULTILINE)
+    if known:
+        kind, message = known[-1]
+        return Failure(node, message.strip(), getattr(errors, kind).exit_code, path)
+    full = re.search(r"OSError: \[Errno \d+\] (.+)$", text, flags=re.MULTILINE)
+    if full and errors.full_disk(full[1]):
+        message = f"The work or output folder cannot take more: {full[1].strip()}."
+        return Failure(node, message, errors.OutputError.exit_code, path)
+    last = [line.strip() for line in text.splitlines() if line.strip()][-1]
+    return Failure(node, f"{last} (an error of the app, not of your data: see {path.name})", 1, path)
+
+
+@contextmanager
+def progress(names, stream=None) -> Callable[[str], None]:
+    """Show how far a job is: a bar on a terminal, a line every tenth of the way elsewhere.
+
+    Parameters
+    ----------
+    names : list of str
+        Full names of the steps to take; those that share all but the last part are one scan, or one comparison.
+    stream : file, optional
+        Standard error by default.
+
+    Yields
+    ------
+    callable
+        To be called with the name of each step that was taken.
+    """
+    stream = stream or sys.stderr
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+        *(TextColumn("steps"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()),
+    )
+    count = _Count(names)
+    if stream.isatty():
+        with Progress(*columns, console=Console(file=stream)) as bar:
+            task = bar.add_task(count.text, total=len(names))
+            yield lambda name: bar.update(task, completed=count.add(name), description=count.text)
+        return
+    started, total = time.monotonic(), len(names)
+
+    def advance(name):
+        done = count.add(name)
+        if done == total or done * 10 // total > (done - 1) * 10 // total:
+            seconds = time.monotonic() - started
+            print(f"step {done} of {total} ({count.text}) after {seconds:.0f} s", file=stream, flush=True)
+
+    yield advance
+
+
+class _Count:
+    """Counts the steps that were taken, and the scans that are through."""
+
+    def __init__(self, names):
+        self.left, self.done = Counter(name.rpartition(".")[0] for name in names), 0
+        self.total = len(self.left)
+
+    def add(self, name):
+        """Count a step; return how many there were."""
+        self.done += 1
+        self.left[name.rpartition(".")[0]] -= 1
+        return self.done
+
+    @property
+    def text(self):
+        """How many parts are through."""
+        return f"{sum(count <= 0 for count in self.left.values())} of {self.total} parts"
+
+
+def node_name(text):
+    """Reduce text to what Nipype takes as a name."""
+    return re.sub(r"\W", "_", text)

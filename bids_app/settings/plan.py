@@ -1,0 +1,267 @@
+"""The plan of the analysis, frozen in a file before the data are seen."""
+
+import dataclasses
+import math
+import re
+from dataclasses import dataclass, field
+
+from bids_app.errors import DataError, UsageError
+from bids_app.settings.plan_keys import IN_PARTS, planned_actions, planned_options
+from bids_app.settings.settings import CHOICES
+from bids_app.system.provenance import digest_of_file
+from bids_app.system.small_files import read_toml
+
+RANGES = {
+    "threshold": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
+    "density": (lambda value: 0 < value < 1, "above 0 and below 1"),
+    "alpha": (lambda value: 0 < value < 1, "above 0 and below 1"),
+    "fd_threshold": (lambda value: 0 < value < math.inf, "above 0 mm"),
+    "min_minutes": (lambda value: 0 <= value < math.inf, "0 or more"),
+    "smooth_maps": (lambda value: 0 <= value < math.inf, "0 mm or more"),
+    "n_permutations": (lambda value: value >= 1, "1 or more"),
+    "voxel_size": (lambda value: value >= 1, "1 mm or more"),
+    "seed": (lambda value: value >= 0, "0 or more"),
+}
+SECTIONS = {
+    "metrics": {"primary": "metric", "secondary": "secondary_metrics"},
+    "signal": {"denoise": "denoise", "fd_threshold": "fd_threshold", "min_minutes": "min_minutes"},
+    "graph": {
+        "threshold": "threshold",
+        "density": "density",
+        "mask": "mask",
+        "voxel_size": "voxel_size",
+        "smooth_maps": "smooth_maps",
+        "map_values": "map_values",
+    },
+    "trial": {
+        "arm": "arm",
+        "reference": "reference",
+        "baseline": "baseline",
+        "followup": "followup",
+        "covariates": "covariates",
+        "strata": "strata",
+    },
+    "analysis": {
+        "estimator": "estimator",
+        "scheme": "scheme",
+        "statistic": "statistic",
+        "alpha": "alpha",
+        "n_permutations": "n_permutations",
+        "seed": "seed",
+    },
+    "outcomes": {"primary": "primary_outcomes", "secondary": "secondary_outcomes"},
+}
+
+
+# Options that are given a file, whose content a plan can settle by its hash.
+FILES = ("mask", "allocations", "partition", "atlas", "regions")
+_RULED_OUT = {"threshold": "density", "density": "threshold"}
+_RULED_OUT |= {f"parcel_{one}": f"parcel_{other}" for one, other in _RULED_OUT.items()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was decided before the data were seen; None where the plan leaves it open.
+
+    Attributes
+    ----------
+    metric : str
+        The primary graph measure.
+    secondary_metrics : tuple of str or None
+    denoise : str or None
+    fd_threshold, min_minutes : float or None
+        How the signal is cleaned, and how much must be left.
+    threshold, density : float or None
+        The edge rule; at most one of them.
+    mask, map_values : str or None
+    voxel_size : int, "native" or None
+    smooth_maps : float or None
+        The nodes, and what is compared of their maps.
+    arm, reference, baseline, followup : str or None
+        The contrast: column, reference level, sessions without ses-.
+    covariates, strata : tuple of str or None
+    estimator, scheme, statistic : str or None
+        See `CHOICES`.
+    alpha : float or None
+    n_permutations, seed : int or None
+    primary_outcomes, secondary_outcomes : tuple of str or None
+    further : dict
+        What else is settled, by key: every option that changes a result has one, as `plankeys.planned_actions` has it.
+    version : str or None
+        Of trialgraph.
+    hashes : dict of str
+        SHA-256 of files that are given to options, by the key of the option.
+    sha256 : str
+        Hash of the file, as ``sha256sum`` prints it.
+    """
+
+    metric: str
+    secondary_metrics: tuple[str, ...] | None = None
+    denoise: str | None = None
+    fd_threshold: float | None = None
+    min_minutes: float | None = None
+    threshold: float | None = None
+    density: float | None = None
+    mask: str | None = None
+    voxel_size: int | str | None = None
+    smooth_maps: float | None = None
+    map_values: str | None = None
+    arm: str | None = None
+    reference: str | None = None
+    baseline: str | None = None
+    followup: str | None = None
+    covariates: tuple[str, ...] | None = None
+    strata: tuple[str, ...] | None = None
+    estimator: str | None = None
+    scheme: str | None = None
+    statistic: str | None = None
+    alpha: float | None = None
+    n_permutations: int | None = None
+    seed: int | None = None
+    primary_outcomes: tuple[str, ...] | None = None
+    secondary_outcomes: tuple[str, ...] | None = None
+    further: dict = field(default_factory=dict)
+    version: str | None = None
+    hashes: dict = field(default_factory=dict)
+    sha256: str = ""
+
+    @property
+    def settled(self):
+        """What the plan says, by name: everything that is not left open."""
+        names = [name for section in SECTIONS.values() for name in section.values()]
+        own = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return own | self.further | ({} if self.version is None else {"version": self.version})
+
+    @property
+    def left_open(self):
+        """Names of what the plan does not say, in the order of the file; one edge rule is enough."""
+        names = [name for section in _sections().values() for name in section.values()]
+        settled = self.settled
+        return [name for name in (*names, "version") if name not in settled and _RULED_OUT.get(name) not in settled]
+
+    @property
+    def options(self):
+        """What the plan settles, as the command line would have read it, by the name of the option."""
+        values = {name: value for name, value in self.settled.items() if name != "version"}
+        for option, parts in IN_PARTS.items():
+            members = [member for part in parts for member in _listed(values.pop(part, None))]
+            values |= {option: members} if members else {}
+        return planned_options(values)
+
+
+def read_plan(path):
+    """Read a plan.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file; docs/plan.toml is an annotated example.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    MissingInputError
+        The file cannot be read.
+    UsageError
+        It is not TOML, or a key or value is not one that a plan has.
+    """
+    try:
+        sections = read_toml(path, called=f"--plan {path}")
+    except DataError as error:
+        raise UsageError(str(error)) from error
+    try:
+        plan = Plan(**_values(sections), sha256=digest_of_file(path))
+        _ = plan.options  # which refuses what no option takes
+        return plan
+    except UsageError as error:
+        raise UsageError(f"--plan {path}: {error}") from None
+
+
+def _sections():
+    """Return the name of each key, by section: those of `SECTIONS`, and every further option that changes a result."""
+    known = {name for section in SECTIONS.values() for name in section.values()}
+    sections = {section: dict(keys) for section, keys in SECTIONS.items()}
+    for section, actions in planned_actions().items():
+        sections.setdefault(section, {}).update({key: key for key in actions if key not in known})
+    return {section: keys for section, keys in sections.items() if keys}
+
+
+def _values(content):
+    sections = _sections()
+    _refuse_unknown(content, (*sections, "version", "sha256"), "section")
+    values = {"further": {}, "hashes": _hashes(content.get("sha256", {}))}
+    if "version" in content:
+        values["version"] = _checked("version", "version", content["version"])
+    for section, keys in sections.items():
+        found = content.get(section, {})
+        if not isinstance(found, dict):
+            raise UsageError(f"{section} must be a section, [{section}], not {found!r}.")
+        _refuse_unknown(found, keys, f"key in [{section}]")
+        for key, value in found.items():
+            name = keys[key]
+            if name in SECTIONS.get(section, {}).values():
+                values[name] = _checked(f"{section}.{key}", name, value)
+            else:
+                values["further"][name] = tuple(value) if isinstance(value, list) else value
+    _refuse_contradictions(values)
+    return values
+
+
+def _hashes(content):
+    if not isinstance(content, dict):
+        raise UsageError(f"sha256 must be a section, [sha256], not {content!r}.")
+    _refuse_unknown(content, FILES, "key in [sha256]")
+    for key, value in content.items():
+        if not isinstance(value, str) or not re.fullmatch("[0-9a-fA-F]{64}", value):
+            raise UsageError(f"sha256.{key} must be 64 hexadecimal digits, as sha256sum prints them, not {value!r}.")
+    return {key: value.lower() for key, value in content.items()}
+
+
+def _refuse_contradictions(values):
+    if "metric" not in values:
+        raise UsageError("metrics.primary is missing: a plan names the one measure that the trial is judged by.")
+    if {"threshold", "density"} <= set(values):
+        raise UsageError("graph.threshold and graph.density are two edge rules: keep one.")
+    for first, second in (("metric", "secondary_metrics"), ("primary_outcomes", "secondary_outcomes")):
+        if both := set(_listed(values.get(first))) & set(_listed(values.get(second))):
+            raise UsageError(f"{', '.join(sorted(both))} cannot be primary and secondary.")
+
+
+def _listed(value):
+    return () if value is None else value if isinstance(value, tuple) else (value,)
+
+
+def _refuse_unknown(found, known, what):
+    if unknown := [name for name in found if name not in known]:
+        raise UsageError(f"unknown {what}: {', '.join(unknown)}; known are {', '.join(known)}.")
+
+
+def _checked(key, name, value):
+    """Return the value as the plan keeps it, or refuse it by its type or range."""
+    kind = str(next(field.type for field in dataclasses.fields(Plan) if field.name == name))
+    if "tuple" in kind:
+        if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+            raise UsageError(f"{key} must be a list of names, not {value!r}.")
+        return tuple(value)
+    if "float" in kind or "int" in kind:
+        return _number(key, name, value, int if "int" in kind else float)
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{key} must be text, not {value!r}.")
+    if value not in CHOICES.get(name, (value,)):
+        raise UsageError(f"{key} = {value!r}: it is one of {', '.join(CHOICES[name])}.")
+    return value.removeprefix("ses-") if name in ("baseline", "followup") else value
+
+
+def _number(key, name, value, kind):
+    whole = kind is int
+    if (name, value) == ("voxel_size", "native"):
+        return value
+    if not isinstance(value, int if whole else (int, float)) or isinstance(value, bool):
+        raise UsageError(f"{key} must be a {'whole ' if whole else ''}number, not {value!r}.")
+    fits, words = RANGES[name]
+    if not fits(value):
+        raise UsageError(f"{key} = {value:g}: must be {words}.")
+    return kind(value)

@@ -1,0 +1,245 @@
+"""What departs from the plan, and what a result counts for."""
+
+import dataclasses
+
+from bids_app.graph.features import FULL
+from bids_app.graph.rules import EdgeRule
+from bids_app.settings.cutoffs import parse_cutoffs
+from bids_app.settings.plan_keys import FIELDS, IN_PARTS, NOT_PLANNED
+from bids_app.settings.settings import Measured, Trial
+
+ROLES = ("primary", "secondary", "exploratory")
+# These change how exactly a p-value is known, not which question it answers.
+PRECISION = ("n_permutations", "seed", "version")
+# These decide about their members only, or add what is exploratory.
+LISTS = ("metric", "secondary_metrics", "primary_outcomes", "secondary_outcomes", "slopes", "robustness", "also")
+
+
+def follow(plan, options, given):
+    """Fill in from the plan what the command line leaves open: what is given goes first, then the plan.
+
+    Parameters
+    ----------
+    plan : Plan or None
+    options : argparse.Namespace
+        Changed in place.
+    given : set of str
+        Names of the options that the command line says.
+
+    Examples
+    --------
+    >>> from argparse import Namespace
+    >>> from bids_app.settings.plan import Plan
+    >>> options = Namespace(metrics=["strength"], threshold=[0.3], density=[], alpha=0.05)
+    >>> follow(Plan("degree", threshold=0.25, alpha=0.01), options, {"threshold"})
+    >>> options.metrics, options.threshold, options.alpha
+    (['degree'], [0.3], 0.01)
+    """
+    for name, value in (plan.options if plan else {}).items():
+        if name not in given and not _ruled_out(name, given):
+            setattr(options, name, value)
+
+
+def _ruled_out(name, given):
+    """Say whether another edge rule is given."""
+    return any({name, *given} >= {rule, other} for rule, other in _RULES if name in (rule, other))
+
+
+_RULES = (("threshold", "density"), ("parcel_threshold", "parcel_density"))
+
+
+def deviations(plan, planned, used):
+    """List where the analysis departs from the plan: every setting that changes a result is compared.
+
+    Parameters
+    ----------
+    plan : Plan
+    planned, used : Settings
+        As the plan alone would have them, with the defaults where it says nothing; and as they are.
+
+    Returns
+    -------
+    tuple of (str, object, object)
+        What, as planned, as used. What the plan does not say is planned at its default.
+    """
+    return (*_members(plan, planned, used), *_settings(plan, planned, used))
+
+
+def _members(plan, planned, used):
+    """List what of the planned measures and outcomes is not there; what is there beside is exploratory."""
+    reached = [f"{one.outcome}:{one.name}" for one in parse_cutoffs(used.trial.cutoffs)]
+    outcomes = {*used.trial.outcomes, *_named(used.trial.outcomes), *reached}
+    graphs = ((planned.graph, used.graph), (planned.graph.parcels, used.graph.parcels))
+
+    def there(part, member):
+        if part in IN_PARTS["outcomes"]:
+            return member in outcomes
+        return all(member in after.metrics for before, after in graphs if member in before.metrics)
+
+    for part in (name for parts in IN_PARTS.values() for name in parts):
+        members = _named_all(getattr(plan, part))
+        kept = tuple(member for member in members if there(part, member))
+        if len(kept) < len(members):
+            yield part, getattr(plan, part), None if part == "metric" else kept
+
+
+def _settings(plan, planned, used):
+    settled, before = plan.settled, settings_of(planned)
+    for name, value in settings_of(used).items():
+        if name in ("metrics", "parcel_metrics", "outcomes") or _same(name, before[name], value):
+            continue
+        if _follows(name, planned, used):
+            continue
+        if name in settled:
+            yield name, settled[name], single(name, value)
+        elif name != "baseline_motion" or plan.covariates is None:  # else what was fitted is compared
+            yield name, f"not in the plan; the default is {said(single(name, before[name]))}", single(name, value)
+
+
+def _follows(name, planned, used):
+    """Say whether what is done with parcels is what is done with voxels, which is compared itself."""
+    field = {"parcel_threshold": "thresholds", "parcel_density": "densities"}.get(name)
+    graphs = (planned.graph, used.graph)
+    return field is not None and all(getattr(one, field) == getattr(one.parcels, field) for one in graphs)
+
+
+def settings_of(settings):
+    """Return every setting that changes a result by the name that a plan has for it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from bids_app.settings.settings import Settings
+    >>> found = settings_of(Settings(Path("bids"), Path("out"), "group", Path("work")))
+    >>> found["fd_threshold"], found["threshold"], found["parcel_threshold"], found["population"]
+    (0.5, (0.25,), (0.25,), ())
+    """
+    graph, found = settings.graph, {}
+    for part in (settings.selection, settings.preprocessing, settings.signal, graph, graph.parcels, settings.trial):
+        for field in dataclasses.fields(part):
+            name = FIELDS.get(field.name, field.name)
+            if part is graph.parcels and field.name in _IN_BOTH:
+                name = f"parcel_{name}"
+            if name not in (*NOT_PLANNED, "parcels"):
+                found[name] = getattr(part, field.name)
+    return found
+
+
+_IN_BOTH = [field.name for field in dataclasses.fields(Measured)]
+
+
+def _same(name, planned, used):
+    """Compare as sets where the order says nothing; of edge rules, those beside the planned explore."""
+    if name in ("threshold", "density", "parcel_threshold", "parcel_density"):
+        return set(planned) <= set(used)
+    if isinstance(planned, tuple) and name not in ("bandpass", "meshes") and isinstance(used, tuple):
+        return set(planned) == set(used)
+    return planned == used
+
+
+def single(name, value):
+    """Return a setting as a plan has it: of an edge rule, one number or none."""
+    if name == "population" and not value:
+        return "everyone"
+    if name in ("threshold", "density", "parcel_threshold", "parcel_density"):
+        return value[0] if len(value) == 1 else value or None
+    return value
+
+
+def said(value):
+    """Write a setting for people."""
+    if value is None or value == () or value == [] or value == {}:
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(said, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def departure(what, planned, used):
+    """Write a departure from the plan for people.
+
+    Examples
+    --------
+    >>> departure("alpha", 0.05, 0.1), departure("hc3", "not in the plan; the default is no", True)
+    ('alpha: planned 0.05, used 0.1', 'hc3: not in the plan; the default is no, used yes')
+    """
+    unplanned = str(planned).startswith("not ")
+    return f"{what}: {'' if unplanned else 'planned '}{said(planned)}, used {said(used)}"
+
+
+def _named_all(value):
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+def role_of(plan, *, metric=None, outcome=None, estimator=None, departed=()):
+    """Say what a result counts for.
+
+    Parameters
+    ----------
+    plan : Plan or None
+    metric, outcome : str, optional
+        Which result: that of a graph measure, or of a clinical outcome.
+    estimator : str, optional
+        How it was estimated; another than the planned one makes it exploratory.
+    departed : list of tuple, optional
+        From `deviations`. Any of them makes every result exploratory, but for those of `PRECISION` and
+        `LISTS`.
+
+    Returns
+    -------
+    {"primary", "secondary", "exploratory"}
+
+    Examples
+    --------
+    >>> from bids_app.settings.plan import Plan
+    >>> plan = Plan("degree", estimator="ancova", primary_outcomes=("hamd17",))
+    >>> role_of(plan, metric="degree", estimator="ancova"), role_of(plan, metric="degree", estimator="change")
+    ('primary', 'exploratory')
+    """
+    if plan is None:
+        return "exploratory"
+    if any(what not in (*PRECISION, *LISTS) for what, _, _ in departed):
+        return "exploratory"
+    if estimator not in (None, plan.estimator or Trial.estimator):
+        return "exploratory"
+    if metric == plan.metric or outcome in _named(plan.primary_outcomes):
+        return "primary"
+    listed = metric in (plan.secondary_metrics or ()) or outcome in _named(plan.secondary_outcomes)
+    return "secondary" if listed else "exploratory"
+
+
+def feature_role(trial, feature, estimator):
+    """Say what an analysis of a feature counts for: by another edge rule than the planned it explores.
+
+    Parameters
+    ----------
+    trial : settings.Trial
+    feature : features.Feature
+    estimator : str
+
+    Examples
+    --------
+    >>> from bids_app.settings.settings import Trial
+    >>> from bids_app.graph.features import Feature
+    >>> from bids_app.settings.plan import Plan
+    >>> trial = Trial(plan=Plan("degree", threshold=0.25))
+    >>> [feature_role(trial, Feature("degree", edges), "ancova") for edges in ("r025", "r03")]
+    ['primary', 'exploratory']
+    """
+    planned = _planned_edges(trial.plan)
+    if planned and feature.edges not in (planned, FULL):
+        return "exploratory"
+    return role_of(trial.plan, metric=feature.metric, estimator=estimator, departed=trial.departed)
+
+
+def _planned_edges(plan):
+    """Return the planned edge rule; where the plan says none, the default is what is not a departure."""
+    if plan is None:
+        return None
+    threshold = Measured.thresholds[0] if plan.threshold is None else plan.threshold
+    return (EdgeRule("r", threshold) if plan.density is None else EdgeRule("density", plan.density)).label
+
+
+def _named(words):
+    """Return the outcomes' names: of NAME=BASELINE,FOLLOWUP, NAME."""
+    return [word.partition("=")[0] for word in words or ()]

@@ -1,0 +1,211 @@
+"""Which column holds the arm, which two of its values are compared, and which is the reference."""
+
+import re
+from dataclasses import dataclass
+
+from bids_app.bids.findings import Finding
+from bids_app.bids.values import UNKNOWN_WORDS, alike, in_order, match, people, words_of
+from bids_app.errors import DataError, UsageError
+from bids_app.trial.codebook import means_missing
+
+ARM_COLUMNS = (
+    *("arm", "study_arm", "treatment_arm", "trial_arm", "group", "treatment", "treatment_group", "trt"),
+    *(
+        "allocation",
+        "assignment",
+        "randomization",
+        "randomisation",
+        "intervention",
+        "condition",
+        "drug",
+        "medication",
+    ),
+)
+REFERENCE_LEVELS = (
+    *("placebo", "sham", "control", "controls", "comparator", "saline", "vehicle", "midazolam"),
+    *("waitlist", "waiting list", "usual care", "treatment as usual", "tau", "inactive"),
+)
+NO_ARM = re.compile(
+    r"(withdr[ae]wn?|drop(ped)?[ _-]?outs?|(screen(ing)?[ _-]?)fail(ure|ed|s)?|excluded|ineligible|no[ _-]?arm|tbd|"
+    r"(not|never|un)[ _-]?(yet[ _-])?(randomi[sz]ed|allocated|assigned|enrolled|included)|lost( to follow[ _-]?up)?|"
+    r"did not start)\s*([(,:;-].*|(before|after|from|by|early) ?.*)?",
+    re.IGNORECASE,
+)
+ARM_OF_NOTHING = ("none", "null")  # who is given nothing may be an arm
+
+
+@dataclass(frozen=True)
+class Arms:
+    """The two arms that are compared, and the column that holds them."""
+
+    column: str
+    active: str
+    reference: str
+    findings: tuple[Finding, ...] = ()
+
+
+def find_arms(tables, trial) -> Arms:
+    """Settle the arms: as told, or found where only one choice makes sense.
+
+    Parameters
+    ----------
+    tables : design.Tables
+    trial : settings.Trial
+        Its ``arm``, ``arms`` and ``reference_arm`` go first.
+
+    Returns
+    -------
+    Arms
+
+    Raises
+    ------
+    UsageError
+        A choice is open; the message lists what there is.
+    DataError
+        There are not two arms.
+    """
+    column = _column(tables, trial)
+    words = words_of(tables.participants[column])
+    arms, findings = _two(words, _meanings(tables, column), column, trial)
+    reference = _reference(arms, _meanings(tables, column), column, trial.reference_arm)
+    active = next(arm for arm in arms if arm != reference)
+    text = f"Column {column} of participants.tsv holds the arm: {active!r} is compared with {reference!r}."
+    return Arms(column, active, reference, (Finding("Arms", text), *findings))
+
+
+def arm_words(tables, design):
+    """Return the arm of each participant of the tables as the design writes it; NaN where none is stated."""
+    return words_of(tables.participants[design.arm_column])
+
+
+def _meanings(tables, column):
+    """Return what a word of the column means: by its level, else nothing."""
+    levels = tables.codebook(column).levels
+    return lambda word: levels.get(match(word, levels), "").lower()
+
+
+def _no_arm(word, meaning):
+    """Say whether a value is clearly of people who are in no arm."""
+    words = [text for text in (word, meaning) if text and text.lower() not in ARM_OF_NOTHING]
+    return any(text.lower() in UNKNOWN_WORDS or means_missing(text) or NO_ARM.fullmatch(text) for text in words)
+
+
+def _column(tables, trial):
+    participants, wanted = tables.participants, trial.arm
+    if wanted is not None:
+        if wanted not in participants:
+            raise UsageError(f"--arm {wanted}: no such column; participants.tsv has {', '.join(participants)}.")
+        return wanted
+    named = [column for column in participants if column.lower() in ARM_COLUMNS]
+    if len(holding := [column for column in named if _holds(participants[column], trial.arms)]) == 1:
+        return holding[0]
+    two = [column for column in named if len(_likely(tables, column)) == 2]
+    if len(two) == 1:
+        return two[0]
+    if len(two) > 1:
+        raise UsageError(f"Several columns could hold the arm: {', '.join(two)}. Choose with --arm.")
+    if periods := _periods(participants):
+        raise UsageError(_CROSSOVER.format(columns=", ".join(periods), first=periods[0]))
+    if len(named) == 1:
+        return named[0]
+    levels = [f"{column} ({participants[column].nunique()} values)" for column in participants]
+    raise UsageError(
+        f"No column of participants.tsv is known to hold the arm; there are {', '.join(levels)}. Choose with --arm."
+    )
+
+
+def _holds(column, arms):
+    words = set(words_of(column).dropna())
+    return bool(arms) and all(match(arm, words) for arm in arms)
+
+
+def _likely(tables, column):
+    meaning = _meanings(tables, column)
+    return {word for word in words_of(tables.participants[column]).dropna() if not _no_arm(word, meaning(word))}
+
+
+_CROSSOVER = (
+    "This looks like a cross-over trial: {columns} of participants.tsv hold the same two treatments in turn. Two "
+    "parallel arms are compared here: give --arm {first}, which compares the first period, with --reference-arm, "
+    "--baseline and --followup. The visits of both arms must have the same session labels: where the label says the "
+    "treatment (d2, p2), rename the sessions of the first period alike (for example ses-followup) in a copy of the "
+    "preprocessed data."
+)
+
+
+def _periods(participants):
+    """Return columns that differ by a number in their names alone and hold the same two values."""
+    families = {}
+    for column in participants:
+        values = participants[column].dropna()
+        if re.search(r"\d$", column) and values.nunique() == 2:
+            stem = re.sub(r"\d+$", "", column)
+            families.setdefault((stem, *sorted(map(str, values.unique()))), []).append(column)
+    return next((columns for columns in families.values() if len(columns) > 1), [])
+
+
+def _two(words, meaning, column, trial):
+    """Return the two values that are compared, and what there is to say of the others."""
+    levels = in_order(words.dropna())
+    if trial.arms:
+        arms = [_named(arm, words, column, "--arms") for arm in trial.arms]
+        if len(set(arms)) != 2:
+            raise UsageError(f"--arms {' '.join(trial.arms)}: two different values are needed.")
+        why = "is not one of --arms"
+    else:
+        arms, why = [word for word in levels if not _no_arm(word, meaning(word))], "says that someone is in no arm"
+        _refuse_alike(arms, words, column)
+    if len(arms) != 2:
+        text = f"Column {column} of participants.tsv must hold two arms; it holds {len(levels)}: {listed(words)}."
+        if len(arms) > 2:
+            raise UsageError(f"{text} Choose which two are compared with --arms, for example {_example(arms)}.")
+        raise DataError(f"{text} --arm says which column, --arms which two of its values are compared.")
+    return in_order(arms), tuple(_others(words, arms, why))
+
+
+def _others(words, arms, why):
+    for word in in_order(words.dropna()):
+        if word not in arms:
+            members = words.index[words == word]
+            text = f"The arm {word!r} {why}: {people(members)} ({len(members)}) stand in the flow but are not compared."
+            yield Finding("Arms", text, warning=True)
+    if words.isna().any():
+        missing = words.index[words.isna()]
+        yield Finding("Arms", f"No arm is stated for {people(missing)} ({len(missing)}): they are not compared.")
+
+
+def _refuse_alike(arms, words, column):
+    if same := alike(arms):
+        groups = "; ".join(" and ".join(map(repr, group)) for group in same)
+        raise UsageError(
+            f"Column {column} of participants.tsv: {groups} differ by case, blanks or zeros only, of {listed(words)}. "
+            "Write one arm in one way, or say with --arms which two values are compared."
+        )
+
+
+def _reference(arms, meaning, column, wanted):
+    if wanted is None:
+        found = [arm for arm in arms if {arm.lower(), meaning(arm)} & set(REFERENCE_LEVELS)]
+        if len(found) != 1:
+            raise UsageError(f"Which arm is the reference: {' or '.join(arms)}? Say so with --reference-arm.")
+        return found[0]
+    if (named := match(wanted, arms)) is None:
+        raise UsageError(f"--reference-arm {wanted}: column {column} holds {' and '.join(map(repr, arms))}.")
+    return named
+
+
+def _named(wanted, words, column, option):
+    levels = in_order(words.dropna())
+    if (named := match(wanted, levels)) is None:
+        raise UsageError(f"{option} {wanted}: column {column} of participants.tsv holds {listed(words)}.")
+    return named
+
+
+def listed(words) -> str:
+    """List the values of a column, quoted, with their counts."""
+    counts = words.value_counts()
+    return ", ".join(f"{word!r} ({counts[word]})" for word in in_order(words.dropna())) or "none"
+
+
+def _example(arms):
+    return "--arms " + " ".join(f"'{arm}'" if " " in arm else arm for arm in arms[:2])

@@ -1,0 +1,258 @@
+"""The flow of participants and scans: who is analysed, and why the others are not."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bids_app.bids.findings import Finding
+from bids_app.bids.values import people
+from bids_app.trial.arms import arm_words
+
+MIN_COVERAGE = 0.5
+VISITS = ("baseline", "followup")
+NO_SCAN = "no scan"
+LEFT_OUT = "left out by --participant-label"
+FLOW_COLUMNS = {
+    "participant_id": "Participant",
+    "arm": "Arm that the participant was randomized to",
+    **{f"{visit}_scans": f"Scans at {visit}" for visit in VISITS},
+    **{f"{visit}_volumes": f"Volumes kept at {visit}" for visit in VISITS},
+    **{f"{visit}_minutes": f"Minutes of data kept at {visit}" for visit in VISITS},
+    **{f"{visit}_mean_fd": f"Mean framewise displacement at {visit}, mm" for visit in VISITS},
+    **{f"{visit}_coverage": f"Share of the analysis mask with a signal at {visit}" for visit in VISITS},
+    "analysed": "Whether the participant is in the comparison",
+    "reason": "Why not",
+}
+
+
+@dataclass(frozen=True)
+class FailedScan:
+    """A scan that the participant level could not process.
+
+    Attributes
+    ----------
+    participant, session : str
+        Labels; the session may be None.
+    name : str
+        The scan's name for people.
+    reason : str
+    """
+
+    participant: str
+    session: str | None
+    name: str
+    reason: str
+
+
+def reasons_by_visit(failed):
+    """Return why scans failed, by (participant, session).
+
+    Examples
+    --------
+    >>> reasons_by_visit([FailedScan("01", "2", "run-1", "empty"), FailedScan("01", "2", "run-2", "3D")])
+    {('01', '2'): 'empty; 3D'}
+    """
+    reasons = defaultdict(list)
+    for scan in failed:
+        reasons[scan.participant, scan.session].append(scan.reason)
+    return {visit: "; ".join(given) for visit, given in reasons.items()}
+
+
+def by_visit(scans):
+    """Group scans by participant and session.
+
+    Parameters
+    ----------
+    scans : list of scans.Scan
+
+    Returns
+    -------
+    dict of list
+        Keyed by (participant, session).
+    """
+    visits = defaultdict(list)
+    for scan in scans:
+        visits[scan.participant, scan.session].append(scan)
+    return visits
+
+
+def weights(scans):
+    """Return the weight of each scan of a visit: its share of the volumes that were kept.
+
+    Examples
+    --------
+    >>> from bids_app.bids.scans import Scan
+    >>> weights([Scan({}, None, {"NumberOfVolumesKept": kept}) for kept in (150, 50)])
+    array([0.75, 0.25])
+    """
+    kept = np.array([scan.sidecar["NumberOfVolumesKept"] for scan in scans], dtype=float)
+    return kept / kept.sum()
+
+
+def participant_flow(tables, design, visits, failures, min_minutes):
+    """Say for everyone who was randomized or scanned what there is, and whether it can be compared.
+
+    Parameters
+    ----------
+    tables : design.Tables
+    design : design.Design
+    visits : dict
+        As from `by_visit`.
+    failures : dict of str
+        For (participant, session), why a scan could not be processed.
+    min_minutes : float
+        A visit needs so much data.
+
+    Returns
+    -------
+    DataFrame
+        A row per participant: participant_id, arm, per visit the number of scans, volumes and minutes kept,
+        mean FD and coverage, whether the participant is analysed, and the reason if not.
+    """
+    arms, rows = arm_words(tables, design), []
+    for participant in sorted({*arms.index, *(participant for participant, _ in visits)}):
+        arm = arms.get(participant)
+        row = {"participant_id": f"sub-{participant}", "arm": None if pd.isna(arm) else arm}
+        reasons = list(no_arm(participant, arms, design))
+        for visit, session in zip(VISITS, (design.baseline, design.followup), strict=True):
+            facts, reason = _visit(visits.get((participant, session), []), min_minutes)
+            row |= {f"{visit}_{name}": value for name, value in facts.items()}
+            if reason == NO_SCAN and (participant, None) in visits:
+                reason = f"no scan of ses-{session}; there is one whose name says no session"
+            if reason:
+                failed = failures.get((participant, session))
+                why = f"{reason} (processing failed: {failed})" if failed else reason
+                reasons.append(f"{visit.replace('up', '-up')}: {why}")
+        rows.append({**row, "analysed": not reasons, "reason": "; ".join(reasons) or None})
+    return pd.DataFrame(rows)
+
+
+def no_arm(participant, arms, design):
+    """Say why a participant is in neither of the two arms."""
+    if participant not in arms.index:
+        yield "not in participants.tsv"
+    elif pd.isna(arms[participant]):
+        yield "no arm stated"
+    elif arms[participant] not in (design.active, design.reference):
+        yield f"arm {arms[participant]!r} is not compared"
+
+
+def without(flow, chosen):
+    """Say of those who were not chosen that an option left them out: they were randomized, and stay in the flow.
+
+    Parameters
+    ----------
+    flow : DataFrame
+        As from `participant_flow`.
+    chosen : sequence of str
+        Participants without sub-; everyone if empty.
+
+    Returns
+    -------
+    DataFrame
+    """
+    if not chosen:
+        return flow
+    there = flow["participant_id"].str.removeprefix("sub-").isin(chosen)
+    return flow.assign(analysed=flow["analysed"] & there, reason=flow["reason"].astype(object).where(there, LEFT_OUT))
+
+
+def _visit(scans, min_minutes):
+    if not scans:
+        nothing = dict.fromkeys(("minutes", "mean_fd", "coverage"), np.nan)
+        return {"scans": 0, "volumes": 0, **nothing}, NO_SCAN
+    minutes = _known([scan.sidecar.get("MinutesKept") for scan in scans]).sum()
+    unknown = any(scan.sidecar.get("MinutesKept") is None for scan in scans)
+    facts = {
+        "scans": len(scans),
+        "volumes": sum(scan.sidecar["NumberOfVolumesKept"] for scan in scans),
+        "minutes": np.nan if unknown else minutes,
+        "mean_fd": _weighted([scan.sidecar.get("MeanFramewiseDisplacement") for scan in scans], weights(scans)),
+        "coverage": _weighted([scan.sidecar.get("Coverage") for scan in scans], weights(scans)),
+    }
+    if not unknown and minutes < min_minutes:
+        return facts, f"{minutes:.2f} min of data kept, less than {min_minutes:g}"
+    if facts["coverage"] < MIN_COVERAGE:
+        return facts, f"{facts['coverage']:.0%} of the analysis mask covered, less than {MIN_COVERAGE:.0%}"
+    return facts, None
+
+
+def runs_without_motion(visits, design, participants):
+    """Say whose mean FD at baseline is of a part of the runs, because it is not known of the others."""
+    unknown = []
+    for participant in participants:
+        found = [scan.sidecar.get("MeanFramewiseDisplacement") for scan in visits[participant, design.baseline]]
+        if 0 < len(_known(found)) < len(found):
+            unknown.append(participant)
+    if unknown:
+        text = (
+            "One of several baseline scans has no mean framewise displacement; the mean is that of the others, "
+            f"weighted by the volumes kept: {people(unknown)}."
+        )
+        yield Finding("Motion", text, warning=True)
+
+
+def _is_known(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
+
+
+def _known(values):
+    return np.array([value for value in values if _is_known(value)], dtype=float)
+
+
+def _weighted(values, shares):
+    """Return the mean of the values that are known, by their shares; NaN where none is."""
+    there = np.array([_is_known(value) for value in values], dtype=bool)
+    return float(_known(values) @ shares[there] / shares[there].sum()) if there.any() else np.nan
+
+
+def counts(flow, design):
+    """Count participants and scans per arm at each step.
+
+    Returns
+    -------
+    DataFrame
+        Rows are the steps, columns as the `groups`.
+    """
+    steps = {
+        "in participants.tsv or scanned": flow["participant_id"].notna(),
+        "with a baseline scan": flow["baseline_scans"] > 0,
+        "with a follow-up scan": flow["followup_scans"] > 0,
+        "with both": (flow["baseline_scans"] > 0) & (flow["followup_scans"] > 0),
+        "analysed": flow["analysed"],
+    }
+    return pd.DataFrame(
+        {
+            name: {step: int((rows & members).sum()) for step, rows in steps.items()}
+            for name, members in groups(flow, design).items()
+        }
+    )
+
+
+def groups(flow, design):
+    """Say who is in which arm.
+
+    Parameters
+    ----------
+    flow : DataFrame
+        As from `participant_flow`.
+    design : design.Design
+
+    Returns
+    -------
+    dict of Series of bool
+        The active arm, the reference arm and, if anyone is there, "other arms" that are not compared and "no arm".
+    """
+    compared = {design.active: flow["arm"] == design.active, design.reference: flow["arm"] == design.reference}
+    rest = {
+        "other arms": flow["arm"].notna() & ~flow["arm"].isin([design.active, design.reference]),
+        "no arm": flow["arm"].isna(),
+    }
+    return compared | {name: members for name, members in rest.items() if members.any()}
+
+
+def read_flow(path):
+    """Read the flow of participants as it was written, arms as words: an arm may be called 1, TRUE or None."""
+    return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False, dtype={"arm": str})

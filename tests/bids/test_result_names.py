@@ -1,0 +1,91 @@
+"""Every kind of name that we write is read back as what it was built from."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bids_app.bids import result_names
+from bids_app.bids.names import ENTITIES, Name, build, scan_label
+from bids_app.bids.result_names import find_parcel_desc, map_desc, parcel_desc, read_map_desc
+from bids_app.graph.features import AREA, FULL, Feature
+from bids_app.graph.rules import MATRICES, NEGATIVES, EdgeRule, Linking
+from bids_app.group.analyses import Analysis
+from bids_app.group.routes import Route
+from bids_app.settings.settings import Graph
+from bids_app.trial.design import Design
+
+LABELS = st.from_regex(r"[A-Za-z0-9]{1,12}", fullmatch=True)
+SUFFIXES = st.sampled_from(
+    ["boldmap", "nodes", "global", "relmat", "timeseries", "mask", "statmap", "clusters", "flow", "design"]
+)
+EXTENSIONS = st.sampled_from([".nii.gz", ".dscalar.nii", ".shape.gii", ".tsv", ".json", ".png", ".svg"])
+THRESHOLDS = st.integers(0, 99).map(lambda percent: EdgeRule("r", percent / 100).label)
+DENSITIES = st.integers(1, 100).map(lambda percent: EdgeRule("density", percent / 100).label)
+EDGES = st.one_of(THRESHOLDS, DENSITIES, st.sampled_from([FULL, AREA]))
+KINDS = st.sampled_from(sorted(result_names.KINDS | {""}))
+
+
+@given(st.dictionaries(st.sampled_from(ENTITIES), LABELS, min_size=1), SUFFIXES, EXTENSIONS)
+def test_entities_come_back(entities, suffix, extension):
+    name = Name.parse(Path("sub-01") / "func" / build(entities, suffix, extension))
+    assert name == Name({key: entities[key] for key in ENTITIES if key in entities}, suffix, extension)
+    assert build(name.entities, name.suffix, name.extension) == build(entities, suffix, extension)
+
+
+@given(EDGES, st.sampled_from(["raw", "z"]), st.integers(0, 40).map(lambda halves: halves / 2), st.booleans())
+def test_maps_come_back(edges, values, fwhm, smoothed):
+    found = read_map_desc(map_desc(Graph(smooth_maps=fwhm), edges, values, smoothed))
+    assert (found.edges, found.values, found.fwhm) == (edges, values, fwhm if smoothed else 0)
+
+
+@given(st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True) | st.just(""), KINDS, st.one_of(THRESHOLDS, DENSITIES))
+def test_tables_of_parcels_come_back(upstream, kind, edges):
+    if any(upstream.endswith(other.lower()) for other in result_names.KINDS if other):
+        return  # an upstream name that ends as a matrix is called cannot be told from it
+    desc = parcel_desc(upstream, kind, edges)
+    assert find_parcel_desc(desc, [kind], [edges]) == (upstream, kind, edges)
+    others = [other for other in result_names.KINDS if other != kind]
+    assert find_parcel_desc(desc, others, [edges]) is None
+
+
+@given(st.dictionaries(st.sampled_from(("atlas", "seg", "scale")), LABELS), LABELS)
+def test_laid_atlases_come_back(parcellation, space):
+    path = result_names.laid_path(Path("out"), {"sub": "01", "space": space, **parcellation}, ".nii.gz")
+    entities = Name.parse(path).entities
+    assert entities == {"space": space, **parcellation}
+    assert result_names.atlas_of(entities) == result_names.atlas_of(parcellation)
+
+
+@pytest.mark.parametrize("arms", [("ketamine", "midazolam"), ("drug+", "drug-"), ("usual care", "CBT")])
+def test_names_of_the_group_differ_in_every_part(arms):
+    design = Design("arm", *arms, "pre", "post")
+    routes = [
+        Route("voxels", {"task": "rest", "space": "MNI", "res": "3mm"}, {}),
+        Route("parcels of A", {"atlas": "A"}, {}),
+    ]
+    features = [Feature("degree", "r025"), Feature("degree", AREA), Feature("clustering-weighted", "d01")]
+    analyses = [Analysis(kind) for kind in ("ancova", "change", "post")]
+    analyses += [Analysis("within", arm) for arm in arms] + [Analysis("slope", "age"), Analysis("slope-by-arm", "age")]
+    names = [
+        result_names.group_name(
+            route, design, "statmap", ".nii.gz", stat=stat, desc=result_names.comparison_desc(feature, analysis)
+        )
+        for route in routes
+        for feature in features
+        for analysis in analyses
+        for stat in ("t", "pFwe")
+    ]
+    assert len(set(names)) == len(names) == 2 * 3 * 7 * 2
+    for name in names:
+        entities = Name.parse(name).entities
+        assert build(entities, "statmap", ".nii.gz") == name
+        assert len(name) < 200
+
+
+def test_every_matrix_and_linking_has_a_label_of_its_own():
+    labels = [Linking(negative, backbone).label for negative in NEGATIVES for backbone in (False, True)]
+    assert len(set(labels)) == len(labels)
+    assert len(set(result_names.MATRIX_STATS.values())) == len(result_names.MATRIX_STATS) == len(MATRICES)
+    assert scan_label({"sub": "01", "ses": "1", "stat": "degree"}) == "sub-01 ses-1"

@@ -1,0 +1,144 @@
+"""The page's part on the trial shows the numbers of the files, and says what is not there."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from region_trial import DESIGN, made, save_group_maps
+
+from bids_app.bids.files import save_described, save_json
+from bids_app.bids.result_names import group_name, trial_name
+from bids_app.group.plan_record import write_plan
+from bids_app.group.region_tables import write_region_tables
+from bids_app.group.trial_tables import Notes, read_scores, write_arms, write_outcomes
+from bids_app.report.pages import number, p_value, write_page
+from bids_app.report.trial import role_text, route_context, trial_context
+from bids_app.settings.plan import Plan
+from bids_app.trial.flow import FLOW_COLUMNS
+
+PLAN = Plan("degree", threshold=0.25, alpha=0.01, primary_outcomes=("hamd",), sha256="0123abcd")
+TEMPLATES = ("trial_arms.html.jinja", "trial_regions.html.jinja", "trial.html.jinja")
+OUTCOMES = {"outcomes": ("hamd", "ideation"), "cutoffs": ("hamd:response=50%",)}
+
+
+def written(output_dir, p_cluster=(0.01, 0.02, 0.05, 0.05), problems=(), **options):
+    """Write all files of a small group, and return it with the path of its design."""
+    group = made(output_dir, **options)
+    save_group_maps(group, p_cluster)
+    scores, notes = read_scores(group.tables, DESIGN, group.settings.trial), Notes(list(problems))
+    folder = output_dir / "group"
+    if scores:
+        write_outcomes(group.settings, DESIGN, scores, notes)
+    write_arms(group.settings, group.route, DESIGN, group.tables, group.flow, scores, notes)
+    regions = write_region_tables(group.settings, group.route, DESIGN, group.tables, group.flow, scores, notes)
+    write_plan(group.settings, DESIGN, {group.route.name: regions}, [group.route], notes)
+    save_described(folder / group_name(group.route, DESIGN, "flow", ".tsv"), group.flow, FLOW_COLUMNS)
+    design = folder / group_name(group.route, DESIGN, "design", ".json")
+    content = {"Route": "voxels", "ActiveArm": DESIGN.active, "ReferenceArm": DESIGN.reference, "Alpha": 0.05}
+    save_json(design, content)
+    return group, design
+
+
+def page_of(design_path):
+    """Fill each template as the page does, and return the text of all."""
+    folder = design_path.parent
+    content = {
+        "trial": trial_context(folder, [design_path]),
+        "route": {"trial": route_context(folder, design_path)},
+        "design": json.loads(design_path.read_text()),
+    }
+    texts, others = [], plt.get_fignums()
+    for template in TEMPLATES:
+        write_page(folder / "part.html", template, **content)
+        texts.append((folder / "part.html").read_text())
+    assert plt.get_fignums() == others, "figures are closed"
+    return "\n".join(texts)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    departed = (("alpha", 0.01, 0.05),)
+    group, design = written(tmp_path_factory.mktemp("page"), robustness=True, plan=PLAN, departed=departed, **OUTCOMES)
+    return group, design, page_of(design)
+
+
+def rows_of(page, caption):
+    """Return the cells of a table of the page, by its caption."""
+    (table,) = [part for part in re.findall("<table>.*?</table>", page, flags=re.DOTALL) if caption in part]
+    body = table.split("<tbody>")[1]
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, flags=re.DOTALL) for row in body.split("<tr>")[1:]]
+
+
+def test_every_table_of_the_files_is_on_the_page_row_by_row(whole):
+    group, _, page = whole
+    folder = group.settings.output_dir / "group"
+    captions = {
+        "motion": "Motion and data kept",
+        "balance": "Before treatment",
+        "association": "Brain and symptom",
+        "roimissing": "Regions: what missing",
+        "sensitivity": "Regions: the effect when",
+        "agreement": "Regions: how far",
+    }
+    for suffix, caption in captions.items():
+        table = pd.read_csv(folder / group_name(group.route, DESIGN, suffix, ".tsv"), sep="\t", na_values="n/a")
+        assert len(rows_of(page, caption)) == len(table) > 0, suffix
+
+
+def test_numbers_of_the_page_are_those_of_the_files(whole):
+    group, _, page = whole
+    folder = group.settings.output_dir / "group"
+    outcomes = pd.read_csv(folder / trial_name(DESIGN, "outcomes"), sep="\t", na_values="n/a")
+    for cells, row in zip(rows_of(page, "compared with"), outcomes.itertuples(), strict=True):
+        assert cells[:4] == [row.outcome, row.endpoint, row.method, row.population]
+        assert cells[5] == row.role
+        assert cells[11] == f"{number(row.estimate)} ({number(row.ci_low)} to {number(row.ci_high)})"
+        assert cells[12:15] == [p_value(p).replace("<", "&lt;") for p in (row.p, row.p_hc3, row.p_rerandomized)]
+    path = folder / group_name(group.route, DESIGN, "sensitivity", ".tsv")
+    sensitivity = pd.read_csv(path, sep="\t", na_values="n/a")
+    for cells, row in zip(rows_of(page, "the effect when"), sensitivity.itertuples(), strict=True):
+        assert cells[3] == f"{number(row.estimate)} ({number(row.ci_low)} to {number(row.ci_high)})"
+
+
+def test_the_plan_and_its_departures_are_shown(whole):
+    _, _, page = whole
+    assert "0123abcd" in page
+    assert rows_of(page, "departs from the plan") == [["alpha", "0.01", "0.05"]]
+    assert ["Degree, r &gt; 0.25", "ancova", "exploratory"] in rows_of(page, "counts for")
+    assert "covariates" in re.search("<dt>Left open</dt><dd>(.*?)</dd>", page)[1]
+
+
+def test_images_have_their_words_and_nothing_is_loaded(whole):
+    _, _, page = whole
+    images = re.findall("<img[^>]*>", page)
+    assert len(images) == 1 + 1 + 2 + 2 + 1, "motion; the region; two outcomes; two associations; one curve"
+    assert all(len(re.search('alt="([^"]*)"', image)[1]) > 20 for image in images)
+    assert not re.findall(r"""(?:src|href)=["']?https?:""", page)
+    assert page.count("<table>") == page.count("<caption>")
+
+
+def test_without_plan_outcomes_or_regions_the_page_says_so(tmp_path):
+    _, design = written(tmp_path, (0.2, 0.3, 0.4, 0.5), ["Tipping points: not made (ValueError: no spread)"])
+    page = page_of(design)
+    assert "No significant cluster or parcel" in page
+    assert "There is no plan: everything on this page is exploratory." in page
+    assert "Clinical outcomes" not in page
+    assert "no spread" in page
+    assert "no plan" in trial_context(design.parent, [design])["role_text"]
+
+
+def test_files_that_are_not_there_leave_no_trace(tmp_path):
+    design = tmp_path / "task-rest_contrast-drugVsUsualCare_design.json"
+    save_json(design, {"Route": "voxels", "ActiveArm": "drug", "ReferenceArm": "usual care", "Alpha": 0.05})
+    assert not re.search("<(table|img|h2|h3)", page_of(design))
+
+
+def test_roles_in_a_sentence():
+    roles = [{"Role": "primary", "Title": "Degree"}, {"Role": "exploratory", "Title": "Strength"}]
+    text = role_text({"Plan": {"Deviations": []}, "Roles": roles})
+    assert text.startswith("By the plan, primary: Degree. exploratory: Strength.")
+    departed = [{"What": "hc3"}, {"What": "population"}]
+    text = role_text({"Plan": {"Deviations": departed}, "Roles": roles})
+    assert "There are 2 departures from the plan, listed below (hc3, population)." in text

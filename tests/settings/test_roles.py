@@ -1,0 +1,82 @@
+from argparse import Namespace
+
+import pytest
+
+from bids_app.cli.settings_of import parse
+from bids_app.settings.plan import Plan
+from bids_app.settings.roles import departure, follow, role_of, said
+
+
+@pytest.fixture
+def departed(tmp_path):
+    """Return what departs from a plan in a call of the app."""
+
+    def departures(plan, words=""):
+        (tmp_path / "plan.toml").write_text(plan)
+        return list(parse(["in", "out", "group", "--plan", str(tmp_path / "plan.toml"), *words.split()]).trial.departed)
+
+    return departures
+
+
+def test_the_command_line_goes_before_the_plan_and_the_plan_before_the_default():
+    options = Namespace(metrics=["strength"], alpha=0.05, threshold=None, density=[], random_seed=0)
+    follow(Plan("degree", alpha=0.01, threshold=0.3), options, {"metrics"})
+    assert options == Namespace(metrics=["strength"], alpha=0.01, threshold=[0.3], density=[], random_seed=0)
+    untouched = Namespace(alpha=0.05)
+    follow(None, untouched, set())
+    assert untouched == Namespace(alpha=0.05)
+
+
+def test_another_edge_rule_than_the_planned_one_is_a_deviation(departed):
+    plan = '[metrics]\nprimary = "degree"\n[graph]\nthreshold = 0.3\n'
+    assert departed(plan, "--density 0.1") == [("threshold", 0.3, None)]
+    assert departed(plan, "--threshold 0.2") == [("threshold", 0.3, 0.2)]
+    assert departed(plan, "--threshold 0.3 0.4") == [], "those beside the planned explore"
+    options = Namespace(metrics=[], threshold=None, density=[0.1])
+    follow(Plan("degree", threshold=0.3), options, {"density"})
+    assert options.threshold is None
+
+
+def test_only_what_differs_from_the_plan_is_a_deviation(departed):
+    plan = (
+        '[metrics]\nprimary = "degree"\n[trial]\ncovariates = ["age", "sex"]\nstrata = []\n[analysis]\nalpha = 0.05\n'
+    )
+    assert departed(plan, "--covariates sex age --alpha 0.05") == []
+    assert departed(plan, "--covariates age --strata site") == [
+        ("covariates", ("age", "sex"), ("age",)),
+        ("strata", (), ("site",)),
+    ]
+
+
+def test_settings_are_written_for_people():
+    assert [said(value) for value in (None, (), {}, True, False, 0.5, ("a", 2), ["b"])] == [
+        *("nothing", "nothing", "nothing", "yes", "no", "0.5", "a, 2", "b")
+    ]
+    assert departure("strata", (), ("site",)) == "strata: planned nothing, used site"
+
+
+def test_roles():
+    plan = Plan(
+        "degree",
+        secondary_metrics=("strength",),
+        estimator="ancova",
+        primary_outcomes=("hamd17",),
+        secondary_outcomes=("cssrs",),
+    )
+    assert role_of(plan, metric="degree", estimator="ancova") == "primary"
+    assert role_of(plan, metric="strength", estimator="ancova") == "secondary"
+    assert role_of(plan, metric="degree", estimator="change") == "exploratory"
+    assert role_of(plan, metric="clustering") == "exploratory"
+    assert [role_of(plan, outcome=name) for name in ("hamd17", "cssrs", "bdi")] == [
+        "primary",
+        "secondary",
+        "exploratory",
+    ]
+    assert role_of(None, metric="degree") == "exploratory"
+
+
+def test_what_departs_from_the_plan_in_substance_is_exploratory():
+    plan = Plan("degree", threshold=0.25, seed=1, secondary_metrics=("strength",))
+    assert role_of(plan, metric="degree", departed=[("threshold", 0.25, 0.3)]) == "exploratory"
+    assert role_of(plan, metric="degree", departed=[("seed", 1, 2)]) == "primary"
+    assert role_of(plan, metric="degree", departed=[("secondary_metrics", ("strength",), ())]) == "primary"

@@ -1,0 +1,117 @@
+"""The layers of the package: who may import whom and what."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import bids_app
+
+ROOT = Path(bids_app.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+NUMERICAL = {"numpy", "scipy", "numba", "llvmlite", "networkx", "pandas", "statsmodels", "threadpoolctl"}
+NUMERICAL |= {"sklearn", "sknetwork"}
+FILES_AND_MESSAGES = {"pathlib", "logging", "os", "io", "shutil", "tempfile", "glob", "subprocess"}
+
+
+def imported(path, module_level=False):
+    """Return the dotted names that a module imports, anywhere or while it is imported itself."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if module_level else ast.walk(tree)
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def importers(package):
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in MODULES
+        if any(name.split(".")[0] == package for name in imported(path))
+    }
+
+
+def closure(path, seen=()):
+    """Return everything that is imported with a module, through modules of the package too."""
+    names = imported(path, module_level=True)
+    everything = set(names)
+    for name in names:
+        parts = name.split(".")
+        for stop in range(len(parts), 1, -1):
+            module = ROOT.joinpath(*parts[1:stop]).with_suffix(".py")
+            if parts[0] == "bids_app" and module.exists() and module not in seen:
+                everything |= closure(module, (*seen, module))
+    return everything
+
+
+@pytest.mark.parametrize("layer", ["graph", "stats"])
+def test_numerical_layers_know_arrays_only(layer):
+    modules = sorted((ROOT / layer).glob("*.py"))
+    assert len(modules) > 3
+    for path in modules:
+        for name in imported(path):
+            package = name.split(".")[0]
+            if package == "bids_app":
+                assert name.startswith(f"bids_app.{layer}"), f"{path.name} imports {name}"
+            else:
+                assert package in NUMERICAL | set(sys.stdlib_module_names) - FILES_AND_MESSAGES, (
+                    f"{path.name} imports {name}"
+                )
+
+
+def test_bids_is_queried_where_inputs_are_found():
+    assert importers("bids") == {"bids/runs.py", "preproc/raw_runs.py"}
+
+
+def test_ants_is_met_in_the_preprocessing_only():
+    assert importers("ants") == {"preproc/registration.py", "preproc/anatomy.py"}
+
+
+def test_nipype_is_met_in_its_places_only():
+    found = importers("nipype")
+    assert "runtime/nipype_run.py" in found
+    assert {path.rpartition("/")[2] for path in found} == {"nipype_run.py", "interfaces.py", "workflow.py"}
+
+
+def test_command_line_loads_nothing_heavy():
+    packages = {name.split(".")[0] for name in closure(ROOT / "cli" / "main.py")}
+    assert "bids_app" in packages
+    assert packages - {"bids_app"} <= set(sys.stdlib_module_names)
+
+
+FLOORS = (  # from the top: each package may import itself and what is below, not its neighbours
+    {"cli"},
+    {"group", "participant", "simulate"},
+    {"preproc"},
+    {"report"},
+    {"trial", "space"},
+    {"runtime"},
+    {"bids"},
+    {"settings"},
+    {"graph", "stats", "system"},
+    {"errors"},
+)
+FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+
+
+def test_every_package_has_its_floor_and_says_what_it_is():
+    packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+    assert packages | {"errors"} == set(FLOOR)
+    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "__main__.py", "errors.py"}
+    for name in packages:
+        assert ast.get_docstring(ast.parse((ROOT / name / "__init__.py").read_text())), name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_lead_down(path):
+    own = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    for name in imported(path):
+        parts = name.split(".")
+        if own in FLOOR and parts[0] == "bids_app" and parts[1] in FLOOR and parts[1] != own:
+            assert FLOOR[parts[1]] > FLOOR[own], f"{own} imports {name}"
