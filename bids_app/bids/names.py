@@ -97,12 +97,12 @@ def label(text, longest=LONGEST):
     >>> label("usual care"), label("clustering-weighted"), label("drug+")
     ('usualCare', 'clusteringWeighted', 'drug2bede6')
     """
-    text = str(text).strip()
+    given, text = str(text), str(text).strip()
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in plain).split()
     camel = "".join([*words[:1], *(word[0].upper() + word[1:] for word in words[1:])])
     lost = any(not letter.isascii() or not (letter.isalnum() or letter in SEPARATORS) for letter in text)
-    if not lost and text[-1:] != "-" and len(camel) <= longest:
+    if not lost and text[-1:] != "-" and len(camel) <= longest and (camel or not given):
         return camel
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     return camel[: longest - len(digest)] + digest

@@ -30,7 +30,7 @@ def test_who_is_processed_again_is_in_the_index_at_once(tmp_path, app):
         trial.add_run(label, "1")
     assert app(trial.bids, tmp_path / "out", "participant", *SMALL).code == 0
     before = (tmp_path / "out" / "index.html").read_bytes()
-    again = (*SMALL, "--participant-label", "01", "--fd-threshold", "0.1")
+    again = (*SMALL, "--participant-label", "01", "--fd-threshold", "0.19")
     assert app(trial.bids, tmp_path / "out", "participant", *again).code == 0
     assert (tmp_path / "out" / "index.html").read_bytes() != before
 

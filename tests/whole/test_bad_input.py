@@ -97,6 +97,7 @@ def without_repetition_time(trial):
 
 
 SPOILED_SCANS = {
+    "sidecar is no JSON": (replaced("*bold.json", b"{"), 65, ["preproc_bold.json: not valid JSON"]),
     "image is empty": (replaced(BOLD, b""), 65, ["preproc_bold.nii.gz is empty (0 bytes)"]),
     "image is cut in the middle": (cut(BOLD), 65, ["the BOLD image is truncated: volume", "of 60 cannot be read"]),
     "uncompressed image is cut": (uncompressed_and_cut(BOLD), 65, ["truncated: volume", "of 60 cannot be read"]),
@@ -234,7 +235,6 @@ REFUSED_CALLS = {
     "no such mask": (nothing, ("--mask", "no_mask.nii"), 66, ["--mask: ", "no_mask.nii does not exist"]),
     "no such atlas": (nothing, ("--atlas", "no_atlas.nii"), 66, ["--atlas: ", "no_atlas.nii does not exist"]),
     "mask is no image": (nothing, ("--mask", __file__), 65, [f"--mask {__file__}", "is no readable image"]),
-    "sidecar is no JSON": (replaced("*bold.json", b"{"), (), 65, ["cannot be indexed", "preproc_bold.json"]),
     "description is no JSON": (
         lambda trial: (trial.fmriprep / "dataset_description.json").write_text("{"),
         (),

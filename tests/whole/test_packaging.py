@@ -150,7 +150,7 @@ def test_ci_says_what_it_cannot_test():
     script = read(".ci/run")
     for name in ("TRIALGRAPH_IMAGE", "TRIALGRAPH_SIF", "TRIALGRAPH_SLURM"):
         assert f"{name}=" in script
-        assert any(name in read(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_[acs]*.py"))
+        assert any(name in read(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_[acs]*.py"))
     assert script.count("TESTS SKIPPED: ") == 3
 
 

@@ -14,10 +14,10 @@ import pytest
 from browser import NOTHING_WRONG
 from conftest import SMALL
 
-from bids_app.bids import names
+import bids_app
 from bids_app.bids.names import Name, build
 
-PACKAGE = Path(names.__file__).parent
+PACKAGE = Path(bids_app.__file__).parent
 RUN = PACKAGE.parent / "run.py"
 FORBIDDEN = {
     *("eval", "exec", "compile", "__import__", "pickle.load", "pickle.loads", "yaml.load", "yaml.unsafe_load"),

@@ -95,7 +95,7 @@ class Study:
         return "a scan less", label, session
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_what_was_done_before_does_not_matter(run, whole, tmp_path, seed):
     rng = np.random.default_rng([2026, seed])
     study = Study(whole, tmp_path, run, rng)
