@@ -46,5 +46,5 @@ def contents(output):
         and path.suffix != ".html"
         and path.name != "dataset_description.json"  # whose links are relative to where it lies
         and path.relative_to(output).parts[0] not in ("logs", "work")
-        and not path.name.startswith(".partial-")
+        and not any(part.startswith(".partial-") for part in path.relative_to(output).parts)
     }

@@ -15,10 +15,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-
 from nipype import logging
 
+from bids_app.cli import check  # noqa: F401
 from bids_app.cli.main import main
+from bids_app.group import level as of_groups  # noqa: F401
+from bids_app.participant import level as of_participants  # noqa: F401
+from bids_app.report import rebuild  # noqa: F401
 from bids_app.system import provenance
 
 for name in ("workflow", "interface", "utils"):  # as nipype.cfg says, which came too late
@@ -40,7 +43,7 @@ def begin(words, log, limit=None, package=None):
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
     try:
-        code = main.main(words)
+        code = main(words)
     except BaseException:  # as Python would
         code = 1
     sys.stdout.flush()

@@ -50,7 +50,7 @@ def numbers(column) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return column.astype(float).where(np.isfinite(column.astype(float)))
     words = column.map(str, na_action="ignore").astype(object)
-    known = words.map(lambda word: bool(NUMBER.fullmatch(word)), na_action="ignore").fillna(False).astype(bool)
+    known = words.map(lambda word: isinstance(word, str) and bool(NUMBER.fullmatch(word))).astype(bool)
     read = pd.to_numeric(words.where(known), errors="coerce").astype(float)
     return read.where(np.isfinite(read))
 

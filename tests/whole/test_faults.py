@@ -74,6 +74,42 @@ def test_a_run_that_is_killed_ends_the_same_when_it_is_repeated(run, trial, undi
     assert contents(output) == expected[level]
 
 
+@pytest.mark.parametrize("share", [0.25, 0.6, 0.85, 0.97])
+def test_a_group_run_that_is_killed_leaves_the_results_before_or_its_own(run, trial, undisturbed, tmp_path, share):
+    """Never files of both, whatever else is asked for."""
+    before, output, fresh = undisturbed[0], tmp_path / "out", tmp_path / "fresh"
+    for folder in (output, fresh):
+        shutil.copytree(before, folder, ignore=shutil.ignore_patterns("work"))
+    words = (*GROUP, "--hc3", "--estimator", "change")
+    codes, seconds, said = run(trial.bids, fresh, "group", *words)
+    assert codes == [0], said
+    run(trial.bids, output, "group", *words, kill=[share * seconds])
+    assert contents(output) in (contents(before), contents(fresh))
+    codes, _, said = run(trial.bids, output, "group", *GROUP, "--reports-only")
+    assert codes == [0], said
+    codes, _, said = run(trial.bids, output, "group", *words)
+    assert codes == [0], said
+    assert contents(output) == contents(fresh)
+
+
+@pytest.mark.parametrize("level", ["participant", "group"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_pages_that_are_not_made_to_their_end_spoil_nothing(run, trial, undisturbed, tmp_path, level, share):
+    before, output = undisturbed[0], tmp_path / "out"
+    shutil.copytree(before, output, ignore=shutil.ignore_patterns("work"))
+    words = (trial.bids, output, level, *GROUP, "--reports-only")
+    codes, seconds, said = run(*words)
+    assert codes == [0], said
+    page = "group/index.html" if level == "group" else "sub-01.html"
+    whole = (output / page).read_bytes()
+    run(*words, kill=[share * seconds])
+    assert contents(output) == contents(before)
+    assert (output / page).read_bytes() == whole
+    codes, _, said = run(*words)
+    assert codes == [0], said
+    assert contents(output) == contents(before)
+
+
 def test_two_runs_at_once_on_the_same_participants(run, trial, undisturbed, tmp_path):
     """One of them says that the other works there, or comes late enough to find everything done."""
     output = tmp_path / "out"
