@@ -12,6 +12,8 @@ from bids_app.bids.scans import index_scans
 from bids_app.graph.features import Feature
 from bids_app.group.routes import find_routes
 from bids_app.group.sample import route_flow
+from bids_app.group.targets import GroupRun, Target
+from bids_app.group.trial_tables import Notes
 from bids_app.settings.settings import Graph, Settings, Signal, Trial
 from bids_app.space.grid import Grid
 from bids_app.trial.design import Design, Tables
@@ -34,6 +36,13 @@ class SmallGroup:
     tables: Tables
     route: object
     flow: pd.DataFrame
+
+    @property
+    def target(self):
+        return Target(self.route, self.flow)
+
+    def run(self, scores=None, notes=None):
+        return GroupRun(self.settings, DESIGN, self.tables, scores, notes or Notes(), targets=[self.target])
 
 
 def tables():

@@ -157,9 +157,10 @@ def preview_group(settings):
     log_to_terminal(settings.verbose)
     if not settings.output_dir.is_dir():
         raise MissingInputError(f"{settings.output_dir} does not exist: run the participant level first.")
-    gathered = gather(settings)
-    for route, flow, problem in gathered.comparisons:
-        table = counts(flow, gathered.design)
+    run = gather(settings)
+    for target in run.targets:
+        route, flow, problem = target.route, target.flow, target.problem
+        table = counts(flow, run.design)
         rows = [(step, *map(str, row)) for step, row in zip(table.index, table.to_numpy(), strict=True)]
         _show(f"{route.name}: {len(problem.arm)} participants would be compared", ("", *table.columns), rows)
         left_out = flow[~flow["analysed"]]
@@ -170,7 +171,7 @@ def preview_group(settings):
         )
         adjusted = ", ".join(problem.covariates) or "nothing"
         _say(f"{', '.join(one.title for one in problem.followup)}; adjusted for {adjusted}.")
-    return DataError.exit_code if gathered.strangers else 0
+    return DataError.exit_code if run.strangers else 0
 
 
 def _show(title, heads, rows):

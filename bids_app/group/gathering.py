@@ -2,8 +2,7 @@
 
 import json
 import logging
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 from bids_app.bids.findings import say_all
 from bids_app.bids.names import contrast_label
@@ -11,59 +10,18 @@ from bids_app.bids.scans import index_scans
 from bids_app.bids.status import read_statuses
 from bids_app.group.assumptions import assumptions, left_out
 from bids_app.group.completers import completers
-from bids_app.group.named_regions import find_named, named_of_everyone
+from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
 from bids_app.group.routes import find_routes
 from bids_app.group.sample import assemble, check_design, route_flow
-from bids_app.group.trial_tables import Notes, Scores, read_scores, symptom_changes
+from bids_app.group.targets import GroupRun, Target
+from bids_app.group.trial_tables import read_scores, symptom_changes
 from bids_app.settings.roles import departure
-from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_file, shareable
-from bids_app.trial.design import PARTICIPANTS, Design, Tables, find_design, read_tables
+from bids_app.trial.design import PARTICIPANTS, find_design, read_tables
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
 
 logger = logging.getLogger("bids_app")
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """All that the group level reads before it writes anything.
-
-    Attributes
-    ----------
-    settings : Settings
-        With where what is done departs from the plan.
-    tables : design.Tables
-        Of everyone, also of those whom an option leaves out.
-    design : design.Design
-    scores : trial_tables.Scores or None
-    notes : trial_tables.Notes
-    failed : list of FailedScan
-    comparisons : list of (Route, DataFrame, Problem)
-        Each route with its flow of participants and what is compared.
-    named : dict of dict of ndarray
-        The nodes of the regions that were named beforehand, by route and region.
-    """
-
-    settings: Settings
-    tables: Tables
-    design: Design
-    scores: Scores | None
-    notes: Notes
-    failed: list
-    comparisons: list
-    named: dict
-
-    def of_named(self, route, problem):
-        """Return what reads everyone's values in the named regions of a route, or None if it has none."""
-        named = self.named[route.name]
-        return partial(named_of_everyone, route, problem, named) if named else None
-
-    @property
-    def strangers(self):
-        """Participants with scans but without a row in participants.tsv."""
-        known = {f"sub-{label}" for label in self.tables.participants.index}
-        return {name for _, flow, _ in self.comparisons for name in flow["participant_id"]} - known
 
 
 def gather(settings):
@@ -75,7 +33,7 @@ def gather(settings):
 
     Returns
     -------
-    Gathered
+    GroupRun
     """
     failed = read_failed_scans(settings.output_dir)
     index = index_scans(settings.output_dir)
@@ -110,7 +68,8 @@ def gather(settings):
     tables = replace(tables, findings=(*tables.findings, *about))
     say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
     settings = _departed(settings, problems, scores)
-    return Gathered(settings, tables, design, scores, Notes(), failed, comparisons, named)
+    targets = [Target(route, flow, problem, named[route.name]) for route, flow, problem in comparisons]
+    return GroupRun(settings, design, tables, scores, failed=failed, targets=targets)
 
 
 def _departed(settings, problems, scores):
@@ -154,20 +113,20 @@ def _say_flow(route, flow, design):
         logger.info("  %s not analysed: %s", row.participant_id, row.reason)
 
 
-def made_from(gathered):
+def made_from(run):
     """Return what the group's results were made from and how, for their record.
 
     Parameters
     ----------
-    gathered : Gathered
+    run : GroupRun
 
     Returns
     -------
     dict
     """
-    settings, output = gathered.settings, gathered.settings.output_dir
+    settings, output = run.settings, run.settings.output_dir
     options = json.loads(settings.to_json())
-    paths = {scan.path for route, *_ in gathered.comparisons for scans in route.scans.values() for scan in scans}
+    paths = {scan.path for target in run.targets for scans in target.route.scans.values() for scan in scans}
     return {
         "Options": shareable({key: options[key] for key in ("selection", "signal", "graph", "trial")}, output),
         "Tables": {one.name: digest_of_file(one) for one in [settings.bids_dir / PARTICIPANTS] if one.exists()},

@@ -45,17 +45,17 @@ def group_level(settings):
     log_dir, output = start_log(settings), settings.output_dir
     sweep(output)
     with staged_group(output) as staged:
-        gathered = gather(replace(settings, group_folder=staged.name))
-        failures = _compare(gathered, log_dir)
+        run = gather(replace(settings, group_folder=staged.name))
+        failures = _compare(run, log_dir)
         if not failures:
-            publish(output, made_from(gathered))
+            publish(output, made_from(run))
     if failures:
         _say_failures(failures, output)
     else:
         index = index_scans(output)
         write_citation(output, index)
         write_index_page(output, index)
-    strangers, unmet = gathered.strangers, gathered.notes.unmet
+    strangers, unmet = run.strangers, run.notes.unmet
     if strangers:
         logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
     if unmet:
@@ -64,43 +64,37 @@ def group_level(settings):
     return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or unmet else 0)
 
 
-def _compare(gathered, log_dir):
+def _compare(run, log_dir):
     """Write all results and the page, unless a comparison fails; return the failures."""
-    settings, design, scores, notes = gathered.settings, gathered.design, gathered.scores, gathered.notes
-    pages = [_write_before(gathered, *comparison) for comparison in gathered.comparisons]
-    if scores:
-        write_outcomes(settings, design, scores, notes)
-    failures = _run_comparisons(gathered, log_dir)
+    pages = [_write_before(run, target) for target in run.targets]
+    if run.scores:
+        write_outcomes(run)
+    failures = _run_comparisons(run, log_dir)
     if failures:
         return failures
     regions = {
-        route.name: write_region_tables(
-            settings, route, design, gathered.tables, chosen(flow), scores, notes, gathered.of_named(route, problem)
-        )
-        for route, flow, problem in gathered.comparisons
+        target.route.name: write_region_tables(run, replace(target, flow=chosen(target.flow))) for target in run.targets
     }
-    write_plan(settings, design, regions, [route for route, *_ in gathered.comparisons], notes)
-    write_group_page(settings.group_dir, pages, results_id(settings.group_dir))
+    write_plan(run, regions)
+    write_group_page(run.settings.group_dir, pages, results_id(run.settings.group_dir))
     return []
 
 
-def _write_before(gathered, route, flow, problem):
-    """Write what is known of a route before anything is permuted; return the path of its record."""
-    settings, design, named = gathered.settings, gathered.design, gathered.named[route.name]
-    about = (gathered.failed, gathered.tables.findings, named)
-    path = write_design(settings, route, design, problem, flow, *about)
-    if route.kind != "global":
-        write_whole_brain(settings, route, design, problem, flow)
-    write_arms(settings, route, design, gathered.tables, flow, gathered.scores, gathered.notes)
-    if named:
-        write_named(settings, route, design, problem, named)
+def _write_before(run, target):
+    """Write what is known of a target before anything is permuted; return the path of its record."""
+    path = write_design(run, target)
+    if target.route.kind != "global":
+        write_whole_brain(run, target)
+    write_arms(run, target)
+    if target.named:
+        write_named(run, target)
     return path
 
 
-def _run_comparisons(gathered, log_dir):
+def _run_comparisons(run, log_dir):
     """Run every feature by every analysis on every route; return the failures."""
-    settings, design = gathered.settings, gathered.design
-    problems = [(route, problem) for route, _, problem in gathered.comparisons]
+    settings, design = run.settings, run.design
+    problems = [(target.route, target.problem) for target in run.targets]
     n_comparisons = sum(
         len(analyses_of(settings.trial, design, problem.symptoms, route.kind)) * len(problem.followup)
         for route, problem in problems

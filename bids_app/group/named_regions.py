@@ -8,7 +8,6 @@ from nilearn.image import resample_to_img
 from bids_app.bids.files import save_described
 from bids_app.bids.findings import Finding
 from bids_app.bids.masks import read_mask
-from bids_app.bids.result_names import group_name
 from bids_app.errors import DataError, UsageError
 from bids_app.group.regions import Region, read_regions
 from bids_app.group.results import TABLE_COLUMNS, compare_alone
@@ -94,22 +93,20 @@ def _of_name(name, path, route, problem):
     return (nodes, None) if len(nodes) else (None, None)
 
 
-def write_named(settings, route, design, problem, named):
+def write_named(run, target):
     """Compare the arms in each region by each measure, with one correction over all of them.
 
     Parameters
     ----------
-    settings : Settings
-    route : Route
-    design : design.Design
-    problem : sample.Problem
-    named : dict of ndarray
-        The nodes of each region, as from `find_named`.
+    run : targets.GroupRun
+    target : targets.Target
+        With the nodes of each region, as from `find_named`.
 
     Returns
     -------
     Path
     """
+    problem, named, trial = target.problem, target.named, run.settings.trial
     pairs = [(name, feature) for name in named for feature in problem.followup]
     rows = {
         "region": [name for name, _ in pairs],
@@ -118,9 +115,9 @@ def write_named(settings, route, design, problem, named):
         "nodes": [len(named[name]) for name, _ in pairs],
     }
     visits = [_means(maps, named, pairs) for maps in (problem.baseline, problem.followup)]
-    table = compare_alone(pd.DataFrame(rows), problem, visits, settings.trial)
-    path = settings.group_dir / group_name(route, design, "regions", ".tsv")
-    note = PLANNED if _is_planned(settings.trial) else NOT_PLANNED
+    table = compare_alone(pd.DataFrame(rows), problem, visits, trial)
+    path = run.path(target, "regions")
+    note = PLANNED if _is_planned(trial) else NOT_PLANNED
     save_described(path, table, REGION_COLUMNS, Note=note)
     return path
 

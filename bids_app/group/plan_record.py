@@ -2,7 +2,6 @@
 
 from bids_app import __version__
 from bids_app.bids.files import save_json
-from bids_app.bids.result_names import trial_name
 from bids_app.group.plan_match import given_files
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.roles import feature_role, said, settings_of, single
@@ -10,24 +9,21 @@ from bids_app.system.provenance import digest_of_file
 from bids_app.trial.outcomes import name_of
 
 
-def write_plan(settings, design, regions, routes, notes):
+def write_plan(run, regions):
     """Write what was planned, where the analysis departs from it, what counts for what, and what failed.
 
     Parameters
     ----------
-    settings : Settings
-    design : design.Design
+    run : targets.GroupRun
     regions : dict
-        By the route's name, from `brainsymptom.write_region_tables`.
-    routes : list of Route
-    notes : Notes
+        By the route's name, from `region_tables.write_region_tables`.
 
     Returns
     -------
     Path
     """
-    trial = settings.trial
-    features = dict.fromkeys(feature for route in routes for feature in route.scans)
+    settings, design, notes, trial = run.settings, run.design, run.notes, run.settings.trial
+    features = dict.fromkeys(feature for target in run.targets for feature in target.route.scans)
     roles = [
         {"Metric": one.metric, "Edges": one.edges, "Title": one.title, "Estimator": trial.estimator}
         | {"Role": feature_role(trial, one, trial.estimator)}
@@ -59,7 +55,7 @@ def write_plan(settings, design, regions, routes, notes):
         "NotMade": notes.problems,
         "Software": f"trialgraph {__version__}",
     }
-    path = settings.group_dir / trial_name(design, "trial", ".json")
+    path = run.trial_path("trial", ".json")
     save_json(path, content)
     return path
 

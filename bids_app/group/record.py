@@ -6,7 +6,6 @@ import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.bids.files import save_described, save_json
-from bids_app.bids.result_names import group_name
 from bids_app.graph.features import FULL, edges_text
 from bids_app.group.analyses import analyses_of, main_draws
 from bids_app.group.cluster_labels import anatomy_columns
@@ -17,12 +16,13 @@ from bids_app.trial.flow import FLOW_COLUMNS
 logger = logging.getLogger(__name__)
 
 
-def write_design(settings, route, design, problem, flow, failed=(), findings=(), named=None):
+def write_design(run, target):
     """Write who was compared and how, as the page and the reader need it; return the path of the JSON.
 
-    ``findings`` are those of the whole trial; those of the design and of the problem are added. ``named`` are the nodes
-    of the regions that were named beforehand.
+    Findings of the whole trial, of the design and of what is compared are put together.
     """
+    settings, design, findings = run.settings, run.design, run.tables.findings
+    route, problem, flow = target.route, target.problem, target.flow
     content = {
         "Route": route.name,
         "Kind": route.kind,
@@ -30,16 +30,15 @@ def write_design(settings, route, design, problem, flow, failed=(), findings=(),
         **_analyses(settings.trial, route, design, problem),
         **_inference(settings.trial, route, problem),
         **_data(settings, route, problem, flow),
-        "NamedRegions": {name: len(nodes) for name, nodes in (named or {}).items()},
+        "NamedRegions": {name: len(nodes) for name, nodes in target.named.items()},
         "VarianceWarnings": _variance_warnings(problem),
         "Findings": [one.to_json() for one in dict.fromkeys((*findings, *design.findings, *problem.findings))],
-        "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in failed],
+        "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in run.failed],
         "Software": f"trialgraph {__version__}",
     }
-    folder = settings.group_dir
-    path = folder / group_name(route, design, "design", ".json")
-    save_described(folder / group_name(route, design, "flow", ".tsv"), flow, FLOW_COLUMNS)
-    _write_matrix(folder / group_name(route, design, "matrix", ".tsv"), problem, flow)
+    path = run.path(target, "design", ".json")
+    save_described(run.path(target, "flow"), flow, FLOW_COLUMNS)
+    _write_matrix(run.path(target, "matrix"), problem, flow)
     save_json(path, content)
     return path
 

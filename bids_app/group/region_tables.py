@@ -4,8 +4,8 @@ import pandas as pd
 
 from bids_app import stats
 from bids_app.bids.files import save_described
-from bids_app.bids.result_names import group_name
 from bids_app.errors import DataError, MissingInputError
+from bids_app.group.named_regions import named_of_everyone
 from bids_app.group.regions import ROI_COLUMNS, find_regions, read_regions, roi_table, usable_visits
 from bids_app.group.sensitivity import write_robustness, write_sensitivity
 from bids_app.group.trial_tables import NUMERICAL
@@ -33,90 +33,81 @@ COLUMNS = ASSOCIATION_COLUMNS | {
 }
 
 
-def write_region_tables(settings, route, design, tables, flow, scores, notes, of_named=None):
-    """Write all tables of the regions of one route.
+def write_region_tables(run, target):
+    """Write all tables of the regions of one target.
 
     Parameters
     ----------
-    settings : Settings
-    route : Route
+    run : targets.GroupRun
+    target : targets.Target
         Its group maps or nodal tables are written.
-    design : design.Design
-    tables : design.Tables
-    flow : DataFrame
-        As from `flow.participant_flow`.
-    scores : trial_tables.Scores or None
-    notes : trial_tables.Notes
-    of_named : callable, optional
-        Returns the values in the regions that were named beforehand, of everyone randomized.
 
     Returns
     -------
     list of Region or None
         None if they could not be read.
     """
-    regions, everyone = None, _everyone(settings, route, design, tables, flow)
+    route, notes = target.route, run.notes
+    regions, everyone = None, _everyone(run, target.flow)
     with notes.softly(f"Missing follow-ups of the whole brain, {route.name}", (*NUMERICAL, DataError)):
-        _write_missing(settings, route, design, "wholebrainmissing", values_of_everyone(route, everyone), NOT_CHOSEN)
-    if of_named is not None:
-        with notes.softly(
-            f"Missing follow-ups of the named regions, {route.name}", (*NUMERICAL, DataError), asked=True
-        ):
-            _write_missing(settings, route, design, "regionsmissing", of_named(everyone), NOT_CHOSEN)
-    errors, asked = (*NUMERICAL, DataError, MissingInputError), settings.trial.robustness
+        _write_missing(run, target, "wholebrainmissing", values_of_everyone(route, everyone), NOT_CHOSEN)
+    if target.named:
+        what = f"Missing follow-ups of the named regions, {route.name}"
+        with notes.softly(what, (*NUMERICAL, DataError), asked=True):
+            values = named_of_everyone(route, target.problem, target.named, everyone)
+            _write_missing(run, target, "regionsmissing", values, NOT_CHOSEN)
+    errors, asked = (*NUMERICAL, DataError, MissingInputError), run.settings.trial.robustness
     with notes.softly(f"Regions of {route.name}", errors, asked=asked):
-        regions = find_regions(settings, route, design)
+        regions = find_regions(run.settings, route, run.design)
         if regions:
-            values = read_regions(route, regions, **everyone)
-            _write(settings, route, design, tables, values, scores, notes)
+            _write(run, target, read_regions(route, regions, **everyone))
     return regions
 
 
-def _everyone(settings, route, design, tables, flow):
+def _everyone(run, flow):
     """Return everyone randomized, their usable visits and what they are adjusted for, as `read_regions` takes them."""
+    design, trial = run.design, run.settings.trial
     randomized = flow[flow["arm"].isin([design.active, design.reference])].reset_index(drop=True)
     randomized = randomized.assign(active=(randomized["arm"] == design.active).astype(int))
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
-    covariates = code(tables, design, settings.trial.covariates, participants, whom="randomized").table
-    if settings.trial.baseline_motion:  # as the maps are adjusted
+    covariates = code(run.tables, design, trial.covariates, participants, whom="randomized").table
+    if trial.baseline_motion:  # as the maps are adjusted
         motion = pd.Series(randomized["baseline_mean_fd"].to_numpy(float), index=participants)
         covariates = with_motion(covariates, motion, randomized["analysed"].to_numpy(bool))
     return {
         "flow": randomized,
-        "visits": usable_visits(randomized, design, settings.signal.min_minutes),
+        "visits": usable_visits(randomized, design, run.settings.signal.min_minutes),
         "covariates": covariates,
-        "strata": strata(tables, settings.trial.strata, participants),
+        "strata": strata(run.tables, trial.strata, participants),
     }
 
 
-def _write_missing(settings, route, design, suffix, values, note):
+def _write_missing(run, target, suffix, values, note):
     """Write what missing follow-ups may do to each of the values."""
-    trial = settings.trial
+    trial = run.settings.trial
     table = missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
-    path = settings.group_dir / group_name(route, design, suffix, ".tsv")
-    save_described(path, table, MISSING_COLUMNS, Note=f"{EVERYONE} {note}")
+    save_described(run.path(target, suffix), table, MISSING_COLUMNS, Note=f"{EVERYONE} {note}")
 
 
-def _write(settings, route, design, tables, values, scores, notes):
-    trial = settings.trial
+def _write(run, target, values):
+    trial, notes, name = run.settings.trial, run.notes, target.route.name
 
     def save(suffix, table, columns, **more):
-        path = settings.group_dir / group_name(route, design, suffix, ".tsv")
-        return save_described(path, table, columns, **more)
+        return save_described(run.path(target, suffix), table, columns, **more)
 
     levels = {region.name: region.text for region in values.regions}
     clusters = {"Description": ROI_COLUMNS["cluster"], "Levels": levels}
     save("roi", roi_table(values), ROI_COLUMNS | {"cluster": clusters}, Note=CIRCULAR)
-    with notes.softly(f"Missing follow-ups of the regions of {route.name}"):
-        _write_missing(settings, route, design, "roimissing", values.data(), CIRCULAR)
-    with notes.softly(f"Sensitivity of the regions of {route.name}"):
-        write_sensitivity(save, settings, route, design, values, tables)
-    if scores:
-        with notes.softly(f"Brain and symptom of {route.name}"):
-            save("association", _associations(values, scores, trial), COLUMNS, Note=CIRCULAR, Family=FAMILY)
+    with notes.softly(f"Missing follow-ups of the regions of {name}"):
+        _write_missing(run, target, "roimissing", values.data(), CIRCULAR)
+    with notes.softly(f"Sensitivity of the regions of {name}"):
+        write_sensitivity(save, run, target.route, values)
+    if run.scores:
+        with notes.softly(f"Brain and symptom of {name}"):
+            save("association", _associations(values, run.scores, trial), COLUMNS, Note=CIRCULAR, Family=FAMILY)
     if trial.robustness:
-        with notes.softly(f"Robustness of {route.name}", (*NUMERICAL, DataError), asked=True):
-            write_robustness(save, settings, route, design, values)
+        with notes.softly(f"Robustness of {name}", (*NUMERICAL, DataError), asked=True):
+            write_robustness(save, run.settings, target.route, run.design, values)
 
 
 def _associations(values, scores, trial):

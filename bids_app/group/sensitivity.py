@@ -36,22 +36,21 @@ SELECTED = (
 OWN = "as here"  # how the scans of this output folder are processed
 
 
-def write_sensitivity(save, settings, route, design, values, tables):
+def write_sensitivity(save, run, route, values):
     """Write the effect in each region under every variation.
 
     Parameters
     ----------
     save : callable
         Of suffix, table, columns and further sidecar content.
-    settings : Settings
+    run : targets.GroupRun
     route : Route
-    design : design.Design
     values : regions.RegionValues
-    tables : design.Tables
     """
-    column = site_column(settings.trial, tables)
-    table = sensitivity_table(values, settings.trial, _sites(values, tables, column))
-    elsewhere = [_elsewhere(settings, route, design, values, name) for name, _ in settings.trial.also]
+    trial, tables = run.settings.trial, run.tables
+    column = site_column(trial, tables)
+    table = sensitivity_table(values, trial, _sites(values, tables, column))
+    elsewhere = [_elsewhere(run.settings, route, run.design, values, name) for name, _ in trial.also]
     table = pd.concat([table, *elsewhere], ignore_index=True)
     left = f"Each level of {column} is left out in turn." if column else "No single stratum or site to leave out."
     save("sensitivity", table, SENSITIVITY_COLUMNS, Note=f"{HC3} {left}")

@@ -9,7 +9,6 @@ import pandas as pd
 
 from bids_app.bids.files import save_described
 from bids_app.bids.findings import Finding
-from bids_app.bids.result_names import group_name, trial_name
 from bids_app.bids.values import people
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.cutoffs import parse_cutoffs
@@ -167,31 +166,28 @@ def _scale(word, cutoffs):
     return name
 
 
-def write_outcomes(settings, design, scores, notes):
+def write_outcomes(run):
     """Write the scores, the table of the outcomes, and what missing follow-ups may do to them.
 
     Parameters
     ----------
-    settings : Settings
-    design : design.Design
-    scores : Scores
-    notes : Notes
+    run : targets.GroupRun
+        With scores.
     """
-    trial, folder = settings.trial, settings.group_dir
-    save_described(folder / trial_name(design, "scores"), scores.table, OUTCOME_COLUMNS)
+    trial, scores, notes, participants = run.settings.trial, run.scores, run.notes, run.settings.selection.participants
+    save_described(run.trial_path("scores"), scores.table, OUTCOME_COLUMNS)
     draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
     better = {"higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
         table = clinical_table(scores.outcomes, ordinal=trial.ordinal, successes=scores.successes, **better, **draws)
-        table = of_chosen(with_roles(table, trial.plan, trial.departed), settings.selection.participants)
-        columns = CLINICAL_COLUMNS | ROLE_COLUMN
-        save_described(folder / trial_name(design, "outcomes"), table, columns)
+        table = of_chosen(with_roles(table, trial.plan, trial.departed), participants)
+        save_described(run.trial_path("outcomes"), table, CLINICAL_COLUMNS | ROLE_COLUMN)
     with notes.softly("Missing follow-ups of the outcomes"):
-        table = of_chosen(missing_table(scores.outcomes, **draws), settings.selection.participants)
-        save_described(folder / trial_name(design, "missing"), table, MISSING_COLUMNS)
+        table = of_chosen(missing_table(scores.outcomes, **draws), participants)
+        save_described(run.trial_path("missing"), table, MISSING_COLUMNS)
     with notes.softly("Tipping points of the outcomes"):
         table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)
-        save_described(folder / trial_name(design, "tipping"), table, TIPPING_COLUMNS)
+        save_described(run.trial_path("tipping"), table, TIPPING_COLUMNS)
 
 
 def of_chosen(table, participants):
@@ -220,40 +216,36 @@ def _successes(outcomes, cutoffs):
     return successes
 
 
-def write_arms(settings, route, design, tables, flow, scores, notes):
+def write_arms(run, target):
     """Write motion by arm and visit, and how alike the arms were before treatment.
 
     Parameters
     ----------
-    settings : Settings
-    route : Route
-    design : design.Design
-    tables : design.Tables
-    flow : DataFrame
-        As from `flow.participant_flow`.
-    scores : Scores or None
-    notes : Notes
+    run : targets.GroupRun
+    target : targets.Target
     """
-    folder = settings.group_dir
+    design, notes, name, flow = run.design, run.notes, target.route.name, target.flow
     randomized = flow[flow["arm"].isin([design.active, design.reference])]
     arm = (randomized["arm"] == design.active).to_numpy(int)
-    with notes.softly(f"Motion of {route.name}"):
-        path = folder / group_name(route, design, "motion", ".tsv")
-        save_described(path, motion_table(randomized, arm), MOTION_COLUMNS)
-    with notes.softly(f"Balance of {route.name}"):
-        table = _before_treatment(tables, design, randomized, settings.trial, scores, notes)
-        path = folder / group_name(route, design, "balance", ".tsv")
+    with notes.softly(f"Motion of {name}"):
+        save_described(run.path(target, "motion"), motion_table(randomized, arm), MOTION_COLUMNS)
+    with notes.softly(f"Balance of {name}"):
+        table = _before_treatment(run, randomized)
+        path = run.path(target, "balance")
         save_described(path, standardized_differences(table, arm), BALANCE_COLUMNS)
 
 
-def _before_treatment(tables, design, randomized, trial, scores, notes):
+def _before_treatment(run, randomized):
+    trial, tables, scores = run.settings.trial, run.tables, run.scores
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
     described = [name for name in tables.participants if str(name).lower() in DESCRIBING]
     names = dict.fromkeys([*described, *trial.covariates, *trial.strata])
     columns = {}
     for name in names:
-        with notes.softly(f"Balance of {name}", DataError):
-            columns |= balance_columns(tables, design, [name], participants).reset_index(drop=True).to_dict("series")
+        with run.notes.softly(f"Balance of {name}", DataError):
+            columns |= (
+                balance_columns(tables, run.design, [name], participants).reset_index(drop=True).to_dict("series")
+            )
     for name, data in (scores.outcomes if scores else {}).items():
         if data.baseline is not None:
             baseline = pd.Series(data.baseline, index=scores.participants)

@@ -5,7 +5,6 @@ import pandas as pd
 
 from bids_app.bids.files import save_described
 from bids_app.bids.names import label
-from bids_app.bids.result_names import group_name
 from bids_app.errors import DataError
 from bids_app.group.node_values import read_nodes, read_values
 from bids_app.group.regions import Region, RegionValues, read_regions
@@ -13,12 +12,14 @@ from bids_app.group.results import TABLE_COLUMNS, compare_alone
 from bids_app.trial.flow import VISITS, by_visit, weights
 
 
-def write_whole_brain(settings, route, design, problem, flow):
+def write_whole_brain(run, target):
     """Compare the mean of each raw map over the whole brain, which z-scored maps cannot show.
 
     By the headline's estimator, draws and standard errors; the statistic is t, as there are no neighbours.
     """
-    participants = [name.removeprefix("sub-") for name in flow.loc[flow["analysed"], "participant_id"]]
+    route, problem, design = target.route, target.problem, run.design
+    analysed = target.flow.loc[target.flow["analysed"], "participant_id"]
+    participants = [name.removeprefix("sub-") for name in analysed]
     sessions = dict(zip(VISITS, (design.baseline, design.followup), strict=True))
     visits = {visit: [(name, session) for name in participants] for visit, session in sessions.items()}
     values = {visit: _means(route, of_visit) for visit, of_visit in visits.items()}
@@ -28,8 +29,8 @@ def write_whole_brain(settings, route, design, problem, flow):
         for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
             means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
             columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
-    table = compare_alone(pd.DataFrame(means), problem, [values[visit] for visit in VISITS], settings.trial)
-    path = settings.group_dir / group_name(route, design, "wholebrain", ".tsv")
+    table = compare_alone(pd.DataFrame(means), problem, [values[visit] for visit in VISITS], run.settings.trial)
+    path = run.path(target, "wholebrain")
     save_described(path, table, columns)
     return path
 

@@ -17,6 +17,7 @@ from bids_app.graph.features import Feature
 from bids_app.group.named_regions import NOT_PLANNED, PLANNED, find_named, write_named
 from bids_app.group.routes import Route
 from bids_app.group.sample import Problem
+from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Settings, Trial
 from bids_app.space.grid import Grid
@@ -143,7 +144,7 @@ NAMED = {"a": np.array([0, 3, 5]), "b": np.array([7])}
 
 def test_each_region_is_the_ordinary_model_of_its_mean(scanned, tmp_path):
     route, of = scanned
-    table = read_table(write_named(settings(tmp_path), route, DESIGN, of, NAMED))
+    table = read_table(write_named(GroupRun(settings(tmp_path), DESIGN, None), Target(route, None, of, NAMED)))
     assert list(zip(table["region"], table["metric"], strict=True)) == [
         (name, metric) for name in "ab" for metric in ("degree", "strength")
     ]
@@ -164,7 +165,7 @@ def test_each_region_is_the_ordinary_model_of_its_mean(scanned, tmp_path):
 def test_the_correction_is_over_all_regions_and_measures(scanned, tmp_path):
     """By the largest of the four |t| of ordinary least squares, over random allocations of the same sizes."""
     route, of = scanned
-    table = read_table(write_named(settings(tmp_path), route, DESIGN, of, NAMED))
+    table = read_table(write_named(GroupRun(settings(tmp_path), DESIGN, None), Target(route, None, of, NAMED)))
     values = [
         (of.followup[feature][:, nodes].mean(axis=1), of.baseline[feature][:, nodes].mean(axis=1))
         for nodes in NAMED.values()
@@ -187,7 +188,9 @@ def test_who_has_no_node_of_a_region_is_not_in_its_mean(scanned, tmp_path):
     for maps in (of.baseline, of.followup):
         maps[DEGREE][0, NAMED["a"][:2]] = np.nan
         maps[DEGREE][1, NAMED["b"]] = np.nan
-    table = read_table(write_named(settings(tmp_path, min_per_arm=3), route, DESIGN, of, NAMED))
+    table = read_table(
+        write_named(GroupRun(settings(tmp_path, min_per_arm=3), DESIGN, None), Target(route, None, of, NAMED))
+    )
     assert table["n"].tolist() == [14, 14, 13, 14]
 
 
@@ -196,7 +199,7 @@ def test_whether_the_plan_names_them_is_said(scanned, tmp_path):
     planned = Plan("degree", further={"regions": ["a"]})
 
     def note(**trial):
-        path = write_named(settings(tmp_path, **trial), route, DESIGN, of, NAMED)
+        path = write_named(GroupRun(settings(tmp_path, **trial), DESIGN, None), Target(route, None, of, NAMED))
         return read_json(sidecar_of(path))["Note"]
 
     assert note() == NOT_PLANNED

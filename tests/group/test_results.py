@@ -17,6 +17,7 @@ from bids_app.group.record import write_design
 from bids_app.group.results import cluster_table, nodal_table, write_results
 from bids_app.group.routes import Route
 from bids_app.group.sample import Problem
+from bids_app.group.targets import GroupRun, Target
 from bids_app.group.whole_brain import write_whole_brain
 from bids_app.settings.settings import Settings, Trial
 from bids_app.space.grid import Grid
@@ -27,6 +28,10 @@ DESIGN = Design("arm", "drug", "usual care", "pre", "post")
 ARM = np.array([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1])
 PARTICIPANTS = [f"{number:02d}" for number in range(len(ARM))]
 N_DRAWS = 200
+
+
+def run_of(chosen):
+    return GroupRun(chosen, DESIGN, Tables(pd.DataFrame(), pd.DataFrame(), {}))
 
 
 def settings(output_dir):
@@ -216,7 +221,7 @@ def test_whole_brain_means_equal_least_squares(tmp_path):
     before = rng.normal(30, 4, len(ARM))
     after = 0.5 * before + 3 * ARM + rng.normal(0, 2, len(ARM))
     voxels = route("voxels", {"res": "3mm"}, scans_of((before, after), 90))
-    path = write_whole_brain(settings(tmp_path), voxels, DESIGN, of, flow())
+    path = write_whole_brain(run_of(settings(tmp_path)), Target(voxels, flow(), of))
     table = pd.read_csv(path, sep="\t").set_index("metric")
     after[0] = 0.75 * after[0] + 0.25 * 40
     fit = ordinary_least_squares(after, before, of.covariates)
@@ -249,7 +254,7 @@ def test_whole_brain_means_are_tested_as_the_maps_are(tmp_path):
     }.items():
         chosen = settings(tmp_path / name)
         chosen = replace(chosen, trial=replace(chosen.trial, n_permutations=2000, **options))
-        path = write_whole_brain(chosen, voxels, DESIGN, of, flow())
+        path = write_whole_brain(run_of(chosen), Target(voxels, flow(), of))
         tables[name] = pd.read_csv(path, sep="\t").set_index("metric").loc["degree"]
     assert tables["own"]["t"] == pytest.approx(fit.tvalues[1])
     assert tables["hc3"]["t"] == pytest.approx(fit.params[1] / fit.HC3_se[1])
@@ -266,7 +271,7 @@ def test_a_tail_that_was_not_fitted_is_not_recorded(tmp_path):
         trial = replace(chosen.trial, n_permutations=n_draws, tail_approximation=True)
         of_route = route("parcels of A", {"atlas": "A"})
         content = json.loads(
-            write_design(replace(chosen, trial=trial), of_route, DESIGN, of, flow()).read_text(encoding="utf-8")
+            write_design(run_of(replace(chosen, trial=trial)), Target(of_route, flow(), of)).read_text(encoding="utf-8")
         )
         assert content["TailApproximation"] is applied
         assert content["AllAllocationsEnumerated"] is not applied
@@ -285,7 +290,9 @@ def test_whole_brain_means_of_parcels_are_read_from_their_tables(tmp_path):
             frame.to_csv(path, sep="\t", na_rep="n/a", index=False)
             means[participant, session] = values.mean()
             made.append(Scan({"sub": participant, "ses": session}, path, {"NumberOfVolumesKept": 50}))
-    written = write_whole_brain(settings(tmp_path), route("parcels of A", {"atlas": "A"}, made), DESIGN, of, flow())
+    written = write_whole_brain(
+        run_of(settings(tmp_path)), Target(route("parcels of A", {"atlas": "A"}, made), flow(), of)
+    )
     table = pd.read_csv(written, sep="\t").set_index("metric")
     active = [means[label, "post"] for label, arm in zip(PARTICIPANTS, ARM, strict=True) if arm]
     assert table.loc["degree", "followup_mean_drug"] == pytest.approx(np.mean(active))
@@ -294,7 +301,7 @@ def test_whole_brain_means_of_parcels_are_read_from_their_tables(tmp_path):
 
 def test_design_says_what_was_done(tmp_path):
     of = problem(parcels=PARCELS)
-    path = write_design(settings(tmp_path), route("parcels of A", {"atlas": "A"}), DESIGN, of, flow())
+    path = write_design(run_of(settings(tmp_path)), Target(route("parcels of A", {"atlas": "A"}), flow(), of))
     content = json.loads(path.read_text())
     assert content["NumberAnalysed"] == {"drug": 6, "usual care": 6}
     assert (content["Draws"], content["AllAllocationsEnumerated"]) == (N_DRAWS, False)
@@ -312,6 +319,8 @@ def test_every_column_of_the_flow_is_explained(tmp_path):
     participants = pd.DataFrame({"arm": ["drug", "usual care"] * 6}, index=PARTICIPANTS)
     tables = Tables(participants, pd.DataFrame(index=index), {})
     written = participant_flow(tables, DESIGN, by_visit(scans_of((ARM, ARM), 90)), {}, 0)
-    path = write_design(settings(tmp_path), route("parcels of A", {}), DESIGN, problem(parcels=PARCELS), written)
+    path = write_design(
+        run_of(settings(tmp_path)), Target(route("parcels of A", {}), written, problem(parcels=PARCELS))
+    )
     flow_path = path.with_name(path.name.replace("_design.json", "_flow.tsv"))
     assert list(json.loads(flow_path.with_suffix(".json").read_text())) == list(pd.read_csv(flow_path, sep="\t"))

@@ -90,10 +90,10 @@ def group(tmp_path_factory):
     save_group_maps(group)
     trial, notes = group.settings.trial, Notes()
     scores = read_scores(group.tables, DESIGN, trial)
-    write_outcomes(group.settings, DESIGN, scores, notes)
-    write_arms(group.settings, group.route, DESIGN, group.tables, group.flow, scores, notes)
-    regions = write_region_tables(group.settings, group.route, DESIGN, group.tables, group.flow, scores, notes)
-    write_plan(group.settings, DESIGN, {group.route.name: regions}, [group.route], notes)
+    write_outcomes(group.run(scores, notes))
+    write_arms(group.run(scores, notes), group.target)
+    regions = write_region_tables(group.run(scores, notes), group.target)
+    write_plan(group.run(None, notes), {group.route.name: regions})
     assert notes.problems == []
     return group
 
@@ -232,7 +232,7 @@ def test_nothing_significant_invents_no_region(tmp_path):
     group = made(tmp_path)
     save_group_maps(group, (0.06, 0.2, 0.3, 0.4))
     notes = Notes()
-    assert write_region_tables(group.settings, group.route, DESIGN, group.tables, group.flow, None, notes) == []
+    assert write_region_tables(group.run(None, notes), group.target) == []
     assert notes.problems == []
     bounds_hold_of_the_whole_brain(group)
 
@@ -262,7 +262,7 @@ def test_significant_parcels_are_regions(tmp_path):
     both = [rows.assign(metric="degree", edges="r025", estimator=name) for name in ("ancova", "change")]
     pd.concat(both).to_csv(path, sep="\t", index=False)
     notes = Notes()
-    (region,) = write_region_tables(group.settings, group.route, DESIGN, group.tables, group.flow, None, notes)
+    (region,) = write_region_tables(group.run(None, notes), group.target)
     assert (region.name, region.text) == ("degreeR025 y", "Degree, r > 0.25: parcel y, drug > usual care")
     wide = table_of(group, "roi").pivot(index="participant", columns="visit", values="value")
     np.testing.assert_allclose(wide["baseline"] * 0.45, frame()["brain_before"], rtol=1e-6)
@@ -280,13 +280,13 @@ def test_a_table_that_fails_is_named_and_the_others_are_made(tmp_path, monkeypat
     monkeypatch.setattr(region_tables, "missing_table", fail)
     notes = Notes()
     scores = read_scores(group.tables, DESIGN, group.settings.trial)
-    write_region_tables(group.settings, group.route, DESIGN, group.tables, group.flow, scores, notes)
+    write_region_tables(group.run(scores, notes), group.target)
     assert notes.problems == [
         "Missing follow-ups of the whole brain, voxels: not made (ValueError: the matrix is singular)",
         "Missing follow-ups of the regions of voxels: not made (ValueError: the matrix is singular)",
     ]
     assert len(table_of(group, "association"))
-    path = write_plan(group.settings, DESIGN, {}, [group.route], notes)
+    path = write_plan(group.run(None, notes), {})
     assert json.loads(path.read_text())["NotMade"] == notes.problems
 
 
@@ -319,13 +319,13 @@ def test_the_plan_says_what_an_outcome_counts_for(tmp_path):
     group = made(tmp_path, plan=plan, **OUTCOMES | {"outcomes": ("hamd", "hamd:response", "ideation")})
     scores = read_scores(group.tables, DESIGN, group.settings.trial)
     assert list(scores.outcomes) == ["hamd", "ideation"]
-    write_outcomes(group.settings, DESIGN, scores, Notes())
+    write_outcomes(group.run(scores, Notes()))
     table = trial_table(tmp_path, "outcomes")
     roles = table[table["analysis"] == "main"].set_index(["outcome", "endpoint"])["role"]
     assert roles["hamd", "score"] == "primary"
     assert roles["hamd", "response"] == "secondary"
     assert roles["ideation", "score"] == roles["hamd", "remission"] == "exploratory"
-    facts = json.loads(write_plan(group.settings, DESIGN, {}, [group.route], Notes()).read_text())
+    facts = json.loads(write_plan(group.run(None, Notes()), {}).read_text())
     assert {one["Title"]: one["Role"] for one in facts["Roles"]} == {
         "Degree, r > 0.25": "primary",
         "Strength, r > 0.25": "exploratory",
@@ -346,7 +346,7 @@ def test_a_site_of_those_without_scans_leaves_the_headline_as_the_maps_have_it(t
     trial = replace(group.settings.trial, covariates=("age", "site"), **OUTCOMES)
     settings, notes = replace(group.settings, trial=trial), Notes()
     scores = read_scores(given, DESIGN, trial)
-    write_region_tables(settings, group.route, DESIGN, given, group.flow, scores, notes)
+    write_region_tables(replace(group, settings=settings, tables=given).run(scores, notes), group.target)
     assert notes.problems == []
     rows = frame().dropna(subset=["brain_after"])
     rows["c"] = (given.participants.loc[rows.index, "site"] == "C").astype(float)
@@ -372,7 +372,7 @@ def test_one_unknown_motion_keeps_the_adjustment_in_the_regions(tmp_path):
     save_group_maps(group)
     of_unknown = group.flow["participant_id"] == f"sub-{unknown}"
     flow = group.flow.assign(baseline_mean_fd=group.flow["baseline_mean_fd"].mask(of_unknown))
-    write_region_tables(group.settings, group.route, DESIGN, group.tables, flow, None, notes)
+    write_region_tables(group.run(None, notes), replace(group.target, flow=flow))
     assert notes.problems == []
     rows = frame().dropna(subset=["brain_after"])
     known = rows.drop(unknown)
@@ -392,7 +392,7 @@ def test_a_missing_category_is_filled_by_shares_in_the_clinical_table(tmp_path):
     scores = read_scores(given, DESIGN, trial)
     (said,) = [one.text for one in scores.findings if one.about == "Covariates"]
     assert said.startswith(f"sex has no value for 1 of 26 randomized (sub-{LABELS[3]})")
-    write_outcomes(replace(group.settings, trial=trial), DESIGN, scores, notes)
+    write_outcomes(replace(group, settings=replace(group.settings, trial=trial)).run(scores, notes))
     rows = frame()
     rows["m"] = (rows["sex"] == "M").astype(float)
     rows.loc[LABELS[3], "m"] = rows["m"].drop(LABELS[3]).mean()
@@ -440,7 +440,7 @@ def test_other_folders_repeat_the_effect(tmp_path):
     trial = replace(group.settings.trial, also=(("strict", tmp_path / "strict"), ("short", tmp_path / "short")))
     settings = replace(group.settings, trial=trial)
     notes = Notes()
-    write_region_tables(settings, group.route, DESIGN, group.tables, group.flow, None, notes)
+    write_region_tables(replace(group, settings=settings).run(None, notes), group.target)
     assert notes.problems == []
     folder = settings.output_dir / "group"
     (path,) = folder.glob("*_sensitivity.tsv")

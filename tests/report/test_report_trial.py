@@ -30,10 +30,10 @@ def written(output_dir, p_cluster=(0.01, 0.02, 0.05, 0.05), problems=(), **optio
     scores, notes = read_scores(group.tables, DESIGN, group.settings.trial), Notes(list(problems))
     folder = output_dir / "group"
     if scores:
-        write_outcomes(group.settings, DESIGN, scores, notes)
-    write_arms(group.settings, group.route, DESIGN, group.tables, group.flow, scores, notes)
-    regions = write_region_tables(group.settings, group.route, DESIGN, group.tables, group.flow, scores, notes)
-    write_plan(group.settings, DESIGN, {group.route.name: regions}, [group.route], notes)
+        write_outcomes(group.run(scores, notes))
+    write_arms(group.run(scores, notes), group.target)
+    regions = write_region_tables(group.run(scores, notes), group.target)
+    write_plan(group.run(None, notes), {group.route.name: regions})
     save_described(folder / group_name(group.route, DESIGN, "flow", ".tsv"), group.flow, FLOW_COLUMNS)
     design = folder / group_name(group.route, DESIGN, "design", ".json")
     content = {"Route": "voxels", "ActiveArm": DESIGN.active, "ReferenceArm": DESIGN.reference, "Alpha": 0.05}

@@ -1,0 +1,73 @@
+"""What the writers of the group level are given: the run, and one of the kinds of result that it compares."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from bids_app.bids.result_names import group_name, trial_name
+from bids_app.group.routes import Route
+from bids_app.group.sample import Problem
+from bids_app.group.trial_tables import Notes, Scores
+from bids_app.settings.settings import Settings
+from bids_app.trial.design import Design, Tables
+
+
+@dataclass(frozen=True)
+class Target:
+    """One kind of result that is compared, and on whom.
+
+    Attributes
+    ----------
+    route : Route
+    flow : DataFrame
+        As from `flow.participant_flow`.
+    problem : Problem or None
+        The arrays that are compared.
+    named : dict of ndarray
+        The nodes of the regions that were named beforehand, by region.
+    """
+
+    route: Route
+    flow: pd.DataFrame
+    problem: Problem | None = None
+    named: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GroupRun:
+    """One run of the group level: what it was asked, and what it read before it writes anything.
+
+    Attributes
+    ----------
+    settings : Settings
+        With where what is done departs from the plan.
+    design : Design
+    tables : Tables
+        Of everyone, also of those whom an option leaves out.
+    scores : Scores or None
+    notes : Notes
+    failed : list of FailedScan
+    targets : list of Target
+    """
+
+    settings: Settings
+    design: Design
+    tables: Tables
+    scores: Scores | None = None
+    notes: Notes = field(default_factory=Notes)
+    failed: list = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+
+    @property
+    def strangers(self) -> set[str]:
+        """Participants with scans but without a row in participants.tsv."""
+        known = {f"sub-{label}" for label in self.tables.participants.index}
+        return {name for target in self.targets for name in target.flow["participant_id"]} - known
+
+    def path(self, target, suffix, extension=".tsv", **entities):
+        """Return where a file of a target is written."""
+        return self.settings.group_dir / group_name(target.route, self.design, suffix, extension, **entities)
+
+    def trial_path(self, suffix, extension=".tsv"):
+        """Return where a file of the trial as a whole is written."""
+        return self.settings.group_dir / trial_name(self.design, suffix, extension)
