@@ -149,7 +149,7 @@ def find_parcel_desc(desc, kinds, edges):
 
 def laid_path(output_dir, entities, extension):
     """Return where the atlas of a kind of result is kept, as it was laid over the analysis grid."""
-    kept = {key: entities[key] for key in ("space", "den", "atlas", "seg", "scale") if entities.get(key)}
+    kept = {key: entities[key] for key in ("space", "den", *PARCELLATION) if entities.get(key)}
     return output_dir / "atlases" / build(kept, "dseg", extension)
 
 
@@ -166,7 +166,7 @@ def atlas_of(entities) -> str:
     >>> atlas_of({"sub": "01", "atlas": "Schaefer", "scale": "400", "desc": "r025"})
     'atlas-Schaefer scale-400'
     """
-    return " ".join(f"{key}-{entities[key]}" for key in ("atlas", "seg", "scale") if entities.get(key))
+    return " ".join(f"{key}-{entities[key]}" for key in PARCELLATION if entities.get(key))
 
 
 def status_path(output_dir, participant):

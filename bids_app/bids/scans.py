@@ -128,9 +128,8 @@ def _records(output_dir, participants):
     records = defaultdict(dict)
     for status in read_statuses(output_dir, participants):
         for scan in status["Scans"]:
-            own = " ".join(
-                word for word in scan["Scan"].split() if "-" in word
-            )  # without the atlas of a table of series
+            # Without the atlas of a table of series.
+            own = " ".join(word for word in scan["Scan"].split() if "-" in word)
             records[own][scan["Scan"]] = scan
     return dict(records)
 

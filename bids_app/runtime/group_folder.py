@@ -69,7 +69,7 @@ def publish(output_dir, record):
     """
     staged, group = output_dir / STAGED, (output_dir / GROUP).resolve()  # a link stays a link
     files = {name: digest_of_file(staged / name) for name in _names(staged)}
-    about = {"Results": results_id(staged), "Software": f"trialgraph {__version__}", "Code": digest_of_code()}
+    about = {"Results": _id_of(files), "Software": f"trialgraph {__version__}", "Code": digest_of_code()}
     save_json(staged / MANIFEST, {**about, **record, "Files": files})
     try:
         if group.exists():
@@ -92,11 +92,19 @@ def results_id(folder):
     str
         12 hexadecimal digits; the same results have the same.
     """
+    return _id_of({name: digest_of_file(folder / name) for name in _names(folder) if _is_result(name)})
+
+
+def _id_of(files):
     digest = hashlib.sha256()
-    for name in _names(folder):
-        if name not in (MANIFEST, PAGE) and not name.startswith(f"{FIGURES}/"):
-            digest.update(f"{name}\0{digest_of_file(folder / name)}\0".encode())
+    for name in sorted(filter(_is_result, files)):
+        digest.update(f"{name}\0{files[name]}\0".encode())
     return digest.hexdigest()[:12]
+
+
+def _is_result(name):
+    """Tell results, which the page and its figures are made from, from these."""
+    return name not in (MANIFEST, PAGE) and not name.startswith(f"{FIGURES}/")
 
 
 def finish_replacing(output_dir):
@@ -187,11 +195,8 @@ def require_whole(output_dir):
     group, manifest = output_dir / GROUP, read_manifest(output_dir)
     if manifest is None:
         raise DataError(f"{group / MANIFEST} is missing: nothing says that the files there are of one run. {AGAIN}")
-    wrong = []
-    for name, digest in manifest["Files"].items():
-        path = group / name
-        if name != PAGE and not name.startswith(f"{FIGURES}/"):
-            wrong += [] if path.is_file() and digest_of_file(path) == digest else [name]
+    results = {name: digest for name, digest in manifest["Files"].items() if _is_result(name)}
+    wrong = [name for name, digest in results.items() if not _holds(group / name, digest)]
     if wrong:
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise DataError(
@@ -200,17 +205,21 @@ def require_whole(output_dir):
 
 
 def restage(output_dir):
-    """Bring the results into the staged folder again, without the page and its figures, to be made anew."""
+    """Bring the results into the staged folder again, without the page and its figures, to be made anew.
+
+    Returns
+    -------
+    dict
+        What the results were made from and how, also by which code.
+    """
     group, staged, manifest = output_dir / GROUP, output_dir / STAGED, read_manifest(output_dir)
-    for name in manifest["Files"]:
-        if name == PAGE or name.startswith(f"{FIGURES}/"):
-            continue
+    for name in filter(_is_result, manifest["Files"]):
         (staged / name).parent.mkdir(parents=True, exist_ok=True)
         try:
             (staged / name).hardlink_to(group / name)
         except OSError:  # not every file system has links
             shutil.copy2(group / name, staged / name)
-    return {key: value for key, value in manifest.items() if key not in ("Results", "Software", "Code", "Files")}
+    return {key: value for key, value in manifest.items() if key not in ("Results", "Files")}
 
 
 def changed_sources(output_dir, participants=None):
@@ -233,6 +242,10 @@ def changed_sources(output_dir, participants=None):
     return [
         name
         for name, digest in sources.items()
-        if (wanted is None or name.partition("/")[0] in wanted)
-        and not ((output_dir / name).is_file() and digest_of_file(output_dir / name) == digest)
+        if (wanted is None or name.partition("/")[0] in wanted) and not _holds(output_dir / name, digest)
     ]
+
+
+def _holds(path, digest):
+    """Tell whether a file is there with this content."""
+    return path.is_file() and digest_of_file(path) == digest

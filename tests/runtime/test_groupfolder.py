@@ -17,6 +17,7 @@ from bids_app.runtime.group_folder import (
     publish,
     read_manifest,
     require_whole,
+    restage,
     results_id,
     staged_group,
 )
@@ -126,6 +127,15 @@ def test_the_record_knows_every_file_and_the_results_have_one_name(output):
     assert read_manifest(output)["Results"] == manifest["Results"]
     made(output, a="2", figures__b="2")
     assert read_manifest(output)["Results"] != manifest["Results"]
+
+
+def test_pages_made_anew_do_not_change_what_made_the_results(output, monkeypatch):
+    made(output, a="1")
+    before = read_manifest(output)
+    monkeypatch.setattr("bids_app.runtime.group_folder.digest_of_code", lambda: "another version")
+    with staged_group(output):
+        publish(output, restage(output))
+    assert read_manifest(output) == before
 
 
 @pytest.mark.parametrize("how", ["missing", "changed", "no record"])
