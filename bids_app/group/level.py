@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 
 from bids_app.bids.files import sweep
-from bids_app.bids.scans import index_scans
 from bids_app.errors import DataError
 from bids_app.group.analyses import analyses_of
 from bids_app.group.gathering import chosen, gather, made_from
@@ -18,9 +17,8 @@ from bids_app.group.trial_tables import (
 )
 from bids_app.group.whole_brain import write_whole_brain
 from bids_app.group.workflow import init_group_wf
-from bids_app.report.citation import write_citation
 from bids_app.report.group import write_group_page
-from bids_app.report.index import write_index_page
+from bids_app.report.index import write_pages_of_all
 from bids_app.runtime.group_folder import PAGE, publish, results_id, staged_group
 from bids_app.runtime.logs import conclude, start_log
 from bids_app.runtime.nipype_run import execute
@@ -52,9 +50,7 @@ def group_level(settings):
     if failures:
         _say_failures(failures, output)
     else:
-        index = index_scans(output)
-        write_citation(output, index)
-        write_index_page(output, index)
+        write_pages_of_all(output)
     strangers, unmet = run.strangers, run.notes.unmet
     if strangers:
         logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))

@@ -12,8 +12,7 @@ from bids_app.bids.status import earlier_scans, mark_gone, participants_with_sta
 from bids_app.participant.nodes import settle_atlases, settle_grid
 from bids_app.participant.workflow import init_level_wf
 from bids_app.preproc.raw_runs import by_participant, wants_preprocessing
-from bids_app.report.citation import write_citation
-from bids_app.report.index import write_index_page
+from bids_app.report.index import write_index_page, write_pages_of_all
 from bids_app.report.participant import write_participant_page
 from bids_app.runtime.group_folder import changed_sources
 from bids_app.runtime.logs import conclude, start_log
@@ -80,13 +79,13 @@ def _graph_level(settings, log_dir, earlier=()):
     _say_gone(settings, inputs)
     _say_warnings(settings, inputs)
     _say_changed(settings.output_dir, runs_by_participant)
-    page = _write_pages_of_all(settings, inputs)
+    page = _page_to_look_at(settings, inputs)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
     logger.info("%d of %d scans finished, %d failed.", len(inputs.runs) - failed, len(inputs.runs), failed)
     return conclude([*earlier, *failures], page, log_dir)
 
 
-def _write_pages_of_all(settings, inputs):
+def _page_to_look_at(settings, inputs):
     """Write the index and the methods, unless other calls have still to make others; return the page to look at.
 
     So an array of tasks, one per participant, makes them once: the task that ends last.
@@ -101,9 +100,7 @@ def _write_pages_of_all(settings, inputs):
             output / "index.html",
         )
         return output / f"sub-{inputs.runs[0].entities['sub']}.html"
-    index = index_scans(output)
-    write_citation(output, index)
-    return write_index_page(output, index)
+    return write_pages_of_all(output)
 
 
 def _say_warnings(settings, inputs):

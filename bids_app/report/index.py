@@ -1,10 +1,29 @@
 """The page that ties the others together: every participant, every scan."""
 
+from bids_app.bids.scans import index_scans
 from bids_app.bids.status import read_statuses
+from bids_app.report.citation import write_citation
 from bids_app.report.pages import write_page
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS, write_quality
 
 SHOWN = ("mean_fd", "minutes", "coverage", "tsnr", "degrees_of_freedom", "mean_correlation", "density", "mean_degree")
+
+
+def write_pages_of_all(output_dir):
+    """Write what is of everyone: the methods and checklist, and ``index.html``.
+
+    Parameters
+    ----------
+    output_dir : Path
+
+    Returns
+    -------
+    Path
+        The index.
+    """
+    index = index_scans(output_dir)
+    write_citation(output_dir, index)
+    return write_index_page(output_dir, index)
 
 
 def write_index_page(output_dir, index):

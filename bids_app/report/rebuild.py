@@ -3,12 +3,10 @@
 import logging
 
 from bids_app.bids.files import sweep
-from bids_app.bids.scans import index_scans
 from bids_app.bids.status import participants_with_status
 from bids_app.errors import NothingSelectedError
-from bids_app.report.citation import write_citation
 from bids_app.report.group import design_paths, write_group_page
-from bids_app.report.index import write_index_page
+from bids_app.report.index import write_pages_of_all
 from bids_app.report.participant import write_participant_page
 from bids_app.runtime.group_folder import changed_sources, publish, require_whole, restage, results_id, staged_group
 from bids_app.runtime.logs import start_log
@@ -44,9 +42,7 @@ def remake_pages(settings):
         raise NothingSelectedError(
             f"--reports-only: {output} holds nothing of the {settings.level} level to make pages from. Run it without."
         )
-    index = index_scans(output)
-    write_citation(output, index)
-    write_index_page(output, index)
+    write_pages_of_all(output)
     logger.info("%d pages were made anew in %s.", made, output)
     return 0
 

@@ -5,9 +5,9 @@ import pandas as pd
 from bids_app.bids.files import save_figure
 from bids_app.bids.names import Name, build
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
+from bids_app.runtime.group_folder import AGAIN
 from bids_app.system.small_files import read_record
 
-AGAIN = "Run the group level again."
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
 ROUTE_TABLES, NOTED = ("motion", "balance", *OF_VALUES), ("regions", "roi", *OF_VALUES)

@@ -33,10 +33,6 @@ def start_log(settings):
     return log_dir
 
 
-def _record(text):
-    return logger.makeRecord(logger.name, logging.ERROR, __file__, 0, text, (), None)
-
-
 def log_to_terminal(verbose=0):
     """Send messages to the terminal, and nowhere else."""
     to_terminal = logging.StreamHandler()
