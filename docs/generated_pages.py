@@ -9,6 +9,7 @@ from bids_app.group.results import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, 
 from bids_app.group.sensitivity import SENSITIVITY_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
 from bids_app.settings.parser import app_parser, demo_parser
+from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
 from bids_app.stats.clinical import CLINICAL_COLUMNS
@@ -46,7 +47,7 @@ def options_page():
         for group in parser._action_groups:
             if group._group_actions:
                 lines += [f"### {group.title.capitalize()} of {parser.prog}", ""]
-                lines += ["| option | what it does | default |", "|---|---|---|"]
+                lines += ["| option | what it does | allowed | default |", "|---|---|---|---|"]
                 lines += [_row(action) for action in group._group_actions]
                 lines.append("")
     return "\n".join(lines)
@@ -55,13 +56,20 @@ def options_page():
 def _row(action):
     names = ", ".join(f"`{name}`" for name in action.option_strings or [action.dest])
     values = action.metavar if isinstance(action.metavar, str) else " ".join(action.metavar or [])
-    values = values or " ".join(map(str, action.choices or []))
-    default = (
-        action.default if action.option_strings and action.default not in (None, False, [], "==SUPPRESS==") else ""
-    )
+    says = action.option_strings and action.default not in (None, False, [], "==SUPPRESS==")
+    default = action.default if says else ""
     shown = " ".join(map(str, default)) if isinstance(default, list) else str(default)
     text = (action.help or "").replace("%%", "%").replace("%(default)s", shown)
-    return "| " + " | ".join(_cell(cell) for cell in (f"{names} {values}".strip(), text, shown)) + " |"
+    return (
+        "| " + " | ".join(_cell(cell) for cell in (f"{names} {values}".strip(), text, _allowed(action), shown)) + " |"
+    )
+
+
+def _allowed(action):
+    """Return the range or the choices of an option as its setting has them."""
+    of = BY_OPTION.get(action.dest)
+    allowed = of.metadata.get("allowed") if of and action.option_strings else None
+    return allowed.words if allowed else ", ".join(map(str, action.choices or []))
 
 
 def _cell(text):

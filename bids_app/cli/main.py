@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory, gettempdir
 from bids_app.cli.settings_of import LEVELS, dashed, parse
 from bids_app.cli.validate import check_dataset
 from bids_app.errors import OutputError, TrialgraphError, full_disk
+from bids_app.settings.checks import check_settings
 from bids_app.settings.parser import demo_parser
-from bids_app.settings.settings import check_settings
 from bids_app.system.provenance import digest_of_code
 from bids_app.system.work_folder import private_folder, working_in
 

@@ -1,19 +1,22 @@
 """From the words of the command line to Settings."""
 
-import argparse
 import hashlib
 import os
 import re
-from dataclasses import replace
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 from bids_app.errors import DataError, UnknownLevelError, UsageError
 from bids_app.graph.measures import UNSIGNED, VOXEL_MEASURES
 from bids_app.group.plan_match import file_deviations
 from bids_app.settings.atlas_source import find_atlas
 from bids_app.settings.cutoffs import parse_cutoffs
-from bids_app.settings.parser import app_parser
+from bids_app.settings.parser import read_given, with_defaults
 from bids_app.settings.plan import read_plan
-from bids_app.settings.roles import deviations, follow
+from bids_app.settings.roles import deviations, left_to
 from bids_app.settings.settings import (
     QUERIES,
     Graph,
@@ -31,9 +34,10 @@ from bids_app.system.machine import available_cpus, available_memory_gb
 from bids_app.system.small_files import read_json, read_yaml
 
 LEVELS = ("participant", "group")
+Part = TypeVar("Part")
 
 
-def dashed(argv):
+def dashed(argv: Sequence[str]) -> list[str]:
     """Read --option_name as --option-name."""
     return [
         re.sub(r"^--[^=]+", lambda name: name.group().replace("_", "-"), word) if word.startswith("--") else word
@@ -41,7 +45,7 @@ def dashed(argv):
     ]
 
 
-def parse(argv):
+def parse(argv: Sequence[str]) -> Settings:
     """Turn arguments into Settings.
 
     Parameters
@@ -57,125 +61,85 @@ def parse(argv):
     ------
     UsageError, UnknownLevelError, MissingInputError
     """
-    options, given = _read(argv)
-    if options.level not in LEVELS:
-        raise UnknownLevelError(f"analysis level {options.level!r} is unknown; it is one of: {', '.join(LEVELS)}.")
-    plan = read_plan(options.plan) if options.plan else None
-    follow(plan, options, given)
+    given = read_given(argv)
+    if given["level"] not in LEVELS:
+        raise UnknownLevelError(f"analysis level {given['level']!r} is unknown; it is one of: {', '.join(LEVELS)}.")
+    plan = read_plan(given["plan"]) if "plan" in given else None
+    options = with_defaults(left_to(plan, given) | given)
     parse_cutoffs(options.cutoffs)
     settings = _settings(options)
     if plan is None:
         return settings
-    planned = _settings(_planned(plan, options))
+    places = {name: given[name] for name in ("bids_dir", "output_dir", "level")}
+    planned = _settings(with_defaults(plan.options | places))
     departed = (*deviations(plan, planned, settings), *file_deviations(plan, settings))
     return replace(settings, trial=replace(settings.trial, plan=plan, departed=departed))
 
 
-def _planned(plan, options):
-    """Return the options as the plan alone would have them."""
-    call = app_parser().parse_args([str(options.bids_dir), str(options.output_dir), options.level])
-    for name, value in plan.options.items():
-        setattr(call, name, value)
-    return call
-
-
-def _settings(options):
+def _settings(options: Namespace) -> Settings:
     selection = _selection(options)
-    return Settings(
-        bids_dir=options.bids_dir,
-        output_dir=options.output_dir,
-        level=options.level,
+    return _of_options(
+        Settings,
+        options,
         work_dir=options.work_dir or _own_work_dir(options, selection),
         keep_work_dir=options.work_dir is not None,
-        stop_on_first_crash=options.stop_on_first_crash,
-        verbose=options.verbose,
         selection=selection,
         preprocessing=Preprocessing(options.preprocess, options.template or _cached_template()),
-        signal=Signal(
-            denoise=options.denoise,
-            bandpass=_bandpass(options.bandpass),
-            fd_threshold=options.fd_threshold,
-            dummy_scans=options.dummy_scans,
-            min_minutes=options.min_minutes,
-            detrend=options.detrend == "linear",
-        ),
+        signal=_of_options(Signal, options, bandpass=_bandpass(options.bandpass), detrend=options.detrend == "linear"),
         graph=_graph(options),
-        trial=Trial(
-            arm=options.arm,
-            arms=tuple(options.arms),
-            reference_arm=options.reference_arm,
+        trial=_of_options(
+            Trial,
+            options,
             baseline=_label("ses", options.baseline),
             followup=_label("ses", options.followup),
-            covariates=tuple(options.covariates),
-            strata=tuple(options.strata),
-            baseline_motion=options.baseline_motion,
-            map_values=options.map_values,
-            n_permutations=options.n_permutations,
-            random_seed=options.random_seed,
-            estimator=options.estimator,
-            scheme=options.scheme,
-            allocations=options.allocations,
-            statistic=options.statistic,
-            cluster_threshold=options.cluster_threshold,
-            edge_statistic=options.edge_statistic,
-            connectivity=options.connectivity,
-            hc3=options.hc3,
-            tail_approximation=options.tail_approximation,
-            min_per_arm=options.min_per_arm,
-            accept_mixed=options.accept_mixed,
-            slopes=tuple(options.slopes),
             regions=_different("--regions", options.regions),
-            alpha=options.alpha,
-            outcomes=tuple(options.outcomes),
-            ordinal=tuple(options.ordinal),
-            higher_is_better=tuple(options.higher_is_better),
-            cutoffs=tuple(options.cutoffs),
-            robustness=options.robustness,
             also=_different("--also", options.also),
+            plan=None,
         ),
         skip_validation=options.skip_bids_validation or options.reports_only,
-        reports_only=options.reports_only,
-        dry_run=options.dry_run,
-        resources=Resources(
-            available_cpus() if options.n_cpus is None else options.n_cpus,
-            options.omp_nthreads,
-            available_memory_gb() if options.mem_gb is None else options.mem_gb,
-            _plugin(options.nipype_plugin_file),
-        ),
+        resources=_resources(options),
     )
 
 
-def _read(argv):
-    """Return the options, and the names of those that were given."""
-    options, untouched = app_parser().parse_args(argv), object()
-    names = set(vars(options)) - {"verbose"}  # which is counted upwards from what is there
-    again = app_parser().parse_args(argv, argparse.Namespace(**dict.fromkeys(names, untouched)))
-    return options, {name for name in names if getattr(again, name) is not untouched}
+def _of_options(part: type[Part], options: Namespace, **made: Any) -> Part:
+    """Return a part of the settings: what is made here, and of the rest what an option of the same name says."""
+    names = [field.name for field in fields(part) if hasattr(options, field.name)]
+    found = {name: getattr(options, name) for name in names}
+    return part(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()} | made)
 
 
-def _graph(options):
+def _resources(options: Namespace) -> Resources:
+    return Resources(
+        n_cpus=available_cpus() if options.n_cpus is None else options.n_cpus,
+        omp_nthreads=options.omp_nthreads,
+        mem_gb=available_memory_gb() if options.mem_gb is None else options.mem_gb,
+        plugin=_plugin(options.nipype_plugin_file),
+    )
+
+
+def _graph(options: Namespace) -> Graph:
     metrics = tuple(dict.fromkeys(options.metrics))
     densities = tuple(dict.fromkeys(options.density))
-    own = Measured(_voxel_metrics(metrics), _thresholds(options.threshold, densities), densities)
-    return Graph(
+    own = Measured(
+        metrics=_voxel_metrics(metrics), thresholds=_thresholds(options.threshold, densities), densities=densities
+    )
+    return _of_options(
+        Graph,
+        options,
         metrics=own.metrics,
         thresholds=own.thresholds,
         densities=own.densities,
-        voxel_size=options.voxel_size,
-        mask=options.mask,
-        smooth_maps=options.smooth_maps,
         atlases=tuple(map(find_atlas, options.atlas)),
         partition=find_atlas(options.partition) if options.partition else None,
-        distance=options.distance,
         parcels=_parcel_graph(options, metrics, own),
     )
 
 
-def _voxel_metrics(metrics):
+def _voxel_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in metrics if name in VOXEL_MEASURES)
 
 
-def _parcel_graph(options, metrics, voxels):
+def _parcel_graph(options: Namespace, metrics: tuple[str, ...], voxels: Measured) -> ParcelGraph:
     """Return what is measured on parcels: what is measured on voxels where nothing else is asked for."""
     densities = tuple(dict.fromkeys(options.parcel_density))
     thresholds = _thresholds(options.parcel_threshold, densities)
@@ -184,26 +148,24 @@ def _parcel_graph(options, metrics, voxels):
     wanted = tuple(dict.fromkeys(options.parcel_metrics)) or metrics
     if options.negative == "keep" and not options.parcel_metrics:
         wanted = tuple(name for name in wanted if name not in UNSIGNED)
-    return ParcelGraph(
-        wanted,
-        thresholds,
-        densities,
-        tuple(dict.fromkeys(options.matrix)),
-        options.negative,
-        options.backbone,
-        options.n_null_graphs,
-        options.random_seed,
+    return _of_options(
+        ParcelGraph,
+        options,
+        metrics=wanted,
+        thresholds=thresholds,
+        densities=densities,
+        matrices=tuple(dict.fromkeys(options.matrix)),
     )
 
 
-def _thresholds(given, densities):
+def _thresholds(given: Sequence[float] | None, densities: Sequence[float]) -> tuple[float, ...]:
     """Return the thresholds: as given, else the default, unless densities are given."""
     if given is None:
         return () if densities else Measured.thresholds
     return tuple(dict.fromkeys(given))
 
 
-def _different(option, named):
+def _different(option: str, named: Sequence[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
     """Refuse two things of one name."""
     names = [name for name, _ in named]
     if len(set(names)) < len(names):
@@ -211,14 +173,14 @@ def _different(option, named):
     return tuple(named)
 
 
-def _own_work_dir(options, selection):
+def _own_work_dir(options: Namespace, selection: Selection) -> Path:
     """Name a work folder by what is done on what, so that calls that run at once do not share one."""
     digest = hashlib.sha256(repr(selection).encode()).hexdigest()[:8]
     what = f"{options.level}-pages" if options.reports_only else options.level
     return options.output_dir / "work" / "-".join([what, *selection.participants[:3], digest])
 
 
-def _selection(options):
+def _selection(options: Namespace) -> Selection:
     return Selection(
         participants=tuple(_label("sub", label) for label in options.participant_label),
         sessions=tuple(_label("ses", label) for label in options.session_label),
@@ -231,26 +193,26 @@ def _selection(options):
     )
 
 
-def _cached_template():
+def _cached_template() -> Path | None:
     """Look for the template now: the work folder may take the place of the cache later."""
     return cached_template(os.environ.get("TEMPLATEFLOW_HOME"))
 
 
-def _label(entity, label):
+def _label(entity: str, label: str | None) -> str | None:
     return label.removeprefix(f"{entity}-") if label else None
 
 
-def _bandpass(words):
-    if words == ["off"]:
+def _bandpass(words: Sequence[str | float]) -> tuple[float, float] | None:
+    if list(words) == ["off"]:
         return None
     try:
         low, high = map(float, words)
     except ValueError:
-        raise UsageError(f"--bandpass {' '.join(words)}: give LOW HIGH in Hz, or off.") from None
+        raise UsageError(f"--bandpass {' '.join(map(str, words))}: give LOW HIGH in Hz, or off.") from None
     return low, high
 
 
-def _of_option(option, path, read):
+def _of_option(option: str, path: Path, read: Callable[..., Any]) -> Any:
     """Read a small file that an option names: what is wrong with it is wrong with the call."""
     try:
         return read(path, called=f"{option} {path}")
@@ -258,7 +220,7 @@ def _of_option(option, path, read):
         raise UsageError(str(error)) from error
 
 
-def _filters(path):
+def _filters(path: Path | None) -> dict[str, dict[str, Any]]:
     if path is None:
         return {}
     filters = _of_option("--bids-filter-file", path, read_json)
@@ -271,7 +233,7 @@ def _filters(path):
     return filters
 
 
-def _plugin(path):
+def _plugin(path: Path | None) -> dict[str, Any]:
     """Read what Nipype is to run the parts with: the name of a plugin and its arguments."""
     if path is None:
         return {}

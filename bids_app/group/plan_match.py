@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from bids_app import __version__
-from bids_app.settings.plan_keys import FIELDS
+from bids_app.settings.fields import FIELDS
 from bids_app.system.provenance import digest_of_file, shareable
 from bids_app.system.small_files import read_json
 

@@ -98,5 +98,7 @@ def _default(action):
     """Name a default that says something, in the form in which it would be given."""
     if action.nargs == 0 or action.default is None or action.default == []:
         return {}
-    plain = action.type in (int, float) or isinstance(action.default, list)
-    return {"default-value": action.default if plain else str(action.default)}
+    if action.type in (int, float):
+        return {"default-value": action.default}
+    several = isinstance(action.default, list)
+    return {"default-value": list(map(str, action.default)) if several else str(action.default)}

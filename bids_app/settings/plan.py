@@ -1,27 +1,16 @@
 """The plan of the analysis, frozen in a file before the data are seen."""
 
 import dataclasses
-import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from bids_app.errors import DataError, UsageError
+from bids_app.settings.fields import option_of, out_of_range
 from bids_app.settings.plan_keys import IN_PARTS, planned_actions, planned_options
-from bids_app.settings.settings import CHOICES
+from bids_app.settings.settings import BY_OPTION
 from bids_app.system.provenance import digest_of_file
 from bids_app.system.small_files import read_toml
 
-RANGES = {
-    "threshold": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
-    "density": (lambda value: 0 < value < 1, "above 0 and below 1"),
-    "alpha": (lambda value: 0 < value < 1, "above 0 and below 1"),
-    "fd_threshold": (lambda value: 0 < value < math.inf, "above 0 mm"),
-    "min_minutes": (lambda value: 0 <= value < math.inf, "0 or more"),
-    "smooth_maps": (lambda value: 0 <= value < math.inf, "0 mm or more"),
-    "n_permutations": (lambda value: value >= 1, "1 or more"),
-    "voxel_size": (lambda value: value >= 1, "1 mm or more"),
-    "seed": (lambda value: value >= 0, "0 or more"),
-}
 SECTIONS = {
     "metrics": {"primary": "metric", "secondary": "secondary_metrics"},
     "signal": {"denoise": "denoise", "fd_threshold": "fd_threshold", "min_minutes": "min_minutes"},
@@ -81,7 +70,7 @@ class Plan:
         The contrast: column, reference level, sessions without ses-.
     covariates, strata : tuple of str or None
     estimator, scheme, statistic : str or None
-        See `CHOICES`.
+        As the options of these names.
     alpha : float or None
     n_permutations, seed : int or None
     primary_outcomes, secondary_outcomes : tuple of str or None
@@ -96,6 +85,7 @@ class Plan:
     """
 
     metric: str
+    _: KW_ONLY
     secondary_metrics: tuple[str, ...] | None = None
     denoise: str | None = None
     fd_threshold: float | None = None
@@ -202,6 +192,7 @@ def _values(content):
         _refuse_unknown(found, keys, f"key in [{section}]")
         for key, value in found.items():
             name = keys[key]
+            _refuse_out_of_range(f"{section}.{key}", name, value)
             if name in SECTIONS.get(section, {}).values():
                 values[name] = _checked(f"{section}.{key}", name, value)
             else:
@@ -247,21 +238,26 @@ def _checked(key, name, value):
             raise UsageError(f"{key} must be a list of names, not {value!r}.")
         return tuple(value)
     if "float" in kind or "int" in kind:
-        return _number(key, name, value, int if "int" in kind else float)
+        return (
+            value
+            if value == "native" and name == "voxel_size"
+            else _number(key, value, int if "int" in kind else float)
+        )
     if not isinstance(value, str) or not value:
         raise UsageError(f"{key} must be text, not {value!r}.")
-    if value not in CHOICES.get(name, (value,)):
-        raise UsageError(f"{key} = {value!r}: it is one of {', '.join(CHOICES[name])}.")
+    of = BY_OPTION.get(option_of(name))
+    if of and value not in (choices := of.metadata.get("choices") or (value,)):
+        raise UsageError(f"{key} = {value!r}: it is one of {', '.join(choices)}.")
     return value.removeprefix("ses-") if name in ("baseline", "followup") else value
 
 
-def _number(key, name, value, kind):
+def _number(key: str, value: object, kind: type[int] | type[float]) -> float:
     whole = kind is int
-    if (name, value) == ("voxel_size", "native"):
-        return value
     if not isinstance(value, int if whole else (int, float)) or isinstance(value, bool):
         raise UsageError(f"{key} must be a {'whole ' if whole else ''}number, not {value!r}.")
-    fits, words = RANGES[name]
-    if not fits(value):
-        raise UsageError(f"{key} = {value:g}: must be {words}.")
     return kind(value)
+
+
+def _refuse_out_of_range(key: str, name: str, value: object) -> None:
+    for number, allowed in out_of_range(BY_OPTION.get(option_of(name)), value):
+        raise UsageError(f"{key} = {number:g}: must be {allowed}.")

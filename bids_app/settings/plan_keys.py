@@ -1,30 +1,9 @@
 """What a plan can say: every option that changes a result is a key of it, read from the parser itself."""
 
 from bids_app.errors import UsageError
+from bids_app.settings.fields import OPTIONS, option_of
 from bids_app.settings.parser import app_parser
 
-# Where a key, or the name of a departure, is not called like its option.
-OPTIONS = {
-    "reference": "reference_arm",
-    "seed": "random_seed",
-    "population": "participant_label",
-    "sessions": "session_label",
-    "task": "task_id",
-    "resolution": "res",
-    "filters": "bids_filter_file",
-    "meshes": "surface",
-}
-# Where a field of the settings is not called like its key.
-FIELDS = {
-    "participants": "population",
-    "mode": "preprocess",
-    "thresholds": "threshold",
-    "densities": "density",
-    "atlases": "atlas",
-    "matrices": "matrix",
-    "reference_arm": "reference",
-    "random_seed": "seed",
-}
 IN_PARTS = {  # one option holds what is primary, then what is secondary
     "metrics": ("metric", "secondary_metrics"),
     "outcomes": ("primary_outcomes", "secondary_outcomes"),
@@ -59,17 +38,6 @@ NOT_PLANNED = {
     "stop_on_first_crash": "a scan that fails is left out and said either way",
     **dict.fromkeys(("notrack", "verbose"), "what is said, not what is done"),
 }
-
-
-def option_of(name):
-    """Return the name of the option that a key of a plan is about.
-
-    Examples
-    --------
-    >>> option_of("population"), option_of("hc3")
-    ('participant_label', 'hc3')
-    """
-    return OPTIONS.get(name, name)
 
 
 def planned_actions():

@@ -1,12 +1,16 @@
 """What departs from the plan, and what a result counts for."""
 
-import dataclasses
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from bids_app.graph.features import FULL
 from bids_app.graph.rules import EdgeRule
 from bids_app.settings.cutoffs import parse_cutoffs
-from bids_app.settings.plan_keys import FIELDS, IN_PARTS, NOT_PLANNED
-from bids_app.settings.settings import Measured, Trial
+from bids_app.settings.plan_keys import IN_PARTS, NOT_PLANNED
+from bids_app.settings.settings import Measured, Trial, keyed_fields
+
+if TYPE_CHECKING:  # which imports the parser
+    from bids_app.settings.plan import Plan
 
 ROLES = ("primary", "secondary", "exploratory")
 # These change how exactly a p-value is known, not which question it answers.
@@ -15,32 +19,31 @@ PRECISION = ("n_permutations", "seed", "version")
 LISTS = ("metric", "secondary_metrics", "primary_outcomes", "secondary_outcomes", "slopes", "robustness", "also")
 
 
-def follow(plan, options, given):
-    """Fill in from the plan what the command line leaves open: what is given goes first, then the plan.
+def left_to(plan: "Plan | None", given: Collection[str]) -> dict[str, Any]:
+    """Return what the plan settles of what the command line leaves open: what is given goes first, then the plan.
 
     Parameters
     ----------
     plan : Plan or None
-    options : argparse.Namespace
-        Changed in place.
-    given : set of str
+    given : collection of str
         Names of the options that the command line says.
+
+    Returns
+    -------
+    dict
+        By the name of the option.
 
     Examples
     --------
-    >>> from argparse import Namespace
     >>> from bids_app.settings.plan import Plan
-    >>> options = Namespace(metrics=["strength"], threshold=[0.3], density=[], alpha=0.05)
-    >>> follow(Plan("degree", threshold=0.25, alpha=0.01), options, {"threshold"})
-    >>> options.metrics, options.threshold, options.alpha
-    (['degree'], [0.3], 0.01)
+    >>> left_to(Plan("degree", threshold=0.25, alpha=0.01), {"threshold"})
+    {'alpha': 0.01, 'metrics': ['degree']}
     """
-    for name, value in (plan.options if plan else {}).items():
-        if name not in given and not _ruled_out(name, given):
-            setattr(options, name, value)
+    settled = plan.options if plan else {}
+    return {name: value for name, value in settled.items() if name not in given and not _ruled_out(name, given)}
 
 
-def _ruled_out(name, given):
+def _ruled_out(name: str, given: Collection[str]) -> bool:
     """Say whether another edge rule is given."""
     return any({name, *given} >= {rule, other} for rule, other in _RULES if name in (rule, other))
 
@@ -114,18 +117,14 @@ def settings_of(settings):
     >>> found["fd_threshold"], found["threshold"], found["parcel_threshold"], found["population"]
     (0.5, (0.25,), (0.25,), ())
     """
-    graph, found = settings.graph, {}
-    for part in (settings.selection, settings.preprocessing, settings.signal, graph, graph.parcels, settings.trial):
-        for field in dataclasses.fields(part):
-            name = FIELDS.get(field.name, field.name)
-            if part is graph.parcels and field.name in _IN_BOTH:
-                name = f"parcel_{name}"
-            if name not in (*NOT_PLANNED, "parcels"):
-                found[name] = getattr(part, field.name)
-    return found
-
-
-_IN_BOTH = [field.name for field in dataclasses.fields(Measured)]
+    graph = settings.graph
+    parts = (settings.selection, settings.preprocessing, settings.signal, graph, graph.parcels, settings.trial)
+    return {
+        key: getattr(part, field.name)
+        for part in parts
+        for key, field in keyed_fields(part).items()
+        if key not in (*NOT_PLANNED, "parcels")
+    }
 
 
 def _same(name, planned, used):

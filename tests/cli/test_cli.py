@@ -36,7 +36,9 @@ def test_without_options_the_settings_are_the_documented_defaults():
         "participant",
     )
     assert settings.selection == Selection()
-    assert settings.signal == Signal("friston24", (0.01, 0.1), 0.5, None, 4.0)
+    assert settings.signal == Signal(
+        denoise="friston24", bandpass=(0.01, 0.1), fd_threshold=0.5, dummy_scans=None, min_minutes=4.0
+    )
     measured = {
         "metrics": ("degree", "strength", "clustering", "clustering-weighted"),
         "thresholds": (0.25,),

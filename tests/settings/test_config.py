@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bids_app.errors import MissingInputError, OutputError, UsageError
-from bids_app.settings.settings import Graph, Resources, Selection, Settings, Signal, Trial, check_settings
+from bids_app.settings.checks import check_settings
+from bids_app.settings.settings import Graph, Resources, Selection, Settings, Signal, Trial
 from bids_app.system.environment import write_only_in
 
 
@@ -32,7 +33,7 @@ WRONG_NUMBERS = [
     ("graph", Graph(thresholds=(1.0,)), "--threshold 1.0"),
     ("graph", Graph(thresholds=(-0.1,)), "--threshold -0.1"),
     ("graph", Graph(thresholds=(float("nan"),)), "--threshold nan"),
-    ("graph", Graph(voxel_size=0), "--voxel-size 0: must be 1 or more"),
+    ("graph", Graph(voxel_size=0), "--voxel-size 0: must be 1 mm or more"),
     ("graph", Graph(smooth_maps=-1.0), "--smooth-maps -1.0"),
     ("graph", Graph(smooth_maps=float("inf")), "--smooth-maps inf"),
     ("signal", Signal(fd_threshold=0.0), "--fd-threshold 0.0: must be above 0 mm"),

@@ -1,10 +1,8 @@
-from argparse import Namespace
-
 import pytest
 
 from bids_app.cli.settings_of import parse
 from bids_app.settings.plan import Plan
-from bids_app.settings.roles import departure, follow, role_of, said
+from bids_app.settings.roles import departure, left_to, role_of, said
 
 
 @pytest.fixture
@@ -19,12 +17,8 @@ def departed(tmp_path):
 
 
 def test_the_command_line_goes_before_the_plan_and_the_plan_before_the_default():
-    options = Namespace(metrics=["strength"], alpha=0.05, threshold=None, density=[], random_seed=0)
-    follow(Plan("degree", alpha=0.01, threshold=0.3), options, {"metrics"})
-    assert options == Namespace(metrics=["strength"], alpha=0.01, threshold=[0.3], density=[], random_seed=0)
-    untouched = Namespace(alpha=0.05)
-    follow(None, untouched, set())
-    assert untouched == Namespace(alpha=0.05)
+    assert left_to(Plan("degree", alpha=0.01, threshold=0.3), {"metrics"}) == {"alpha": 0.01, "threshold": [0.3]}
+    assert left_to(None, set()) == {}
 
 
 def test_another_edge_rule_than_the_planned_one_is_a_deviation(departed):
@@ -32,9 +26,7 @@ def test_another_edge_rule_than_the_planned_one_is_a_deviation(departed):
     assert departed(plan, "--density 0.1") == [("threshold", 0.3, None)]
     assert departed(plan, "--threshold 0.2") == [("threshold", 0.3, 0.2)]
     assert departed(plan, "--threshold 0.3 0.4") == [], "those beside the planned explore"
-    options = Namespace(metrics=[], threshold=None, density=[0.1])
-    follow(Plan("degree", threshold=0.3), options, {"density"})
-    assert options.threshold is None
+    assert "threshold" not in left_to(Plan("degree", threshold=0.3), {"density"})
 
 
 def test_only_what_differs_from_the_plan_is_a_deviation(departed):

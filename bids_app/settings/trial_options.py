@@ -1,0 +1,180 @@
+"""What the options of the trial and of the run say in ``--help``; defaults, ranges and choices are the settings'."""
+
+from bids_app.settings import words
+from bids_app.settings.options import each, option
+from bids_app.settings.settings import EDGE_STATISTICS
+
+TRIAL = (
+    option("--arm", metavar="COLUMN", help="column of participants.tsv that holds the arm"),
+    option(
+        "--arms",
+        nargs=2,
+        metavar=("A", "B"),
+        help="the two values of that column that are compared; who has another stands in the flow",
+    ),
+    option("--reference-arm", metavar="LEVEL", help="the arm that the other one is compared with"),
+    option("--baseline", metavar="SESSION", help="session before treatment"),
+    option("--followup", metavar="SESSION", help="session after treatment"),
+    option("--covariates", nargs="+", metavar="COLUMN", help="columns of the tables to adjust for"),
+    option("--strata", nargs="+", metavar="COLUMN", help="columns that stratified the randomization"),
+    option(
+        "--no-baseline-motion",
+        dest="baseline_motion",
+        action="store_false",
+        help="do not adjust for the mean framewise displacement at baseline, as is done where it is known of everyone",
+    ),
+    option(
+        "--map-values",
+        help="compare maps z-scored in the mask, or as measured",
+    ),
+    option(
+        "--n-permutations",
+        type=int,
+        metavar="N",
+        help="re-randomizations, the observed one counted",
+    ),
+    option("--random-seed", type=int, metavar="N", help="the same seed gives the same result"),
+    option(
+        "--plan",
+        type=words.as_path,
+        metavar="TOML",
+        help="the analysis as planned; what is given on the command line goes first, and is a deviation if it differs",
+    ),
+)
+
+COMPARISON = (
+    option(
+        "--estimator",
+        help="what the headline is about; ancova and change are always there",
+    ),
+    option(
+        "--scheme",
+        help="repeat the randomization, or permute residuals (Freedman and Lane)",
+    ),
+    option(
+        "--allocations",
+        type=words.as_path,
+        metavar="TSV",
+        help="the allocations that were possible, as by minimisation: a row per participant_id, a column for each",
+    ),
+    option("--statistic", help="what is tested over the voxels"),
+    option(
+        "--cluster-threshold",
+        type=float,
+        metavar="Z",
+        help="voxels beyond form clusters, for cluster-extent and cluster-mass; connections components, for nbs",
+    ),
+    option(
+        "--edge-statistic",
+        help="compare the connections of parcels too: " + each(EDGE_STATISTICS),
+    ),
+    option("--connectivity", type=int, help="voxels that touch so are neighbours"),
+    option(
+        "--hc3",
+        action="store_true",
+        help="test the t with HC3 standard errors: for unbalanced arms that differ in spread",
+    ),
+    option(
+        "--tail-approximation", action="store_true", help="small p by a generalized Pareto distribution of the maxima"
+    ),
+    option(
+        "--accept-mixed",
+        action="store_true",
+        help="compare scans that were not made alike (settings, mask, space, version), which is refused otherwise",
+    ),
+    option(
+        "--min-per-arm",
+        type=int,
+        metavar="N",
+        help="keep voxels that so many in each arm have; by default those that everyone has",
+    ),
+    option(
+        "--slopes",
+        nargs="+",
+        metavar="COLUMN",
+        help="covariates whose slope, and its difference between arms, is mapped",
+    ),
+    option(
+        "--regions",
+        nargs="+",
+        type=words.as_region,
+        metavar="NAME[=IMAGE]",
+        help="regions that were named beforehand, compared with one correction over all of them: the name of a parcel "
+        "of --atlas, or a mask",
+    ),
+    option("--alpha", type=float, metavar="P", help="level of significance"),
+)
+
+OUTCOMES = (
+    option(
+        "--outcomes",
+        nargs="+",
+        metavar="NAME",
+        help="columns of the tables, per visit; NAME=BASELINE,FOLLOWUP for two columns of participants.tsv",
+    ),
+    option("--ordinal", nargs="+", metavar="NAME", help="outcomes that are compared by ranks too"),
+    option("--higher-is-better", nargs="+", metavar="NAME", help="outcomes of which more is better"),
+    option(
+        "--cutoffs",
+        nargs="+",
+        metavar="NAME:RULE",
+        help="responders and remitters, as in hamd17:response=50%%,remission<=7",
+    ),
+    option("--robustness", action="store_true", help="the effect in the significant clusters by other choices"),
+    option(
+        "--also",
+        nargs="+",
+        type=words.as_named_path,
+        metavar="[NAME=]PATH",
+        help="other output folders of the participant level, as with stricter censoring (--fd-threshold) or global "
+        "signal regression (--denoise 36p): the effect in the significant clusters is repeated on each",
+    ),
+)
+
+RUN = (
+    option(
+        "-w",
+        "--work-dir",
+        type=words.as_path,
+        help="for intermediate files; kept if given, else OUTPUT_DIR/work and removed",
+    ),
+    option(
+        "--n-cpus",
+        "--nprocs",
+        "--nthreads",
+        default=None,
+        type=int,
+        metavar="N",
+        help="processes at once; by default what the job, the container or the affinity gives",
+    ),
+    option(
+        "--omp-nthreads",
+        type=int,
+        metavar="N",
+        help="threads of one process; by default n-cpus shared among the scans",
+    ),
+    option(
+        "--mem-gb",
+        type=float,
+        metavar="GB",
+        help="memory that all processes may take together; by default nine tenths of what the job, the container or "
+        "the machine gives",
+    ),
+    option(
+        "--nipype-plugin-file",
+        type=words.as_path,
+        metavar="FILE",
+        help="YAML or JSON with plugin and plugin_args, to run the parts elsewhere: SLURM, SLURMGraph ...",
+    ),
+    option(
+        "--skip-bids-validation",
+        "--skip-bids-validator",
+        action="store_true",
+        help="do not check BIDS_DIR with the BIDS validator",
+    ),
+    option("--dry-run", action="store_true", help="say what would be run, on which files and why, and write nothing"),
+    option("--reports-only", action="store_true", help="make the pages anew from what earlier runs left"),
+    option("--stop-on-first-crash", action="store_true", help="stop at the first scan that fails"),
+    option("--notrack", action="store_true", help="accepted and without effect: nothing is ever sent"),
+    option("-v", "--verbose", action="count", help="say more"),
+)

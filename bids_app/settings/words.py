@@ -1,0 +1,55 @@
+"""How the words of the command line are read."""
+
+import argparse
+import math
+from pathlib import Path
+
+
+def as_path(word: str) -> Path:
+    """Return a path that does not depend on where the app runs."""
+    return Path(word).absolute()
+
+
+def as_named_path(word: str) -> tuple[str, Path]:
+    """Read NAME=PATH, or PATH, which has the name of its folder."""
+    name, equals, path = word.partition("=")
+    if not equals or "/" in name:
+        return as_path(word).resolve().name, as_path(word)
+    return name, as_path(path)
+
+
+def as_region(word: str) -> tuple[str, Path | None]:
+    """Read NAME=IMAGE, or the name of a parcel."""
+    name, equals, path = word.partition("=")
+    return (name, as_path(path)) if equals and path else (word, None)
+
+
+def as_fd_threshold(word: str) -> float:
+    """Read a number of mm, or off."""
+    return math.inf if word == "off" else float(word)
+
+
+def as_dummy_scans(word: str) -> int | None:
+    """Read a number of volumes, or auto."""
+    return None if word == "auto" else int(word)
+
+
+def as_densities(word: str) -> list[float]:
+    """Read a density, or FROM:TO:STEP, or auc."""
+    if ":" not in word and word != "auc":
+        return [float(word)]
+    low, high, step = (0.05, 0.5, 0.05) if word == "auc" else map(float, word.split(":"))
+    if not (step > 0 and low <= high):
+        raise argparse.ArgumentTypeError(f"{word} is no range: give FROM:TO:STEP, as in 0.05:0.5:0.05")
+    n_steps = math.floor((high - low) / step + 1e-9)
+    return [round(low + step * number, 6) for number in range(n_steps + 1)]
+
+
+def as_mask(word: str) -> str:
+    """Read the name of a mask, or a path."""
+    return word if word in ("gm", "brain") else str(as_path(word))
+
+
+def as_voxel_size(word: str) -> int | None:
+    """Read a number of mm, or native."""
+    return None if word == "native" else int(word)
