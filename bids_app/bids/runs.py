@@ -2,12 +2,13 @@
 
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
+from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
 from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
 from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised, warn_of_faults
@@ -26,6 +27,7 @@ from bids_app.bids.selection import (
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.timing import declared
 from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.settings.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class BoldRun:
     confounds: Path | None
     repetition_time: object  # as the sidecar has it; `timing.repetition_time` checks it where the run is read
     sources: tuple[str, ...]
+    _: KW_ONLY
     reason: str = "the only one"
     denoised: bool = False
     outliers: Path | None = None
@@ -62,6 +65,7 @@ class SeriesRun:
     timeseries: Path
     repetition_time: object  # as the sidecar has it; `timing.repetition_time` checks it where the run is read
     sources: tuple[str, ...]
+    _: KW_ONLY
     reason: str = "the only one"
     motion: Path | None = None
     outliers: Path | None = None
@@ -223,7 +227,7 @@ def _bold_runs(settings, layouts):
     found = [_with_both_hemispheres(item) for item in found if item[0].entities.get("hemi", "L") == "L"]
     refuse_duplicates(found)
     companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
-    return [_bold_run(*item, *companions[item[2].name], why) for item in found]
+    return [_bold_run(*item, companions[item[2].name], why(item[0], item[2])) for item in found]
 
 
 def _with_both_hemispheres(item):
@@ -235,46 +239,35 @@ def _with_both_hemispheres(item):
     return item
 
 
-def _companions(settings, layout):
-    """Index a dataset's brain masks and confounds by the entities that they share with a run."""
-    masks, confounds, outliers = defaultdict(list), defaultdict(list), defaultdict(list)
-    for path in _query(layout, settings, "mask", suffix="mask", extension=[".nii", ".nii.gz"]):
-        name = Name.parse(path)
-        if "brain" in (name.entities.get("desc"), name.entities.get("label")):
-            masks[name.without("desc", "label", "hash")].append(path)
-    for path in _query(layout, settings, "confounds", suffix=["timeseries", "regressors", "motion"], extension=".tsv"):
-        name = Name.parse(path)
-        fits = name.entities.get("desc", "confounds") == "confounds" or name.suffix == "motion"
-        if fits and not {"atlas", "seg"} & set(name.entities):
-            confounds[name.without("desc", "hash", *SPATIAL)].append(path)
-    for path in _query(layout, settings, "outliers", suffix="outliers", extension=".tsv"):
-        outliers[Name.parse(path).without("desc", "hash", *SPATIAL)].append(path)
-    return masks, {key: _unfiltered(paths) for key, paths in confounds.items()}, outliers
+def _companions(settings: Settings, layout: BIDSLayout) -> Companions:
+    """Index what belongs to the runs of a dataset by the entities that each file shares with a run."""
+    return Companions.among(
+        _query(layout, settings, "mask", suffix="mask", extension=[".nii", ".nii.gz"]),
+        _query(layout, settings, "confounds", suffix=["timeseries", "regressors", "motion"], extension=".tsv"),
+        _query(layout, settings, "outliers", suffix="outliers", extension=".tsv"),
+    )
 
 
-def _unfiltered(paths):
-    """Leave out tables of filtered motion where that as it was measured is there too."""
-    plain = [path for path in paths if "desc-filtered" not in path.name]
-    return plain if plain and len(paths) > 1 else paths
-
-
-def _bold_run(name, path, dataset, sidecars, masks, confounds, outliers, why):
-    mask, own = _the_one("brain mask", path, masks[name.without("desc")]), name.without("desc", "hemi", *SPATIAL)
-    table = _the_one("confounds table", path, confounds.get(own, []))
-    flags = _the_one("table of outliers", path, outliers.get(own, [])) if is_denoised(dataset) else None
+def _bold_run(
+    name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, companions: Companions, reason: str
+) -> BoldRun:
+    own, denoised = name.without("desc", "hemi", *SPATIAL), is_denoised(dataset)
+    mask = the_one("brain mask", path, companions.masks.get(name.without("desc"), []))
+    table = the_one("confounds table", path, companions.confounds.get(own, []))
+    flags = the_one("table of outliers", path, companions.outliers.get(own, [])) if denoised else None
     right = other_hemisphere(path) if "hemi" in name.entities else None
-    sources = tuple(dataset.uri(source) for source in (path, right, mask, table, flags) if source)
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
-    entities = known_entities(entities)
-    repetition_time = declared(sidecars.metadata(path))
-    reason, denoised = why(name, dataset), is_denoised(dataset)
-    return BoldRun(entities, path, mask, table, repetition_time, sources, reason, denoised, flags)
-
-
-def _the_one(what, run, paths):
-    if len(paths) > 1:
-        raise DataError(f"{run.name}: more than one {what} fits: {', '.join(path.name for path in paths)}.")
-    return paths[0] if paths else None
+    return BoldRun(
+        known_entities(entities),
+        path,
+        mask,
+        table,
+        declared(sidecars.metadata(path)),
+        tuple(dataset.uri(source) for source in (path, right, mask, table, flags) if source),
+        reason=reason,
+        denoised=denoised,
+        outliers=flags,
+    )
 
 
 def _series_runs(settings, layouts):
@@ -292,7 +285,7 @@ def _series_runs(settings, layouts):
     found = without_concatenations([_without_hash(item) for item in one_hash(found)])
     refuse_duplicates(found)
     companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
-    return [_series_run(*item, *companions[item[2].name][1:]) for item in found]
+    return [_series_run(*item, companions[item[2].name]) for item in found]
 
 
 def _without_hash(item):
@@ -301,10 +294,11 @@ def _without_hash(item):
     return (replace(name, entities={key: value for key, value in name.entities.items() if key != "hash"}), *more)
 
 
-def _series_run(name, path, dataset, sidecars, confounds, outliers):
+def _series_run(name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, companions: Companions) -> SeriesRun:
     own = name.without("desc", "stat", "atlas", "seg", "scale", *SPATIAL)
-    motion = [one for one in confounds.get(own, []) if one.name.endswith("_motion.tsv")]
-    motion, flags = _the_one("motion table", path, motion), _the_one("table of outliers", path, outliers.get(own, []))
+    tables = [one for one in companions.confounds.get(own, []) if one.name.endswith("_motion.tsv")]
+    motion = the_one("motion table", path, tables)
+    flags = the_one("table of outliers", path, companions.outliers.get(own, []))
     repetition_time = declared(sidecars.metadata(path))
     entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
     sources = tuple(dataset.uri(source) for source in (path, motion, flags) if source)

@@ -66,21 +66,20 @@ def draw_cortex(axes, surface, values, shading, outlined=None):
     for axis, (side, direction, name) in zip(axes, VIEWS, strict=True):
         axis.set_axis_off()
         if side in surface.meshes:
-            positions, faces = surface.meshes[side]
             nodes = surface.nodes_of(side)
             at_vertex = np.where(nodes >= 0, everywhere[nodes], np.nan)
-            draw_mesh(axis, positions, faces, at_vertex, shading, direction, marked[nodes] & (nodes >= 0))
+            draw_mesh(axis, surface.meshes[side], at_vertex, shading, direction, marked[nodes] & (nodes >= 0))
         axis.set_title(name, fontsize=8)
 
 
-def draw_mesh(axis, positions, faces, values, shading, direction, outlined):
+def draw_mesh(axis, mesh, values, shading, direction, outlined):
     """Draw a mesh as seen from one side, nearer triangles over farther ones.
 
     Parameters
     ----------
     axis : matplotlib Axes
-    positions : (V, 3) ndarray
-    faces : (M, 3) int ndarray
+    mesh : ((V, 3) ndarray, (M, 3) int ndarray)
+        Positions of the vertices, and the vertices of each triangle.
     values : (V,) ndarray
         NaN is grey.
     shading : ScalarMappable
@@ -89,6 +88,7 @@ def draw_mesh(axis, positions, faces, values, shading, direction, outlined):
     outlined : (V,) bool ndarray
         The boundary of these is drawn.
     """
+    positions, faces = mesh
     corners = positions[faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     facing = direction * normal[:, 0] / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
