@@ -15,9 +15,10 @@ demo: .venv/runtime    ## simulate a small trial and analyse it; open demo/group
 test: .venv/develop    ## run every test; those of the image need an engine and `make image`
 	$(RUN) -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-lint: .venv/develop    ## check style and format
+lint: .venv/develop    ## check style, format and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 
 audit: .venv/develop    ## look the pinned packages up in the database of advisories
 	$(RUN) -m pip_audit --requirement requirements.txt --disable-pip --progress-spinner off

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def _read_version():
+def _read_version() -> str:
     beside_the_package = Path(__file__).parents[1] / "version"
     if beside_the_package.is_file():
         return beside_the_package.read_text().strip()

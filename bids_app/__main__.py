@@ -6,7 +6,7 @@ import sys
 from bids_app.system.supervisor import supervised
 
 
-def run():
+def run() -> None:
     """Run the app with the arguments of the process, and end the process with its exit code."""
     if sys.getfilesystemencoding().lower() not in ("utf-8", "utf8") and not sys.flags.utf8_mode:
         os.environ["PYTHONUTF8"] = "1"  # of the processes that are started later
@@ -14,7 +14,7 @@ def run():
     sys.exit(supervised(_main))
 
 
-def _main():
+def _main() -> int:
     from bids_app.cli.main import main  # after the fork: it is the run that imports
 
     return main()

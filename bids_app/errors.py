@@ -6,7 +6,7 @@ import os
 NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 
 
-def full_disk(text):
+def full_disk(text: str) -> str | None:
     """Return what the text of an error says of a disk, a quota or a limit that is full, or None.
 
     Examples
@@ -26,7 +26,7 @@ class TrialgraphError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message):
+    def __init__(self, message: object) -> None:
         super().__init__(" ".join(str(message).split()))
 
 

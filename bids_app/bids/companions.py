@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bids_app.bids.names import Name
+from bids_app.bids.names import Key, Name
 from bids_app.bids.selection import SPATIAL
 from bids_app.errors import DataError
 
@@ -14,9 +14,9 @@ from bids_app.errors import DataError
 class Companions:
     """Files beside the scans of a dataset, by the name that each shares with its scan."""
 
-    masks: Mapping[Name, Sequence[Path]]
-    confounds: Mapping[Name, Sequence[Path]]
-    outliers: Mapping[Name, Sequence[Path]]
+    masks: Mapping[Key, Sequence[Path]]
+    confounds: Mapping[Key, Sequence[Path]]
+    outliers: Mapping[Key, Sequence[Path]]
 
     @classmethod
     def among(cls, masks: Iterable[Path], tables: Iterable[Path], outliers: Iterable[Path]) -> "Companions":
@@ -48,7 +48,7 @@ def the_one(what: str, run: Path, paths: Sequence[Path]) -> Path | None:
     return paths[0] if paths else None
 
 
-def _by_name(paths: Iterable[Path], *without: str) -> dict[Name, list[Path]]:
+def _by_name(paths: Iterable[Path], *without: str) -> dict[Key, list[Path]]:
     found = defaultdict(list)
     for path in paths:
         found[Name.parse(path).without(*without)].append(path)

@@ -1,7 +1,9 @@
 """Which preprocessed datasets there are, and what they say of themselves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bids_app.errors import MissingInputError, UsageError
 from bids_app.system.small_files import read_json
@@ -15,14 +17,14 @@ class Dataset:
 
     name: str
     path: Path
-    description: dict
+    description: dict[str, Any]
 
-    def uri(self, path):
+    def uri(self, path: Path) -> str:
         """Return the BIDS URI of one of its files."""
         return f"bids:{self.name}:{Path(path).relative_to(self.path).as_posix()}"
 
 
-def find_derivatives(bids_dir, given=()):
+def find_derivatives(bids_dir: Path, given: Sequence[tuple[str, Path]] = ()) -> list[Dataset]:
     """Find the preprocessed datasets: those given, else derivatives/fmriprep*, else BIDS_DIR itself.
 
     Parameters
@@ -43,7 +45,7 @@ def find_derivatives(bids_dir, given=()):
     return [Dataset(name, path, _description(path)) for name, path in named]
 
 
-def _in_their_place(bids_dir):
+def _in_their_place(bids_dir: Path) -> list[tuple[str, Path]]:
     paths = _folders(bids_dir, ("fmriprep*",)) or _folders(bids_dir, ("xcp_d*", "xcpd*", "xcp-d*"))
     if len(paths) > 1:
         raise UsageError(
@@ -60,7 +62,7 @@ def _in_their_place(bids_dir):
     return [(path.resolve().name, path) for path in paths]
 
 
-def _folders(bids_dir, patterns):
+def _folders(bids_dir: Path, patterns: Sequence[str]) -> list[Path]:
     folder = bids_dir / "derivatives"
     try:
         return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_dir()})
@@ -68,7 +70,7 @@ def _folders(bids_dir, patterns):
         raise MissingInputError(f"{folder} cannot be looked into: {error.strerror}.") from error
 
 
-def _description(path):
+def _description(path: Path) -> dict[str, Any]:
     """Read what describes a dataset, without the parts that are not of the kind that BIDS says."""
     described = path / "dataset_description.json"
     content = read_json(described) if described.exists() or described.is_symlink() else {}
@@ -78,5 +80,5 @@ def _description(path):
     return content
 
 
-def _maker(entry):
+def _maker(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key not in TEXTS or isinstance(value, str)}

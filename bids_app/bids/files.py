@@ -3,14 +3,17 @@
 import json
 import os
 import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 
 from bids_app import __version__
+from bids_app.bids.datasets import Dataset
 from bids_app.bids.names import Name, build
 from bids_app.errors import OutputError
 
@@ -50,7 +53,7 @@ Graph maps of resting-state fMRI made by trialgraph {version}.
 
 
 @contextmanager
-def replacing(path):
+def replacing(path: Path) -> Iterator[Path]:
     """Give a name beside ``path`` to write to, and move it there once it is whole."""
     path = Path(path)
     try:
@@ -66,7 +69,7 @@ def replacing(path):
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def sweep(output_dir):
+def sweep(output_dir: Path) -> None:
     """Remove what runs that were killed left half-written, and refuse links that lead out of where it is written.
 
     No file takes an hour to write, by the disk's own clock. What else lies in the output folder (sourcedata, code) is
@@ -84,7 +87,7 @@ def sweep(output_dir):
                 path.unlink()
 
 
-def _where_it_is_written(output_dir):
+def _where_it_is_written(output_dir: Path) -> Iterator[Path]:
     """List everything below the places of the output folder that runs write to."""
     for place in WRITTEN:
         for top in output_dir.glob(place):
@@ -92,18 +95,18 @@ def _where_it_is_written(output_dir):
             yield from () if top.is_symlink() else top.rglob("*")
 
 
-def save_text(path, text):
+def save_text(path: Path, text: str) -> None:
     """Write text, whole or not at all."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def save_json(path, content):
+def save_json(path: Path, content: Any) -> None:
     """Write JSON: nine digits, n/a for numbers that are not finite, nothing for None."""
     save_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple, np.ndarray)):
@@ -115,27 +118,28 @@ def _plain(value):
     return str(value) if isinstance(value, Path) else value
 
 
-def save_table(path, table, **options):
+def save_table(path: Path, table: pd.DataFrame, **options: Any) -> None:
     """Write a DataFrame as BIDS TSV."""
     with replacing(path) as partial:
-        table.to_csv(partial, **{"sep": "\t", "na_rep": "n/a", "index": False, "float_format": "%.9g"} | options)
+        written: dict[str, Any] = {"sep": "\t", "na_rep": "n/a", "index": False, "float_format": "%.9g"}
+        table.to_csv(partial, **written | options)
 
 
-def read_table(path, **options):
+def read_table(path: Path, **options: Any) -> pd.DataFrame:
     """Read a BIDS TSV as a DataFrame."""
     return pd.read_csv(path, sep="\t", na_values="n/a", **options)
 
 
-def save_described(path, table, columns, **more):
+def save_described(path: Path, table: pd.DataFrame, columns: Mapping[str, Any], **more: Any) -> Path:
     """Write a table and what its columns mean; ``more`` is what must be known to read it."""
-    described = {name: columns[name] for name in table}
+    described = {str(name): columns[str(name)] for name in table}
     content = {name: text if isinstance(text, dict) else {"Description": text} for name, text in described.items()}
     save_json(sidecar_of(path), content | more)
     save_table(path, table)
     return path
 
 
-def save_image(path, image, sidecar=None):
+def save_image(path: Path, image: Any, sidecar: Mapping[str, Any] | None = None) -> None:
     """Write an image and its sidecar; the image last, so that it is never without."""
     if sidecar is not None:
         save_json(sidecar_of(path), sidecar)
@@ -143,7 +147,7 @@ def save_image(path, image, sidecar=None):
         nib.save(image, partial)
 
 
-def save_map(path, grid, values, sidecar=None):
+def save_map(path: Path, grid: Any, values: np.ndarray, sidecar: Mapping[str, Any] | None = None) -> None:
     """Write one value per node as an image with its sidecar, and beside a surface's the GIFTI of each hemisphere."""
     name = Name.parse(path)
     for side, half in grid.halves(values).items():
@@ -151,7 +155,7 @@ def save_map(path, grid, values, sidecar=None):
     save_image(path, grid.image(values), sidecar)
 
 
-def save_figure(path, figure):
+def save_figure(path: Path, figure: Any) -> None:
     """Write a matplotlib figure, PNG or SVG by its name, and close it; the same figure gives the same bytes."""
     import matplotlib.pyplot as plt
 
@@ -161,13 +165,13 @@ def save_figure(path, figure):
     plt.close(figure)
 
 
-def sidecar_of(path):
+def sidecar_of(path: Path) -> Path:
     """Return the path of the JSON beside a file."""
     path = Path(path)
     return path.with_name(path.name.partition(".")[0] + ".json")
 
 
-def write_dataset_files(output_dir, bids_dir, datasets):
+def write_dataset_files(output_dir: Path, bids_dir: Path, datasets: Sequence[Dataset]) -> None:
     """Write dataset_description.json, README.md and .bidsignore.
 
     Parameters
@@ -181,7 +185,7 @@ def write_dataset_files(output_dir, bids_dir, datasets):
     save_text(output_dir / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
 
 
-def _description(output_dir, bids_dir, datasets):
+def _description(output_dir: Path, bids_dir: Path, datasets: Sequence[Dataset]) -> dict[str, Any]:
     made_here = {"Name": "trialgraph", "Version": __version__, "Container": container()}
     upstream = [entry for dataset in datasets for entry in dataset.description.get("GeneratedBy", [])]
     licences = {dataset.description.get("License") for dataset in datasets}
@@ -198,12 +202,12 @@ def _description(output_dir, bids_dir, datasets):
     }
 
 
-def relative(path, start):
+def relative(path: Path, start: Path) -> str:
     """Return the path of a file or folder as seen from a folder."""
     return Path(os.path.relpath(path.resolve(), start.resolve())).as_posix()
 
 
-def container():
+def container() -> dict[str, str] | None:
     """Return what a description says of the container that this runs in, or None."""
     if "APPTAINER_CONTAINER" in os.environ or "SINGULARITY_CONTAINER" in os.environ:
         return {"Type": "singularity", "Tag": f"trialgraph:{__version__}"}

@@ -3,7 +3,9 @@
 import logging
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -30,17 +32,17 @@ class Finding:
     text: str
     warning: bool = False
 
-    def say(self):
+    def say(self) -> None:
         """Log it: a warning as one; what every test assumes stands in the log's file and on the page alone."""
         level = logging.WARNING if self.warning else logging.DEBUG if self.about == ASSUMED else logging.INFO
         logger.log(level, "%s: %s", self.about, self.text)
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         """Return it as the records keep it."""
         return {"About": self.about, "Text": self.text, "Warning": self.warning}
 
 
-def say_all(findings):
+def say_all(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Log every finding once, in order, and return them without repetition.
 
     Examples
@@ -54,7 +56,7 @@ def say_all(findings):
     return unique
 
 
-def of_scans(scans):
+def of_scans(scans: Iterable[Any]) -> tuple[Finding, ...]:
     """Return what the sidecars of scans warn of, each kind of sentence once, with the scans it is said of.
 
     Parameters
@@ -73,6 +75,6 @@ def of_scans(scans):
     return tuple(Finding("Scans", f"{_who(names)}: {text}", warning=True) for text, names in kinds.items())
 
 
-def _who(names):
+def _who(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more scans" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

@@ -1,12 +1,14 @@
 """Where an image is a mask: whole numbers, or fractions that are cut at one half, which is said."""
 
+from pathlib import Path
+
 import numpy as np
 
 from bids_app.errors import DataError
 from bids_app.system.images import read_image
 
 
-def binarized(values, called):
+def binarized(values: np.ndarray, called: str) -> tuple[np.ndarray, str | None]:
     """Say which voxels are in a mask.
 
     Parameters
@@ -50,7 +52,7 @@ def binarized(values, called):
     )
 
 
-def read_mask(path, called):
+def read_mask(path: Path, called: str) -> tuple[np.ndarray, np.ndarray, str | None]:
     """Read a mask image of the user's.
 
     Parameters

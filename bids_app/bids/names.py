@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ ENTITIES = (
     *("space", "cohort", "atlas", "seg", "scale", "res", "den", "contrast", "stat", "label"),
     *("from", "to", "mode", "desc"),
 )
+
+
+Key = tuple[tuple[str, str], ...]  # entities, by which files that belong together are found
 
 
 @dataclass(frozen=True)
@@ -31,19 +35,19 @@ class Name:
     extension: str
 
     @classmethod
-    def parse(cls, path):
+    def parse(cls, path: Path | str) -> "Name":
         """Take a path's last part apart; words that are no entity are left out."""
         stem, dot, extension = Path(path).name.partition(".")
         *pairs, suffix = stem.split("_")
         entities = dict(pair.split("-", 1) for pair in pairs if "-" in pair)
         return cls(entities, suffix, dot + extension)
 
-    def without(self, *keys):
+    def without(self, *keys: str) -> Key:
         """Return the entities that remain without some, as a hashable key."""
         return tuple(sorted((key, value) for key, value in self.entities.items() if key not in keys))
 
 
-def known_entities(entities):
+def known_entities(entities: Mapping[str, str]) -> dict[str, str]:
     """Put what is no entity of BIDS, as other tools have, into desc, so that their files stay apart.
 
     Examples
@@ -56,7 +60,7 @@ def known_entities(entities):
     return known | ({"desc": "".join(rest)} if rest else {})
 
 
-def build(entities, suffix, extension):
+def build(entities: Mapping[str, str | None], suffix: str, extension: str) -> str:
     """Make a file name, entities in the order of the schema, those that are None left out.
 
     Examples
@@ -71,7 +75,7 @@ def build(entities, suffix, extension):
     return "_".join([*pairs, suffix]) + extension
 
 
-def folder(entities):
+def folder(entities: Mapping[str, str]) -> Path:
     """Return the folder of a participant's functional files, relative to the dataset."""
     levels = [f"{key}-{entities[key]}" for key in ("sub", "ses") if entities.get(key)]
     return Path(*levels, "func")
@@ -81,7 +85,7 @@ SEPARATORS = frozenset(" _-.,:;/()[]'\"\t\n")
 LONGEST = 40
 
 
-def label(text, longest=LONGEST):
+def label(text: object, longest: int = LONGEST) -> str:
     """Reduce text to what a BIDS label may hold, in camel case; what is lost or cut becomes the end of a hash.
 
     Texts that differ by more than what separates their words, or the case of a letter after it, have different labels.
@@ -108,7 +112,7 @@ def label(text, longest=LONGEST):
     return camel[: longest - len(digest)] + digest
 
 
-def contrast_label(active, reference):
+def contrast_label(active: str, reference: str) -> str:
     """Name the comparison of two arms as the names of its files do.
 
     Raises
@@ -130,7 +134,7 @@ def contrast_label(active, reference):
     return f"{first}Vs{second[0].upper()}{second[1:]}"
 
 
-def scan_label(entities):
+def scan_label(entities: Mapping[str, str]) -> str:
     """Name a scan for people: its entities up to the hemisphere.
 
     Examples
@@ -145,11 +149,11 @@ def scan_label(entities):
 EXTENSION = ".dscalar.nii"
 
 
-def is_surface(path):
+def is_surface(path: Path | str) -> bool:
     """Say by its name whether a file holds grayordinates."""
     return Path(path).name.endswith((".dtseries.nii", EXTENSION, ".func.gii"))
 
 
-def other_hemisphere(path):
+def other_hemisphere(path: Path) -> Path:
     """Return the file of the right hemisphere beside that of the left one."""
     return path.with_name(path.name.replace("_hemi-L_", "_hemi-R_"))

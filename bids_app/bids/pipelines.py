@@ -1,6 +1,10 @@
 """The pipelines whose output is read: recognised by GeneratedBy, and what is to be known of them."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
+
+from bids_app.bids.datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +19,7 @@ FAULTS = {
 }
 
 
-def makers(description):
+def makers(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the names in small letters and the versions of what made a dataset.
 
     Examples
@@ -32,7 +36,7 @@ def makers(description):
     ]
 
 
-def is_denoised(dataset):
+def is_denoised(dataset: Dataset) -> bool:
     """Say whether a dataset's BOLD images are cleaned already: by what made it, else by what its folder is called.
 
     Parameters
@@ -44,7 +48,7 @@ def is_denoised(dataset):
     return any(name.startswith(DENOISED) for name in names)
 
 
-def warn_of_faults(dataset):
+def warn_of_faults(dataset: Dataset) -> None:
     """Say what is known to be wrong with what a version wrote."""
     for maker in makers(dataset.description):
         if maker in FAULTS:

@@ -1,13 +1,17 @@
 """The names of the files that we write below the output folder: built here, and read back here."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 from bids_app.bids.names import build, contrast_label
 from bids_app.bids.selection import SURFACE_SPACES
 from bids_app.graph.features import camel
 from bids_app.graph.rules import MATRICES, NEGATIVES, Linking
+from bids_app.settings.settings import Graph
 
 PARCELLATION = ("atlas", "seg", "scale")
 MAPS = {".nii.gz": "voxels", ".dscalar.nii": "grayordinates"}
@@ -22,7 +26,7 @@ KINDS = {camel([matrix, linking]) for matrix in ("", *MATRICES) for linking in L
 _MAP_DESC = re.compile(r"(?P<edges>full|auc|[rd]\d+)(?P<z>z?)(?:Smooth(?P<fwhm>\d+(?:p\d+)?))?")
 
 
-def parcellation_of(entities):
+def parcellation_of(entities: Mapping[str, str]) -> tuple[str | None, ...]:
     """Return what tells the parcels of files apart: the atlas and, on surfaces, the space; None for what is not said.
 
     Examples
@@ -36,18 +40,18 @@ def parcellation_of(entities):
     return (*map(entities.get, PARCELLATION), space if space in SURFACE_SPACES else None)
 
 
-def resolution(options):
+def resolution(options: Graph) -> str | None:
     """Return the res label of the maps, or None on the grid of the data."""
     return f"{options.voxel_size}mm" if options.voxel_size else None
 
 
-def surface_path(output_dir, entities):
+def surface_path(output_dir: Path, entities: Mapping[str, str]) -> Path:
     """Return where the grayordinates of a space are kept, with their meshes beside them."""
     kept = {key: entities[key] for key in ("space", "den") if key in entities}
     return output_dir / "surfaces" / build(kept, "nodes", ".dscalar.nii")
 
 
-def map_desc(options, edges, values="z", smoothed=True):
+def map_desc(options: Graph, edges: str, values: str = "z", smoothed: bool = True) -> str:
     """Return the desc label of a map.
 
     Examples
@@ -80,7 +84,7 @@ class MapDesc:
     fwhm: float
 
 
-def read_map_desc(desc):
+def read_map_desc(desc: str) -> MapDesc | None:
     """Take apart what `map_desc` made; None if it is none.
 
     Examples
@@ -94,7 +98,7 @@ def read_map_desc(desc):
     return MapDesc(parts["edges"], "z" if parts["z"] else "raw", float((parts["fwhm"] or "0").replace("p", ".")))
 
 
-def label_of(metric):
+def label_of(metric: str) -> str:
     """Return a metric's column name.
 
     Examples
@@ -105,7 +109,7 @@ def label_of(metric):
     return metric.replace("-", "_")
 
 
-def parcel_desc(upstream, kind, edges):
+def parcel_desc(upstream: str, kind: str, edges: str) -> str:
     """Return the desc label of a table of parcels.
 
     Examples
@@ -116,7 +120,7 @@ def parcel_desc(upstream, kind, edges):
     return camel([upstream, kind, edges])
 
 
-def find_parcel_desc(desc, kinds, edges):
+def find_parcel_desc(desc: str, kinds: Iterable[str], edges: Iterable[str]) -> tuple[str, str, str] | None:
     """Take the desc label of a table of parcels apart.
 
     Parameters
@@ -147,18 +151,18 @@ def find_parcel_desc(desc, kinds, edges):
     return None
 
 
-def laid_path(output_dir, entities, extension):
+def laid_path(output_dir: Path, entities: Mapping[str, str], extension: str) -> Path:
     """Return where the atlas of a kind of result is kept, as it was laid over the analysis grid."""
     kept = {key: entities[key] for key in ("space", "den", *PARCELLATION) if entities.get(key)}
     return output_dir / "atlases" / build(kept, "dseg", extension)
 
 
-def figure_path(output_dir, entities, what):
+def figure_path(output_dir: Path, entities: Mapping[str, str], what: str) -> Path:
     """Return where a figure of a scan goes."""
     return output_dir / f"sub-{entities['sub']}" / "figures" / build({**entities, "desc": what}, "bold", ".png")
 
 
-def atlas_of(entities) -> str:
+def atlas_of(entities: Mapping[str, str]) -> str:
     """Return what names an atlas among the entities of a file; empty where it is of none.
 
     Examples
@@ -169,26 +173,26 @@ def atlas_of(entities) -> str:
     return " ".join(f"{key}-{entities[key]}" for key in PARCELLATION if entities.get(key))
 
 
-def status_path(output_dir, participant):
+def status_path(output_dir: Path, participant: str) -> Path:
     """Return where a participant's state after the participant level is kept."""
     return output_dir / "logs" / "status" / f"sub-{participant}.json"
 
 
-def stem(route, design):
+def stem(route: Any, design: Any) -> dict[str, str]:
     """Return the entities of a group file: those of the route and the contrast."""
     return {**route.entities, "contrast": contrast_label(design.active, design.reference)}
 
 
-def group_name(route, design, suffix, extension, **more):
+def group_name(route: Any, design: Any, suffix: str, extension: str, **more: str) -> str:
     """Return the name of a group file."""
     return build({**stem(route, design), **more}, suffix, extension)
 
 
-def comparison_desc(feature, analysis):
+def comparison_desc(feature: Any, analysis: Any) -> str:
     """Return the desc label of a map of the group level: what is compared, and how if not as the headline is."""
     return feature.label + analysis.suffix
 
 
-def trial_name(design, suffix, extension=".tsv"):
+def trial_name(design: Any, suffix: str, extension: str = ".tsv") -> str:
     """Return the name of a file that belongs to no route."""
     return build({"contrast": contrast_label(design.active, design.reference)}, suffix, extension)

@@ -2,9 +2,11 @@
 
 import logging
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
@@ -15,6 +17,7 @@ from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised, warn_of_faults
 from bids_app.bids.selection import (
     SPATIAL,
     SURFACE_SPACES,
+    Found,
     Why,
     best_desc,
     of_one,
@@ -27,7 +30,7 @@ from bids_app.bids.selection import (
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.timing import declared
 from bids_app.errors import DataError, NothingSelectedError, UsageError
-from bids_app.settings.settings import Settings
+from bids_app.settings.settings import Selection, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +55,7 @@ class BoldRun:
     outliers: Path | None = None
 
     @property
-    def label(self):
+    def label(self) -> str:
         """The run's name for people."""
         return scan_label(self.entities)
 
@@ -71,7 +74,7 @@ class SeriesRun:
     outliers: Path | None = None
 
     @property
-    def label(self):
+    def label(self) -> str:
         """The run's name for people."""
         parcellation = [self.entities[key] for key in PARCELLATION if key in self.entities]
         return " ".join([scan_label(self.entities), *parcellation])
@@ -95,7 +98,7 @@ class Inputs:
     everyone: frozenset[str]
 
     @property
-    def by_participant(self):
+    def by_participant(self) -> dict[str, list[BoldRun | SeriesRun]]:
         """Runs of each participant, participants and runs in order."""
         runs = defaultdict(list)
         for run in sorted(self.runs, key=lambda run: run.label):
@@ -103,7 +106,7 @@ class Inputs:
         return dict(runs)
 
 
-def find_inputs(settings):
+def find_inputs(settings: Settings) -> Inputs:
     """Find the runs to analyse.
 
     Parameters
@@ -143,7 +146,7 @@ def find_inputs(settings):
     return Inputs(tuple(datasets), (*bold, *series), everyone)
 
 
-def _at_minimal_level(layouts):
+def _at_minimal_level(layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> str:
     """Say what to run again where fMRIPrep left what it leaves at its lowest level."""
     found = any(layout.get(suffix="boldref", desc=["hmc", "coreg"], return_type="filename") for _, layout in layouts)
     if not found:
@@ -154,7 +157,7 @@ def _at_minimal_level(layouts):
     )
 
 
-def _open(path):
+def _open(path: Path) -> BIDSLayout:
     """Index a derivative as a root of its own: pybids finds none of its files otherwise."""
     own_entities = str(files("bids_app") / "data" / "entities.json")
     indexer = BIDSLayoutIndexer(
@@ -166,8 +169,8 @@ def _open(path):
         raise DataError(f"{path} cannot be indexed: {error}.") from error
 
 
-def _check_labels(selection, layouts):
-    known = {"participant": set(), "session": set()}
+def _check_labels(selection: Selection, layouts: Sequence[BIDSLayout]) -> None:
+    known: dict[str, set[str]] = {"participant": set(), "session": set()}
     for layout in layouts:
         known["participant"].update(layout.get_subjects())
         known["session"].update(layout.get_sessions())
@@ -179,7 +182,7 @@ def _check_labels(selection, layouts):
             )
 
 
-def _described(selection):
+def _described(selection: Selection) -> str:
     filters = {
         "participants": " ".join(selection.participants),
         "sessions": " ".join(selection.sessions),
@@ -189,11 +192,13 @@ def _described(selection):
     return f" ({'; '.join(given)})" if given else ""
 
 
-def _query(layout, settings, query, **entities):
+def _query(layout: BIDSLayout, settings: Settings, query: str, **entities: Any) -> list[Path]:
     return query_files(layout, settings.selection, settings.selection.filters, query, **entities)
 
 
-def query_files(layout, selection, filters, query, **entities):
+def query_files(
+    layout: BIDSLayout, selection: Selection, filters: Mapping[str, Any], query: str, **entities: Any
+) -> list[Path]:
     """List the files of one query of the selected participants and sessions, as the user's filters narrow it."""
     if selection.participants:
         entities["subject"] = list(selection.participants)
@@ -208,7 +213,7 @@ def query_files(layout, selection, filters, query, **entities):
         raise UsageError(f"--bids-filter-file: query {query}: {error}") from error
 
 
-def _bold_runs(settings, layouts):
+def _bold_runs(settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> list[BoldRun]:
     selection = settings.selection
     on_surface = selection.space in SURFACE_SPACES
     found = []
@@ -230,7 +235,7 @@ def _bold_runs(settings, layouts):
     return [_bold_run(*item, companions[item[2].name], why(item[0], item[2])) for item in found]
 
 
-def _with_both_hemispheres(item):
+def _with_both_hemispheres(item: Found) -> Found:
     name, path, *_ = item
     if "hemi" in name.entities and not other_hemisphere(path).exists():
         raise DataError(
@@ -270,7 +275,7 @@ def _bold_run(
     )
 
 
-def _series_runs(settings, layouts):
+def _series_runs(settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> list[SeriesRun]:
     selection = settings.selection
     found = []
     for dataset, layout in layouts:
@@ -288,7 +293,7 @@ def _series_runs(settings, layouts):
     return [_series_run(*item, companions[item[2].name]) for item in found]
 
 
-def _without_hash(item):
+def _without_hash(item: Found) -> Found:
     """Drop the entity by which XCP-D tells settings apart, once it says nothing more."""
     name, *more = item
     return (replace(name, entities={key: value for key, value in name.entities.items() if key != "hash"}), *more)

@@ -1,9 +1,11 @@
 """What the participant level left: one walk over the output folder, and each sidecar read when it is asked for."""
 
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from bids_app.bids.files import sidecar_of
 from bids_app.bids.names import Name, scan_label
@@ -32,22 +34,22 @@ class Scan:
 
     entities: dict[str, str]
     path: Path
-    known: dict | None = None
+    known: Mapping[str, Any] | None = None
 
     @cached_property
-    def sidecar(self):
+    def sidecar(self) -> Mapping[str, Any]:
         """What the sidecar says."""
         if self.known is not None:
             return self.known
         return read_record(sidecar_of(self.path), f"Run the participant level again for sub-{self.participant}.")
 
     @property
-    def participant(self):
+    def participant(self) -> str:
         """The participant's label, without sub-."""
         return self.entities["sub"]
 
     @property
-    def session(self):
+    def session(self) -> str | None:
         """The session's label, without ses-, or None."""
         return self.entities.get("ses")
 
@@ -67,9 +69,9 @@ class ScanIndex:
     """
 
     scans: dict[tuple[str, str], list[Scan]]
-    earlier: frozenset = frozenset()
+    earlier: frozenset[str] = frozenset()
 
-    def of(self, suffix, extension, **entities) -> list[Scan]:
+    def of(self, suffix: str, extension: str, **entities: str) -> list[Scan]:
         """List the results of one kind.
 
         Parameters
@@ -84,14 +86,14 @@ class ScanIndex:
 
     def one_of_each(self) -> list[Scan]:
         """Return one result of each scan, whatever kind of map or table it is."""
-        found = {}
+        found: dict[Any, Scan] = {}
         for suffix, extension in (("boldmap", ".nii.gz"), ("boldmap", ".dscalar.nii"), ("nodes", ".tsv")):
             for scan in self.of(suffix, extension):
                 found.setdefault(scan.sidecar.get("Scan"), scan)
         return list(found.values())
 
 
-def index_scans(output_dir, participants=None) -> ScanIndex:
+def index_scans(output_dir: Path, participants: Collection[str] | None = None) -> ScanIndex:
     """Look once at what the participant level left.
 
     Parameters
@@ -111,7 +113,8 @@ def index_scans(output_dir, participants=None) -> ScanIndex:
     """
     names = ["sub-*"] if participants is None else [f"sub-{label}" for label in participants]
     folders = [folder for name in names for folder in output_dir.glob(name)]
-    records, scans, earlier = _records(output_dir, participants), {kind: [] for kind in KINDS}, set()
+    records, earlier = _records(output_dir, participants), set()
+    scans: dict[tuple[str, str], list[Scan]] = {kind: [] for kind in KINDS}
     for path in sorted(path for folder in folders for path in folder.rglob("func/sub-*")):
         name = Name.parse(path)
         if (name.suffix, name.extension) in scans:
@@ -123,9 +126,9 @@ def index_scans(output_dir, participants=None) -> ScanIndex:
     return ScanIndex(scans, frozenset(earlier))
 
 
-def _records(output_dir, participants):
+def _records(output_dir: Path, participants: Collection[str] | None) -> dict[str, dict[str, Any]]:
     """Return what is recorded of each scan, by its name, sorted by what the names of its files begin with."""
-    records = defaultdict(dict)
+    records: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for status in read_statuses(output_dir, participants):
         for scan in status["Scans"]:
             # Without the atlas of a table of series.
@@ -134,14 +137,14 @@ def _records(output_dir, participants):
     return dict(records)
 
 
-def _is_of_earlier_atlas(scan, records):
+def _is_of_earlier_atlas(scan: Scan, records: Mapping[str, Any]) -> bool:
     own = scan_label(scan.entities)
     atlases = records.get(own, {}).get(own, {}).get("Atlases")  # which versions before did not record
     atlas = atlas_of(scan.entities)
     return atlases is not None and atlas != "" and atlas not in atlases and scan.sidecar.get("Scan") == own
 
 
-def _is_unused(scan, records):
+def _is_unused(scan: Scan, records: Mapping[str, Any]) -> bool:
     """Tell whether a result is of a scan that no call finished, or that is not to be used any more.
 
     Tables of series have a longer name than their file says: their sidecar knows it, and is read only where it matters.

@@ -2,7 +2,12 @@
 
 import logging
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
+from bids_app.bids.datasets import Dataset
+from bids_app.bids.names import Key, Name
 from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 
@@ -13,16 +18,20 @@ SURFACE_SPACES = ("fsLR", "fsaverage", "fsaverage3", "fsaverage4", "fsaverage5",
 SPATIAL = ("space", "cohort", "res", "den")
 
 
+# Name, path and dataset of a file, and whatever follows.
+Found = tuple[Name, Path, Dataset, *tuple[Any, ...]]
+
+
 class Why:
     """Says why a file was selected: by what it differs from others of its dataset that could have been."""
 
-    def __init__(self, found):
+    def __init__(self, found: Iterable[Found]) -> None:
         self.values = {
             key: {name.entities.get(key) or f"no {key}" for name, *_ in found}
             for key in ("task", "space", "res", "den")
         }
 
-    def __call__(self, name, dataset):
+    def __call__(self, name: Name, dataset: Dataset) -> str:
         """Return the reason for one file."""
         said = ["cleaned already: it is not cleaned again"] if is_denoised(dataset) else []
         for key, values in self.values.items():
@@ -31,7 +40,9 @@ class Why:
         return "; ".join(said) or "the only one"
 
 
-def of_one(entity, wanted, found, prefer):
+def of_one(
+    entity: str, wanted: str | None, found: list[Found], prefer: Callable[[list[Name]], str | None]
+) -> list[Found]:
     """Keep what has one value of an entity: the one wanted, the only one, or the preferred one."""
     values = {name.entities.get(entity) for name, *_ in found}
     if not found or (wanted is None and len(values) == 1):
@@ -48,18 +59,18 @@ def of_one(entity, wanted, found, prefer):
     return kept
 
 
-def _option(entity):
+def _option(entity: str) -> str:
     return {"task": "task-id", "den": "res"}.get(entity, entity)
 
 
-def prefer_rest(names):
+def prefer_rest(names: Iterable[Name]) -> str | None:
     """Return the task whose name begins with rest, if it is one."""
     tasks = {name.entities.get("task", "") for name in names}
     rest = [task for task in tasks if task.lower().startswith("rest")]
     return rest[0] if len(rest) == 1 else None
 
 
-def prefer_template(names):
+def prefer_template(names: Iterable[Name]) -> str | None:
     """Return the first template space that every run was brought to."""
     runs_in = defaultdict(set)
     for name in names:
@@ -68,10 +79,10 @@ def prefer_template(names):
     return next((space for space in TEMPLATE_SPACES if runs_in[space] == every_run), None)
 
 
-def best_desc(found):
+def best_desc(found: Iterable[Found]) -> list[Found]:
     """Of images of one run that differ in what was filled in alone, keep the first of `DENOISED_DESCS`."""
     order = {desc: place for place, desc in enumerate(DENOISED_DESCS)}
-    best = {}
+    best: dict[Key, Found] = {}
     for item in found:
         key = item[0].without("desc")
         if key not in best or order.get(item[0].entities["desc"], 0) < order.get(best[key][0].entities["desc"], 0):
@@ -79,7 +90,7 @@ def best_desc(found):
     return list(best.values())
 
 
-def one_hash(found):
+def one_hash(found: list[Found]) -> list[Found]:
     """Refuse outputs of several settings side by side, which XCP-D tells apart by hash-."""
     values = {name.entities.get("hash") for name, *_ in found}
     if len(values) > 1:
@@ -91,7 +102,7 @@ def one_hash(found):
     return found
 
 
-def without_concatenations(found):
+def without_concatenations(found: Sequence[Found]) -> list[Found]:
     """Leave out the runs of a visit that a tool laid one behind the other, where it left them singly as well.
 
     XCP-D with ``--combine-runs`` writes an output without run- beside those with one: the same volumes twice.
@@ -116,7 +127,7 @@ def without_concatenations(found):
     return kept
 
 
-def refuse_duplicates(found):
+def refuse_duplicates(found: Iterable[Found]) -> None:
     """Stop where two files have the same name but for what tells their folders apart."""
     same = defaultdict(list)
     for name, path, *_ in found:

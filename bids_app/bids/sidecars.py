@@ -4,7 +4,9 @@ pybids finds the files; it would also read all of them, and one that is damaged 
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from bids_app.bids.names import Name
 from bids_app.errors import DataError, MissingInputError
@@ -20,18 +22,18 @@ class Sidecars:
         All JSON files of the dataset.
     """
 
-    def __init__(self, paths):
-        self._by_place = defaultdict(list)
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._by_place: defaultdict[tuple[Path, str], list[tuple[set[tuple[str, str]], Path]]] = defaultdict(list)
         for path in sorted(map(Path, paths)):
             name = Name.parse(path)
             self._by_place[path.parent, name.suffix].append((set(name.entities.items()), path))
 
     @classmethod
-    def of_layout(cls, layout):
+    def of_layout(cls, layout: Any) -> "Sidecars":
         """Take those that a pybids layout knows."""
         return cls(layout.get(extension=".json", return_type="filename"))
 
-    def beside(self, path) -> list[Path]:
+    def beside(self, path: Path) -> list[Path]:
         """List those that say something of a file, the farthest and the most general first.
 
         Examples
@@ -49,13 +51,13 @@ class Sidecars:
             found += [place for _, place in sorted(fitting, key=lambda one: len(one[0]))]
         return found
 
-    def metadata(self, path) -> dict:
+    def metadata(self, path: Path) -> dict[str, Any]:
         """Return what they say together, the nearest last.
 
         A file that cannot be read is the fault of the one scan: the error then stands in the place of the repetition
         time, and is raised where the scan is read.
         """
-        content = {}
+        content: dict[str, Any] = {}
         for place in self.beside(path):
             try:
                 content |= read_json(place, called=place.name)

@@ -2,11 +2,14 @@
 
 import logging
 import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from bids_app.bids.files import save_json
 from bids_app.bids.result_names import status_path
 from bids_app.errors import DataError
-from bids_app.system.small_files import read_record
+from bids_app.system.small_files import Record, read_record
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +21,7 @@ STATES = {
 }
 
 
-def read_status(output_dir, participant):
+def read_status(output_dir: Path, participant: str) -> Record:
     """Read how the scans of a participant ended.
 
     Returns
@@ -42,13 +45,13 @@ def read_status(output_dir, participant):
     return status
 
 
-def participants_with_status(output_dir):
+def participants_with_status(output_dir: Path) -> list[str]:
     """List the labels of the participants that the participant level has run on, in order."""
     found = sorted((output_dir / "logs" / "status").glob("sub-*.json"))
     return [path.stem.removeprefix("sub-") for path in found if not path.name.startswith(".")]
 
 
-def read_statuses(output_dir, participants=None):
+def read_statuses(output_dir: Path, participants: Collection[str] | None = None) -> list[Record]:
     """Read how the scans ended, and look whether their inputs are still there.
 
     Parameters
@@ -70,7 +73,7 @@ def read_statuses(output_dir, participants=None):
     return statuses
 
 
-def _as_gone(scan, roots):
+def _as_gone(scan: Mapping[str, Any], roots: Mapping[str, Path]) -> Mapping[str, Any]:
     """Return a scan as it is, or with the state gone if its input is no longer there."""
     gone = gone_sources(scan.get("Sources", ()), roots)
     if not gone or scan["State"] == "gone":
@@ -78,7 +81,7 @@ def _as_gone(scan, roots):
     return {**scan, "State": "gone", "Reason": f"Its input is no longer there: {', '.join(gone)}."}
 
 
-def earlier_scans(output_dir, participant):
+def earlier_scans(output_dir: Path, participant: str) -> dict[str, Any]:
     """Return what earlier runs left of a participant's scans by their names: nothing of what is damaged, and said."""
     if not status_path(output_dir, participant).exists():
         return {}
@@ -89,7 +92,7 @@ def earlier_scans(output_dir, participant):
         return {}
 
 
-def dataset_roots(output_dir):
+def dataset_roots(output_dir: Path) -> dict[str, Path]:
     """Return where the datasets that the results come from lie, by their names, as far as they can be seen."""
     path = output_dir / "dataset_description.json"
     links = read_record(path, "Run the participant level again.").get("DatasetLinks", {}) if path.exists() else {}
@@ -97,7 +100,7 @@ def dataset_roots(output_dir):
     return {name: root for name, root in roots.items() if root.is_dir()}
 
 
-def gone_sources(sources, roots):
+def gone_sources(sources: Sequence[str], roots: Mapping[str, Path]) -> list[str]:
     """List those of a scan's BIDS URIs whose dataset is there and whose file is not.
 
     A link whose content is elsewhere (git-annex) is there.
@@ -116,7 +119,9 @@ def gone_sources(sources, roots):
     return gone
 
 
-def mark_gone(output_dir, roots, selected=(), present=()):
+def mark_gone(
+    output_dir: Path, roots: Mapping[str, Path], selected: Collection[str] = (), present: Collection[str] = ()
+) -> list[str]:
     """Mark the scans whose input is no longer there: their results are not read any more.
 
     Parameters
@@ -149,7 +154,7 @@ def mark_gone(output_dir, roots, selected=(), present=()):
     return marked
 
 
-def save_status(output_dir, participant, run_name, scans):
+def save_status(output_dir: Path, participant: str, run_name: str, scans: Mapping[str, Any]) -> None:
     """Write how the scans of a participant ended.
 
     Parameters

@@ -3,6 +3,9 @@
 import csv
 import io
 import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +23,7 @@ IN_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # or a decimal comma b
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 
 
-def read_table(path, key):
+def read_table(path: Path, key: list[str]) -> pd.DataFrame:
     """Read a table of the trial, and log what was read otherwise than it is written.
 
     Parameters
@@ -46,7 +49,7 @@ def read_table(path, key):
     return keyed(table, key, path)
 
 
-def read_rows(path) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+def read_rows(path: Path) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     """Read the cells of a table as they are written, and say by what they are separated if not by tabs.
 
     Raises
@@ -67,20 +70,20 @@ def read_rows(path) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     heads = [head.strip() for head in heads]
     if not any(heads):
         raise DataError(f"{path} cannot be read as a table: it is empty.")
-    findings = ()
+    findings: tuple[Finding, ...] = ()
     if separator != "\t":
         text = f"{path} is separated by {SEPARATORS[separator]}; BIDS wants tabs. It is read as it is."
         findings = (Finding("Values", text, warning=True),)
     return _frame(heads, rows, path), findings
 
 
-def _separator(text):
+def _separator(text: str) -> str:
     """Return what separates the columns of the first line: a tab wherever there is one."""
     first = next(iter(text.splitlines()), "")
     return next((mark for mark in ("\t", ";", ",") if mark in first), "\t")
 
 
-def _frame(heads, rows, path):
+def _frame(heads: Sequence[str], rows: Sequence[Sequence[str]], path: Path) -> pd.DataFrame:
     """Return the cells as a table; cells beyond the heads, and heads without a name, must be empty."""
     width = len(heads)
     for number, row in enumerate(rows, start=2):
@@ -97,7 +100,7 @@ def _frame(heads, rows, path):
     return table[named].set_axis(names, axis="columns")
 
 
-def tidy(table, name) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+def tidy(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     """Write the values of each column in one way: what is missing, decimal commas, whole numbers.
 
     Parameters
@@ -122,10 +125,12 @@ def tidy(table, name) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     'x.tsv: decimal commas are read as points in bmi.'
     """
     values = table.astype(object).where(table.notna(), "").astype(object)
-    columns, commas, blanks = {}, [], []
+    columns: dict[Any, pd.Series] = {}
+    commas: list[str] = []
+    blanks: list[str] = []
     for column in values:
         words = values[column].map(str.strip)
-        blanks += _blanks(column, values[column], words)
+        blanks += _blanks(str(column), values[column], words)
         words = words.mask(words.isin(MISSING), np.nan)
         if column not in LABELS:
             read = _whole(_with_points(words))
@@ -139,7 +144,7 @@ def tidy(table, name) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     return pd.DataFrame(columns, index=table.index, columns=table.columns), findings
 
 
-def _blanks(column, written, words):
+def _blanks(column: str, written: pd.Series, words: pd.Series) -> Iterator[str]:
     """Yield words that are there with and without blanks around them."""
     changed = written[(written != words) & ~words.isin(MISSING)]
     for word in dict.fromkeys(changed):
@@ -147,12 +152,12 @@ def _blanks(column, written, words):
             yield f"{column} {word!r} is {word.strip()!r}"
 
 
-def _has_commas(words):
+def _has_commas(words: pd.Series) -> bool:
     known = words.dropna()
-    return len(known) > 0 and known.str.fullmatch(DECIMAL_COMMA).any()
+    return len(known) > 0 and bool(known.str.fullmatch(DECIMAL_COMMA).any())
 
 
-def _with_points(words):
+def _with_points(words: pd.Series) -> pd.Series:
     """Read decimal commas as points where the whole column is of numbers, and no comma can part thousands."""
     known = words.dropna()
     commas = known[known.str.contains(",", regex=False)]
@@ -162,7 +167,7 @@ def _with_points(words):
     return words.str.replace(",", ".", regex=False)
 
 
-def _whole(words):
+def _whole(words: pd.Series) -> pd.Series:
     """Write 1.0 as 1 where all numbers of the column are whole: software writes it so beside a missing value."""
     numbers = words[words.str.fullmatch(r"[+-]?\d+\.\d+", na=False)] if words.notna().any() else words[:0]
     if not len(numbers) or not numbers.str.fullmatch(WHOLE).all():
@@ -170,7 +175,7 @@ def _whole(words):
     return words.mask(words.isin(numbers), words.str.replace(r"\.0+$", "", regex=True))
 
 
-def _plain(words):
+def _plain(words: pd.Series) -> pd.Series:
     """Return words as the numbers that they are the plain form of, if all are."""
     read = numbers(words)
     if read.notna().all() and words.str.fullmatch(r"-?\d+").all():
@@ -179,7 +184,7 @@ def _plain(words):
     return read if same.all() else words
 
 
-def keyed(table, key, path):
+def keyed(table: pd.DataFrame, key: list[str], path: Path) -> pd.DataFrame:
     """Name the rows of a table by its key, as `read_table`."""
     if missing := [column for column in key if column not in table]:
         raise DataError(f"{path}: no column {', '.join(missing)}; there are {', '.join(map(str, table.columns))}.")

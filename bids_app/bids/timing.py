@@ -1,7 +1,9 @@
 """The repetition time of a series: one reading of sidecar and header, in seconds, or a refusal."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +39,7 @@ class InHeader:
     unit: str | None
 
 
-def in_header(image):
+def in_header(image: Any) -> InHeader | None:
     """Return the repetition time of a NIfTI image's header as it stands there, or None.
 
     Parameters
@@ -51,7 +53,7 @@ def in_header(image):
     return InHeader(float(zooms[3]), units[1] if units[1] in IN_SECONDS else None)
 
 
-def declared(metadata):
+def declared(metadata: Mapping[str, Any]) -> object:
     """Return what a sidecar says of the repetition time, unchecked: RepetitionTime, else VolumeTiming or a frequency.
 
     Examples
@@ -67,7 +69,7 @@ def declared(metadata):
     return 1 / frequency if isinstance(frequency, (int, float)) and frequency > 0 else frequency
 
 
-def repetition_time(name, sidecar, header):
+def repetition_time(name: str, sidecar: object, header: InHeader | None) -> RepetitionTime:
     """Settle the repetition time of a series.
 
     Parameters
@@ -96,15 +98,15 @@ def repetition_time(name, sidecar, header):
     """
     if isinstance(sidecar, TrialgraphError):
         raise sidecar
-    if sidecar is None and header is None:
-        raise DataError(f"{name}: no repetition time in the sidecar nor in the header.")
     if sidecar is None:
+        if header is None:
+            raise DataError(f"{name}: no repetition time in the sidecar nor in the header.")
         return _of_header(name, header)
     seconds = _plausible(name, _number(name, sidecar), "RepetitionTime in the sidecar")
     return RepetitionTime(seconds, "sidecar", _disagreement(name, seconds, header))
 
 
-def _of_header(name, header):
+def _of_header(name: str, header: InHeader) -> RepetitionTime:
     if header.unit is None and header.value == 1:
         raise DataError(
             f"{name}: no repetition time in the sidecar, and the header says 1 without a unit, which is what libraries "
@@ -118,7 +120,7 @@ def _of_header(name, header):
     return RepetitionTime(_plausible(name, seconds, "the repetition time in the header"), "header")
 
 
-def _number(name, value):
+def _number(name: str, value: object) -> float:
     """Return a repetition time that is a number, or the step of regular times of volumes."""
     if isinstance(value, list):
         return _step(name, value)
@@ -127,8 +129,9 @@ def _number(name, value):
     return float(value)
 
 
-def _step(name, times):
-    steps = np.diff(np.asarray(times, dtype=float)) if all(isinstance(one, (int, float)) for one in times) else []
+def _step(name: str, times: Any) -> float:
+    known = times if all(isinstance(one, (int, float)) for one in times) else []
+    steps = np.diff(np.asarray(known, dtype=float))
     if len(steps) == 0:
         raise DataError(f"{name}: VolumeTiming is no list of times.")
     if np.ptp(steps) > 1e-3 * abs(steps.mean()):
@@ -139,7 +142,7 @@ def _step(name, times):
     return float(steps.mean())
 
 
-def _plausible(name, seconds, what):
+def _plausible(name: str, seconds: float, what: str) -> float:
     if math.isfinite(seconds) and SHORTEST <= seconds <= LONGEST:
         return seconds
     hint = f" Is it {seconds / 1000:g} s, written in milliseconds?" if SHORTEST <= seconds / 1000 <= LONGEST else ""
@@ -148,10 +151,10 @@ def _plausible(name, seconds, what):
     )
 
 
-def _disagreement(name, seconds, header):
+def _disagreement(name: str, seconds: float, header: InHeader | None) -> tuple[str, ...]:
     if header is None or (header.unit is None and header.value == 1):  # what libraries write where it is not known
         return ()
-    other = header.value * IN_SECONDS.get(header.unit, 1.0)
+    other = header.value * IN_SECONDS.get(header.unit or "", 1.0)
     if header.unit is None and abs(other / 1000 - seconds) <= DIFFERENCE * seconds:
         return ()
     if abs(other - seconds) <= DIFFERENCE * seconds:

@@ -1,6 +1,7 @@
 """What the words of a column mean: numbers, or categories; nothing in between is guessed."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,7 @@ class Codebook:
     units: bool = False
 
 
-def numbers(column) -> pd.Series:
+def numbers(column: pd.Series) -> pd.Series:
     """Return a column as float: NaN where it is missing or no finite number.
 
     Examples
@@ -55,7 +56,7 @@ def numbers(column) -> pd.Series:
     return read.where(np.isfinite(read))
 
 
-def all_numbers(column, name) -> pd.Series:
+def all_numbers(column: pd.Series, name: str) -> pd.Series:
     """Return a column that must be of numbers.
 
     Parameters
@@ -82,7 +83,7 @@ def all_numbers(column, name) -> pd.Series:
     return read
 
 
-def is_number(column, codebook=None) -> bool:
+def is_number(column: pd.Series, codebook: Codebook | None = None) -> bool:
     """Say whether a column is meant as numbers, also where some words in it are none.
 
     Parameters
@@ -121,7 +122,7 @@ def is_number(column, codebook=None) -> bool:
     return bool(known[shaped].nunique() > AT_LEAST_NUMBERS or (2 * own > len(known) and own > AT_LEAST_NUMBERS))
 
 
-def match(value, codes):
+def match(value: object, codes: Iterable[str]) -> str | None:
     """Return the code that a value of a table is written as, or None: 1.0 is 1, and true is TRUE.
 
     Examples
@@ -138,17 +139,17 @@ def match(value, codes):
     return same[0] if len(same) == 1 else None
 
 
-def as_text(value) -> str:
+def as_text(value: object) -> str:
     """Write a value of a table as the level of an arm: 1.0 is 1."""
     return f"{value:g}" if isinstance(value, float) else str(value).strip()
 
 
-def words_of(column) -> pd.Series:
+def words_of(column: pd.Series) -> pd.Series:
     """Return the words of a column, NaN where it is missing."""
     return column.astype(object).map(as_text, na_action="ignore")
 
 
-def likely_codes(read) -> list[float]:
+def likely_codes(read: pd.Series) -> list[float]:
     """Return numbers that look like codes for missing values: 999 or -99, far away from all others.
 
     Examples
@@ -167,7 +168,7 @@ def likely_codes(read) -> list[float]:
     return values[candidate & far].tolist()
 
 
-def alike(words) -> list[list[str]]:
+def alike(words: Iterable[str]) -> list[list[str]]:
     """Return groups of words that differ by case, blanks or leading zeros only.
 
     Examples
@@ -175,28 +176,28 @@ def alike(words) -> list[list[str]]:
     >>> alike(["Drug", "drug", "placebo", "1", "01"])
     [['01', '1'], ['Drug', 'drug']]
     """
-    groups = {}
+    groups: dict[str, list[str]] = {}
     for word in sorted(set(words)):
         plain = "".join(word.casefold().split())
         groups.setdefault(f"{float(plain):g}" if NUMBER.fullmatch(plain) else plain, []).append(word)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def in_order(words) -> list[str]:
+def in_order(words: Iterable[str]) -> list[str]:
     """Return distinct words in order, numbers in them as numbers: 2 comes before 10."""
 
-    def key(word):
+    def key(word: str) -> list[tuple[int, int, str]]:
         return [(0, int(part), "") if part.isdecimal() else (1, 0, part.lower()) for part in re.split(r"(\d+)", word)]
 
     return sorted(set(words), key=lambda word: (key(word), word))
 
 
-def who(label) -> str:
+def who(label: object) -> str:
     """Write the label of a row for people: sub-01, or sub-01 ses-2."""
     return f"sub-{label[0]} ses-{label[1]}" if isinstance(label, tuple) else f"sub-{str(label).removeprefix('sub-')}"
 
 
-def people(labels, most=5) -> str:
+def people(labels: Iterable[object], most: int = 5) -> str:
     """List participants, the first few by name.
 
     Examples

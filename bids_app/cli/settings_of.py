@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from bids_app.errors import DataError, UnknownLevelError, UsageError
 from bids_app.graph.measures import UNSIGNED, VOXEL_MEASURES
@@ -103,7 +103,7 @@ def _settings(options: Namespace) -> Settings:
 
 def _of_options(part: type[Part], options: Namespace, **made: Any) -> Part:
     """Return a part of the settings: what is made here, and of the rest what an option of the same name says."""
-    names = [field.name for field in fields(part) if hasattr(options, field.name)]
+    names = [field.name for field in fields(cast(Any, part)) if hasattr(options, field.name)]
     found = {name: getattr(options, name) for name in names}
     return part(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()} | made)
 
@@ -182,8 +182,8 @@ def _own_work_dir(options: Namespace, selection: Selection) -> Path:
 
 def _selection(options: Namespace) -> Selection:
     return Selection(
-        participants=tuple(_label("sub", label) for label in options.participant_label),
-        sessions=tuple(_label("ses", label) for label in options.session_label),
+        participants=tuple(_label("sub", label) or "" for label in options.participant_label),
+        sessions=tuple(_label("ses", label) or "" for label in options.session_label),
         task=_label("task", options.task_id),
         space=_label("space", options.space),
         resolution=_label("res", options.res),

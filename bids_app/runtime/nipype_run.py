@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -244,7 +244,7 @@ def _failure(path):
 
 
 @contextmanager
-def progress(names, stream=None) -> Callable[[str], None]:
+def progress(names, stream=None) -> Iterator[Callable[[str], None]]:
     """Show how far a job is: a bar on a terminal, a line every tenth of the way elsewhere.
 
     Parameters

@@ -65,11 +65,11 @@ class AtlasSource:
     parts: tuple[Part, ...]
     name: str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.word
 
 
-def find_atlas(word):
+def find_atlas(word: str) -> AtlasSource:
     """Read ``[NAME=]WHAT[+WHAT...]``; WHAT is an image with or without ``:LABELS``, a folder, a table or a name.
 
     Parameters
@@ -102,7 +102,7 @@ def find_atlas(word):
     return AtlasSource(word, tuple(_part(piece) for piece in pieces), name if named else None)
 
 
-def _part(word):
+def _part(word: str) -> Part:
     path, colon, more = word.partition(":")
     if Path(word).exists():
         path, colon, more = word, "", ""
@@ -120,7 +120,7 @@ def _part(word):
     return _by_name(word, path, more)
 
 
-def _by_name(word, name, more):
+def _by_name(word: str, name: str, more: str) -> Part:
     known = name.lower()
     if known in SPHERES:
         return Part("spheres", known)
@@ -140,7 +140,7 @@ def _by_name(word, name, more):
     )
 
 
-def _entities(word, text):
+def _entities(word: str, text: str) -> tuple[tuple[str, str], ...]:
     pairs = [piece.partition("-") for piece in text.split("_") if piece]
     if not all(dash for _, dash, _ in pairs):
         raise UsageError(f"--atlas {word}: after the colon comes what chooses an image: seg-7Networks_scale-400.")

@@ -2,18 +2,19 @@
 
 import argparse
 import json
+from typing import Any
 
 from bids_app import __version__
 
 SPELLED_OUT = ("bids_dir", "output_dir", "level")
 
 
-def descriptor_json(parser):
+def descriptor_json(parser: argparse.ArgumentParser) -> str:
     """Return the descriptor as text, as committed and as ``--bids-exec-spec`` prints it."""
     return json.dumps(descriptor(parser), indent=2, ensure_ascii=False)
 
 
-def descriptor(parser):
+def descriptor(parser: argparse.ArgumentParser) -> dict[str, Any]:
     """Describe a parser of a BIDS App in the Boutiques schema 0.5.
 
     Parameters
@@ -48,32 +49,32 @@ def descriptor(parser):
     }
 
 
-def _is_option(action):
+def _is_option(action: argparse.Action) -> bool:
     """Leave out the positionals, and what prints and leaves."""
     leaves = (action.nargs == 0 and action.default is argparse.SUPPRESS) or action.dest == "bids_exec_spec"
     return bool(action.option_strings) and not leaves
 
 
-def _key(action):
+def _key(action: argparse.Action) -> str:
     return f"[{action.dest.upper()}]"
 
 
-def _positional(action):
+def _positional(action: argparse.Action) -> dict[str, Any]:
     entry = {
         "id": action.dest,
         "name": action.dest,
-        "description": action.help.replace("%%", "%"),
+        "description": (action.help or "").replace("%%", "%"),
         "type": "File" if action.dest == "bids_dir" else "String",
         "value-key": _key(action),
     }
     return entry | ({"value-choices": ["participant", "group"]} if action.dest == "level" else {})
 
 
-def _option(action):
+def _option(action: argparse.Action) -> dict[str, Any]:
     entry = {
         "id": action.dest,
         "name": action.dest,
-        "description": action.help.replace("%%", "%"),
+        "description": (action.help or "").replace("%%", "%"),
         "optional": True,
         "type": _type(action),
         "value-key": _key(action),
@@ -88,13 +89,13 @@ def _option(action):
     return entry | _default(action)
 
 
-def _type(action):
+def _type(action: argparse.Action) -> str:
     if action.nargs == 0:
         return "Flag"
     return "Number" if action.type in (int, float) else "String"
 
 
-def _default(action):
+def _default(action: argparse.Action) -> dict[str, Any]:
     """Name a default that says something, in the form in which it would be given."""
     if action.nargs == 0 or action.default is None or action.default == []:
         return {}

@@ -2,7 +2,9 @@
 
 import operator
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from bids_app.errors import UsageError
 
@@ -31,7 +33,7 @@ class Cutoff:
     value: float
 
     @property
-    def rule(self):
+    def rule(self) -> str:
         """The rule for people.
 
         Examples
@@ -43,7 +45,7 @@ class Cutoff:
             return f"follow-up {self.sign} {self.value:g}"
         return f"{'fall' if self.value > 0 else 'rise'} of at least {abs(self.value):g} % from baseline"
 
-    def reached(self, baseline, followup):
+    def reached(self, baseline: Any, followup: Any) -> Any:
         """Say who reached the cut-off.
 
         Parameters
@@ -67,7 +69,7 @@ class Cutoff:
         return (fall >= bound if self.value > 0 else fall <= bound) + unknown
 
 
-def parse_cutoffs(words):
+def parse_cutoffs(words: Iterable[str]) -> list[Cutoff]:
     """Read the cut-offs of the command line.
 
     Parameters
@@ -101,7 +103,7 @@ def parse_cutoffs(words):
     return cutoffs
 
 
-def _cutoff(word, outcome, rule):
+def _cutoff(word: str, outcome: str, rule: str) -> Cutoff:
     found = RULE.fullmatch(rule.strip())
     if found is None:
         raise UsageError(f"--cutoffs {word}: {rule!r} is no rule; write {SYNTAX}.")

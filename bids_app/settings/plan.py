@@ -2,7 +2,10 @@
 
 import dataclasses
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Any
 
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.fields import option_of, out_of_range
@@ -110,27 +113,27 @@ class Plan:
     seed: int | None = None
     primary_outcomes: tuple[str, ...] | None = None
     secondary_outcomes: tuple[str, ...] | None = None
-    further: dict = field(default_factory=dict)
+    further: dict[str, Any] = field(default_factory=dict)
     version: str | None = None
-    hashes: dict = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
     sha256: str = ""
 
     @property
-    def settled(self):
+    def settled(self) -> dict[str, Any]:
         """What the plan says, by name: everything that is not left open."""
         names = [name for section in SECTIONS.values() for name in section.values()]
         own = {name: value for name in names if (value := getattr(self, name)) is not None}
         return own | self.further | ({} if self.version is None else {"version": self.version})
 
     @property
-    def left_open(self):
+    def left_open(self) -> list[str]:
         """Names of what the plan does not say, in the order of the file; one edge rule is enough."""
         names = [name for section in _sections().values() for name in section.values()]
         settled = self.settled
         return [name for name in (*names, "version") if name not in settled and _RULED_OUT.get(name) not in settled]
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """What the plan settles, as the command line would have read it, by the name of the option."""
         values = {name: value for name, value in self.settled.items() if name != "version"}
         for option, parts in IN_PARTS.items():
@@ -139,7 +142,7 @@ class Plan:
         return planned_options(values)
 
 
-def read_plan(path):
+def read_plan(path: Path) -> Plan:
     """Read a plan.
 
     Parameters
@@ -170,7 +173,7 @@ def read_plan(path):
         raise UsageError(f"--plan {path}: {error}") from None
 
 
-def _sections():
+def _sections() -> dict[str, dict[str, str]]:
     """Return the name of each key, by section: those of `SECTIONS`, and every further option that changes a result."""
     known = {name for section in SECTIONS.values() for name in section.values()}
     sections = {section: dict(keys) for section, keys in SECTIONS.items()}
@@ -179,10 +182,10 @@ def _sections():
     return {section: keys for section, keys in sections.items() if keys}
 
 
-def _values(content):
+def _values(content: Mapping[str, Any]) -> dict[str, Any]:
     sections = _sections()
     _refuse_unknown(content, (*sections, "version", "sha256"), "section")
-    values = {"further": {}, "hashes": _hashes(content.get("sha256", {}))}
+    values: dict[str, Any] = {"further": {}, "hashes": _hashes(content.get("sha256", {}))}
     if "version" in content:
         values["version"] = _checked("version", "version", content["version"])
     for section, keys in sections.items():
@@ -201,7 +204,7 @@ def _values(content):
     return values
 
 
-def _hashes(content):
+def _hashes(content: object) -> dict[str, str]:
     if not isinstance(content, dict):
         raise UsageError(f"sha256 must be a section, [sha256], not {content!r}.")
     _refuse_unknown(content, FILES, "key in [sha256]")
@@ -211,7 +214,7 @@ def _hashes(content):
     return {key: value.lower() for key, value in content.items()}
 
 
-def _refuse_contradictions(values):
+def _refuse_contradictions(values: Mapping[str, Any]) -> None:
     if "metric" not in values:
         raise UsageError("metrics.primary is missing: a plan names the one measure that the trial is judged by.")
     if {"threshold", "density"} <= set(values):
@@ -221,16 +224,16 @@ def _refuse_contradictions(values):
             raise UsageError(f"{', '.join(sorted(both))} cannot be primary and secondary.")
 
 
-def _listed(value):
+def _listed(value: Any) -> tuple[Any, ...]:
     return () if value is None else value if isinstance(value, tuple) else (value,)
 
 
-def _refuse_unknown(found, known, what):
+def _refuse_unknown(found: Collection[str], known: Collection[str], what: str) -> None:
     if unknown := [name for name in found if name not in known]:
         raise UsageError(f"unknown {what}: {', '.join(unknown)}; known are {', '.join(known)}.")
 
 
-def _checked(key, name, value):
+def _checked(key: str, name: str, value: Any) -> Any:
     """Return the value as the plan keeps it, or refuse it by its type or range."""
     kind = str(next(field.type for field in dataclasses.fields(Plan) if field.name == name))
     if "tuple" in kind:

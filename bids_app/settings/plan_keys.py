@@ -1,5 +1,9 @@
 """What a plan can say: every option that changes a result is a key of it, read from the parser itself."""
 
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
 from bids_app.errors import UsageError
 from bids_app.settings.fields import OPTIONS, option_of
 from bids_app.settings.parser import app_parser
@@ -40,7 +44,7 @@ NOT_PLANNED = {
 }
 
 
-def planned_actions():
+def planned_actions() -> dict[str, dict[str, argparse.Action]]:
     """Return the options that a plan can settle.
 
     Returns
@@ -48,7 +52,8 @@ def planned_actions():
     dict of dict of argparse.Action
         By section and key.
     """
-    keys, found = {option: key for key, option in OPTIONS.items()}, {}
+    keys = {option: key for key, option in OPTIONS.items()}
+    found: dict[str, dict[str, argparse.Action]] = {}
     for group in app_parser()._action_groups:
         for action in group._group_actions:
             key = keys.get(action.dest, action.dest)
@@ -57,7 +62,7 @@ def planned_actions():
     return found
 
 
-def planned_options(values):
+def planned_options(values: Mapping[str, Any]) -> dict[str, Any]:
     """Read the values of a plan as the command line would read them.
 
     Parameters
@@ -94,7 +99,7 @@ def planned_options(values):
     return read
 
 
-def _words(action, value):
+def _words(action: argparse.Action, value: Any) -> list[str]:
     """Return what the command line would say; a switch that stays as it is says nothing."""
     if action.nargs == 0:
         if not isinstance(value, bool):
@@ -107,7 +112,7 @@ def _words(action, value):
     return [action.option_strings[0], *map(str, listed)]
 
 
-def _fits(value):
+def _fits(value: object) -> bool:
     """Say whether a value is a word that the parser does not take for an option."""
     if isinstance(value, str):
         return bool(value) and not value.startswith("-")

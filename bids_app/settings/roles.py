@@ -1,17 +1,18 @@
 """What departs from the plan, and what a result counts for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bids_app.graph.features import FULL
+from bids_app.graph.features import FULL, Feature
 from bids_app.graph.rules import EdgeRule
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.plan_keys import IN_PARTS, NOT_PLANNED
-from bids_app.settings.settings import Measured, Trial, keyed_fields
+from bids_app.settings.settings import Measured, Settings, Trial, keyed_fields
 
 if TYPE_CHECKING:  # which imports the parser
     from bids_app.settings.plan import Plan
 
+Departure = tuple[str, object, object]  # what, as planned, as used
 ROLES = ("primary", "secondary", "exploratory")
 # These change how exactly a p-value is known, not which question it answers.
 PRECISION = ("n_permutations", "seed", "version")
@@ -51,7 +52,7 @@ def _ruled_out(name: str, given: Collection[str]) -> bool:
 _RULES = (("threshold", "density"), ("parcel_threshold", "parcel_density"))
 
 
-def deviations(plan, planned, used):
+def deviations(plan: "Plan", planned: Settings, used: Settings) -> tuple[Departure, ...]:
     """List where the analysis departs from the plan: every setting that changes a result is compared.
 
     Parameters
@@ -68,13 +69,13 @@ def deviations(plan, planned, used):
     return (*_members(plan, planned, used), *_settings(plan, planned, used))
 
 
-def _members(plan, planned, used):
+def _members(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Departure]:
     """List what of the planned measures and outcomes is not there; what is there beside is exploratory."""
     reached = [f"{one.outcome}:{one.name}" for one in parse_cutoffs(used.trial.cutoffs)]
     outcomes = {*used.trial.outcomes, *_named(used.trial.outcomes), *reached}
     graphs = ((planned.graph, used.graph), (planned.graph.parcels, used.graph.parcels))
 
-    def there(part, member):
+    def there(part: str, member: str) -> bool:
         if part in IN_PARTS["outcomes"]:
             return member in outcomes
         return all(member in after.metrics for before, after in graphs if member in before.metrics)
@@ -86,7 +87,7 @@ def _members(plan, planned, used):
             yield part, getattr(plan, part), None if part == "metric" else kept
 
 
-def _settings(plan, planned, used):
+def _settings(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Departure]:
     settled, before = plan.settled, settings_of(planned)
     for name, value in settings_of(used).items():
         if name in ("metrics", "parcel_metrics", "outcomes") or _same(name, before[name], value):
@@ -99,14 +100,14 @@ def _settings(plan, planned, used):
             yield name, f"not in the plan; the default is {said(single(name, before[name]))}", single(name, value)
 
 
-def _follows(name, planned, used):
+def _follows(name: str, planned: Settings, used: Settings) -> bool:
     """Say whether what is done with parcels is what is done with voxels, which is compared itself."""
     field = {"parcel_threshold": "thresholds", "parcel_density": "densities"}.get(name)
     graphs = (planned.graph, used.graph)
     return field is not None and all(getattr(one, field) == getattr(one.parcels, field) for one in graphs)
 
 
-def settings_of(settings):
+def settings_of(settings: Settings) -> dict[str, Any]:
     """Return every setting that changes a result by the name that a plan has for it.
 
     Examples
@@ -127,7 +128,7 @@ def settings_of(settings):
     }
 
 
-def _same(name, planned, used):
+def _same(name: str, planned: Any, used: Any) -> bool:
     """Compare as sets where the order says nothing; of edge rules, those beside the planned explore."""
     if name in ("threshold", "density", "parcel_threshold", "parcel_density"):
         return set(planned) <= set(used)
@@ -136,7 +137,7 @@ def _same(name, planned, used):
     return planned == used
 
 
-def single(name, value):
+def single(name: str, value: Any) -> Any:
     """Return a setting as a plan has it: of an edge rule, one number or none."""
     if name == "population" and not value:
         return "everyone"
@@ -145,7 +146,7 @@ def single(name, value):
     return value
 
 
-def said(value):
+def said(value: object) -> str:
     """Write a setting for people."""
     if value is None or value == () or value == [] or value == {}:
         return "nothing"
@@ -154,7 +155,7 @@ def said(value):
     return ", ".join(map(said, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
-def departure(what, planned, used):
+def departure(what: str, planned: object, used: object) -> str:
     """Write a departure from the plan for people.
 
     Examples
@@ -166,11 +167,18 @@ def departure(what, planned, used):
     return f"{what}: {'' if unplanned else 'planned '}{said(planned)}, used {said(used)}"
 
 
-def _named_all(value):
+def _named_all(value: str | Iterable[str] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
 
 
-def role_of(plan, *, metric=None, outcome=None, estimator=None, departed=()):
+def role_of(
+    plan: "Plan | None",
+    *,
+    metric: str | None = None,
+    outcome: str | None = None,
+    estimator: str | None = None,
+    departed: Sequence[Departure] = (),
+) -> str:
     """Say what a result counts for.
 
     Parameters
@@ -207,7 +215,7 @@ def role_of(plan, *, metric=None, outcome=None, estimator=None, departed=()):
     return "secondary" if listed else "exploratory"
 
 
-def feature_role(trial, feature, estimator):
+def feature_role(trial: Trial, feature: Feature, estimator: str) -> str:
     """Say what an analysis of a feature counts for: by another edge rule than the planned it explores.
 
     Parameters
@@ -231,7 +239,7 @@ def feature_role(trial, feature, estimator):
     return role_of(trial.plan, metric=feature.metric, estimator=estimator, departed=trial.departed)
 
 
-def _planned_edges(plan):
+def _planned_edges(plan: "Plan | None") -> str | None:
     """Return the planned edge rule; where the plan says none, the default is what is not a departure."""
     if plan is None:
         return None
@@ -239,6 +247,6 @@ def _planned_edges(plan):
     return (EdgeRule("r", threshold) if plan.density is None else EdgeRule("density", plan.density)).label
 
 
-def _named(words):
+def _named(words: Iterable[str] | None) -> list[str]:
     """Return the outcomes' names: of NAME=BASELINE,FOLLOWUP, NAME."""
     return [word.partition("=")[0] for word in words or ()]

@@ -16,7 +16,7 @@ interface_level = CRITICAL
 """
 
 
-def write_only_in(work_dir):
+def write_only_in(work_dir: Path) -> None:
     """Point every library that would write beside itself or into HOME to the work folder.
 
     Must be called before those libraries are imported. A folder that the caller's environment names is kept if
@@ -55,11 +55,11 @@ def write_only_in(work_dir):
     os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
 
 
-def _can_write(folder):
+def _can_write(folder: str | None) -> bool:
     return folder is not None and Path(folder).is_absolute() and os.access(folder, os.W_OK | os.X_OK)
 
 
-def limit_threads_of_children(n_threads):
+def limit_threads_of_children(n_threads: int) -> None:
     """Have processes that are started from now on use so many threads in BLAS, OpenMP and ITK."""
     itk = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", itk):

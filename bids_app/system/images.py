@@ -4,6 +4,9 @@ import logging
 import math
 import os
 import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 from xml.parsers.expat import ExpatError
 
 import nibabel as nib
@@ -21,7 +24,7 @@ COPIES = 2  # of the voxels that are held at once, at the least
 UNREADABLE = (ImageFileError, OSError, EOFError, zlib.error, ValueError, ExpatError, HeaderDataError)
 
 
-def require(path):
+def require(path: Path) -> None:
     """Refuse a file that is not there, whose content was never fetched, or that is empty.
 
     Raises
@@ -42,7 +45,7 @@ def require(path):
         raise DataError(f"{path.name} is empty (0 bytes).")
 
 
-def open_image(path, called=None):
+def open_image(path: Path, called: str | None = None) -> Any:
     """Open an image without reading its voxels.
 
     Parameters
@@ -60,7 +63,7 @@ def open_image(path, called=None):
     try:
         if path.name.endswith(".gii"):
             return nib.load(path)
-        image = nib.load(path, keep_file_open=True)  # volumes are read in order: gzip must not start over for each
+        image: Any = nib.load(path, keep_file_open=True)  # volumes are read in order: gzip must not start over for each
     except UNREADABLE as error:
         raise DataError(f"{called or path.name} is no readable image: {error}") from error
     if image.get_data_dtype().kind not in "biuf":
@@ -70,7 +73,7 @@ def open_image(path, called=None):
     return image
 
 
-def _require_room(shape, dtype, called):
+def _require_room(shape: Sequence[int], dtype: np.dtype[Any], called: str) -> None:
     """Refuse voxels that would not fit into the memory that this process may use, as a header can claim any number."""
     needed, there = math.prod(map(int, shape)) * COPIES * dtype.itemsize / 2**30, available_memory_gb()
     if there is not None and needed > there:
@@ -81,7 +84,7 @@ def _require_room(shape, dtype, called):
         )
 
 
-def _require_place(image, called):
+def _require_place(image: Any, called: str) -> None:
     """Refuse an image of voxels whose header does not say where it lies, for which nibabel makes a place up."""
     if isinstance(image, nib.AnalyzeImage) and not isinstance(image, nib.Nifti1Pair):
         raise DataError(f"{called}: an Analyze header does not say where the image lies; convert it to NIfTI.")
@@ -96,15 +99,15 @@ def _require_place(image, called):
     affine = image.affine
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise DataError(f"{called}: the header puts all voxels at one place or nowhere (its affine is singular).")
-    if of_sform and of_qform and not np.allclose(*(_corners(one, image.shape) for one in (sform, qform)), atol=1):
+    if of_sform and of_qform and not np.allclose(_corners(sform, image.shape), _corners(qform, image.shape), atol=1):
         logger.warning("%s: sform and qform put the image at different places; the sform is used.", called)
 
 
-def _corners(affine, shape):
+def _corners(affine: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return nib.affines.apply_affine(affine, np.array(list(np.ndindex(2, 2, 2))) * (np.array(shape[:3]) - 1))
 
 
-def read_image(path, called=None):
+def read_image(path: Path, called: str | None = None) -> tuple[Any, np.ndarray]:
     """Open an image as `open_image` does, and read its voxels.
 
     Returns
@@ -122,7 +125,7 @@ def read_image(path, called=None):
         raise DataError(f"{called or path.name} is no readable image: {error}") from error
 
 
-def open_bold(path):
+def open_bold(path: Path) -> Any:
     """Open a 4D image without reading its voxels.
 
     Raises

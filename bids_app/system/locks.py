@@ -6,7 +6,9 @@ The lock is the kernel's: it goes with the process, however that ends. Where a f
 import errno
 import fcntl
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from bids_app.errors import BusyError
 
@@ -15,7 +17,7 @@ HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextmanager
-def alone_in(folder, busy=None):
+def alone_in(folder: Path, busy: str | None = None) -> Iterator[None]:
     """Work in a folder alone.
 
     Parameters
@@ -39,7 +41,7 @@ def alone_in(folder, busy=None):
 
 
 @contextmanager
-def turn_in(folder):
+def turn_in(folder: Path) -> Iterator[None]:
     """Wait for one's turn to change the files of a folder."""
     with _opened(folder) as handle:
         with suppress(OSError):  # where there are no locks: better unlocked than not at all
@@ -48,7 +50,7 @@ def turn_in(folder):
 
 
 @contextmanager
-def _opened(folder):
+def _opened(folder: Path) -> Iterator[int]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         yield handle

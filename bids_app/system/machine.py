@@ -6,6 +6,7 @@ or 2), in the variables of SLURM, or in the processors that it may run on. Impor
 
 import math
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 GIB = 2**30
@@ -13,7 +14,7 @@ ROOT = Path("/")
 SPARED = 0.1  # of the memory: for what nobody accounts for, as nipype does
 
 
-def available_cpus(environ=os.environ, root=ROOT):
+def available_cpus(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> int:
     """Return how many processors this process may use at once.
 
     Parameters
@@ -36,7 +37,7 @@ def available_cpus(environ=os.environ, root=ROOT):
     return max(1, math.ceil(min(given)))
 
 
-def available_memory_gb(environ=os.environ, root=ROOT):
+def available_memory_gb(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> float | None:
     """Return how much memory the parts of a run may take together, in GiB, or None if nothing says it.
 
     A tenth of what was given is spared: it is never all for the data.
@@ -52,11 +53,11 @@ def available_memory_gb(environ=os.environ, root=ROOT):
     return math.floor(min(given) / GIB * (1 - SPARED) * 10) / 10 or None if given else None
 
 
-def _affinity():
+def _affinity() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _cpu_quotas(root):
+def _cpu_quotas(root: Path) -> Iterator[float]:
     for folder in _control_groups("cpu", root):
         version_2 = _read(folder / "cpu.max").split()
         version_1 = [_read(folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
@@ -65,14 +66,14 @@ def _cpu_quotas(root):
                 yield int(quota) / int(period)
 
 
-def _memory_limits(root):
+def _memory_limits(root: Path) -> Iterator[int]:
     for folder in _control_groups("memory", root):
         for name in ("memory.max", "memory.limit_in_bytes"):
             if limit := _whole(_read(folder / name).strip()):
                 yield limit
 
 
-def _slurm_memory(environ):
+def _slurm_memory(environ: Mapping[str, str]) -> list[int]:
     per_node, per_cpu = (_whole(environ.get(f"SLURM_MEM_PER_{what}")) for what in ("NODE", "CPU"))
     if per_node:
         return [per_node * 2**20]
@@ -80,14 +81,14 @@ def _slurm_memory(environ):
     return [per_cpu * cpus * 2**20] if per_cpu and cpus else []
 
 
-def _total_memory(root):
+def _total_memory(root: Path) -> int | None:
     for line in _read(root / "proc/meminfo").splitlines():
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) * 1024
     return None
 
 
-def _control_groups(controller, root):
+def _control_groups(controller: str, root: Path) -> list[Path]:
     """List the folders that may limit this process: its own group and those above it, for either version."""
     folders = []
     for line in _read(root / "proc/self/cgroup").splitlines():
@@ -100,13 +101,13 @@ def _control_groups(controller, root):
     return folders
 
 
-def _read(path):
+def _read(path: Path) -> str:
     try:
         return path.read_text()
     except OSError:
         return ""
 
 
-def _whole(word):
+def _whole(word: str | None) -> int | None:
     """Return a positive whole number, or None for "max", "-1", 0 or nothing, all of which mean no limit."""
     return int(word) if word and word.isdigit() and int(word) > 0 else None

@@ -3,16 +3,18 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
 HEAD_BYTES = 2**20
 ABSOLUTE = re.compile(r"(^|(?<=[=:+,]))/[^=:+,]*")
 
 
-def digest_of_file(path):
+def digest_of_file(path: Path) -> str:
     """Return the SHA-256 of a file's content.
 
     Parameters
@@ -29,7 +31,7 @@ def digest_of_file(path):
 
 
 @cache
-def digest_of_code():
+def digest_of_code() -> str:
     """Return a digest of the program: another version, or a checkout that was edited, has another."""
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -37,7 +39,7 @@ def digest_of_code():
     return digest.hexdigest()[:12]
 
 
-def files_of(run):
+def files_of(run: object) -> list[Path]:
     """List the files that a run is read from, in the order of its fields.
 
     Parameters
@@ -47,12 +49,12 @@ def files_of(run):
     return [value for value in vars(run).values() if isinstance(value, Path)]
 
 
-def digests_of(run):
+def digests_of(run: object) -> dict[str, str]:
     """Return the SHA-256 of each file of a run, by its name."""
     return {path.name: digest_of_file(path) for path in files_of(run) if path.is_file()}
 
 
-def quick_state(path):
+def quick_state(path: Path) -> Sequence[Any]:
     """Return what changes with a file or folder, without reading all of it: its times, its size and how it begins.
 
     The time of the last change of the inode cannot be set by hand, so that a file of the same size and date is noticed.
@@ -69,7 +71,7 @@ def quick_state(path):
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, head)
 
 
-def state_of(paths):
+def state_of(paths: Iterable[Path]) -> list[Sequence[Any]]:
     """Return `quick_state` of those of some files that are there and can be read; who reads them says the others."""
     states = []
     for path in paths:
@@ -78,7 +80,7 @@ def state_of(paths):
     return states
 
 
-def files_of_atlas(source):
+def files_of_atlas(source: Any) -> list[Path]:
     """List the files and folders that an atlas is read from, but for what libraries carry.
 
     Parameters
@@ -90,7 +92,7 @@ def files_of_atlas(source):
     return [one for path in paths for one in (path, *_beside(path))]
 
 
-def _beside(path):
+def _beside(path: Path) -> list[Path]:
     """List the files beside an image that may name its labels."""
     if path.is_dir():
         return []
@@ -98,7 +100,7 @@ def _beside(path):
     return [one for one in sorted(path.parent.glob(f"{stem}.*")) if one != path and one.is_file()]
 
 
-def shareable(content, output_dir):
+def shareable(content: Any, output_dir: Path) -> Any:
     """Write absolute paths in text, lists and objects as seen from the output folder, which may be given to others.
 
     Examples

@@ -6,6 +6,9 @@ Tables are read by who knows what they mean; what a table can be is looked at he
 import json
 import stat
 import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from bids_app.errors import DataError, MissingInputError
 
@@ -22,21 +25,21 @@ class LackingError(DataError, KeyError):
     __str__ = Exception.__str__
 
 
-class Record(dict):
+class Record(dict[str, Any]):
     """The content of a JSON file; a key that is not there is a fault of the file, which is named."""
 
-    def __init__(self, content, path, mend):
+    def __init__(self, content: Mapping[str, Any], path: Path, mend: str) -> None:
         super().__init__(content)
         self.path, self.mend = path, mend
 
-    def __missing__(self, key):
+    def __missing__(self, key: str) -> Any:
         raise LackingError(f"{self.path} lacks {key}: it is damaged, or of another version of trialgraph. {self.mend}")
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return (Record, (dict(self), self.path, self.mend))
 
 
-def regular(path, *, called=None, most=MOST_BYTES):
+def regular(path: Path, *, called: str | None = None, most: float = MOST_BYTES) -> None:
     """Refuse what is no regular file, or larger than a file of its kind can be, without opening it.
 
     Raises
@@ -60,7 +63,7 @@ def regular(path, *, called=None, most=MOST_BYTES):
         )
 
 
-def require_table(path, *, called=None):
+def require_table(path: Path, *, called: str | None = None) -> None:
     """Refuse a file that no table of rows and columns can be, before a library takes it into memory.
 
     Raises
@@ -84,7 +87,7 @@ def require_table(path, *, called=None):
         raise DataError(f"{called} has {n_columns} columns; at most {MOST_COLUMNS} are read of a table.")
 
 
-def read_text(path, *, called=None, most=MOST_BYTES):
+def read_text(path: Path, *, called: str | None = None, most: float = MOST_BYTES) -> str:
     """Read a text file in UTF-8, with or without a byte order mark.
 
     Raises
@@ -104,7 +107,7 @@ def read_text(path, *, called=None, most=MOST_BYTES):
 OBJECT = "names and their values are needed, as an object"
 
 
-def read_json(path, *, called=None, must=OBJECT):
+def read_json(path: Path, *, called: str | None = None, must: str = OBJECT) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
     Parameters
@@ -127,16 +130,16 @@ def read_json(path, *, called=None, must=OBJECT):
     return _parsed(path, called, "JSON", json.loads, must)
 
 
-def read_toml(path, *, called=None):
+def read_toml(path: Path, *, called: str | None = None) -> dict[str, Any]:
     """Read a TOML file, as `read_json`."""
     return _parsed(path, called, "TOML", tomllib.loads)
 
 
-def read_yaml(path, *, called=None):
+def read_yaml(path: Path, *, called: str | None = None) -> dict[str, Any]:
     """Read a YAML (or JSON) file, as `read_json`."""
     import yaml  # here, so that a call without such a file does not wait for it
 
-    def load(text):
+    def load(text: str) -> Any:
         try:
             return yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -145,7 +148,7 @@ def read_yaml(path, *, called=None):
     return _parsed(path, called, "YAML or JSON", load)
 
 
-def read_record(path, mend):
+def read_record(path: Path, mend: str) -> Record:
     """Read a JSON file that trialgraph wrote.
 
     Parameters
@@ -169,7 +172,9 @@ def read_record(path, mend):
         raise DataError(f"{path} is missing or damaged ({error}) {mend}") from error
 
 
-def _parsed(path, called, kind, load, must=OBJECT):
+def _parsed(
+    path: Path, called: str | None, kind: str, load: Callable[[str], Any], must: str = OBJECT
+) -> dict[str, Any]:
     text, called = read_text(path, called=called), called or str(path)
     try:
         content = load(text)
@@ -183,11 +188,11 @@ def _parsed(path, called, kind, load, must=OBJECT):
     return content
 
 
-def _kind_of(content):
+def _kind_of(content: object) -> str:
     return {list: "a list", str: "text", type(None): "empty"}.get(type(content), f"{content!r}"[:40])
 
 
-def _check(content, depth=0, seen=None):
+def _check(content: object, depth: int = 0, seen: set[int] | None = None) -> None:
     """Refuse what could not be written again: text that is no Unicode, whole numbers beyond all use, and depth.
 
     What YAML repeats by name is one object, and is looked at once.

@@ -9,15 +9,17 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 2.0  # for the run to say in its log that it was stopped
 PR_SET_PDEATHSIG = 1
 
 
-def supervised(run):
+def supervised(run: Callable[[], int]) -> int:
     """Call a function in a process of its own, and end that process and all of its children on a signal.
 
     Parameters
@@ -47,7 +49,7 @@ def supervised(run):
     return _watch(child, watched)
 
 
-def _watch(child, watched):
+def _watch(child: int, watched: Collection[int]) -> int:
     """Wait for the child to end or for a signal to end it."""
     while True:
         number = signal.sigwait(watched)
@@ -58,7 +60,7 @@ def _watch(child, watched):
             return _code(status)
 
 
-def _reap(child):
+def _reap(child: int) -> int | None:
     """Take leave of every child that has ended, those adopted as process 1 too; return how the run ended, or None."""
     ended = None
     with suppress(ChildProcessError):
@@ -71,7 +73,7 @@ def _reap(child):
     return ended
 
 
-def _code(status):
+def _code(status: int) -> int:
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
     number = os.WTERMSIG(status)
@@ -80,7 +82,7 @@ def _code(status):
     return 128 + number
 
 
-def _stop(child, number):
+def _stop(child: int, number: int) -> int:
     """End the run and all that it began, and say so."""
     _say(f"stopped by {signal.Signals(number).name}; what was finished is kept, and the same call goes on from there.")
     with suppress(ProcessLookupError):
@@ -96,9 +98,9 @@ def _stop(child, number):
     return 128 + number
 
 
-def descendants(pid):
+def descendants(pid: int) -> list[int]:
     """List the processes below one, nearest first, as /proc has them."""
-    children = {}
+    children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
@@ -109,7 +111,7 @@ def descendants(pid):
     return found
 
 
-def die_with_parent(parent=None):
+def die_with_parent(parent: int | None = None) -> None:
     """Have the kernel end this process when the one that began it ends, however that happens.
 
     Parameters
@@ -123,10 +125,10 @@ def die_with_parent(parent=None):
         os._exit(128 + signal.SIGKILL)
 
 
-def log_when_terminated(log):
+def log_when_terminated(log: Callable[[str], object]) -> None:
     """Have SIGTERM write a last word by ``log(text)`` and end the process at once."""
 
-    def stop(number, frame):
+    def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)
         with suppress(Exception):
             log("Stopped by a signal before it was finished. The same call goes on from what is finished.")
@@ -136,7 +138,7 @@ def log_when_terminated(log):
         signal.signal(signal.SIGTERM, stop)
 
 
-def _open_standard_streams():
+def _open_standard_streams() -> None:
     """Give a process without standard streams (cron, a daemon) ones that lead nowhere."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -147,6 +149,6 @@ def _open_standard_streams():
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", errors="replace", closefd=False))
 
 
-def _say(text):
+def _say(text: str) -> None:
     with suppress(OSError, ValueError):
         os.write(2, f"trialgraph: {text}\n".encode())

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -17,7 +18,7 @@ TRIES = 20
 MARK_TEXT = "A run of trialgraph made this folder for what it works with, and removes it when all went well.\n"
 
 
-def private_folder(folder):
+def private_folder(folder: Path) -> Path:
     """Make the work folder, or one within it where others could change what is taken from it.
 
     What is kept there is trusted by later runs: compiled code and pickles, which can do all that the user can.
@@ -53,7 +54,7 @@ def private_folder(folder):
     return own
 
 
-def _make(folder, mode=0o777):
+def _make(folder: Path, mode: int = 0o777) -> None:
     """Make a folder and the one above it, each with the mark if it was not there before."""
     try:
         for _ in range(TRIES - 1):
@@ -64,18 +65,18 @@ def _make(folder, mode=0o777):
         raise OutputError(f"The work folder {folder} cannot be created: {error.strerror or error}.") from error
 
 
-def _make_once(folder, mode):
+def _make_once(folder: Path, mode: int) -> None:
     new = [one for one in (folder, folder.parent) if not one.exists()]
     folder.mkdir(mode=mode, parents=True, exist_ok=True)
     for one in new:
         (one / MARK).write_text(MARK_TEXT)
 
 
-def _is_own(path, user):
+def _is_own(path: Path, user: int) -> bool:
     return path.lstat().st_uid == user
 
 
-def _refuse_others(folder, user):
+def _refuse_others(folder: Path, user: int) -> None:
     """Refuse a folder in which another user has left something."""
     for where, folders, names in os.walk(folder):
         for name in (*folders, *names):
@@ -89,7 +90,7 @@ def _refuse_others(folder, user):
 
 
 @contextmanager
-def working_in(work_dir, keep):
+def working_in(work_dir: Path, keep: bool) -> Iterator[Callable[[int], int]]:
     """Lend a work folder to this run alone, which goes when the process ends if all went well.
 
     Parameters
@@ -108,7 +109,7 @@ def working_in(work_dir, keep):
     atexit.register(at_exit.close)  # before the libraries register theirs, so that it runs after them
     new = {path.name for path in work_dir.iterdir()} <= {MARK}
 
-    def conclude(code):
+    def conclude(code: int) -> int:
         if code == 0 and not keep:
             at_exit.callback(_remove, work_dir)
         return code
@@ -128,14 +129,14 @@ def working_in(work_dir, keep):
                 os.chdir(before)
 
 
-def _current_folder():
+def _current_folder() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:  # it was removed under the shell
         return Path("/")
 
 
-def _remove(work_dir):
+def _remove(work_dir: Path) -> None:
     if not (work_dir / MARK).is_file():
         return
     with suppress(OSError, BusyError), alone_in(work_dir):  # another run may work there by now
