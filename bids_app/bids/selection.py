@@ -25,7 +25,7 @@ Found = tuple[Name, Path, Dataset, *tuple[Any, ...]]
 class Why:
     """Says why a file was selected: by what it differs from others of its dataset that could have been."""
 
-    def __init__(self, found: Iterable[Found]) -> None:
+    def __init__(self, found: Sequence[Found]) -> None:
         self.values = {
             key: {name.entities.get(key) or f"no {key}" for name, *_ in found}
             for key in ("task", "space", "res", "den")
