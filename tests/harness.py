@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    """Call the app in copies of a process with everything imported; say when each is killed."""
+    """Call the app in copies of a process with everything imported; say when each is killed, as in warm.py."""
     folder = tmp_path_factory.mktemp("warm")
     script = Path(__file__).with_name("warm.py")
     process = subprocess.Popen(

@@ -1,8 +1,9 @@
-"""A process with everything imported that runs the app in copies of itself, which can be killed at a given time.
+"""A process with everything imported that runs the app in copies of itself, which can be killed at a given moment.
 
-Reads lines of JSON, {"words": [...], "kill": [seconds, ...], "limit": [which, number] or null, "package": folder or
-null}: one copy for each entry of kill, all at once; null lets it end. A package is of another version, whose digest
-counts. Answers with the list of their exit codes, negative for a signal.
+Reads lines of JSON, {"words": [...], "kill": [moment, ...], "limit": [which, number] or null, "package": folder or
+null}: one copy for each entry of kill, all at once; null lets it end. A moment is seconds, or [folder, pattern]: as
+soon as something in it is named so. A package is of another version, whose digest counts. Answers with the list of
+their exit codes, negative for a signal.
 """
 
 import json
@@ -28,6 +29,13 @@ for name in ("workflow", "interface", "utils"):  # as nipype.cfg says, which cam
     logging.getLogger(f"nipype.{name}").setLevel("CRITICAL")
 
 
+def has_come(moment, begun):
+    if isinstance(moment, list):
+        folder, pattern = moment
+        return next(Path(folder).glob(pattern), None) is not None
+    return time.monotonic() >= begun + moment
+
+
 def begin(words, log, limit=None, package=None):
     child = os.fork()
     if child:
@@ -51,10 +59,10 @@ def begin(words, log, limit=None, package=None):
     os._exit(code)
 
 
-def end(child, seconds, begun):
-    if seconds is None:
+def end(child, moment, begun):
+    if moment is None:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    while time.monotonic() < begun + seconds:
+    while not has_come(moment, begun):
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
@@ -68,5 +76,5 @@ if __name__ == "__main__":
         task = json.loads(line)
         begun = time.monotonic()
         children = [begin(task["words"], task["log"], task["limit"], task["package"]) for _ in task["kill"]]
-        codes = [end(child, seconds, begun) for child, seconds in zip(children, task["kill"], strict=True)]
+        codes = [end(child, moment, begun) for child, moment in zip(children, task["kill"], strict=True)]
         print(json.dumps([codes, time.monotonic() - begun]), flush=True)

@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
+from threadpoolctl import threadpool_limits
 
 from bids_app.bids.files import save_figure
 from bids_app.errors import DataError
@@ -24,6 +25,14 @@ from bids_app.space.templates import TISSUES
 from bids_app.system.images import open_bold, read_image
 
 
+class _Step(SimpleInterface):
+    """What computes with one thread: sums of BLAS by several differ in their last digits from those by one."""
+
+    def run(self, *args, **kwargs):
+        with threadpool_limits(1):
+            return super().run(*args, **kwargs)
+
+
 class _JobInput(BaseInterfaceInputSpec):
     job = traits.Any(mandatory=True, desc="Job")
 
@@ -40,10 +49,11 @@ class _AnatomyOutput(TraitedSpec):
     finished = traits.Bool()
 
 
-class PrepareAnatomy(SimpleInterface):
+class PrepareAnatomy(_Step):
     """T1w to brain, tissues and transforms, written as BIDS derivatives."""
 
     input_spec, output_spec = _AnatomyInput, _AnatomyOutput
+    _always_run = True
 
     def _run_interface(self, runtime):
         inputs = self.inputs
@@ -72,7 +82,7 @@ class _EstimateOutput(TraitedSpec):
     facts = traits.Dict()
 
 
-class EstimateMotion(SimpleInterface):
+class EstimateMotion(_Step):
     """A raw run to its reference, its motion, and its volumes with slices brought to one time."""
 
     input_spec, output_spec = _JobInput, _EstimateOutput
@@ -123,7 +133,7 @@ class _AlignOutput(TraitedSpec):
     facts = traits.Dict()
 
 
-class AlignRun(SimpleInterface):
+class AlignRun(_Step):
     """A run's reference to the transforms that lead from the template to it."""
 
     input_spec, output_spec = _AlignInput, _AlignOutput
@@ -165,7 +175,7 @@ class _ResampleOutput(TraitedSpec):
     brain_file = File(desc="the reference, its brain and the run's mask in the template")
 
 
-class ResampleRun(SimpleInterface):
+class ResampleRun(_Step):
     """Every volume as acquired to the template, in one interpolation."""
 
     input_spec, output_spec = _ResampleInput, _ResampleOutput
@@ -207,7 +217,7 @@ class _ConfoundsInput(_JobInput):
     motion_file = File(exists=True, mandatory=True)
 
 
-class MakeConfounds(SimpleInterface):
+class MakeConfounds(_Step):
     """The resampled series and the motion to the table of confounds."""
 
     input_spec, output_spec = _ConfoundsInput, _WrittenOutput
@@ -234,7 +244,7 @@ class _DrawInput(_JobInput):
     confounds = traits.List(traits.Any, mandatory=True, desc="path of the table")
 
 
-class DrawRun(SimpleInterface):
+class DrawRun(_Step):
     """A run's reference in the template and its confounds to the figures of the participant's page."""
 
     input_spec, output_spec = _DrawInput, _WrittenOutput
@@ -267,7 +277,7 @@ class _WriteInput(_JobInput):
     others = traits.List(traits.Any, mandatory=True, desc="what was written of the run before")
 
 
-class WriteRun(SimpleInterface):
+class WriteRun(_Step):
     """A resampled run to BIDS derivatives: transforms, reference, mask, series, and the note that all is there."""
 
     input_spec, output_spec = _WriteInput, _WrittenOutput

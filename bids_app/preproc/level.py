@@ -96,12 +96,12 @@ def _run(todo, settings, log_dir):
     runs = by_participant([job.run for job in todo])
     jobs = {participant: [_job_of(run, todo) for run in some] for participant, some in runs.items()}
     anatomies = {participant: _anatomies(some) for participant, some in jobs.items()}
-    n_threads = settings.resources.omp_nthreads or max(1, settings.resources.n_cpus // len(jobs))
-    limit_threads_of_children(n_threads)  # of this process too: ANTs reads it when it is first used
-    workflow = init_preproc_wf(jobs_by_participant=jobs, anatomies=anatomies, n_threads=n_threads)
+    limit_threads_of_children(1)  # the same bytes whatever --n-cpus says; before ANTs is first used
+    workflow = init_preproc_wf(jobs_by_participant=jobs, anatomies=anatomies)
     crashes = log_dir / NAME
     crashes.mkdir(exist_ok=True)
-    return execute(workflow, settings, crashes, n_parallel=len(todo), n_threads=n_threads)
+    n_parallel = len(todo) + sum(map(len, anatomies.values()))
+    return execute(workflow, settings, crashes, n_parallel=n_parallel)
 
 
 def _job_of(run, jobs):

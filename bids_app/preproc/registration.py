@@ -8,8 +8,9 @@ import pandas as pd
 from nibabel.affines import voxel_sizes
 
 from bids_app.errors import DataError
+from bids_app.preproc.hdf5 import drop_times
 
-SEED = 1  # of the samples that ANTs draws
+SEED = 1  # of the samples that ANTs draws; by itself it takes the clock
 BINS = 32
 LPS = np.array([-1, -1, 1])  # ANTs has x and y the other way round
 QUICK, THOROUGH = (40, 20, 0), (100, 70, 20)
@@ -62,7 +63,7 @@ def linear(fixed, moving, kind, prefix, start):
     str
         Path of the transform, which takes points of ``fixed`` to those of ``moving``.
     """
-    found = ants.registration(
+    found = _register(
         fixed,
         moving,
         kind,
@@ -73,7 +74,6 @@ def linear(fixed, moving, kind, prefix, start):
         aff_shrink_factors=(3, 2, 1),
         aff_smoothing_sigmas=(2, 1, 0),
         aff_random_sampling_rate=0.5,
-        random_seed=SEED,
     )
     return found["fwdtransforms"][0]
 
@@ -86,7 +86,7 @@ def deform(fixed, moving, prefix, start, *, iterations=QUICK, mask=None):
     forward, inverse : str
         Paths of the composite transforms; the forward one takes points of ``fixed`` to those of ``moving``.
     """
-    found = ants.registration(
+    found = _register(
         fixed,
         moving,
         "SyN",
@@ -94,10 +94,17 @@ def deform(fixed, moving, prefix, start, *, iterations=QUICK, mask=None):
         outprefix=str(prefix),
         mask=mask,
         reg_iterations=iterations,
-        random_seed=SEED,
         write_composite_transform=True,
     )
-    return found["fwdtransforms"], found["invtransforms"]
+    paths = found["fwdtransforms"], found["invtransforms"]
+    for path in paths:
+        drop_times(path)
+    return paths
+
+
+def _register(fixed, moving, kind, **options):
+    ants.config.set_ants_deterministic(on=False, seed_value=SEED)  # a seed among the options would be passed over
+    return ants.registration(fixed, moving, kind, **options)
 
 
 def save_as_text(transform, path):
@@ -184,7 +191,8 @@ def segment(values, mask, priors):
     """
     # As voxels without a place: ANTs passes priors through files, which round it, and then refuses them.
     image, within, *given = (ants.from_numpy(np.asarray(part, np.float32)) for part in (values, mask, *priors.values()))
-    found = ants.atropos(image, within, i=given, m="[0.1,1x1x1]", c="[5,0]", priorweight=0.25)
+    # r=0: from a constant seed, which takes part in the order in which voxels are visited, not from the clock.
+    found = ants.atropos(image, within, i=given, m="[0.1,1x1x1]", c="[5,0]", priorweight=0.25, r=0)
     return dict(zip(priors, (part.numpy() for part in found["probabilityimages"]), strict=True))
 
 

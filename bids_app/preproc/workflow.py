@@ -18,7 +18,7 @@ ANATOMY_GB, RUN_GB = 2.5, 1.5
 ANATOMY = "anatomy"
 
 
-def init_preproc_wf(*, jobs_by_participant, anatomies, n_threads, name="preproc_wf"):
+def init_preproc_wf(*, jobs_by_participant, anatomies, name="preproc_wf"):
     """Build the workflow of the preprocessing.
 
     Parameters
@@ -27,8 +27,6 @@ def init_preproc_wf(*, jobs_by_participant, anatomies, n_threads, name="preproc_
         Runs that are to be done.
     anatomies : dict of list of dict
         For the participants of whom a T1w is to be done, the inputs of `PrepareAnatomy` of each.
-    n_threads : int
-        Threads of one registration.
     """
     workflow = pe.Workflow(name=name)
     for participant, jobs in jobs_by_participant.items():
@@ -37,7 +35,6 @@ def init_preproc_wf(*, jobs_by_participant, anatomies, n_threads, name="preproc_
                 init_participant_preproc_wf(
                     jobs=jobs,
                     anatomies=anatomies.get(participant, ()),
-                    n_threads=n_threads,
                     name=f"{node_name(f'sub-{participant}')}_wf",
                 )
             ]
@@ -45,14 +42,14 @@ def init_preproc_wf(*, jobs_by_participant, anatomies, n_threads, name="preproc_
     return workflow
 
 
-def init_participant_preproc_wf(*, jobs, anatomies, n_threads, name="participant_preproc_wf"):
+def init_participant_preproc_wf(*, jobs, anatomies, name="participant_preproc_wf"):
     """Build the workflow of one participant: each T1w once, and each run by itself."""
     workflow = pe.Workflow(name=name)
-    runs = [init_run_preproc_wf(job=job, n_threads=n_threads, name=f"{node_name(job.run.label)}_wf") for job in jobs]
+    runs = [init_run_preproc_wf(job=job, name=f"{node_name(job.run.label)}_wf") for job in jobs]
     workflow.add_nodes(runs)
     for anatomy in anatomies:
         node = anatomy_name(anatomy["owner"])
-        prepare = pe.Node(PrepareAnatomy(**anatomy), name=node, mem_gb=ANATOMY_GB, n_procs=n_threads)
+        prepare = pe.Node(PrepareAnatomy(**anatomy), name=node, mem_gb=ANATOMY_GB)
         own = [run for run, job in zip(runs, jobs, strict=True) if job.run.anatomy == anatomy["owner"]]
         workflow.connect([(prepare, run, [("finished", "inputnode.anatomy_finished")]) for run in own])
     return workflow
@@ -69,7 +66,7 @@ def anatomy_name(owner):
     return node_name("_".join(filter(None, (ANATOMY, owner.get("ses")))))
 
 
-def init_run_preproc_wf(*, job, n_threads, name="run_preproc_wf"):
+def init_run_preproc_wf(*, job, name="run_preproc_wf"):
     """Build the workflow of one run: motion, alignment, one resampling, confounds, figures, files.
 
     Inputs
@@ -85,7 +82,7 @@ def init_run_preproc_wf(*, job, n_threads, name="run_preproc_wf"):
     inputnode.inputs.job = job
     outputnode = pe.Node(IdentityInterface(["out_files"]), name="outputnode")
     motion = pe.Node(EstimateMotion(), name="motion", mem_gb=RUN_GB)
-    align = pe.Node(AlignRun(), name="align", mem_gb=RUN_GB, n_procs=n_threads)
+    align = pe.Node(AlignRun(), name="align", mem_gb=RUN_GB)
     resample = pe.Node(ResampleRun(), name="resample", mem_gb=RUN_GB)
     confounds = pe.Node(MakeConfounds(), name="ds_confounds", mem_gb=RUN_GB)
     draw = pe.Node(DrawRun(), name="ds_figures", mem_gb=RUN_GB)

@@ -60,7 +60,11 @@ def _can_write(folder: str | None) -> bool:
 
 
 def limit_threads_of_children(n_threads: int) -> None:
-    """Have processes that are started from now on use so many threads in BLAS, OpenMP and ITK."""
-    itk = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", itk):
+    """Have processes that are started from now on use so many threads in BLAS and OpenMP, and one in ITK.
+
+    ITK reads it when it is first used, so this process is limited too if that is to come. Its sums over voxels
+    are added up in the order in which its threads end: with two, no two registrations would be the same.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(n_threads)
+    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"

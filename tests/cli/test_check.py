@@ -119,8 +119,8 @@ def test_an_unexpected_fault_is_one_line_and_its_traceback_is_kept(two_arms, tmp
     def broken(*_):
         raise ZeroDivisionError("integer division or modulo by zero")
 
-    monkeypatch.setattr("bids_app.runtime.logs.start_log", broken)
     monkeypatch.setattr("bids_app.participant.level.start_log", broken)
+    monkeypatch.setattr("bids_app.runtime.logs.start_log", broken)
     (tmp_path / "out" / "logs").mkdir(parents=True)
     code, said = check(two_arms.bids, tmp_path / "out", "participant", *SMALL, "--skip-bids-validation")
     assert code == 1

@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from harness import contents
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template
 from nilearn.image import resample_to_img
 from nilearn.interfaces.fmriprep import load_confounds
@@ -14,7 +15,13 @@ from bids_app.cli.main import main
 from bids_app.participant.confounds import STRATEGIES
 
 pytestmark = pytest.mark.slow
-OPTIONS = ("--voxel-size", "6", "--bandpass", "off", "--denoise", "simple", "--n-cpus", "2", "--skip-bids-validation")
+ALONE = ("--voxel-size", "6", "--bandpass", "off", "--denoise", "simple", "--skip-bids-validation", "--n-cpus", "1")
+OPTIONS = (*ALONE[:-1], "2")
+KILLED_ONCE_THERE_IS = (
+    "work/**/anatomy/rough0_*.mat",  # the first of three registrations of the head
+    "derivatives/preproc/logs/finished/*_T1w.json",
+    "derivatives/preproc/**/*_desc-confounds_timeseries.tsv",
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +107,16 @@ def test_what_is_done_is_not_done_again(preprocessed, shared_data):
     before = {path: path.stat().st_mtime_ns for path in (preprocessed / "derivatives").rglob("*.nii.gz")}
     assert main([str(shared_data / "pumi"), str(preprocessed), "participant", *OPTIONS]) == 0
     assert {path: path.stat().st_mtime_ns for path in (preprocessed / "derivatives").rglob("*.nii.gz")} == before
+
+
+def test_a_run_that_is_killed_and_repeated_ends_the_same(preprocessed, shared_data, run, tmp_path):
+    """Again and again in one folder, and on one processor, where the undisturbed run had two."""
+    words = (shared_data / "pumi", tmp_path / "out", "participant", *ALONE)
+    for pattern in KILLED_ONCE_THERE_IS:
+        codes, _, said = run(*words, kill=[(str(tmp_path / "out"), pattern)])
+        assert codes == [-9], said
+    codes, _, said = run(*words)
+    assert codes == [0], said
+    expected, found = contents(preprocessed), contents(tmp_path / "out")
+    assert sorted(found) == sorted(expected)
+    assert [name for name in expected if found[name] != expected[name]] == []
