@@ -25,6 +25,7 @@ from bids_app.stats import (
     residual_permutations,
     sign_flips,
     tabled_allocations,
+    two_visits,
 )
 
 ALPHA, N_DRAWS = 0.05, 100
@@ -146,7 +147,13 @@ def draws_of(trial, scheme, estimated=""):
 def examine(row, trial):
     """Test one trial one way; a `Comparison`."""
     covariate = trial.covariate if "slope" in row.estimator else None
-    stated = hypothesis(row.estimator, trial.followup, trial.baseline, trial.design, arm=trial.arm, covariate=covariate)
+    stated = hypothesis(
+        two_visits(row.estimator),
+        {"baseline": trial.baseline, "followup": trial.followup},
+        trial.design,
+        arm=trial.arm,
+        covariate=covariate,
+    )
     inference = Inference(row.statistic, TOUCHING, threshold=2.3, robust=row.robust)
     return compare(stated, draws_of(trial, row.scheme, row.estimator), inference)
 
@@ -239,7 +246,11 @@ def headline_alarms(seeds, condition=None):
         arm, baseline, followup = simulate_measures(seed)
         draws = allocations(arm, None, DRAWS_HEADLINE, 1_000_000 + seed)
         tested = [
-            compare(hypothesis("ancova", after, before, nuisance(len(arm)), arm=arm), draws, inference)
+            compare(
+                hypothesis(two_visits("ancova"), {"baseline": before, "followup": after}, nuisance(len(arm)), arm=arm),
+                draws,
+                inference,
+            )
             for before, after in zip(baseline, followup, strict=True)
         ]
         own = [one.p_fwe.min() <= ALPHA for one in tested]

@@ -8,7 +8,7 @@ import argparse
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from bids_app.stats import Inference, allocations, compare, hypothesis, neighbours, nuisance
+from bids_app.stats import Inference, allocations, compare, hypothesis, neighbours, nuisance, two_visits
 from bids_app.stats.ancova import linear_estimate
 from bids_app.stats.attrition import attrition
 from bids_app.stats.missing import extreme_cases
@@ -48,7 +48,9 @@ def losses(seed, mechanism):
     gone = lost(generator, driver)
     draws = allocations(ARM[~gone], None, N_DRAWS, seed)
     design = nuisance(int((~gone).sum()))
-    tested = hypothesis("ancova", followup[~gone], baseline[~gone], design, arm=ARM[~gone])
+    tested = hypothesis(
+        two_visits("ancova"), {"baseline": baseline[~gone], "followup": followup[~gone]}, design, arm=ARM[~gone]
+    )
     of_map = compare(tested, draws, Inference("tfce", TOUCHING)).p_fwe.min() <= ALPHA
     means = [values.mean(axis=1) for values in (baseline, followup)]
     whole = linear_estimate(TwoVisits(ARM, *means), n_draws=0).estimate
@@ -65,7 +67,7 @@ def chosen(seed):
     generator = np.random.default_rng(seed)
     arm = np.arange(26) % 2
     baseline, followup = maps(generator, 26)
-    tested = hypothesis("ancova", followup, baseline, nuisance(26), arm=arm)
+    tested = hypothesis(two_visits("ancova"), {"baseline": baseline, "followup": followup}, nuisance(26), arm=arm)
     p = compare(tested, allocations(arm, None, N_DRAWS, seed), Inference("tfce", TOUCHING)).p_fwe
     if p.min() > ALPHA:
         return np.nan

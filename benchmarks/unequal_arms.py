@@ -8,7 +8,7 @@ import argparse
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from bids_app.stats import Inference, allocations, compare, hypothesis, neighbours
+from bids_app.stats import Inference, allocations, compare, hypothesis, neighbours, two_visits
 
 MASK = np.ones((8, 8, 6), dtype=bool)
 TOUCHING = neighbours(MASK)
@@ -26,7 +26,7 @@ def error_rate(few, many, ratio, n_trials, *, robust, seed=0):
         noise = generator.standard_normal((few + many, *MASK.shape))
         maps = np.stack([gaussian_filter(one, 1.0) for one in noise])[:, MASK]
         maps = maps * np.where(arm == 1, ratio, 1.0)[:, None]
-        tested = hypothesis("post", maps, None, np.ones((few + many, 1)), arm=arm)
+        tested = hypothesis(two_visits("post"), {"followup": maps}, np.ones((few + many, 1)), arm=arm)
         found += compare(tested, allocations(arm, None, N_DRAWS, number), inference).p_fwe.min() <= ALPHA
     return found / n_trials
 

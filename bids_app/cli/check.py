@@ -159,18 +159,18 @@ def preview_group(settings):
         raise MissingInputError(f"{settings.output_dir} does not exist: run the participant level first.")
     run = gather(settings)
     for target in run.targets:
-        route, flow, problem = target.route, target.flow, target.problem
+        route, flow, sample = target.route, target.flow, target.sample
         table = counts(flow, run.design)
         rows = [(step, *map(str, row)) for step, row in zip(table.index, table.to_numpy(), strict=True)]
-        _show(f"{route.name}: {len(problem.arm)} participants would be compared", ("", *table.columns), rows)
+        _show(f"{route.name}: {len(sample.arm)} participants would be compared", ("", *table.columns), rows)
         left_out = flow[~flow["analysed"]]
         _show(
             "Not compared",
             ("participant", "why"),
             list(zip(left_out["participant_id"], left_out["reason"], strict=True)),
         )
-        adjusted = ", ".join(problem.covariates) or "nothing"
-        _say(f"{', '.join(one.title for one in problem.followup)}; adjusted for {adjusted}.")
+        adjusted = ", ".join(sample.covariates) or "nothing"
+        _say(f"{', '.join(one.title for one in sample.features)}; adjusted for {adjusted}.")
     return DataError.exit_code if run.strangers else 0
 
 

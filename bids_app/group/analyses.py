@@ -1,6 +1,6 @@
 """Analyses: what is estimated of every feature, by which draws it is tested, and what it is called."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,12 +12,7 @@ BETWEEN = {
     "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
     "post": "follow-up alone, not adjusted for the baseline",
 }
-SLOPES = {  # as `stats.KINDS` has them; a symptom's change goes with the change of the map
-    "slope": "slope",
-    "slope-by-arm": "slope-by-arm",
-    "symptom": "slope",
-    "symptom-by-arm": "slope-by-arm",
-}
+SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
 BLOCKS = "; residuals are permuted within arms and strata"
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
 OF_CONNECTIONS = {"tfnbs": "tfce", "nbs": "extent", "nbs-intensity": "mass", "t": "voxel"}
@@ -30,7 +25,7 @@ class Analysis:
     Attributes
     ----------
     estimator : str
-        Key of `BETWEEN` or `SLOPES`, or ``within``.
+        Key of `BETWEEN`, ``within``, ``slope``, ``slope-by-arm``, ``symptom`` or ``symptom-by-arm``.
     subject : str or None
         The arm that ``within`` describes, the covariate of a slope, or the outcome of a symptom.
 
@@ -60,6 +55,17 @@ class Analysis:
     def compares_arms(self):
         """True if it is a difference between the arms, which the trial is about; False for what describes."""
         return self.estimator in BETWEEN
+
+    def estimand(self, design):
+        """Return what is estimated, as `stats.Estimand`: the reference is arm 0, the active arm is 1."""
+        visits = {"baseline": design.baseline, "followup": design.followup}
+        if self.estimator == "within":
+            of_arm = (design.reference, design.active).index(self.subject)
+            return replace(stats.two_visits("within", **visits), of_arm=of_arm)
+        if self.estimator in SYMPTOMS:  # the change of the map goes along with that of the symptom
+            slope = stats.two_visits(SYMPTOMS[self.estimator], **visits, covariate=self.subject)
+            return replace(slope, outcome=stats.two_visits("change", **visits).outcome, adjusts=())
+        return stats.two_visits(self.estimator, **visits, **({"covariate": self.subject} if self.subject else {}))
 
     def text(self, node, design):
         """Say for people what it is."""
@@ -107,16 +113,16 @@ def analyses_of(trial, design, symptoms=(), kind="maps"):
     return [*(Analysis(estimator) for estimator in between), *within, *slopes, *changes]
 
 
-def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
+def run_analysis(analysis, sample, maps, trial, *, n_jobs=1):
     """Estimate and test one analysis of one feature.
 
     Parameters
     ----------
     analysis : Analysis
-    problem : sample.Problem
+    sample : sample.Sample
         Its maps are not read.
-    maps : (2, n, V) array-like of float
-        Baseline and follow-up.
+    maps : dict of (n, V) ndarray
+        By the session of the visit.
     trial : settings.Trial
     n_jobs : int
         Threads; the result does not depend on it.
@@ -125,67 +131,74 @@ def run_analysis(analysis, problem, maps, trial, *, n_jobs=1):
     -------
     stats.Comparison
     """
-    baseline, followup = maps
-    inference = stats.Inference(
-        statistic=_statistic(problem, trial),
-        neighbours=problem.grid.neighbours(trial.connectivity) if problem.grid is not None else None,
-        pairs=problem.pairs,
+    estimand = analysis.estimand(sample.design)
+    covariate = _covariate(analysis, sample)
+    rows = np.ones(len(sample.arm), dtype=bool)
+    if estimand.of_arm is not None:
+        rows = sample.arm == estimand.of_arm
+    elif covariate is not None:
+        rows = np.isfinite(covariate)
+    tested = stats.hypothesis(
+        estimand,
+        {visit: _of_rows(maps[visit], rows) for visit in estimand.visits},
+        _nuisance(analysis, sample, rows),
+        arm=sample.arm[rows],
+        covariate=None if covariate is None else covariate[rows],
+    )
+    draws = _draws(estimand, sample, rows, trial)
+    return stats.compare(tested, draws, _inference(sample, trial), n_jobs=n_jobs)
+
+
+def _of_rows(maps, rows):
+    return maps if rows.all() else maps[rows]
+
+
+def _nuisance(analysis, sample, rows):
+    """Return what is adjusted for; a slope's own covariate is not, and the change within an arm is as it is."""
+    if analysis.estimator == "within":
+        return np.ones((int(rows.sum()), 1))
+    own = analysis.subject if analysis.estimator.startswith("slope") else None
+    return sample.nuisance(without=own)[rows]
+
+
+def _covariate(analysis, sample):
+    """Return the values whose slope is tested, (n,), NaN for who has none; or None."""
+    if analysis.estimator in SYMPTOMS:
+        return sample.symptoms[analysis.subject].to_numpy()
+    return sample.slopes[analysis.subject].to_numpy() if analysis.estimator.startswith("slope") else None
+
+
+def _inference(sample, trial):
+    return stats.Inference(
+        statistic=_statistic(sample, trial),
+        neighbours=sample.grid.neighbours(trial.connectivity) if sample.grid is not None else None,
+        pairs=sample.pairs,
         threshold=trial.cluster_threshold,
         robust=trial.hc3,
         min_per_arm=trial.min_per_arm or 2,
         tail=trial.tail_approximation,
     )
-    if analysis.estimator == "within":
-        rows = problem.arm == (analysis.subject == problem.arms[0])
-        tested = stats.hypothesis("within", followup[rows], baseline[rows], np.ones((rows.sum(), 1)))
-        draws = stats.sign_flips(int(rows.sum()), trial.n_permutations, trial.random_seed)
-        return stats.compare(tested, draws, inference, n_jobs=n_jobs)
-    if analysis.estimator.startswith("symptom"):
-        return _run_symptom(analysis, problem, followup - baseline, trial, inference, n_jobs)
-    covariate = None if analysis.compares_arms else problem.slopes[analysis.subject].to_numpy()
-    tested = stats.hypothesis(
-        analysis.estimator,
-        followup,
-        baseline,
-        problem.nuisance(without=analysis.subject),
-        arm=problem.arm,
-        covariate=covariate,
-    )
-    draws = main_draws(problem, trial) if analysis.compares_arms else _within_blocks(problem.arm, problem.strata, trial)
-    return stats.compare(tested, draws, inference, n_jobs=n_jobs)
 
 
-def main_draws(problem, trial):
-    """Return the draws that test a difference of the arms, by the scheme that was chosen."""
-    if trial.scheme == "rerandomize":
-        return problem.draws(trial)
-    return stats.residual_permutations(len(problem.arm), problem.strata, trial.n_permutations, trial.random_seed)
-
-
-def _within_blocks(arm, strata, trial):
-    """Return the draws that test what is no difference of the arms: within them."""
-    blocks = stats.exchange_blocks(arm, strata)
+def _draws(estimand, sample, rows, trial):
+    """Return the draws that suit what is tested: of the arms' labels, of signs, or of residuals within the arms."""
+    if estimand.kind == "difference":
+        return main_draws(sample, trial)
+    if estimand.kind == "mean":
+        return stats.sign_flips(int(rows.sum()), trial.n_permutations, trial.random_seed)
+    strata = None if sample.strata is None else sample.strata[rows]
+    blocks = stats.exchange_blocks(sample.arm[rows], strata)
     return stats.residual_permutations(len(blocks), blocks, trial.n_permutations, trial.random_seed)
 
 
-def _statistic(problem, trial):
-    if problem.grid is not None:
+def main_draws(sample, trial):
+    """Return the draws that test a difference of the arms, by the scheme that was chosen."""
+    if trial.scheme == "rerandomize":
+        return sample.draws(trial)
+    return stats.residual_permutations(len(sample.arm), sample.strata, trial.n_permutations, trial.random_seed)
+
+
+def _statistic(sample, trial):
+    if sample.grid is not None:
         return STATISTICS[trial.statistic]
-    return "voxel" if problem.pairs is None else OF_CONNECTIONS[trial.edge_statistic]
-
-
-def _run_symptom(analysis, problem, change, trial, inference, n_jobs):
-    """Test what goes along with an outcome's change, among those whose change is known."""
-    symptom = problem.symptoms[analysis.subject].to_numpy()
-    rows = np.isfinite(symptom)
-    tested = stats.hypothesis(
-        SLOPES[analysis.estimator],
-        change[rows],
-        None,
-        problem.nuisance()[rows],
-        arm=problem.arm[rows],
-        covariate=symptom[rows],
-    )
-    strata = None if problem.strata is None else problem.strata[rows]
-    draws = _within_blocks(problem.arm[rows], strata, trial)
-    return stats.compare(tested, draws, inference, n_jobs=n_jobs)
+    return "voxel" if sample.pairs is None else OF_CONNECTIONS[trial.edge_statistic]

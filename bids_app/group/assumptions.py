@@ -6,14 +6,14 @@ from bids_app.trial.flow import LEFT_OUT
 ABOUT = "Statistics"
 
 
-def assumptions(settings, route, problem, flow):
+def assumptions(settings, route, sample, flow):
     """List what the comparison of one route assumes.
 
     Parameters
     ----------
     settings : Settings
     route : Route
-    problem : sample.Problem
+    sample : sample.Sample
     flow : DataFrame
         As from `flow.participant_flow`.
 
@@ -23,13 +23,13 @@ def assumptions(settings, route, problem, flow):
     """
     trial = settings.trial
     texts = (
-        _draws(trial, problem),
+        _draws(trial, sample),
         "Participants are taken to be independent of one another: siblings, and participants treated together in "
         "groups or by the same therapist, are not modelled, and would make p too small.",
         _intervals(trial),
         _spread(trial),
         _model(trial),
-        _motion(problem, trial),
+        _motion(sample, trial),
         _minutes(settings, flow),
         _averages(flow),
         _gaps(trial),
@@ -54,13 +54,13 @@ def left_out(flow, wanted, scores):
     return (Finding("Participants", text, warning=True),)
 
 
-def _draws(trial, problem):
+def _draws(trial, sample):
     if trial.scheme == "freedman-lane":
         return (
             "Residuals are permuted (Freedman and Lane): their errors are taken to be exchangeable, that is of one "
             "distribution for everyone; p is approximate in small samples."
         )
-    if problem.allocation_table is not None:
+    if sample.allocation_table is not None:
         return "The allocations of the table of --allocations are taken to be all that were possible, each as likely."
     within = f" within each stratum ({', '.join(trial.strata)})" if trial.strata else ""
     return (
@@ -99,8 +99,8 @@ def _model(trial):
     return None
 
 
-def _motion(problem, trial):
-    adjusted = "baseline_mean_fd" in problem.covariates
+def _motion(sample, trial):
+    adjusted = "baseline_mean_fd" in sample.covariates
     first = "Motion at baseline is adjusted for" if adjusted else "Motion at baseline is not adjusted for"
     why = "" if adjusted else " (--no-baseline-motion)" if not trial.baseline_motion else " (it is not known, or alike)"
     return (

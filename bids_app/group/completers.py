@@ -8,7 +8,7 @@ ABOUT = "Missing follow-ups"
 BOUNDS = "the tables of what missing follow-ups may do have bounds that assume nothing of this kind"
 
 
-def completers(flow, design, problem, trial):
+def completers(flow, design, sample, trial):
     """Say what the tests assume of who is compared, and how the draws are made.
 
     Parameters
@@ -16,7 +16,7 @@ def completers(flow, design, problem, trial):
     flow : DataFrame
         As from `flow.participant_flow`.
     design : design.Design
-    problem : sample.Problem
+    sample : sample.Sample
     trial : settings.Trial
 
     Returns
@@ -24,7 +24,7 @@ def completers(flow, design, problem, trial):
     tuple of Finding
     """
     found = [*_completers(flow, design, trial)]
-    if trial.tail_approximation and (draws := main_draws(problem, trial)).exhaustive:
+    if trial.tail_approximation and (draws := main_draws(sample, trial)).exhaustive:
         text = f"--tail-approximation is not applied: all {len(draws)} draws there are were made, so that p is exact."
         found.append(Finding("Statistics", text))
     return tuple(found)

@@ -52,30 +52,30 @@ def gather(settings):
     for route in routes:
         flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
         flow = without(flow, wanted)
-        problem = assemble(route, flow, tables, design, settings.trial)
-        problem = replace(problem, symptoms=symptom_changes(scores, problem))
-        check_design(route, problem)
+        sample = assemble(route, flow, tables, design, settings.trial)
+        sample = replace(sample, symptoms=symptom_changes(scores, sample))
+        check_design(route, sample)
         _say_flow(route, flow, design)
         found = (
-            *problem.findings,
+            *sample.findings,
             *left_out(flow, wanted, scores),
-            *completers(chosen(flow), design, problem, settings.trial),
-            *assumptions(settings, route, problem, flow),
+            *completers(chosen(flow), design, sample, settings.trial),
+            *assumptions(settings, route, sample, flow),
         )
-        comparisons.append((route, flow, replace(problem, findings=found)))
-    problems = [(route, problem) for route, _, problem in comparisons]
-    named, about = find_named(settings.trial.regions, problems)
+        comparisons.append((route, flow, replace(sample, findings=found)))
+    samples = [(route, sample) for route, _, sample in comparisons]
+    named, about = find_named(settings.trial.regions, samples)
     tables = replace(tables, findings=(*tables.findings, *about))
-    say_all((*tables.findings, *design.findings, *(one for *_, problem in comparisons for one in problem.findings)))
-    settings = _departed(settings, problems, scores)
-    targets = [Target(route, flow, problem, named[route.name]) for route, flow, problem in comparisons]
+    say_all((*tables.findings, *design.findings, *(one for *_, sample in comparisons for one in sample.findings)))
+    settings = _departed(settings, samples, scores)
+    targets = [Target(route, flow, sample, named[route.name]) for route, flow, sample in comparisons]
     return GroupRun(settings, design, tables, scores, failed=failed, targets=targets)
 
 
-def _departed(settings, problems, scores):
+def _departed(settings, samples, scores):
     """Add to the departures from the plan those that only what was done shows, and log all."""
     trial = settings.trial
-    departed = (*trial.departed, *done_deviations(settings, problems, scores))
+    departed = (*trial.departed, *done_deviations(settings, samples, scores))
     for one in departed:
         logger.warning("Departs from the plan: %s.", departure(*one))
     return replace(settings, trial=replace(trial, departed=departed))

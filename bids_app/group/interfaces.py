@@ -1,15 +1,15 @@
 """Interfaces of the group level."""
 
-import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
 
 from bids_app.group import results
 from bids_app.group.analyses import run_analysis
+from bids_app.group.sample import load_maps
 
 
 class _CompareArmsInput(BaseInterfaceInputSpec):
-    maps_file = File(exists=True, mandatory=True, desc="(n, V) baseline and followup of one feature")
-    problem = traits.Any(mandatory=True, desc="assembly.Problem without its maps", nohash=True)
+    maps_file = File(exists=True, mandatory=True, desc="(n, V) of one feature, by visit")
+    sample = traits.Any(mandatory=True, desc="sample.Sample without its maps", nohash=True)
     analysis = traits.Any(mandatory=True, desc="Analysis")
     trial = traits.Any(mandatory=True, desc="Trial")
     n_jobs = traits.Int(1, nohash=True)
@@ -20,15 +20,15 @@ class _CompareArmsOutput(TraitedSpec):
 
 
 class CompareArms(SimpleInterface):
-    """One feature's maps at two visits to the result of one analysis."""
+    """One feature's maps of every visit to the result of one analysis."""
 
     input_spec, output_spec = _CompareArmsInput, _CompareArmsOutput
     _always_run = True
 
     def _run_interface(self, runtime):
-        inputs, maps = self.inputs, np.load(self.inputs.maps_file)
+        inputs, maps = self.inputs, load_maps(self.inputs.maps_file)
         self._results["comparison"] = run_analysis(
-            inputs.analysis, inputs.problem, (maps["baseline"], maps["followup"]), inputs.trial, n_jobs=inputs.n_jobs
+            inputs.analysis, inputs.sample, maps, inputs.trial, n_jobs=inputs.n_jobs
         )
         return runtime
 
@@ -36,9 +36,8 @@ class CompareArms(SimpleInterface):
 class _WriteComparisonInput(BaseInterfaceInputSpec):
     comparisons = traits.List(traits.Any, mandatory=True, desc="in the order of keys")
     keys = traits.List(traits.Any, mandatory=True, desc="(feature, analysis) each")
-    problem = traits.Any(mandatory=True, desc="assembly.Problem without its maps", nohash=True)
+    sample = traits.Any(mandatory=True, desc="sample.Sample without its maps", nohash=True)
     route = traits.Any(mandatory=True, nohash=True)
-    design = traits.Any(mandatory=True)
     settings = traits.Any(mandatory=True)
 
 
@@ -55,6 +54,6 @@ class WriteComparison(SimpleInterface):
     def _run_interface(self, runtime):
         inputs = self.inputs
         comparisons = dict(zip(map(tuple, inputs.keys), inputs.comparisons, strict=True))
-        written = results.write_results(inputs.settings, inputs.route, inputs.design, inputs.problem, comparisons)
+        written = results.write_results(inputs.settings, inputs.route, inputs.sample, comparisons)
         self._results["out_files"] = [str(path) for path in written]
         return runtime

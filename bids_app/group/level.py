@@ -90,13 +90,13 @@ def _write_before(run, target):
 def _run_comparisons(run, log_dir):
     """Run every feature by every analysis on every route; return the failures."""
     settings, design = run.settings, run.design
-    problems = [(target.route, target.problem) for target in run.targets]
+    samples = [(target.route, target.sample) for target in run.targets]
     n_comparisons = sum(
-        len(analyses_of(settings.trial, design, problem.symptoms, route.kind)) * len(problem.followup)
-        for route, problem in problems
+        len(analyses_of(settings.trial, design, sample.symptoms, route.kind)) * len(sample.features)
+        for route, sample in samples
     )
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
-    workflow = init_group_wf(problems=problems, design=design, settings=settings, n_jobs=n_jobs)
+    workflow = init_group_wf(samples=samples, settings=settings, n_jobs=n_jobs)
     return execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)
 
 

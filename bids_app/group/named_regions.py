@@ -23,14 +23,14 @@ PLANNED = "The plan names these regions."
 NOT_PLANNED = "No plan that was kept to names these regions: exploratory, unless they were registered elsewhere."
 
 
-def find_named(regions, problems):
+def find_named(regions, samples):
     """Find the nodes of each region in each route.
 
     Parameters
     ----------
     regions : sequence of (str, Path or None)
         A mask, or the name of a parcel.
-    problems : list of (Route, Problem)
+    samples : list of (Route, Sample)
 
     Returns
     -------
@@ -46,31 +46,31 @@ def find_named(regions, problems):
         None of its nodes is compared, or the image is no mask.
     """
     found, notes = {}, []
-    for route, problem in problems:
+    for route, sample in samples:
         find = {"maps": _in_mask, "parcels": _of_name}.get(route.kind, lambda *_: (None, None))
-        looked = {name: find(name, path, route, problem) for name, path in regions}
+        looked = {name: find(name, path, route, sample) for name, path in regions}
         found[route.name] = {name: nodes for name, (nodes, _) in looked.items() if nodes is not None}
         notes += [note for _, note in looked.values() if note]
     lost = [name for name, _ in regions if not any(name in named for named in found.values())]
     if lost:
         raise UsageError(
             f"--regions {', '.join(lost)}: a mask is given as NAME=IMAGE and needs maps of voxels; a name alone "
-            f"must be that of a parcel that is compared. {_names(problems)}"
+            f"must be that of a parcel that is compared. {_names(samples)}"
         )
     return found, tuple(Finding("Named regions", note) for note in notes)
 
 
-def _names(problems):
+def _names(samples):
     listed = [
-        f"{route.name[0].upper()}{route.name[1:]}: {', '.join(map(str, problem.parcels['name'][:12]))}"
-        f"{' ...' if len(problem.parcels) > 12 else ''}."
-        for route, problem in problems
+        f"{route.name[0].upper()}{route.name[1:]}: {', '.join(map(str, sample.parcels['name'][:12]))}"
+        f"{' ...' if len(sample.parcels) > 12 else ''}."
+        for route, sample in samples
         if route.kind == "parcels"
     ]
     return " ".join(listed) or "No parcels are compared."
 
 
-def _in_mask(name, path, route, problem):
+def _in_mask(name, path, route, sample):
     """Return which of the voxels that are compared have their centre in a mask, and a note if it had to be cut."""
     if path is None or route.name != "voxels":
         return None, None
@@ -78,18 +78,18 @@ def _in_mask(name, path, route, problem):
     inside, affine, note = read_mask(path, called)
     mask = nib.Nifti1Image(inside.astype(np.uint8), affine)
     there = resample_to_img(
-        mask, problem.grid.mask_image(), interpolation="nearest", force_resample=True, copy_header=True
+        mask, sample.grid.mask_image(), interpolation="nearest", force_resample=True, copy_header=True
     )
-    nodes = np.flatnonzero(np.asarray(there.dataobj)[problem.grid.mask] > 0)
+    nodes = np.flatnonzero(np.asarray(there.dataobj)[sample.grid.mask] > 0)
     if not len(nodes):
-        raise DataError(f"{called}: none of its voxels is among the {problem.grid.n_nodes} that are compared.")
+        raise DataError(f"{called}: none of its voxels is among the {sample.grid.n_nodes} that are compared.")
     return nodes, note
 
 
-def _of_name(name, path, route, problem):
+def _of_name(name, path, route, sample):
     if path is not None:
         return None, None
-    nodes = np.flatnonzero(problem.parcels["name"].astype(str) == name)
+    nodes = np.flatnonzero(sample.parcels["name"].astype(str) == name)
     return (nodes, None) if len(nodes) else (None, None)
 
 
@@ -106,16 +106,17 @@ def write_named(run, target):
     -------
     Path
     """
-    problem, named, trial = target.problem, target.named, run.settings.trial
-    pairs = [(name, feature) for name in named for feature in problem.followup]
+    sample, named, trial = target.sample, target.named, run.settings.trial
+    pairs = [(name, feature) for name in named for feature in sample.features]
     rows = {
         "region": [name for name, _ in pairs],
         "metric": [feature.metric for _, feature in pairs],
         "edges": [feature.edges for _, feature in pairs],
         "nodes": [len(named[name]) for name, _ in pairs],
     }
-    visits = [_means(maps, named, pairs) for maps in (problem.baseline, problem.followup)]
-    table = compare_alone(pd.DataFrame(rows), problem, visits, trial)
+    design = sample.design
+    visits = {visit: _means(sample.maps, visit, named, pairs) for visit in (design.baseline, design.followup)}
+    table = compare_alone(pd.DataFrame(rows), sample, visits, trial)
     path = run.path(target, "regions")
     note = PLANNED if _is_planned(trial) else NOT_PLANNED
     save_described(path, table, REGION_COLUMNS, Note=note)
@@ -130,18 +131,18 @@ def _is_planned(trial):
     return role_of(plan, metric=plan.metric, estimator=trial.estimator, departed=trial.departed) == "primary"
 
 
-def _means(maps, named, pairs):
+def _means(maps, visit, named, pairs):
     """Return the (n, K) means over the nodes that a participant has; NaN for who has none."""
-    known = [np.ma.masked_invalid(maps[feature][:, named[name]]) for name, feature in pairs]
+    known = [np.ma.masked_invalid(maps[feature][visit][:, named[name]]) for name, feature in pairs]
     return np.column_stack([values.mean(axis=1).filled(np.nan) for values in known])
 
 
-def named_of_everyone(route, problem, named, everyone):
+def named_of_everyone(route, sample, named, everyone):
     """Return the values in the regions of everyone randomized, a `TwoVisits` each, by region and measure."""
-    place = np.flatnonzero(problem.kept)
+    place = np.flatnonzero(sample.kept)
     regions = [
         Region(f"{name}: {feature.title}", feature, place[nodes], name)
         for name, nodes in named.items()
-        for feature in problem.followup
+        for feature in sample.features
     ]
     return read_regions(route, regions, **everyone).data()

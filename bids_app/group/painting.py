@@ -10,7 +10,7 @@ from bids_app.space.atlas import load_atlas
 from bids_app.space.grid import Grid, load_grid
 
 
-def paint(settings, route, design, problem, results):
+def paint(settings, route, sample, results):
     """Write maps in which every node has the result of its parcel.
 
     Parameters
@@ -18,8 +18,7 @@ def paint(settings, route, design, problem, results):
     settings : Settings
     route : Route
         Of parcels.
-    design : design.Design
-    problem : sample.Problem
+    sample : sample.Sample
     results : iterable of (str, dict, dict)
         Of each feature and analysis the desc label, the (V,) maps by their stat label, and the sidecar.
 
@@ -32,14 +31,14 @@ def paint(settings, route, design, problem, results):
     if found is None:
         return []
     grid, atlas = found
-    position = {index: place for place, index in enumerate(problem.parcels["index"])}
+    position = {index: place for place, index in enumerate(sample.parcels["index"])}
     tested = np.array([position.get(index, -1) for index in atlas.parcels["index"]])
     of_node = np.where(atlas.of_node >= 0, tested[atlas.of_node], -1)
     folder, written = settings.group_dir, []
     for desc, maps, sidecar in results:
         name = camel([route.entities.get("desc"), desc])
         for stat, values in maps.items():
-            path = folder / group_name(route, design, "statmap", grid.extension, stat=stat, desc=name)
+            path = folder / group_name(route, sample.design, "statmap", grid.extension, stat=stat, desc=name)
             painted = np.where(of_node >= 0, values[of_node], np.nan)
             save_map(path, grid, painted, {**sidecar(stat), "Atlas": atlas.origin})
             written.append(path)

@@ -50,13 +50,13 @@ def file_deviations(plan, settings):
     return found
 
 
-def done_deviations(settings, problems, scores=None):
+def done_deviations(settings, samples, scores=None):
     """List where what was done departs from the plan although the call did not.
 
     Parameters
     ----------
     settings : Settings
-    problems : list of (Route, Problem)
+    samples : list of (Route, Sample)
         What is compared.
     scores : trial_tables.Scores, optional
 
@@ -68,7 +68,7 @@ def done_deviations(settings, problems, scores=None):
     if settings.trial.plan is None:
         return ()
     listed = {what for what, _, _ in settings.trial.departed}
-    found = [*_of_scans(settings), *_of_measures(settings, problems), *_of_models(settings, problems)]
+    found = [*_of_scans(settings), *_of_measures(settings, samples), *_of_models(settings, samples)]
     found += _of_outcomes(settings.trial, scores)
     unique = {(what, str(used)): (what, planned, used) for what, planned, used in found if what not in listed}
     return tuple(unique.values())
@@ -104,9 +104,9 @@ def _written(value):
     return "nothing" if value is None else " to ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _of_measures(settings, problems):
+def _of_measures(settings, samples):
     """Say if the planned measure is in no comparison."""
-    metrics = {feature.metric for _, problem in problems for feature in problem.followup}
+    metrics = {feature.metric for _, sample in samples for feature in sample.features}
     plan = settings.trial.plan
     if plan.metric not in metrics:
         yield "metric", plan.metric, None
@@ -114,16 +114,16 @@ def _of_measures(settings, problems):
         yield "secondary_metrics", plan.secondary_metrics, tuple(set(plan.secondary_metrics) - set(lost))
 
 
-def _of_models(settings, problems):
+def _of_models(settings, samples):
     """Say which covariates are not in a model, as one that is the same for everyone."""
     trial = settings.trial
-    for route, problem in problems:
-        there = set(problem.covariates.columns)
+    for route, sample in samples:
+        there = set(sample.covariates.columns)
         lost = [one for one in trial.covariates if not any(_is_of(column, one) for column in there)]
         if lost:
             yield "covariates", trial.covariates, f"{route.name}: without {', '.join(lost)}, the same for all analysed"
         yield from _of_motion(trial, route, "baseline_mean_fd" in there)
-        if trial.strata and problem.strata is None:
+        if trial.strata and sample.strata is None:
             yield "strata", trial.strata, f"{route.name}: no strata"
 
 

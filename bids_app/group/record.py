@@ -22,44 +22,44 @@ def write_design(run, target):
     Findings of the whole trial, of the design and of what is compared are put together.
     """
     settings, design, findings = run.settings, run.design, run.tables.findings
-    route, problem, flow = target.route, target.problem, target.flow
+    route, sample, flow = target.route, target.sample, target.flow
     content = {
         "Route": route.name,
         "Kind": route.kind,
-        **_arms_and_visits(design, problem),
-        **_analyses(settings.trial, route, design, problem),
-        **_inference(settings.trial, route, problem),
-        **_data(settings, route, problem, flow),
+        **_arms_and_visits(design, sample),
+        **_analyses(settings.trial, route, design, sample),
+        **_inference(settings.trial, route, sample),
+        **_data(settings, route, sample, flow),
         "NamedRegions": {name: len(nodes) for name, nodes in target.named.items()},
-        "VarianceWarnings": _variance_warnings(problem),
-        "Findings": [one.to_json() for one in dict.fromkeys((*findings, *design.findings, *problem.findings))],
+        "VarianceWarnings": _variance_warnings(sample),
+        "Findings": [one.to_json() for one in dict.fromkeys((*findings, *design.findings, *sample.findings))],
         "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in run.failed],
         "Software": f"trialgraph {__version__}",
     }
     path = run.path(target, "design", ".json")
     save_described(run.path(target, "flow"), flow, FLOW_COLUMNS)
-    _write_matrix(run.path(target, "matrix"), problem, flow)
+    _write_matrix(run.path(target, "matrix"), sample, flow)
     save_json(path, content)
     return path
 
 
-def _write_matrix(path, problem, flow):
+def _write_matrix(path, sample, flow):
     """Write the columns of the model beside the intercept and the baseline, which each node has of its own."""
     table = pd.DataFrame({"participant_id": flow.loc[flow["analysed"], "participant_id"].to_numpy()})
-    table["arm"] = problem.arm
-    columns = {"participant_id": "Participant analysed", "arm": f"1 for {problem.arms[0]}, 0 for {problem.arms[1]}"}
-    for name, values in problem.covariates.items():
+    table["arm"] = sample.arm
+    columns = {"participant_id": "Participant analysed", "arm": f"1 for {sample.arms[0]}, 0 for {sample.arms[1]}"}
+    for name, values in sample.covariates.items():
         table[name], columns[name] = values.to_numpy(), "Covariate, as it enters the model"
-    if problem.strata is not None:
+    if sample.strata is not None:
         table["stratum"], columns["stratum"] = (
-            problem.strata,
+            sample.strata,
             "Stratum of the randomization; a column each in the model",
         )
     save_described(path, table, columns)
 
 
-def _arms_and_visits(design, problem):
-    n_active = int(problem.arm.sum())
+def _arms_and_visits(design, sample):
+    n_active = int(sample.arm.sum())
     return {
         "Contrast": design.contrast,
         "ArmColumn": design.arm_column,
@@ -67,13 +67,13 @@ def _arms_and_visits(design, problem):
         "ReferenceArm": design.reference,
         "BaselineSession": design.baseline,
         "FollowupSession": design.followup,
-        "NumberAnalysed": {design.active: n_active, design.reference: len(problem.arm) - n_active},
+        "NumberAnalysed": {design.active: n_active, design.reference: len(sample.arm) - n_active},
     }
 
 
-def _analyses(trial, route, design, problem):
-    node, analyses = route.node, analyses_of(trial, design, problem.symptoms, route.kind)
-    used = list(problem.covariates.columns)
+def _analyses(trial, route, design, sample):
+    node, analyses = route.node, analyses_of(trial, design, sample.symptoms, route.kind)
+    used = list(sample.covariates.columns)
     return {
         "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},
         "Descriptive": {one.key: one.text(node, design) for one in analyses if not one.compares_arms},
@@ -86,7 +86,7 @@ def _analyses(trial, route, design, problem):
                 "Title": one.title,
                 "Role": feature_role(trial, one, analyses[0].estimator),
             }
-            for one in problem.followup
+            for one in sample.features
         ],
         "Covariates": used,
         "BaselineMotionAdjusted": "baseline_mean_fd" in used,
@@ -95,8 +95,8 @@ def _analyses(trial, route, design, problem):
     }
 
 
-def _inference(trial, route, problem):
-    draws, rerandomized = main_draws(problem, trial), trial.scheme == "rerandomize"
+def _inference(trial, route, sample):
+    draws, rerandomized = main_draws(sample, trial), trial.scheme == "rerandomize"
     return {
         "Scheme": trial.scheme,
         "Statistic": {"maps": trial.statistic, "edges": trial.edge_statistic}.get(route.kind, "t"),
@@ -107,7 +107,7 @@ def _inference(trial, route, problem):
         "Draws": len(draws),
         "AllAllocationsEnumerated": draws.exhaustive and rerandomized,
         "PossibleAllocations": str(draws.n_possible) if rerandomized and draws.n_possible else None,
-        "AllocationsOf": f"the {len(problem.arm)} participants analysed{', within strata' if trial.strata else ''}",
+        "AllocationsOf": f"the {len(sample.arm)} participants analysed{', within strata' if trial.strata else ''}",
         "RandomSeed": trial.random_seed,
         "Alpha": trial.alpha,
     }
@@ -119,30 +119,30 @@ def _cluster_threshold(trial, route):
     return trial.cluster_threshold if clusters or components else None
 
 
-def _data(settings, route, problem, flow):
+def _data(settings, route, sample, flow):
     graph, scans, analysed = settings.graph, next(iter(route.scans.values())), flow[flow["analysed"]]
-    naming = fitting(graph.atlases, problem.grid, route.entities.get("space")) if route.is_voxels else []
+    naming = fitting(graph.atlases, sample.grid, route.entities.get("space")) if route.is_voxels else []
     return {
         "MapValues": settings.trial.map_values if route.is_voxels else "raw",
         "SmoothingFWHM": graph.smooth_maps if route.is_voxels else None,
-        "EdgeRules": sorted({edges_text(one.edges) for one in problem.followup if one.edges != FULL}),
+        "EdgeRules": sorted({edges_text(one.edges) for one in sample.features if one.edges != FULL}),
         "MinMinutes": settings.signal.min_minutes,
         "MinutesKnown": bool(analysed[["baseline_minutes", "followup_minutes"]].notna().all(axis=None)),
         "MinPerArm": settings.trial.min_per_arm,
-        "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else problem.kept.size,
-        "NodesCompared": int(problem.kept.sum()),
+        "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else sample.kept.size,
+        "NodesCompared": int(sample.kept.sum()),
         "AnatomyColumns": list(anatomy_columns(naming)),
-        "VoxelSize": list(problem.grid.voxel_size) if route.is_voxels and not route.surface else None,
+        "VoxelSize": list(sample.grid.voxel_size) if route.is_voxels and not route.surface else None,
         "VisitsWithSeveralScans": int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
     }
 
 
-def _variance_warnings(problem):
+def _variance_warnings(sample):
     """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
     found = {}
-    for feature, followup in problem.followup.items():
+    for feature, visits in sample.maps.items():
         try:
-            warning = stats.variance_warning(followup, problem.arm)
+            warning = stats.variance_warning(visits[sample.design.followup], sample.arm)
         except ValueError:  # nothing to compare, which the results will show
             found[feature.title] = "it is the same for everyone of an arm, at every node"
         else:

@@ -54,7 +54,7 @@ def write_region_tables(run, target):
     if target.named:
         what = f"Missing follow-ups of the named regions, {route.name}"
         with notes.softly(what, (*NUMERICAL, DataError), asked=True):
-            values = named_of_everyone(route, target.problem, target.named, everyone)
+            values = named_of_everyone(route, target.sample, target.named, everyone)
             _write_missing(run, target, "regionsmissing", values, NOT_CHOSEN)
     errors, asked = (*NUMERICAL, DataError, MissingInputError), run.settings.trial.robustness
     with notes.softly(f"Regions of {route.name}", errors, asked=asked):

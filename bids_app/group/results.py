@@ -56,15 +56,14 @@ TABLE_COLUMNS = {
 }
 
 
-def write_results(settings, route, design, problem, comparisons):
+def write_results(settings, route, sample, comparisons):
     """Write all files of one route.
 
     Parameters
     ----------
     settings : Settings
     route : sample.Route
-    design : design.Design
-    problem : sample.Problem
+    sample : sample.Sample
     comparisons : dict of stats.Comparison
         Keyed by (feature, analysis).
 
@@ -74,7 +73,7 @@ def write_results(settings, route, design, problem, comparisons):
     """
     corrected = _across_metrics(comparisons)
     write = {"maps": _write_voxels, "edges": _write_connections}.get(route.kind, _write_nodes)
-    return write(settings, route, design, problem, comparisons, corrected)
+    return write(settings, route, sample, comparisons, corrected)
 
 
 def _across_metrics(comparisons):
@@ -86,19 +85,19 @@ def _across_metrics(comparisons):
     return corrected
 
 
-def _write_voxels(settings, route, design, problem, comparisons, corrected):
+def _write_voxels(settings, route, sample, comparisons, corrected):
     folder, written = settings.group_dir, []
     for (feature, analysis), comparison in comparisons.items():
-        sidecar = _sidecar(settings, route, design, (feature, analysis), comparison)
+        sidecar = _sidecar(settings, route, sample.design, (feature, analysis), comparison)
         for statistic, values in _maps(comparison, corrected[feature, analysis]).items():
             desc = comparison_desc(feature, analysis)
-            name = group_name(route, design, "statmap", problem.grid.extension, stat=statistic, desc=desc)
-            save_map(folder / name, problem.grid, values, sidecar(statistic))
+            name = group_name(route, sample.design, "statmap", sample.grid.extension, stat=statistic, desc=desc)
+            save_map(folder / name, sample.grid, values, sidecar(statistic))
             written.append(folder / name)
     space = route.entities.get("space")
-    atlases = fitting(settings.graph.atlases, problem.grid, space)
-    table = cluster_table(problem.grid, comparisons, corrected, design, settings.trial, atlases, space)
-    path = folder / group_name(route, design, "clusters", ".tsv")
+    atlases = fitting(settings.graph.atlases, sample.grid, space)
+    table = cluster_table(sample, comparisons, corrected, settings.trial, atlases, space)
+    path = folder / group_name(route, sample.design, "clusters", ".tsv")
     save_described(path, table, _cluster_columns() | anatomy_columns(atlases))
     return [*written, path]
 
@@ -142,16 +141,16 @@ def _maps(comparison, p_all):
     }
 
 
-def cluster_table(grid, comparisons, corrected, design, trial, atlases=(), space=None):
+def cluster_table(sample, comparisons, corrected, trial, atlases=(), space=None):
     """List the significant clusters.
 
     Parameters
     ----------
-    grid : Grid or Surface
+    sample : sample.Sample
+        Of voxels or grayordinates.
     comparisons : dict of stats.Comparison
     corrected : dict of (V,) ndarray
         p over all features.
-    design : design.Design
     trial : settings.Trial
     atlases : sequence of AtlasSource
         Which the clusters are labelled by.
@@ -163,6 +162,7 @@ def cluster_table(grid, comparisons, corrected, design, trial, atlases=(), space
     DataFrame
         A row per cluster of voxels with p_fwe of alpha or less; coordinates in mm of the template space.
     """
+    grid, design = sample.grid, sample.design
     neighbours, coordinates = grid.neighbours(trial.connectivity), grid.coordinates
     rows, clusters = [], []
     for (feature, analysis), comparison in comparisons.items():
@@ -231,12 +231,12 @@ PAINTED = ("t", "difference", "hedgesG", "p", "pFdr", "pFwe")
 N_CONNECTIONS = 100  # listed of each feature and analysis, more only if more are significant
 
 
-def _write_nodes(settings, route, design, problem, comparisons, corrected):
+def _write_nodes(settings, route, sample, comparisons, corrected):
     tables = []
     for key, comparison in comparisons.items():
         role = feature_role(settings.trial, key[0], key[1].estimator)
-        tables.append(nodal_table(problem.parcels, key, comparison, corrected[key]).assign(role=role))
-    path = settings.group_dir / group_name(route, design, route.table, ".tsv")
+        tables.append(nodal_table(sample.parcels, key, comparison, corrected[key]).assign(role=role))
+    path = settings.group_dir / group_name(route, sample.design, route.table, ".tsv")
     save_described(path, pd.concat(tables), {**NODE_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
     if route.kind != "parcels":
         return [path]
@@ -244,33 +244,33 @@ def _write_nodes(settings, route, design, problem, comparisons, corrected):
         (
             comparison_desc(*key),
             {stat: values for stat, values in _maps(comparison, corrected[key]).items() if stat in PAINTED},
-            _sidecar(settings, route, design, key, comparison),
+            _sidecar(settings, route, sample.design, key, comparison),
         )
         for key, comparison in comparisons.items()
     )
-    return [path, *paint(settings, route, design, problem, results)]
+    return [path, *paint(settings, route, sample, results)]
 
 
-def _write_connections(settings, route, design, problem, comparisons, corrected):
+def _write_connections(settings, route, sample, comparisons, corrected):
     """Write the connections that matter, their components, and a matrix of each statistic."""
     folder, listed, components, written = settings.group_dir, [], [], []
-    parcels = problem.parcels.drop(columns=["first", "second"])
+    parcels = sample.parcels.drop(columns=["first", "second"])
     for key, comparison in comparisons.items():
         feature, analysis = key
         role = feature_role(settings.trial, feature, analysis.estimator)
-        found = stats.find_components(comparison.p_fwe, comparison.statistic, problem.pairs, settings.trial.alpha)
+        found = stats.find_components(comparison.p_fwe, comparison.statistic, sample.pairs, settings.trial.alpha)
         number = np.full(len(parcels), np.nan)
         for rank, component in enumerate(found, start=1):
             number[component.nodes] = rank
-            components.append(_component(problem, key, comparison, component, design) | {"component": rank})
+            components.append(_component(sample, key, comparison, component) | {"component": rank})
         table = nodal_table(parcels, key, comparison, corrected[key]).assign(role=role)
         table.insert(4, "component", pd.array(number, dtype="Int64"))
         first = table.sort_values(["p_fwe", "p"], kind="stable").index[:N_CONNECTIONS]
         listed.append(table[table.index.isin(first) | table["component"].notna()])
-        written += _write_matrices(settings, route, design, problem, key, comparison)
-    path = folder / group_name(route, design, route.table, ".tsv")
+        written += _write_matrices(settings, route, sample, key, comparison)
+    path = folder / group_name(route, sample.design, route.table, ".tsv")
     save_described(path, pd.concat(listed), {**PAIR_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
-    beside = folder / group_name(route, design, "components", ".tsv")
+    beside = folder / group_name(route, sample.design, "components", ".tsv")
     save_described(beside, pd.DataFrame(components, columns=list(COMPONENT_COLUMNS)), COMPONENT_COLUMNS)
     return [*written, path, beside]
 
@@ -291,36 +291,36 @@ COMPONENT_COLUMNS = {
 }
 
 
-def _component(problem, key, comparison, component, design):
+def _component(sample, key, comparison, component):
     feature, analysis = key
-    rows = problem.parcels.iloc[component.nodes]
+    rows = sample.parcels.iloc[component.nodes]
     hubs = pd.concat([rows["from"], rows["to"]]).value_counts()
     return {
         "metric": feature.metric,
         "edges": feature.edges,
         "estimator": analysis.key,
-        "direction": analysis.direction(component.sign, design),
+        "direction": analysis.direction(component.sign, sample.design),
         "n_connections": len(rows),
         "n_parcels": len(hubs),
         "hubs": "; ".join(f"{name} {count}" for name, count in hubs.head(5).items()),
-        "strongest": problem.parcels["name"].iloc[component.peak],
+        "strongest": sample.parcels["name"].iloc[component.peak],
         "statistic": comparison.statistic[component.peak],
         "hedges_g": comparison.effect.hedges_g[component.nodes].mean(),
         "p_fwe": comparison.p_fwe[component.nodes].min(),
     }
 
 
-def _write_matrices(settings, route, design, problem, key, comparison):
+def _write_matrices(settings, route, sample, key, comparison):
     """Write t, Hedges g and the p values as matrices of all parcels."""
-    names, written = _names_of_pairs(problem.parcels), []
+    names, written = _names_of_pairs(sample.parcels), []
     place = {name: position for position, name in enumerate(names)}
-    one, other = (problem.parcels[end].map(place).to_numpy() for end in ("from", "to"))
-    maps, sidecar = _maps(comparison, comparison.p_fwe), _sidecar(settings, route, design, key, comparison)
+    one, other = (sample.parcels[end].map(place).to_numpy() for end in ("from", "to"))
+    maps, sidecar = _maps(comparison, comparison.p_fwe), _sidecar(settings, route, sample.design, key, comparison)
     for stat in ("t", "hedgesG", "p", "pFwe"):
         matrix = np.full((len(names), len(names)), np.nan)
         matrix[one, other] = matrix[other, one] = maps[stat]
         desc = camel([route.entities.get("desc"), comparison_desc(*key)])
-        path = settings.group_dir / group_name(route, design, "relmat", ".tsv", stat=stat, desc=desc)
+        path = settings.group_dir / group_name(route, sample.design, "relmat", ".tsv", stat=stat, desc=desc)
         save_json(sidecar_of(path), sidecar(stat) | {"Statistic": settings.trial.edge_statistic})
         save_table(path, pd.DataFrame(matrix, index=names, columns=names), index=True, index_label="name")
         written.append(path)
@@ -340,17 +340,17 @@ def nodal_table(parcels, key, comparison, p_all):
     return with_results(parcels.assign(metric=feature.metric, edges=feature.edges), analysis.key, comparison, p_all)
 
 
-def compare_alone(table, problem, visits, trial):
+def compare_alone(table, sample, visits, trial):
     """Compare values that have no neighbours, with one correction over all: the statistic is t.
 
     Parameters
     ----------
     table : DataFrame
         A row for each of the K values.
-    problem : sample.Problem
+    sample : sample.Sample
         Its maps are not read.
-    visits : (2, n, K) array-like of float
-        Baseline and follow-up.
+    visits : dict of (n, K) ndarray
+        By the session of the visit.
     trial : settings.Trial
 
     Returns
@@ -359,7 +359,7 @@ def compare_alone(table, problem, visits, trial):
         With the results of the headline's estimator, draws and standard errors.
     """
     analysis = Analysis(trial.estimator)
-    comparison = run_analysis(analysis, replace(problem, grid=None, parcels=None), visits, trial)
+    comparison = run_analysis(analysis, replace(sample, grid=None, parcels=None), visits, trial)
     return with_results(table, analysis.key, comparison, comparison.p_fwe).drop(columns="p_fwe_all")
 
 

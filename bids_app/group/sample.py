@@ -27,14 +27,17 @@ logger = logging.getLogger(__name__)
 MIN_PER_ARM = 2
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What is compared: n participants, two visits, V voxels or parcels.
+Maps = dict[str, np.ndarray]  # of one feature, by visit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What is compared: n participants, their visits, V voxels or parcels.
 
     Attributes
     ----------
-    baseline, followup : dict of (n, V) float64 ndarray
-        One pair per feature.
+    maps : dict of dict of (n, V) float64 ndarray
+        Of each feature by the session of the visit.
     arm : (n,) int ndarray
         1 for the active arm, 0 for the reference arm.
     covariates : DataFrame
@@ -47,8 +50,8 @@ class Problem:
         Of the voxels that everyone has.
     parcels : DataFrame or None
         The parcels, measures or connections that everyone has, as `nodes.read_nodes`.
-    arms : (str, str)
-        Names of the active and of the reference arm.
+    design : Design
+        Which arms and visits these are.
     slopes : DataFrame or None
         n rows, the covariates whose slopes are mapped.
     allocation_table : (D, n) int ndarray or None
@@ -59,19 +62,28 @@ class Problem:
         What was assumed of these scans and columns, and what could not be done with them.
     """
 
-    baseline: dict[Feature, np.ndarray]
-    followup: dict[Feature, np.ndarray]
+    design: Design
+    maps: dict[Feature, Maps]
     arm: np.ndarray
     covariates: pd.DataFrame
     strata: np.ndarray | None
     kept: np.ndarray
     grid: Grid | None
     parcels: pd.DataFrame | None
-    arms: tuple[str, str] = ("active", "reference")
     slopes: pd.DataFrame | None = None
     allocation_table: np.ndarray | None = None
     symptoms: pd.DataFrame = field(default_factory=pd.DataFrame)
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def arms(self) -> tuple[str, str]:
+        """Names of the active and of the reference arm."""
+        return self.design.active, self.design.reference
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What is compared of everyone."""
+        return tuple(self.maps)
 
     @property
     def pairs(self):
@@ -93,14 +105,21 @@ class Problem:
         return stats.allocations(self.arm, self.strata, trial.n_permutations, trial.random_seed)
 
     def save_maps(self, feature, path):
-        """Save the maps of one feature, baseline and follow-up, as float64."""
+        """Save the maps of one feature by visit, as float64; `load_maps` reads them."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, baseline=self.baseline[feature], followup=self.followup[feature])
+        visits = self.maps[feature]
+        np.savez(path, visits=np.array(list(visits)), maps=np.stack(list(visits.values())))
         return str(path)
 
     def without_maps(self):
         """Return all but the maps."""
-        return replace(self, baseline={}, followup={})
+        return replace(self, maps={})
+
+
+def load_maps(path) -> Maps:
+    """Read the maps that `Sample.save_maps` saved."""
+    with np.load(path) as saved:
+        return dict(zip(saved["visits"].tolist(), saved["maps"], strict=True))
 
 
 def route_flow(route, tables, design, failures, min_minutes):
@@ -123,7 +142,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
 
     Returns
     -------
-    Problem
+    Sample
 
     Raises
     ------
@@ -153,16 +172,16 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         raise DataError(f"{route.name}: there is no {route.node} that {who}.")
     if route.kind == "global":
         kept = kept & _varies(arrays)
-    baseline, followup = ({feature: maps[:, kept] for feature, maps in features.items()} for features in arrays)
+    by_session = dict(zip((design.baseline, design.followup), arrays, strict=True))
+    maps = {name: {visit: of[name][:, kept] for visit, of in by_session.items()} for name in route.scans}
     covariates = model_covariates(tables, design, trial.covariates, analysed, adjust_motion=trial.baseline_motion)
     sloping = slopes(tables, design, trial.slopes, participants)
-    problem = Problem(
-        baseline=baseline,
-        followup=followup,
+    sample = Sample(
+        design=design,
+        maps=maps,
         arm=arm,
         covariates=covariates.table,
         strata=strata(tables, trial.strata, participants),
-        arms=(design.active, design.reference),
         slopes=sloping.table if trial.slopes else None,
         allocation_table=read_allocations(trial.allocations, participants, design) if trial.allocations else None,
         kept=kept,
@@ -175,11 +194,11 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
             *sloping.findings,
         ),
     )
-    odd = (*strata_said(tables, trial.strata, participants), *thin_places(problem, problem.arms))
-    return replace(problem, findings=(*problem.findings, *odd))
+    odd = (*strata_said(tables, trial.strata, participants), *thin_places(sample, sample.arms))
+    return replace(sample, findings=(*sample.findings, *odd))
 
 
-def check_design(route, problem):
+def check_design(route, sample):
     """Refuse a design that leaves nothing to test, before any work is done.
 
     Raises
@@ -188,17 +207,17 @@ def check_design(route, problem):
         The covariates tell the arms apart, are redundant, or are too many for the participants.
     """
     try:
-        n_adjusted = problem.nuisance().shape[1]
-        with_arm = np.column_stack([problem.covariates.to_numpy(), problem.arm])
-        stats.nuisance(len(problem.arm), with_arm, problem.strata, [*problem.covariates, "the arm"])
-        stats.allocations(problem.arm, problem.strata, 1)
+        n_adjusted = sample.nuisance().shape[1]
+        with_arm = np.column_stack([sample.covariates.to_numpy(), sample.arm])
+        stats.nuisance(len(sample.arm), with_arm, sample.strata, [*sample.covariates, "the arm"])
+        stats.allocations(sample.arm, sample.strata, 1)
     except ValueError as error:
         raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
-    left = len(problem.arm) - n_adjusted - 2
+    left = len(sample.arm) - n_adjusted - 2
     if left < 1:
         raise DataError(
-            f"{route.name}: {len(problem.arm)} participants are too few to adjust for the baseline and for "
-            f"{', '.join(problem.covariates) or 'no covariate'}: {max(left, 0)} degrees of freedom are left."
+            f"{route.name}: {len(sample.arm)} participants are too few to adjust for the baseline and for "
+            f"{', '.join(sample.covariates) or 'no covariate'}: {max(left, 0)} degrees of freedom are left."
         )
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bids_app.bids.result_names import group_name, trial_name
 from bids_app.group.routes import Route
-from bids_app.group.sample import Problem
+from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Notes, Scores
 from bids_app.settings.settings import Settings
 from bids_app.trial.design import Design, Tables
@@ -21,7 +21,7 @@ class Target:
     route : Route
     flow : DataFrame
         As from `flow.participant_flow`.
-    problem : Problem or None
+    sample : Sample or None
         The arrays that are compared.
     named : dict of ndarray
         The nodes of the regions that were named beforehand, by region.
@@ -29,7 +29,7 @@ class Target:
 
     route: Route
     flow: pd.DataFrame
-    problem: Problem | None = None
+    sample: Sample | None = None
     named: dict = field(default_factory=dict)
 
 

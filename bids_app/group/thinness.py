@@ -9,12 +9,12 @@ EXACT = 1 - 1e-8
 REFERENCE = "the reference"
 
 
-def thin_places(problem, arms):
+def thin_places(sample, arms):
     """Say which participants and groups the comparison learns nothing from.
 
     Parameters
     ----------
-    problem : sample.Problem
+    sample : sample.Sample
     arms : (str, str)
         Names of the active and of the reference arm.
 
@@ -27,23 +27,23 @@ def thin_places(problem, arms):
     A participant whose leverage in the columns that the arms are adjusted for is 1 has a residual of zero whatever
     the outcome, and so has no weight in the difference between the arms: the only member of a level, for example.
     """
-    yield from _exact(problem.covariates.index.to_numpy(), _columns(problem))
-    if problem.strata is not None and (found := _one_arm(problem.strata, problem.arm, arms)):
+    yield from _exact(sample.covariates.index.to_numpy(), _columns(sample))
+    if sample.strata is not None and (found := _one_arm(sample.strata, sample.arm, arms)):
         text = (
             f"In strata of one arm only no exchange of arms is possible; they say nothing of the difference: {found}."
         )
         yield Finding("Strata", text, warning=True)
-    for name, levels in _categories(problem.covariates):
-        if found := _one_arm(levels, problem.arm, arms):
+    for name, levels in _categories(sample.covariates):
+        if found := _one_arm(levels, sample.arm, arms):
             text = f"{name} has levels of one arm only, which say nothing of the difference between the arms: {found}."
             yield Finding("Covariates", text, warning=True)
 
 
-def _columns(problem):
+def _columns(sample):
     """Return what the arms are adjusted for, by the name of the column."""
-    columns = {"intercept": np.ones(len(problem.arm))} | {k: v.to_numpy(float) for k, v in problem.covariates.items()}
-    if problem.strata is not None:
-        columns |= {f"stratum {one}": (problem.strata == one).astype(float) for one in np.unique(problem.strata)[1:]}
+    columns = {"intercept": np.ones(len(sample.arm))} | {k: v.to_numpy(float) for k, v in sample.covariates.items()}
+    if sample.strata is not None:
+        columns |= {f"stratum {one}": (sample.strata == one).astype(float) for one in np.unique(sample.strata)[1:]}
     return columns
 
 

@@ -128,27 +128,27 @@ def _odd_scores(name, rows):
 LEAST_WITH_SYMPTOM = 4  # of each arm
 
 
-def symptom_changes(scores, problem):
+def symptom_changes(scores, sample):
     """Return the outcomes' changes of those whose maps are compared, to be held against the maps' changes.
 
     Parameters
     ----------
     scores : Scores or None
-    problem : sample.Problem
+    sample : sample.Sample
 
     Returns
     -------
     DataFrame
-        n rows in the order of the problem, a column for each outcome that four of each arm have; NaN where missing.
+        n rows in the order of the sample, a column for each outcome that four of each arm have; NaN where missing.
     """
     if scores is None:
         return pd.DataFrame()
-    participants = problem.covariates.index.str.removeprefix("sub-")
+    participants = sample.covariates.index.str.removeprefix("sub-")
     columns = {}
     for name, data in scores.outcomes.items():
         change = data.followup if data.baseline is None else data.change
         values = pd.Series(change, index=scores.participants, dtype=float).reindex(participants).to_numpy()
-        known = [np.isfinite(values[problem.arm == arm]).sum() for arm in (0, 1)]
+        known = [np.isfinite(values[sample.arm == arm]).sum() for arm in (0, 1)]
         if min(known) >= LEAST_WITH_SYMPTOM and np.nanstd(values) > 0:
             columns[name] = values
         else:

@@ -17,7 +17,7 @@ def write_whole_brain(run, target):
 
     By the headline's estimator, draws and standard errors; the statistic is t, as there are no neighbours.
     """
-    route, problem, design = target.route, target.problem, run.design
+    route, sample, design = target.route, target.sample, run.design
     analysed = target.flow.loc[target.flow["analysed"], "participant_id"]
     participants = [name.removeprefix("sub-") for name in analysed]
     sessions = dict(zip(VISITS, (design.baseline, design.followup), strict=True))
@@ -26,10 +26,11 @@ def write_whole_brain(run, target):
     means = {"metric": [one.metric for one in route.scans], "edges": [one.edges for one in route.scans]}
     columns = dict(TABLE_COLUMNS)
     for visit, both in values.items():
-        for arm, members in ((design.active, problem.arm == 1), (design.reference, problem.arm == 0)):
+        for arm, members in ((design.active, sample.arm == 1), (design.reference, sample.arm == 0)):
             means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
             columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
-    table = compare_alone(pd.DataFrame(means), problem, [values[visit] for visit in VISITS], run.settings.trial)
+    of_sessions = {session: values[visit] for visit, session in sessions.items()}
+    table = compare_alone(pd.DataFrame(means), sample, of_sessions, run.settings.trial)
     path = run.path(target, "wholebrain")
     save_described(path, table, columns)
     return path

@@ -9,25 +9,23 @@ from bids_app.group.interfaces import CompareArms, WriteComparison
 from bids_app.runtime.nipype_run import node_name
 
 
-def init_group_wf(*, problems, design, settings, n_jobs=1, name="trialgraph_group_wf"):
+def init_group_wf(*, samples, settings, n_jobs=1, name="trialgraph_group_wf"):
     """Build the workflow that compares the arms on every route.
 
     Parameters
     ----------
-    problems : list of (assembly.Route, assembly.Problem)
-    design : design.Design
+    samples : list of (routes.Route, sample.Sample)
     settings : Settings
     n_jobs : int
         Threads of one comparison.
     """
     workflow = pe.Workflow(name=name)
-    for route, problem in problems:
+    for route, sample in samples:
         workflow.add_nodes(
             [
                 init_comparison_wf(
                     route=route,
-                    problem=problem,
-                    design=design,
+                    sample=sample,
                     settings=settings,
                     n_jobs=n_jobs,
                     name=f"{node_name(route.name)}_wf",
@@ -37,27 +35,27 @@ def init_group_wf(*, problems, design, settings, n_jobs=1, name="trialgraph_grou
     return workflow
 
 
-def init_comparison_wf(*, route, problem, design, settings, n_jobs=1, name="comparison_wf"):
+def init_comparison_wf(*, route, sample, settings, n_jobs=1, name="comparison_wf"):
     """Build the workflow of one route: every feature by every analysis with the same draws, then the files.
 
     Outputs
     -------
     ds_results.out_files : list of str
     """
-    analyses = analyses_of(settings.trial, design, problem.symptoms, route.kind)
-    keys = [(feature, analysis) for feature in problem.followup for analysis in analyses]
-    folder, bare = settings.work_dir / name, problem.without_maps()
-    maps = {feature: problem.save_maps(feature, folder / f"{feature.label}.npz") for feature in problem.followup}
+    analyses = analyses_of(settings.trial, sample.design, sample.symptoms, route.kind)
+    keys = [(feature, analysis) for feature in sample.features for analysis in analyses]
+    folder, bare = settings.work_dir / name, sample.without_maps()
+    maps = {feature: sample.save_maps(feature, folder / f"{feature.label}.npz") for feature in sample.features}
     merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
     ds_results = pe.Node(
-        WriteComparison(keys=keys, problem=bare, route=route, design=design, settings=settings),
+        WriteComparison(keys=keys, sample=bare, route=route, settings=settings),
         name="ds_results",
     )
     workflow = pe.Workflow(name=name)
     for position, (feature, analysis) in enumerate(keys, start=1):
         interface = CompareArms(
             maps_file=maps[feature],
-            problem=bare,
+            sample=bare,
             analysis=analysis,
             trial=settings.trial,
             n_jobs=n_jobs,

@@ -1,4 +1,4 @@
-"""Comparison of the two arms of a randomized trial, voxel by voxel or parcel by parcel.
+"""Comparison of the arms of a randomized trial, voxel by voxel or parcel by parcel.
 
 Arrays in, arrays out: maps are (n, V), participants by voxels.
 """
@@ -7,7 +7,7 @@ from bids_app.stats.allocation import Allocations, allocations, tabled_allocatio
 from bids_app.stats.clusters import Cluster, find_clusters, find_components
 from bids_app.stats.design import independent_columns, nuisance
 from bids_app.stats.effects import Effect, JointEffect, estimate, hedges
-from bids_app.stats.estimators import KINDS, Hypothesis, hypothesis
+from bids_app.stats.estimands import Estimand, Hypothesis, arm_codes, hypothesis, two_visits
 from bids_app.stats.extent import cluster_statistic, component_statistic
 from bids_app.stats.inference import STATISTICS, Inference
 from bids_app.stats.lattice import neighbours
@@ -22,12 +22,12 @@ from bids_app.stats.voxels import VoxelModels
 from bids_app.stats.zscore import ZTable, f_to_z, t_to_z
 
 __all__ = [
-    "KINDS",
     "STATISTICS",
     "Allocations",
     "Cluster",
     "Comparison",
     "Effect",
+    "Estimand",
     "Hypothesis",
     "Inference",
     "JointEffect",
@@ -39,6 +39,7 @@ __all__ = [
     "ZTable",
     "across",
     "allocations",
+    "arm_codes",
     "cluster_statistic",
     "compare",
     "compare_arms",
@@ -63,5 +64,6 @@ __all__ = [
     "tabled_allocations",
     "tfce",
     "tfnbs",
+    "two_visits",
     "variance_warning",
 ]

@@ -1,13 +1,15 @@
 """The allocations a trial could have drawn, for its re-randomization test."""
 
 from dataclasses import dataclass
-from itertools import chain, combinations, product
+from itertools import combinations, product
 from math import comb, prod
 from zlib import crc32
 
 import numpy as np
 
 from bids_app.stats.design import stratum_labels
+
+MOST_ARMS = 127
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Allocations:
     Attributes
     ----------
     arms : (D, n) int8 ndarray
-        One allocation per row, 1 where a participant is in the arm of interest, 0 otherwise.
+        One allocation per row: the arm of each participant, from 0, the reference.
         Row 0 is the observed allocation: the identity counts as a draw.
     exhaustive : bool
         True if every possible allocation is there, once; the p-values are then exact.
@@ -39,20 +41,20 @@ class Allocations:
 
     def fit(self, model, window, rows, robust):
         """Return the `Fit` of a slice of the draws to the model of some participants."""
-        return model.relabelled(self.arms[window][:, rows, None].astype(np.float64), robust)
+        return model.relabelled(model.codes[self.arms[window][:, rows]], robust)
 
     def labels(self, window, arm):
         """Return the arms (B, n) in a slice of the draws."""
         return self.arms[window]
 
 
-def allocations(arm, strata=None, n_draws=10_000, seed=0):
+def allocations(arm, strata=None, n_draws=10_000, seed=0, *, among=None):
     """Draw the allocations of the re-randomization test, within the strata of the trial.
 
     Parameters
     ----------
     arm : (n,) array-like of bool or int
-        The observed allocation, 0 or 1.
+        The observed allocation, from 0.
     strata : (n,) array-like of labels, optional
         Strata of the randomization; the size of each arm within each stratum is kept.
     n_draws : int, optional
@@ -60,6 +62,8 @@ def allocations(arm, strata=None, n_draws=10_000, seed=0):
         enumerated instead of drawn.
     seed : int, optional
         Seed of ``numpy.random.default_rng``.
+    among : sequence of int, optional
+        Exchange the labels of these arms only; all others keep theirs.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def allocations(arm, strata=None, n_draws=10_000, seed=0):
     Raises
     ------
     ValueError
-        If the arms are not 0 and 1, or no allocation other than the observed one is possible.
+        If the arms are no whole numbers from 0, or no allocation other than the observed one is possible.
 
     References
     ----------
@@ -81,12 +85,19 @@ def allocations(arm, strata=None, n_draws=10_000, seed=0):
            [1, 0, 1, 0],
            [1, 0, 0, 1],
            [0, 1, 1, 0]], dtype=int8)
+
+    Three arms of one participant each, of which two exchange their labels:
+
+    >>> allocations([0, 1, 2], among=(0, 2)).arms.tolist()
+    [[0, 1, 2], [2, 1, 0]]
     """
     observed = _observed(arm)
     members = stratum_members(strata, len(observed))
-    n_possible = prod(comb(len(block), int(observed[block].sum())) for block in members)
+    if among is not None:
+        members = [block[np.isin(observed[block], among)] for block in members]
+    n_possible = prod(_n_ways(observed[block]) for block in members)
     if n_possible == 1:
-        raise ValueError("both arms must be present in at least one stratum: no other allocation is possible")
+        raise ValueError("two arms must be present in at least one stratum: no other allocation is possible")
     exhaustive = n_possible <= n_draws
     others = _every_other(observed, members) if exhaustive else shuffled(observed, members, n_draws - 1, seed)
     return Allocations(np.vstack([observed, others]), exhaustive, n_possible)
@@ -98,7 +109,7 @@ def tabled_allocations(arm, table, *, n_draws=10_000, seed=0, exhaustive=False):
     Parameters
     ----------
     arm : (n,) array-like of bool or int
-        The observed allocation, 0 or 1.
+        The observed allocation, from 0.
     table : (D, n) array-like of bool or int
         Allocations the procedure can yield: all of them, once each, or independent runs of it, in
         which likely allocations come more often.
@@ -116,7 +127,7 @@ def tabled_allocations(arm, table, *, n_draws=10_000, seed=0, exhaustive=False):
     Raises
     ------
     ValueError
-        If the table has another shape or other values than 0 and 1, holds no other allocation than the
+        If the table has another shape or other values than the arms, holds no other allocation than the
         observed one, or claims to be exhaustive and lists the observed allocation not exactly once.
 
     Examples
@@ -127,8 +138,10 @@ def tabled_allocations(arm, table, *, n_draws=10_000, seed=0, exhaustive=False):
            [1, 0, 0, 1]], dtype=int8)
     """
     observed, table = _observed(arm), np.asarray(table)
-    if table.ndim != 2 or table.shape[1] != len(observed) or not np.isin(table, (0, 1)).all():
-        raise ValueError(f"the table must be (D, {len(observed)}) of 0 and 1, its shape is {table.shape}")
+    arms = np.arange(observed.max(initial=1) + 1)
+    if table.ndim != 2 or table.shape[1] != len(observed) or not np.isin(table, arms).all():
+        among = " and ".join(map(str, arms)) if len(arms) == 2 else f"0 to {arms[-1]}"
+        raise ValueError(f"the table must be (D, {len(observed)}) of {among}, its shape is {table.shape}")
     same = (table == observed).all(axis=1)
     distinct = len(np.unique(table, axis=0))
     if same.all():
@@ -149,18 +162,43 @@ def tabled_allocations(arm, table, *, n_draws=10_000, seed=0, exhaustive=False):
 
 def _observed(arm):
     values = np.asarray(arm)
-    if values.ndim != 1 or not np.isin(values, (0, 1)).all():
-        raise ValueError(f"arm must be a vector of 0 and 1, found {np.unique(values).tolist()}")
+    if values.ndim != 1 or not np.isin(values, np.arange(MOST_ARMS)).all():
+        raise ValueError(f"arm must be a vector of whole numbers from 0 (0 and 1), found {np.unique(values).tolist()}")
     return values.astype(np.int8)
 
 
+def _n_ways(labels):
+    """Return how many orders of some labels differ: the multinomial coefficient."""
+    sizes = np.unique(labels, return_counts=True)[1].tolist()
+    return prod(comb(sum(sizes[: place + 1]), size) for place, size in enumerate(sizes))
+
+
 def _every_other(observed, members):
-    ways = (combinations(block, int(observed[block].sum())) for block in members)
-    chosen = [list(chain.from_iterable(choice)) for choice in product(*ways)]
-    arms = np.zeros((len(chosen), len(observed)), dtype=np.int8)
-    for row, participants in zip(arms, chosen, strict=True):
-        row[participants] = 1
+    ways = (_orders(block, observed[block]) for block in members)
+    arms = np.array([observed] * prod(_n_ways(observed[block]) for block in members))
+    for row, choice in zip(arms, product(*ways), strict=True):
+        for participants, labels in choice:
+            row[participants] = labels
     return arms[(arms != observed).any(axis=1)]
+
+
+def _orders(block, labels):
+    """Return every distinct order of labels over the participants of a block, as pairs of participants and labels."""
+    ways, present = [((), tuple(block))], np.unique(labels)
+    for arm in present[:0:-1]:  # who is in the last arm, then in the one before among the rest
+        size = int((labels == arm).sum())
+        ways = [
+            ((*taken, (chosen, arm)), tuple(one for one in rest if one not in chosen))
+            for taken, rest in ways
+            for chosen in combinations(rest, size)
+        ]
+    first = present[:1]
+    return [_joined([*taken, *((rest, arm) for arm in first)]) for taken, rest in ways]
+
+
+def _joined(parts):
+    participants = [one for members, _ in parts for one in members]
+    return participants, [arm for members, arm in parts for _ in members]
 
 
 def stratum_members(strata, n):
@@ -172,7 +210,7 @@ def stratum_members(strata, n):
 def shuffled(values, members, count, seed):
     """Return ``values`` (n,) in random order within each group of members, (count, n)."""
     generator = np.random.default_rng(seed)
-    drawn = np.empty((count, len(values)), dtype=values.dtype)
+    drawn = np.tile(values, (count, 1))
     for block in members:
         drawn[:, block] = generator.permuted(np.tile(values[block], (count, 1)), axis=1)
     return drawn

@@ -17,8 +17,8 @@ class Effect:
     Attributes
     ----------
     difference : ndarray
-        Adjusted difference between the arms, arm 1 minus arm 0, in the units of the map; the adjusted mean
-        of ``within``; the slope, or the difference of slopes, in map units per unit of the covariate.
+        Adjusted difference between the arms (of two, arm 1 minus arm 0), in the units of the map; the adjusted
+        mean of one group; the slope, or the difference of slopes, in map units per unit of the covariate.
     standard_error : ndarray
         Of the difference, same units; HC3 if asked for.
     t, z : ndarray
@@ -100,7 +100,7 @@ def estimate(models):
         The latter where several columns are tested.
     """
     hypothesis = models.hypothesis
-    q, n_voxels = hypothesis.tested.shape[1], hypothesis.outcome.shape[1]
+    q, n_voxels = hypothesis.tested.shape[1] - hypothesis.n_along, hypothesis.outcome.shape[1]
     kind, measure = (Effect, _single) if q == 1 else (JointEffect, _joint)
     maps = {field.name: np.full(n_voxels, np.nan) for field in fields(kind) if field.name not in ("df", "q")}
     maps |= {name: np.zeros(n_voxels, dtype=np.int64) for name in ("n", "voxel_df")}
@@ -124,7 +124,7 @@ def hedges(difference, standard_error, df, outcome, arm=None):
         Of the standard error: the interval is by Student's t, as that of the difference is.
     outcome : (n, V) float64 ndarray
         Whose standard deviation is the unit: not adjusted for covariates. NaN are left out.
-    arm : (n,) ndarray of 0 and 1, optional
+    arm : (n,) ndarray of int, optional
         The SD is pooled over the arms; without them, it is that of all participants.
 
     Returns
@@ -148,7 +148,7 @@ def hedges(difference, standard_error, df, outcome, arm=None):
     >>> [value.round(3).tolist() for value in hedges(np.array([4.0]), np.sqrt(np.array([2 / 3])), 4, outcome, arm)]
     [[3.192], [-0.426], [6.809]]
     """
-    groups = [outcome] if arm is None else [outcome[arm == label] for label in (0, 1)]
+    groups = [outcome] if arm is None else [outcome[arm == label] for label in np.unique(arm)]
     known = [np.isfinite(group) for group in groups]
     freedom = sum(there.sum(axis=0) for there in known) - len(groups)
     with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
@@ -197,5 +197,5 @@ def _joint(part, models):
     """Return the maps of a `JointEffect` in the voxels of a part."""
     fit = part.model.observed(models.robust)
     f = fit.f()[0]
-    z = f_to_z(f, q=part.model.tested.shape[1], df=part.model.df)
+    z = f_to_z(f, q=fit.score.shape[1], df=part.model.df)
     return {"f": f, "z": z, "partial_r2": fit.partial_r2()[0]}

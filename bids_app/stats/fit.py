@@ -67,12 +67,42 @@ class Fit:
             return np.where(np.isinf(gram), 0.0, np.sqrt(self.meat[:, 0, 0])) / gram
         return np.sqrt(self._unexplained(np.square(score) / gram) / self.df / gram)
 
+    def given_last(self, n_columns):
+        """Return the fit of the columns before the last so many, which are adjusted for in place of being tested."""
+        fit = self
+        for _ in range(n_columns):
+            fit = fit._given_last()
+        return fit
+
+    def _given_last(self):
+        """Sweep the last column out of all sums of products."""
+        pivot, before = self.gram[:, -1, -1], self.gram[:, :-1, :-1]
+        factor = self.gram[:, :-1, -1] / pivot[:, None]
+        score = self.score[:, :-1] - factor * self.score[:, -1:]
+        gram = before - factor[:, :, None] * self.gram[:, -1:, :-1]
+        for column in range(gram.shape[1]):
+            own = gram[:, column, column]
+            own[own <= NEGLIGIBLE * before[:, column, column]] = np.inf
+        total = self.total - np.square(self.score[:, -1]) / pivot
+        meat = None if self.meat is None else _swept_meat(self.meat, factor)
+        return Fit(score, gram, total, self.df, meat)
+
     def partial_r2(self):
         """Return the share of the adjusted outcome's variance that the tested columns explain, (B, V)."""
         return ratio(quadratic_form(self.score, self.gram), self.total)
 
     def _unexplained(self, explained):
         return np.maximum(self.total - explained, np.finfo(float).eps)
+
+
+def _swept_meat(meat, factor):
+    """Return the meat of the columns before the last; where a column owes nothing to the last, it stays as it is."""
+    with np.errstate(invalid="ignore"):
+        across = np.where(factor[:, :, None] == 0, 0, factor[:, :, None] * meat[:, -1:, :-1])
+        both = factor[:, :, None] * factor[:, None]
+        own = np.where(both == 0, 0, both * meat[:, -1:, -1:])
+        swept = meat[:, :-1, :-1] - across - across.transpose(0, 2, 1, 3) + own
+    return np.where(np.isnan(swept), np.inf, swept)  # infinite less infinite: a participant alone determines both
 
 
 def ratio(numerator, denominator):

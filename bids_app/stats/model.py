@@ -36,6 +36,10 @@ class LinearModel:
         Orthonormal columns Q that span the nuisance.
     df : int
         n - m - q - K, also where a voxel's regressor is constant.
+    codes : (A, q) float64 ndarray or None
+        The tested columns of each of A arms, where they are those of the arms.
+    n_along : int
+        The last so many of the tested columns move with the arms' labels, but are adjusted for.
 
     References
     ----------
@@ -55,6 +59,8 @@ class LinearModel:
     units: np.ndarray
     basis: np.ndarray
     df: int
+    codes: np.ndarray | None = None
+    n_along: int = 0
 
     @classmethod
     def prepare(cls, outcome, tested, nuisance, regressors=()):
@@ -92,9 +98,9 @@ class LinearModel:
         cross = [_products(tested, unit) for unit in self.units]
         columns, gram = self._adjusted(tested, cross)
         fit = Fit(score, gram, np.ones((1, 1)), self.df)
-        if not robust:
-            return fit
-        return self._robust(fit, columns, cross, [(slice(None), self.outcome_unit)])
+        if robust:
+            fit = self._robust(fit, columns, cross, [(slice(None), self.outcome_unit)])
+        return fit.given_last(self.n_along)
 
     def rearranged(self, order, signs, robust=False):
         """Return the `Fit` to rearrangements of the residuals, (B, n) int64 and (B, n) float64 (Freedman & Lane)."""

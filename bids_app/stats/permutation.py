@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 
 from bids_app.stats.allocation import Allocations
 from bids_app.stats.effects import Effect, JointEffect, estimate
-from bids_app.stats.estimators import hypothesis
+from bids_app.stats.estimands import hypothesis, two_visits
 from bids_app.stats.inference import Inference
 from bids_app.stats.pvalues import familywise, tie_bound
 from bids_app.stats.tail import familywise_tail
@@ -58,8 +58,8 @@ class Comparison:
     tail: bool = False
 
 
-def compare_arms(followup, baseline, nuisance, allocations, *, neighbours=None, n_jobs=1, progress=None, **options):
-    """Compare the arms of a trial at every voxel or parcel, by re-randomization.
+def compare_arms(followup, baseline, nuisance, allocations, *, n_jobs=1, **options):
+    """Compare the two arms of a trial at every voxel or parcel, by re-randomization.
 
     Parameters
     ----------
@@ -71,14 +71,11 @@ def compare_arms(followup, baseline, nuisance, allocations, *, neighbours=None, 
         From `nuisance`.
     allocations : Allocations
         From `allocations` or `tabled_allocations`; the first is the observed one.
-    neighbours : (V, K) int32 ndarray, optional
-        Test signed TFCE of z over these neighbours; without them, test t.
     n_jobs : int, optional
         Count of threads; the result does not depend on it.
-    progress : callable, optional
-        Called with the count of draws done and their total.
     **options
-        ``regressors`` of `hypothesis`, and the attributes of `Inference`.
+        ``regressors`` of `hypothesis`, ``progress`` of `compare`, and the attributes of `Inference`: with
+        ``neighbours`` signed TFCE of z is tested, without them t.
 
     Returns
     -------
@@ -104,11 +101,11 @@ def compare_arms(followup, baseline, nuisance, allocations, *, neighbours=None, 
     >>> compare_arms(maps, None, np.ones((4, 1)), allocations([0, 0, 1, 1])).p.round(3)
     array([0.333])
     """
-    regressors = options.pop("regressors", ())
-    estimator = "post" if baseline is None else "ancova"
-    tested = hypothesis(estimator, followup, baseline, nuisance, arm=allocations.arms[0], regressors=regressors)
-    inference = Inference(neighbours=neighbours, **options)
-    return compare(tested, allocations, inference, n_jobs=n_jobs, progress=progress)
+    regressors, progress = options.pop("regressors", ()), options.pop("progress", None)
+    maps = {"followup": followup} | ({} if baseline is None else {"baseline": baseline})
+    estimand = two_visits("post" if baseline is None else "ancova")
+    tested = hypothesis(estimand, maps, nuisance, arm=allocations.arms[0], regressors=regressors)
+    return compare(tested, allocations, Inference(**options), n_jobs=n_jobs, progress=progress)
 
 
 def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
@@ -142,6 +139,8 @@ def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
     """
     inference = inference or Inference()
     _require_suitable(hypothesis, draws)
+    if not _moves_along(hypothesis, draws):
+        hypothesis = hypothesis.settled()
     models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
     with _libraries().limit(limits=1, user_api="blas"):
         effect = estimate(models)
@@ -169,9 +168,17 @@ def _require_suitable(hypothesis, draws):
         raise ValueError(f"the draws are of {participants} participants, the maps of {n}")
     if isinstance(draws, Allocations):
         if hypothesis.kind != "difference" or (draws.arms[0] != hypothesis.arm).any():
-            raise ValueError(f"allocations test a difference of the observed arms, not {hypothesis.estimator}")
+            raise ValueError(f"allocations test a difference of the observed arms, not a {hypothesis.kind}")
     elif hypothesis.kind == "mean" and (draws.signs > 0).all():
         raise ValueError("permutations leave a mean as it is, it needs sign flips")
+
+
+def _moves_along(hypothesis, draws):
+    """Say whether the draws change what tells the arms apart beside what is tested."""
+    if not hypothesis.n_along or not isinstance(draws, Allocations):
+        return False
+    along = hypothesis.codes[:, -hypothesis.n_along :]
+    return any((column[draws.arms] != column[draws.arms[0]]).any() for column in along.T)
 
 
 def _examine(models, draws, inference, window):

@@ -1,12 +1,12 @@
 """The models of all voxels of a map, whichever participants each of them has."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from bids_app.stats.estimators import Hypothesis
+from bids_app.stats.estimands import Hypothesis
 from bids_app.stats.model import LinearModel
 from bids_app.stats.zscore import ZTable, f_to_z
 
@@ -70,9 +70,9 @@ class VoxelModels:
 
     def enough(self, labels, rows):
         """Tell in which of the allocations (B, n) each arm has participants enough among ``rows``."""
-        treated = labels[:, rows].sum(axis=1, dtype=np.int64)
-        arm, counts = self.hypothesis.arm, np.array([len(rows) - treated, treated])
-        return counts[[not arm.all(), arm.any()]].min(axis=0) >= self.min_per_arm
+        own = labels[:, rows]
+        counts = [np.count_nonzero(own == arm, axis=1) for arm in np.unique(self.hypothesis.arm)]
+        return np.min(counts, axis=0) >= self.min_per_arm
 
     def fitted(self):
         """Tell which voxels have an estimate, (V,) bool."""
@@ -96,7 +96,7 @@ class VoxelModels:
 
     def _of_part(self, part, draws, window, labels, as_z):
         fit = draws.fit(part.model, window, part.rows, self.robust)
-        statistics = fit.t() if part.model.tested.shape[1] == 1 else fit.f()
+        statistics = fit.t() if fit.score.shape[1] == 1 else fit.f()
         statistics[~self.enough(labels, part.rows)] = 0.0
         return part.to_z(statistics) if as_z else statistics
 
@@ -124,7 +124,8 @@ def _part(hypothesis, voxels, rows):
         hypothesis.nuisance[rows],
         [of(r) for r in hypothesis.regressors],
     )
-    q = model.tested.shape[1]
+    model = replace(model, codes=hypothesis.codes, n_along=hypothesis.n_along)
+    q = model.tested.shape[1] - model.n_along
     to_z = partial(_no_z) if model.df < 1 else ZTable(model.df) if q == 1 else partial(f_to_z, q=q, df=model.df)
     return Part(voxels, rows, model, to_z)
 

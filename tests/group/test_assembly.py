@@ -12,7 +12,7 @@ from bids_app.bids.scans import index_scans
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.graph.features import Feature
 from bids_app.group.routes import find_routes
-from bids_app.group.sample import assemble, check_design, route_flow
+from bids_app.group.sample import assemble, check_design, load_maps, route_flow
 from bids_app.settings.settings import Graph, ParcelGraph, Selection, Settings, Trial
 from bids_app.space.grid import Grid
 from bids_app.trial.design import Design, Tables
@@ -76,7 +76,7 @@ def output(tmp_path):
     return tmp_path
 
 
-def problem_of(output_dir, given=None, trial=None, **parts):
+def sample_of(output_dir, given=None, trial=None, **parts):
     given = tables() if given is None else given
     trial = trial or Trial()
     (route,) = routes_of(settings(output_dir, trial=trial, **parts))
@@ -84,28 +84,28 @@ def problem_of(output_dir, given=None, trial=None, **parts):
     return assemble(route, flow, given, DESIGN, trial)
 
 
-def warnings_of(problem, about):
-    return [one.text for one in problem.findings if one.warning and one.about == about]
+def warnings_of(sample, about):
+    return [one.text for one in sample.findings if one.warning and one.about == about]
 
 
 def test_maps_of_those_analysed_in_order(output):
-    problem = problem_of(output)
-    assert list(problem.covariates.index) == ["sub-01", "sub-02", "sub-03", "sub-04"]
-    np.testing.assert_array_equal(problem.arm, [1, 0, 0, 1])
-    for maps, ses in ((problem.baseline, "pre"), (problem.followup, "post")):
-        np.testing.assert_array_equal(maps[DEGREE], [values_of(sub, ses) for sub in ("01", "02", "03", "04")])
-    np.testing.assert_array_equal(problem.grid.mask, GRID.mask)
-    assert problem.parcels is None
-    assert problem.strata is None
+    sample = sample_of(output)
+    assert list(sample.covariates.index) == ["sub-01", "sub-02", "sub-03", "sub-04"]
+    np.testing.assert_array_equal(sample.arm, [1, 0, 0, 1])
+    for ses, maps in sample.maps[DEGREE].items():
+        np.testing.assert_array_equal(maps, [values_of(sub, ses) for sub in ("01", "02", "03", "04")])
+    np.testing.assert_array_equal(sample.grid.mask, GRID.mask)
+    assert sample.parcels is None
+    assert sample.strata is None
 
 
 def test_scans_of_a_visit_count_by_their_volumes(output):
     save_map(output, "02", "post", np.full(GRID.n_nodes, 4.0), run="2", NumberOfVolumesKept=60)
     save_map(output, "02", "post", np.full(GRID.n_nodes, 10.0), run="3", NumberOfVolumesKept=40)
-    problem = problem_of(output)
+    sample = sample_of(output)
     expected = (100 * values_of("02", "post") + 60 * 4 + 40 * 10) / 200
-    np.testing.assert_allclose(problem.followup[DEGREE][1], expected, rtol=1e-6)
-    np.testing.assert_array_equal(problem.baseline[DEGREE][1], values_of("02", "pre"))
+    np.testing.assert_allclose(sample.maps[DEGREE]["post"][1], expected, rtol=1e-6)
+    np.testing.assert_array_equal(sample.maps[DEGREE]["pre"][1], values_of("02", "pre"))
 
 
 def test_voxels_that_everyone_has(output):
@@ -118,11 +118,11 @@ def test_voxels_that_everyone_has(output):
     second = np.zeros(GRID.n_nodes)
     second[20] = np.nan
     save_map(output, "04", "pre", second, run="2")
-    problem = problem_of(output)
+    sample = sample_of(output)
     left = np.setdiff1d(np.arange(GRID.n_nodes), [0, 7, 11, 20])
-    np.testing.assert_array_equal(problem.followup[DEGREE][1], values_of("02", "post")[left])
-    np.testing.assert_array_equal(problem.grid.coordinates, GRID.coordinates[left])
-    np.testing.assert_array_equal(problem.kept.reshape(GRID.mask.shape), problem.grid.mask)
+    np.testing.assert_array_equal(sample.maps[DEGREE]["post"][1], values_of("02", "post")[left])
+    np.testing.assert_array_equal(sample.grid.coordinates, GRID.coordinates[left])
+    np.testing.assert_array_equal(sample.kept.reshape(GRID.mask.shape), sample.grid.mask)
 
 
 def test_who_is_not_analysed_takes_no_voxels_away(output):
@@ -130,16 +130,17 @@ def test_who_is_not_analysed_takes_no_voxels_away(output):
     half = np.where(np.arange(GRID.n_nodes) % 2, np.nan, 1.0)
     for sub in ("00", "05"):
         save_map(output, sub, "pre", half, Coverage=0.4)
-    assert problem_of(output).kept.sum() == GRID.n_nodes
+    assert sample_of(output).kept.sum() == GRID.n_nodes
 
 
 def test_maps_saved_for_the_comparison(output, tmp_path):
-    problem = problem_of(output)
-    with np.load(problem.save_maps(DEGREE, tmp_path / "work" / "degree.npz")) as saved:
-        np.testing.assert_array_equal(saved["followup"], problem.followup[DEGREE])
-        np.testing.assert_array_equal(saved["baseline"], problem.baseline[DEGREE])
-    assert problem.without_maps().baseline == {}
-    np.testing.assert_array_equal(problem.without_maps().arm, problem.arm)
+    sample = sample_of(output)
+    saved = load_maps(sample.save_maps(DEGREE, tmp_path / "work" / "degree.npz"))
+    assert list(saved) == ["pre", "post"]
+    for visit, maps in saved.items():
+        np.testing.assert_array_equal(maps, sample.maps[DEGREE][visit])
+    assert sample.without_maps().maps == {}
+    np.testing.assert_array_equal(sample.without_maps().arm, sample.arm)
 
 
 def test_maps_as_measured_or_scaled(output):
@@ -147,8 +148,8 @@ def test_maps_as_measured_or_scaled(output):
         for ses in ("pre", "post"):
             save_map(output, sub, ses, 2 * values_of(sub, ses), desc="r025Smooth6")
     for kind, factor in (("z", 1), ("raw", 2)):
-        problem = problem_of(output, trial=Trial(map_values=kind))
-        np.testing.assert_array_equal(problem.baseline[DEGREE][0], factor * values_of("01", "pre"))
+        sample = sample_of(output, trial=Trial(map_values=kind))
+        np.testing.assert_array_equal(sample.maps[DEGREE]["pre"][0], factor * values_of("01", "pre"))
 
 
 def test_baseline_motion_that_is_unknown_for_one_is_the_mean_of_the_others_and_said(output):
@@ -156,12 +157,12 @@ def test_baseline_motion_that_is_unknown_for_one_is_the_mean_of_the_others_and_s
     for sub, fd in motion.items():
         save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=fd)
     save_map(output, "05", "pre", values_of("05", "pre"), MeanFramewiseDisplacement="n/a")
-    covariates = problem_of(output).covariates
+    covariates = sample_of(output).covariates
     assert covariates["baseline_mean_fd"].to_dict() == {f"sub-{sub}": fd for sub, fd in motion.items()}
     save_map(output, "03", "pre", values_of("03", "pre"), MeanFramewiseDisplacement="n/a")
-    problem = problem_of(output)
-    assert problem.covariates["baseline_mean_fd"].tolist() == pytest.approx([0.11, 0.25, 0.22, 0.3])
-    assert warnings_of(problem, "Motion") == [
+    sample = sample_of(output)
+    assert sample.covariates["baseline_mean_fd"].tolist() == pytest.approx([0.11, 0.25, 0.22, 0.3])
+    assert warnings_of(sample, "Motion") == [
         "The mean framewise displacement at baseline is not known for sub-03 (1 of 4 analysed); it is replaced by the "
         "mean of the others, 0.22 mm, and the arms are adjusted for it."
     ]
@@ -170,19 +171,19 @@ def test_baseline_motion_that_is_unknown_for_one_is_the_mean_of_the_others_and_s
 def test_baseline_motion_that_nobody_has_is_said_to_be_left_out(output):
     for sub in ARMS:
         save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=None)
-    problem = problem_of(output)
-    assert "baseline_mean_fd" not in problem.covariates
-    (said,) = warnings_of(problem, "Motion")
+    sample = sample_of(output)
+    assert "baseline_mean_fd" not in sample.covariates
+    (said,) = warnings_of(sample, "Motion")
     assert "the arms are not adjusted for motion" in said
 
 
 def test_baseline_motion_that_is_left_out_on_purpose_is_not_said_to_be_unknown(output):
     for number, sub in enumerate(ARMS):
         save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=0.1 + 0.01 * number)
-    assert "baseline_mean_fd" in problem_of(output).covariates
-    problem = problem_of(output, trial=Trial(baseline_motion=False))
-    assert "baseline_mean_fd" not in problem.covariates
-    assert [one.text for one in problem.findings if one.about == "Motion"] == []
+    assert "baseline_mean_fd" in sample_of(output).covariates
+    sample = sample_of(output, trial=Trial(baseline_motion=False))
+    assert "baseline_mean_fd" not in sample.covariates
+    assert [one.text for one in sample.findings if one.about == "Motion"] == []
 
 
 def test_of_two_runs_the_one_with_motion_counts(output):
@@ -197,9 +198,9 @@ def test_of_two_runs_the_one_with_motion_counts(output):
             NumberOfVolumesKept=kept,
             MeanFramewiseDisplacement=fd,
         )
-    problem = problem_of(output)
-    assert problem.covariates["baseline_mean_fd"].tolist() == pytest.approx([0.1, 0.25, 0.1, 0.1])
-    (said,) = warnings_of(problem, "Motion")
+    sample = sample_of(output)
+    assert sample.covariates["baseline_mean_fd"].tolist() == pytest.approx([0.1, 0.25, 0.1, 0.1])
+    (said,) = warnings_of(sample, "Motion")
     assert said.endswith("weighted by the volumes kept: sub-02.")
 
 
@@ -209,7 +210,7 @@ def test_covariates_become_numbers(output):
         site={"01": "B", "02": "A", "03": "C", "04": "A", "05": "D"},
         sex={"01": "F", "02": "F", "03": "F", "04": "F", "05": "M"},
     )
-    covariates = problem_of(output, given, Trial(covariates=("age", "site", "sex"))).covariates
+    covariates = sample_of(output, given, Trial(covariates=("age", "site", "sex"))).covariates
     assert list(covariates) == ["age", "site[B]", "site[C]"]
     assert covariates["age"].tolist() == [20, 30, 37, 61]
     assert covariates["site[B]"].tolist() == [1, 0, 0, 0]
@@ -219,22 +220,22 @@ def test_covariates_become_numbers(output):
 def test_covariate_of_the_baseline_visit(output):
     index = pd.MultiIndex.from_product([ARMS, ["pre", "post"]], names=["participant_id", "session_id"])
     sessions = pd.DataFrame({"score": np.arange(10.0)}, index=index)
-    covariates = problem_of(output, tables(sessions), Trial(covariates=("score",))).covariates
+    covariates = sample_of(output, tables(sessions), Trial(covariates=("score",))).covariates
     assert covariates["score"].tolist() == [0, 2, 4, 6]
 
 
 def test_covariates_that_there_are_not(output):
     with pytest.raises(UsageError, match=r"No column weight .* there are arm"):
-        problem_of(output, trial=Trial(covariates=("weight",)))
+        sample_of(output, trial=Trial(covariates=("weight",)))
     with pytest.raises(DataError, match="weight has no value for anyone analysed"):
-        problem_of(output, tables(weight={"05": 80.0}), Trial(covariates=("weight",)))
+        sample_of(output, tables(weight={"05": 80.0}), Trial(covariates=("weight",)))
     with pytest.raises(UsageError, match="--strata site"):
-        problem_of(output, trial=Trial(strata=("site",)))
+        sample_of(output, trial=Trial(strata=("site",)))
 
 
 def test_strata_are_the_combinations(output):
     given = tables(site={"01": 1, "02": 2, "03": 1, "04": 1}, sex={"01": "F", "02": "M", "03": "F"})
-    strata = problem_of(output, given, Trial(strata=("site", "sex"))).strata
+    strata = sample_of(output, given, Trial(strata=("site", "sex"))).strata
     assert strata[0] == strata[2]
     assert len(set(strata)) == 3
 
@@ -243,25 +244,25 @@ def test_a_message_of_the_whole_comparison_names_the_columns(output):
     for sub, fd in zip(ARMS, (0.1, 0.2, 0.3, 0.35, 0.5), strict=True):
         save_map(output, sub, "pre", values_of(sub, "pre"), MeanFramewiseDisplacement=fd)
     given = tables(dose={"01": 0.2, "02": 0.4, "03": 0.6, "04": 0.7})
-    problem = problem_of(output, given, Trial(covariates=("dose",)))
+    sample = sample_of(output, given, Trial(covariates=("dose",)))
     with pytest.raises(DataError, match="dose depends on baseline_mean_fd"):
-        check_design(SimpleNamespace(name="voxels"), problem)
-    assert problem.kept.sum() == GRID.n_nodes
+        check_design(SimpleNamespace(name="voxels"), sample)
+    assert sample.kept.sum() == GRID.n_nodes
 
 
 @pytest.mark.parametrize("option", [{"covariates": ("site",)}, {"covariates": ("arm",)}])
 def test_a_covariate_that_tells_the_arms_apart_is_named(output, option):
     given = tables(site={"01": "b", "02": "a", "03": "a", "04": "b"})
-    problem = problem_of(output, given, Trial(**option))
+    sample = sample_of(output, given, Trial(**option))
     with pytest.raises(DataError, match=r"cannot be tested: .*the arm depends on (site\[b\]|arm\[placebo\])"):
-        check_design(SimpleNamespace(name="voxels"), problem)
+        check_design(SimpleNamespace(name="voxels"), sample)
 
 
 def test_strata_that_are_not_known_are_said(output):
     given = tables(site={"01": "a", "02": "a", "03": "A", "04": None})
-    problem = problem_of(output, given, Trial(strata=("site",)))
-    assert problem.strata.tolist() == ["a", "a", "A", "n/a"]
-    said = [one.text for one in problem.findings if one.warning]
+    sample = sample_of(output, given, Trial(strata=("site",)))
+    assert sample.strata.tolist() == ["a", "a", "A", "n/a"]
+    said = [one.text for one in sample.findings if one.warning]
     assert any("site is not known for sub-04: they are a stratum of their own" in text for text in said)
     assert any("'A' and 'a' differ by case" in text for text in said)
     assert any(text.startswith("In strata of one arm only") and "'n/a' (drug, 1)" in text for text in said)
@@ -274,32 +275,32 @@ def test_every_metric_has_its_maps(output, metric, stat):
     for sub in ARMS:
         for ses in ("pre", "post"):
             save_map(output, sub, ses, -values_of(sub, ses), stat=stat)
-    problem = problem_of(output, graph=Graph(metrics=("degree", metric)))
-    np.testing.assert_array_equal(problem.followup[Feature(metric, "r025")], -problem.followup[DEGREE])
+    sample = sample_of(output, graph=Graph(metrics=("degree", metric)))
+    np.testing.assert_array_equal(sample.maps[Feature(metric, "r025")]["post"], -sample.maps[DEGREE]["post"])
 
 
 def test_too_few_to_compare(output):
     save_map(output, "02", "post", values_of("02", "post"), MinutesKept=3.0)
     with pytest.raises(DataError, match=r"2 participants of drug and 1 of placebo.*follow-up: 3.00 min of data"):
-        problem_of(output)
+        sample_of(output)
 
 
 def test_no_voxel_in_common(output):
     for sub, odd in (("01", 0), ("02", 1)):
         save_map(output, sub, "pre", np.where(np.arange(GRID.n_nodes) % 2 == odd, np.nan, 1.0))
     with pytest.raises(DataError, match="no voxel that every participant has"):
-        problem_of(output)
+        sample_of(output)
 
 
 def test_maps_on_several_grids(output):
     moved = Grid(GRID.mask, GRID.affine + np.eye(4)[:, [3, 0, 1, 2]])
     save_map(output, "03", "post", values_of("03", "post"), grid=moved)
     with pytest.raises(DataError, match="not on one grid"):
-        problem_of(output)
+        sample_of(output)
     larger = Grid(np.pad(GRID.mask, 1), GRID.affine)
     save_map(output, "03", "post", values_of("03", "post"), grid=larger)
     with pytest.raises(DataError, match="differ in their grid"):
-        problem_of(output)
+        sample_of(output)
 
 
 @pytest.fixture
@@ -311,12 +312,12 @@ def parcel_output(tmp_path):
 
 
 def test_parcels_that_everyone_has(parcel_output):
-    problem = problem_of(parcel_output)
-    assert list(problem.parcels["name"]) == ["b", "c"]
-    assert list(problem.parcels["index"]) == [2, 3]
-    np.testing.assert_array_equal(problem.baseline[DEGREE], [[10, 20], [11, 21], [12, 22], [13, 23]])
-    np.testing.assert_array_equal(problem.followup[DEGREE], [[7, 0], [7, 1], [7, 2], [7, 3]])
-    assert problem.grid is None
+    sample = sample_of(parcel_output)
+    assert list(sample.parcels["name"]) == ["b", "c"]
+    assert list(sample.parcels["index"]) == [2, 3]
+    np.testing.assert_array_equal(sample.maps[DEGREE]["pre"], [[10, 20], [11, 21], [12, 22], [13, 23]])
+    np.testing.assert_array_equal(sample.maps[DEGREE]["post"], [[7, 0], [7, 1], [7, 2], [7, 3]])
+    assert sample.grid is None
 
 
 def test_parcels_that_differ(parcel_output):
@@ -331,14 +332,14 @@ def test_parcels_that_differ(parcel_output):
         save_nodes(parcel_output, "01", "pre", np.arange(len(names)), names=names)  # the first scan of all
         start = r"differ in their parcels. 7 of 8 have the same 3; sub-01_ses-pre_\S+_nodes.tsv "
         with pytest.raises(DataError, match=start + fragment):
-            problem_of(parcel_output)
+            sample_of(parcel_output)
 
 
 def test_what_was_left_out_of_the_scans_is_found_by_the_comparison(parcel_output):
     for sub in ARMS:
         said = [f"sub-{sub}.tsv: column 1 (unnamed) was left out: it counts the volumes, from 0 to {sub}."]
         save_nodes(parcel_output, sub, "pre", [1, 2, 3], Warnings=said)
-    findings = [one for one in problem_of(parcel_output).findings if "left out" in one.text]
+    findings = [one for one in sample_of(parcel_output).findings if "left out" in one.text]
     assert len(findings) == 4
     finding = findings[-1]
     assert finding.warning
@@ -400,11 +401,11 @@ def test_several_rules_and_measures_without_edges(output):
             for sub in ARMS:
                 for ses in ("pre", "post"):
                     save_map(output, sub, ses, factor * values_of(sub, ses), stat=stat, desc=f"{label}zSmooth6")
-    problem = problem_of(output, graph=graph)
-    keys = [feature.key for feature in problem.followup]
+    sample = sample_of(output, graph=graph)
+    keys = [feature.key for feature in sample.features]
     assert keys == ["degree@r025", "degree@r03", "degree@auc", "global-correlation@full"]
-    for feature, factor in zip(problem.followup, (1, 2, 3, 2), strict=True):
-        np.testing.assert_array_equal(problem.followup[feature], factor * problem.followup[DEGREE])
+    for feature, factor in zip(sample.features, (1, 2, 3, 2), strict=True):
+        np.testing.assert_array_equal(sample.maps[feature]["post"], factor * sample.maps[DEGREE]["post"])
 
 
 def test_parcels_of_several_rules(tmp_path):
@@ -415,5 +416,5 @@ def test_parcels_of_several_rules(tmp_path):
     graph = Graph(parcels=ParcelGraph(metrics=("degree",), thresholds=(0.25, 0.3)))
     (route,) = routes_of(settings(tmp_path, graph=graph))
     assert [feature.key for feature in route.scans] == ["degree@r025", "degree@r03"]
-    problem = problem_of(tmp_path, graph=graph)
-    np.testing.assert_array_equal(problem.baseline[Feature("degree", "r03")][0], [2, 4, 1])
+    sample = sample_of(tmp_path, graph=graph)
+    np.testing.assert_array_equal(sample.maps[Feature("degree", "r03")]["pre"][0], [2, 4, 1])

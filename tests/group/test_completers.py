@@ -31,8 +31,8 @@ def said(drug, placebo, others=0, **options):
     flow = flow_of(drug, placebo, others)
     arm = (flow["arm"][flow["analysed"]] == "drug").to_numpy(int)
     trial = Trial(n_permutations=1000, **options)
-    problem = SimpleNamespace(arm=arm, strata=None, draws=lambda _: allocations(arm, None, trial.n_permutations))
-    return completers(flow, DESIGN, problem, trial)
+    sample = SimpleNamespace(arm=arm, strata=None, draws=lambda _: allocations(arm, None, trial.n_permutations))
+    return completers(flow, DESIGN, sample, trial)
 
 
 def test_losses_of_one_arm_alone_are_a_warning_with_numbers():

@@ -16,7 +16,7 @@ from bids_app.errors import DataError, UsageError
 from bids_app.graph.features import Feature
 from bids_app.group.named_regions import NOT_PLANNED, PLANNED, find_named, write_named
 from bids_app.group.routes import Route
-from bids_app.group.sample import Problem
+from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Settings, Trial
@@ -31,15 +31,16 @@ AFFINE = np.diag([4.0, 4, 4, 1])
 N_DRAWS = 400
 
 
-def problem(n_nodes, seed=0, **kind):
+def sample(n_nodes, seed=0, **kind):
     rng = np.random.default_rng(seed)
     both = {}
     for feature in (DEGREE, STRENGTH):
         baseline = rng.normal(10, 2, (len(ARM), n_nodes))
-        both[feature] = baseline, 0.6 * baseline + rng.normal(0, 1, baseline.shape) + 0.7 * ARM[:, None]
-    return Problem(
-        baseline={feature: visits[0] for feature, visits in both.items()},
-        followup={feature: visits[1] for feature, visits in both.items()},
+        followup = 0.6 * baseline + rng.normal(0, 1, baseline.shape) + 0.7 * ARM[:, None]
+        both[feature] = {"pre": baseline, "post": followup}
+    return Sample(
+        design=DESIGN,
+        maps=both,
         arm=ARM,
         covariates=pd.DataFrame({"age": rng.normal(40, 9, len(ARM))}),
         strata=None,
@@ -56,13 +57,13 @@ def voxels():
     mask[..., 2] = False
     grid = Grid(mask, AFFINE)
     route = Route("voxels", {"task": "rest", "res": "4mm"}, {DEGREE: [], STRENGTH: []})
-    return route, problem(grid.n_nodes, grid=grid, kept=mask.ravel())
+    return route, sample(grid.n_nodes, grid=grid, kept=mask.ravel())
 
 
 @pytest.fixture
 def parcels():
     table = pd.DataFrame({"index": [1, 2, 3], "name": ["PCC", "mPFC", "7"]})
-    return Route("parcels of X", {"atlas": "X"}, {DEGREE: [], STRENGTH: []}, kind="parcels"), problem(3, parcels=table)
+    return Route("parcels of X", {"atlas": "X"}, {DEGREE: [], STRENGTH: []}, kind="parcels"), sample(3, parcels=table)
 
 
 def save_mask(path, values, affine=AFFINE):
@@ -148,11 +149,11 @@ def test_each_region_is_the_ordinary_model_of_its_mean(scanned, tmp_path):
     assert list(zip(table["region"], table["metric"], strict=True)) == [
         (name, metric) for name in "ab" for metric in ("degree", "strength")
     ]
-    for row, (name, feature) in zip(table.itertuples(), [(n, f) for n in "ab" for f in of.followup], strict=True):
+    for row, (name, feature) in zip(table.itertuples(), [(n, f) for n in "ab" for f in of.features], strict=True):
         data = of.covariates.assign(
             arm=ARM,
-            y=of.followup[feature][:, NAMED[name]].mean(axis=1),
-            x=of.baseline[feature][:, NAMED[name]].mean(axis=1),
+            y=of.maps[feature]["post"][:, NAMED[name]].mean(axis=1),
+            x=of.maps[feature]["pre"][:, NAMED[name]].mean(axis=1),
         )
         fit = smf.ols("y ~ arm + x + age", data).fit()
         np.testing.assert_allclose([row.t, row.difference], [fit.tvalues["arm"], fit.params["arm"]], rtol=1e-6)
@@ -167,9 +168,9 @@ def test_the_correction_is_over_all_regions_and_measures(scanned, tmp_path):
     route, of = scanned
     table = read_table(write_named(GroupRun(settings(tmp_path), DESIGN, None), Target(route, None, of, NAMED)))
     values = [
-        (of.followup[feature][:, nodes].mean(axis=1), of.baseline[feature][:, nodes].mean(axis=1))
+        (of.maps[feature]["post"][:, nodes].mean(axis=1), of.maps[feature]["pre"][:, nodes].mean(axis=1))
         for nodes in NAMED.values()
-        for feature in of.followup
+        for feature in of.features
     ]
     rng, n_drawn = np.random.default_rng(5), 300
     largest = [max(abs(t_of_arm(rng.permutation(ARM), of, *both)) for both in values) for _ in range(n_drawn)]
@@ -185,7 +186,7 @@ def t_of_arm(arm, of, followup, baseline):
 
 def test_who_has_no_node_of_a_region_is_not_in_its_mean(scanned, tmp_path):
     route, of = scanned
-    for maps in (of.baseline, of.followup):
+    for visit in ("pre", "post"):
         maps[DEGREE][0, NAMED["a"][:2]] = np.nan
         maps[DEGREE][1, NAMED["b"]] = np.nan
     table = read_table(

@@ -276,8 +276,8 @@ def test_the_order_of_sections_and_keys_says_nothing(tmp_path_factory, order):
 def done(tmp_path, plan, columns=None, scores=None, **options):
     group = made(tmp_path, plan=plan, **options)
     tables = group.tables if columns is None else replace(group.tables, participants=columns(group.tables.participants))
-    problem = assemble(group.route, group.flow, tables, DESIGN, group.settings.trial)
-    return done_deviations(group.settings, [(group.route, problem)], scores), group, problem
+    sample = assemble(group.route, group.flow, tables, DESIGN, group.settings.trial)
+    return done_deviations(group.settings, [(group.route, sample)], scores), group, sample
 
 
 def test_a_planned_covariate_that_is_the_same_for_everyone_is_a_departure(tmp_path):
@@ -290,13 +290,13 @@ def test_a_planned_covariate_that_is_the_same_for_everyone_is_a_departure(tmp_pa
 
 def test_baseline_motion_that_is_added_by_itself_is_a_departure_from_a_plan_that_lists_the_covariates(tmp_path):
     plan = Plan("degree", covariates=("age",))
-    departed, group, problem = done(tmp_path, plan)
-    assert "baseline_mean_fd" in problem.covariates
+    departed, group, sample = done(tmp_path, plan)
+    assert "baseline_mean_fd" in sample.covariates
     assert [what for what, *_ in departed] == ["baseline_motion"]
     off = replace(group.settings, trial=replace(group.settings.trial, baseline_motion=False))
-    problem = assemble(group.route, group.flow, group.tables, DESIGN, off.trial)
-    assert list(problem.covariates) == ["age"]
-    assert done_deviations(off, [(group.route, problem)]) == ()
+    sample = assemble(group.route, group.flow, group.tables, DESIGN, off.trial)
+    assert list(sample.covariates) == ["age"]
+    assert done_deviations(off, [(group.route, sample)]) == ()
     assert done(tmp_path / "open", Plan("degree"))[0] == (), "left open, and at its default"
 
 
@@ -304,14 +304,14 @@ def test_motion_that_was_planned_and_is_unknown_is_a_departure(tmp_path):
     plan = Plan("degree", further={"baseline_motion": True})
     group = made(tmp_path, plan=plan)
     flow = group.flow.assign(baseline_mean_fd=float("nan"))
-    problem = assemble(group.route, flow, group.tables, DESIGN, group.settings.trial)
-    ((what, _, used),) = done_deviations(group.settings, [(group.route, problem)])
+    sample = assemble(group.route, flow, group.tables, DESIGN, group.settings.trial)
+    ((what, _, used),) = done_deviations(group.settings, [(group.route, sample)])
     assert what == "baseline_motion"
     assert "not known of everyone" in used
 
 
 def test_scans_that_were_processed_otherwise_are_a_departure(tmp_path):
-    _, group, problem = done(tmp_path, Plan("degree", fd_threshold=0.5))
+    _, group, sample = done(tmp_path, Plan("degree", fd_threshold=0.5))
     logs = tmp_path / "logs"
     (logs / "status").mkdir(parents=True)
     (logs / "status" / "sub-01.json").write_text(json.dumps({"Run": "first"}))
@@ -319,12 +319,12 @@ def test_scans_that_were_processed_otherwise_are_a_departure(tmp_path):
     ran = json.loads(group.settings.to_json())
     settings = logs / "first" / "settings.json"
     settings.write_text(json.dumps(ran))
-    assert done_deviations(group.settings, [(group.route, problem)]) == ()
+    assert done_deviations(group.settings, [(group.route, sample)]) == ()
     ran["signal"] |= {"fd_threshold": 0.2, "bandpass": [0.02, 0.1], "min_minutes": 1}
     ran["graph"]["metrics"] = ["degree"]
     ran["graph"]["parcels"]["n_null_graphs"] = 7
     settings.write_text(json.dumps(ran))
-    departed = {what: used for what, _, used in done_deviations(group.settings, [(group.route, problem)])}
+    departed = {what: used for what, _, used in done_deviations(group.settings, [(group.route, sample)])}
     assert departed == {
         "bandpass": "0.02 to 0.1 when the scans were processed",
         "fd_threshold": "0.2 when the scans were processed",
@@ -333,7 +333,7 @@ def test_scans_that_were_processed_otherwise_are_a_departure(tmp_path):
     settings.write_text(group.settings.to_json())
     (logs / "first" / "command.json").write_text(json.dumps({"Version": "0.0.1"}))
     of_version = replace(group.settings.trial, plan=Plan("degree", version=__version__))
-    departed = done_deviations(replace(group.settings, trial=of_version), [(group.route, problem)])
+    departed = done_deviations(replace(group.settings, trial=of_version), [(group.route, sample)])
     assert departed == (("version", __version__, "0.0.1 when the scans were processed"),)
 
 

@@ -16,7 +16,7 @@ from bids_app.group.analyses import Analysis
 from bids_app.group.record import write_design
 from bids_app.group.results import cluster_table, nodal_table, write_results
 from bids_app.group.routes import Route
-from bids_app.group.sample import Problem
+from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.whole_brain import write_whole_brain
 from bids_app.settings.settings import Settings, Trial
@@ -50,13 +50,16 @@ ANCOVA, CHANGE = Analysis("ancova"), Analysis("change")
 DEGREE, STRENGTH = (Feature(metric, "r025") for metric in ("degree", "strength"))
 
 
-def problem(features=(DEGREE, STRENGTH), grid=None, parcels=None, shift=0.0):
+def sample(features=(DEGREE, STRENGTH), grid=None, parcels=None, shift=0.0):
     n_nodes = grid.n_nodes if grid else len(parcels)
-    both = {feature: maps(n_nodes, seed, shift) for seed, feature in enumerate(features)}
+    both = {
+        feature: dict(zip(("pre", "post"), maps(n_nodes, seed, shift), strict=True))
+        for seed, feature in enumerate(features)
+    }
     covariates = pd.DataFrame({"age": np.random.default_rng(9).normal(40, 9, len(ARM))})
-    return Problem(
-        baseline={feature: values[0] for feature, values in both.items()},
-        followup={feature: values[1] for feature, values in both.items()},
+    return Sample(
+        design=DESIGN,
+        maps=both,
         arm=ARM,
         covariates=covariates,
         strata=None,
@@ -70,8 +73,8 @@ def compare(of, neighbours=None):
     draws = stats.allocations(of.arm, None, N_DRAWS, 3)
     nuisance = stats.nuisance(len(of.arm), of.covariates.to_numpy())
     compared = {}
-    for feature, followup in of.followup.items():
-        baseline = of.baseline[feature]
+    for feature, visits in of.maps.items():
+        baseline, followup = visits["pre"], visits["post"]
         compared[feature, ANCOVA] = stats.compare_arms(followup, baseline, nuisance, draws, neighbours=neighbours)
         change = followup - baseline
         compared[feature, CHANGE] = stats.compare_arms(change, None, nuisance, draws, neighbours=neighbours)
@@ -99,10 +102,11 @@ def test_planted_cluster_is_where_it_was_put():
     p_fwe[1:5, 2, 3] = [0.03, 0.02, 0.01, 0.04]
     statistic[5, 6, 0], p_fwe[5, 6, 0] = -7, 0.002
     statistic[0, 0, 0], p_fwe[0, 0, 0] = 4, 0.06
-    example = compare(problem((DEGREE,), grid=grid))[DEGREE, ANCOVA]
+    example = compare(sample((DEGREE,), grid=grid))[DEGREE, ANCOVA]
     planted = replace(example, statistic=statistic.ravel(), p_fwe=p_fwe.ravel())
     key = (DEGREE, ANCOVA)
-    table = cluster_table(grid, {key: planted}, {key: 2 * p_fwe.ravel()}, DESIGN, Trial())
+    of = sample((DEGREE,), grid=grid)
+    table = cluster_table(of, {key: planted}, {key: 2 * p_fwe.ravel()}, Trial())
     assert len(table) == 2
     apart, bar = table.to_dict("records")
     assert bar["direction"] == "drug > usual care"
@@ -120,21 +124,22 @@ def test_planted_cluster_is_where_it_was_put():
 
 def test_no_cluster_makes_an_empty_table_with_its_columns():
     grid = Grid(np.ones((3, 3, 3), dtype=bool), np.eye(4))
-    example = compare(problem((DEGREE,), grid=grid))[DEGREE, ANCOVA]
+    example = compare(sample((DEGREE,), grid=grid))[DEGREE, ANCOVA]
     nothing = replace(example, p_fwe=np.ones(27))
-    table = cluster_table(grid, {(DEGREE, ANCOVA): nothing}, {(DEGREE, ANCOVA): np.ones(27)}, DESIGN, Trial())
+    of = sample((DEGREE,), grid=grid)
+    table = cluster_table(of, {(DEGREE, ANCOVA): nothing}, {(DEGREE, ANCOVA): np.ones(27)}, Trial())
     assert table.empty
     assert {"direction", "peak_x", "volume_mm3", "p_fwe"} <= set(table)
 
 
 def test_nodal_table_is_corrected_over_parcels():
-    of = problem(parcels=PARCELS)
+    of = sample(parcels=PARCELS)
     compared = compare(of)
     comparison = compared[DEGREE, ANCOVA]
     table = nodal_table(PARCELS, (DEGREE, ANCOVA), comparison, comparison.p_fwe)
     assert list(table["name"]) == list("wxyz")
     expected = [
-        ordinary_least_squares(of.followup[DEGREE][:, node], of.baseline[DEGREE][:, node], of.covariates)
+        ordinary_least_squares(of.maps[DEGREE]["post"][:, node], of.maps[DEGREE]["pre"][:, node], of.covariates)
         for node in range(4)
     ]
     np.testing.assert_allclose(table["difference"], [fit.params[1] for fit in expected])
@@ -148,9 +153,9 @@ def test_nodal_table_is_corrected_over_parcels():
 
 
 def test_files_of_parcels(tmp_path):
-    of = problem(parcels=PARCELS)
+    of = sample(parcels=PARCELS)
     compared = compare(of)
-    (path,) = write_results(settings(tmp_path), route("parcels of A", {"atlas": "A"}), DESIGN, of, compared)
+    (path,) = write_results(settings(tmp_path), route("parcels of A", {"atlas": "A"}), of, compared)
     assert path.name == "task-rest_atlas-A_contrast-drugVsUsualCare_nodes.tsv"
     table = pd.read_csv(path, sep="\t")
     assert len(table) == 2 * 2 * 4
@@ -167,10 +172,10 @@ def test_files_of_voxels(tmp_path):
     mask = np.zeros((6, 6, 6), dtype=bool)
     mask[1:5, 1:5, 1:5] = True
     grid = Grid(mask, np.diag([3.0, 3, 3, 1]))
-    of = problem(grid=grid, shift=6.0)
+    of = sample(grid=grid, shift=6.0)
     compared = compare(of, stats.neighbours(mask, 6))
     voxels = route("voxels", {"res": "3mm"})
-    written = write_results(settings(tmp_path), voxels, DESIGN, of, compared)
+    written = write_results(settings(tmp_path), voxels, of, compared)
     assert len(written) == len(set(written)) == 2 * 2 * 14 + 1
     assert all(path.exists() and (path.parent / f"{path.name.split('.')[0]}.json").exists() for path in written)
     prefix = tmp_path / "group" / "task-rest_res-3mm_contrast-drugVsUsualCare"
@@ -216,7 +221,7 @@ def flow():
 
 def test_whole_brain_means_equal_least_squares(tmp_path):
     grid = Grid(np.ones((2, 2, 2), dtype=bool), np.eye(4))
-    of = problem(grid=grid)
+    of = sample(grid=grid)
     rng = np.random.default_rng(5)
     before = rng.normal(30, 4, len(ARM))
     after = 0.5 * before + 3 * ARM + rng.normal(0, 2, len(ARM))
@@ -238,7 +243,7 @@ def test_whole_brain_means_equal_least_squares(tmp_path):
 
 def test_whole_brain_means_are_tested_as_the_maps_are(tmp_path):
     """By HC3 and by permuted residuals, enumerated or drawn, as `statsmodels` and the maps' own comparison have it."""
-    of = problem(grid=Grid(np.ones((2, 2, 2), dtype=bool), np.eye(4)))
+    of = sample(grid=Grid(np.ones((2, 2, 2), dtype=bool), np.eye(4)))
     rng = np.random.default_rng(5)
     before = rng.normal(30, 4, len(ARM))
     after = 0.5 * before + 3 * ARM + rng.normal(0, 2, len(ARM)) * (1 + 2 * ARM)
@@ -266,7 +271,7 @@ def test_whole_brain_means_are_tested_as_the_maps_are(tmp_path):
 
 
 def test_a_tail_that_was_not_fitted_is_not_recorded(tmp_path):
-    of, chosen = problem(parcels=PARCELS), settings(tmp_path)
+    of, chosen = sample(parcels=PARCELS), settings(tmp_path)
     for n_draws, applied in ((N_DRAWS, True), (924, False)):
         trial = replace(chosen.trial, n_permutations=n_draws, tail_approximation=True)
         of_route = route("parcels of A", {"atlas": "A"})
@@ -279,7 +284,7 @@ def test_a_tail_that_was_not_fitted_is_not_recorded(tmp_path):
 
 
 def test_whole_brain_means_of_parcels_are_read_from_their_tables(tmp_path):
-    of = problem(parcels=PARCELS)
+    of = sample(parcels=PARCELS)
     rng = np.random.default_rng(6)
     made, means = [], {}
     for participant in PARTICIPANTS:
@@ -300,7 +305,7 @@ def test_whole_brain_means_of_parcels_are_read_from_their_tables(tmp_path):
 
 
 def test_design_says_what_was_done(tmp_path):
-    of = problem(parcels=PARCELS)
+    of = sample(parcels=PARCELS)
     path = write_design(run_of(settings(tmp_path)), Target(route("parcels of A", {"atlas": "A"}), flow(), of))
     content = json.loads(path.read_text())
     assert content["NumberAnalysed"] == {"drug": 6, "usual care": 6}
@@ -319,8 +324,6 @@ def test_every_column_of_the_flow_is_explained(tmp_path):
     participants = pd.DataFrame({"arm": ["drug", "usual care"] * 6}, index=PARTICIPANTS)
     tables = Tables(participants, pd.DataFrame(index=index), {})
     written = participant_flow(tables, DESIGN, by_visit(scans_of((ARM, ARM), 90)), {}, 0)
-    path = write_design(
-        run_of(settings(tmp_path)), Target(route("parcels of A", {}), written, problem(parcels=PARCELS))
-    )
+    path = write_design(run_of(settings(tmp_path)), Target(route("parcels of A", {}), written, sample(parcels=PARCELS)))
     flow_path = path.with_name(path.name.replace("_design.json", "_flow.tsv"))
     assert list(json.loads(flow_path.with_suffix(".json").read_text())) == list(pd.read_csv(flow_path, sep="\t"))

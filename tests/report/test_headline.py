@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats as distributions
 from scipy.ndimage import gaussian_filter
+from stating import hypothesis
 
 from bids_app import stats
 from bids_app.errors import DataError
@@ -177,7 +178,7 @@ def headline_of(seed, roles):
     analysis = Analysis("ancova")
     compared = {
         (feature, analysis): stats.compare(
-            stats.hypothesis("ancova", after, before, stats.nuisance(len(arm)), arm=arm), draws, inference
+            hypothesis("ancova", after, before, stats.nuisance(len(arm)), arm=arm), draws, inference
         )
         for feature, before, after in zip(FEATURES, baseline, followup, strict=True)
     }

@@ -74,9 +74,9 @@ def test_same_seed_same_draws():
 @pytest.mark.parametrize(
     ("arm", "strata", "message"),
     [
-        ([1, 1, 1], None, "both arms"),
-        ([0, 0, 1, 1], [0, 0, 1, 1], "both arms"),
-        ([0, 1, 2], None, "0 and 1"),
+        ([1, 1, 1], None, "two arms"),
+        ([0, 0, 1, 1], [0, 0, 1, 1], "two arms"),
+        ([0, 0.5, 1], None, "whole numbers"),
         ([0, 1, 1], [0, 1], "strata"),
     ],
 )

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from stating import hypothesis
 
 from bids_app.stats import (
     VoxelModels,
     allocations,
     estimate,
-    hypothesis,
     nuisance,
     residual_permutations,
     sign_flips,
@@ -196,7 +196,7 @@ def test_units_of_the_covariate_do_not_matter(trial, columns):
         ({"followup": np.full((N, V), np.inf)}, "infinite"),
         ({"baseline": np.zeros((N, V - 1))}, "baseline has shape"),
         ({"nuisance": np.eye(N)[:, : N - 2]}, "df are left"),
-        ({"arm": np.full(N, 2)}, "0 and 1"),
+        ({"arm": np.full(N, 2)}, "whole numbers from 0 to 1"),
     ],
 )
 def test_refuses_what_it_cannot_fit(trial, change, message):
@@ -208,7 +208,7 @@ def test_refuses_what_it_cannot_fit(trial, change, message):
     ("estimator", "given", "message"),
     [
         ("median", {"arm": [0, 1, 0, 1]}, "must be one of ancova"),
-        ("ancova", {}, "needs the arm"),
+        ("post", {}, "needs the arm"),
         ("slope-by-arm", {"arm": [0, 1, 0, 1]}, "needs a covariate"),
         ("slope", {"covariate": [1, 2, 3, np.nan]}, "1 values that are not finite"),
         ("change", {"arm": [0, 1, 0, 1]}, "needs baseline maps"),

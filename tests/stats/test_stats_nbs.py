@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from stating import hypothesis
 
 from bids_app import stats
 from bids_app.stats.tfce import tfce
@@ -109,7 +110,7 @@ def test_nbs_of_two_samples_equals_bctpy():
     )
     draws = stats.allocations(arm, n_draws=k, seed=1)
     inference = stats.Inference("extent", pairs=PAIRS, threshold=z_threshold)
-    found = stats.compare(stats.hypothesis("post", values, None, np.ones((40, 1)), arm=arm), draws, inference)
+    found = stats.compare(hypothesis("post", values, None, np.ones((40, 1)), arm=arm), draws, inference)
     theirs = components[tuple(PAIRS.T)]
     positive = found.effect.t > 0  # bctpy joins both signs; here the effect is of one
     for label in range(1, int(components.max()) + 1):
@@ -128,7 +129,7 @@ def test_nbs_of_two_samples_equals_bctpy():
 def test_the_connections_that_differ_are_found_as_one_component(statistic):
     values, arm = trial(2.0, seed=1)
     inference = stats.Inference(statistic, pairs=PAIRS)
-    tested = stats.hypothesis("post", values, None, np.ones((40, 1)), arm=arm)
+    tested = hypothesis("post", values, None, np.ones((40, 1)), arm=arm)
     found = stats.compare(tested, stats.allocations(arm, n_draws=500), inference)
     (component, *others) = stats.find_components(found.p_fwe, found.statistic, PAIRS)
     assert component.sign == 1
@@ -144,7 +145,7 @@ def test_no_component_is_found_too_often_where_there_is_none(statistic):
     n_found = 0
     for seed in range(200):
         values, arm = trial(0.0, seed=seed, n_per_arm=8)
-        tested = stats.hypothesis("post", values, None, np.ones((16, 1)), arm=arm)
+        tested = hypothesis("post", values, None, np.ones((16, 1)), arm=arm)
         inference = stats.Inference(statistic, pairs=PAIRS, threshold=2.3)
         n_found += stats.compare(tested, stats.allocations(arm, n_draws=199, seed=seed), inference).p_fwe.min() <= 0.1
     assert 7 <= n_found <= 33

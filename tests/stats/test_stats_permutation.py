@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy import ndimage, stats
+from stating import hypothesis
 
 from bids_app.stats import (
     Inference,
@@ -13,7 +14,6 @@ from bids_app.stats import (
     compare,
     compare_arms,
     familywise,
-    hypothesis,
     monte_carlo_error,
     neighbours,
     nuisance,

@@ -6,6 +6,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from stating import hypothesis
 
 from bids_app.stats import (
     Inference,
@@ -14,7 +15,6 @@ from bids_app.stats import (
     compare,
     compare_arms,
     estimate,
-    hypothesis,
     neighbours,
     nuisance,
     residual_permutations,

@@ -1,0 +1,333 @@
+"""What is estimated: an outcome over the visits, and what of the arms or of a covariate is tested."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+Row = tuple[float, ...]
+AGAINST_REFERENCE: tuple[Row, ...] = ((-1.0, 1.0),)  # of two arms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimand:
+    """What is estimated of a trial of K arms, numbered from 0, the reference.
+
+    Attributes
+    ----------
+    outcome : mapping of float
+        Weight of each visit: ``{"day3": 1}`` is the follow-up, ``{"day3": 1, "baseline": -1}`` the change.
+    adjusts : tuple of str
+        Visits whose maps are adjusted for, voxel by voxel.
+    tested : tuple of tuples of float
+        R rows of K weights that add up to 0: differences between the arms. Several are tested together by F.
+    covariate : str or None
+        Whose slope is tested: over all arms, or with ``tested`` its difference between them.
+    of_arm : int or None
+        Only the participants of this arm, whose mean outcome is tested.
+
+    Raises
+    ------
+    ValueError
+        If no visit has a weight, a row does not add up to 0, a row depends on those before, or ``of_arm`` comes
+        with what needs several arms.
+
+    Examples
+    --------
+    >>> change = Estimand(outcome={"day3": 1, "baseline": -1}, tested=((-1, 1),))
+    >>> change.kind, change.visits
+    ('difference', ('day3', 'baseline'))
+    """
+
+    outcome: Mapping[str, float]
+    adjusts: tuple[str, ...] = ()
+    tested: tuple[Row, ...] = ()
+    covariate: str | None = None
+    of_arm: int | None = None
+
+    def __post_init__(self) -> None:
+        if not any(self.outcome.values()):
+            raise ValueError("an estimand needs a visit whose weight is not 0")
+        if self.of_arm is not None and (self.tested or self.covariate):
+            raise ValueError("of one arm, the mean is tested: neither a difference of arms nor a slope")
+        rows = np.array(self.tested, dtype=float)
+        if not np.allclose(rows.sum(axis=-1), 0):
+            raise ValueError(f"weights of arms must add up to 0: {rows.tolist()}")
+        if self.tested and np.linalg.matrix_rank(rows) < len(rows):
+            raise ValueError(f"one of the differences of arms depends on the others: {rows.tolist()}")
+
+    @property
+    def kind(self) -> str:
+        """``"difference"`` of arms, ``"slope"`` of a covariate, or ``"mean"`` of one group."""
+        return "slope" if self.covariate is not None else "difference" if self.tested else "mean"
+
+    @property
+    def visits(self) -> tuple[str, ...]:
+        """The visits whose maps are needed."""
+        return tuple(dict.fromkeys((*self.outcome, *self.adjusts)))
+
+
+def two_visits(estimator: str, baseline: str = "baseline", followup: str = "followup", covariate: str = "covariate"):
+    """Return the estimand of an estimator that has a name: two arms, or one, before and after treatment.
+
+    Parameters
+    ----------
+    estimator : str
+        ``ancova``: follow-up adjusted for the baseline; ``change``: follow-up minus baseline; ``post``: follow-up;
+        ``within``: mean change of those given; ``slope``: of a covariate, on the follow-up adjusted for the baseline;
+        ``slope-by-arm``: its difference between the arms.
+    baseline, followup : str, optional
+        What the visits are called.
+    covariate : str, optional
+        Of the slopes.
+
+    Returns
+    -------
+    Estimand
+
+    Raises
+    ------
+    ValueError
+        If there is no such estimator.
+
+    Notes
+    -----
+    ``within`` is descriptive: an effect in one arm and none in the other is no difference between arms
+    (Bland & Altman 2011, doi:10.1186/1745-6215-12-264). ANCOVA has :math:`(1 + r) / 2` of the variance of the change
+    score, with r the test-retest correlation, and no bias from a chance imbalance at baseline
+    (Vickers 2001, doi:10.1186/1471-2288-1-6).
+
+    Examples
+    --------
+    >>> two_visits("ancova", "pre", "post").adjusts
+    ('pre',)
+    """
+    after, change = {followup: 1.0}, {followup: 1.0, baseline: -1.0}
+    named = {
+        "ancova": {"outcome": after, "adjusts": (baseline,), "tested": AGAINST_REFERENCE},
+        "change": {"outcome": change, "tested": AGAINST_REFERENCE},
+        "post": {"outcome": after, "tested": AGAINST_REFERENCE},
+        "within": {"outcome": change, "of_arm": 0},
+        "slope": {"outcome": after, "adjusts": (baseline,), "covariate": covariate},
+        "slope-by-arm": {
+            "outcome": after,
+            "adjusts": (baseline,),
+            "covariate": covariate,
+            "tested": AGAINST_REFERENCE,
+        },
+    }
+    if estimator not in named:
+        raise ValueError(f"the estimator must be one of {', '.join(named)}, not {estimator!r}")
+    return Estimand(**named[estimator])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """Linear model of every voxel, with the columns whose coefficients are tested.
+
+    Attributes
+    ----------
+    kind : str
+        Of the `Estimand`; it decides on Hedges' g.
+    outcome : (n, V) float64 ndarray
+        NaN where a participant has no data.
+    tested : (n, q) float64 ndarray
+    nuisance : (n, m) float64 ndarray
+    regressors : tuple of (n, V) float64 ndarray
+        Voxel-wise, NaN as the outcome.
+    arm : (n,) int8 ndarray
+        From 0; all 0 where one group is described.
+    codes : (K, q) float64 ndarray or None
+        The tested columns of each arm, where they are those of the arms.
+    n_along : int
+        The last so many tested columns tell the arms apart in other ways than those tested: they move with the
+        labels, and are adjusted for.
+    """
+
+    kind: str
+    outcome: np.ndarray
+    tested: np.ndarray
+    nuisance: np.ndarray
+    regressors: tuple[np.ndarray, ...]
+    arm: np.ndarray
+    codes: np.ndarray | None = None
+    n_along: int = 0
+
+    def settled(self) -> "Hypothesis":
+        """Return the same with what goes along among the nuisance, for draws that do not move it."""
+        if not self.n_along:
+            return self
+        own, along = self.tested[:, : -self.n_along], self.tested[:, -self.n_along :]
+        codes = None if self.codes is None else self.codes[:, : -self.n_along]
+        return replace(self, tested=own, nuisance=np.column_stack([self.nuisance, along]), codes=codes, n_along=0)
+
+
+def hypothesis(
+    estimand: Estimand,
+    maps: Mapping[str, npt.ArrayLike],
+    nuisance: np.ndarray,
+    *,
+    arm: npt.ArrayLike | None = None,
+    covariate: npt.ArrayLike | None = None,
+    regressors: Sequence[npt.ArrayLike] = (),
+) -> Hypothesis:
+    r"""State what an estimand tests on the maps of some participants.
+
+    Parameters
+    ----------
+    estimand : Estimand
+        The outcome is the weighted sum of the maps. Adjusted for are the arms not tested, its baselines, nuisance and
+        regressors; for a mean the nuisance is centred.
+    maps : mapping of (n, V) array-like of float
+        By visit; NaN where a participant has no data.
+    nuisance : (n, m) float64 ndarray
+        From `nuisance`, with the intercept.
+    arm : (n,) array-like of int, optional
+        From 0. Needed for differences between arms. A mean is of the participants given: those of its arm.
+    covariate : (n,) or (n, q) array-like of float, optional
+        Of slopes; several columns are tested together by F.
+    regressors : sequence of (n, V) array-like of float, optional
+        Other voxel-wise covariates, such as grey matter density.
+
+    Returns
+    -------
+    Hypothesis
+
+    Raises
+    ------
+    ValueError
+        If what the estimand needs is not given, shapes differ, values are infinite, no degree of freedom is left, or
+        a tested column depends on the nuisance.
+
+    Examples
+    --------
+    >>> maps = {"baseline": [[1.0], [1.0]], "followup": [[3.0], [5.0]]}
+    >>> change = hypothesis(two_visits("change"), maps, np.empty((2, 0)), arm=[0, 1])
+    >>> change.outcome.ravel(), change.tested.ravel()
+    (array([2., 4.]), array([0., 1.]))
+    """
+    if lacking := [visit for visit in estimand.visits if visit not in maps]:
+        raise ValueError(f"the estimand needs {lacking[0]} maps")
+    first, *_ = estimand.visits
+    named = {visit: maps[visit] for visit in estimand.visits}
+    named |= {f"regressor {index}": values for index, values in enumerate(regressors)}
+    read = {name: _maps(values, name) for name, values in named.items()}
+    shape = read[first].shape
+    for name, values in read.items():
+        if values.shape != shape:
+            raise ValueError(f"{name} has shape {values.shape}, {first} {shape}")
+    own = [values for name, values in read.items() if name in estimand.adjusts or name not in estimand.visits]
+    if len(nuisance) != shape[0]:
+        raise ValueError(f"the maps have {shape[0]} participants, nuisance {len(nuisance)}")
+    labels = _arm(arm, estimand, shape[0])
+    columns = _columns(estimand, labels, covariate, np.asarray(nuisance, dtype=np.float64))
+    _require_estimable(columns["tested"], columns["nuisance"], len(own))
+    outcome = _outcome(estimand, read)
+    return Hypothesis(kind=estimand.kind, outcome=outcome, regressors=tuple(own), arm=labels, **columns)
+
+
+def arm_codes(tested: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Code the arms so that the coefficients of the first columns are the differences tested.
+
+    Parameters
+    ----------
+    tested : (R, K) array-like of float
+        Independent rows that add up to 0.
+
+    Returns
+    -------
+    own : (K, R) float64 ndarray
+        Columns of the arms whose coefficients are the differences, whatever is in the others.
+    along : (K, K - 1 - R) float64 ndarray
+        Columns for what else differs between the arms.
+
+    Notes
+    -----
+    With the reference's mean as intercept and C the rows without the reference, the means m of the others are
+    :math:`[C; E]^{-1}` times the coefficients, of which the first are :math:`Cm`; E completes C by unit rows.
+
+    Examples
+    --------
+    The second dose minus the first, beside the placebo: those of the second, and those of either.
+
+    >>> own, along = arm_codes([[0, -1, 1]])
+    >>> own.ravel().tolist(), along.ravel().tolist()
+    ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])
+    """
+    rows = np.atleast_2d(np.asarray(tested, dtype=np.float64))
+    whole = rows[:, 1:]
+    for unit in np.eye(rows.shape[1] - 1):
+        if np.linalg.matrix_rank(np.vstack([whole, unit])) > len(whole):
+            whole = np.vstack([whole, unit])
+    codes = np.vstack([np.zeros(len(whole)), np.linalg.inv(whole)]) + 0.0
+    return codes[:, : len(rows)], codes[:, len(rows) :]
+
+
+def _maps(values, name):
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or np.isinf(values).any():
+        raise ValueError(f"{name} must be (n, V) without infinite values: shape {values.shape}")
+    return values
+
+
+def _outcome(estimand, maps):
+    """Return the weighted sum over visits; a weight of 1 or -1 leaves every bit."""
+    total = None
+    for visit, weight in estimand.outcome.items():
+        part = maps[visit] if weight == 1 else weight * maps[visit]
+        total = part if total is None else total + part
+    return total
+
+
+def _arm(arm, estimand, n):
+    if arm is None or estimand.kind == "mean":
+        if estimand.tested:
+            raise ValueError("a difference between arms needs the arm of each participant")
+        return np.zeros(n, dtype=np.int8)
+    arm = np.asarray(arm)
+    n_arms = len(estimand.tested[0]) if estimand.tested else 127
+    if arm.shape != (n,) or not np.isin(arm, np.arange(n_arms)).all():
+        raise ValueError(
+            f"arm must be {n} whole numbers from 0 to {n_arms - 1}: shape {arm.shape}, values {np.unique(arm).tolist()}"
+        )
+    return arm.astype(np.int8)
+
+
+def _columns(estimand, arm, covariate, nuisance):
+    """Return the tested columns, the nuisance, and how the arms are coded."""
+    if estimand.kind == "mean":
+        # The intercept is then the mean at the average of every covariate.
+        return {"tested": np.ones((len(arm), 1)), "nuisance": nuisance - nuisance.mean(axis=0)}
+    if estimand.kind == "difference":
+        own, along = arm_codes(estimand.tested)
+        codes = np.column_stack([own, along])
+        return {"tested": codes[arm], "nuisance": nuisance, "codes": codes, "n_along": along.shape[1]}
+    if covariate is None:
+        raise ValueError("a slope needs a covariate")
+    covariate = np.asarray(covariate, dtype=np.float64).reshape(len(arm), -1)
+    if not np.isfinite(covariate).all():
+        raise ValueError(f"the covariate holds {np.sum(~np.isfinite(covariate))} values that are not finite")
+    covariate = covariate - covariate.mean(axis=0)
+    arms = (arm[:, None] == np.unique(arm)[1:]).astype(np.float64)
+    if not estimand.tested:
+        return {"tested": covariate, "nuisance": np.column_stack([nuisance, arms]) if arms.size else nuisance}
+    own, along = ([covariate * column[arm][:, None] for column in codes.T] for codes in arm_codes(estimand.tested))
+    return {"tested": np.hstack(own), "nuisance": np.column_stack([nuisance, arms, covariate, *along])}
+
+
+def _require_estimable(tested, nuisance, n_regressors):
+    rank = np.linalg.matrix_rank(_scaled(nuisance)) if nuisance.size else 0
+    together = np.linalg.matrix_rank(_scaled(np.column_stack([tested, nuisance])))
+    df = len(tested) - rank - tested.shape[1] - n_regressors
+    if together < rank + tested.shape[1]:
+        raise ValueError(f"of {tested.shape[1]} tested columns, one is a linear combination of the nuisance columns")
+    if df < 1:
+        raise ValueError(
+            f"{len(tested)} participants, {rank} nuisance columns, {n_regressors} regressors: {df} df are left"
+        )
+
+
+def _scaled(columns):
+    norm = np.linalg.norm(columns, axis=0)
+    return columns / np.where(norm > 0, norm, 1)
