@@ -186,9 +186,9 @@ def t_of_arm(arm, of, followup, baseline):
 
 def test_who_has_no_node_of_a_region_is_not_in_its_mean(scanned, tmp_path):
     route, of = scanned
-    for visit in ("pre", "post"):
-        maps[DEGREE][0, NAMED["a"][:2]] = np.nan
-        maps[DEGREE][1, NAMED["b"]] = np.nan
+    for maps in of.maps[DEGREE].values():
+        maps[0, NAMED["a"][:2]] = np.nan
+        maps[1, NAMED["b"]] = np.nan
     table = read_table(
         write_named(GroupRun(settings(tmp_path, min_per_arm=3), DESIGN, None), Target(route, None, of, NAMED))
     )
