@@ -1,5 +1,8 @@
 """Pages of the site that are made from the code."""
 
+import inspect
+from importlib import import_module
+
 from bids_app.graph.describe import measures_table
 from bids_app.graph.measures import GLOBALS, MEASURES
 from bids_app.group.analyses import BETWEEN
@@ -108,4 +111,28 @@ def _said(text):
     return text["Description"] if isinstance(text, dict) else text
 
 
-PAGES = {"options": options_page, "measures": measures_page, "columns": columns_page}
+PUBLIC = ("graph", "stats", "space", "participant")  # packages whose `__all__` is for notebooks too
+
+
+def functions_page():
+    """Return the public names of the packages, functions and classes with what their docstrings say."""
+    lines = ["# Every function", ""]
+    for package in (import_module(f"bids_app.{name}") for name in PUBLIC):
+        lines += [f"## `{package.__name__}`", "", inspect.getdoc(package).splitlines()[0], ""]
+        values = {name: getattr(package, name) for name in sorted(package.__all__, key=str.lower)}
+        tables = {name: value for name, value in values.items() if not callable(value)}
+        lines += [f"- `{name}`: {', '.join(f'`{key}`' for key in value)}" for name, value in tables.items()]
+        lines += ["", "```{eval-rst}"]
+        for name in (name for name in values if name not in tables):
+            kind = "class" if inspect.isclass(values[name]) else "function"
+            lines.append(f".. auto{kind}:: {package.__name__}.{name}")
+        lines += ["```", ""]
+    return "\n".join(lines)
+
+
+PAGES = {
+    "options": options_page,
+    "measures": measures_page,
+    "columns": columns_page,
+    "functions": functions_page,
+}

@@ -21,6 +21,8 @@ _HOMES = {
     "EdgeRule": "rules",
     "correlation_matrix": "correlation",
     "standardize": "correlation",
+    "edge_weights": "linking",
+    "rewire": "bitrows",
     "global_measures": "wholegraph",
     "nodal_measures": "parcels",
     "threshold_free": "lowrank",

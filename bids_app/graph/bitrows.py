@@ -254,8 +254,8 @@ def _local_efficiencies(rows):
 
 
 @njit(cache=True, nogil=True)
-def _dependencies(rows):
-    """Sum over the sources what each node carries of the paths from it (Brandes)."""
+def _neighbour_lists(rows):
+    """List the neighbours of each node, (P, P) of which the first so many count, and say how many they are."""
     n_nodes = len(rows)
     lists, degrees = np.empty((n_nodes, n_nodes), np.int32), np.zeros(n_nodes, np.int64)
     for node in range(n_nodes):
@@ -265,6 +265,13 @@ def _dependencies(rows):
                 lists[node, degrees[node]] = place * WORD + lowest_bit(word)
                 degrees[node] += 1
                 word &= word - np.uint64(1)
+    return lists, degrees
+
+
+@njit(cache=True, nogil=True)
+def _dependencies(rows):
+    """Sum over the sources what each node carries of the paths from it (Brandes)."""
+    n_nodes, (lists, degrees) = len(rows), _neighbour_lists(rows)
     carried, order = np.zeros(n_nodes), np.empty(n_nodes, np.int64)
     for source in range(n_nodes):
         length, n_paths, share = np.full(n_nodes, -1), np.zeros(n_nodes), np.zeros(n_nodes)

@@ -360,7 +360,7 @@ def pack(members, n_nodes):
     padded = np.zeros((len(members), n_chunks(n_nodes) * CHUNK), dtype=bool)
     padded[:, :n_nodes] = members
     words = np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
-    return np.ascontiguousarray(words.reshape(len(members), -1, WORDS).swapaxes(0, 1))
+    return np.ascontiguousarray(words.reshape(len(members), n_chunks(n_nodes), WORDS).swapaxes(0, 1))
 
 
 @njit(cache=True, nogil=True)

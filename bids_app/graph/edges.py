@@ -144,7 +144,7 @@ def _edge_band(nodes, cuts, graphs, block, start):
         for cut, bits, (totals, undecided) in zip(cuts, graphs, found, strict=True):
             also = cut.fisher, np.float32(cut.distance), nodes.coordinates
             limits = np.float32(cut.lower), np.float32(cut.upper)
-            n_open = mark_edges(correlations, (start, column), limits, also, bits, totals, scratch)
+            n_open = mark_edges(correlations, (start, column), limits, also, (bits, totals), scratch)
             pairs = _measured(nodes, scratch[:n_open])
             if cut.threshold is None:
                 undecided.append(pairs)
@@ -161,6 +161,8 @@ def _measured(nodes, ends):
     return pairs
 
 
+# These two flags let the sum run in vector lanes; they reorder float64 additions, which moves r by about T / 2**53, far
+# below the margin within which pairs come here. The others would assume away NaN and infinities, or approximate 1 / x.
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def exact_correlations(series, centre, scale, pairs):
     """Fill in the correlation of pairs of nodes, in float64."""
@@ -173,7 +175,7 @@ def exact_correlations(series, centre, scale, pairs):
 
 
 @njit(cache=True, nogil=True)
-def mark_edges(correlations, corner, limits, also, bits, totals, undecided):
+def mark_edges(correlations, corner, limits, also, graph, undecided):
     """Add the edges of one block of correlations to the graph.
 
     Parameters
@@ -186,10 +188,9 @@ def mark_edges(correlations, corner, limits, also, bits, totals, undecided):
         Entries above the second are edges, those above the first alone are undecided.
     also : (bool, float32, (N, 3) float32 ndarray)
         Whether to sum Fisher z, up to which length to count short edges (-1: not), and the coordinates.
-    bits : (C, N, 64) uint64 ndarray
-        Receives the bits of both triangles; with C = 0 no bits are kept.
-    totals : (4, N) float64 ndarray
-        Degree, strength, sum of Fisher z and short-range degree, added to.
+    graph : ((C, N, 64) uint64 ndarray, (4, N) float64 ndarray)
+        The bits of both triangles, which are received (with C = 0 none are kept), and the totals, which are added to:
+        degree, strength, sum of Fisher z and short-range degree.
     undecided : (R * K, 2) int32 ndarray
         Receives the ends of the undecided pairs.
 
@@ -198,7 +199,7 @@ def mark_edges(correlations, corner, limits, also, bits, totals, undecided):
     int
         How many pairs are undecided.
     """
-    n_open, flat, width = 0, correlations.ravel(), correlations.shape[1]
+    n_open, flat, width, (bits, totals) = 0, correlations.ravel(), correlations.shape[1], graph
     words, sums = np.empty(WORD, np.uint64), np.zeros(WORD, np.float32)
     for across in range(0, width, WORD):
         column = corner[1] + across
@@ -291,7 +292,9 @@ def join_pairs(pairs, also, bits, totals):
     Parameters
     ----------
     pairs : (U,) ndarray of `PAIR`
-    also, bits, totals
+    also : (bool, float32, (N, 3) float32 ndarray)
+    bits : (C, N, 64) uint64 ndarray
+    totals : (4, N) float64 ndarray
         As for `mark_edges`.
     """
     for pair in pairs:

@@ -390,7 +390,8 @@ _GLOBALS = (
         "path-length",
         "Characteristic path length",
         (1, None),
-        "Harmonic mean length of the shortest paths between all pairs, the inverse of global efficiency.",
+        "Harmonic mean length of the shortest paths between all pairs, the inverse of global efficiency; "
+        "undefined without edges.",
         LATORA,
         "edges",
     ),
@@ -398,7 +399,7 @@ _GLOBALS = (
         "path-length-mean",
         "Characteristic path length (arithmetic)",
         (1, None),
-        "Mean length of the shortest paths between the pairs that reach each other.",
+        "Mean length of the shortest paths between the pairs that reach each other; undefined without edges.",
         WATTS,
         "edges",
     ),
@@ -414,7 +415,8 @@ _GLOBALS = (
         "modularity",
         "Modularity",
         (-0.5, 1),
-        "Largest modularity Q that repeated runs of Louvain, from seeded random orders of the nodes, find.",
+        "Largest modularity Q that repeated runs of Louvain, from seeded random orders of the nodes, find; "
+        "undefined without edges.",
         NEWMAN_GIRVAN,
     ),
     _of_graph(
@@ -437,7 +439,8 @@ _GLOBALS = (
         "rich-club-normalized",
         "Rich club, normalized",
         (0, None),
-        "Rich club over its mean in the null graphs, which have the same degrees and so the same hubs.",
+        "Rich club over its mean in the null graphs, which have the same degrees and so the same hubs; "
+        "undefined below two hubs, or where no null graph joins any.",
         COLIZZA,
         "ratio",
     ),
@@ -445,7 +448,7 @@ _GLOBALS = (
         "gamma",
         "Small world, gamma",
         (0, None),
-        "Clustering over its mean in the null graphs.",
+        "Clustering over its mean in the null graphs; undefined where these have none.",
         HUMPHRIES,
         "ratio",
     ),
@@ -453,11 +456,18 @@ _GLOBALS = (
         "lambda",
         "Small world, lambda",
         (0, None),
-        "Characteristic path length over its mean in the null graphs.",
+        "Characteristic path length over its mean in the null graphs; undefined without edges.",
         HUMPHRIES,
         "ratio",
     ),
-    _of_graph("sigma", "Small world, sigma", (0, None), "Gamma over lambda.", HUMPHRIES, "ratio"),
+    _of_graph(
+        "sigma",
+        "Small world, sigma",
+        (0, None),
+        "Gamma over lambda; undefined where one of them is.",
+        HUMPHRIES,
+        "ratio",
+    ),
 )
 GLOBALS = {measure.name: measure for measure in _GLOBALS}
 ALL_GLOBALS = Measure(

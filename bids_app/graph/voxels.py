@@ -1,6 +1,7 @@
 """Exact nodal measures of a thresholded correlation graph with 10^4 to 10^5 nodes."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numba
 import numpy as np
@@ -71,7 +72,7 @@ class Means:
 
     n_threads: int | None = None
     memory: float = np.inf
-    allocate: object = np.zeros
+    allocate: Callable = field(default_factory=lambda: np.zeros)
     block: int = BLOCK
 
     @property

@@ -10,7 +10,7 @@ from bids_app.bids.runs import BoldRun, find_inputs
 from bids_app.bids.scans import index_scans
 from bids_app.bids.status import earlier_scans, mark_gone, participants_with_status, save_status
 from bids_app.participant.nodes import settle_atlases, settle_grid
-from bids_app.participant.workflow import init_level_wf
+from bids_app.participant.workflow import Layout, init_level_wf
 from bids_app.preproc.raw_runs import by_participant, wants_preprocessing
 from bids_app.report.index import write_index_page, write_pages_of_all
 from bids_app.report.participant import write_participant_page
@@ -65,11 +65,9 @@ def _graph_level(settings, log_dir, earlier=()):
     atlas_files = settle_atlases(settings, inputs, grid_file)
     workflow = init_level_wf(
         runs_by_participant=runs_by_participant,
-        grid_file=grid_file,
-        n_nodes=n_nodes,
+        layout=Layout(grid_file, n_nodes, atlas_files),
         settings=settings,
         n_threads=n_threads,
-        atlas_files=atlas_files,
     )
     failures = execute(workflow, settings, log_dir, n_parallel=len(inputs.runs), n_threads=n_threads)
     atlases = sorted({atlas_of(Name.parse(path).entities) for path in atlas_files})

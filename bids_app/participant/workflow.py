@@ -1,5 +1,9 @@
 """The participant level as Nipype workflows."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
@@ -13,23 +17,35 @@ from bids_app.system.provenance import files_of, files_of_atlas, state_of
 CLEANING_GB = 1.0
 
 
-def init_level_wf(
-    *, runs_by_participant, grid_file, n_nodes, settings, n_threads, atlas_files=(), name="trialgraph_wf"
-):
+@dataclass(frozen=True)
+class Layout:
+    """What all images of a call are measured on, laid out once before the workflow runs.
+
+    Attributes
+    ----------
+    grid_file : str or None
+        Mask image of the analysis grid; None if there are only tables of series.
+    n_nodes : int
+        Voxels in that mask, from which memory is estimated.
+    atlas_files : sequence of Path
+        The atlases as they were laid over the grid.
+    """
+
+    grid_file: str | None
+    n_nodes: int
+    atlas_files: Sequence[Path] = ()
+
+
+def init_level_wf(*, runs_by_participant, layout, settings, n_threads, name="trialgraph_wf") -> pe.Workflow:
     """Build the workflow of the whole participant level.
 
     Parameters
     ----------
     runs_by_participant : dict of list of run
-    grid_file : str or None
-        Mask image of the analysis grid; None if there are only tables of series.
-    n_nodes : int
-        Voxels in that mask, from which memory is estimated.
+    layout : Layout
     settings : Settings
     n_threads : int
         Threads of one graph.
-    atlas_files : sequence of Path
-        The atlases as they were laid over the grid.
     """
     workflow = pe.Workflow(name=name)
     for participant, runs in runs_by_participant.items():
@@ -37,11 +53,9 @@ def init_level_wf(
             [
                 init_participant_wf(
                     runs=runs,
-                    grid_file=grid_file,
-                    n_nodes=n_nodes,
+                    layout=layout,
                     settings=settings,
                     n_threads=n_threads,
-                    atlas_files=atlas_files,
                     name=f"{node_name(f'sub-{participant}')}_wf",
                 )
             ]
@@ -49,28 +63,20 @@ def init_level_wf(
     return workflow
 
 
-def init_participant_wf(*, runs, grid_file, n_nodes, settings, n_threads, atlas_files=(), name="participant_wf"):
+def init_participant_wf(*, runs, layout, settings, n_threads, name="participant_wf") -> pe.Workflow:
     """Build the workflow of one participant: each run by itself, so that a bad one stops no other."""
     workflow = pe.Workflow(name=name)
     for run in runs:
         run_name = f"{node_name(run.label)}_wf"
         if isinstance(run, BoldRun):
-            run_wf = init_bold_wf(
-                run=run,
-                grid_file=grid_file,
-                n_nodes=n_nodes,
-                settings=settings,
-                n_threads=n_threads,
-                atlas_files=atlas_files,
-                name=run_name,
-            )
+            run_wf = init_bold_wf(run=run, layout=layout, settings=settings, n_threads=n_threads, name=run_name)
         else:
             run_wf = init_series_wf(run=run, settings=settings, name=run_name)
         workflow.add_nodes([run_wf])
     return workflow
 
 
-def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, atlas_files=(), name="bold_wf"):
+def init_bold_wf(*, run, layout, settings, n_threads, name="bold_wf") -> pe.Workflow:
     """Build the workflow of one BOLD run: clean, voxel graph, maps, figures, and a parcel graph per atlas.
 
     There is no voxel graph if nothing is to be measured on it.
@@ -85,7 +91,8 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, atlas_files=()
     maps_file, series_file : str
     """
     inputnode = pe.Node(IdentityInterface(["run", "grid_file", "output_dir", "options"]), name="inputnode")
-    inputnode.inputs.trait_set(run=run, grid_file=grid_file, output_dir=settings.output_dir, options=settings.graph)
+    inputnode.inputs.trait_set(run=run, grid_file=layout.grid_file, output_dir=settings.output_dir)
+    inputnode.inputs.options = settings.graph
     outputnode = pe.Node(IdentityInterface(["maps_file", "series_file"]), name="outputnode")
     clean = pe.Node(CleanRun(options=settings.signal, state=state_of(files_of(run))), name="clean", mem_gb=CLEANING_GB)
     ds_figures = pe.Node(DrawScan(), name="ds_figures")
@@ -106,7 +113,7 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, atlas_files=()
             space=run.entities.get("space"),
             state=_modules_state(settings.graph),
         )
-        graph = pe.Node(graph, name="graph", mem_gb=_graph_gb(n_nodes, settings), n_procs=n_threads)
+        graph = pe.Node(graph, name="graph", mem_gb=_graph_gb(layout.n_nodes, settings), n_procs=n_threads)
         ds_maps = pe.Node(WriteMaps(), name="ds_maps")
         workflow.connect(
             [
@@ -118,7 +125,7 @@ def init_bold_wf(*, run, grid_file, n_nodes, settings, n_threads, atlas_files=()
                 (graph, outputnode, [("maps_file", "maps_file")]),
             ]
         )
-    for atlas_file in atlas_files:
+    for atlas_file in layout.atlas_files:
         parcels = pe.Node(ParcelGraph(atlas_file=str(atlas_file)), name=f"{_atlas_name(atlas_file)}_parcels")
         fields = ("run", "grid_file", "output_dir", "options")
         workflow.connect(
@@ -145,7 +152,7 @@ def _graph_gb(n_nodes, settings):
     return SERIES_GB + (bits_gb if allowed is None else min(bits_gb, allowed))
 
 
-def init_series_wf(*, run, settings, name="series_wf"):
+def init_series_wf(*, run, settings, name="series_wf") -> pe.Workflow:
     """Build the workflow of one table of parcel series: a parcel graph."""
     workflow = pe.Workflow(name=name)
     parcels = ParcelGraph(

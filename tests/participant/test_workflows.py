@@ -11,7 +11,7 @@ import pytest
 
 from bids_app.bids.runs import BoldRun, SeriesRun
 from bids_app.bids.scans import index_scans
-from bids_app.participant.workflow import init_level_wf, init_participant_wf
+from bids_app.participant.workflow import Layout, init_level_wf, init_participant_wf
 from bids_app.runtime.nipype_run import progress, read_failures
 from bids_app.settings.settings import Graph, Resources, Settings
 
@@ -54,7 +54,7 @@ def edges(workflow):
 
 def test_one_workflow_per_run_and_none_between(tmp_path, grid_file):
     runs = [bold_run(tmp_path, "01", "1"), bold_run(tmp_path, "01", "2"), series_run(tmp_path, seg="A")]
-    workflow = init_participant_wf(runs=runs, grid_file=grid_file, n_nodes=8, settings=settings(tmp_path), n_threads=1)
+    workflow = init_participant_wf(runs=runs, layout=Layout(grid_file, 8), settings=settings(tmp_path), n_threads=1)
     names = {name.split(".")[0] for name in workflow.list_node_names()}
     assert names == {"sub_01_ses_1_task_rest_wf", "sub_01_ses_2_task_rest_wf", "sub_01_ses_1_task_rest_A_wf"}
     pairs = edges(workflow)
@@ -68,11 +68,9 @@ def test_steps_of_a_run(tmp_path, grid_file):
         path.touch()
     workflow = init_participant_wf(
         runs=[bold_run(tmp_path)],
-        grid_file=grid_file,
-        n_nodes=64_000,
+        layout=Layout(grid_file, 64_000, atlases),
         settings=settings(tmp_path),
         n_threads=3,
-        atlas_files=atlases,
     )
     run = "sub_01_ses_1_task_rest_wf"
     steps = {(start.removeprefix(f"{run}."), end.removeprefix(f"{run}.")) for start, end in edges(workflow)}
@@ -92,7 +90,7 @@ def test_steps_of_a_run(tmp_path, grid_file):
 def test_participants_stand_side_by_side(tmp_path, grid_file):
     runs = {sub: [bold_run(tmp_path, sub)] for sub in ("01", "02")}
     workflow = init_level_wf(
-        runs_by_participant=runs, grid_file=grid_file, n_nodes=8, settings=settings(tmp_path), n_threads=1
+        runs_by_participant=runs, layout=Layout(grid_file, 8), settings=settings(tmp_path), n_threads=1
     )
     assert {name.split(".")[0] for name in workflow.list_node_names()} == {"sub_01_wf", "sub_02_wf"}
 
@@ -100,7 +98,7 @@ def test_participants_stand_side_by_side(tmp_path, grid_file):
 @pytest.mark.parametrize("key", ["seg", "scale", "desc", "space", "cohort", "res", "den"])
 def test_series_that_differ_in_one_entity_are_several_runs(tmp_path, key):
     runs = [series_run(tmp_path, atlas="A", **{key: value}) for value in ("100", "400")]
-    workflow = init_participant_wf(runs=runs, grid_file=None, n_nodes=0, settings=settings(tmp_path), n_threads=1)
+    workflow = init_participant_wf(runs=runs, layout=Layout(None, 0), settings=settings(tmp_path), n_threads=1)
     assert len(workflow.list_node_names()) == 2
 
 
@@ -111,7 +109,7 @@ def test_changed_file_is_another_run(tmp_path, grid_file):
 
     def state():
         workflow = init_participant_wf(
-            runs=[run], grid_file=grid_file, n_nodes=8, settings=settings(tmp_path), n_threads=1
+            runs=[run], layout=Layout(grid_file, 8), settings=settings(tmp_path), n_threads=1
         )
         return workflow.get_node("sub_01_ses_1_task_rest_wf.clean").inputs.state
 
@@ -233,7 +231,7 @@ def test_a_graph_that_memory_does_not_hold_asks_for_no_more(tmp_path, grid_file,
     """What does not fit lies on disk, so that the scheduler finds room for every scan."""
     limited = replace(settings(tmp_path), resources=Resources(mem_gb=mem_gb))
     workflow = init_participant_wf(
-        runs=[bold_run(tmp_path)], grid_file=grid_file, n_nodes=200_000, settings=limited, n_threads=1
+        runs=[bold_run(tmp_path)], layout=Layout(grid_file, 200_000), settings=limited, n_threads=1
     )
     graph = workflow.get_node("sub_01_ses_1_task_rest_wf.graph")
     assert graph.mem_gb == pytest.approx(expected)
