@@ -14,7 +14,7 @@ from bids_app.graph.measures import DEFAULT_METRICS, UNSIGNED, check_metrics
 from bids_app.graph.rules import Linking
 
 
-def nodal_measures(
+def nodal_measures(  # noqa: PLR0913 - called by hand in notebooks, by keyword
     matrix,
     rule=THRESHOLD,
     metrics=DEFAULT_METRICS,

@@ -49,7 +49,7 @@ class Scan:
     repetition_time: float
 
 
-def simulate_trial(
+def simulate_trial(  # noqa: PLR0913 - called by hand, by keyword
     root,
     *,
     n_per_arm=14,

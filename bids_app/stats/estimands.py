@@ -68,7 +68,9 @@ class Estimand:
         return tuple(dict.fromkeys((*self.outcome, *self.adjusts)))
 
 
-def two_visits(estimator: str, baseline: str = "baseline", followup: str = "followup", covariate: str = "covariate"):
+def two_visits(
+    estimator: str, baseline: str = "baseline", followup: str = "followup", covariate: str = "covariate"
+) -> Estimand:
     """Return the estimand of an estimator that has a name: two arms, or one, before and after treatment.
 
     Parameters
@@ -104,22 +106,18 @@ def two_visits(estimator: str, baseline: str = "baseline", followup: str = "foll
     ('pre',)
     """
     after, change = {followup: 1.0}, {followup: 1.0, baseline: -1.0}
+    slope = Estimand(outcome=after, adjusts=(baseline,), covariate=covariate)
     named = {
-        "ancova": {"outcome": after, "adjusts": (baseline,), "tested": AGAINST_REFERENCE},
-        "change": {"outcome": change, "tested": AGAINST_REFERENCE},
-        "post": {"outcome": after, "tested": AGAINST_REFERENCE},
-        "within": {"outcome": change, "of_arm": 0},
-        "slope": {"outcome": after, "adjusts": (baseline,), "covariate": covariate},
-        "slope-by-arm": {
-            "outcome": after,
-            "adjusts": (baseline,),
-            "covariate": covariate,
-            "tested": AGAINST_REFERENCE,
-        },
+        "ancova": Estimand(outcome=after, adjusts=(baseline,), tested=AGAINST_REFERENCE),
+        "change": Estimand(outcome=change, tested=AGAINST_REFERENCE),
+        "post": Estimand(outcome=after, tested=AGAINST_REFERENCE),
+        "within": Estimand(outcome=change, of_arm=0),
+        "slope": slope,
+        "slope-by-arm": replace(slope, tested=AGAINST_REFERENCE),
     }
     if estimator not in named:
         raise ValueError(f"the estimator must be one of {', '.join(named)}, not {estimator!r}")
-    return Estimand(**named[estimator])
+    return named[estimator]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ FULL_LEVERAGE = 1e-10
 
 
 @njit(cache=True, nogil=True)
-def hc3_meat(tested, fixed, solution, meat):
+def hc3_meat(tested, fixed, solution, meat):  # noqa: C901 - one pass over memory: its loops do not come apart
     r"""Add up :math:`\sum_i \tilde x_i \tilde x_i' e_i^2 / (1 - h_i)^2` of B draws that have the same outcome.
 
     Parameters
