@@ -92,20 +92,20 @@ class Analysis:
         return f"{larger} > {smaller}"
 
 
-def analyses_of(trial, design, symptoms=(), kind="maps"):
+def analyses_of(trial, design, symptoms=(), *, describes=True):
     """Return the analyses of a trial: the headline's first, then what is always beside it.
 
     Parameters
     ----------
     trial : settings.Trial
     design : design.Design
-    kind : str
-        Of the route; connections, which are many, are compared between the arms only.
     symptoms : iterable of str
         Outcomes whose change is known for enough of those compared.
+    describes : bool, optional
+        Of the route: otherwise the arms are compared, and no more.
     """
     between = dict.fromkeys((trial.estimator, "ancova", "change"))
-    if kind == "edges":
+    if not describes:
         return [Analysis(estimator) for estimator in between]
     within = [Analysis("within", arm) for arm in (design.active, design.reference)]
     slopes = [Analysis(kind, name) for name in trial.slopes for kind in ("slope", "slope-by-arm")]

@@ -79,7 +79,7 @@ def _compare(run, log_dir):
 def _write_before(run, target):
     """Write what is known of a target before anything is permuted; return the path of its record."""
     path = write_design(run, target)
-    if target.route.kind != "global":
+    if target.route.has_whole_brain:
         write_whole_brain(run, target)
     write_arms(run, target)
     if target.named:
@@ -92,7 +92,7 @@ def _run_comparisons(run, log_dir):
     settings, design = run.settings, run.design
     samples = [(target.route, target.sample) for target in run.targets]
     n_comparisons = sum(
-        len(analyses_of(settings.trial, design, sample.symptoms, route.kind)) * len(sample.features)
+        len(analyses_of(settings.trial, design, sample.symptoms, describes=route.describes)) * len(sample.features)
         for route, sample in samples
     )
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)

@@ -1,5 +1,7 @@
 """Regions that are named before the data are seen (--regions): tested over all of them."""
 
+from functools import singledispatch
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from bids_app.bids.masks import read_mask
 from bids_app.errors import DataError, UsageError
 from bids_app.group.regions import Region, read_regions
 from bids_app.group.results import TABLE_COLUMNS, compare_alone
+from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.settings.roles import role_of
 
 REGION_COLUMNS = {
@@ -47,8 +50,7 @@ def find_named(regions, samples):
     """
     found, notes = {}, []
     for route, sample in samples:
-        find = {"maps": _in_mask, "parcels": _of_name}.get(route.kind, lambda *_: (None, None))
-        looked = {name: find(name, path, route, sample) for name, path in regions}
+        looked = {name: _nodes_of(route, name, path, sample) for name, path in regions}
         found[route.name] = {name: nodes for name, (nodes, _) in looked.items() if nodes is not None}
         notes += [note for _, note in looked.values() if note]
     lost = [name for name, _ in regions if not any(name in named for named in found.values())]
@@ -65,12 +67,19 @@ def _names(samples):
         f"{route.name[0].upper()}{route.name[1:]}: {', '.join(map(str, sample.parcels['name'][:12]))}"
         f"{' ...' if len(sample.parcels) > 12 else ''}."
         for route, sample in samples
-        if route.kind == "parcels"
+        if isinstance(route, ParcelRoute)
     ]
     return " ".join(listed) or "No parcels are compared."
 
 
-def _in_mask(name, path, route, sample):
+@singledispatch
+def _nodes_of(route, name, path, sample):
+    """Return the nodes of a region, and a note; a route has none where its nodes lie nowhere."""
+    return None, None
+
+
+@_nodes_of.register
+def _in_mask(route: MapRoute, name, path, sample):
     """Return which of the voxels that are compared have their centre in a mask, and a note if it had to be cut."""
     if path is None or route.name != "voxels":
         return None, None
@@ -86,7 +95,8 @@ def _in_mask(name, path, route, sample):
     return nodes, note
 
 
-def _of_name(name, path, route, sample):
+@_nodes_of.register
+def _of_name(route: ParcelRoute, name, path, sample):
     if path is not None:
         return None, None
     nodes = np.flatnonzero(sample.parcels["name"].astype(str) == name)

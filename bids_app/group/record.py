@@ -9,6 +9,7 @@ from bids_app.bids.files import save_described, save_json
 from bids_app.graph.features import FULL, edges_text
 from bids_app.group.analyses import analyses_of, main_draws
 from bids_app.group.cluster_labels import anatomy_columns
+from bids_app.group.routes import MapRoute
 from bids_app.settings.roles import feature_role
 from bids_app.space.atlas import fitting
 from bids_app.trial.flow import FLOW_COLUMNS
@@ -72,7 +73,7 @@ def _arms_and_visits(design, sample):
 
 
 def _analyses(trial, route, design, sample):
-    node, analyses = route.node, analyses_of(trial, design, sample.symptoms, route.kind)
+    node, analyses = route.node, analyses_of(trial, design, sample.symptoms, describes=route.describes)
     used = list(sample.covariates.columns)
     return {
         "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},
@@ -99,9 +100,9 @@ def _inference(trial, route, sample):
     draws, rerandomized = main_draws(sample, trial), trial.scheme == "rerandomize"
     return {
         "Scheme": trial.scheme,
-        "Statistic": {"maps": trial.statistic, "edges": trial.edge_statistic}.get(route.kind, "t"),
-        "Connectivity": trial.connectivity if route.is_voxels else None,
-        "ClusterThreshold": _cluster_threshold(trial, route),
+        "Statistic": route.statistic(trial),
+        "Connectivity": trial.connectivity if isinstance(route, MapRoute) else None,
+        "ClusterThreshold": route.forming_threshold(trial),
         "StandardErrors": "HC3" if trial.hc3 else "ordinary",
         "TailApproximation": trial.tail_approximation and not draws.exhaustive,
         "Draws": len(draws),
@@ -113,26 +114,21 @@ def _inference(trial, route, sample):
     }
 
 
-def _cluster_threshold(trial, route):
-    clusters = route.is_voxels and trial.statistic.startswith("cluster")
-    components = route.kind == "edges" and trial.edge_statistic.startswith("nbs")
-    return trial.cluster_threshold if clusters or components else None
-
-
 def _data(settings, route, sample, flow):
     graph, scans, analysed = settings.graph, next(iter(route.scans.values())), flow[flow["analysed"]]
-    naming = fitting(graph.atlases, sample.grid, route.entities.get("space")) if route.is_voxels else []
+    of_maps = isinstance(route, MapRoute)
+    naming = fitting(graph.atlases, sample.grid, route.entities.get("space")) if of_maps else []
     return {
-        "MapValues": settings.trial.map_values if route.is_voxels else "raw",
-        "SmoothingFWHM": graph.smooth_maps if route.is_voxels else None,
+        "MapValues": settings.trial.map_values if of_maps else "raw",
+        "SmoothingFWHM": graph.smooth_maps if of_maps else None,
         "EdgeRules": sorted({edges_text(one.edges) for one in sample.features if one.edges != FULL}),
         "MinMinutes": settings.signal.min_minutes,
         "MinutesKnown": bool(analysed[["baseline_minutes", "followup_minutes"]].notna().all(axis=None)),
         "MinPerArm": settings.trial.min_per_arm,
-        "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if route.is_voxels else sample.kept.size,
+        "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if of_maps else sample.kept.size,
         "NodesCompared": int(sample.kept.sum()),
         "AnatomyColumns": list(anatomy_columns(naming)),
-        "VoxelSize": list(sample.grid.voxel_size) if route.is_voxels and not route.surface else None,
+        "VoxelSize": list(sample.grid.voxel_size) if of_maps and not route.surface else None,
         "VisitsWithSeveralScans": int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
     }
 

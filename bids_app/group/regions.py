@@ -1,6 +1,7 @@
 """The regions where the arms differ, read back from the group's maps, and everyone's values in them."""
 
 from dataclasses import dataclass
+from functools import singledispatch
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis
 from bids_app.group.node_values import read_nodes, read_values
-from bids_app.group.routes import grid_of
+from bids_app.group.routes import ConnectionRoute, MapRoute, grid_of
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.system.images import read_image
 from bids_app.trial.flow import MIN_COVERAGE, VISITS, by_visit, weights
@@ -65,11 +66,25 @@ def find_regions(settings, route, design):
     list of Region
         None is invented: empty if nothing passes the family-wise correction.
     """
-    find = {"maps": _clusters, "edges": _components}.get(route.kind, _parcels)
-    return [region for feature in route.scans for region in find(settings, route, design, feature)]
+    return [region for feature in route.scans for region in _found(route, settings, design, feature)]
 
 
-def _clusters(settings, route, design, feature):
+@singledispatch
+def _found(route, settings, design, feature):
+    """Return the significant parcels, or measures of the whole graph."""
+    significant = _significant(settings, route, design, feature)
+    rows = pd.Index(read_nodes(route.scans[feature][0].path)["index"])
+    regions = []
+    for row in significant.itertuples():
+        larger, smaller = (design.active, design.reference)[:: 1 if row.t > 0 else -1]
+        text = f"{feature.title}: {route.node} {row.name}, {larger} > {smaller}"
+        nodes = np.array([rows.get_loc(row.index)])
+        regions.append(Region(f"{feature.label} {row.name}", feature, nodes, text))
+    return regions
+
+
+@_found.register
+def _clusters(route: MapRoute, settings, design, feature):
     folder, trial = settings.group_dir, settings.trial
     desc = comparison_desc(feature, Analysis(trial.estimator))
 
@@ -93,20 +108,8 @@ def _clusters(settings, route, design, feature):
     return regions
 
 
-def _parcels(settings, route, design, feature):
-    """Return the significant parcels, or measures of the whole graph."""
-    significant = _significant(settings, route, design, feature)
-    rows = pd.Index(read_nodes(route.scans[feature][0].path)["index"])
-    regions = []
-    for row in significant.itertuples():
-        larger, smaller = (design.active, design.reference)[:: 1 if row.t > 0 else -1]
-        text = f"{feature.title}: {route.node} {row.name}, {larger} > {smaller}"
-        nodes = np.array([rows.get_loc(row.index)])
-        regions.append(Region(f"{feature.label} {row.name}", feature, nodes, text))
-    return regions
-
-
-def _components(settings, route, design, feature):
+@_found.register
+def _components(route: ConnectionRoute, settings, design, feature):
     """Return the components of significant connections."""
     significant, regions = _significant(settings, route, design, feature), []
     for number, rows in significant.groupby("component", sort=True):

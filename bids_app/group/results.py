@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import singledispatch
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from bids_app.graph.features import camel
 from bids_app.group.analyses import BETWEEN, Analysis, run_analysis
 from bids_app.group.cluster_labels import anatomy_columns, with_anatomy
 from bids_app.group.painting import paint
+from bids_app.group.routes import ConnectionRoute, MapRoute, ParcelRoute, TableRoute
 from bids_app.settings.roles import feature_role
 from bids_app.space.atlas import fitting
 
@@ -72,8 +74,7 @@ def write_results(settings, route, sample, comparisons):
     list of Path
     """
     corrected = _across_metrics(comparisons)
-    write = {"maps": _write_voxels, "edges": _write_connections}.get(route.kind, _write_nodes)
-    return write(settings, route, sample, comparisons, corrected)
+    return _write(route, settings, sample, comparisons, corrected)
 
 
 def _across_metrics(comparisons):
@@ -85,7 +86,20 @@ def _across_metrics(comparisons):
     return corrected
 
 
-def _write_voxels(settings, route, sample, comparisons, corrected):
+@singledispatch
+def _write(route, settings, sample, comparisons, corrected):
+    """Write the table of a route's nodes."""
+    tables = []
+    for key, comparison in comparisons.items():
+        role = feature_role(settings.trial, key[0], key[1].estimator)
+        tables.append(nodal_table(sample.parcels, key, comparison, corrected[key]).assign(role=role))
+    path = settings.group_dir / group_name(route, sample.design, route.table, ".tsv")
+    save_described(path, pd.concat(tables), {**NODE_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
+    return [path]
+
+
+@_write.register
+def _write_maps(route: MapRoute, settings, sample, comparisons, corrected):
     folder, written = settings.group_dir, []
     for (feature, analysis), comparison in comparisons.items():
         sidecar = _sidecar(settings, route, sample.design, (feature, analysis), comparison)
@@ -111,7 +125,7 @@ def _sidecar(settings, route, design, key, comparison):
             "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
             "Estimator": analysis.text(route.node, design),
             "Role": feature_role(settings.trial, feature, analysis.estimator),
-            "Statistic": settings.trial.statistic if route.is_voxels else "t",
+            "Statistic": settings.trial.statistic if isinstance(route, MapRoute) else "t",
             "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
             "DegreesOfFreedom": comparison.effect.df,
             "NumberOfDraws": len(comparison.max_statistics),
@@ -231,15 +245,10 @@ PAINTED = ("t", "difference", "hedgesG", "p", "pFdr", "pFwe")
 N_CONNECTIONS = 100  # listed of each feature and analysis, more only if more are significant
 
 
-def _write_nodes(settings, route, sample, comparisons, corrected):
-    tables = []
-    for key, comparison in comparisons.items():
-        role = feature_role(settings.trial, key[0], key[1].estimator)
-        tables.append(nodal_table(sample.parcels, key, comparison, corrected[key]).assign(role=role))
-    path = settings.group_dir / group_name(route, sample.design, route.table, ".tsv")
-    save_described(path, pd.concat(tables), {**NODE_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
-    if route.kind != "parcels":
-        return [path]
+@_write.register
+def _write_parcels(route: ParcelRoute, settings, sample, comparisons, corrected):
+    """Write the table of the parcels, and their results as maps."""
+    tables = _write.dispatch(TableRoute)(route, settings, sample, comparisons, corrected)
     results = (
         (
             comparison_desc(*key),
@@ -248,10 +257,11 @@ def _write_nodes(settings, route, sample, comparisons, corrected):
         )
         for key, comparison in comparisons.items()
     )
-    return [path, *paint(settings, route, sample, results)]
+    return [*tables, *paint(settings, route, sample, results)]
 
 
-def _write_connections(settings, route, sample, comparisons, corrected):
+@_write.register
+def _write_connections(route: ConnectionRoute, settings, sample, comparisons, corrected):
     """Write the connections that matter, their components, and a matrix of each statistic."""
     folder, listed, components, written = settings.group_dir, [], [], []
     parcels = sample.parcels.drop(columns=["first", "second"])

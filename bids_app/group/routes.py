@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from bids_app.bids.files import read_table
 from bids_app.bids.names import label
@@ -20,12 +21,13 @@ from bids_app.bids.scans import Scan
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.graph.features import FULL, Feature, camel, compared_features
 from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY
+from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid, load_grid
 
 
 @dataclass(frozen=True)
 class Route:
-    """One kind of result that can be compared: maps, or the nodes, the whole graph or the connections of one atlas.
+    """One kind of result that can be compared; a class for each kind.
 
     Attributes
     ----------
@@ -35,40 +37,115 @@ class Route:
         What the group's files are named by.
     scans : dict of list of Scan
         The results that hold each feature; of the same scans for every feature.
-    surface : Path or None
-        Where the grayordinates and their meshes are kept.
-    kind : {"maps", "parcels", "global", "edges"}
-    matrix : str
-        What the desc labels of the scans' tables begin with: what the data were named before, and the matrix.
+    kind, table : str
+        What the record calls the kind, and the suffix of the group's table of results.
+    describes : bool
+        What goes on within the arms, and along with covariates, is mapped too; the nodes are not too many for it.
+    has_whole_brain : bool
+        Its mean over the nodes says something of its own.
     """
 
     name: str
     entities: dict[str, str]
     scans: dict[Feature, list[Scan]]
-    surface: Path | None = None
-    kind: str = "maps"
-    matrix: str = ""
+    kind: ClassVar[str]
+    table: ClassVar[str]
+    describes: ClassVar[bool] = True
+    has_whole_brain: ClassVar[bool] = True
 
     @property
-    def is_voxels(self):
-        """True for maps, of voxels or of grayordinates."""
-        return self.kind == "maps"
-
-    @property
-    def node(self):
+    def node(self) -> str:
         """What a node is called."""
-        names = {"maps": self.name.removesuffix("s"), "parcels": "parcel", "global": "measure", "edges": "connection"}
-        return names[self.kind]
+        raise NotImplementedError
+
+    def statistic(self, trial: Trial) -> str:
+        """Return the statistic that is tested, as the options call it."""
+        return "t"
+
+    def forming_threshold(self, trial: Trial) -> float | None:
+        """Return the |z| from which on nodes are put together, or None where no threshold is needed."""
+        return None
+
+
+@dataclass(frozen=True)
+class MapRoute(Route):
+    """Maps of voxels or of grayordinates.
+
+    Attributes
+    ----------
+    surface : Path or None
+        Where the grayordinates and their meshes are kept.
+    """
+
+    surface: Path | None = None
+    kind, table = "maps", "clusters"
 
     @property
-    def extension(self):
+    def node(self) -> str:
+        """What a node is called."""
+        return self.name.removesuffix("s")
+
+    @property
+    def extension(self) -> str:
         """Extension of the route's maps."""
         return next(extension for extension, name in MAPS.items() if name == self.name)
 
-    @property
-    def table(self):
-        """Suffix of the group's table of results."""
-        return {"maps": "clusters", "parcels": "nodes", "global": "global", "edges": "edges"}[self.kind]
+    def statistic(self, trial: Trial) -> str:
+        """Return the statistic that is tested, as the options call it."""
+        return trial.statistic
+
+    def forming_threshold(self, trial: Trial) -> float | None:
+        """Return the |z| from which on nodes form clusters, or None where no threshold is needed."""
+        return trial.cluster_threshold if trial.statistic.startswith("cluster") else None
+
+
+@dataclass(frozen=True)
+class TableRoute(Route):
+    """Tables of one atlas.
+
+    Attributes
+    ----------
+    matrix : str
+        What the desc labels of the scans' tables begin with: what the data were named before, and the matrix.
+    """
+
+    matrix: str = ""
+
+
+@dataclass(frozen=True)
+class ParcelRoute(TableRoute):
+    """The parcels of one atlas."""
+
+    kind, table, node = "parcels", "nodes", "parcel"
+
+
+@dataclass(frozen=True)
+class GlobalRoute(TableRoute):
+    """Measures of the whole graph of one atlas."""
+
+    kind, table, node, has_whole_brain = "global", "global", "measure", False
+
+
+@dataclass(frozen=True)
+class ConnectionRoute(TableRoute):
+    """The connections between the parcels of one atlas."""
+
+    kind, table, node, describes = "edges", "edges", "connection", False
+
+    def statistic(self, trial: Trial) -> str:
+        """Return the statistic that is tested, as the options call it."""
+        return trial.edge_statistic
+
+    def forming_threshold(self, trial: Trial) -> float | None:
+        """Return the |z| from which on connections form components, or None where no threshold is needed."""
+        return trial.cluster_threshold if trial.edge_statistic.startswith("nbs") else None
+
+
+NAMED: dict[type[TableRoute], str] = {
+    ParcelRoute: "parcels of",
+    GlobalRoute: "global measures of",
+    ConnectionRoute: "connections of",
+}
 
 
 def find_routes(settings, index):
@@ -128,7 +205,7 @@ def _map_route(settings, index, extension):
         )
     entities = _shared(next(iter(scans.values())), ("task", "space", "den" if on_surface else "res"))
     surface = surface_path(settings.output_dir, entities) if on_surface else None
-    return Route(MAPS[extension], entities, scans, surface)
+    return MapRoute(MAPS[extension], entities, scans, surface)
 
 
 def grid_of(route, image, kept):
@@ -168,9 +245,9 @@ def _parcel_routes(settings, index):
     whole = _by_parcellation(settings, index, "global", of_graphs)
     routes = []
     for key in sorted(nodes, key=str):
-        routes.append(_parcel_route("parcels", options.compared, nodes[key], key))
+        routes.append(_parcel_route(ParcelRoute, options.compared, nodes[key], key))
         if key in whole:
-            routes.append(_parcel_route("global", of_graphs, whole[key], key))
+            routes.append(_parcel_route(GlobalRoute, of_graphs, whole[key], key))
     if settings.trial.edge_statistic != "none":
         routes += _edge_routes(settings, index)
     return routes
@@ -189,29 +266,28 @@ def _by_parcellation(settings, index, suffix, features):
     return found
 
 
-def _parcel_route(what, features, tables, key):
+def _parcel_route(kind, features, tables, key):
     """Return one route of a parcellation, from the tables of each edge rule."""
     columns = {edges: set(read_table(scans[0].path, nrows=0)) for edges, scans in tables.items()}
     scans = {
         feature: tables[feature.edges]
         for feature in features
-        if feature.edges in tables and (what == "global" or label_of(feature.metric) in columns[feature.edges])
+        if feature.edges in tables and (kind is GlobalRoute or label_of(feature.metric) in columns[feature.edges])
     }
     if len({len(found) for found in scans.values()}) > 1:
         raise DataError(
             "Some scans have no nodal table for a threshold or density: run the participant level again with the same."
         )
     desc = camel(key[-2:])
-    return _named_route(what, scans, next(iter(tables.values())), desc)
+    return _named_route(kind, scans, next(iter(tables.values())), desc)
 
 
-def _named_route(what, scans, first, desc):
+def _named_route(kind, scans, first, desc):
     entities = _shared(first, ("task", "space", "den", *PARCELLATION))
     atlas = " ".join(filter(None, [*parcellation_of(entities), desc]))
-    own = camel([desc, what if what != "parcels" else ""])
-    names = {"parcels": "parcels of", "global": "global measures of", "edges": "connections of"}
+    own = camel([desc, kind.kind if kind is not ParcelRoute else ""])
     entities |= {"desc": own} if own else {}
-    return Route(f"{names[what]} {atlas}", entities, scans, kind=what, matrix=desc)
+    return kind(f"{NAMED[kind]} {atlas}", entities, scans, matrix=desc)
 
 
 def _edge_routes(settings, index):
@@ -228,5 +304,5 @@ def _edge_routes(settings, index):
         kind = next(kind for kind, stat in MATRIX_STATS.items() if stat == key[-1])
         desc = camel([key[-2], kind if kind not in ("pearson", "fisher") else ""])
         scans = {Feature(CONNECTIVITY.name, FULL): found[key]}
-        routes.append(_named_route("edges", scans, found[key], desc))
+        routes.append(_named_route(ConnectionRoute, scans, found[key], desc))
     return routes

@@ -13,7 +13,7 @@ from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.alike import made, require_alike
 from bids_app.group.node_values import read_same_nodes, read_values
-from bids_app.group.routes import grid_of
+from bids_app.group.routes import GlobalRoute, MapRoute, grid_of
 from bids_app.group.thinness import thin_places
 from bids_app.space.grid import Grid
 from bids_app.trial.allocation_table import read_allocations
@@ -163,14 +163,15 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     arms = dict(zip(participants, analysed["arm"], strict=True))
     mixed = [made(scan, arms[scan.participant]) for scan in scans]
     mixed = (*require_alike(route.name, mixed, accept_mixed=trial.accept_mixed), *of_scans(scans))
-    parcels = None if route.is_voxels else read_same_nodes(route.name, scans)
+    of_maps = isinstance(route, MapRoute)
+    parcels = None if of_maps else read_same_nodes(route.name, scans)
     shape = _values(scans[0], feature).shape
     arrays = [_load(route, participants, session, shape) for session in (design.baseline, design.followup)]
     kept = _kept(arrays, arm, trial.min_per_arm)
     if not kept.any():
         who = f"{trial.min_per_arm} participants of each arm have" if trial.min_per_arm else "every participant has"
         raise DataError(f"{route.name}: there is no {route.node} that {who}.")
-    if route.kind == "global":
+    if isinstance(route, GlobalRoute):
         kept = kept & _varies(arrays)
     by_session = dict(zip((design.baseline, design.followup), arrays, strict=True))
     maps = {name: {visit: of[name][:, kept] for visit, of in by_session.items()} for name in route.scans}
@@ -185,8 +186,8 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         slopes=sloping.table if trial.slopes else None,
         allocation_table=read_allocations(trial.allocations, participants, design) if trial.allocations else None,
         kept=kept,
-        grid=_grid(route, kept) if route.is_voxels else None,
-        parcels=None if route.is_voxels else parcels[kept].reset_index(drop=True),
+        grid=_grid(route, kept) if of_maps else None,
+        parcels=None if of_maps else parcels[kept].reset_index(drop=True),
         findings=(
             *mixed,
             *runs_without_motion(by_visit(scans), design, participants),

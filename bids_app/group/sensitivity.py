@@ -1,5 +1,7 @@
 """The effect in the regions by other choices: of the estimator, of whom to look at, of the graph and its map."""
 
+from functools import singledispatch
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,7 @@ from bids_app.bids.result_names import PARCELLATION, label_of, read_map_desc
 from bids_app.bids.scans import index_scans
 from bids_app.graph.measures import ALL_GLOBALS, MEASURES
 from bids_app.group.regions import visit_means
+from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
 from bids_app.stats.estimates import Estimate
@@ -184,7 +187,7 @@ def _primary(settings, route, feature):
         "edges": feature.edges,
         "estimator": settings.trial.estimator,
     }
-    if not route.is_voxels:
+    if not isinstance(route, MapRoute):
         return chosen
     return chosen | {"values": settings.trial.map_values, "smoothing": float(settings.graph.smooth_maps)}
 
@@ -222,17 +225,27 @@ def found_specifications(settings, route):
     """
     compared = next(iter(route.scans.values()))
     allowed = {Name.parse(scan.path).without("stat", "desc") for scan in compared}
-    find = {"maps": _maps, "edges": _matrices}.get(route.kind, _nodal_tables)
     found = {}
     for processing, folder in ((OWN, settings.output_dir), *settings.trial.also):
-        for pairs, scan in find(index_scans(folder), route):
+        for pairs, scan in _left(route, index_scans(folder)):
             if Name.parse(scan.path).without("stat", "desc") in allowed:
                 key = tuple(sorted({**dict(pairs), "processing": processing}.items()))
                 found.setdefault(key, []).append(scan)
     return {choices: scans for choices, scans in found.items() if len(scans) == len(allowed)}
 
 
-def _maps(index, route):
+@singledispatch
+def _left(route, index):
+    """Yield what the participant level left of a route's kind, by every choice, with what it is of."""
+    for edges, scan in _tables(route, index):
+        columns = read_table(scan.path, nrows=0).columns
+        for metric, measure in MEASURES.items():
+            if label_of(metric) in columns and not measure.is_label:
+                yield (("metric", metric), ("edges", edges)), scan
+
+
+@_left.register
+def _maps(route: MapRoute, index):
     for scan in index.of("boldmap", route.extension):
         metric, parts = scan.sidecar.get("Measure"), read_map_desc(scan.entities.get("desc", ""))
         if parts and metric in MEASURES and not MEASURES[metric].is_label:
@@ -240,24 +253,24 @@ def _maps(index, route):
             yield tuple(pairs.items()), scan
 
 
-def _nodal_tables(index, route):
-    """Yield the tables of the route's kind, of every edge rule, with what they are of."""
+@_left.register
+def _of_whole_graphs(route: GlobalRoute, index):
+    for edges, scan in _tables(route, index):
+        yield (("metric", ALL_GLOBALS.name), ("edges", edges)), scan
+
+
+def _tables(route, index):
+    """Yield the edge rule of each of the route's tables, and the table."""
     wanted = {key: route.entities.get(key) for key in PARCELLATION}
     for scan in index.of(route.table, ".tsv", **wanted):
         rest = scan.entities.get("desc", "").removeprefix(route.matrix)
         parts = read_map_desc(rest[:1].lower() + rest[1:])
-        if parts is None or parts.values == "z" or parts.fwhm:
-            continue
-        if route.kind == "global":
-            yield (("metric", ALL_GLOBALS.name), ("edges", parts.edges)), scan
-            continue
-        columns = read_table(scan.path, nrows=0).columns
-        for metric, measure in MEASURES.items():
-            if label_of(metric) in columns and not measure.is_label:
-                yield (("metric", metric), ("edges", parts.edges)), scan
+        if parts and parts.values != "z" and not parts.fwhm:
+            yield parts.edges, scan
 
 
-def _matrices(index, route):
+@_left.register
+def _matrices(route: ConnectionRoute, index):
     """Yield the matrices of the route."""
     ((feature, scans),) = route.scans.items()
     wanted = {key: scans[0].entities.get(key) for key in (*PARCELLATION, "desc", "stat")}

@@ -9,6 +9,7 @@ from bids_app.errors import DataError
 from bids_app.group.node_values import read_nodes, read_values
 from bids_app.group.regions import Region, RegionValues, read_regions
 from bids_app.group.results import TABLE_COLUMNS, compare_alone
+from bids_app.group.routes import GlobalRoute
 from bids_app.trial.flow import VISITS, by_visit, weights
 
 
@@ -55,7 +56,7 @@ def values_of_everyone(route, everyone):
     DataError
         No value could be read.
     """
-    if route.kind == "global":
+    if isinstance(route, GlobalRoute):
         values = read_regions(route, _measures(route), **everyone)
     else:
         means = [_means(route, everyone["visits"][visit]) for visit in VISITS]

@@ -42,7 +42,7 @@ def init_comparison_wf(*, route, sample, settings, n_jobs=1, name="comparison_wf
     -------
     ds_results.out_files : list of str
     """
-    analyses = analyses_of(settings.trial, sample.design, sample.symptoms, route.kind)
+    analyses = analyses_of(settings.trial, sample.design, sample.symptoms, describes=route.describes)
     keys = [(feature, analysis) for feature in sample.features for analysis in analyses]
     folder, bare = settings.work_dir / name, sample.without_maps()
     maps = {feature: sample.save_maps(feature, folder / f"{feature.label}.npz") for feature in sample.features}

@@ -12,7 +12,7 @@ from bids_app.bids.result_names import find_parcel_desc, map_desc, parcel_desc, 
 from bids_app.graph.features import AREA, FULL, Feature
 from bids_app.graph.rules import MATRICES, NEGATIVES, EdgeRule, Linking
 from bids_app.group.analyses import Analysis
-from bids_app.group.routes import Route
+from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.settings.settings import Graph
 from bids_app.trial.design import Design
 
@@ -62,8 +62,8 @@ def test_laid_atlases_come_back(parcellation, space):
 def test_names_of_the_group_differ_in_every_part(arms):
     design = Design("arm", *arms, "pre", "post")
     routes = [
-        Route("voxels", {"task": "rest", "space": "MNI", "res": "3mm"}, {}),
-        Route("parcels of A", {"atlas": "A"}, {}),
+        MapRoute("voxels", {"task": "rest", "space": "MNI", "res": "3mm"}, {}),
+        ParcelRoute("parcels of A", {"atlas": "A"}, {}),
     ]
     features = [Feature("degree", "r025"), Feature("degree", AREA), Feature("clustering-weighted", "d01")]
     analyses = [Analysis(kind) for kind in ("ancova", "change", "post")]

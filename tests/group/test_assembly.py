@@ -11,7 +11,7 @@ from bids_app.bids.result_names import group_name
 from bids_app.bids.scans import index_scans
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.graph.features import Feature
-from bids_app.group.routes import find_routes
+from bids_app.group.routes import MapRoute, ParcelRoute, find_routes
 from bids_app.group.sample import assemble, check_design, load_maps, route_flow
 from bids_app.settings.settings import Graph, ParcelGraph, Selection, Settings, Trial
 from bids_app.space.grid import Grid
@@ -351,7 +351,7 @@ def test_routes_of_voxels_and_of_each_atlas(output):
         save_nodes(output, sub, "pre", [1, 2, 3])
         save_nodes(output, sub, "pre", [1, 2, 3], desc="r03")
     routes = routes_of(settings(output))
-    assert [(route.name, route.is_voxels) for route in routes] == [("voxels", True), ("parcels of A", False)]
+    assert [(route.name, type(route)) for route in routes] == [("voxels", MapRoute), ("parcels of A", ParcelRoute)]
     assert {scan.entities["desc"] for scan in routes[1].scans[DEGREE]} == {"r025"}
     name = group_name(routes[0], DESIGN, "statmap", ".nii.gz", stat="t", desc="degree")
     assert name == (

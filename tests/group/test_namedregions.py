@@ -15,7 +15,7 @@ from bids_app.cli.settings_of import parse
 from bids_app.errors import DataError, UsageError
 from bids_app.graph.features import Feature
 from bids_app.group.named_regions import NOT_PLANNED, PLANNED, find_named, write_named
-from bids_app.group.routes import Route
+from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.plan import Plan
@@ -56,14 +56,14 @@ def voxels():
     mask = np.ones((5, 4, 3), dtype=bool)
     mask[..., 2] = False
     grid = Grid(mask, AFFINE)
-    route = Route("voxels", {"task": "rest", "res": "4mm"}, {DEGREE: [], STRENGTH: []})
+    route = MapRoute("voxels", {"task": "rest", "res": "4mm"}, {DEGREE: [], STRENGTH: []})
     return route, sample(grid.n_nodes, grid=grid, kept=mask.ravel())
 
 
 @pytest.fixture
 def parcels():
     table = pd.DataFrame({"index": [1, 2, 3], "name": ["PCC", "mPFC", "7"]})
-    return Route("parcels of X", {"atlas": "X"}, {DEGREE: [], STRENGTH: []}, kind="parcels"), sample(3, parcels=table)
+    return ParcelRoute("parcels of X", {"atlas": "X"}, {DEGREE: [], STRENGTH: []}), sample(3, parcels=table)
 
 
 def save_mask(path, values, affine=AFFINE):

@@ -15,7 +15,7 @@ from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis
 from bids_app.group.record import write_design
 from bids_app.group.results import cluster_table, nodal_table, write_results
-from bids_app.group.routes import Route
+from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.whole_brain import write_whole_brain
@@ -87,8 +87,8 @@ def ordinary_least_squares(followup, baseline, covariates):
 
 
 def route(name, entities, scans=()):
-    kind = "parcels" if name.startswith("parcels") else "maps"
-    return Route(name, {"task": "rest", **entities}, {DEGREE: list(scans), STRENGTH: list(scans)}, kind=kind)
+    kind = ParcelRoute if name.startswith("parcels") else MapRoute
+    return kind(name, {"task": "rest", **entities}, {DEGREE: list(scans), STRENGTH: list(scans)})
 
 
 PARCELS = pd.DataFrame({"index": [3, 8, 9, 12], "name": list("wxyz")})
