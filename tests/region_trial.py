@@ -39,7 +39,7 @@ class SmallGroup:
 
     @property
     def target(self):
-        return Target(self.route, self.flow)
+        return Target(self.route, self.flow, None)
 
     def run(self, scores=None, notes=None):
         return GroupRun(self.settings, DESIGN, self.tables, scores, notes or Notes(), targets=[self.target])

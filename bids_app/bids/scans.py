@@ -71,15 +71,15 @@ class ScanIndex:
     scans: dict[tuple[str, str], list[Scan]]
     earlier: frozenset[str] = frozenset()
 
-    def of(self, suffix: str, extension: str, **entities: str) -> list[Scan]:
+    def of(self, suffix: str, extension: str, **entities: str | None) -> list[Scan]:
         """List the results of one kind.
 
         Parameters
         ----------
         suffix, extension : str
             For example boldmap and .nii.gz.
-        **entities : str
-            What the names must say, for example ``stat="degree"``.
+        **entities : str or None
+            What the names must say, for example ``stat="degree"``; None is what they must not speak of.
         """
         found = self.scans.get((suffix, extension), [])
         return [scan for scan in found if all(scan.entities.get(key) == value for key, value in entities.items())]

@@ -2,9 +2,12 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bids_app.bids.findings import Finding
+from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 
 SHOWN = 4
@@ -53,10 +56,10 @@ class Made:
 
     scan: str
     arm: str
-    facts: dict
+    facts: dict[str, Any]
 
 
-def made(scan, arm) -> Made:
+def made(scan: Scan, arm: str) -> Made:
     """Collect how a scan was made, from its sidecar and its name.
 
     Parameters
@@ -71,7 +74,7 @@ def made(scan, arm) -> Made:
     return Made(str(facts.get("Scan") or scan.path.name), arm, facts)
 
 
-def differences(scans, keys) -> dict[str, dict[str, list[Made]]]:
+def differences(scans: Sequence[Made], keys: Iterable[str]) -> dict[str, dict[str, list[Made]]]:
     """Sort scans by each key that not all have the same value of.
 
     Parameters
@@ -90,9 +93,9 @@ def differences(scans, keys) -> dict[str, dict[str, list[Made]]]:
     >>> list(differences([one, other], ["Detrend"])["Detrend"])
     ['false', 'true']
     """
-    found = {}
+    found: dict[str, dict[str, list[Made]]] = {}
     for key in keys:
-        by_value = defaultdict(list)
+        by_value: defaultdict[str, list[Made]] = defaultdict(list)
         for scan in scans:
             by_value[_text(scan.facts.get(key))].append(scan)
         if len(by_value) > 1:
@@ -100,7 +103,7 @@ def differences(scans, keys) -> dict[str, dict[str, list[Made]]]:
     return found
 
 
-def require_alike(name, scans, *, accept_mixed=False) -> tuple[Finding, ...]:
+def require_alike(name: str, scans: Sequence[Made], *, accept_mixed: bool = False) -> tuple[Finding, ...]:
     """Refuse scans that were not made alike.
 
     Parameters
@@ -141,18 +144,18 @@ def require_alike(name, scans, *, accept_mixed=False) -> tuple[Finding, ...]:
     )
 
 
-def _said(what, values):
+def _said(what: str, values: Mapping[str, Sequence[Made]]) -> str:
     listed = "; ".join(f"{value} in {_of(found)}" for value, found in values.items())
     return f"They differ in the {what}: {listed}.{_with_arm(values)}"
 
 
-def _of(found):
+def _of(found: Sequence[Made]) -> str:
     names = [scan.scan for scan in found]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{len(names)} scans ({', '.join(names[:SHOWN])}{more})"
 
 
-def _with_arm(values):
+def _with_arm(values: Mapping[str, Sequence[Made]]) -> str:
     """Say so where the arms differ in a value as a whole: their difference could then be due to that alone."""
     arms = [{scan.arm for scan in found} for found in values.values()]
     if all(len(one) == 1 for one in arms) and len(set.union(*arms)) > 1:
@@ -160,7 +163,7 @@ def _with_arm(values):
     return ""
 
 
-def _text(value):
+def _text(value: object) -> str:
     if value is None:
         return NOT_RECORDED
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

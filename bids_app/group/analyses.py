@@ -1,11 +1,17 @@
 """Analyses: what is estimated of every feature, by which draws it is tested, and what it is called."""
 
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
+import pandas as pd
 
 from bids_app import stats
 from bids_app.bids.names import label
+from bids_app.group.sample import Sample
+from bids_app.settings.settings import Trial
+from bids_app.trial.design import Design
 
 BETWEEN = {
     "ancova": "follow-up adjusted for the baseline of the same {node} (ANCOVA)",
@@ -15,6 +21,7 @@ BETWEEN = {
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
 BLOCKS = "; residuals are permuted within arms and strata"
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
+Draws = stats.Allocations | stats.Rearrangements
 OF_CONNECTIONS = {"tfnbs": "tfce", "nbs": "extent", "nbs-intensity": "mass", "t": "voxel"}
 
 
@@ -39,12 +46,12 @@ class Analysis:
     subject: str | None = None
 
     @property
-    def key(self):
+    def key(self) -> str:
         """The analysis in one word."""
         return self.estimator if self.subject is None else f"{self.estimator}:{self.subject}"
 
     @property
-    def suffix(self):
+    def suffix(self) -> str:
         """What follows the feature in the desc label of a map; nothing for ANCOVA."""
         if self.estimator == "ancova":
             return ""
@@ -52,22 +59,22 @@ class Analysis:
         return camel[0].upper() + camel[1:]
 
     @property
-    def compares_arms(self):
+    def compares_arms(self) -> bool:
         """True if it is a difference between the arms, which the trial is about; False for what describes."""
         return self.estimator in BETWEEN
 
-    def estimand(self, design):
+    def estimand(self, design: Design) -> stats.Estimand:
         """Return what is estimated, as `stats.Estimand`: the reference is arm 0, the active arm is 1."""
         visits = {"baseline": design.baseline, "followup": design.followup}
         if self.estimator == "within":
             of_arm = (design.reference, design.active).index(self.subject)
             return replace(stats.two_visits("within", **visits), of_arm=of_arm)
         if self.estimator in SYMPTOMS:  # the change of the map goes along with that of the symptom
-            slope = stats.two_visits(SYMPTOMS[self.estimator], **visits, covariate=self.subject)
+            slope = stats.two_visits(SYMPTOMS[self.estimator], **visits, covariate=cast(str, self.subject))
             return replace(slope, outcome=stats.two_visits("change", **visits).outcome, adjusts=())
         return stats.two_visits(self.estimator, **visits, **({"covariate": self.subject} if self.subject else {}))
 
-    def text(self, node, design):
+    def text(self, node: str, design: Design) -> str:
         """Say for people what it is."""
         if self.compares_arms:
             return BETWEEN[self.estimator].format(node=node)
@@ -81,7 +88,7 @@ class Analysis:
         of = {"slope": "slope of {}", "slope-by-arm": "difference between the arms in the slope of {}"}[self.estimator]
         return f"{of.format(self.subject)} on the follow-up, adjusted for the baseline of the same {node}{BLOCKS}"
 
-    def direction(self, sign, design):
+    def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
         if self.estimator == "within":
             before, after = f"ses-{design.baseline}", f"ses-{design.followup}"
@@ -92,7 +99,9 @@ class Analysis:
         return f"{larger} > {smaller}"
 
 
-def analyses_of(trial, design, symptoms=(), *, describes=True):
+def analyses_of(
+    trial: Trial, design: Design, symptoms: Iterable[Hashable] = (), *, describes: bool = True
+) -> list[Analysis]:
     """Return the analyses of a trial: the headline's first, then what is always beside it.
 
     Parameters
@@ -109,11 +118,13 @@ def analyses_of(trial, design, symptoms=(), *, describes=True):
         return [Analysis(estimator) for estimator in between]
     within = [Analysis("within", arm) for arm in (design.active, design.reference)]
     slopes = [Analysis(kind, name) for name in trial.slopes for kind in ("slope", "slope-by-arm")]
-    changes = [Analysis(kind, name) for name in symptoms for kind in ("symptom", "symptom-by-arm")]
+    changes = [Analysis(kind, str(name)) for name in symptoms for kind in ("symptom", "symptom-by-arm")]
     return [*(Analysis(estimator) for estimator in between), *within, *slopes, *changes]
 
 
-def run_analysis(analysis, sample, maps, trial, *, n_jobs=1):
+def run_analysis(
+    analysis: Analysis, sample: Sample, maps: Mapping[str, np.ndarray], trial: Trial, *, n_jobs: int = 1
+) -> stats.Comparison:
     """Estimate and test one analysis of one feature.
 
     Parameters
@@ -149,11 +160,11 @@ def run_analysis(analysis, sample, maps, trial, *, n_jobs=1):
     return stats.compare(tested, draws, _inference(sample, trial), n_jobs=n_jobs)
 
 
-def _of_rows(maps, rows):
+def _of_rows(maps: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return maps if rows.all() else maps[rows]
 
 
-def _nuisance(analysis, sample, rows):
+def _nuisance(analysis: Analysis, sample: Sample, rows: np.ndarray) -> np.ndarray:
     """Return what is adjusted for; a slope's own covariate is not, and the change within an arm is as it is."""
     if analysis.estimator == "within":
         return np.ones((int(rows.sum()), 1))
@@ -161,14 +172,15 @@ def _nuisance(analysis, sample, rows):
     return sample.nuisance(without=own)[rows]
 
 
-def _covariate(analysis, sample):
+def _covariate(analysis: Analysis, sample: Sample) -> np.ndarray | None:
     """Return the values whose slope is tested, (n,), NaN for who has none; or None."""
     if analysis.estimator in SYMPTOMS:
         return sample.symptoms[analysis.subject].to_numpy()
-    return sample.slopes[analysis.subject].to_numpy() if analysis.estimator.startswith("slope") else None
+    slopes = cast(pd.DataFrame, sample.slopes)
+    return slopes[analysis.subject].to_numpy() if analysis.estimator.startswith("slope") else None
 
 
-def _inference(sample, trial):
+def _inference(sample: Sample, trial: Trial) -> stats.Inference:
     return stats.Inference(
         statistic=_statistic(sample, trial),
         neighbours=sample.grid.neighbours(trial.connectivity) if sample.grid is not None else None,
@@ -180,7 +192,7 @@ def _inference(sample, trial):
     )
 
 
-def _draws(estimand, sample, rows, trial):
+def _draws(estimand: stats.Estimand, sample: Sample, rows: np.ndarray, trial: Trial) -> Draws:
     """Return the draws that suit what is tested: of the arms' labels, of signs, or of residuals within the arms."""
     if estimand.kind == "difference":
         return main_draws(sample, trial)
@@ -191,14 +203,14 @@ def _draws(estimand, sample, rows, trial):
     return stats.residual_permutations(len(blocks), blocks, trial.n_permutations, trial.random_seed)
 
 
-def main_draws(sample, trial):
+def main_draws(sample: Sample, trial: Trial) -> Draws:
     """Return the draws that test a difference of the arms, by the scheme that was chosen."""
     if trial.scheme == "rerandomize":
         return sample.draws(trial)
     return stats.residual_permutations(len(sample.arm), sample.strata, trial.n_permutations, trial.random_seed)
 
 
-def _statistic(sample, trial):
+def _statistic(sample: Sample, trial: Trial) -> str:
     if sample.grid is not None:
         return STATISTICS[trial.statistic]
     return "voxel" if sample.pairs is None else OF_CONNECTIONS[trial.edge_statistic]

@@ -1,12 +1,20 @@
 """What the statistics of a comparison assume, in sentences for the page."""
 
+from collections.abc import Collection
+
+import pandas as pd
+
 from bids_app.bids.findings import Finding
+from bids_app.group.routes import Route
+from bids_app.group.sample import Sample
+from bids_app.group.trial_tables import Scores
+from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.flow import LEFT_OUT
 
 ABOUT = "Statistics"
 
 
-def assumptions(settings, route, sample, flow):
+def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataFrame) -> tuple[Finding, ...]:
     """List what the comparison of one route assumes.
 
     Parameters
@@ -41,7 +49,7 @@ def assumptions(settings, route, sample, flow):
     return tuple(Finding(ABOUT, text) for text in texts if text)
 
 
-def left_out(flow, wanted, scores):
+def left_out(flow: pd.DataFrame, wanted: Collection[str], scores: Scores | None) -> tuple[Finding, ...]:
     """Warn if --participant-label leaves out some who were randomized."""
     n_left_out = int((flow["reason"] == LEFT_OUT).sum())
     if not wanted or not n_left_out:
@@ -54,7 +62,7 @@ def left_out(flow, wanted, scores):
     return (Finding("Participants", text, warning=True),)
 
 
-def _draws(trial, sample):
+def _draws(trial: Trial, sample: Sample) -> str:
     if trial.scheme == "freedman-lane":
         return (
             "Residuals are permuted (Freedman and Lane): their errors are taken to be exchangeable, that is of one "
@@ -69,7 +77,7 @@ def _draws(trial, sample):
     )
 
 
-def _intervals(trial):
+def _intervals(trial: Trial) -> str:
     errors = "HC3 standard errors, and normal means" if trial.hc3 else "normal errors that vary alike in both arms"
     return (
         f"Confidence intervals are parametric (Student's t, {errors}), p of maps, parcels and measures by permutation: "
@@ -78,7 +86,7 @@ def _intervals(trial):
     )
 
 
-def _spread(trial):
+def _spread(trial: Trial) -> str:
     if trial.hc3:
         return (
             "With HC3 standard errors the test holds for arms that differ in spread too, but only approximately in "
@@ -90,7 +98,7 @@ def _spread(trial):
     )
 
 
-def _model(trial):
+def _model(trial: Trial) -> str | None:
     if trial.estimator == "ancova":
         return (
             "ANCOVA takes the follow-up to depend linearly on the baseline and the covariates, alike in both arms; "
@@ -99,7 +107,7 @@ def _model(trial):
     return None
 
 
-def _motion(sample, trial):
+def _motion(sample: Sample, trial: Trial) -> str:
     adjusted = "baseline_mean_fd" in sample.covariates
     first = "Motion at baseline is adjusted for" if adjusted else "Motion at baseline is not adjusted for"
     why = "" if adjusted else " (--no-baseline-motion)" if not trial.baseline_motion else " (it is not known, or alike)"
@@ -109,7 +117,7 @@ def _motion(sample, trial):
     )
 
 
-def _minutes(settings, flow):
+def _minutes(settings: Settings, flow: pd.DataFrame) -> str | None:
     analysed = flow[flow["analysed"]]
     if not analysed["followup_minutes"].notna().any():
         return None
@@ -120,7 +128,7 @@ def _minutes(settings, flow):
     )
 
 
-def _averages(flow):
+def _averages(flow: pd.DataFrame) -> str | None:
     analysed = flow[flow["analysed"]]
     if not (analysed[["baseline_scans", "followup_scans"]] > 1).any(axis=None):
         return None
@@ -130,7 +138,7 @@ def _averages(flow):
     )
 
 
-def _gaps(trial):
+def _gaps(trial: Trial) -> str | None:
     if trial.min_per_arm is None:
         return None
     return (

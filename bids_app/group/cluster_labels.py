@@ -1,11 +1,15 @@
 """Where a cluster lies: the labels of an atlas at its peak and over its voxels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from bids_app import stats
+from bids_app.settings.atlas_source import AtlasSource
 from bids_app.space.atlas import read_atlas, source_entities
+from bids_app.space.grid import Grid
 
 NOWHERE = "none"
 
@@ -28,7 +32,7 @@ class Anatomy:
     nearest: str
     shares: tuple[tuple[str, float], ...]
 
-    def text(self, minimum=5.0):
+    def text(self, minimum: float = 5.0) -> str:
         """Return the percentages for people; labels below ``minimum`` percent are summed as others.
 
         Examples
@@ -43,11 +47,13 @@ class Anatomy:
         return "; ".join(f"{name} {_percent(share)} %" for name, share in parts)
 
 
-def _percent(share):
+def _percent(share: float) -> str:
     return f"{share:.0f}" if share >= 0.5 else "<1"
 
 
-def cluster_anatomy(nodes, peak, of_node, names, coordinates=None):
+def cluster_anatomy(
+    nodes: np.ndarray, peak: int, of_node: np.ndarray, names: Sequence[str], coordinates: np.ndarray | None = None
+) -> Anatomy:
     """Label a cluster.
 
     Parameters
@@ -82,7 +88,9 @@ def cluster_anatomy(nodes, peak, of_node, names, coordinates=None):
     return Anatomy(label, nearest, tuple((name, float(share)) for name, share in shares))
 
 
-def _nearest(nodes, peak, labels, names, coordinates):
+def _nearest(
+    nodes: np.ndarray, peak: int, labels: np.ndarray, names: Sequence[str], coordinates: np.ndarray | None
+) -> str:
     if coordinates is None or not (labels >= 0).any():
         return NOWHERE
     labelled = np.asarray(nodes)[labels >= 0]
@@ -90,7 +98,9 @@ def _nearest(nodes, peak, labels, names, coordinates):
     return str(names[labels[labels >= 0][np.argmin(distances)]])
 
 
-def label_columns(clusters, of_node, names, coordinates=None):
+def label_columns(
+    clusters: Sequence[stats.Cluster], of_node: np.ndarray, names: Sequence[str], coordinates: np.ndarray | None = None
+) -> dict[str, list[str]]:
     """Label every cluster of a table.
 
     Parameters
@@ -109,7 +119,7 @@ def label_columns(clusters, of_node, names, coordinates=None):
     return {"peak_label": [_peak(anatomy) for anatomy in found], "labels": [anatomy.text() for anatomy in found]}
 
 
-def _peak(anatomy):
+def _peak(anatomy: Anatomy) -> str:
     return anatomy.peak if anatomy.peak == anatomy.nearest else f"{NOWHERE} (nearest: {anatomy.nearest})"
 
 
@@ -119,7 +129,9 @@ ANATOMY_COLUMNS = {
 }
 
 
-def with_anatomy(clusters, grid, atlases, space=None):
+def with_anatomy(
+    clusters: Sequence[stats.Cluster], grid: Grid, atlases: Sequence[AtlasSource], space: str | None = None
+) -> pd.DataFrame:
     """Label every cluster of a table by every atlas.
 
     Parameters
@@ -136,7 +148,7 @@ def with_anatomy(clusters, grid, atlases, space=None):
     DataFrame
         A row per cluster, columns as `anatomy_columns`.
     """
-    columns = {}
+    columns: dict[str, list[str]] = {}
     for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
         atlas = read_atlas(path, grid, space)
         names = atlas.parcels["name"].astype(str).tolist()
@@ -145,15 +157,15 @@ def with_anatomy(clusters, grid, atlases, space=None):
     return pd.DataFrame(columns, index=range(len(clusters)), dtype=object)
 
 
-def anatomy_columns(atlases):
+def anatomy_columns(atlases: Sequence[AtlasSource]) -> dict[str, str]:
     """Describe the columns of `with_anatomy`; with several atlases each has columns of its own."""
-    described = {}
+    described: dict[str, str] = {}
     for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
         described |= {f"{name}{suffix}": f"{text} ({path})" for name, text in ANATOMY_COLUMNS.items()}
     return described
 
 
-def _suffixes(atlases):
+def _suffixes(atlases: Sequence[AtlasSource]) -> list[str]:
     if len(atlases) < 2:
         return [""] * len(atlases)
     return ["_" + "".join(source_entities(path).values()) for path in atlases]

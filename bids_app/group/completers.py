@@ -1,14 +1,21 @@
 """Among whom labels are re-drawn, who is missing, and what of the draws was not done as asked."""
 
+from collections.abc import Iterator
+
+import pandas as pd
+
 from bids_app.bids.findings import Finding
 from bids_app.group.analyses import main_draws
+from bids_app.group.sample import Sample
+from bids_app.settings.settings import Trial
 from bids_app.stats.attrition import attrition
+from bids_app.trial.design import Design
 
 ABOUT = "Missing follow-ups"
 BOUNDS = "the tables of what missing follow-ups may do have bounds that assume nothing of this kind"
 
 
-def completers(flow, design, sample, trial):
+def completers(flow: pd.DataFrame, design: Design, sample: Sample, trial: Trial) -> tuple[Finding, ...]:
     """Say what the tests assume of who is compared, and how the draws are made.
 
     Parameters
@@ -30,7 +37,7 @@ def completers(flow, design, sample, trial):
     return tuple(found)
 
 
-def _completers(flow, design, trial):
+def _completers(flow: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Finding]:
     """Yield who is compared of those randomized, and a warning where the losses differ by arm."""
     randomized = flow[flow["arm"].isin([design.active, design.reference])]
     arm = (randomized["arm"] == design.active).to_numpy(int)

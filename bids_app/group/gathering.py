@@ -2,7 +2,12 @@
 
 import json
 import logging
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from bids_app.bids.findings import say_all
 from bids_app.bids.names import contrast_label
@@ -12,19 +17,20 @@ from bids_app.group.assumptions import assumptions, left_out
 from bids_app.group.completers import completers
 from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
-from bids_app.group.routes import find_routes
-from bids_app.group.sample import assemble, check_design, route_flow
+from bids_app.group.routes import Route, find_routes
+from bids_app.group.sample import Sample, assemble, check_design, route_flow
 from bids_app.group.targets import GroupRun, Target
-from bids_app.group.trial_tables import read_scores, symptom_changes
+from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
 from bids_app.settings.roles import departure
+from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_file, shareable
-from bids_app.trial.design import PARTICIPANTS, find_design, read_tables
+from bids_app.trial.design import PARTICIPANTS, Design, Tables, find_design, read_tables
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
 
 logger = logging.getLogger("bids_app")
 
 
-def gather(settings):
+def gather(settings: Settings) -> GroupRun:
     """Read everything that the arms are compared by, and refuse what cannot be.
 
     Parameters
@@ -72,7 +78,7 @@ def gather(settings):
     return GroupRun(settings, design, tables, scores, failed=failed, targets=targets)
 
 
-def _departed(settings, samples, scores):
+def _departed(settings: Settings, samples: Sequence[tuple[Route, Sample]], scores: Scores | None) -> Settings:
     """Add to the departures from the plan those that only what was done shows, and log all."""
     trial = settings.trial
     departed = (*trial.departed, *done_deviations(settings, samples, scores))
@@ -81,21 +87,21 @@ def _departed(settings, samples, scores):
     return replace(settings, trial=replace(trial, departed=departed))
 
 
-def _chosen(tables, participants):
+def _chosen(tables: Tables, participants: Collection[str]) -> Tables:
     """Leave out of the tables whom --participant-label leaves out."""
     if not participants:
         return tables
     return replace(tables, participants=tables.participants[tables.participants.index.isin(participants)])
 
 
-def chosen(flow):
+def chosen(flow: pd.DataFrame) -> pd.DataFrame:
     """Leave out of the flow whom --participant-label leaves out: they are not missing, they were not looked at."""
     return flow[flow["reason"] != LEFT_OUT].reset_index(drop=True)
 
 
-def read_failed_scans(output_dir):
+def read_failed_scans(output_dir: Path) -> list[FailedScan]:
     """Return the scans that failed when last tried, or whose input is gone, as a list of FailedScan."""
-    failed = []
+    failed: list[FailedScan] = []
     for status in read_statuses(output_dir):
         failed += [
             FailedScan(status["Participant"], scan.get("Session"), scan["Scan"], scan.get("Reason", "unknown"))
@@ -105,7 +111,7 @@ def read_failed_scans(output_dir):
     return failed
 
 
-def _say_flow(route, flow, design):
+def _say_flow(route: Route, flow: pd.DataFrame, design: Design) -> None:
     logger.info("%s%s: %d participants analysed.", route.name[0].upper(), route.name[1:], flow["analysed"].sum())
     for arm, steps in counts(flow, design).items():
         logger.info("  %s: %s", arm, ", ".join(f"{count} {step}" for step, count in steps.items()))
@@ -113,7 +119,7 @@ def _say_flow(route, flow, design):
         logger.info("  %s not analysed: %s", row.participant_id, row.reason)
 
 
-def made_from(run):
+def made_from(run: GroupRun) -> dict[str, Any]:
     """Return what the group's results were made from and how, for their record.
 
     Parameters

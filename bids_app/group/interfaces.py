@@ -1,5 +1,7 @@
 """Interfaces of the group level."""
 
+from typing import Any
+
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
 
 from bids_app.group import results
@@ -25,7 +27,7 @@ class CompareArms(SimpleInterface):
     input_spec, output_spec = _CompareArmsInput, _CompareArmsOutput
     _always_run = True
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         inputs, maps = self.inputs, load_maps(self.inputs.maps_file)
         self._results["comparison"] = run_analysis(
             inputs.analysis, inputs.sample, maps, inputs.trial, n_jobs=inputs.n_jobs
@@ -51,7 +53,7 @@ class WriteComparison(SimpleInterface):
     input_spec, output_spec = _WriteComparisonInput, _WriteComparisonOutput
     _always_run = True
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         comparisons = dict(zip(map(tuple, inputs.keys), inputs.comparisons, strict=True))
         written = results.write_results(inputs.settings, inputs.route, inputs.sample, comparisons)

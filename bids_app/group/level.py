@@ -1,7 +1,9 @@
 """The group level: what happens in which order, and the exit code."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from bids_app.bids.files import sweep
 from bids_app.errors import DataError
@@ -11,6 +13,7 @@ from bids_app.group.named_regions import write_named
 from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
 from bids_app.group.region_tables import write_region_tables
+from bids_app.group.targets import GroupRun, Target
 from bids_app.group.trial_tables import (
     write_arms,
     write_outcomes,
@@ -21,13 +24,13 @@ from bids_app.report.group import write_group_page
 from bids_app.report.index import write_pages_of_all
 from bids_app.runtime.group_folder import PAGE, publish, results_id, staged_group
 from bids_app.runtime.logs import conclude, start_log
-from bids_app.runtime.nipype_run import execute
-from bids_app.settings.settings import GROUP
+from bids_app.runtime.nipype_run import Failure, execute
+from bids_app.settings.settings import GROUP, Settings
 
 logger = logging.getLogger("bids_app")
 
 
-def group_level(settings):
+def group_level(settings: Settings) -> int:
     """Compare the arms on everything that the participant level left.
 
     Parameters
@@ -60,7 +63,7 @@ def group_level(settings):
     return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or unmet else 0)
 
 
-def _compare(run, log_dir):
+def _compare(run: GroupRun, log_dir: Path) -> list[Failure]:
     """Write all results and the page, unless a comparison fails; return the failures."""
     pages = [_write_before(run, target) for target in run.targets]
     if run.scores:
@@ -76,7 +79,7 @@ def _compare(run, log_dir):
     return []
 
 
-def _write_before(run, target):
+def _write_before(run: GroupRun, target: Target) -> Path:
     """Write what is known of a target before anything is permuted; return the path of its record."""
     path = write_design(run, target)
     if target.route.has_whole_brain:
@@ -87,7 +90,7 @@ def _write_before(run, target):
     return path
 
 
-def _run_comparisons(run, log_dir):
+def _run_comparisons(run: GroupRun, log_dir: Path) -> list[Failure]:
     """Run every feature by every analysis on every route; return the failures."""
     settings, design = run.settings, run.design
     samples = [(target.route, target.sample) for target in run.targets]
@@ -100,7 +103,7 @@ def _run_comparisons(run, log_dir):
     return execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)
 
 
-def _say_failures(failures, output_dir):
+def _say_failures(failures: Sequence[Failure], output_dir: Path) -> None:
     for failure in failures:
         logger.error("%s: %s", failure.node.partition(".")[2], failure.message)
     if (output_dir / GROUP).exists():

@@ -1,6 +1,9 @@
 """Regions that are named before the data are seen (--regions): tested over all of them."""
 
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
+from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -11,11 +14,18 @@ from bids_app.bids.files import save_described
 from bids_app.bids.findings import Finding
 from bids_app.bids.masks import read_mask
 from bids_app.errors import DataError, UsageError
-from bids_app.group.regions import Region, read_regions
+from bids_app.graph.features import Feature
+from bids_app.group.regions import Everyone, Region, read_regions
 from bids_app.group.results import TABLE_COLUMNS, compare_alone
-from bids_app.group.routes import MapRoute, ParcelRoute
+from bids_app.group.routes import MapRoute, ParcelRoute, Route
+from bids_app.group.sample import Maps, Sample
+from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.roles import role_of
+from bids_app.settings.settings import Trial
+from bids_app.space.grid import Grid
+from bids_app.stats.twovisits import TwoVisits
 
+Found = tuple[np.ndarray | None, str | None]  # the nodes of a region, and a note
 REGION_COLUMNS = {
     "region": "Region as named by --regions: a mask, or a parcel",
     "nodes": "Voxels of the mask, or parcels, that are compared; the value is their mean",
@@ -26,7 +36,9 @@ PLANNED = "The plan names these regions."
 NOT_PLANNED = "No plan that was kept to names these regions: exploratory, unless they were registered elsewhere."
 
 
-def find_named(regions, samples):
+def find_named(
+    regions: Sequence[tuple[str, Path | None]], samples: Sequence[tuple[Route, Sample]]
+) -> tuple[dict[str, dict[str, np.ndarray]], tuple[Finding, ...]]:
     """Find the nodes of each region in each route.
 
     Parameters
@@ -62,48 +74,47 @@ def find_named(regions, samples):
     return found, tuple(Finding("Named regions", note) for note in notes)
 
 
-def _names(samples):
+def _names(samples: Sequence[tuple[Route, Sample]]) -> str:
+    of_parcels = [(one.name, cast(pd.DataFrame, of.parcels)) for one, of in samples if isinstance(one, ParcelRoute)]
     listed = [
-        f"{route.name[0].upper()}{route.name[1:]}: {', '.join(map(str, sample.parcels['name'][:12]))}"
-        f"{' ...' if len(sample.parcels) > 12 else ''}."
-        for route, sample in samples
-        if isinstance(route, ParcelRoute)
+        f"{name[0].upper()}{name[1:]}: {', '.join(map(str, parcels['name'][:12]))}"
+        f"{' ...' if len(parcels) > 12 else ''}."
+        for name, parcels in of_parcels
     ]
     return " ".join(listed) or "No parcels are compared."
 
 
 @singledispatch
-def _nodes_of(route, name, path, sample):
+def _nodes_of(route: Route, name: str, path: Path | None, sample: Sample) -> Found:
     """Return the nodes of a region, and a note; a route has none where its nodes lie nowhere."""
     return None, None
 
 
 @_nodes_of.register
-def _in_mask(route: MapRoute, name, path, sample):
+def _in_mask(route: MapRoute, name: str, path: Path | None, sample: Sample) -> Found:
     """Return which of the voxels that are compared have their centre in a mask, and a note if it had to be cut."""
     if path is None or route.name != "voxels":
         return None, None
     called = f"--regions {name}: {path.name}"
     inside, affine, note = read_mask(path, called)
     mask = nib.Nifti1Image(inside.astype(np.uint8), affine)
-    there = resample_to_img(
-        mask, sample.grid.mask_image(), interpolation="nearest", force_resample=True, copy_header=True
-    )
-    nodes = np.flatnonzero(np.asarray(there.dataobj)[sample.grid.mask] > 0)
+    grid = cast(Grid, sample.grid)
+    there = resample_to_img(mask, grid.mask_image(), interpolation="nearest", force_resample=True, copy_header=True)
+    nodes = np.flatnonzero(np.asarray(there.dataobj)[grid.mask] > 0)
     if not len(nodes):
-        raise DataError(f"{called}: none of its voxels is among the {sample.grid.n_nodes} that are compared.")
+        raise DataError(f"{called}: none of its voxels is among the {grid.n_nodes} that are compared.")
     return nodes, note
 
 
 @_nodes_of.register
-def _of_name(route: ParcelRoute, name, path, sample):
+def _of_name(route: ParcelRoute, name: str, path: Path | None, sample: Sample) -> Found:
     if path is not None:
         return None, None
-    nodes = np.flatnonzero(sample.parcels["name"].astype(str) == name)
+    nodes = np.flatnonzero(cast(pd.DataFrame, sample.parcels)["name"].astype(str) == name)
     return (nodes, None) if len(nodes) else (None, None)
 
 
-def write_named(run, target):
+def write_named(run: GroupRun, target: Target) -> Path:
     """Compare the arms in each region by each measure, with one correction over all of them.
 
     Parameters
@@ -133,7 +144,7 @@ def write_named(run, target):
     return path
 
 
-def _is_planned(trial):
+def _is_planned(trial: Trial) -> bool:
     """Say whether a plan that is kept to names the regions."""
     plan = trial.plan
     if plan is None or "regions" not in plan.settled:
@@ -141,13 +152,17 @@ def _is_planned(trial):
     return role_of(plan, metric=plan.metric, estimator=trial.estimator, departed=trial.departed) == "primary"
 
 
-def _means(maps, visit, named, pairs):
+def _means(
+    maps: Mapping[Feature, Maps], visit: str, named: Mapping[str, np.ndarray], pairs: Sequence[tuple[str, Feature]]
+) -> np.ndarray:
     """Return the (n, K) means over the nodes that a participant has; NaN for who has none."""
     known = [np.ma.masked_invalid(maps[feature][visit][:, named[name]]) for name, feature in pairs]
     return np.column_stack([values.mean(axis=1).filled(np.nan) for values in known])
 
 
-def named_of_everyone(route, sample, named, everyone):
+def named_of_everyone(
+    route: Route, sample: Sample, named: Mapping[str, np.ndarray], everyone: Everyone
+) -> dict[str, TwoVisits]:
     """Return the values in the regions of everyone randomized, a `TwoVisits` each, by region and measure."""
     place = np.flatnonzero(sample.kept)
     regions = [

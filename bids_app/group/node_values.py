@@ -2,12 +2,15 @@
 
 import re
 from collections import Counter
+from collections.abc import Hashable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bids_app.bids.files import read_table
 from bids_app.bids.result_names import label_of
+from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph import GLOBALS
 from bids_app.graph.linking import fisher
@@ -17,7 +20,7 @@ NAMED = ("index", "name", "network", "x", "y", "z")
 SHOWN = 4  # of a list
 
 
-def read_values(path, metric):
+def read_values(path: Path, metric: str) -> np.ndarray:
     """Read one value per node.
 
     Parameters
@@ -45,7 +48,7 @@ def read_values(path, metric):
     return read_table(path)[label_of(metric)].to_numpy(np.float64)
 
 
-def read_nodes(path):
+def read_nodes(path: Path) -> pd.DataFrame:
     """Read what the nodes of a table are called.
 
     Parameters
@@ -70,7 +73,7 @@ def read_nodes(path):
     return table[[column for column in NAMED if column in table]]
 
 
-def read_same_nodes(name, scans):
+def read_same_nodes(name: str, scans: Sequence[Scan]) -> pd.DataFrame:
     """Read what the nodes of scans are called, which must be the same in all; their centres may lie apart.
 
     Parameters
@@ -102,7 +105,7 @@ def read_same_nodes(name, scans):
     return tables[0]
 
 
-def _difference(these, usual):
+def _difference(these: Sequence[tuple[Hashable, str]], usual: Sequence[tuple[Hashable, str]]) -> str:
     """Say how the parcels of a scan differ from the usual ones; both are pairs of index and name."""
     names, expected = ([name for _, name in pairs] for pairs in (these, usual))
     if sorted(names) == sorted(expected):
@@ -123,11 +126,11 @@ def _difference(these, usual):
     )
 
 
-def _some(names):
+def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def _pairs(names):
+def _pairs(names: np.ndarray) -> pd.DataFrame:
     first, second = np.triu_indices(len(names), 1)
     table = pd.DataFrame({"index": np.arange(1, len(first) + 1), "from": names[first], "to": names[second]})
     table.insert(1, "name", table["from"] + " – " + table["to"])

@@ -1,16 +1,27 @@
 """Results of parcels painted back as maps, over the atlas as the participant level laid it."""
 
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
 import nibabel as nib
 import numpy as np
+import pandas as pd
 
 from bids_app.bids.files import save_map
 from bids_app.bids.result_names import MAPS, group_name, laid_path, surface_path
 from bids_app.graph.features import camel
-from bids_app.space.atlas import load_atlas
+from bids_app.group.routes import ParcelRoute
+from bids_app.group.sample import Sample
+from bids_app.settings.settings import Settings
+from bids_app.space.atlas import Atlas, load_atlas
 from bids_app.space.grid import Grid, load_grid
 
+# The desc label, the maps by their stat label, and what makes the sidecar of each.
+Painted = tuple[str, Mapping[str, np.ndarray], Callable[[str], dict[str, Any]]]
 
-def paint(settings, route, sample, results):
+
+def paint(settings: Settings, route: ParcelRoute, sample: Sample, results: Iterable[Painted]) -> list[Path]:
     """Write maps in which every node has the result of its parcel.
 
     Parameters
@@ -31,7 +42,7 @@ def paint(settings, route, sample, results):
     if found is None:
         return []
     grid, atlas = found
-    position = {index: place for place, index in enumerate(sample.parcels["index"])}
+    position = {index: place for place, index in enumerate(cast(pd.DataFrame, sample.parcels)["index"])}
     tested = np.array([position.get(index, -1) for index in atlas.parcels["index"]])
     of_node = np.where(atlas.of_node >= 0, tested[atlas.of_node], -1)
     folder, written = settings.group_dir, []
@@ -45,7 +56,7 @@ def paint(settings, route, sample, results):
     return written
 
 
-def laid_atlas(output_dir, entities):
+def laid_atlas(output_dir: Path, entities: Mapping[str, str]) -> tuple[Grid, Atlas] | None:
     """Return the grid of the nodes that an atlas covers and the atlas over it, or None if it was not laid.
 
     Parameters
@@ -57,7 +68,7 @@ def laid_atlas(output_dir, entities):
     for extension in MAPS:
         path = laid_path(output_dir, entities, extension)
         if path.exists():
-            image = nib.load(path)
+            image: Any = nib.load(path)
             labelled = np.asanyarray(image.dataobj) > 0
             whole = load_grid(surface_path(output_dir, entities)) if extension == ".dscalar.nii" else None
             grid = whole.within(labelled) if whole else Grid(labelled, image.affine)

@@ -1,18 +1,28 @@
 """What was really done, held against the plan: files as given, scans as processed, models as fitted."""
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from bids_app import __version__
 from bids_app.settings.fields import FIELDS
+from bids_app.settings.plan import Plan
+from bids_app.settings.roles import Departure
+from bids_app.settings.settings import Settings, Trial
 from bids_app.system.provenance import digest_of_file, shareable
 from bids_app.system.small_files import read_json
+
+if TYPE_CHECKING:  # which would load all that computes, for the command line too
+    from bids_app.group.routes import Route
+    from bids_app.group.sample import Sample
+    from bids_app.group.trial_tables import Scores
 
 # Of the participant level, what does not say how the scans were processed, or what only adds results.
 _NOT_OF_SCANS = ("min_minutes", "metrics", "thresholds", "densities", "atlases", "matrices", "parcels", "random_seed")
 
 
-def given_files(settings):
+def given_files(settings: Settings) -> dict[str, list[Path]]:
     """Return the files that options were given, whose content changes a result.
 
     Returns
@@ -22,7 +32,7 @@ def given_files(settings):
     """
     graph, trial = settings.graph, settings.trial
     partition = [graph.partition] if graph.partition else []
-    found = {
+    found: dict[str, Sequence[Path | str]] = {
         "mask": [graph.mask] if graph.mask not in ("gm", "brain") else [],
         "atlas": [part.what for source in graph.atlases for part in source.parts],
         "partition": [part.what for source in partition for part in source.parts],
@@ -32,7 +42,7 @@ def given_files(settings):
     return {name: [path for path in map(Path, paths) if path.is_file()] for name, paths in found.items()}
 
 
-def file_deviations(plan, settings):
+def file_deviations(plan: Plan, settings: Settings) -> list[Departure]:
     """List which files have another content than planned, and whether another version of the app runs.
 
     Returns
@@ -40,7 +50,8 @@ def file_deviations(plan, settings):
     list of (str, object, object)
         As from `roles.deviations`.
     """
-    found, files = [], given_files(settings)
+    found: list[Departure] = []
+    files = given_files(settings)
     for name, planned in plan.hashes.items():
         used = [digest_of_file(path) for path in files.get(name, ())]
         if planned not in used:
@@ -50,7 +61,9 @@ def file_deviations(plan, settings):
     return found
 
 
-def done_deviations(settings, samples, scores=None):
+def done_deviations(
+    settings: Settings, samples: "Sequence[tuple[Route, Sample]]", scores: "Scores | None" = None
+) -> tuple[Departure, ...]:
     """List where what was done departs from the plan although the call did not.
 
     Parameters
@@ -74,9 +87,9 @@ def done_deviations(settings, samples, scores=None):
     return tuple(unique.values())
 
 
-def _of_scans(settings):
+def _of_scans(settings: Settings) -> Iterator[Departure]:
     """Compare how the scans were processed, as the runs that made them kept it, with what is asked for now."""
-    plan, logs = settings.trial.plan, settings.output_dir / "logs"
+    plan, logs = cast(Plan, settings.trial.plan), settings.output_dir / "logs"
     asked = shareable(json.loads(settings.to_json()), settings.output_dir)  # as the runs kept it
     runs = {_read(path).get("Run") for path in (logs / "status").glob("sub-*.json")}
     for folder in sorted(logs / run for run in runs if run):
@@ -88,11 +101,11 @@ def _of_scans(settings):
             yield "version", plan.version, f"{version} when the scans were processed"
 
 
-def _read(path):
+def _read(path: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
 
 
-def _differing(plan, ran, asked):
+def _differing(plan: Plan, ran: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[Departure]:
     for field, value in ran.items():
         name = FIELDS.get(field, field)
         here_only = field == "template" and name not in plan.settled  # the machine's cache of templates
@@ -100,21 +113,21 @@ def _differing(plan, ran, asked):
             yield name, _written(asked[field]), f"{_written(value)} when the scans were processed"
 
 
-def _written(value):
+def _written(value: object) -> object:
     return "nothing" if value is None else " to ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _of_measures(settings, samples):
+def _of_measures(settings: Settings, samples: "Sequence[tuple[Route, Sample]]") -> Iterator[Departure]:
     """Say if the planned measure is in no comparison."""
     metrics = {feature.metric for _, sample in samples for feature in sample.features}
-    plan = settings.trial.plan
+    plan = cast(Plan, settings.trial.plan)
     if plan.metric not in metrics:
         yield "metric", plan.metric, None
     if lost := [one for one in plan.secondary_metrics or () if one not in metrics]:
-        yield "secondary_metrics", plan.secondary_metrics, tuple(set(plan.secondary_metrics) - set(lost))
+        yield "secondary_metrics", plan.secondary_metrics, tuple(set(plan.secondary_metrics or ()) - set(lost))
 
 
-def _of_models(settings, samples):
+def _of_models(settings: Settings, samples: "Sequence[tuple[Route, Sample]]") -> Iterator[Departure]:
     """Say which covariates are not in a model, as one that is the same for everyone."""
     trial = settings.trial
     for route, sample in samples:
@@ -127,9 +140,9 @@ def _of_models(settings, samples):
             yield "strata", trial.strata, f"{route.name}: no strata"
 
 
-def _of_motion(trial, route, adjusted):
+def _of_motion(trial: Trial, route: "Route", adjusted: bool) -> Iterator[Departure]:
     """Compare whether baseline motion is adjusted for; a plan that lists covariates without it has it not."""
-    plan = trial.plan
+    plan = cast(Plan, trial.plan)
     planned = plan.further.get("baseline_motion")
     if planned is None and plan.covariates is not None and adjusted:
         yield "baseline_motion", "not among the planned covariates", f"{route.name}: adjusted for baseline_mean_fd"
@@ -137,11 +150,11 @@ def _of_motion(trial, route, adjusted):
         yield "baseline_motion", True, f"{route.name}: not known of everyone, or the same for all"
 
 
-def _is_of(column, covariate):
+def _is_of(column: object, covariate: str) -> bool:
     return column == covariate or str(column).startswith(f"{covariate}[")
 
 
-def _of_outcomes(trial, scores):
+def _of_outcomes(trial: Trial, scores: "Scores | None") -> Iterator[Departure]:
     """Say which planned outcomes have no score at follow-up of an arm."""
     plan = trial.plan
     for part in ("primary_outcomes", "secondary_outcomes"):

@@ -1,15 +1,24 @@
 """What was planned, and what the results count for, as a file of the group level."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
 from bids_app import __version__
 from bids_app.bids.files import save_json
 from bids_app.group.plan_match import given_files
+from bids_app.group.regions import Region
+from bids_app.group.targets import GroupRun
 from bids_app.settings.cutoffs import parse_cutoffs
+from bids_app.settings.plan import Plan
 from bids_app.settings.roles import feature_role, said, settings_of, single
+from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_file
+from bids_app.trial.design import Design
 from bids_app.trial.outcomes import name_of
 
 
-def write_plan(run, regions):
+def write_plan(run: GroupRun, regions: Mapping[str, Sequence[Region] | None]) -> Path:
     """Write what was planned, where the analysis departs from it, what counts for what, and what failed.
 
     Parameters
@@ -60,9 +69,9 @@ def write_plan(run, regions):
     return path
 
 
-def _plan(settings, design):
+def _plan(settings: Settings, design: Design) -> dict[str, Any]:
     """Return what the plan says, what it leaves open and how that was done, and where the analysis departs from it."""
-    plan, used = settings.trial.plan, settings_of(settings)
+    plan, used = cast(Plan, settings.trial.plan), settings_of(settings)
     found = {"arm": design.arm_column, "reference": design.reference}
     used |= found | {"baseline": design.baseline, "followup": design.followup}
     return {
@@ -76,5 +85,5 @@ def _plan(settings, design):
     }
 
 
-def _done(name, value):
+def _done(name: str, value: object) -> str:
     return "not given" if value is None else said(single(name, value))

@@ -1,6 +1,8 @@
 """The record of a comparison: who was compared and how."""
 
 import logging
+from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 
@@ -9,15 +11,20 @@ from bids_app.bids.files import save_described, save_json
 from bids_app.graph.features import FULL, edges_text
 from bids_app.group.analyses import analyses_of, main_draws
 from bids_app.group.cluster_labels import anatomy_columns
-from bids_app.group.routes import MapRoute
+from bids_app.group.routes import MapRoute, Route
+from bids_app.group.sample import Sample
+from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.roles import feature_role
+from bids_app.settings.settings import Settings, Trial
 from bids_app.space.atlas import fitting
+from bids_app.space.grid import Grid
+from bids_app.trial.design import Design
 from bids_app.trial.flow import FLOW_COLUMNS
 
 logger = logging.getLogger(__name__)
 
 
-def write_design(run, target):
+def write_design(run: GroupRun, target: Target) -> Path:
     """Write who was compared and how, as the page and the reader need it; return the path of the JSON.
 
     Findings of the whole trial, of the design and of what is compared are put together.
@@ -44,13 +51,13 @@ def write_design(run, target):
     return path
 
 
-def _write_matrix(path, sample, flow):
+def _write_matrix(path: Path, sample: Sample, flow: pd.DataFrame) -> None:
     """Write the columns of the model beside the intercept and the baseline, which each node has of its own."""
     table = pd.DataFrame({"participant_id": flow.loc[flow["analysed"], "participant_id"].to_numpy()})
     table["arm"] = sample.arm
     columns = {"participant_id": "Participant analysed", "arm": f"1 for {sample.arms[0]}, 0 for {sample.arms[1]}"}
     for name, values in sample.covariates.items():
-        table[name], columns[name] = values.to_numpy(), "Covariate, as it enters the model"
+        table[name], columns[str(name)] = values.to_numpy(), "Covariate, as it enters the model"
     if sample.strata is not None:
         table["stratum"], columns["stratum"] = (
             sample.strata,
@@ -59,7 +66,7 @@ def _write_matrix(path, sample, flow):
     save_described(path, table, columns)
 
 
-def _arms_and_visits(design, sample):
+def _arms_and_visits(design: Design, sample: Sample) -> dict[str, Any]:
     n_active = int(sample.arm.sum())
     return {
         "Contrast": design.contrast,
@@ -72,7 +79,7 @@ def _arms_and_visits(design, sample):
     }
 
 
-def _analyses(trial, route, design, sample):
+def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> dict[str, Any]:
     node, analyses = route.node, analyses_of(trial, design, sample.symptoms, describes=route.describes)
     used = list(sample.covariates.columns)
     return {
@@ -96,7 +103,7 @@ def _analyses(trial, route, design, sample):
     }
 
 
-def _inference(trial, route, sample):
+def _inference(trial: Trial, route: Route, sample: Sample) -> dict[str, Any]:
     draws, rerandomized = main_draws(sample, trial), trial.scheme == "rerandomize"
     return {
         "Scheme": trial.scheme,
@@ -114,7 +121,7 @@ def _inference(trial, route, sample):
     }
 
 
-def _data(settings, route, sample, flow):
+def _data(settings: Settings, route: Route, sample: Sample, flow: pd.DataFrame) -> dict[str, Any]:
     graph, scans, analysed = settings.graph, next(iter(route.scans.values())), flow[flow["analysed"]]
     of_maps = isinstance(route, MapRoute)
     naming = fitting(graph.atlases, sample.grid, route.entities.get("space")) if of_maps else []
@@ -128,12 +135,14 @@ def _data(settings, route, sample, flow):
         "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if of_maps else sample.kept.size,
         "NodesCompared": int(sample.kept.sum()),
         "AnatomyColumns": list(anatomy_columns(naming)),
-        "VoxelSize": list(sample.grid.voxel_size) if of_maps and not route.surface else None,
+        "VoxelSize": list(cast(Grid, sample.grid).voxel_size)
+        if isinstance(route, MapRoute) and not route.surface
+        else None,
         "VisitsWithSeveralScans": int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
     }
 
 
-def _variance_warnings(sample):
+def _variance_warnings(sample: Sample) -> dict[str, str]:
     """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
     found = {}
     for feature, visits in sample.maps.items():

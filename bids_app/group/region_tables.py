@@ -1,17 +1,33 @@
 """What is done in the regions where the arms differ: everyone's values, missing follow-ups, brain and symptom."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
 from bids_app import stats
 from bids_app.bids.files import save_described
 from bids_app.errors import DataError, MissingInputError
 from bids_app.group.named_regions import named_of_everyone
-from bids_app.group.regions import ROI_COLUMNS, find_regions, read_regions, roi_table, usable_visits
+from bids_app.group.regions import (
+    ROI_COLUMNS,
+    Everyone,
+    Region,
+    RegionValues,
+    find_regions,
+    read_regions,
+    roi_table,
+    usable_visits,
+)
 from bids_app.group.sensitivity import write_robustness, write_sensitivity
-from bids_app.group.trial_tables import NUMERICAL
+from bids_app.group.targets import GroupRun, Target
+from bids_app.group.trial_tables import NUMERICAL, Scores
 from bids_app.group.whole_brain import values_of_everyone
+from bids_app.settings.settings import Trial
 from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table
 from bids_app.stats.missing import MISSING_COLUMNS, missing_table
+from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.covariates import code, filled, with_motion
 from bids_app.trial.strata import strata
 
@@ -33,7 +49,7 @@ COLUMNS = ASSOCIATION_COLUMNS | {
 }
 
 
-def write_region_tables(run, target):
+def write_region_tables(run: GroupRun, target: Target) -> list[Region] | None:
     """Write all tables of the regions of one target.
 
     Parameters
@@ -64,7 +80,7 @@ def write_region_tables(run, target):
     return regions
 
 
-def _everyone(run, flow):
+def _everyone(run: GroupRun, flow: pd.DataFrame) -> Everyone:
     """Return everyone randomized, their usable visits and what they are adjusted for, as `read_regions` takes them."""
     design, trial = run.design, run.settings.trial
     randomized = flow[flow["arm"].isin([design.active, design.reference])].reset_index(drop=True)
@@ -82,17 +98,17 @@ def _everyone(run, flow):
     }
 
 
-def _write_missing(run, target, suffix, values, note):
+def _write_missing(run: GroupRun, target: Target, suffix: str, values: Mapping[str, TwoVisits], note: str) -> None:
     """Write what missing follow-ups may do to each of the values."""
     trial = run.settings.trial
     table = missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
     save_described(run.path(target, suffix), table, MISSING_COLUMNS, Note=f"{EVERYONE} {note}")
 
 
-def _write(run, target, values):
+def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
     trial, notes, name = run.settings.trial, run.notes, target.route.name
 
-    def save(suffix, table, columns, **more):
+    def save(suffix: str, table: pd.DataFrame, columns: Mapping[str, Any], **more: str) -> Path:
         return save_described(run.path(target, suffix), table, columns, **more)
 
     levels = {region.name: region.text for region in values.regions}
@@ -110,7 +126,7 @@ def _write(run, target, values):
             write_robustness(save, run.settings, target.route, run.design, values)
 
 
-def _associations(values, scores, trial):
+def _associations(values: RegionValues, scores: Scores, trial: Trial) -> pd.DataFrame:
     """Test the change of every region against the change of every outcome, among those whose maps are compared."""
     rows = values.analysed
     participants = values.flow.loc[rows, "participant_id"].str.removeprefix("sub-")

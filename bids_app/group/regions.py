@@ -1,7 +1,10 @@
 """The regions where the arms differ, read back from the group's maps, and everyone's values in them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from pathlib import Path
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -9,13 +12,16 @@ import pandas as pd
 from bids_app import stats
 from bids_app.bids.files import read_table
 from bids_app.bids.result_names import comparison_desc, group_name
+from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis
 from bids_app.group.node_values import read_nodes, read_values
-from bids_app.group.routes import ConnectionRoute, MapRoute, grid_of
+from bids_app.group.routes import ConnectionRoute, MapRoute, Route, grid_of
+from bids_app.settings.settings import Settings
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.system.images import read_image
+from bids_app.trial.design import Design
 from bids_app.trial.flow import MIN_COVERAGE, VISITS, by_visit, weights
 
 # Maps are kept in single precision: a p that is alpha must not be above it after rounding.
@@ -52,7 +58,7 @@ class Region:
     text: str
 
 
-def find_regions(settings, route, design):
+def find_regions(settings: Settings, route: Route, design: Design) -> list[Region]:
     """Find the regions that are significant in the headline analysis.
 
     Parameters
@@ -70,11 +76,12 @@ def find_regions(settings, route, design):
 
 
 @singledispatch
-def _found(route, settings, design, feature):
+def _found(route: Route, settings: Settings, design: Design, feature: Feature) -> list[Region]:
     """Return the significant parcels, or measures of the whole graph."""
     significant = _significant(settings, route, design, feature)
     rows = pd.Index(read_nodes(route.scans[feature][0].path)["index"])
     regions = []
+    row: Any  # has the columns of the table
     for row in significant.itertuples():
         larger, smaller = (design.active, design.reference)[:: 1 if row.t > 0 else -1]
         text = f"{feature.title}: {route.node} {row.name}, {larger} > {smaller}"
@@ -84,11 +91,11 @@ def _found(route, settings, design, feature):
 
 
 @_found.register
-def _clusters(route: MapRoute, settings, design, feature):
+def _clusters(route: MapRoute, settings: Settings, design: Design, feature: Feature) -> list[Region]:
     folder, trial = settings.group_dir, settings.trial
     desc = comparison_desc(feature, Analysis(trial.estimator))
 
-    def path(stat):
+    def path(stat: str) -> Path:
         return folder / group_name(route, design, "statmap", route.extension, stat=stat, desc=desc)
 
     image, p_fwe = read_image(path("pFwe"))
@@ -109,7 +116,7 @@ def _clusters(route: MapRoute, settings, design, feature):
 
 
 @_found.register
-def _components(route: ConnectionRoute, settings, design, feature):
+def _components(route: ConnectionRoute, settings: Settings, design: Design, feature: Feature) -> list[Region]:
     """Return the components of significant connections."""
     significant, regions = _significant(settings, route, design, feature), []
     for number, rows in significant.groupby("component", sort=True):
@@ -120,14 +127,14 @@ def _components(route: ConnectionRoute, settings, design, feature):
     return regions
 
 
-def _significant(settings, route, design, feature):
+def _significant(settings: Settings, route: Route, design: Design, feature: Feature) -> pd.DataFrame:
     path = settings.group_dir / group_name(route, design, route.table, ".tsv")
     table = read_table(path, dtype={"name": str, "from": str, "to": str})
     own = (table["metric"] == feature.metric) & (table["edges"] == feature.edges)
     return table[own & (table["estimator"] == settings.trial.estimator) & (table["p_fwe"] <= settings.trial.alpha)]
 
 
-def region_means(scan, metric, regions):
+def region_means(scan: Scan, metric: str, regions: Sequence[Region]) -> np.ndarray:
     """Return the mean of a scan's values over each region, (K,), over the nodes that are known."""
     values, means = read_values(scan.path, metric), []
     for region in regions:
@@ -136,7 +143,9 @@ def region_means(scan, metric, regions):
     return np.array(means)
 
 
-def visit_means(scans, metric, regions, visits):
+def visit_means(
+    scans: Sequence[Scan], metric: str, regions: Sequence[Region], visits: Sequence[tuple[str, str] | None]
+) -> np.ndarray:
     """Return the (n, K) means of the given visits, scans of one visit weighted by the volumes kept.
 
     Parameters
@@ -155,7 +164,7 @@ def visit_means(scans, metric, regions, visits):
     return rows
 
 
-def usable_visits(flow, design, min_minutes):
+def usable_visits(flow: pd.DataFrame, design: Design, min_minutes: float) -> dict[str, list[tuple[str, str] | None]]:
     """Say of everyone randomized which visits have a scan with enough data.
 
     Returns
@@ -172,6 +181,15 @@ def usable_visits(flow, design, min_minutes):
             (name, session) if fits else None for name, fits in zip(participants, scanned & enough, strict=True)
         ]
     return visits
+
+
+class Everyone(TypedDict):
+    """Everyone randomized, their usable visits and what they are adjusted for, as `read_regions` takes them."""
+
+    flow: pd.DataFrame
+    visits: dict[str, list[tuple[str, str] | None]]
+    covariates: pd.DataFrame
+    strata: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -191,7 +209,7 @@ class RegionValues:
     strata : (n,) ndarray of str or None
     """
 
-    regions: list
+    regions: list[Region]
     flow: pd.DataFrame
     baseline: np.ndarray
     followup: np.ndarray
@@ -200,11 +218,16 @@ class RegionValues:
     strata: np.ndarray | None
 
     @property
-    def analysed(self):
+    def analysed(self) -> np.ndarray:
         """Who is in the comparison of the maps, (n,) bool."""
         return self.flow["analysed"].to_numpy(bool)
 
-    def data(self, baseline=None, followup=None, covariates=None):
+    def data(
+        self,
+        baseline: np.ndarray | None = None,
+        followup: np.ndarray | None = None,
+        covariates: pd.DataFrame | None = None,
+    ) -> dict[str, TwoVisits]:
         """Return a `TwoVisits` per region, of these values or of others of the same participants."""
         baseline = self.baseline if baseline is None else baseline
         followup = self.followup if followup is None else followup
@@ -216,7 +239,15 @@ class RegionValues:
         }
 
 
-def read_regions(route, regions, flow, *, visits, covariates, strata):
+def read_regions(
+    route: Route,
+    regions: list[Region],
+    flow: pd.DataFrame,
+    *,
+    visits: Mapping[str, Sequence[tuple[str, str] | None]],
+    covariates: pd.DataFrame,
+    strata: np.ndarray | None,
+) -> RegionValues:
     """Read everyone's values in the regions.
 
     Parameters
@@ -247,7 +278,7 @@ def read_regions(route, regions, flow, *, visits, covariates, strata):
     return RegionValues(regions, flow, values["baseline"], values["followup"], arm, covariates, strata)
 
 
-def roi_table(values):
+def roi_table(values: RegionValues) -> pd.DataFrame:
     """List the values of everyone, one row per participant, region and visit; columns as `ROI_COLUMNS`."""
     who = values.flow["participant_id"].str.removeprefix("sub-")
     parts = []

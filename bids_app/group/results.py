@@ -1,8 +1,11 @@
 """The results of the group level: maps, cluster table, nodal table."""
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import singledispatch
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -10,15 +13,23 @@ import pandas as pd
 from bids_app import __version__, stats
 from bids_app.bids.files import save_described, save_json, save_map, save_table, sidecar_of
 from bids_app.bids.result_names import comparison_desc, group_name
-from bids_app.graph.features import camel
+from bids_app.graph.features import Feature, camel
 from bids_app.group.analyses import BETWEEN, Analysis, run_analysis
 from bids_app.group.cluster_labels import anatomy_columns, with_anatomy
 from bids_app.group.painting import paint
-from bids_app.group.routes import ConnectionRoute, MapRoute, ParcelRoute, TableRoute
+from bids_app.group.routes import ConnectionRoute, MapRoute, ParcelRoute, Route, TableRoute
+from bids_app.group.sample import Sample
+from bids_app.settings.atlas_source import AtlasSource
 from bids_app.settings.roles import feature_role
+from bids_app.settings.settings import Settings, Trial
 from bids_app.space.atlas import fitting
+from bids_app.space.grid import Grid
+from bids_app.trial.design import Design
 
 logger = logging.getLogger(__name__)
+Key = tuple[Feature, Analysis]
+Comparisons = Mapping[Key, stats.Comparison]
+Corrected = Mapping[Key, np.ndarray]  # p over all features
 STATISTICS = {
     "t": "Student's t of the difference between the arms",
     "difference": "Adjusted difference between the arms, mean change, or slope, in the units of the map",
@@ -58,13 +69,13 @@ TABLE_COLUMNS = {
 }
 
 
-def write_results(settings, route, sample, comparisons):
+def write_results(settings: Settings, route: Route, sample: Sample, comparisons: Comparisons) -> list[Path]:
     """Write all files of one route.
 
     Parameters
     ----------
     settings : Settings
-    route : sample.Route
+    route : routes.Route
     sample : sample.Sample
     comparisons : dict of stats.Comparison
         Keyed by (feature, analysis).
@@ -77,9 +88,9 @@ def write_results(settings, route, sample, comparisons):
     return _write(route, settings, sample, comparisons, corrected)
 
 
-def _across_metrics(comparisons):
+def _across_metrics(comparisons: Comparisons) -> dict[Key, np.ndarray]:
     """Return p corrected over the features of each analysis."""
-    corrected = {}
+    corrected: dict[Key, np.ndarray] = {}
     for analysis in {analysis for _, analysis in comparisons}:
         keys = [key for key in comparisons if key[1] == analysis]
         corrected |= dict(zip(keys, stats.across([comparisons[key] for key in keys]), strict=True))
@@ -87,40 +98,46 @@ def _across_metrics(comparisons):
 
 
 @singledispatch
-def _write(route, settings, sample, comparisons, corrected):
+def _write(
+    route: Route, settings: Settings, sample: Sample, comparisons: Comparisons, corrected: Corrected
+) -> list[Path]:
     """Write the table of a route's nodes."""
-    tables = []
+    parcels, tables = cast(pd.DataFrame, sample.parcels), []
     for key, comparison in comparisons.items():
         role = feature_role(settings.trial, key[0], key[1].estimator)
-        tables.append(nodal_table(sample.parcels, key, comparison, corrected[key]).assign(role=role))
+        tables.append(nodal_table(parcels, key, comparison, corrected[key]).assign(role=role))
     path = settings.group_dir / group_name(route, sample.design, route.table, ".tsv")
     save_described(path, pd.concat(tables), {**NODE_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
     return [path]
 
 
 @_write.register
-def _write_maps(route: MapRoute, settings, sample, comparisons, corrected):
-    folder, written = settings.group_dir, []
+def _write_maps(
+    route: MapRoute, settings: Settings, sample: Sample, comparisons: Comparisons, corrected: Corrected
+) -> list[Path]:
+    folder, grid, written = settings.group_dir, cast(Grid, sample.grid), []
     for (feature, analysis), comparison in comparisons.items():
         sidecar = _sidecar(settings, route, sample.design, (feature, analysis), comparison)
         for statistic, values in _maps(comparison, corrected[feature, analysis]).items():
             desc = comparison_desc(feature, analysis)
-            name = group_name(route, sample.design, "statmap", sample.grid.extension, stat=statistic, desc=desc)
-            save_map(folder / name, sample.grid, values, sidecar(statistic))
+            name = group_name(route, sample.design, "statmap", grid.extension, stat=statistic, desc=desc)
+            save_map(folder / name, grid, values, sidecar(statistic))
             written.append(folder / name)
     space = route.entities.get("space")
-    atlases = fitting(settings.graph.atlases, sample.grid, space)
+    atlases = fitting(settings.graph.atlases, grid, space)
     table = cluster_table(sample, comparisons, corrected, settings.trial, atlases, space)
     path = folder / group_name(route, sample.design, "clusters", ".tsv")
     save_described(path, table, _cluster_columns() | anatomy_columns(atlases))
     return [*written, path]
 
 
-def _sidecar(settings, route, design, key, comparison):
+def _sidecar(
+    settings: Settings, route: Route, design: Design, key: Key, comparison: stats.Comparison
+) -> Callable[[str], dict[str, Any]]:
     """Return what makes the sidecar of a map of one statistic."""
     feature, analysis = key
 
-    def sidecar(statistic):
+    def sidecar(statistic: str) -> dict[str, Any]:
         return {
             "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
             "Estimator": analysis.text(route.node, design),
@@ -135,8 +152,8 @@ def _sidecar(settings, route, design, key, comparison):
     return sidecar
 
 
-def _maps(comparison, p_all):
-    effect = comparison.effect
+def _maps(comparison: stats.Comparison, p_all: np.ndarray) -> dict[str, np.ndarray]:
+    effect = cast(stats.Effect, comparison.effect)
     return {
         "t": effect.t,
         "difference": effect.difference,
@@ -155,7 +172,14 @@ def _maps(comparison, p_all):
     }
 
 
-def cluster_table(sample, comparisons, corrected, trial, atlases=(), space=None):
+def cluster_table(
+    sample: Sample,
+    comparisons: Comparisons,
+    corrected: Corrected,
+    trial: Trial,
+    atlases: Sequence[AtlasSource] = (),
+    space: str | None = None,
+) -> pd.DataFrame:
     """List the significant clusters.
 
     Parameters
@@ -176,7 +200,7 @@ def cluster_table(sample, comparisons, corrected, trial, atlases=(), space=None)
     DataFrame
         A row per cluster of voxels with p_fwe of alpha or less; coordinates in mm of the template space.
     """
-    grid, design = sample.grid, sample.design
+    grid, design = cast(Grid, sample.grid), sample.design
     neighbours, coordinates = grid.neighbours(trial.connectivity), grid.coordinates
     rows, clusters = [], []
     for (feature, analysis), comparison in comparisons.items():
@@ -205,7 +229,7 @@ def cluster_table(sample, comparisons, corrected, trial, atlases=(), space=None)
     return table.join(with_anatomy(clusters, grid, atlases, space)) if atlases else table
 
 
-def _cluster_columns():
+def _cluster_columns() -> dict[str, str]:
     places = {
         "role": _ROLE_TEXT,
         "direction": "Which arm, visit or end of the covariate has more",
@@ -219,12 +243,12 @@ def _cluster_columns():
     return {**first, **places, **values}
 
 
-def _at(comparison, node):
+def _at(comparison: stats.Comparison, node: int) -> dict[str, Any]:
     names = ("t", "difference", "ci_low", "ci_high", "hedges_g", "g_low", "g_high", "partial_r2", "n")
     return {name: getattr(comparison.effect, name)[node] for name in names}
 
 
-def _error(comparison):
+def _error(comparison: stats.Comparison) -> np.ndarray:
     return stats.monte_carlo_error(comparison.p_fwe, len(comparison.max_statistics), comparison.exhaustive)
 
 
@@ -246,7 +270,9 @@ N_CONNECTIONS = 100  # listed of each feature and analysis, more only if more ar
 
 
 @_write.register
-def _write_parcels(route: ParcelRoute, settings, sample, comparisons, corrected):
+def _write_parcels(
+    route: ParcelRoute, settings: Settings, sample: Sample, comparisons: Comparisons, corrected: Corrected
+) -> list[Path]:
     """Write the table of the parcels, and their results as maps."""
     tables = _write.dispatch(TableRoute)(route, settings, sample, comparisons, corrected)
     results = (
@@ -261,10 +287,12 @@ def _write_parcels(route: ParcelRoute, settings, sample, comparisons, corrected)
 
 
 @_write.register
-def _write_connections(route: ConnectionRoute, settings, sample, comparisons, corrected):
+def _write_connections(
+    route: ConnectionRoute, settings: Settings, sample: Sample, comparisons: Comparisons, corrected: Corrected
+) -> list[Path]:
     """Write the connections that matter, their components, and a matrix of each statistic."""
     folder, listed, components, written = settings.group_dir, [], [], []
-    parcels = sample.parcels.drop(columns=["first", "second"])
+    parcels = cast(pd.DataFrame, sample.parcels).drop(columns=["first", "second"])
     for key, comparison in comparisons.items():
         feature, analysis = key
         role = feature_role(settings.trial, feature, analysis.estimator)
@@ -274,7 +302,7 @@ def _write_connections(route: ConnectionRoute, settings, sample, comparisons, co
             number[component.nodes] = rank
             components.append(_component(sample, key, comparison, component) | {"component": rank})
         table = nodal_table(parcels, key, comparison, corrected[key]).assign(role=role)
-        table.insert(4, "component", pd.array(number, dtype="Int64"))
+        table.insert(4, "component", cast(Any, pd.array(number, dtype="Int64")))
         first = table.sort_values(["p_fwe", "p"], kind="stable").index[:N_CONNECTIONS]
         listed.append(table[table.index.isin(first) | table["component"].notna()])
         written += _write_matrices(settings, route, sample, key, comparison)
@@ -301,9 +329,10 @@ COMPONENT_COLUMNS = {
 }
 
 
-def _component(sample, key, comparison, component):
+def _component(sample: Sample, key: Key, comparison: stats.Comparison, component: stats.Cluster) -> dict[str, Any]:
     feature, analysis = key
-    rows = sample.parcels.iloc[component.nodes]
+    effect, parcels = cast(stats.Effect, comparison.effect), cast(pd.DataFrame, sample.parcels)
+    rows = parcels.iloc[component.nodes]
     hubs = pd.concat([rows["from"], rows["to"]]).value_counts()
     return {
         "metric": feature.metric,
@@ -313,18 +342,21 @@ def _component(sample, key, comparison, component):
         "n_connections": len(rows),
         "n_parcels": len(hubs),
         "hubs": "; ".join(f"{name} {count}" for name, count in hubs.head(5).items()),
-        "strongest": sample.parcels["name"].iloc[component.peak],
+        "strongest": parcels["name"].iloc[component.peak],
         "statistic": comparison.statistic[component.peak],
-        "hedges_g": comparison.effect.hedges_g[component.nodes].mean(),
+        "hedges_g": effect.hedges_g[component.nodes].mean(),
         "p_fwe": comparison.p_fwe[component.nodes].min(),
     }
 
 
-def _write_matrices(settings, route, sample, key, comparison):
+def _write_matrices(
+    settings: Settings, route: ConnectionRoute, sample: Sample, key: Key, comparison: stats.Comparison
+) -> list[Path]:
     """Write t, Hedges g and the p values as matrices of all parcels."""
-    names, written = _names_of_pairs(sample.parcels), []
+    parcels, written = cast(pd.DataFrame, sample.parcels), []
+    names = _names_of_pairs(parcels)
     place = {name: position for position, name in enumerate(names)}
-    one, other = (sample.parcels[end].map(place).to_numpy() for end in ("from", "to"))
+    one, other = (parcels[end].map(place).to_numpy() for end in ("from", "to"))
     maps, sidecar = _maps(comparison, comparison.p_fwe), _sidecar(settings, route, sample.design, key, comparison)
     for stat in ("t", "hedgesG", "p", "pFwe"):
         matrix = np.full((len(names), len(names)), np.nan)
@@ -337,20 +369,20 @@ def _write_matrices(settings, route, sample, key, comparison):
     return written
 
 
-def _names_of_pairs(pairs):
+def _names_of_pairs(pairs: pd.DataFrame) -> list[str]:
     """Return the names of the parcels, in their order in the atlas."""
     ends = pd.concat([pairs[["first", "from"]].set_axis(["place", "name"], axis=1),
                       pairs[["second", "to"]].set_axis(["place", "name"], axis=1)])  # fmt: skip
     return ends.drop_duplicates("place").sort_values("place")["name"].tolist()
 
 
-def nodal_table(parcels, key, comparison, p_all):
+def nodal_table(parcels: pd.DataFrame, key: Key, comparison: stats.Comparison, p_all: np.ndarray) -> pd.DataFrame:
     """List the result of one feature and analysis at every parcel."""
     feature, analysis = key
     return with_results(parcels.assign(metric=feature.metric, edges=feature.edges), analysis.key, comparison, p_all)
 
 
-def compare_alone(table, sample, visits, trial):
+def compare_alone(table: pd.DataFrame, sample: Sample, visits: Mapping[str, np.ndarray], trial: Trial) -> pd.DataFrame:
     """Compare values that have no neighbours, with one correction over all: the statistic is t.
 
     Parameters
@@ -373,9 +405,9 @@ def compare_alone(table, sample, visits, trial):
     return with_results(table, analysis.key, comparison, comparison.p_fwe).drop(columns="p_fwe_all")
 
 
-def with_results(table, estimator, comparison, p_all):
+def with_results(table: pd.DataFrame, estimator: str, comparison: stats.Comparison, p_all: np.ndarray) -> pd.DataFrame:
     """Add the columns of a result to a table with a row per value tested."""
-    effect = comparison.effect
+    effect = cast(stats.Effect, comparison.effect)
     return table.assign(
         estimator=estimator,
         t=effect.t,

@@ -1,8 +1,11 @@
 """Routes: the kinds of result that the participant level left and the group level can compare."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from bids_app.bids.files import read_table
 from bids_app.bids.names import label
@@ -17,11 +20,11 @@ from bids_app.bids.result_names import (
     resolution,
     surface_path,
 )
-from bids_app.bids.scans import Scan
+from bids_app.bids.scans import Scan, ScanIndex
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.graph.features import FULL, Feature, camel, compared_features
 from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY
-from bids_app.settings.settings import Trial
+from bids_app.settings.settings import Settings, Trial
 from bids_app.space.grid import Grid, load_grid
 
 
@@ -141,6 +144,7 @@ class ConnectionRoute(TableRoute):
         return trial.cluster_threshold if trial.edge_statistic.startswith("nbs") else None
 
 
+Parcellation = tuple[str | None, ...]  # what its tables are named by, what the data were named before, and the matrix
 NAMED: dict[type[TableRoute], str] = {
     ParcelRoute: "parcels of",
     GlobalRoute: "global measures of",
@@ -148,7 +152,7 @@ NAMED: dict[type[TableRoute], str] = {
 }
 
 
-def find_routes(settings, index):
+def find_routes(settings: Settings, index: ScanIndex) -> list[Route]:
     """Find what the participant level left that fits the settings.
 
     Parameters
@@ -162,7 +166,7 @@ def find_routes(settings, index):
         There is nothing; the message lists what there is instead.
     """
     maps = [_map_route(settings, index, extension) for extension in MAPS]
-    routes = [route for route in (*maps, *_parcel_routes(settings, index)) if route]
+    routes: list[Route] = [route for route in (*maps, *_parcel_routes(settings, index)) if route]
     if not routes:
         descs = {map_desc(settings.graph, one.edges, settings.trial.map_values) for one in settings.graph.compared}
         wanted = f"desc-{' or '.join(sorted(descs))} on the grid res-{resolution(settings.graph)}"
@@ -175,11 +179,11 @@ def find_routes(settings, index):
     return routes
 
 
-def _kind(scan):
+def _kind(scan: Scan) -> str:
     return f"desc-{scan.entities.get('desc')} on res-{scan.entities.get('res')}"
 
 
-def _wanted(settings, scan):
+def _wanted(settings: Settings, scan: Scan) -> bool:
     selection = settings.selection
     checks = (("sub", selection.participants), ("ses", selection.sessions))
     return all(not labels or scan.entities.get(key) in labels for key, labels in checks) and (
@@ -187,7 +191,7 @@ def _wanted(settings, scan):
     )
 
 
-def _map_route(settings, index, extension):
+def _map_route(settings: Settings, index: ScanIndex, extension: str) -> MapRoute | None:
     on_surface = MAPS[extension] == "grayordinates"
     scans, size = {}, None if on_surface else resolution(settings.graph)
     for feature in settings.graph.compared:
@@ -208,7 +212,7 @@ def _map_route(settings, index, extension):
     return MapRoute(MAPS[extension], entities, scans, surface)
 
 
-def grid_of(route, image, kept):
+def grid_of(route: MapRoute, image: Any, kept: np.ndarray) -> Grid:
     """Return the grid of a route's maps, of the nodes that are kept.
 
     Parameters
@@ -224,7 +228,7 @@ def grid_of(route, image, kept):
     return Grid(kept.reshape(image.shape), image.affine)
 
 
-def _shared(scans, keys):
+def _shared(scans: Sequence[Scan], keys: Iterable[str]) -> dict[str, str]:
     """Return the values that all scans share; maps of two tasks or spaces do not compare."""
     entities = {}
     for key in keys:
@@ -237,7 +241,7 @@ def _shared(scans, keys):
     return {key: value for key, value in entities.items() if value}
 
 
-def _parcel_routes(settings, index):
+def _parcel_routes(settings: Settings, index: ScanIndex) -> list[TableRoute]:
     """Return the routes of each parcellation and matrix: its parcels, its whole graph, and its connections if asked."""
     options = settings.graph.parcels
     nodes = _by_parcellation(settings, index, "nodes", options.compared)
@@ -253,9 +257,12 @@ def _parcel_routes(settings, index):
     return routes
 
 
-def _by_parcellation(settings, index, suffix, features):
+def _by_parcellation(
+    settings: Settings, index: ScanIndex, suffix: str, features: Iterable[Feature]
+) -> dict[Parcellation, dict[str, list[Scan]]]:
     """Sort tables by parcellation, by what the data were named before, and by matrix; then by edges."""
-    wanted, found = dict.fromkeys(feature.edges for feature in features), {}
+    wanted = dict.fromkeys(feature.edges for feature in features)
+    found: dict[Parcellation, dict[str, list[Scan]]] = {}
     for scan in index.of(suffix, ".tsv"):
         if not _wanted(settings, scan):
             continue
@@ -266,7 +273,9 @@ def _by_parcellation(settings, index, suffix, features):
     return found
 
 
-def _parcel_route(kind, features, tables, key):
+def _parcel_route(
+    kind: type[TableRoute], features: Iterable[Feature], tables: Mapping[str, list[Scan]], key: Parcellation
+) -> TableRoute:
     """Return one route of a parcellation, from the tables of each edge rule."""
     columns = {edges: set(read_table(scans[0].path, nrows=0)) for edges, scans in tables.items()}
     scans = {
@@ -282,7 +291,9 @@ def _parcel_route(kind, features, tables, key):
     return _named_route(kind, scans, next(iter(tables.values())), desc)
 
 
-def _named_route(kind, scans, first, desc):
+def _named_route(
+    kind: type[TableRoute], scans: dict[Feature, list[Scan]], first: Sequence[Scan], desc: str
+) -> TableRoute:
     entities = _shared(first, ("task", "space", "den", *PARCELLATION))
     atlas = " ".join(filter(None, [*parcellation_of(entities), desc]))
     own = camel([desc, kind.kind if kind is not ParcelRoute else ""])
@@ -290,11 +301,11 @@ def _named_route(kind, scans, first, desc):
     return kind(f"{NAMED[kind]} {atlas}", entities, scans, matrix=desc)
 
 
-def _edge_routes(settings, index):
+def _edge_routes(settings: Settings, index: ScanIndex) -> list[TableRoute]:
     """Return the routes of connections, in Fisher's z whatever the graph is of: one per parcellation and matrix."""
     wanted = {MATRIX_STATS[matrix] for matrix in settings.graph.parcels.matrices}
     wanted -= {MATRIX_STATS["fisher"]} if MATRIX_STATS["pearson"] in wanted else set()
-    found = {}
+    found: dict[Parcellation, list[Scan]] = {}
     for scan in index.of("relmat", ".tsv"):
         if _wanted(settings, scan) and scan.entities.get("stat") in wanted:
             key = (*parcellation_of(scan.entities), scan.entities.get("desc"), scan.entities["stat"])

@@ -1,7 +1,10 @@
 """From the scans of a route and the trial's tables to the arrays that are compared."""
 
 import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -9,12 +12,14 @@ import pandas as pd
 
 from bids_app import stats
 from bids_app.bids.findings import Finding, of_scans
+from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.alike import made, require_alike
 from bids_app.group.node_values import read_same_nodes, read_values
-from bids_app.group.routes import GlobalRoute, MapRoute, grid_of
+from bids_app.group.routes import GlobalRoute, MapRoute, Route, grid_of
 from bids_app.group.thinness import thin_places
+from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid
 from bids_app.trial.allocation_table import read_allocations
 from bids_app.trial.covariates import model_covariates, slopes
@@ -26,8 +31,8 @@ logger = logging.getLogger(__name__)
 
 MIN_PER_ARM = 2
 
-
 Maps = dict[str, np.ndarray]  # of one feature, by visit
+Visit = tuple[str, str | None]  # participant and session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,49 +91,51 @@ class Sample:
         return tuple(self.maps)
 
     @property
-    def pairs(self):
+    def pairs(self) -> np.ndarray | None:
         """The two parcels of each connection, (V, 2) int32, or None where the nodes are no connections."""
         if self.parcels is None or "first" not in self.parcels:
             return None
         return self.parcels[["first", "second"]].to_numpy(np.int32)
 
-    def nuisance(self, without=None):
+    def nuisance(self, without: str | None = None) -> np.ndarray:
         """Return the columns that the arms are adjusted for, as `stats.nuisance`, but for one covariate."""
         covariates = self.covariates.drop(columns=without, errors="ignore") if without else self.covariates
         return stats.nuisance(len(self.arm), covariates.to_numpy(), self.strata, list(covariates))
 
-    def draws(self, trial):
+    def draws(self, trial: Trial) -> stats.Allocations:
         """Return the allocations that are tried, as `stats.allocations`."""
         if self.allocation_table is not None:
             table = self.allocation_table
             return stats.tabled_allocations(self.arm, table, n_draws=trial.n_permutations, seed=trial.random_seed)
         return stats.allocations(self.arm, self.strata, trial.n_permutations, trial.random_seed)
 
-    def save_maps(self, feature, path):
+    def save_maps(self, feature: Feature, path: Path) -> str:
         """Save the maps of one feature by visit, as float64; `load_maps` reads them."""
         path.parent.mkdir(parents=True, exist_ok=True)
         visits = self.maps[feature]
         np.savez(path, visits=np.array(list(visits)), maps=np.stack(list(visits.values())))
         return str(path)
 
-    def without_maps(self):
+    def without_maps(self) -> "Sample":
         """Return all but the maps."""
         return replace(self, maps={})
 
 
-def load_maps(path) -> Maps:
+def load_maps(path: Path | str) -> Maps:
     """Read the maps that `Sample.save_maps` saved."""
     with np.load(path) as saved:
         return dict(zip(saved["visits"].tolist(), saved["maps"], strict=True))
 
 
-def route_flow(route, tables, design, failures, min_minutes):
+def route_flow(
+    route: Route, tables: Tables, design: Design, failures: Mapping[Visit, str], min_minutes: float
+) -> pd.DataFrame:
     """Return `flow.participant_flow` of a route."""
     visits = by_visit(next(iter(route.scans.values())))
     return participant_flow(tables, design, visits, failures, min_minutes)
 
 
-def assemble(route, flow, tables: Tables, design: Design, trial):
+def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, trial: Trial) -> Sample:
     """Load what is compared.
 
     Parameters
@@ -161,10 +168,9 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     route = _of_those(route, participants, (design.baseline, design.followup))
     feature, scans = next(iter(route.scans.items()))
     arms = dict(zip(participants, analysed["arm"], strict=True))
-    mixed = [made(scan, arms[scan.participant]) for scan in scans]
-    mixed = (*require_alike(route.name, mixed, accept_mixed=trial.accept_mixed), *of_scans(scans))
-    of_maps = isinstance(route, MapRoute)
-    parcels = None if of_maps else read_same_nodes(route.name, scans)
+    compared = [made(scan, arms[scan.participant]) for scan in scans]
+    mixed = (*require_alike(route.name, compared, accept_mixed=trial.accept_mixed), *of_scans(scans))
+    parcels = None if isinstance(route, MapRoute) else read_same_nodes(route.name, scans)
     shape = _values(scans[0], feature).shape
     arrays = [_load(route, participants, session, shape) for session in (design.baseline, design.followup)]
     kept = _kept(arrays, arm, trial.min_per_arm)
@@ -186,8 +192,8 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
         slopes=sloping.table if trial.slopes else None,
         allocation_table=read_allocations(trial.allocations, participants, design) if trial.allocations else None,
         kept=kept,
-        grid=_grid(route, kept) if of_maps else None,
-        parcels=None if of_maps else parcels[kept].reset_index(drop=True),
+        grid=_grid(route, kept) if isinstance(route, MapRoute) else None,
+        parcels=None if parcels is None else parcels[kept].reset_index(drop=True),
         findings=(
             *mixed,
             *runs_without_motion(by_visit(scans), design, participants),
@@ -199,7 +205,7 @@ def assemble(route, flow, tables: Tables, design: Design, trial):
     return replace(sample, findings=(*sample.findings, *odd))
 
 
-def check_design(route, sample):
+def check_design(route: Route, sample: Sample) -> None:
     """Refuse a design that leaves nothing to test, before any work is done.
 
     Raises
@@ -218,11 +224,11 @@ def check_design(route, sample):
     if left < 1:
         raise DataError(
             f"{route.name}: {len(sample.arm)} participants are too few to adjust for the baseline and for "
-            f"{', '.join(sample.covariates) or 'no covariate'}: {max(left, 0)} degrees of freedom are left."
+            f"{', '.join(map(str, sample.covariates)) or 'no covariate'}: {max(left, 0)} degrees of freedom are left."
         )
 
 
-def _of_those(route, participants, sessions):
+def _of_those(route: Route, participants: Collection[str], sessions: Collection[str]) -> Route:
     """Leave out the scans that are not compared, so that their gaps cost nobody a voxel."""
     scans = {
         feature: [scan for scan in found if scan.participant in participants and scan.session in sessions]
@@ -231,9 +237,9 @@ def _of_those(route, participants, sessions):
     return replace(route, scans=scans)
 
 
-def _kept(arrays, arm, min_per_arm):
+def _kept(arrays: Sequence[Mapping[Feature, np.ndarray]], arm: np.ndarray, min_per_arm: int | None) -> np.ndarray:
     """Return the voxels that everyone has, or so many of each arm, of every feature at both visits."""
-    kept = True
+    kept: Any = True  # an array as soon as it meets one
     for before, after in zip(*(features.values() for features in arrays), strict=True):
         there = np.isfinite(before) & np.isfinite(after)
         before[~there] = after[~there] = np.nan
@@ -242,13 +248,13 @@ def _kept(arrays, arm, min_per_arm):
     return kept
 
 
-def _varies(arrays):
+def _varies(arrays: Sequence[Mapping[Feature, np.ndarray]]) -> np.ndarray:
     """Say which nodes are not the same for everyone: the density is, where the edges are made by it."""
     values = np.concatenate([np.stack(list(features.values())) for features in arrays], axis=1)
     return (np.ptp(values, axis=1) > 1e-12 * np.abs(values).max(axis=1)).all(axis=0)
 
 
-def _load(route, participants, session, shape):
+def _load(route: Route, participants: Sequence[str], session: str, shape: tuple[int, ...]) -> dict[Feature, np.ndarray]:
     """Return each feature's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""
     loaded = {}
     for feature, scans in route.scans.items():
@@ -261,23 +267,23 @@ def _load(route, participants, session, shape):
     return loaded
 
 
-def _checked(route, scan, feature, shape):
+def _checked(route: Route, scan: Scan, feature: Feature, shape: tuple[int, ...]) -> np.ndarray:
     values = _values(scan, feature)
     if values.shape != shape:
         raise DataError(f"{route.name}: the scans differ in their grid or in their parcels.")
     return values
 
 
-def _values(scan, feature):
+def _values(scan: Scan, feature: Feature) -> np.ndarray:
     try:
         return read_values(scan.path, feature.metric)
     except DataError as error:
         raise DataError(f"{error} Run the participant level again for sub-{scan.participant}.") from error
 
 
-def _grid(route, kept):
+def _grid(route: MapRoute, kept: np.ndarray) -> Grid:
     scans = next(iter(route.scans.values()))
-    images = [nib.load(scan.path) for scan in scans]
+    images: list[Any] = [nib.load(scan.path) for scan in scans]
     if route.surface is None and not all(np.allclose(one.affine, images[0].affine, atol=1e-3) for one in images):
         raise DataError("voxels: the maps are not on one grid; give --voxel-size in mm at the participant level.")
     return grid_of(route, images[0], kept)

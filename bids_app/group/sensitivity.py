@@ -1,6 +1,9 @@
 """The effect in the regions by other choices: of the estimator, of whom to look at, of the graph and its map."""
 
+from collections.abc import Callable, Iterator, Mapping
 from functools import singledispatch
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -8,16 +11,23 @@ import pandas as pd
 from bids_app.bids.files import read_table
 from bids_app.bids.names import Name
 from bids_app.bids.result_names import PARCELLATION, label_of, read_map_desc
-from bids_app.bids.scans import index_scans
+from bids_app.bids.scans import Scan, ScanIndex, index_scans
+from bids_app.graph.features import Feature
 from bids_app.graph.measures import ALL_GLOBALS, MEASURES
-from bids_app.group.regions import visit_means
-from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute
+from bids_app.group.regions import Region, RegionValues, visit_means
+from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, Route, TableRoute
+from bids_app.group.targets import GroupRun
+from bids_app.settings.settings import Settings, Trial
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
 from bids_app.stats.estimates import Estimate
 from bids_app.stats.robustness import AGREEMENT_COLUMNS, agreement, robustness_columns, robustness_table
+from bids_app.stats.twovisits import TwoVisits
+from bids_app.trial.design import Design, Tables
 from bids_app.trial.strata import strata
 
+Choices = tuple[tuple[str, Any], ...]  # what was chosen, as pairs of its name and value
+Save = Callable[..., Path]
 SITE_COLUMNS = ("site", "center", "centre", "scanner", "hospital")
 LOW_MOTION = 0.2
 SENSITIVITY_COLUMNS = {
@@ -39,7 +49,7 @@ SELECTED = (
 OWN = "as here"  # how the scans of this output folder are processed
 
 
-def write_sensitivity(save, run, route, values):
+def write_sensitivity(save: Save, run: GroupRun, route: Route, values: RegionValues) -> None:
     """Write the effect in each region under every variation.
 
     Parameters
@@ -59,7 +69,7 @@ def write_sensitivity(save, run, route, values):
     save("sensitivity", table, SENSITIVITY_COLUMNS, Note=f"{HC3} {left}")
 
 
-def _elsewhere(settings, route, design, values, name):
+def _elsewhere(settings: Settings, route: Route, design: Design, values: RegionValues, name: str) -> pd.DataFrame:
     """Return the headline effect in each region on the scans as another output folder has them."""
     specifications = {
         key: scans for key, scans in found_specifications(settings, route).items() if ("processing", name) in key
@@ -77,23 +87,23 @@ def _elsewhere(settings, route, design, values, name):
     return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
 
 
-def site_column(trial, tables):
+def site_column(trial: Trial, tables: Tables) -> str | None:
     """Return the one column whose levels are left out in turn: the stratum, else the site; None if not one."""
-    sites = [name for name in tables.participants if str(name).lower() in SITE_COLUMNS]
+    sites = [str(name) for name in tables.participants if str(name).lower() in SITE_COLUMNS]
     for candidates in (list(trial.strata), sites):
         if len(candidates) == 1:
             return candidates[0]
     return None
 
 
-def _sites(values, tables, column):
+def _sites(values: RegionValues, tables: Tables, column: str | None) -> np.ndarray | None:
     if column is None:
         return None
     participants = values.flow["participant_id"].str.removeprefix("sub-")
-    return strata(tables, [column], list(participants)).astype(str)
+    return cast(np.ndarray, strata(tables, [column], list(participants))).astype(str)
 
 
-def sensitivity_table(values, trial, sites=None):
+def sensitivity_table(values: RegionValues, trial: Trial, sites: np.ndarray | None = None) -> pd.DataFrame:
     """Estimate the effect in each region under every variation.
 
     Parameters
@@ -120,7 +130,9 @@ def sensitivity_table(values, trial, sites=None):
     return table.sort_values("region", key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 
-def _variations(values, trial, sites):
+def _variations(
+    values: RegionValues, trial: Trial, sites: np.ndarray | None
+) -> Iterator[tuple[str, str, np.ndarray, pd.DataFrame]]:
     """Yield what is varied, the estimator, who is looked at, and what is adjusted for."""
     everyone, covariates, own = values.analysed, values.covariates, trial.estimator
     yield "none: the headline analysis", own, everyone, covariates
@@ -142,7 +154,7 @@ def _variations(values, trial, sites):
         yield f"without {site}", own, everyone & (sites != site), covariates
 
 
-def _without_one(values, trial, region):
+def _without_one(values: RegionValues, trial: Trial, region: Region) -> pd.DataFrame:
     """Return the two rows of the participants whose absence lowers and raises the effect most."""
     data, names = values.data()[region.name], values.flow["participant_id"].to_numpy()
     found = {}
@@ -161,7 +173,7 @@ def _without_one(values, trial, region):
     return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
 
 
-def write_robustness(save, settings, route, design, values):
+def write_robustness(save: Save, settings: Settings, route: Route, design: Design, values: RegionValues) -> None:
     """Write the effect in the same voxels of every map that the participant level left, and how far all agree."""
     specifications = found_specifications(settings, route)
     tables = []
@@ -170,7 +182,7 @@ def write_robustness(save, settings, route, design, values):
     for feature in dict.fromkeys(region.feature for region in values.regions):
         own = [region.name for region in values.regions if region.feature == feature]
 
-        def values_of(chosen, own=own):
+        def values_of(chosen: Mapping[str, Any], own: list[str] = own) -> dict[str, TwoVisits]:
             return {name: data for name, data in read(chosen).items() if name in own}
 
         primary = _primary(settings, route, feature)
@@ -180,7 +192,7 @@ def write_robustness(save, settings, route, design, values):
     save("agreement", agreement(table), AGREEMENT_COLUMNS, Note=f"{VARIED} {SELECTED}")
 
 
-def _primary(settings, route, feature):
+def _primary(settings: Settings, route: Route, feature: Feature) -> dict[str, Any]:
     chosen = {
         "processing": OWN,
         "metric": feature.metric,
@@ -192,29 +204,31 @@ def _primary(settings, route, feature):
     return chosen | {"values": settings.trial.map_values, "smoothing": float(settings.graph.smooth_maps)}
 
 
-def _reader(specifications, values, design):
+def _reader(
+    specifications: Mapping[Choices, list[Scan]], values: RegionValues, design: Design
+) -> Callable[[Mapping[str, Any]], dict[str, TwoVisits]]:
     """Return what reads a specification's values in all regions, each only once, of those analysed."""
     rows = values.analysed
     names = values.flow["participant_id"].str.removeprefix("sub-")
-    cache = {}
+    cache: dict[Choices, dict[str, TwoVisits]] = {}
 
-    def read(chosen):
+    def read(chosen: Mapping[str, Any]) -> dict[str, TwoVisits]:
         key = tuple(chosen.items())
         if key not in cache:
             visits = [
                 [(name, session) if used else None for name, used in zip(names, rows, strict=True)]
                 for session in (design.baseline, design.followup)
             ]
-            means = [
+            baseline, followup = (
                 visit_means(specifications[key], chosen["metric"], values.regions, of_visit) for of_visit in visits
-            ]
-            cache[key] = {name: data.of(rows) for name, data in values.data(*means).items()}
+            )
+            cache[key] = {name: data.of(rows) for name, data in values.data(baseline, followup).items()}
         return cache[key]
 
     return read
 
 
-def found_specifications(settings, route):
+def found_specifications(settings: Settings, route: Route) -> dict[Choices, list[Scan]]:
     """List what the participant level left of the route's scans.
 
     Returns
@@ -225,7 +239,7 @@ def found_specifications(settings, route):
     """
     compared = next(iter(route.scans.values()))
     allowed = {Name.parse(scan.path).without("stat", "desc") for scan in compared}
-    found = {}
+    found: dict[Choices, list[Scan]] = {}
     for processing, folder in ((OWN, settings.output_dir), *settings.trial.also):
         for pairs, scan in _left(route, index_scans(folder)):
             if Name.parse(scan.path).without("stat", "desc") in allowed:
@@ -235,9 +249,9 @@ def found_specifications(settings, route):
 
 
 @singledispatch
-def _left(route, index):
+def _left(route: Route, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
     """Yield what the participant level left of a route's kind, by every choice, with what it is of."""
-    for edges, scan in _tables(route, index):
+    for edges, scan in _tables(cast(TableRoute, route), index):
         columns = read_table(scan.path, nrows=0).columns
         for metric, measure in MEASURES.items():
             if label_of(metric) in columns and not measure.is_label:
@@ -245,7 +259,7 @@ def _left(route, index):
 
 
 @_left.register
-def _maps(route: MapRoute, index):
+def _maps(route: MapRoute, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
     for scan in index.of("boldmap", route.extension):
         metric, parts = scan.sidecar.get("Measure"), read_map_desc(scan.entities.get("desc", ""))
         if parts and metric in MEASURES and not MEASURES[metric].is_label:
@@ -254,12 +268,12 @@ def _maps(route: MapRoute, index):
 
 
 @_left.register
-def _of_whole_graphs(route: GlobalRoute, index):
+def _of_whole_graphs(route: GlobalRoute, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
     for edges, scan in _tables(route, index):
         yield (("metric", ALL_GLOBALS.name), ("edges", edges)), scan
 
 
-def _tables(route, index):
+def _tables(route: TableRoute, index: ScanIndex) -> Iterator[tuple[str, Scan]]:
     """Yield the edge rule of each of the route's tables, and the table."""
     wanted = {key: route.entities.get(key) for key in PARCELLATION}
     for scan in index.of(route.table, ".tsv", **wanted):
@@ -270,7 +284,7 @@ def _tables(route, index):
 
 
 @_left.register
-def _matrices(route: ConnectionRoute, index):
+def _matrices(route: ConnectionRoute, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
     """Yield the matrices of the route."""
     ((feature, scans),) = route.scans.items()
     wanted = {key: scans[0].entities.get(key) for key in (*PARCELLATION, "desc", "stat")}

@@ -1,7 +1,9 @@
 """What the writers of the group level are given: the run, and one of the kinds of result that it compares."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bids_app.bids.result_names import group_name, trial_name
@@ -10,6 +12,7 @@ from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Notes, Scores
 from bids_app.settings.settings import Settings
 from bids_app.trial.design import Design, Tables
+from bids_app.trial.flow import FailedScan
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Target:
     route : Route
     flow : DataFrame
         As from `flow.participant_flow`.
-    sample : Sample or None
+    sample : Sample
         The arrays that are compared.
     named : dict of ndarray
         The nodes of the regions that were named beforehand, by region.
@@ -29,8 +32,8 @@ class Target:
 
     route: Route
     flow: pd.DataFrame
-    sample: Sample | None = None
-    named: dict = field(default_factory=dict)
+    sample: Sample
+    named: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class GroupRun:
     tables: Tables
     scores: Scores | None = None
     notes: Notes = field(default_factory=Notes)
-    failed: list = field(default_factory=list)
+    failed: list[FailedScan] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
 
     @property
@@ -64,10 +67,10 @@ class GroupRun:
         known = {f"sub-{label}" for label in self.tables.participants.index}
         return {name for target in self.targets for name in target.flow["participant_id"]} - known
 
-    def path(self, target, suffix, extension=".tsv", **entities):
+    def path(self, target: Target, suffix: str, extension: str = ".tsv", **entities: str) -> Path:
         """Return where a file of a target is written."""
         return self.settings.group_dir / group_name(target.route, self.design, suffix, extension, **entities)
 
-    def trial_path(self, suffix, extension=".tsv"):
+    def trial_path(self, suffix: str, extension: str = ".tsv") -> Path:
         """Return where a file of the trial as a whole is written."""
         return self.settings.group_dir / trial_name(self.design, suffix, extension)

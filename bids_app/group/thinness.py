@@ -1,15 +1,22 @@
 """Where a design is thin: who is fitted exactly, and whose arm cannot be exchanged."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+import pandas as pd
 
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import people
+
+if TYPE_CHECKING:  # which asks this module where it is thin
+    from bids_app.group.sample import Sample
 
 EXACT = 1 - 1e-8
 REFERENCE = "the reference"
 
 
-def thin_places(sample, arms):
+def thin_places(sample: "Sample", arms: tuple[str, str]) -> Iterator[Finding]:
     """Say which participants and groups the comparison learns nothing from.
 
     Parameters
@@ -39,15 +46,16 @@ def thin_places(sample, arms):
             yield Finding("Covariates", text, warning=True)
 
 
-def _columns(sample):
+def _columns(sample: "Sample") -> dict[str, np.ndarray]:
     """Return what the arms are adjusted for, by the name of the column."""
-    columns = {"intercept": np.ones(len(sample.arm))} | {k: v.to_numpy(float) for k, v in sample.covariates.items()}
+    columns = {"intercept": np.ones(len(sample.arm))}
+    columns |= {str(name): values.to_numpy(float) for name, values in sample.covariates.items()}
     if sample.strata is not None:
         columns |= {f"stratum {one}": (sample.strata == one).astype(float) for one in np.unique(sample.strata)[1:]}
     return columns
 
 
-def _exact(names, columns):
+def _exact(names: np.ndarray, columns: Mapping[str, np.ndarray]) -> Iterator[Finding]:
     """Say who is fitted exactly, and what these have alone."""
     design = np.column_stack(list(columns.values()))
     basis = np.linalg.svd(design / np.maximum(np.abs(design).max(axis=0), 1e-300), full_matrices=False)
@@ -66,15 +74,16 @@ def _exact(names, columns):
     yield Finding("Covariates", text, warning=True)
 
 
-def _alone(values, row):
+def _alone(values: np.ndarray, row: int) -> bool:
     """Say whether one participant has a value that all the others share another one of."""
     others = np.delete(values, row)
     return np.ptp(others) == 0 and values[row] != others[0]
 
 
-def _categories(covariates):
+def _categories(covariates: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
     """Return the level of each participant, None where it is not known, of every covariate that is a category."""
-    dummies = {}
+    dummies: dict[str, dict[str, np.ndarray]] = {}
+    unknown: Any = None
     for label in covariates:
         name, bracket, level = str(label).partition("[")
         if bracket and level.endswith("]"):
@@ -83,10 +92,10 @@ def _categories(covariates):
         values = np.column_stack(list(levels.values()))
         names = np.array([*levels, REFERENCE], dtype=object)
         found = names[np.where(values.any(axis=1), values.argmax(axis=1), len(levels))]
-        yield name, np.where(np.isin(values, (0, 1)).all(axis=1), found, None)
+        yield name, np.where(np.isin(values, (0, 1)).all(axis=1), found, unknown)
 
 
-def _one_arm(groups, arm, arms):
+def _one_arm(groups: np.ndarray, arm: np.ndarray, arms: tuple[str, str]) -> str:
     """List the groups whose members are all of one arm."""
     found = []
     for group in dict.fromkeys(str(group) for group in groups if group is not None):
@@ -96,5 +105,5 @@ def _one_arm(groups, arm, arms):
     return _some(found)
 
 
-def _some(texts, most=5):
+def _some(texts: Sequence[str], most: int = 5) -> str:
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

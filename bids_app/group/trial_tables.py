@@ -1,8 +1,10 @@
 """The tables of the trial as a whole: clinical outcomes, missing follow-ups, balance and motion."""
 
 import logging
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -11,14 +13,21 @@ from bids_app.bids.files import save_described
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import people
 from bids_app.errors import DataError, UsageError
-from bids_app.settings.cutoffs import parse_cutoffs
+from bids_app.group.sample import Sample
+from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
+from bids_app.settings.settings import Trial
 from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
 from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
 from bids_app.stats.motion import MOTION_COLUMNS, motion_table
+from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
 from bids_app.trial.covariates import balance_columns, code
+from bids_app.trial.design import Design, Tables
 from bids_app.trial.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
+
+if TYPE_CHECKING:  # which holds the scores and notes of this module
+    from bids_app.group.targets import GroupRun, Target
 
 logger = logging.getLogger("bids_app")
 
@@ -39,11 +48,13 @@ class Notes:
         Those of them that were asked for by an option or by the plan; the exit code says so.
     """
 
-    problems: list = field(default_factory=list)
-    unmet: list = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    unmet: list[str] = field(default_factory=list)
 
     @contextmanager
-    def softly(self, what, errors=NUMERICAL, *, asked=False):
+    def softly(
+        self, what: str, errors: type[Exception] | tuple[type[Exception], ...] = NUMERICAL, *, asked: bool = False
+    ) -> Iterator[None]:
         """Go on without a table that fails, and say so."""
         try:
             yield
@@ -73,13 +84,13 @@ class Scores:
     """
 
     table: pd.DataFrame
-    outcomes: dict
-    participants: list
-    successes: dict
-    findings: tuple = ()
+    outcomes: dict[str, TwoVisits]
+    participants: list[str]
+    successes: dict[str, dict[str, np.ndarray]]
+    findings: tuple[Finding, ...] = ()
 
 
-def read_scores(tables, design, trial):
+def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
     """Collect the outcomes that are asked for, or None.
 
     Raises
@@ -92,7 +103,7 @@ def read_scores(tables, design, trial):
     cutoffs = parse_cutoffs(trial.cutoffs)
     words = list(dict.fromkeys(_scale(word, cutoffs) for word in trial.outcomes))
     names = [name_of(word) for word in words]
-    said = {"--ordinal": trial.ordinal, "--higher-is-better": trial.higher_is_better}
+    said: dict[str, Sequence[str]] = {"--ordinal": trial.ordinal, "--higher-is-better": trial.higher_is_better}
     said["--cutoffs"] = [cutoff.outcome for cutoff in cutoffs]
     for option, members in said.items():
         if unknown := [name for name in dict.fromkeys(members) if name not in names]:
@@ -111,7 +122,7 @@ def read_scores(tables, design, trial):
     return Scores(table, outcomes, participants, _successes(outcomes, cutoffs), findings)
 
 
-def _odd_scores(name, rows):
+def _odd_scores(name: str, rows: pd.DataFrame) -> Iterator[Finding]:
     """Warn of scores that may be codes for missing values, and of baselines that are missing."""
     values = rows.set_index("participant")["value"]
     yield from odd_numbers(f"Outcome {name}", values)
@@ -128,7 +139,7 @@ def _odd_scores(name, rows):
 LEAST_WITH_SYMPTOM = 4  # of each arm
 
 
-def symptom_changes(scores, sample):
+def symptom_changes(scores: Scores | None, sample: Sample) -> pd.DataFrame:
     """Return the outcomes' changes of those whose maps are compared, to be held against the maps' changes.
 
     Parameters
@@ -156,7 +167,7 @@ def symptom_changes(scores, sample):
     return pd.DataFrame(columns)
 
 
-def _scale(word, cutoffs):
+def _scale(word: str, cutoffs: Iterable[Cutoff]) -> str:
     """Return the outcome that a word of the command line or the plan is about: hamd17 of hamd17:response."""
     name, colon, cutoff = word.partition(":")
     if not colon or "=" in word:
@@ -166,7 +177,7 @@ def _scale(word, cutoffs):
     return name
 
 
-def write_outcomes(run):
+def write_outcomes(run: "GroupRun") -> None:
     """Write the scores, the table of the outcomes, and what missing follow-ups may do to them.
 
     Parameters
@@ -174,7 +185,8 @@ def write_outcomes(run):
     run : targets.GroupRun
         With scores.
     """
-    trial, scores, notes, participants = run.settings.trial, run.scores, run.notes, run.settings.selection.participants
+    trial, notes, participants = run.settings.trial, run.notes, run.settings.selection.participants
+    scores = cast(Scores, run.scores)
     save_described(run.trial_path("scores"), scores.table, OUTCOME_COLUMNS)
     draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
     better = {"higher_is_better": trial.higher_is_better}
@@ -190,7 +202,7 @@ def write_outcomes(run):
         save_described(run.trial_path("tipping"), table, TIPPING_COLUMNS)
 
 
-def of_chosen(table, participants):
+def of_chosen(table: pd.DataFrame, participants: Collection[str]) -> pd.DataFrame:
     """Say of whom a table is where --participant-label chose them: no longer of everyone randomized.
 
     Examples
@@ -204,9 +216,9 @@ def of_chosen(table, participants):
     return table.assign(population=words)
 
 
-def _successes(outcomes, cutoffs):
+def _successes(outcomes: Mapping[str, TwoVisits], cutoffs: Iterable[Cutoff]) -> dict[str, dict[str, np.ndarray]]:
     """Return who reached each cut-off."""
-    successes = {}
+    successes: dict[str, dict[str, np.ndarray]] = {}
     for cutoff in cutoffs:
         data = outcomes[cutoff.outcome]
         if data.baseline is None and cutoff.sign == "=":
@@ -216,7 +228,7 @@ def _successes(outcomes, cutoffs):
     return successes
 
 
-def write_arms(run, target):
+def write_arms(run: "GroupRun", target: "Target") -> None:
     """Write motion by arm and visit, and how alike the arms were before treatment.
 
     Parameters
@@ -235,12 +247,12 @@ def write_arms(run, target):
         save_described(path, standardized_differences(table, arm), BALANCE_COLUMNS)
 
 
-def _before_treatment(run, randomized):
+def _before_treatment(run: "GroupRun", randomized: pd.DataFrame) -> pd.DataFrame:
     trial, tables, scores = run.settings.trial, run.tables, run.scores
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
     described = [name for name in tables.participants if str(name).lower() in DESCRIBING]
     names = dict.fromkeys([*described, *trial.covariates, *trial.strata])
-    columns = {}
+    columns: dict[Hashable, pd.Series | np.ndarray] = {}
     for name in names:
         with run.notes.softly(f"Balance of {name}", DataError):
             columns |= (
@@ -248,7 +260,7 @@ def _before_treatment(run, randomized):
             )
     for name, data in (scores.outcomes if scores else {}).items():
         if data.baseline is not None:
-            baseline = pd.Series(data.baseline, index=scores.participants)
+            baseline = pd.Series(data.baseline, index=cast(Scores, scores).participants)
             columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
     columns["mean FD at baseline, mm"] = randomized["baseline_mean_fd"].to_numpy(float)
     return pd.DataFrame(columns)

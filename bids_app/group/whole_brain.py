@@ -1,19 +1,26 @@
 """The mean of each measure over the whole brain: compared, and of everyone randomized."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from bids_app.bids.files import save_described
 from bids_app.bids.names import label
+from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
+from bids_app.graph.features import Feature
 from bids_app.group.node_values import read_nodes, read_values
-from bids_app.group.regions import Region, RegionValues, read_regions
+from bids_app.group.regions import Everyone, Region, RegionValues, read_regions
 from bids_app.group.results import TABLE_COLUMNS, compare_alone
-from bids_app.group.routes import GlobalRoute
+from bids_app.group.routes import GlobalRoute, Route
+from bids_app.group.targets import GroupRun, Target
+from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.flow import VISITS, by_visit, weights
 
 
-def write_whole_brain(run, target):
+def write_whole_brain(run: GroupRun, target: Target) -> Path:
     """Compare the mean of each raw map over the whole brain, which z-scored maps cannot show.
 
     By the headline's estimator, draws and standard errors; the statistic is t, as there are no neighbours.
@@ -37,14 +44,13 @@ def write_whole_brain(run, target):
     return path
 
 
-def values_of_everyone(route, everyone):
+def values_of_everyone(route: Route, everyone: Everyone) -> dict[str, TwoVisits]:
     """Return each whole-brain mean, or measure of the whole graph, of everyone randomized.
 
     Parameters
     ----------
     route : Route
-    everyone : dict
-        flow, visits, covariates and strata, as `regions.read_regions` takes them.
+    everyone : regions.Everyone
 
     Returns
     -------
@@ -59,10 +65,10 @@ def values_of_everyone(route, everyone):
     if isinstance(route, GlobalRoute):
         values = read_regions(route, _measures(route), **everyone)
     else:
-        means = [_means(route, everyone["visits"][visit]) for visit in VISITS]
+        baseline, followup = (_means(route, everyone["visits"][visit]) for visit in VISITS)
         regions = [Region(one.title, one, np.array([], dtype=int), "whole brain") for one in route.scans]
         flow, rest = everyone["flow"], (everyone["covariates"], everyone["strata"])
-        values = RegionValues(regions, flow, *means, flow["active"].to_numpy(int), *rest)
+        values = RegionValues(regions, flow, baseline, followup, flow["active"].to_numpy(int), *rest)
     data = {
         name: one for name, one in values.data().items() if one.observed.any() and np.ptp(one.completers().followup)
     }
@@ -71,7 +77,7 @@ def values_of_everyone(route, everyone):
     return data
 
 
-def _measures(route):
+def _measures(route: GlobalRoute) -> list[Region]:
     """Return every measure of the whole graph, whether or not the arms differ in it."""
     return [
         Region(str(name), feature, np.array([place]), f"{feature.title}: {name}")
@@ -80,7 +86,7 @@ def _measures(route):
     ]
 
 
-def _means(route, visits):
+def _means(route: Route, visits: Sequence[tuple[str, str] | None]) -> np.ndarray:
     """Return the (n, M) means of the visits; NaN where a visit is None."""
     columns = []
     for feature, scans in route.scans.items():
@@ -89,11 +95,11 @@ def _means(route, visits):
     return np.column_stack(columns).astype(float)
 
 
-def _mean_of_visit(scans, feature):
+def _mean_of_visit(scans: Sequence[Scan], feature: Feature) -> float:
     return weights(scans) @ [_mean_of(scan, feature) for scan in scans]
 
 
-def _mean_of(scan, feature):
+def _mean_of(scan: Scan, feature: Feature) -> float:
     """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
     if scan.path.name.endswith(".tsv"):
         return np.nanmean(read_values(scan.path, feature.metric))

@@ -1,15 +1,22 @@
 """The group level as a Nipype workflow."""
 
+from collections.abc import Sequence
+
 from nipype.interfaces.utility import Merge
 from nipype.pipeline import engine as pe
 
 from bids_app.bids.names import label
 from bids_app.group.analyses import analyses_of
 from bids_app.group.interfaces import CompareArms, WriteComparison
+from bids_app.group.routes import Route
+from bids_app.group.sample import Sample
 from bids_app.runtime.nipype_run import node_name
+from bids_app.settings.settings import Settings
 
 
-def init_group_wf(*, samples, settings, n_jobs=1, name="trialgraph_group_wf"):
+def init_group_wf(
+    *, samples: Sequence[tuple[Route, Sample]], settings: Settings, n_jobs: int = 1, name: str = "trialgraph_group_wf"
+) -> pe.Workflow:
     """Build the workflow that compares the arms on every route.
 
     Parameters
@@ -35,7 +42,9 @@ def init_group_wf(*, samples, settings, n_jobs=1, name="trialgraph_group_wf"):
     return workflow
 
 
-def init_comparison_wf(*, route, sample, settings, n_jobs=1, name="comparison_wf"):
+def init_comparison_wf(
+    *, route: Route, sample: Sample, settings: Settings, n_jobs: int = 1, name: str = "comparison_wf"
+) -> pe.Workflow:
     """Build the workflow of one route: every feature by every analysis with the same draws, then the files.
 
     Outputs
