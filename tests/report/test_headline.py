@@ -12,6 +12,7 @@ from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis
 from bids_app.group.results import cluster_table
+from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Notes
 from bids_app.report.headline import by_role, deciding, map_headline, parcel_headline
 from bids_app.report.methods import group_methods
@@ -184,7 +185,9 @@ def headline_of(seed, roles):
     }
     over_all = dict(zip(compared, stats.across(list(compared.values())), strict=True))
     arms = Design("arm", "a", "b", "pre", "post")
-    table = cluster_table(grid, compared, over_all, arms, Trial(alpha=0.05))
+    given = {"covariates": pd.DataFrame(index=range(len(arm))), "strata": None, "kept": grid.mask.ravel()}
+    sample = Sample(design=arms, maps={}, arm=arm, grid=grid, parcels=None, **given)
+    table = cluster_table(sample, compared, over_all, Trial(alpha=0.05))
     titles = {feature.metric: feature.title for feature in FEATURES}
     rows = table.assign(feature=table["metric"].map(titles)).to_dict("records")
     return map_headline(rows, design(*roles))["text"], len(rows)

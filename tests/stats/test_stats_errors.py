@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from stating import hypothesis
 
 RATES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "error_rates.py"))
 Condition, Row = RATES["Condition"], RATES["Row"]
@@ -45,9 +46,9 @@ def test_planted_slopes_and_means_are_found(estimator, scheme, statistic):
     change = trial.followup - trial.baseline
     followup = trial.followup + 2 * change.std() * np.outer(size, planted)
     stated = {"arm": trial.arm, "covariate": trial.covariate if "slope" in estimator else None}
-    hypothesis = RATES["hypothesis"](estimator, followup, trial.baseline, trial.design, **stated)
+    tested = hypothesis(estimator, followup, trial.baseline, trial.design, **stated)
     inference = RATES["Inference"](statistic, RATES["TOUCHING"], threshold=2.3)
-    found = RATES["compare"](hypothesis, RATES["draws_of"](trial, scheme), inference)
+    found = RATES["compare"](tested, RATES["draws_of"](trial, scheme), inference)
     significant = found.p_fwe <= 0.05
     assert significant[planted].mean() > 0.8
     assert significant[~planted].mean() < 0.1
