@@ -124,7 +124,8 @@ def _of_measures(settings: Settings, samples: "Sequence[tuple[Route, Sample]]") 
     if plan.metric not in metrics:
         yield "metric", plan.metric, None
     if lost := [one for one in plan.secondary_metrics or () if one not in metrics]:
-        yield "secondary_metrics", plan.secondary_metrics, tuple(one for one in plan.secondary_metrics or () if one not in lost)
+        kept = tuple(one for one in plan.secondary_metrics or () if one not in lost)
+        yield "secondary_metrics", plan.secondary_metrics, kept
 
 
 def _of_models(settings: Settings, samples: "Sequence[tuple[Route, Sample]]") -> Iterator[Departure]:
