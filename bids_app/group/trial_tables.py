@@ -117,7 +117,7 @@ def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
     coded = code(tables, design, trial.covariates, participants, whom="randomized")
     covariates = coded.table if len(coded.table.columns) else None
     outcomes = {name: two_visits(table, name, design, covariates) for name in names}
-    odd = [one for name, rows in table.groupby("outcome", sort=False) for one in _odd_scores(name, rows)]
+    odd = [one for name, rows in table.groupby("outcome", sort=False) for one in _odd_scores(str(name), rows)]
     findings = (*(one for one in coded.findings if one.warning), *odd)
     return Scores(table, outcomes, participants, _successes(outcomes, cutoffs), findings)
 
@@ -256,7 +256,7 @@ def _before_treatment(run: "GroupRun", randomized: pd.DataFrame) -> pd.DataFrame
     for name in names:
         with run.notes.softly(f"Balance of {name}", DataError):
             columns |= (
-                balance_columns(tables, run.design, [name], participants).reset_index(drop=True).to_dict("series")
+                balance_columns(tables, run.design, [str(name)], participants).reset_index(drop=True).to_dict("series")
             )
     for name, data in (scores.outcomes if scores else {}).items():
         if data.baseline is not None:

@@ -96,7 +96,7 @@ def _means(route: Route, visits: Sequence[tuple[str, str] | None]) -> np.ndarray
 
 
 def _mean_of_visit(scans: Sequence[Scan], feature: Feature) -> float:
-    return weights(scans) @ [_mean_of(scan, feature) for scan in scans]
+    return float(weights(scans) @ [_mean_of(scan, feature) for scan in scans])
 
 
 def _mean_of(scan: Scan, feature: Feature) -> float:

@@ -1,13 +1,17 @@
 """The allocations that the trial's procedure could have drawn, from a table."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
 from bids_app.bids.tables import read_table
 from bids_app.bids.values import as_text
 from bids_app.errors import DataError
+from bids_app.trial.design import Design
 
 
-def read_allocations(path, participants, design):
+def read_allocations(path: Path, participants: Sequence[str], design: Design) -> np.ndarray:
     """Read the allocations that the trial's procedure could have drawn.
 
     Parameters

@@ -1,12 +1,22 @@
 """Which column holds the arm, which two of its values are compared, and which is the reference."""
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import UNKNOWN_WORDS, alike, in_order, match, people, words_of
 from bids_app.errors import DataError, UsageError
+from bids_app.settings.settings import Trial
 from bids_app.trial.codebook import means_missing
+
+if TYPE_CHECKING:  # which imports this module
+    from bids_app.trial.design import Design, Tables
+
+MeaningOf = Callable[[str], str]  # of a word of the column of the arms
 
 ARM_COLUMNS = (
     *("arm", "study_arm", "treatment_arm", "trial_arm", "group", "treatment", "treatment_group", "trt"),
@@ -44,7 +54,7 @@ class Arms:
     findings: tuple[Finding, ...] = ()
 
 
-def find_arms(tables, trial) -> Arms:
+def find_arms(tables: "Tables", trial: Trial) -> Arms:
     """Settle the arms: as told, or found where only one choice makes sense.
 
     Parameters
@@ -73,30 +83,30 @@ def find_arms(tables, trial) -> Arms:
     return Arms(column, active, reference, (Finding("Arms", text), *findings))
 
 
-def arm_words(tables, design):
+def arm_words(tables: "Tables", design: "Design") -> pd.Series:
     """Return the arm of each participant of the tables as the design writes it; NaN where none is stated."""
     return words_of(tables.participants[design.arm_column])
 
 
-def _meanings(tables, column):
+def _meanings(tables: "Tables", column: str) -> MeaningOf:
     """Return what a word of the column means: by its level, else nothing."""
     levels = tables.codebook(column).levels
-    return lambda word: levels.get(match(word, levels), "").lower()
+    return lambda word: "" if (code := match(word, levels)) is None else levels[code].lower()
 
 
-def _no_arm(word, meaning):
+def _no_arm(word: str, meaning: str) -> bool:
     """Say whether a value is clearly of people who are in no arm."""
     words = [text for text in (word, meaning) if text and text.lower() not in ARM_OF_NOTHING]
     return any(text.lower() in UNKNOWN_WORDS or means_missing(text) or NO_ARM.fullmatch(text) for text in words)
 
 
-def _column(tables, trial):
+def _column(tables: "Tables", trial: Trial) -> str:
     participants, wanted = tables.participants, trial.arm
     if wanted is not None:
         if wanted not in participants:
-            raise UsageError(f"--arm {wanted}: no such column; participants.tsv has {', '.join(participants)}.")
+            raise UsageError(f"--arm {wanted}: no such column; participants.tsv has {', '.join(participants.columns)}.")
         return wanted
-    named = [column for column in participants if column.lower() in ARM_COLUMNS]
+    named = [column for column in participants.columns if column.lower() in ARM_COLUMNS]
     if len(holding := [column for column in named if _holds(participants[column], trial.arms)]) == 1:
         return holding[0]
     two = [column for column in named if len(_likely(tables, column)) == 2]
@@ -108,18 +118,18 @@ def _column(tables, trial):
         raise UsageError(_CROSSOVER.format(columns=", ".join(periods), first=periods[0]))
     if len(named) == 1:
         return named[0]
-    levels = [f"{column} ({participants[column].nunique()} values)" for column in participants]
+    levels = [f"{column} ({participants[column].nunique()} values)" for column in participants.columns]
     raise UsageError(
         f"No column of participants.tsv is known to hold the arm; there are {', '.join(levels)}. Choose with --arm."
     )
 
 
-def _holds(column, arms):
+def _holds(column: pd.Series, arms: Sequence[str]) -> bool:
     words = set(words_of(column).dropna())
     return bool(arms) and all(match(arm, words) for arm in arms)
 
 
-def _likely(tables, column):
+def _likely(tables: "Tables", column: str) -> set[str]:
     meaning = _meanings(tables, column)
     return {word for word in words_of(tables.participants[column]).dropna() if not _no_arm(word, meaning(word))}
 
@@ -133,10 +143,10 @@ _CROSSOVER = (
 )
 
 
-def _periods(participants):
+def _periods(participants: pd.DataFrame) -> list[str]:
     """Return columns that differ by a number in their names alone and hold the same two values."""
-    families = {}
-    for column in participants:
+    families: dict[tuple[str, ...], list[str]] = {}
+    for column in participants.columns:
         values = participants[column].dropna()
         if re.search(r"\d$", column) and values.nunique() == 2:
             stem = re.sub(r"\d+$", "", column)
@@ -144,7 +154,7 @@ def _periods(participants):
     return next((columns for columns in families.values() if len(columns) > 1), [])
 
 
-def _two(words, meaning, column, trial):
+def _two(words: pd.Series, meaning: MeaningOf, column: str, trial: Trial) -> tuple[list[str], tuple[Finding, ...]]:
     """Return the two values that are compared, and what there is to say of the others."""
     levels = in_order(words.dropna())
     if trial.arms:
@@ -163,7 +173,7 @@ def _two(words, meaning, column, trial):
     return in_order(arms), tuple(_others(words, arms, why))
 
 
-def _others(words, arms, why):
+def _others(words: pd.Series, arms: Sequence[str], why: str) -> Iterator[Finding]:
     for word in in_order(words.dropna()):
         if word not in arms:
             members = words.index[words == word]
@@ -174,7 +184,7 @@ def _others(words, arms, why):
         yield Finding("Arms", f"No arm is stated for {people(missing)} ({len(missing)}): they are not compared.")
 
 
-def _refuse_alike(arms, words, column):
+def _refuse_alike(arms: Sequence[str], words: pd.Series, column: str) -> None:
     if same := alike(arms):
         groups = "; ".join(" and ".join(map(repr, group)) for group in same)
         raise UsageError(
@@ -183,7 +193,7 @@ def _refuse_alike(arms, words, column):
         )
 
 
-def _reference(arms, meaning, column, wanted):
+def _reference(arms: Sequence[str], meaning: MeaningOf, column: str, wanted: str | None) -> str:
     if wanted is None:
         found = [arm for arm in arms if {arm.lower(), meaning(arm)} & set(REFERENCE_LEVELS)]
         if len(found) != 1:
@@ -194,18 +204,18 @@ def _reference(arms, meaning, column, wanted):
     return named
 
 
-def _named(wanted, words, column, option):
+def _named(wanted: str, words: pd.Series, column: str, option: str) -> str:
     levels = in_order(words.dropna())
     if (named := match(wanted, levels)) is None:
         raise UsageError(f"{option} {wanted}: column {column} of participants.tsv holds {listed(words)}.")
     return named
 
 
-def listed(words) -> str:
+def listed(words: pd.Series) -> str:
     """List the values of a column, quoted, with their counts."""
     counts = words.value_counts()
     return ", ".join(f"{word!r} ({counts[word]})" for word in in_order(words.dropna())) or "none"
 
 
-def _example(arms):
+def _example(arms: Sequence[str]) -> str:
     return "--arms " + " ".join(f"'{arm}'" if " " in arm else arm for arm in arms[:2])

@@ -1,8 +1,12 @@
 """What the JSON files beside the tables say of their columns: units, levels, and codes for missing values."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bids_app.bids.findings import Finding
 from bids_app.bids.tables import MISSING
@@ -24,7 +28,7 @@ _MEANS_MISSING = re.compile(
 )
 
 
-def means_missing(meaning) -> bool:
+def means_missing(meaning: object) -> bool:
     """Say whether the description of a level is of a value that is not there.
 
     Examples
@@ -35,7 +39,7 @@ def means_missing(meaning) -> bool:
     return _MEANS_MISSING.fullmatch(" ".join(str(meaning).split())) is not None
 
 
-def read_codebook(path) -> dict[str, dict]:
+def read_codebook(path: Path) -> dict[str, dict[str, Any]]:
     """Read what a JSON file says of each column, as it stands there; nothing if there is no such file.
 
     Raises
@@ -49,19 +53,19 @@ def read_codebook(path) -> dict[str, dict]:
     return {name: column for name, column in columns.items() if isinstance(column, dict)}
 
 
-def meaning_of(level) -> str:
+def meaning_of(level: object) -> str:
     """Return what a level of a sidecar means: its text, or the description in it."""
     described = level.get("Description") or level.get("LongName") or "" if isinstance(level, dict) else level
     return "" if described is None else " ".join(str(described).split())
 
 
-def levels_of(column) -> dict[str, str]:
+def levels_of(column: Mapping[str, Any]) -> dict[str, str]:
     """Return code and meaning of the levels of a column, if they are described."""
     levels = column.get("Levels")
     return {str(code): meaning_of(level) for code, level in levels.items()} if isinstance(levels, dict) else {}
 
 
-def missing_codes(column) -> dict[str, str]:
+def missing_codes(column: Mapping[str, Any]) -> dict[str, str]:
     """Return the codes that a sidecar declares to be of missing values, with what it says of them.
 
     Examples
@@ -77,14 +81,16 @@ def missing_codes(column) -> dict[str, str]:
     return codes
 
 
-def codebook_of(column) -> Codebook:
+def codebook_of(column: Mapping[str, Any]) -> Codebook:
     """Return what a sidecar says of a column's values, without those that are missing."""
     codes = missing_codes(column)
     levels = {code: text for code, text in levels_of(column).items() if code not in codes and code not in MISSING}
     return Codebook(levels, bool(column.get("Units")))
 
 
-def without_codes(table, columns, source):
+def without_codes(
+    table: pd.DataFrame, columns: Mapping[str, Mapping[str, Any]], source: str
+) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     """Take the codes that are declared as missing out of a table.
 
     Parameters
@@ -101,11 +107,11 @@ def without_codes(table, columns, source):
     tuple of Finding
     """
     said, table = [], table.copy()
-    for name in [name for name in table if name in columns]:
+    for name in [name for name in table.columns if name in columns]:
         codes = missing_codes(columns[name])
         found = table[name].map(lambda value, codes=codes: match(value, codes), na_action="ignore")
         for code, labels in found.dropna().groupby(found.dropna()).groups.items():
-            said.append(f"{name} {code!r} is {codes[code]!r} ({people(list(labels))})")
+            said.append(f"{name} {code!r} is {codes[str(code)]!r} ({people(list(labels))})")
         table[name] = table[name].mask(found.notna(), np.nan)
     listed = "; ".join(said[:MOST_SAID]) + (f" and {len(said) - MOST_SAID} more" if len(said) > MOST_SAID else "")
     text = f"{source} declares codes for missing values; they are missing in every use: {listed}."

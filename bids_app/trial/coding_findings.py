@@ -1,7 +1,15 @@
 """What is said of a column that was coded as a covariate: how it was taken, and what may be wrong with it."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import UNKNOWN_WORDS, alike, in_order, likely_codes, match, people
+
+if TYPE_CHECKING:  # which imports this module
+    from bids_app.trial.covariates import Column
 
 NOMINAL = (
     *("site", "center", "centre", "scanner", "hospital", "clinic", "country", "rater", "therapist", "batch"),
@@ -10,7 +18,7 @@ NOMINAL = (
 MANY_LEVELS = 10
 
 
-def coding_findings(column, own, whom, *, used):
+def coding_findings(column: "Column", own: pd.Series, whom: str, *, used: bool) -> Iterator[Finding]:
     """Say how a column was coded, and what is odd about it.
 
     Parameters
@@ -39,19 +47,19 @@ def coding_findings(column, own, whom, *, used):
     yield from odd_numbers(column.name, own) if column.is_number else _odd_words(column, own, whom)
 
 
-def _constant(own, whom):
+def _constant(own: pd.Series, whom: str) -> str:
     missing = own.index[own.isna()]
     lacking = f" It has no value for {people(missing)}, and" if len(missing) else " It"
     return f"{lacking} is the same for everyone {'else ' if len(missing) else ''}{whom}: it is not in the model."
 
 
-def _number(column, own, whom):
+def _number(column: "Column", own: pd.Series, whom: str) -> str:
     text = f"{column.name} is taken as a number ({own.nunique()} different values, {own.min():.4g} to {own.max():.4g})."
     partly = column.codebook.levels and not column.codebook.units
     return text + (" Its Levels name only a few of the values." if partly else "")
 
 
-def _category(column, own, whom):
+def _category(column: "Column", own: pd.Series, whom: str) -> str:
     levels = in_order(own.dropna())
     listed = ", ".join(f"{column.named(level)} ({(own == level).sum()})" for level in levels[:12])
     more = f" and {len(levels) - 12} more" if len(levels) > 12 else ""
@@ -59,7 +67,7 @@ def _category(column, own, whom):
     return f"{column.name} is taken as a category of {n_levels}: {listed}{more}; reference {levels[0]}."
 
 
-def odd_numbers(name, read):
+def odd_numbers(name: str, read: pd.Series) -> Iterator[Finding]:
     """Warn of numbers that may be codes: of missing values, or of categories."""
     if codes := likely_codes(read):
         listed = "; ".join(f"{code:g} ({people(read.index[read == code])})" for code in codes)
@@ -77,7 +85,7 @@ def odd_numbers(name, read):
         yield Finding("Values", text, warning=True)
 
 
-def _odd_words(column, own, whom):
+def _odd_words(column: "Column", own: pd.Series, whom: str) -> Iterator[Finding]:
     name, known = column.name, own.dropna()
     if same := alike(known):
         groups = "; ".join(" and ".join(map(repr, group)) for group in same)

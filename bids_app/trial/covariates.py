@@ -1,13 +1,16 @@
 """What the arms are adjusted for: the one place where columns of the tables become covariates and strata."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import Codebook, all_numbers, in_order, is_number, match, people, words_of
 from bids_app.errors import DataError, UsageError
 from bids_app.trial.coding_findings import coding_findings
+from bids_app.trial.design import Design, Tables
 
 MOTION = "baseline_mean_fd"
 LONGEST_MEANING = 24
@@ -31,13 +34,14 @@ class Column:
     is_number: bool
     codebook: Codebook
 
-    def label(self, level) -> str:
+    def label(self, level: str) -> str:
         """Name the column of the model that a level has, with what the level means."""
         return f"{self.name}[{self.named(level)}]"
 
-    def named(self, level) -> str:
+    def named(self, level: str) -> str:
         """Return a level with its meaning, if it is described."""
-        meaning = self.codebook.levels.get(match(level, self.codebook.levels), "")
+        known = match(level, self.codebook.levels)
+        meaning = "" if known is None else self.codebook.levels[known]
         short = meaning if len(meaning) <= LONGEST_MEANING else f"{meaning[: LONGEST_MEANING - 1].rstrip()}…"
         return f"{level}: {short}" if short and short.casefold() != level.casefold() else level
 
@@ -58,7 +62,7 @@ class Coded:
     findings: tuple[Finding, ...]
 
 
-def read_column(tables, design, name) -> Column:
+def read_column(tables: Tables, design: Design, name: str) -> Column:
     """Look a column up among the participants' tables, then in the baseline visit's, and settle what it means.
 
     Raises
@@ -82,7 +86,9 @@ def read_column(tables, design, name) -> Column:
     return Column(name, all_numbers(found, f"Column {name}") if number else words_of(found), number, codebook)
 
 
-def code(tables, design, names, participants, whom="analysed") -> Coded:
+def code(
+    tables: Tables, design: Design, names: Sequence[str], participants: list[str], whom: str = "analysed"
+) -> Coded:
     """Code columns of the tables as covariates of some participants.
 
     Parameters
@@ -107,7 +113,8 @@ def code(tables, design, names, participants, whom="analysed") -> Coded:
     DataError
         A column of numbers holds words, or nothing for these participants.
     """
-    columns, findings = {}, []
+    columns: dict[str, pd.Series] = {}
+    findings: list[Finding] = []
     for name in dict.fromkeys(names):
         column = read_column(tables, design, name)
         own = column.values.reindex(participants)
@@ -120,13 +127,13 @@ def code(tables, design, names, participants, whom="analysed") -> Coded:
     return Coded(pd.DataFrame(columns, index=pd.Index(participants), dtype=float), tuple(findings))
 
 
-def _dummies(column, own):
+def _dummies(column: Column, own: pd.Series) -> dict[str, pd.Series]:
     """Return 0 and 1 for each level but the first, and NaN where the level is not known."""
     levels = in_order(own.dropna())[1:]
     return {column.label(level): (own == level).astype(float).where(own.notna()) for level in levels}
 
 
-def filled(table) -> pd.DataFrame:
+def filled(table: pd.DataFrame) -> pd.DataFrame:
     """Replace what is missing by the mean of the others.
 
     Parameters
@@ -148,7 +155,9 @@ def filled(table) -> pd.DataFrame:
     return table.fillna(table.mean())
 
 
-def model_covariates(tables, design, names, analysed, *, adjust_motion=True) -> Coded:
+def model_covariates(
+    tables: Tables, design: Design, names: Sequence[str], analysed: pd.DataFrame, *, adjust_motion: bool = True
+) -> Coded:
     """Code what the arms are adjusted for among those analysed: the baseline motion, then the columns named.
 
     Parameters
@@ -175,13 +184,13 @@ def model_covariates(tables, design, names, analysed, *, adjust_motion=True) -> 
     return Coded(filled(table).set_axis(analysed["participant_id"]), findings)
 
 
-def with_motion(table, motion, members=None) -> pd.DataFrame:
+def with_motion(table: pd.DataFrame, motion: pd.Series, members: np.ndarray | None = None) -> pd.DataFrame:
     """Put the baseline mean FD before the covariates, if it varies among some members; it may be missing for some."""
     own = motion if members is None else motion[members]
     return pd.concat([motion.rename(MOTION).to_frame(), table], axis=1) if own.nunique() > 1 else table
 
 
-def _motion_said(motion):
+def _motion_said(motion: pd.Series) -> Iterator[Finding]:
     missing = motion.index[motion.isna()]
     if len(missing) == len(motion):
         text = "No baseline scan has a mean framewise displacement: the arms are not adjusted for motion."
@@ -199,7 +208,7 @@ def _motion_said(motion):
         )
 
 
-def slopes(tables, design, names, participants) -> Coded:
+def slopes(tables: Tables, design: Design, names: Sequence[str], participants: list[str]) -> Coded:
     """Code the covariates whose slopes are mapped, which must be numbers; nothing is missing.
 
     Raises
@@ -216,7 +225,7 @@ def slopes(tables, design, names, participants) -> Coded:
     return Coded(filled(coded.table).reset_index(drop=True), coded.findings)
 
 
-def balance_columns(tables, design, names, participants) -> pd.DataFrame:
+def balance_columns(tables: Tables, design: Design, names: Sequence[str], participants: list[str]) -> pd.DataFrame:
     """Return columns to describe the arms by: numbers, or categories with what their levels mean."""
     columns = {}
     for name in names:

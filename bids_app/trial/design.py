@@ -1,18 +1,22 @@
 """The trial's tables: who was randomized to what, which visit came when, and who can be compared."""
 
 import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from bids_app.bids.findings import Finding
 from bids_app.bids.tables import keyed, read_rows, tidy
-from bids_app.bids.values import as_text
+from bids_app.bids.values import Codebook, as_text
 from bids_app.errors import DataError, MissingInputError, UsageError
+from bids_app.settings.settings import Trial
 from bids_app.trial.arms import find_arms
 from bids_app.trial.codebook import codebook_of, levels_of, read_codebook, without_codes
 from bids_app.trial.keys import unmatched
-from bids_app.trial.visits import order_of
+from bids_app.trial.visits import Order, order_of
 
 PARTICIPANTS = "participants.tsv"
 
@@ -42,13 +46,13 @@ class Tables:
 
     participants: pd.DataFrame
     sessions: pd.DataFrame
-    levels: dict[str, dict]
+    levels: dict[str, dict[str, Any]]
     findings: tuple[Finding, ...] = ()
     units: frozenset[str] = frozenset()
     logged: tuple[tuple[str, str], ...] = ()
     moments: pd.Series | None = None
 
-    def codebook(self, name):
+    def codebook(self, name: str) -> Codebook:
         """Return what is known of a column's values, as `values.Codebook`."""
         return codebook_of({"Levels": self.levels.get(name), "Units": name in self.units})
 
@@ -65,12 +69,12 @@ class Design:
     findings: tuple[Finding, ...] = ()
 
     @property
-    def contrast(self):
+    def contrast(self) -> str:
         """The direction of every difference, for people."""
         return f"{self.active} − {self.reference}"
 
 
-def read_tables(bids_dir):
+def read_tables(bids_dir: Path) -> Tables:
     """Read the trial's tables.
 
     Raises
@@ -101,7 +105,7 @@ def read_tables(bids_dir):
     return Tables(participants, sessions, levels, tuple(findings), units, logged, moments)
 
 
-def _moments(bids_dir, sessions):
+def _moments(bids_dir: Path, sessions: pd.DataFrame) -> pd.Series | None:
     """Return when each visit was, as it is written: acq_time of sessions.tsv, else of the first functional scan."""
     if "acq_time" in sessions and sessions["acq_time"].notna().any():
         return sessions["acq_time"].map(as_text, na_action="ignore")
@@ -116,7 +120,7 @@ def _moments(bids_dir, sessions):
     return pd.Series(found, dtype=object) if found else None
 
 
-def _read(path, key):
+def _read(path: Path, key: list[str]) -> tuple[pd.DataFrame, dict[str, dict[str, Any]], list[Finding]]:
     """Return a table, what the JSON file beside it says of its columns, and what was found in reading it."""
     rows, findings = read_rows(path)
     table, more = tidy(rows, path.name)
@@ -125,9 +129,10 @@ def _read(path, key):
     return table, columns, [*findings, *more, *declared]
 
 
-def _sessions(bids_dir):
+def _sessions(bids_dir: Path) -> tuple[pd.DataFrame, dict[str, dict[str, Any]], list[Finding]]:
     """Return the visits of everyone as `_read`: each column is read as a whole, over all participants' files."""
-    tables, columns, findings = [], read_codebook(bids_dir / "sessions.json"), []
+    tables, columns = [], read_codebook(bids_dir / "sessions.json")
+    findings: list[Finding] = []
     for path in sorted(bids_dir.glob("sub-*/sub-*_sessions.tsv")):
         rows, found = read_rows(path)
         table = keyed(rows, ["session_id"], path).reset_index()
@@ -143,13 +148,13 @@ def _sessions(bids_dir):
     return table, columns, [*findings, *more, *declared]
 
 
-def _joined(table, more, path):
-    if both := sorted(set(table) & set(more)):
+def _joined(table: pd.DataFrame, more: pd.DataFrame, path: Path) -> pd.DataFrame:
+    if both := sorted(set(table.columns) & set(more.columns)):
         raise DataError(f"{path}: the column {', '.join(both)} is in another table too; rename one.")
     return table.join(more, how="left")
 
 
-def find_design(tables, scanned, trial):
+def find_design(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Design:
     """Settle arms and visits: as told, or found where only one choice makes sense.
 
     Parameters
@@ -177,7 +182,9 @@ def find_design(tables, scanned, trial):
     return Design(arms.column, arms.active, arms.reference, baseline, followup, findings)
 
 
-def find_visits(order, scanned, trial):
+def find_visits(
+    order: Order, scanned: Collection[tuple[str, str]], trial: Trial
+) -> tuple[str, str, tuple[Finding, ...]]:
     """Settle which session is the baseline and which the follow-up.
 
     Parameters
@@ -214,7 +221,7 @@ def find_visits(order, scanned, trial):
     return baseline, followup, (_evidence(order, baseline, followup, given), *doubts)
 
 
-def _chosen(order, sessions, given):
+def _chosen(order: Order, sessions: Sequence[str], given: Mapping[str, str | None]) -> tuple[str, ...]:
     """Return baseline and follow-up: as given, else by the order of two sessions."""
     told = [session for session in given.values() if session is not None]
     if len(told) == 2:
@@ -237,7 +244,7 @@ def _chosen(order, sessions, given):
     return chosen
 
 
-def _evidence(order, baseline, followup, given):
+def _evidence(order: Order, baseline: str, followup: str, given: Mapping[str, str | None]) -> Finding:
     """Say by what evidence the visits are told apart."""
     text = f"ses-{baseline} is the baseline and ses-{followup} the follow-up, "
     if None in given.values():
@@ -255,11 +262,11 @@ def _evidence(order, baseline, followup, given):
     return Finding("Visits", f"{text}as the command line or the plan says; no other evidence was found.")
 
 
-def _listed(sessions, most=12):
+def _listed(sessions: Sequence[str], most: int = 12) -> str:
     return ", ".join(sessions[:most]) + (f" and {len(sessions) - most} more" if len(sessions) > most else "")
 
 
-def _dates(sessions):
+def _dates(sessions: Sequence[str]) -> str:
     """Say what to do where every session is named by its date: the same visit then has another label for everyone."""
     if not all(re.fullmatch(r"(19|20)\d{2}[01]\d[0-3]\d.*", session) for session in sessions):
         return ""

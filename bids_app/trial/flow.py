@@ -1,19 +1,25 @@
 """The flow of participants and scans: who is analysed, and why the others are not."""
 
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from bids_app.bids.findings import Finding
+from bids_app.bids.scans import Scan
 from bids_app.bids.values import people
 from bids_app.trial.arms import arm_words
+from bids_app.trial.design import Design, Tables
 
 MIN_COVERAGE = 0.5
 VISITS = ("baseline", "followup")
 NO_SCAN = "no scan"
 LEFT_OUT = "left out by --participant-label"
+Visit = tuple[str, str | None]  # participant and session
 FLOW_COLUMNS = {
     "participant_id": "Participant",
     "arm": "Arm that the participant was randomized to",
@@ -46,7 +52,7 @@ class FailedScan:
     reason: str
 
 
-def reasons_by_visit(failed):
+def reasons_by_visit(failed: Iterable[FailedScan]) -> dict[Visit, str]:
     """Return why scans failed, by (participant, session).
 
     Examples
@@ -60,7 +66,7 @@ def reasons_by_visit(failed):
     return {visit: "; ".join(given) for visit, given in reasons.items()}
 
 
-def by_visit(scans):
+def by_visit(scans: Iterable[Scan]) -> dict[Visit, list[Scan]]:
     """Group scans by participant and session.
 
     Parameters
@@ -78,7 +84,7 @@ def by_visit(scans):
     return visits
 
 
-def weights(scans):
+def weights(scans: Sequence[Scan]) -> np.ndarray:
     """Return the weight of each scan of a visit: its share of the volumes that were kept.
 
     Examples
@@ -91,7 +97,13 @@ def weights(scans):
     return kept / kept.sum()
 
 
-def participant_flow(tables, design, visits, failures, min_minutes):
+def participant_flow(
+    tables: Tables,
+    design: Design,
+    visits: Mapping[Visit, Sequence[Scan]],
+    failures: Mapping[Visit, str],
+    min_minutes: float,
+) -> pd.DataFrame:
     """Say for everyone who was randomized or scanned what there is, and whether it can be compared.
 
     Parameters
@@ -129,7 +141,7 @@ def participant_flow(tables, design, visits, failures, min_minutes):
     return pd.DataFrame(rows)
 
 
-def no_arm(participant, arms, design):
+def no_arm(participant: str, arms: pd.Series, design: Design) -> Iterator[str]:
     """Say why a participant is in neither of the two arms."""
     if participant not in arms.index:
         yield "not in participants.tsv"
@@ -139,7 +151,7 @@ def no_arm(participant, arms, design):
         yield f"arm {arms[participant]!r} is not compared"
 
 
-def without(flow, chosen):
+def without(flow: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
     """Say of those who were not chosen that an option left them out: they were randomized, and stay in the flow.
 
     Parameters
@@ -159,7 +171,7 @@ def without(flow, chosen):
     return flow.assign(analysed=flow["analysed"] & there, reason=flow["reason"].astype(object).where(there, LEFT_OUT))
 
 
-def _visit(scans, min_minutes):
+def _visit(scans: Sequence[Scan], min_minutes: float) -> tuple[dict[str, float], str | None]:
     if not scans:
         nothing = dict.fromkeys(("minutes", "mean_fd", "coverage"), np.nan)
         return {"scans": 0, "volumes": 0, **nothing}, NO_SCAN
@@ -179,7 +191,9 @@ def _visit(scans, min_minutes):
     return facts, None
 
 
-def runs_without_motion(visits, design, participants):
+def runs_without_motion(
+    visits: Mapping[Visit, Sequence[Scan]], design: Design, participants: Iterable[str]
+) -> Iterator[Finding]:
     """Say whose mean FD at baseline is of a part of the runs, because it is not known of the others."""
     unknown = []
     for participant in participants:
@@ -194,21 +208,21 @@ def runs_without_motion(visits, design, participants):
         yield Finding("Motion", text, warning=True)
 
 
-def _is_known(value):
+def _is_known(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
 
 
-def _known(values):
+def _known(values: Sequence[object]) -> np.ndarray:
     return np.array([value for value in values if _is_known(value)], dtype=float)
 
 
-def _weighted(values, shares):
+def _weighted(values: Sequence[object], shares: np.ndarray) -> float:
     """Return the mean of the values that are known, by their shares; NaN where none is."""
     there = np.array([_is_known(value) for value in values], dtype=bool)
     return float(_known(values) @ shares[there] / shares[there].sum()) if there.any() else np.nan
 
 
-def counts(flow, design):
+def counts(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
     """Count participants and scans per arm at each step.
 
     Returns
@@ -231,7 +245,7 @@ def counts(flow, design):
     )
 
 
-def groups(flow, design):
+def groups(flow: pd.DataFrame, design: Design) -> dict[str, pd.Series]:
     """Say who is in which arm.
 
     Parameters
@@ -253,6 +267,6 @@ def groups(flow, design):
     return compared | {name: members for name, members in rest.items() if members.any()}
 
 
-def read_flow(path):
+def read_flow(path: Path) -> pd.DataFrame:
     """Read the flow of participants as it was written, arms as words: an arm may be called 1, TRUE or None."""
     return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False, dtype={"arm": str})

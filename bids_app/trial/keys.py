@@ -1,13 +1,18 @@
 """Rows of tables that belong to no scan, and scans that belong to no row, with the likely cause."""
 
 import re
+from collections.abc import Collection, Iterable, Mapping, Set
+from typing import TYPE_CHECKING
 
 from bids_app.bids.findings import Finding
+
+if TYPE_CHECKING:  # which imports this module
+    from bids_app.trial.design import Tables
 
 SHOWN = 6
 
 
-def plain_key(label):
+def plain_key(label: object) -> str:
     """Reduce a label to what people mean by it: no zeros in front, no case, no prefix, letters and digits only.
 
     Examples
@@ -19,7 +24,7 @@ def plain_key(label):
     return re.sub(r"(?<!\d)0+(?=\d)", "", text)
 
 
-def likely(label, others):
+def likely(label: str, others: Iterable[str]) -> str | None:
     """Return the label among others that the same was probably meant by, or None.
 
     Examples
@@ -31,7 +36,7 @@ def likely(label, others):
     return same[0] if len(same) == 1 else None
 
 
-def unmatched(tables, scanned):
+def unmatched(tables: "Tables", scanned: Collection[tuple[str, str]]) -> tuple[Finding, ...]:
     """Say which keys of the tables match no scan, and the reverse.
 
     Parameters
@@ -61,7 +66,7 @@ def unmatched(tables, scanned):
     )
 
 
-def _sessions(in_tables, scanned):
+def _sessions(in_tables: Set[str], scanned: Set[str]) -> Finding | None:
     """Say which sessions of the tables have no scan: of nothing where all have, a warning where none has."""
     without = in_tables - scanned
     if not without:
@@ -74,7 +79,7 @@ def _sessions(in_tables, scanned):
     return Finding("Keys", text, warning=not in_tables & scanned or any(causes.values()))
 
 
-def _pairs(table, what, prefix, without, unlisted):
+def _pairs(table: str, what: str, prefix: str, without: Iterable[str], unlisted: Iterable[str]) -> Finding | None:
     """Say which labels of a table are probably those of others that the table lacks."""
     causes = {label: other for label in without if (other := likely(label, unlisted))}
     if not causes:
@@ -83,11 +88,11 @@ def _pairs(table, what, prefix, without, unlisted):
     return Finding("Keys", text, warning=True)
 
 
-def _cause(prefix, causes):
+def _cause(prefix: str, causes: Mapping[str, str | None]) -> str:
     pairs = [f"{prefix}-{label} may be meant for {prefix}-{other}" for label, other in sorted(causes.items()) if other]
     return f" {', '.join(pairs[:SHOWN])}: labels are compared letter by letter." if pairs else ""
 
 
-def _listed(prefix, labels):
+def _listed(prefix: str, labels: Collection[str]) -> str:
     shown = ", ".join(f"{prefix}-{label}" for label in sorted(labels)[:SHOWN]) or "none"
     return shown + (f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else "")

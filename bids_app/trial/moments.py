@@ -1,8 +1,10 @@
 """When something was: dates and times as people write them, read for a whole column at once or named."""
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
+from pandas.api.typing import NaTType
 
 ISO = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?")
 NUMERIC = re.compile(r"(\d{1,4})\s*[./-]\s*(\d{1,2})\s*[./-]\s*(\d{1,4})(?:[T ,]+(.+))?")
@@ -13,8 +15,11 @@ NAMED = re.compile(
 MISSING = ("", "n/a", "na", "nan", "nat", "none")
 SHOWN = 3
 
+Moment = pd.Timestamp | NaTType
+Parts = tuple[int, int, int, str]  # three numbers, the last the year, and the time of the day
 
-def read_moments(words):
+
+def read_moments(words: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
     """Read dates and times.
 
     Parameters
@@ -58,20 +63,20 @@ def read_moments(words):
     return times, doubts
 
 
-def _quoted(words):
+def _quoted(words: pd.Series) -> str:
     shown = ", ".join(
         f"{word!r} (sub-{key[0]})" if isinstance(key, tuple) else repr(word) for key, word in words[:SHOWN].items()
     )
     return shown + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")
 
 
-def _parts(word):
+def _parts(word: str) -> Moment | Parts:
     """Return a moment that can be read in one way only, or the three numbers and the time of one that cannot."""
     if ISO.fullmatch(word):
         return _parsed(word)
     if compact := COMPACT.fullmatch(word):
-        year, month, day, *clock = compact.groups()
-        return _parsed(f"{year}-{month}-{day} {':'.join(part or '00' for part in clock)}")
+        year, month, day, *digits = compact.groups()
+        return _parsed(f"{year}-{month}-{day} {':'.join(part or '00' for part in digits)}")
     if numeric := NUMERIC.fullmatch(word):
         first, second, third, clock = numeric.groups()
         if len(first) == 4:
@@ -80,19 +85,19 @@ def _parts(word):
     return _parsed(word) if NAMED.fullmatch(word) else pd.NaT
 
 
-def _year(digits):
+def _year(digits: str) -> int:
     return int(digits) + 2000 if len(digits) <= 2 else int(digits)
 
 
-def _parsed(word):
+def _parsed(word: str) -> Moment:
     try:
         moment = pd.to_datetime(word.strip(), format="mixed", utc=True)
     except (ValueError, OverflowError):
         return pd.NaT
-    return moment.as_unit("ns") if moment is not pd.NaT else moment
+    return moment.as_unit("ns")
 
 
-def _readings(parts):
+def _readings(parts: Sequence[Parts]) -> list[str]:
     """Return which of day first and month first fit all dates."""
     fits = {
         "day": all(first <= 31 and second <= 12 for first, second, *_ in parts),
@@ -101,13 +106,13 @@ def _readings(parts):
     return [order for order, fit in fits.items() if fit] if parts else []
 
 
-def _moment(part, order):
+def _moment(part: Parts, order: str) -> Moment:
     first, second, year, clock = part
     day, month = (first, second) if order == "day" else (second, first)
     return _parsed(f"{year:04d}-{month:02d}-{day:02d} {clock}")
 
 
-def _same_order(first, second):
+def _same_order(first: pd.Series, second: pd.Series) -> bool:
     """Say whether two readings put each participant's moments in the same order."""
     if not isinstance(first.index, pd.MultiIndex):
         return bool((first.rank() == second.rank()).all())

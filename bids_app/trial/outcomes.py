@@ -1,18 +1,24 @@
 """The clinical outcomes of everyone randomized, from whichever table holds them, as one long table."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bids_app.bids.values import all_numbers
 from bids_app.errors import DataError, UsageError
-from bids_app.settings.roles import role_of
+from bids_app.settings.roles import Departure, role_of
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.arms import arm_words
+from bids_app.trial.design import Design, Tables
 from bids_app.trial.keys import likely, plain_key
 from bids_app.trial.strata import strata as strata_of
 from bids_app.trial.visits import compared, meaning_of
+
+if TYPE_CHECKING:  # which imports the parser
+    from bids_app.settings.plan import Plan
 
 OUTCOME_COLUMNS = {
     "participant": "Participant, without sub-",
@@ -27,7 +33,7 @@ ROLE_COLUMN = {
 }
 
 
-def outcome_table(tables, design, outcomes, strata=()):
+def outcome_table(tables: Tables, design: Design, outcomes: Iterable[str], strata: Sequence[str] = ()) -> pd.DataFrame:
     """List every score of everyone who was randomized to one of the two arms.
 
     Parameters
@@ -68,7 +74,7 @@ def outcome_table(tables, design, outcomes, strata=()):
     return pd.concat(parts, ignore_index=True)[list(OUTCOME_COLUMNS)]
 
 
-def two_visits(table, outcome, design, covariates=None):
+def two_visits(table: pd.DataFrame, outcome: str, design: Design, covariates: pd.DataFrame | None = None) -> TwoVisits:
     """Turn an outcome of the long table into what `bids_app.stats` compares.
 
     Parameters
@@ -98,7 +104,7 @@ def two_visits(table, outcome, design, covariates=None):
     )
 
 
-def with_roles(table, plan, departed=()):
+def with_roles(table: pd.DataFrame, plan: "Plan | None", departed: Sequence[Departure] = ()) -> pd.DataFrame:
     """Tag the rows of the clinical table.
 
     Parameters
@@ -118,28 +124,28 @@ def with_roles(table, plan, departed=()):
     """
     roles = []
     for row in table.itertuples():
-        endpoint = row.outcome if row.endpoint == "score" else f"{row.outcome}:{row.endpoint}"
+        endpoint = str(row.outcome) if row.endpoint == "score" else f"{row.outcome}:{row.endpoint}"
         role = role_of(plan, outcome=endpoint, departed=departed)
         roles.append(role if row.analysis == "main" else "exploratory")
     return table.assign(role=roles)
 
 
-def name_of(word):
+def name_of(word: str) -> str:
     """Return what an outcome of the command line is called: NAME=BASELINE,FOLLOWUP is NAME."""
     return word.partition("=")[0]
 
 
-def _arms(tables, design):
+def _arms(tables: Tables, design: Design) -> pd.Series:
     text = arm_words(tables, design)
     return text[text.isin([design.active, design.reference])].rename_axis("participant")
 
 
-def _strata(participants, tables, names):
+def _strata(participants: Iterable[str], tables: Tables, names: Sequence[str]) -> np.ndarray | str:
     found = strata_of(tables, names, list(participants))
     return "all" if found is None else found
 
 
-def _scores(word, tables, design):
+def _scores(word: str, tables: Tables, design: Design) -> tuple[str, pd.Series]:
     """Return an outcome's name, and its numbers by participant and visit."""
     name, equals, columns = word.partition("=")
     if equals:
@@ -153,19 +159,19 @@ def _scores(word, tables, design):
     return name, _of_columns(tables, _pair(name, tables, design))
 
 
-def _named(word, columns, tables):
+def _named(word: str, columns: str, tables: Tables) -> list[str]:
     names = columns.split(",")
     if len(names) != 2:
         raise UsageError(f"--outcomes {word}: write NAME=BASELINE_COLUMN,FOLLOWUP_COLUMN.")
     if unknown := [column for column in names if column not in tables.participants]:
         raise UsageError(
             f"--outcomes {word}: no column {', '.join(unknown)} in participants.tsv or phenotype/; "
-            f"there are {', '.join(tables.participants)}."
+            f"there are {', '.join(tables.participants.columns)}."
         )
     return names
 
 
-def _of_sessions(tables, design, name):
+def _of_sessions(tables: Tables, design: Design, name: str) -> pd.Series:
     values = _numbers(name, tables.sessions[name])
     _require_followup(name, values.dropna(), design)
     roles = {design.baseline: "baseline", design.followup: "followup"}
@@ -176,7 +182,7 @@ def _of_sessions(tables, design, name):
     return values.set_axis(index)
 
 
-def _require_followup(name, known, design):
+def _require_followup(name: str, known: pd.Series, design: Design) -> None:
     """Refuse an outcome that is known at other visits only: its labels are then probably written otherwise."""
     sessions = list(dict.fromkeys(known.index.get_level_values("session_id")))
     if design.followup in sessions:
@@ -190,15 +196,15 @@ def _require_followup(name, known, design):
     )
 
 
-def _of_columns(tables, columns):
+def _of_columns(tables: Tables, columns: Mapping[str, str]) -> pd.Series:
     visits = {visit: _numbers(column, tables.participants[column]) for visit, column in columns.items()}
     scores = pd.concat(visits, names=["visit"]).swaplevel()
     return scores.rename_axis(index={scores.index.names[0]: "participant"})
 
 
-def _pair(name, tables, design):
+def _pair(name: str, tables: Tables, design: Design) -> dict[str, str]:
     """Find the two columns of participants.tsv that hold an outcome, one per visit."""
-    labels = {column: label for column in tables.participants if (label := _visit_of(column, name))}
+    labels = {column: label for column in tables.participants.columns if (label := _visit_of(column, name))}
     found = {
         visit: [column for column, label in labels.items() if plain_key(label) == plain_key(session)]
         for visit, session in (("baseline", design.baseline), ("followup", design.followup))
@@ -219,7 +225,7 @@ def _pair(name, tables, design):
     return {visit: columns[0] for visit, columns in found.items()}
 
 
-def _visit_of(column, name):
+def _visit_of(column: str, name: str) -> str:
     """Return the visit that a column's name says beside the outcome's: pre of hamd_pre, ses-1 of ses-1.HAMD."""
     around = re.fullmatch(
         rf"(?P<before>.*?)[_\-. ]?{re.escape(name)}[_\-. ]?(?P<after>.*)", column, flags=re.IGNORECASE
@@ -229,7 +235,7 @@ def _visit_of(column, name):
     return label if meaning_of(label).says_something or label.casefold().startswith("ses-") else ""
 
 
-def _by_meaning(labels):
+def _by_meaning(labels: Mapping[str, str]) -> dict[str, list[str]] | None:
     """Tell baseline from follow-up by what the labels mean, where two columns are the only ones or say so in words."""
     meanings = {column: meaning_of(label) for column, label in labels.items()}
     if len(meanings) == 2:
@@ -243,12 +249,12 @@ def _by_meaning(labels):
     }
 
 
-def _listed(table):
+def _listed(table: pd.DataFrame) -> str:
     numeric = [str(column) for column in table if pd.api.types.is_numeric_dtype(table[column])]
     return ", ".join(numeric) or "none"
 
 
-def _numbers(name, column):
+def _numbers(name: str, column: pd.Series) -> pd.Series:
     numbers = all_numbers(column, f"Outcome {name}")
     if numbers.isna().all():
         raise DataError(f"Outcome {name} has no value for anyone.")

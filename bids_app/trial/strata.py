@@ -1,13 +1,16 @@
 """The strata of the randomization: the one place where columns of participants.tsv become blocks of exchange."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import alike, numbers, people, words_of
 from bids_app.errors import UsageError
+from bids_app.trial.design import Tables
 
 
-def strata(tables, names, participants) -> np.ndarray | None:
+def strata(tables: Tables, names: Sequence[str], participants: list[str]) -> np.ndarray | None:
     """Return each participant's stratum, the combination of the columns named; None without columns.
 
     Parameters
@@ -25,12 +28,14 @@ def strata(tables, names, participants) -> np.ndarray | None:
     if not names:
         return None
     if unknown := [name for name in names if name not in tables.participants]:
-        raise UsageError(f"--strata {' '.join(unknown)}: participants.tsv has {', '.join(tables.participants)}.")
+        raise UsageError(
+            f"--strata {' '.join(unknown)}: participants.tsv has {', '.join(tables.participants.columns)}."
+        )
     words = tables.participants.reindex(participants)[list(names)].apply(words_of)
     return words.fillna("n/a").astype(str).agg(" | ".join, axis=1).to_numpy(object)
 
 
-def strata_said(tables, names, participants):
+def strata_said(tables: Tables, names: Sequence[str], participants: list[str]) -> Iterator[Finding]:
     """Say what is odd about the strata: values that are missing, and words that differ by case only."""
     for name in names:
         column = words_of(tables.participants[name].reindex(participants))

@@ -1,6 +1,7 @@
 """Which visit came first: by evidence, strongest first, and never by the alphabet."""
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -60,7 +61,7 @@ class Meaning:
     word: str = ""
 
     @property
-    def says_something(self):
+    def says_something(self) -> bool:
         """True if the label holds any word or number that means an order."""
         return self.phase != 0 or self.days is not None or self.count is not None
 
@@ -86,12 +87,16 @@ class Order:
     weak: bool = False
     doubts: tuple[str, ...] = ()
 
-    def places(self, session):
+    def places(self, session: str) -> int | None:
         """Return the place of a session, from 0, or None."""
         return self.sessions.index(session) if session in self.sessions else None
 
 
-def order_of(scanned, moments=None, logged=None):
+def order_of(
+    scanned: Collection[tuple[str, str]],
+    moments: pd.Series | None = None,
+    logged: Sequence[tuple[str, str]] | None = None,
+) -> Order:
     """Find the order of the sessions.
 
     Parameters
@@ -126,11 +131,13 @@ def order_of(scanned, moments=None, logged=None):
     return Order(found.sessions, found.evidence, found is by_rows, doubts)
 
 
-def _arrow(sessions):
+def _arrow(sessions: Sequence[str]) -> str:
     return " before ".join(f"ses-{session}" for session in sessions)
 
 
-def _by_time(sessions, scanned, moments):
+def _by_time(
+    sessions: list[str], scanned: Collection[tuple[str, str]], moments: pd.Series | None
+) -> tuple[Order | None, tuple[str, ...]]:
     """Order by when the scans were made, each participant's own, for dates may be shifted for each."""
     if moments is None:
         return None, ()
@@ -140,18 +147,22 @@ def _by_time(sessions, scanned, moments):
     return _agreed(ranks, sessions, "acq_time of {n} participants says so", doubts)
 
 
-def _by_rows(sessions, scanned, logged):
+def _by_rows(
+    sessions: list[str], scanned: Collection[tuple[str, str]], logged: Sequence[tuple[str, str]] | None
+) -> Order | None:
     """Order by the rows of sessions.tsv, where all who have one list the sessions alike."""
     rows = [key for key in logged or () if key in scanned]
     if not rows:
         return None
     places = pd.Series(np.arange(len(rows), dtype=float), index=pd.MultiIndex.from_tuples(rows))
-    places = places[~places.index.duplicated()].unstack().reindex(columns=sessions)
-    order, _ = _agreed(places.rank(axis=1), sessions, "sessions.tsv of {n} participants lists them so", (), least=1.0)
+    ranks = places[~places.index.duplicated()].unstack().reindex(columns=sessions).rank(axis=1)
+    order, _ = _agreed(ranks, sessions, "sessions.tsv of {n} participants lists them so", (), least=1.0)
     return order
 
 
-def _agreed(ranks, sessions, text, doubts, least=AGREEMENT):
+def _agreed(
+    ranks: pd.DataFrame, sessions: list[str], text: str, doubts: tuple[str, ...], least: float = AGREEMENT
+) -> tuple[Order | None, tuple[str, ...]]:
     """Return the order that so large a share of the participants has, and who has another."""
     signs, against, n = {}, set(), set()
     for first, second in combinations(sessions, 2):
@@ -179,7 +190,7 @@ def _agreed(ranks, sessions, text, doubts, least=AGREEMENT):
     return Order(tuple(order), text.format(n=len(n)), doubts=doubts), doubts
 
 
-def _disputed(first, second, both, text):
+def _disputed(first: str, second: str, both: pd.Series, text: str) -> tuple[str, ...]:
     if "acq_time" not in text:
         return ()
     return (
@@ -188,7 +199,7 @@ def _disputed(first, second, both, text):
     )
 
 
-def _by_words(sessions):
+def _by_words(sessions: list[str]) -> Order | None:
     """Order by the words and numbers of the labels, if every two of them can be compared."""
     meanings = {session: meaning_of(session) for session in sessions}
     signs = {pair: compared(*(meanings[one] for one in pair)) for pair in combinations(sessions, 2)}
@@ -198,14 +209,14 @@ def _by_words(sessions):
     for (first, second), sign in signs.items():
         wins[first] -= sign
         wins[second] += sign
-    order = sorted(sessions, key=wins.get)
+    order = sorted(sessions, key=wins.__getitem__)
     if any((order.index(second) - order.index(first)) * sign < 0 for (first, second), sign in signs.items()):
         return None
     said = [f"'{meanings[one].word}'" for one in order if meanings[one].word]
     return Order(tuple(order), f"the labels say so ({', '.join(dict.fromkeys(said))})")
 
 
-def compared(first, second):
+def compared(first: Meaning, second: Meaning) -> int:
     """Say which of two labels means the earlier time.
 
     Parameters
@@ -238,7 +249,7 @@ def compared(first, second):
     return 0
 
 
-def earliest_of(labels):
+def earliest_of(labels: Sequence[str]) -> str | None:
     """Return the label that means an earlier time than every other, or None.
 
     Examples
@@ -253,7 +264,7 @@ def earliest_of(labels):
     return first[0] if len(first) == 1 else None
 
 
-def _by_phase(first, second):
+def _by_phase(first: Meaning, second: Meaning) -> int:
     """Compare labels of which one at least says before or after."""
     if min(first.phase, second.phase) < 0:
         return 1 if first.phase < second.phase else -1
@@ -263,7 +274,7 @@ def _by_phase(first, second):
     return 1 if second.phase > first.phase else -1
 
 
-def meaning_of(label):
+def meaning_of(label: str) -> Meaning:
     """Read what the label of a session says about when it was.
 
     Parameters
@@ -296,7 +307,7 @@ def meaning_of(label):
     return Meaning(phase, days, count, text, word or label)
 
 
-def _phase(text):
+def _phase(text: str) -> tuple[int, str, str]:
     """Take a word that means before or after off the beginning or the end of a label."""
     words = [(word, -2 if word in EARLIEST else -1) for word in BEFORE] + [(word, 1) for word in AFTER]
     for word, phase in sorted(words, key=lambda pair: -len(pair[0])):
@@ -307,7 +318,7 @@ def _phase(text):
     return 0, "", text
 
 
-def _ends_well(word, rest):
+def _ends_well(word: str, rest: str) -> bool:
     """Say whether what follows a word leaves it that word: base1 and pre-op, but neither basal nor preserved."""
     return (
         rest[0].isdigit()
@@ -316,7 +327,7 @@ def _ends_well(word, rest):
     )
 
 
-def _may_be_another_date(number):
+def _may_be_another_date(number: str) -> bool:
     """Say whether a number is so long that it can be a date with the day first, which is no order: 03062021.
 
     Examples
@@ -329,7 +340,7 @@ def _may_be_another_date(number):
     )
 
 
-def _number(text):
+def _number(text: str) -> tuple[float | None, float | None, str, str]:
     """Take a number with what it counts off a label: days, the bare number, the word, and the rest."""
     units = "|".join(sorted(DAYS, key=len, reverse=True))
     counters = "|".join(sorted(COUNTERS, key=len, reverse=True))
