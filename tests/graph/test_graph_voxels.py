@@ -2,7 +2,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from bids_app.graph import EdgeRule, Means, voxel_graph, voxel_graphs
+from bids_app.graph import VOXEL_MEASURES, EdgeRule, Means, Place, nodal_measures, voxel_graph, voxel_graphs
 from bids_app.graph.bits import CHUNK
 from bids_app.graph.triangles import TILE
 
@@ -124,6 +124,46 @@ def test_more_nodes_than_a_chunk_and_several_tiles():
     assert_same_maps(maps, brute_force(series, 0.6, nodes))
 
 
+@pytest.fixture(scope="module")
+def place():
+    rng = np.random.default_rng(8)
+    return Place(rng.uniform(-70, 70, (2000, 3)), rng.integers(-1, 6, 2000), 60.0)
+
+
+RULES = [EdgeRule("r", 0.2), EdgeRule("density", 0.04), EdgeRule("r", 0.45), EdgeRule("density", 0.3)]
+
+
+@pytest.fixture(scope="module")
+def everything(series, place):
+    """Every measure by every rule, on 600 of the nodes."""
+    some = Place(place.coordinates[:600], place.modules[:600], place.distance)
+    return voxel_graphs(series[:600], RULES, list(VOXEL_MEASURES), place=some)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.label)
+def test_dense_route_agrees_on_every_measure(series, place, everything, rule):
+    networks = [None if module < 0 else f"network {module}" for module in place.modules[:600]]
+    expected = nodal_measures(
+        np.corrcoef(series[:600]),
+        rule,
+        list(VOXEL_MEASURES),
+        coordinates=place.coordinates[:600],
+        modules=networks,
+        distance=place.distance,
+    )
+    assert_same_maps(everything[RULES.index(rule)].maps, expected)
+
+
+def test_values_lie_in_the_range_of_the_table(everything):
+    for name, measure in VOXEL_MEASURES.items():
+        values = np.concatenate([graph.maps[name] for graph in everything])
+        low, high = measure.range
+        known = values[np.isfinite(values)]
+        assert known.size
+        assert known.min() >= (-np.inf if low is None else low) - 1e-12, name
+        assert known.max() <= (np.inf if high is None else high) + 1e-12, name
+
+
 def test_exact_densities(series):
     rules = [EdgeRule("density", value) for value in (1e-6, 0.001, 0.05, 0.5, 1.0)]
     r = np.corrcoef(series)[np.triu_indices(len(series), 1)]
@@ -146,6 +186,54 @@ def test_equal_series_fill_a_density_in_order():
     np.testing.assert_array_equal(graph.maps["degree"], [5, 2, 2, 1, 1, 1])
 
 
+def test_rules_in_one_call_are_what_each_gives_alone(series, place, everything):
+    some = Place(place.coordinates[:600], place.modules[:600], place.distance)
+    for rule, together in zip(RULES, everything, strict=True):
+        alone = voxel_graph(series[:600], rule, list(VOXEL_MEASURES), place=some)
+        assert (alone.n_edges, alone.threshold) == (together.n_edges, together.threshold)
+        for name, values in alone.maps.items():
+            np.testing.assert_array_equal(values, together.maps[name], err_msg=name)
+
+
+@pytest.mark.parametrize("megabytes", [0, 0.7, 1.3])
+def test_memory_budget_does_not_matter(series, place, everything, megabytes, tmp_path):
+    def on_disk(shape, dtype):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.bits"
+        return np.asarray(np.memmap(path, dtype, "w+", shape=shape))
+
+    some = Place(place.coordinates[:600], place.modules[:600], place.distance)
+    means = Means(memory=megabytes * 1e6, allocate=on_disk)
+    for graph, expected in zip(
+        voxel_graphs(series[:600], RULES, list(VOXEL_MEASURES), place=some, means=means), everything, strict=True
+    ):
+        assert_same_maps(graph.maps, expected.maps)
+    assert len(list(tmp_path.iterdir())) == (len(RULES) if megabytes < 0.3 else 0)
+
+
+@pytest.mark.parametrize("block", [64, 192, 4096])
+def test_block_size_does_not_matter(series, graph, block):
+    assert_same_maps(voxel_graph(series, means=Means(block=block)).maps, graph.maps)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_thread_count_does_not_change_a_bit(series, place, everything, n_threads):
+    some = Place(place.coordinates[:600], place.modules[:600], place.distance)
+    graphs = voxel_graphs(series[:600], RULES, list(VOXEL_MEASURES), place=some, means=Means(n_threads))
+    for graph, expected in zip(graphs, everything, strict=True):
+        for name, values in graph.maps.items():
+            np.testing.assert_array_equal(values, expected.maps[name], strict=True)
+
+
+def test_permuting_the_voxels_permutes_the_maps(series, place, everything):
+    order = np.random.default_rng(1).permutation(600)
+    moved = Place(place.coordinates[order], place.modules[order], place.distance)
+    names = [
+        name for name in VOXEL_MEASURES if name != "component"
+    ]  # of two components of one size the first has the rank
+    for graph, expected in zip(voxel_graphs(series[order], RULES, names, place=moved), everything, strict=True):
+        assert_same_maps(graph.maps, {name: expected.maps[name][order] for name in names})
+
+
 @pytest.mark.parametrize(("threshold", "degree"), [(0.5, 1), (np.nextafter(0.5, 0), 5), (0, 5)])
 def test_a_tie_with_the_threshold_is_no_edge(threshold, degree):
     one, two, three = np.array([[1, -1] * 4, [1, 1, -1, -1] * 2, [1] * 4 + [-1] * 4])
@@ -162,6 +250,14 @@ def test_float32_rounding_never_decides():
         for threshold in (r[i, j] - 1e-12, r[i, j] + 1e-12):
             expected = np.count_nonzero(np.triu(r > threshold, 1))
             assert voxel_graph(series, threshold, metrics=["degree"]).n_edges == expected
+
+
+def test_only_the_metrics_asked_for(series, place, everything):
+    some = Place(place.coordinates[:600], place.modules[:600], place.distance)
+    for name in VOXEL_MEASURES:
+        maps = voxel_graph(series[:600], RULES[0], [name], place=some).maps
+        assert list(maps) == [name]
+        np.testing.assert_array_equal(maps[name], everything[0].maps[name])
 
 
 @pytest.mark.parametrize(
@@ -190,3 +286,8 @@ def test_rules_out_of_range(kind, value):
 @pytest.mark.parametrize("label", ["r025", "r0", "d1", "d005", "d00125"])
 def test_labels_of_rules_are_read_back(label):
     assert EdgeRule.parse(label).label == label
+
+
+def test_constant_rows_are_an_error(series):
+    with pytest.raises(ValueError, match="1 are constant"):
+        voxel_graph(np.vstack([series[:5], np.full(60, 3.3)]))

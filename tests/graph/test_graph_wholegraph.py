@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from bids_app.graph import EdgeRule, Nulls, correlation_matrix, global_measures
+from bids_app.graph import GLOBALS, EdgeRule, Nulls, correlation_matrix, global_measures
 from bids_app.graph.bitrows import pack, rewire
 from bids_app.graph.wholegraph import null_graphs
 
@@ -34,6 +34,32 @@ def whole(matrix):
 
 def of_graph(graph, **options):
     return global_measures(nx.to_numpy_array(graph) * 0.5, RULE, **options)
+
+
+def test_all_are_there_in_the_order_of_the_table(whole):
+    assert list(whole.measures) == list(GLOBALS)
+    assert all(np.isfinite(value) for value in whole.measures.values())
+
+
+def test_equal_to_networkx(graph, whole, matrix):
+    expected = {
+        "density": nx.density(graph),
+        "clustering": nx.average_clustering(graph),
+        "transitivity": nx.transitivity(graph),
+        "global-efficiency": nx.global_efficiency(graph),
+        "path-length": 1 / nx.global_efficiency(graph),
+        "local-efficiency": nx.local_efficiency(graph),
+        "assortativity": nx.degree_assortativity_coefficient(graph),
+        "mean-strength": np.where(matrix > 0.2, matrix - np.eye(70), 0).sum() / 70,
+    }
+    assert {name: whole.measures[name] for name in expected} == pytest.approx(expected)
+    assert whole.facts["n_components"] == nx.number_connected_components(graph)
+    assert whole.facts["n_edges"] == graph.number_of_edges()
+    connected = graph.subgraph(max(nx.connected_components(graph), key=len))
+    relabelled = nx.convert_node_labels_to_integers(connected)
+    assert of_graph(relabelled, nulls=Nulls(0)).measures["path-length-mean"] == pytest.approx(
+        nx.average_shortest_path_length(connected)
+    )
 
 
 def test_equal_to_bctpy(graph, whole):
@@ -144,6 +170,13 @@ def test_closed_forms(wanted, expected):
     found = of_graph(wanted, nulls=Nulls(3)).measures
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, nan_ok=True), name
+
+
+def test_without_null_graphs_only_what_needs_them_is_undefined(matrix, whole):
+    found = global_measures(matrix, RULE, nulls=Nulls(0)).measures
+    undefined = [name for name, value in found.items() if np.isnan(value)]
+    assert undefined == ["rich-club-normalized", "gamma", "lambda", "sigma"]
+    assert all(found[name] == whole.measures[name] for name in found if name not in undefined)
 
 
 def test_parcels_without_data_are_not_nodes(matrix, whole):
