@@ -1,6 +1,5 @@
 """How the site is built. Options, measures and tables are taken from the code, so that they cannot go stale."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -22,15 +21,9 @@ autodoc_member_order = "bysource"
 
 def setup(app):
     """Write the pages that come from the code before any is read."""
-    app.connect("autodoc-process-docstring", _escape_magnitudes, priority=900)
     folder = HERE / "generated"
     folder.mkdir(exist_ok=True)
     for name, make in PAGES.items():
         path, text = folder / f"{name}.md", make()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-
-
-def _escape_magnitudes(app, what, name, value, options, lines):
-    """Keep ``|z|`` of a docstring from being read as a substitution."""
-    lines[:] = [re.sub(r"\|(\w+)\|", r"\\|\1\\|", line) for line in lines]

@@ -176,8 +176,9 @@ def _covariate(analysis: Analysis, sample: Sample) -> np.ndarray | None:
     """Return the values whose slope is tested, (n,), NaN for who has none; or None."""
     if analysis.estimator in SYMPTOMS:
         return sample.symptoms[analysis.subject].to_numpy()
-    slopes = cast(pd.DataFrame, sample.slopes)
-    return slopes[analysis.subject].to_numpy() if analysis.estimator.startswith("slope") else None
+    if analysis.estimator.startswith("slope"):
+        return cast(pd.DataFrame, sample.slopes)[analysis.subject].to_numpy()
+    return None
 
 
 def _inference(sample: Sample, trial: Trial) -> stats.Inference:

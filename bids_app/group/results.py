@@ -142,7 +142,7 @@ def _sidecar(
             "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
             "Estimator": analysis.text(route.node, design),
             "Role": feature_role(settings.trial, feature, analysis.estimator),
-            "Statistic": settings.trial.statistic if isinstance(route, MapRoute) else "t",
+            "Statistic": route.statistic(settings.trial),
             "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
             "DegreesOfFreedom": comparison.effect.df,
             "NumberOfDraws": len(comparison.max_statistics),
@@ -363,7 +363,7 @@ def _write_matrices(
         matrix[one, other] = matrix[other, one] = maps[stat]
         desc = camel([route.entities.get("desc"), comparison_desc(*key)])
         path = settings.group_dir / group_name(route, sample.design, "relmat", ".tsv", stat=stat, desc=desc)
-        save_json(sidecar_of(path), sidecar(stat) | {"Statistic": settings.trial.edge_statistic})
+        save_json(sidecar_of(path), sidecar(stat))
         save_table(path, pd.DataFrame(matrix, index=names, columns=names), index=True, index_label="name")
         written.append(path)
     return written

@@ -30,6 +30,7 @@ from bids_app.trial.strata import strata, strata_said
 logger = logging.getLogger(__name__)
 
 MIN_PER_ARM = 2
+SESSION = "ses-"  # before a label, so that no session is called as an argument of numpy's
 
 Maps = dict[str, np.ndarray]  # of one feature, by visit
 Visit = tuple[str, str | None]  # participant and session
@@ -112,8 +113,8 @@ class Sample:
     def save_maps(self, feature: Feature, path: Path) -> str:
         """Save the maps of one feature by visit, as float64; `load_maps` reads them."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        visits = self.maps[feature]
-        np.savez(path, visits=np.array(list(visits)), maps=np.stack(list(visits.values())))
+        arrays: dict[str, Any] = {f"{SESSION}{visit}": maps for visit, maps in self.maps[feature].items()}
+        np.savez(path, **arrays)
         return str(path)
 
     def without_maps(self) -> "Sample":
@@ -124,7 +125,7 @@ class Sample:
 def load_maps(path: Path | str) -> Maps:
     """Read the maps that `Sample.save_maps` saved."""
     with np.load(path) as saved:
-        return dict(zip(saved["visits"].tolist(), saved["maps"], strict=True))
+        return {name.removeprefix(SESSION): saved[name] for name in saved.files}
 
 
 def route_flow(
@@ -158,12 +159,7 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     """
     analysed = flow[flow["analysed"]]
     arm = (analysed["arm"] == design.active).to_numpy(int)
-    if min(arm.sum(), (1 - arm).sum()) < MIN_PER_ARM:
-        reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())
-        raise DataError(
-            f"{route.name}: {arm.sum()} participants of {design.active} and {(1 - arm).sum()} of {design.reference} "
-            f"can be compared, at least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
-        )
+    _require_enough(route, flow, design, arm)
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     route = _of_those(route, participants, (design.baseline, design.followup))
     feature, scans = next(iter(route.scans.items()))
@@ -172,15 +168,9 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     mixed = (*require_alike(route.name, compared, accept_mixed=trial.accept_mixed), *of_scans(scans))
     parcels = None if isinstance(route, MapRoute) else read_same_nodes(route.name, scans)
     shape = _values(scans[0], feature).shape
-    arrays = [_load(route, participants, session, shape) for session in (design.baseline, design.followup)]
-    kept = _kept(arrays, arm, trial.min_per_arm)
-    if not kept.any():
-        who = f"{trial.min_per_arm} participants of each arm have" if trial.min_per_arm else "every participant has"
-        raise DataError(f"{route.name}: there is no {route.node} that {who}.")
-    if isinstance(route, GlobalRoute):
-        kept = kept & _varies(arrays)
-    by_session = dict(zip((design.baseline, design.followup), arrays, strict=True))
-    maps = {name: {visit: of[name][:, kept] for visit, of in by_session.items()} for name in route.scans}
+    loaded = {session: _load(route, participants, session, shape) for session in (design.baseline, design.followup)}
+    kept = _require_kept(route, list(loaded.values()), arm, trial.min_per_arm)
+    maps = {name: {visit: of[name][:, kept] for visit, of in loaded.items()} for name in route.scans}
     covariates = model_covariates(tables, design, trial.covariates, analysed, adjust_motion=trial.baseline_motion)
     sloping = slopes(tables, design, trial.slopes, participants)
     sample = Sample(
@@ -203,6 +193,27 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     )
     odd = (*strata_said(tables, trial.strata, participants), *thin_places(sample, sample.arms))
     return replace(sample, findings=(*sample.findings, *odd))
+
+
+def _require_enough(route: Route, flow: pd.DataFrame, design: Design, arm: np.ndarray) -> None:
+    """Refuse arms that are too small to be compared, and say why."""
+    if min(arm.sum(), (1 - arm).sum()) < MIN_PER_ARM:
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())
+        raise DataError(
+            f"{route.name}: {arm.sum()} participants of {design.active} and {(1 - arm).sum()} of {design.reference} "
+            f"can be compared, at least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
+        )
+
+
+def _require_kept(
+    route: Route, arrays: Sequence[Mapping[Feature, np.ndarray]], arm: np.ndarray, min_per_arm: int | None
+) -> np.ndarray:
+    """Return which nodes are compared, (N,) bool, or refuse that there are none."""
+    kept = _kept(arrays, arm, min_per_arm)
+    if not kept.any():
+        who = f"{min_per_arm} participants of each arm have" if min_per_arm else "every participant has"
+        raise DataError(f"{route.name}: there is no {route.node} that {who}.")
+    return kept & _varies(arrays) if isinstance(route, GlobalRoute) else kept
 
 
 def check_design(route: Route, sample: Sample) -> None:

@@ -163,7 +163,7 @@ def tabled_allocations(arm, table, *, n_draws=10_000, seed=0, exhaustive=False):
 def _observed(arm):
     values = np.asarray(arm)
     if values.ndim != 1 or not np.isin(values, np.arange(MOST_ARMS)).all():
-        raise ValueError(f"arm must be a vector of whole numbers from 0 (0 and 1), found {np.unique(values).tolist()}")
+        raise ValueError(f"arm must be a vector of whole numbers from 0, found {np.unique(values).tolist()}")
     return values.astype(np.int8)
 
 
@@ -174,31 +174,28 @@ def _n_ways(labels):
 
 
 def _every_other(observed, members):
-    ways = (_orders(block, observed[block]) for block in members)
-    arms = np.array([observed] * prod(_n_ways(observed[block]) for block in members))
-    for row, choice in zip(arms, product(*ways), strict=True):
-        for participants, labels in choice:
-            row[participants] = labels
+    ways = (list(_orders(observed[block].tolist())) for block in members)
+    arms = np.tile(observed, (prod(_n_ways(observed[block]) for block in members), 1))
+    for row, orders in zip(arms, product(*ways), strict=True):
+        for block, order in zip(members, orders, strict=True):
+            row[block] = order
     return arms[(arms != observed).any(axis=1)]
 
 
-def _orders(block, labels):
-    """Return every distinct order of labels over the participants of a block, as pairs of participants and labels."""
-    ways, present = [((), tuple(block))], np.unique(labels)
-    for arm in present[:0:-1]:  # who is in the last arm, then in the one before among the rest
-        size = int((labels == arm).sum())
-        ways = [
-            ((*taken, (chosen, arm)), tuple(one for one in rest if one not in chosen))
-            for taken, rest in ways
-            for chosen in combinations(rest, size)
-        ]
-    first = present[:1]
-    return [_joined([*taken, *((rest, arm) for arm in first)]) for taken, rest in ways]
-
-
-def _joined(parts):
-    participants = [one for members, _ in parts for one in members]
-    return participants, [arm for members, arm in parts for _ in members]
+def _orders(labels):
+    """Yield every distinct order of some labels: the places of the last arm, then the others in theirs."""
+    last = max(labels, default=None)
+    others = [label for label in labels if label != last]
+    if not others:
+        yield labels
+        return
+    orders = list(_orders(others))
+    for places in combinations(range(len(labels)), len(labels) - len(others)):
+        for order in orders:
+            found = order.copy()
+            for place in places:
+                found.insert(place, last)
+            yield found
 
 
 def stratum_members(strata, n):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.stats.allocation import MOST_ARMS
+
 Row = tuple[float, ...]
 AGAINST_REFERENCE: tuple[Row, ...] = ((-1.0, 1.0),)  # of two arms
 
@@ -284,7 +286,7 @@ def _arm(arm, estimand, n):
             raise ValueError("a difference between arms needs the arm of each participant")
         return np.zeros(n, dtype=np.int8)
     arm = np.asarray(arm)
-    n_arms = len(estimand.tested[0]) if estimand.tested else 127
+    n_arms = len(estimand.tested[0]) if estimand.tested else MOST_ARMS
     if arm.shape != (n,) or not np.isin(arm, np.arange(n_arms)).all():
         raise ValueError(
             f"arm must be {n} whole numbers from 0 to {n_arms - 1}: shape {arm.shape}, values {np.unique(arm).tolist()}"

@@ -25,7 +25,7 @@ class Inference:
         In place of neighbours, the two nodes of each connection: TFCE becomes TFNBS, extent and mass become the
         network-based statistic. All but ``voxel`` need the one or the other.
     threshold : float, optional
-        |z| from which on voxels form clusters, or connections components.
+        Magnitude of z from which on voxels form clusters, or connections components.
     robust : bool, optional
         Test the HC3 t or F.
     min_per_arm : int, optional
