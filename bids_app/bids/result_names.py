@@ -188,6 +188,19 @@ def group_name(route: Any, design: Any, suffix: str, extension: str, **more: str
     return build({**stem(route, design), **more}, suffix, extension)
 
 
+COMPARISONS = "comparisons.json"  # of the group level: which there are, where there are several
+
+
+def comparison_folder(design: Any) -> str:
+    """Return the folder of one of several comparisons, below that of all: which arms, at which follow-up."""
+    return f"contrast-{contrast_label(design.active, design.reference)}_ses-{design.followup}"
+
+
+def family_name(route: Any, suffix: str, extension: str, **more: str) -> str:
+    """Return the name of a file of all comparisons of a route."""
+    return build({**route.entities, **more}, suffix, extension)
+
+
 def comparison_desc(feature: Any, analysis: Any) -> str:
     """Return the desc label of a map of the group level: what is compared, and how if not as the headline is."""
     return feature.label + analysis.suffix

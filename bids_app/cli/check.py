@@ -9,7 +9,7 @@ from rich.table import Table
 from bids_app.bids.findings import Finding, say_all
 from bids_app.bids.runs import BoldRun, find_inputs
 from bids_app.errors import DataError, MissingInputError
-from bids_app.group.gathering import gather
+from bids_app.group.gathering import find_trial, gather
 from bids_app.group.sample import MIN_PER_ARM
 from bids_app.group.trial_tables import read_scores
 from bids_app.participant.nodes import check_atlases
@@ -17,7 +17,7 @@ from bids_app.preproc.raw_runs import raw_runs, wants_preprocessing
 from bids_app.runtime.logs import log_to_terminal
 from bids_app.trial.arms import arm_words
 from bids_app.trial.covariates import code, slopes
-from bids_app.trial.design import find_design, read_tables
+from bids_app.trial.design import find_designs, read_tables
 from bids_app.trial.flow import counts, no_arm
 from bids_app.trial.strata import strata, strata_said
 
@@ -90,11 +90,17 @@ def _preview_trial(settings, runs):
     scanned = {(run.entities["sub"], run.entities["ses"]) for run in runs if "ses" in run.entities}
     if not scanned:
         raise DataError("The scans have no session: two visits are needed to compare the arms.")
-    design = find_design(tables, scanned, settings.trial)
+    designs = find_designs(tables, scanned, settings.trial)
     visits = {}
     for run in runs:
         visits.setdefault(run.entities["sub"], set()).add(run.entities.get("ses"))
-    say_all((*tables.findings, *design.findings))
+    say_all((*tables.findings, *designs[0].findings))
+    for design in designs:
+        _preview_comparison(settings, tables, visits, design)
+
+
+def _preview_comparison(settings, tables, visits, design):
+    """Say who of two arms could be compared at one follow-up."""
     arms = arm_words(tables, design)
     labels = sorted({*visits, *tables.participants.index})
     rows = [(f"sub-{label}", *_standing(label, visits.get(label, set()), arms, design)) for label in labels]
@@ -157,7 +163,25 @@ def preview_group(settings):
     log_to_terminal(settings.verbose)
     if not settings.output_dir.is_dir():
         raise MissingInputError(f"{settings.output_dir} does not exist: run the participant level first.")
-    run = gather(settings)
+    trial, code = find_trial(settings), 0
+    for design in trial.designs:
+        if len(trial.designs) > 1:
+            _say(f"{design.contrast} at ses-{design.followup}:")
+        try:
+            run = gather(trial, design)
+        except DataError as error:
+            if len(trial.designs) == 1:
+                raise
+            _say(f"Would not be compared. {error}\n")
+            code = DataError.exit_code
+        else:
+            _preview_targets(run)
+            code = DataError.exit_code if run.strangers else code
+    return code
+
+
+def _preview_targets(run):
+    """Say who of two arms would be compared, and what of them."""
     for target in run.targets:
         route, flow, sample = target.route, target.flow, target.sample
         table = counts(flow, run.design)
@@ -171,7 +195,6 @@ def preview_group(settings):
         )
         adjusted = ", ".join(sample.covariates) or "nothing"
         _say(f"{', '.join(one.title for one in sample.features)}; adjusted for {adjusted}.")
-    return DataError.exit_code if run.strangers else 0
 
 
 def _show(title, heads, rows):

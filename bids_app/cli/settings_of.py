@@ -91,7 +91,7 @@ def _settings(options: Namespace) -> Settings:
             Trial,
             options,
             baseline=_label("ses", options.baseline),
-            followup=_label("ses", options.followup),
+            followup=tuple(dict.fromkeys(_label("ses", one) or "" for one in options.followup)),
             regions=_different("--regions", options.regions),
             also=_different("--also", options.also),
             plan=None,

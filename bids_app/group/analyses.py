@@ -157,7 +157,7 @@ def run_analysis(
         covariate=None if covariate is None else covariate[rows],
     )
     draws = _draws(estimand, sample, rows, trial)
-    return stats.compare(tested, draws, _inference(sample, trial), n_jobs=n_jobs)
+    return stats.compare(tested, draws, inference_of(sample, trial), n_jobs=n_jobs)
 
 
 def _of_rows(maps: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -181,7 +181,8 @@ def _covariate(analysis: Analysis, sample: Sample) -> np.ndarray | None:
     return None
 
 
-def _inference(sample: Sample, trial: Trial) -> stats.Inference:
+def inference_of(sample: Sample, trial: Trial) -> stats.Inference:
+    """Return how the nodes of a sample are tested."""
     return stats.Inference(
         statistic=_statistic(sample, trial),
         neighbours=sample.grid.neighbours(trial.connectivity) if sample.grid is not None else None,

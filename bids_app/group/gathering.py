@@ -19,19 +19,19 @@ from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
 from bids_app.group.routes import Route, find_routes
 from bids_app.group.sample import Sample, assemble, check_design, route_flow
-from bids_app.group.targets import GroupRun, Target
+from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
 from bids_app.settings.roles import departure
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_file, shareable
-from bids_app.trial.design import PARTICIPANTS, Design, Tables, find_design, read_tables
+from bids_app.trial.design import PARTICIPANTS, Design, Tables, find_designs, read_tables
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
 
 logger = logging.getLogger("bids_app")
 
 
-def gather(settings: Settings) -> GroupRun:
-    """Read everything that the arms are compared by, and refuse what cannot be.
+def find_trial(settings: Settings) -> TrialScans:
+    """Find what there is to compare: the scans, the tables, and which arms and visits.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def gather(settings: Settings) -> GroupRun:
 
     Returns
     -------
-    GroupRun
+    TrialScans
     """
     failed = read_failed_scans(settings.output_dir)
     index = index_scans(settings.output_dir)
@@ -49,15 +49,41 @@ def gather(settings: Settings) -> GroupRun:
             atlas,
         )
     routes = find_routes(settings, index)
-    tables, wanted = read_tables(settings.bids_dir), settings.selection.participants
+    tables = read_tables(settings.bids_dir)
     scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
-    design = find_design(tables, {(scan.participant, scan.session) for scan in scans if scan.session}, settings.trial)
-    contrast_label(design.active, design.reference)  # refused here rather than when the results are written
-    scores, comparisons = read_scores(_chosen(tables, wanted), design, settings.trial), []
+    scanned = {(scan.participant, scan.session) for scan in scans if scan.session}
+    designs = find_designs(tables, scanned, settings.trial)
+    for design in designs:
+        contrast_label(design.active, design.reference)  # refused here rather than when the results are written
+    return TrialScans(settings=settings, tables=tables, designs=designs, routes=routes, failed=failed)
+
+
+def flow_of(trial: TrialScans, route: Route, design: Design) -> pd.DataFrame:
+    """Return the flow of participants of a route, with whom an option leaves out."""
+    failures, settings = reasons_by_visit(trial.failed), trial.settings
+    flow = route_flow(route, trial.tables, design, failures, settings.signal.min_minutes)
+    return without(flow, settings.selection.participants)
+
+
+def gather(trial: TrialScans, design: Design) -> GroupRun:
+    """Read everything that two arms are compared by, and refuse what cannot be.
+
+    Parameters
+    ----------
+    trial : TrialScans
+    design : Design
+        One of its designs.
+
+    Returns
+    -------
+    GroupRun
+    """
+    settings, tables, failed = trial.settings, trial.tables, trial.failed
+    wanted, comparisons = settings.selection.participants, []
+    scores = read_scores(_chosen(tables, wanted), design, settings.trial)
     tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
-    for route in routes:
-        flow = route_flow(route, tables, design, reasons_by_visit(failed), settings.signal.min_minutes)
-        flow = without(flow, wanted)
+    for route in trial.routes:
+        flow = flow_of(trial, route, design)
         sample = assemble(route, flow, tables, design, settings.trial)
         sample = replace(sample, symptoms=symptom_changes(scores, sample))
         check_design(route, sample)
@@ -119,20 +145,21 @@ def _say_flow(route: Route, flow: pd.DataFrame, design: Design) -> None:
         logger.info("  %s not analysed: %s", row.participant_id, row.reason)
 
 
-def made_from(run: GroupRun) -> dict[str, Any]:
+def made_from(trial: TrialScans) -> dict[str, Any]:
     """Return what the group's results were made from and how, for their record.
 
     Parameters
     ----------
-    run : GroupRun
+    trial : TrialScans
+        With the settings of a run, which say where what was done departs from the plan.
 
     Returns
     -------
     dict
     """
-    settings, output = run.settings, run.settings.output_dir
+    settings, output = trial.settings, trial.settings.output_dir
     options = json.loads(settings.to_json())
-    paths = {scan.path for target in run.targets for scans in target.route.scans.values() for scan in scans}
+    paths = {scan.path for route in trial.routes for scans in route.scans.values() for scan in scans}
     return {
         "Options": shareable({key: options[key] for key in ("selection", "signal", "graph", "trial")}, output),
         "Tables": {one.name: digest_of_file(one) for one in [settings.bids_dir / PARTICIPANTS] if one.exists()},

@@ -6,26 +6,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from bids_app.bids.files import sweep
+from bids_app.bids.result_names import comparison_folder
 from bids_app.errors import DataError
 from bids_app.group.analyses import analyses_of
-from bids_app.group.gathering import chosen, gather, made_from
+from bids_app.group.gathering import chosen, find_trial, gather, made_from
 from bids_app.group.named_regions import write_named
 from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
 from bids_app.group.region_tables import write_region_tables
-from bids_app.group.targets import GroupRun, Target
-from bids_app.group.trial_tables import (
-    write_arms,
-    write_outcomes,
-)
+from bids_app.group.several import read_family, write_comparisons
+from bids_app.group.targets import GroupRun, Target, TrialScans
+from bids_app.group.trial_tables import write_arms, write_outcomes
 from bids_app.group.whole_brain import write_whole_brain
-from bids_app.group.workflow import init_group_wf
-from bids_app.report.group import write_group_page
+from bids_app.group.workflow import init_group_wf, init_together_wf
 from bids_app.report.index import write_pages_of_all
-from bids_app.runtime.group_folder import PAGE, publish, results_id, staged_group
+from bids_app.report.overview import write_group_pages
+from bids_app.runtime.group_folder import PAGE, publish, staged_group
 from bids_app.runtime.logs import conclude, start_log
 from bids_app.runtime.nipype_run import Failure, execute
 from bids_app.settings.settings import GROUP, Settings
+from bids_app.trial.design import Design
 
 logger = logging.getLogger("bids_app")
 
@@ -46,15 +46,17 @@ def group_level(settings: Settings) -> int:
     log_dir, output = start_log(settings), settings.output_dir
     sweep(output)
     with staged_group(output) as staged:
-        run = gather(replace(settings, group_folder=staged.name))
-        failures = _compare(run, log_dir)
+        trial = find_trial(replace(settings, group_folder=staged.name))
+        runs, failures = _compare_all(trial, log_dir)
         if not failures:
-            publish(output, made_from(run))
+            write_group_pages(staged)
+            publish(output, made_from(replace(trial, settings=runs[-1].settings)))
     if failures:
         _say_failures(failures, output)
     else:
         write_pages_of_all(output)
-    strangers, unmet = run.strangers, run.notes.unmet
+    strangers = {name for run in runs for name in run.strangers}
+    unmet = [*trial.not_compared, *(one for run in runs for one in run.notes.unmet)]
     if strangers:
         logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
     if unmet:
@@ -63,9 +65,50 @@ def group_level(settings: Settings) -> int:
     return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or unmet else 0)
 
 
+def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list[Failure]]:
+    """Make every comparison, and where there are several, test them together; return the runs without their maps."""
+    if len(trial.designs) == 1:
+        run = gather(trial, trial.designs[0])
+        return [run], _compare(run, log_dir)
+    runs: list[GroupRun] = []
+    for design in trial.designs:
+        name = comparison_folder(design)
+        folder, work = f"{trial.settings.group_folder}/{name}", trial.settings.work_dir / name
+        logger.info("%s at ses-%s:", design.contrast, design.followup)
+        own = replace(trial, settings=replace(trial.settings, group_folder=folder, work_dir=work))
+        try:
+            run = gather(own, design)
+        except DataError as error:
+            trial.not_compared.append(f"{design.contrast} at ses-{design.followup}: {error}")
+            logger.warning("Not compared: %s", trial.not_compared[-1])
+            continue
+        run.settings.group_dir.mkdir()
+        if failures := _compare(run, log_dir):
+            return [run], failures
+        runs.append(run.without_maps())
+    if not runs:
+        raise DataError("Nothing can be compared. " + " ".join(trial.not_compared))
+    return runs, _test_together(trial, [run.design for run in runs], log_dir)
+
+
+def _test_together(trial: TrialScans, designs: Sequence[Design], log_dir: Path) -> list[Failure]:
+    """Test all comparisons together, and write what they are; return the failures."""
+    settings, resources = trial.settings, trial.settings.resources
+    folder = settings.work_dir / "together"
+    families = [read_family(trial, route, designs, folder) for route in trial.routes]
+    n_tests = sum(len(family.maps) * len(family.joints) for family in families)
+    n_jobs = max(1, resources.n_cpus // n_tests)
+    workflow = init_together_wf(families=families, settings=settings, n_jobs=n_jobs)
+    failures = execute(workflow, settings, log_dir, n_parallel=n_tests, n_threads=n_jobs)
+    if not failures:
+        write_comparisons(trial, families)
+    return failures
+
+
 def _compare(run: GroupRun, log_dir: Path) -> list[Failure]:
-    """Write all results and the page, unless a comparison fails; return the failures."""
-    pages = [_write_before(run, target) for target in run.targets]
+    """Write all results of two arms, unless a comparison fails; return the failures."""
+    for target in run.targets:
+        _write_before(run, target)
     if run.scores:
         write_outcomes(run)
     failures = _run_comparisons(run, log_dir)
@@ -75,19 +118,17 @@ def _compare(run: GroupRun, log_dir: Path) -> list[Failure]:
         target.route.name: write_region_tables(run, replace(target, flow=chosen(target.flow))) for target in run.targets
     }
     write_plan(run, regions)
-    write_group_page(run.settings.group_dir, pages, results_id(run.settings.group_dir))
     return []
 
 
-def _write_before(run: GroupRun, target: Target) -> Path:
-    """Write what is known of a target before anything is permuted; return the path of its record."""
-    path = write_design(run, target)
+def _write_before(run: GroupRun, target: Target) -> None:
+    """Write what is known of a target before anything is permuted."""
+    write_design(run, target)
     if target.route.has_whole_brain:
         write_whole_brain(run, target)
     write_arms(run, target)
     if target.named:
         write_named(run, target)
-    return path
 
 
 def _run_comparisons(run: GroupRun, log_dir: Path) -> list[Failure]:

@@ -45,7 +45,7 @@ class Sample:
     maps : dict of dict of (n, V) float64 ndarray
         Of each feature by the session of the visit.
     arm : (n,) int ndarray
-        1 for the active arm, 0 for the reference arm.
+        Numbers of the arms as in ``design.arms``: 0 for the reference arm, 1 for the active arm.
     covariates : DataFrame
         n rows of numbers, adjusted for.
     strata : (n,) ndarray of str, or None
@@ -158,7 +158,7 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
         Too few can be compared, or there is no voxel or parcel that all have.
     """
     analysed = flow[flow["analysed"]]
-    arm = (analysed["arm"] == design.active).to_numpy(int)
+    arm = analysed["arm"].map(design.arms.index).to_numpy(int)
     _require_enough(route, flow, design, arm)
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     route = _of_those(route, participants, (design.baseline, design.followup))
@@ -191,17 +191,19 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
             *sloping.findings,
         ),
     )
-    odd = (*strata_said(tables, trial.strata, participants), *thin_places(sample, sample.arms))
+    odd = (*strata_said(tables, trial.strata, participants), *thin_places(sample, design.arms))
     return replace(sample, findings=(*sample.findings, *odd))
 
 
 def _require_enough(route: Route, flow: pd.DataFrame, design: Design, arm: np.ndarray) -> None:
     """Refuse arms that are too small to be compared, and say why."""
-    if min(arm.sum(), (1 - arm).sum()) < MIN_PER_ARM:
+    sizes = {name: int((arm == number).sum()) for number, name in enumerate(design.arms)}
+    if min(sizes.values()) < MIN_PER_ARM:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())
+        rest = " and ".join(f"{sizes[arm]} of {arm}" for arm in (design.reference, *design.further))
         raise DataError(
-            f"{route.name}: {arm.sum()} participants of {design.active} and {(1 - arm).sum()} of {design.reference} "
-            f"can be compared, at least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
+            f"{route.name}: {sizes[design.active]} participants of {design.active} and {rest} can be compared, at "
+            f"least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
         )
 
 
@@ -254,8 +256,8 @@ def _kept(arrays: Sequence[Mapping[Feature, np.ndarray]], arm: np.ndarray, min_p
     for before, after in zip(*(features.values() for features in arrays), strict=True):
         there = np.isfinite(before) & np.isfinite(after)
         before[~there] = after[~there] = np.nan
-        enough = [there[arm == label].sum(axis=0) >= (min_per_arm or np.sum(arm == label)) for label in (0, 1)]
-        kept = kept & enough[0] & enough[1]
+        for label in np.unique(arm):
+            kept = kept & (there[arm == label].sum(axis=0) >= (min_per_arm or np.sum(arm == label)))
     return kept
 
 

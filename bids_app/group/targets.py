@@ -1,6 +1,6 @@
 """What the writers of the group level are given: the run, and one of the kinds of result that it compares."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,31 @@ from bids_app.group.trial_tables import Notes, Scores
 from bids_app.settings.settings import Settings
 from bids_app.trial.design import Design, Tables
 from bids_app.trial.flow import FailedScan
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialScans:
+    """What there is to compare: found, but not yet read.
+
+    Attributes
+    ----------
+    settings : Settings
+    tables : Tables
+        Of everyone, also of those whom an option leaves out.
+    designs : list of Design
+        Which arms are compared from which visit to which.
+    routes : list of Route
+    failed : list of FailedScan
+    not_compared : list of str
+        Which of several comparisons could not be made, and why.
+    """
+
+    settings: Settings
+    tables: Tables
+    designs: list[Design]
+    routes: list[Route]
+    failed: list[FailedScan]
+    not_compared: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -60,6 +85,10 @@ class GroupRun:
     notes: Notes = field(default_factory=Notes)
     failed: list[FailedScan] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
+
+    def without_maps(self) -> "GroupRun":
+        """Return all but the maps of its samples."""
+        return replace(self, targets=[replace(one, sample=one.sample.without_maps()) for one in self.targets])
 
     @property
     def strangers(self) -> set[str]:

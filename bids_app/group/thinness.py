@@ -16,14 +16,14 @@ EXACT = 1 - 1e-8
 REFERENCE = "the reference"
 
 
-def thin_places(sample: "Sample", arms: tuple[str, str]) -> Iterator[Finding]:
+def thin_places(sample: "Sample", arms: Sequence[str]) -> Iterator[Finding]:
     """Say which participants and groups the comparison learns nothing from.
 
     Parameters
     ----------
     sample : sample.Sample
-    arms : (str, str)
-        Names of the active and of the reference arm.
+    arms : sequence of str
+        Their names, in the order of their numbers.
 
     Yields
     ------
@@ -95,13 +95,13 @@ def _categories(covariates: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
         yield name, np.where(np.isin(values, (0, 1)).all(axis=1), found, unknown)
 
 
-def _one_arm(groups: np.ndarray, arm: np.ndarray, arms: tuple[str, str]) -> str:
+def _one_arm(groups: np.ndarray, arm: np.ndarray, arms: Sequence[str]) -> str:
     """List the groups whose members are all of one arm."""
     found = []
     for group in dict.fromkeys(str(group) for group in groups if group is not None):
         members = arm[groups == group]
         if len(set(members.tolist())) == 1:
-            found.append(f"{group!r} ({arms[0] if members[0] == 1 else arms[1]}, {len(members)})")
+            found.append(f"{group!r} ({arms[members[0]]}, {len(members)})")
     return _some(found)
 
 

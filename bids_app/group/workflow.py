@@ -1,4 +1,4 @@
-"""The group level as a Nipype workflow."""
+"""The group level as Nipype workflows."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,10 @@ from nipype.pipeline import engine as pe
 
 from bids_app.bids.names import label
 from bids_app.group.analyses import analyses_of
-from bids_app.group.interfaces import CompareArms, WriteComparison
+from bids_app.group.interfaces import CompareArms, TestTogether, WriteComparison, WriteTogether
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
+from bids_app.group.several import Family
 from bids_app.runtime.nipype_run import node_name
 from bids_app.settings.settings import Settings
 
@@ -73,4 +74,41 @@ def init_comparison_wf(
         compare = pe.Node(interface, name=node_name("_".join(parts)), n_procs=n_jobs, mem_gb=0.5)
         workflow.connect([(compare, merge, [("comparison", f"in{position}")])])
     workflow.connect([(merge, ds_results, [("out", "comparisons")])])
+    return workflow
+
+
+def init_together_wf(
+    *, families: Sequence[Family], settings: Settings, n_jobs: int = 1, name: str = "trialgraph_together_wf"
+) -> pe.Workflow:
+    """Build the workflow that tests all comparisons of every route together."""
+    workflow = pe.Workflow(name=name)
+    for family in families:
+        part = init_family_wf(
+            family=family, settings=settings, n_jobs=n_jobs, name=f"{node_name(family.route.name)}_wf"
+        )
+        workflow.add_nodes([part])
+    return workflow
+
+
+def init_family_wf(*, family: Family, settings: Settings, n_jobs: int = 1, name: str = "family_wf") -> pe.Workflow:
+    """Build the workflow of one route: every feature by every joint test, then the files.
+
+    Outputs
+    -------
+    ds_results.out_files : list of str
+    """
+    tests = [(joint, False) for joint in family.joints] + ([(family.joints[-1], True)] if family.has_any else [])
+    keys = [(feature, is_any) for feature in family.maps for _, is_any in tests]
+    merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
+    ds_results = pe.Node(WriteTogether(keys=keys, family=family, settings=settings), name="ds_results")
+    workflow = pe.Workflow(name=name)
+    for place, (feature, files, (joint, is_any)) in enumerate(
+        ((feature, files, test) for feature, files in family.maps.items() for test in tests), start=1
+    ):
+        interface = TestTogether(
+            joint=joint, maps_files=files, trial=settings.trial, any_difference=is_any, n_jobs=n_jobs
+        )
+        node = pe.Node(interface, name=node_name(f"{feature.label}_{place}"), n_procs=n_jobs, mem_gb=0.5)
+        workflow.connect([(node, merge, [("found", f"in{place}")])])
+    workflow.connect([(merge, ds_results, [("out", "found")])])
     return workflow

@@ -11,6 +11,7 @@ from bids_app.bids.status import read_statuses
 from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
 from bids_app.report.group import design_paths
 from bids_app.report.methods import group_methods, participant_methods
+from bids_app.report.overview import comparison_folders
 from bids_app.report.pages import number, write_page
 from bids_app.settings.settings import GROUP
 from bids_app.system.small_files import read_record
@@ -40,7 +41,7 @@ def write_citation(output_dir, index):
     description = _read(output_dir / "dataset_description.json")
     settings, n_kinds = _settings(output_dir)
     scans = _scans(index)
-    designs = [_read(path) for path in design_paths(output_dir / GROUP)]
+    designs = [_read(path) for path in _designs(output_dir)]
     more = (_tables(index), _atlases(output_dir, index))
     parts = participant_methods(settings, scans, description, *more) if settings and scans else []
     parts += group_methods(designs, _trial(output_dir))
@@ -107,8 +108,13 @@ def _atlases(output_dir, index):
     return [_read(path) for path in paths if atlas_of(Name.parse(path).entities) in used]
 
 
+def _designs(output_dir):
+    """Return the design.json of every route of every comparison."""
+    return [path for folder in comparison_folders(output_dir / GROUP) for path in design_paths(folder)]
+
+
 def _trial(output_dir):
-    paths = sorted((output_dir / GROUP).glob("contrast-*_trial.json"))
+    paths = [path for folder in comparison_folders(output_dir / GROUP) for path in folder.glob("contrast-*_trial.json")]
     return _read(paths[-1]) if paths else None
 
 
@@ -199,13 +205,18 @@ def _consort(output_dir, designs):
         ("Eligibility, settings, interventions, blinding, harms", OPEN, ""),
         ("Sample size and how it was determined", OPEN, ""),
     ]
-    for design, path in zip(designs, design_paths(output_dir / GROUP), strict=True):
-        where, own = f"group/{path.name}", design["Route"]
+    several = len({(design["Contrast"], design["FollowupSession"]) for design in designs}) > 1
+    for design, path in zip(designs, _designs(output_dir), strict=True):
+        folder, own = path.parent.relative_to(output_dir / GROUP), _own(design, several)
+        where = f"group/{(folder / path.name).as_posix()}"
         flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
         rows += [
             (f"{own}: arms", f"{design['ActiveArm']}, {design['ReferenceArm']} (column {design['ArmColumn']})", where),
             (f"{own}: visits", f"{design['BaselineSession']}, {design['FollowupSession']}", where),
-            *((f"{own}: {step}", value, f"group/{flow.name}") for step, value in _flow(flow, design)),
+            *(
+                (f"{own}: {step}", value, f"group/{(folder / flow.name).as_posix()}")
+                for step, value in _flow(flow, design)
+            ),
             (f"{own}: strata of the randomization", ", ".join(design["Strata"]) or "none given", where),
             (f"{own}: estimator", design["Estimators"][design["Headline"]], where),
             (f"{own}: covariates", ", ".join(design["Covariates"]) or "none", where),
@@ -218,6 +229,12 @@ def _consort(output_dir, designs):
         outcomes = ", ".join(trial["Outcomes"]) or "none given"
         rows += [("Analysis plan", planned, "group/*_trial.json"), ("Outcomes", outcomes, "group/*_trial.json")]
     return rows
+
+
+def _own(design, several):
+    """Name what is compared; of several comparisons, also which."""
+    which = f"{design['Contrast']} at ses-{design['FollowupSession']}, " if several else ""
+    return which + design["Route"]
 
 
 def _flow(path, design):

@@ -17,7 +17,7 @@ from bids_app.trial.design import Design
 from bids_app.trial.flow import VISITS, read_flow
 
 
-def write_group_page(folder, design_paths, results):
+def write_group_page(folder, design_paths, results, *, up=""):
     """Write ``index.html`` and its figures from the files of the group level.
 
     Parameters
@@ -28,6 +28,8 @@ def write_group_page(folder, design_paths, results):
         The design.json of each route that the page shows; the other files lie beside it.
     results : str
         What the results are known by.
+    up : str, optional
+        The way from the page to the folder of the group level.
 
     Returns
     -------
@@ -42,6 +44,7 @@ def write_group_page(folder, design_paths, results):
         findings=_findings(routes),
         trial=trial_context(folder, design_paths),
         results=results,
+        up=up,
     )
     return page
 

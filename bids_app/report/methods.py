@@ -232,12 +232,18 @@ def group_methods(designs, trial):
     -------
     list of (str, str)
     """
-    parts = [(f"Comparison: {design['Route']}", f"{_model(design)} {_inference(design)}") for design in designs]
+    several = len({(design["Contrast"], design["FollowupSession"]) for design in designs}) > 1
+    parts = [(_heading(design, several), f"{_model(design)} {_inference(design)}") for design in designs]
     if trial and trial.get("Outcomes"):
         parts.append(("Clinical outcomes", _outcomes(trial)))
     if trial:
         parts.append(("Plan", _plan(trial)))
     return parts
+
+
+def _heading(design, several):
+    which = f", {design['Contrast']} at ses-{design['FollowupSession']}" if several else ""
+    return f"Comparison: {design['Route']}{which}"
 
 
 def _model(design):

@@ -5,10 +5,10 @@ import logging
 from bids_app.bids.files import sweep
 from bids_app.bids.status import participants_with_status
 from bids_app.errors import NothingSelectedError
-from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.index import write_pages_of_all
+from bids_app.report.overview import comparison_folders, write_group_pages
 from bids_app.report.participant import write_participant_page
-from bids_app.runtime.group_folder import changed_sources, publish, require_whole, restage, results_id, staged_group
+from bids_app.runtime.group_folder import changed_sources, publish, require_whole, restage, staged_group
 from bids_app.runtime.logs import start_log
 from bids_app.settings.settings import GROUP
 
@@ -49,11 +49,11 @@ def remake_pages(settings):
 
 def _remake_group(output_dir):
     with staged_group(output_dir) as staged:
-        if not design_paths(output_dir / GROUP):
+        if not comparison_folders(output_dir / GROUP):
             return 0
         require_whole(output_dir)
         record = restage(output_dir)
-        write_group_page(staged, design_paths(staged), results_id(staged))
+        write_group_pages(staged)
         publish(output_dir, record)
     if changed := changed_sources(output_dir):
         logger.warning(

@@ -104,7 +104,8 @@ def _id_of(files):
 
 def _is_result(name):
     """Tell results, which the page and its figures are made from, from these."""
-    return name not in (MANIFEST, PAGE) and not name.startswith(f"{FIGURES}/")
+    *folders, file = name.split("/")
+    return file not in (MANIFEST, PAGE) and FIGURES not in folders
 
 
 def finish_replacing(output_dir):

@@ -43,6 +43,10 @@ EDGE_STATISTICS = {
     "tfnbs": "threshold-free network-based statistic",
     "t": "each connection by itself",
 }
+CONTRASTS = {
+    "reference": "each arm with the reference",
+    "all-pairs": "each arm with each other",
+}
 RANDOM_SEED = 0  # of the permutations and of the random graphs
 QUERIES = ("bold", "mask", "confounds", "timeseries")
 
@@ -149,7 +153,8 @@ class Trial:
     arms: tuple[str, ...] = ()
     reference_arm: str | None = None
     baseline: str | None = None
-    followup: str | None = None
+    followup: tuple[str, ...] = ()
+    contrasts: str = setting("reference", choices=CONTRASTS)
     covariates: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     baseline_motion: bool = True

@@ -2,19 +2,26 @@
 
 from bids_app.settings import words
 from bids_app.settings.options import each, option
-from bids_app.settings.settings import EDGE_STATISTICS
+from bids_app.settings.settings import CONTRASTS, EDGE_STATISTICS
 
 TRIAL = (
     option("--arm", metavar="COLUMN", help="column of participants.tsv that holds the arm"),
     option(
         "--arms",
-        nargs=2,
-        metavar=("A", "B"),
-        help="the two values of that column that are compared; who has another stands in the flow",
+        nargs="+",
+        metavar="VALUE",
+        help="the values of that column that are compared, two or more; who has another stands in the flow",
     ),
-    option("--reference-arm", metavar="LEVEL", help="the arm that the other one is compared with"),
+    option("--reference-arm", metavar="LEVEL", help="the arm that the others are compared with"),
+    option("--contrasts", help="of more than two arms, which are compared: " + each(CONTRASTS)),
     option("--baseline", metavar="SESSION", help="session before treatment"),
-    option("--followup", metavar="SESSION", help="session after treatment"),
+    option(
+        "--followup",
+        nargs="+",
+        metavar="SESSION",
+        help="sessions after treatment, each of which is compared; by default all after the baseline, where their "
+        "order is known",
+    ),
     option("--covariates", nargs="+", metavar="COLUMN", help="columns of the tables to adjust for"),
     option("--strata", nargs="+", metavar="COLUMN", help="columns that stratified the randomization"),
     option(

@@ -4,6 +4,7 @@ Arrays in, arrays out: maps are (n, V), participants by voxels.
 """
 
 from bids_app.stats.allocation import Allocations, allocations, tabled_allocations
+from bids_app.stats.closure import Intersection, closed, intersections
 from bids_app.stats.clusters import Cluster, find_clusters, find_components
 from bids_app.stats.design import independent_columns, nuisance
 from bids_app.stats.effects import Effect, JointEffect, estimate, hedges
@@ -30,6 +31,7 @@ __all__ = [
     "Estimand",
     "Hypothesis",
     "Inference",
+    "Intersection",
     "JointEffect",
     "LinearModel",
     "ParetoTail",
@@ -40,6 +42,7 @@ __all__ = [
     "across",
     "allocations",
     "arm_codes",
+    "closed",
     "cluster_statistic",
     "compare",
     "compare_arms",
@@ -55,6 +58,7 @@ __all__ = [
     "hedges",
     "hypothesis",
     "independent_columns",
+    "intersections",
     "monte_carlo_error",
     "neighbours",
     "nuisance",

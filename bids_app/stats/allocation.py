@@ -1,6 +1,6 @@
 """The allocations a trial could have drawn, for its re-randomization test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import comb, prod
 from zlib import crc32
@@ -25,11 +25,14 @@ class Allocations:
         True if every possible allocation is there, once; the p-values are then exact.
     n_possible : int or None
         Count of the distinct allocations the trial could have drawn, where it is known.
+    whole : int or None
+        Fingerprint of the draws that these are a part of, see `of`.
     """
 
     arms: np.ndarray
     exhaustive: bool
     n_possible: int | None
+    whole: int | None = None
 
     def __len__(self):
         return len(self.arms)
@@ -37,7 +40,21 @@ class Allocations:
     @property
     def fingerprint(self):
         """Number that differs between different draws, to check that tests share them."""
-        return crc32(np.ascontiguousarray(self.arms))
+        return crc32(np.ascontiguousarray(self.arms)) if self.whole is None else self.whole
+
+    def of(self, rows):
+        """Return the same draws, of some of the participants: tests of them share the draws of everyone.
+
+        Parameters
+        ----------
+        rows : (m,) int ndarray
+
+        Returns
+        -------
+        Allocations
+            With the fingerprint of these.
+        """
+        return replace(self, arms=self.arms[:, rows], whole=self.fingerprint)
 
     def fit(self, model, window, rows, robust):
         """Return the `Fit` of a slice of the draws to the model of some participants."""

@@ -1,8 +1,9 @@
-"""Which column holds the arm, which two of its values are compared, and which is the reference."""
+"""Which column holds the arm, which of its values are compared, and which is the reference."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -41,17 +42,41 @@ NO_ARM = re.compile(
     r"did not start)\s*([(,:;-].*|(before|after|from|by|early) ?.*)?",
     re.IGNORECASE,
 )
+MOST_COMPARED = 6  # arms: the closed test over their contrasts has a test for every way to put them together
+HEALTHY = re.compile(r"(healthy|normal|nc|hc|hv|typical|td)([ _-]?(controls?|volunteers?|subjects?)?)s?", re.IGNORECASE)
 ARM_OF_NOTHING = ("none", "null")  # who is given nothing may be an arm
 
 
 @dataclass(frozen=True)
 class Arms:
-    """The two arms that are compared, and the column that holds them."""
+    """The arms that are compared, and the column that holds them.
+
+    Attributes
+    ----------
+    column : str
+    reference : str
+    others : tuple of str
+        In the order of their names.
+    findings : tuple of Finding
+    """
 
     column: str
-    active: str
     reference: str
+    others: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+
+    def pairs(self, contrasts: str) -> list[tuple[str, str]]:
+        """Return which arm is compared with which: with the reference first, then, if asked, the others.
+
+        Examples
+        --------
+        >>> Arms("arm", "placebo", ("high", "low")).pairs("all-pairs")
+        [('high', 'placebo'), ('low', 'placebo'), ('low', 'high')]
+        """
+        found = [(arm, self.reference) for arm in self.others]
+        if contrasts == "all-pairs":
+            found += [(later, earlier) for earlier, later in combinations(self.others, 2)]
+        return found
 
 
 def find_arms(tables: "Tables", trial: Trial) -> Arms:
@@ -72,15 +97,16 @@ def find_arms(tables: "Tables", trial: Trial) -> Arms:
     UsageError
         A choice is open; the message lists what there is.
     DataError
-        There are not two arms.
+        There are not at least two arms, or too many.
     """
     column = _column(tables, trial)
     words = words_of(tables.participants[column])
-    arms, findings = _two(words, _meanings(tables, column), column, trial)
+    arms, findings = _compared(words, _meanings(tables, column), column, trial)
     reference = _reference(arms, _meanings(tables, column), column, trial.reference_arm)
-    active = next(arm for arm in arms if arm != reference)
-    text = f"Column {column} of participants.tsv holds the arm: {active!r} is compared with {reference!r}."
-    return Arms(column, active, reference, (Finding("Arms", text), *findings))
+    found = Arms(column, reference, tuple(arm for arm in arms if arm != reference))
+    pairs = " and ".join(f"{active!r} is compared with {other!r}" for active, other in found.pairs(trial.contrasts))
+    text = f"Column {column} of participants.tsv holds the arm: {pairs}."
+    return replace(found, findings=(Finding("Arms", text), *findings))
 
 
 def arm_words(tables: "Tables", design: "Design") -> pd.Series:
@@ -109,15 +135,17 @@ def _column(tables: "Tables", trial: Trial) -> str:
     named = [column for column in participants.columns if column.lower() in ARM_COLUMNS]
     if len(holding := [column for column in named if _holds(participants[column], trial.arms)]) == 1:
         return holding[0]
-    two = [column for column in named if len(_likely(tables, column)) == 2]
+    n_arms = {column: len(_likely(tables, column)) for column in named}
+    two = [column for column, count in n_arms.items() if count == 2]
     if len(two) == 1:
         return two[0]
     if len(two) > 1:
         raise UsageError(f"Several columns could hold the arm: {', '.join(two)}. Choose with --arm.")
     if periods := _periods(participants):
         raise UsageError(_CROSSOVER.format(columns=", ".join(periods), first=periods[0]))
-    if len(named) == 1:
-        return named[0]
+    several = [column for column, count in n_arms.items() if 2 < count <= MOST_COMPARED]
+    if len(several if len(named) > 1 else named) == 1:
+        return (several if len(named) > 1 else named)[0]
     levels = [f"{column} ({participants[column].nunique()} values)" for column in participants.columns]
     raise UsageError(
         f"No column of participants.tsv is known to hold the arm; there are {', '.join(levels)}. Choose with --arm."
@@ -154,23 +182,35 @@ def _periods(participants: pd.DataFrame) -> list[str]:
     return next((columns for columns in families.values() if len(columns) > 1), [])
 
 
-def _two(words: pd.Series, meaning: MeaningOf, column: str, trial: Trial) -> tuple[list[str], tuple[Finding, ...]]:
-    """Return the two values that are compared, and what there is to say of the others."""
+def _compared(words: pd.Series, meaning: MeaningOf, column: str, trial: Trial) -> tuple[list[str], tuple[Finding, ...]]:
+    """Return the values that are compared, and what there is to say of the others."""
     levels = in_order(words.dropna())
     if trial.arms:
         arms = [_named(arm, words, column, "--arms") for arm in trial.arms]
-        if len(set(arms)) != 2:
-            raise UsageError(f"--arms {' '.join(trial.arms)}: two different values are needed.")
+        if len(set(arms)) < max(len(arms), 2):
+            raise UsageError(f"--arms {' '.join(trial.arms)}: two different values are needed, or more.")
         why = "is not one of --arms"
     else:
         arms, why = [word for word in levels if not _no_arm(word, meaning(word))], "says that someone is in no arm"
         _refuse_alike(arms, words, column)
-    if len(arms) != 2:
-        text = f"Column {column} of participants.tsv must hold two arms; it holds {len(levels)}: {listed(words)}."
+    odd = _odd(arms, words, trial)
+    if odd or not 2 <= len(arms) <= MOST_COMPARED:
+        text = f"Column {column} of participants.tsv must hold two arms, or up to {MOST_COMPARED}; it holds "
+        text += f"{len(levels)}: {listed(words)}."
         if len(arms) > 2:
-            raise UsageError(f"{text} Choose which two are compared with --arms, for example {_example(arms)}.")
-        raise DataError(f"{text} --arm says which column, --arms which two of its values are compared.")
+            raise UsageError(f"{text}{odd} Choose which are compared with --arms, for example {_example(arms)}.")
+        raise DataError(f"{text} --arm says which column, --arms which of its values are compared.")
     return in_order(arms), tuple(_others(words, arms, why))
+
+
+def _odd(arms: Sequence[str], words: pd.Series, trial: Trial) -> str:
+    """Say which of more than two values that nobody chose may be no arm of the trial, or nothing."""
+    if len(arms) == 2 or trial.arms:
+        return ""
+    counts = words.value_counts()
+    found = [f"{word!r} is of one participant" for word in arms if counts[word] == 1]
+    found += [f"{word!r} may be of people who were not randomized" for word in arms if HEALTHY.fullmatch(word)]
+    return f" Are these all arms? {'; '.join(found)}." if found else ""
 
 
 def _others(words: pd.Series, arms: Sequence[str], why: str) -> Iterator[Finding]:

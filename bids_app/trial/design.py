@@ -59,7 +59,19 @@ class Tables:
 
 @dataclass(frozen=True)
 class Design:
-    """Which arm is compared with which, from which visit to which, and by what evidence these were found."""
+    """Which arm is compared with which, from which visit to which, and by what evidence these were found.
+
+    Attributes
+    ----------
+    arm_column : str
+    active, reference : str
+        The arms; differences are those of the active arm from the reference.
+    baseline, followup : str
+        Sessions.
+    findings : tuple of Finding
+    further : tuple of str
+        Arms that are in the model beside these two, numbered after them.
+    """
 
     arm_column: str
     active: str
@@ -67,6 +79,12 @@ class Design:
     baseline: str
     followup: str
     findings: tuple[Finding, ...] = ()
+    further: tuple[str, ...] = ()
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms in the order of their numbers: the reference is 0, the active arm 1."""
+        return self.reference, self.active, *self.further
 
     @property
     def contrast(self) -> str:
@@ -154,7 +172,7 @@ def _joined(table: pd.DataFrame, more: pd.DataFrame, path: Path) -> pd.DataFrame
     return table.join(more, how="left")
 
 
-def find_design(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Design:
+def find_designs(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> list[Design]:
     """Settle arms and visits: as told, or found where only one choice makes sense.
 
     Parameters
@@ -166,26 +184,31 @@ def find_design(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tri
 
     Returns
     -------
-    Design
-        With the evidence by which the visits were told apart.
+    list of Design
+        One for each pair of arms that is compared and each follow-up, with the evidence by which the visits were told
+        apart. All have the same baseline.
 
     Raises
     ------
     UsageError
         A choice is open; the message lists what there is.
     DataError
-        There are not two arms, or not two visits.
+        There are not at least two arms, or not two visits.
     """
     arms = find_arms(tables, trial)
-    baseline, followup, of_visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
+    baseline, followups, of_visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
     findings = (*arms.findings, *of_visits, *unmatched(tables, scanned))
-    return Design(arms.column, arms.active, arms.reference, baseline, followup, findings)
+    return [
+        Design(arms.column, active, reference, baseline, followup, findings)
+        for followup in followups
+        for active, reference in arms.pairs(trial.contrasts)
+    ]
 
 
 def find_visits(
     order: Order, scanned: Collection[tuple[str, str]], trial: Trial
-) -> tuple[str, str, tuple[Finding, ...]]:
-    """Settle which session is the baseline and which the follow-up.
+) -> tuple[str, tuple[str, ...], tuple[Finding, ...]]:
+    """Settle which session is the baseline and which are the follow-ups.
 
     Parameters
     ----------
@@ -195,7 +218,8 @@ def find_visits(
 
     Returns
     -------
-    baseline, followup : str
+    baseline : str
+    followups : tuple of str
     findings : tuple of Finding
 
     Raises
@@ -206,49 +230,57 @@ def find_visits(
         There are not two visits.
     """
     sessions = list(order.sessions) or sorted({session for _, session in scanned})
-    given = {"baseline": trial.baseline, "followup": trial.followup}
-    for option, session in given.items():
-        if session is not None and session not in sessions:
+    given = {"baseline": (trial.baseline,) if trial.baseline else (), "followup": trial.followup}
+    for option, session in ((option, one) for option, told in given.items() for one in told):
+        if session not in sessions:
             raise UsageError(
                 f"--{option} {session}: no scan of that session; there are {', '.join(sessions) or 'none'}."
             )
     if len(sessions) < 2:
         raise DataError(f"Two visits are needed; there are scans of {', '.join(sessions) or 'no session'}.")
-    if given["baseline"] is not None and given["baseline"] == given["followup"]:
+    if trial.baseline in trial.followup:
         raise UsageError(f"--baseline and --followup are both {trial.baseline}.")
-    baseline, followup = _chosen(order, sessions, given)
+    baseline, followups = _chosen(order, sessions, given)
     doubts = tuple(Finding("Visits", text, warning=True) for text in order.doubts)
-    return baseline, followup, (_evidence(order, baseline, followup, given), *doubts)
+    evidence = tuple(_evidence(order, baseline, followup, given) for followup in followups)
+    return baseline, followups, (*evidence, *doubts)
 
 
-def _chosen(order: Order, sessions: Sequence[str], given: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Return baseline and follow-up: as given, else by the order of two sessions."""
-    told = [session for session in given.values() if session is not None]
-    if len(told) == 2:
-        return tuple(told)
+Given = Mapping[str, tuple[str, ...]]  # the sessions that each option names
+
+
+def _chosen(order: Order, sessions: Sequence[str], given: Given) -> tuple[str, tuple[str, ...]]:
+    """Return baseline and follow-ups: as given, else by the order of the sessions."""
+    told = [session for option in ("baseline", "followup") for session in given[option]]
+    if all(given.values()):
+        return given["baseline"][0], given["followup"]
     rest = [session for session in sessions if session not in told]
-    if len(rest) + len(told) != 2:
+    if len(sessions) > 2 and (not order.sessions or order.weak or _dates(sessions)):
         raise UsageError(f"Sessions are {_listed(sessions)}: choose with --baseline and --followup.{_dates(sessions)}")
     if not told and not order.sessions:
         raise UsageError(
             f"Which visit came first, ses-{sessions[0]} or ses-{sessions[1]}? {order.evidence[0].upper()}"
             f"{order.evidence[1:]}. {' '.join((*order.doubts, 'Say so with --baseline and --followup.'))}"
         )
-    chosen = tuple(given[visit] or rest.pop(0) for visit in ("baseline", "followup"))
-    if told and order.sessions and order.sessions.index(chosen[0]) > order.sessions.index(chosen[1]):
-        option = "baseline" if given["baseline"] else "followup"
+    if given["baseline"] and len(sessions) > 2:  # what came before it is no follow-up
+        rest = [one for one in rest if sessions.index(one) > sessions.index(told[0])]
+    baseline = (given["baseline"] or (rest.pop(0),))[0]
+    followups = given["followup"] or tuple(rest)
+    wrong = [one for one in followups if order.sessions and sessions.index(one) < sessions.index(baseline)]
+    if told and (wrong or not followups):
+        option, early = "baseline" if given["baseline"] else "followup", wrong[0] if wrong else sessions[0]
         raise UsageError(
-            f"--{option} {told[0]} would make ses-{chosen[0]} the baseline and ses-{chosen[1]} the follow-up, but "
-            f"ses-{chosen[1]} came first ({order.evidence}). If that is meant, give both --baseline and --followup."
+            f"--{option} {told[0]} would make ses-{baseline} the baseline and ses-{early} the follow-up, but "
+            f"ses-{early} came first ({order.evidence}). If that is meant, give both --baseline and --followup."
         )
-    return chosen
+    return baseline, followups
 
 
-def _evidence(order: Order, baseline: str, followup: str, given: Mapping[str, str | None]) -> Finding:
-    """Say by what evidence the visits are told apart."""
+def _evidence(order: Order, baseline: str, followup: str, given: Given) -> Finding:
+    """Say by what evidence a follow-up is told from the baseline."""
     text = f"ses-{baseline} is the baseline and ses-{followup} the follow-up, "
-    if None in given.values():
-        told = next((f"--{option} says so" for option, session in given.items() if session), None)
+    if not all(given.values()):
+        told = next((f"--{option} says so" for option, sessions in given.items() if sessions), None)
         known = order.evidence if order.sessions else "there are no others"
         only = ": nothing else says which came first" if order.weak else ""
         return Finding(

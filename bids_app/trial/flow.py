@@ -142,12 +142,12 @@ def participant_flow(
 
 
 def no_arm(participant: str, arms: pd.Series, design: Design) -> Iterator[str]:
-    """Say why a participant is in neither of the two arms."""
+    """Say why a participant is in none of the arms."""
     if participant not in arms.index:
         yield "not in participants.tsv"
     elif pd.isna(arms[participant]):
         yield "no arm stated"
-    elif arms[participant] not in (design.active, design.reference):
+    elif arms[participant] not in design.arms:
         yield f"arm {arms[participant]!r} is not compared"
 
 

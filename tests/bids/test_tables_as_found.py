@@ -8,7 +8,7 @@ import pytest
 from bids_app.bids.tables import read_table
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import find_design, read_tables
+from bids_app.trial.design import find_designs, read_tables
 from bids_app.trial.outcomes import outcome_table
 
 PLAIN = "participant_id\tarm\tage\nsub-01\tketamine\t41.5\nsub-02\tusual care\t38\n"
@@ -82,7 +82,8 @@ def test_what_is_no_table_is_refused(written, content):
 
 
 def design_of(tables, sessions, trial):
-    return find_design(tables, {(who, ses) for who in tables.participants.index for ses in sessions}, trial)
+    (design,) = find_designs(tables, {(who, ses) for who in tables.participants.index for ses in sessions}, trial)
+    return design
 
 
 def test_arms_coded_in_numbers_with_their_names(written, tmp_path):

@@ -35,7 +35,7 @@ def warnings_of(arms):
 )
 def test_a_value_that_is_clearly_no_arm_is_left_out_and_said(other):
     arms = find_arms(tables(["drug", "placebo", other, "drug"]), Trial())
-    assert (arms.active, arms.reference) == ("drug", "placebo")
+    assert (*arms.others, arms.reference) == ("drug", "placebo")
     assert warnings_of(arms) == [
         f"The arm {other!r} says that someone is in no arm: sub-03 (1) stand in the flow but are not compared."
     ]
@@ -44,7 +44,7 @@ def test_a_value_that_is_clearly_no_arm_is_left_out_and_said(other):
 def test_the_meaning_of_a_code_can_say_that_it_is_no_arm():
     levels = {"arm": {"1": "drug", "2": "placebo", "3": "withdrawn"}}
     arms = find_arms(tables([1, 2, 3, 1, 2], levels), Trial())
-    assert (arms.active, arms.reference) == ("1", "2")
+    assert (*arms.others, arms.reference) == ("1", "2")
     assert len(warnings_of(arms)) == 1
 
 
@@ -60,11 +60,11 @@ def test_any_other_third_value_is_asked_about(other):
 def test_arms_that_are_chosen_in_any_order(wanted):
     given = tables(["high dose", "placebo", "low", "high dose", np.nan])
     arms = find_arms(given, Trial(arms=wanted))
-    assert (arms.column, arms.active, arms.reference) == ("arm", "high dose", "placebo")
+    assert (arms.column, *arms.others, arms.reference) == ("arm", "high dose", "placebo")
     assert warnings_of(arms) == [
         "The arm 'low' is not one of --arms: sub-03 (1) stand in the flow but are not compared."
     ]
-    assert find_arms(given, Trial(arms=wanted, reference_arm="high dose")).active == "placebo"
+    assert find_arms(given, Trial(arms=wanted, reference_arm="high dose")).others == ("placebo",)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_arms_that_differ_by_case_or_blanks_only_are_asked_about(values):
 
 
 def test_one_arm_is_no_trial():
-    with pytest.raises(DataError, match=r"must hold two arms; it holds 2: 'drug' \(1\), 'Unknown' \(1\)"):
+    with pytest.raises(DataError, match=r"must hold two arms, or up to 6; it holds 2: 'drug' \(1\), 'Unknown' \(1\)"):
         find_arms(tables(["drug", "Unknown"]), Trial())
 
 
@@ -107,7 +107,7 @@ def test_true_and_false_are_words(tmp_path, option):
     (tmp_path / "participants.json").write_text('{"treatment": {"Levels": {"TRUE": "drug", "FALSE": "placebo"}}}')
     trial = parse([str(tmp_path), "out", "group", *option]).trial
     arms = find_arms(read_tables(tmp_path), trial)
-    assert (arms.active, arms.reference) == ("TRUE", "FALSE")
+    assert (*arms.others, arms.reference) == ("TRUE", "FALSE")
 
 
 @pytest.mark.parametrize(
@@ -118,16 +118,50 @@ def test_words_of_arms_as_they_are_written(tmp_path, words, named):
     rows = "".join(f"sub-{number}\t{word}\n" for number, word in enumerate(words))
     (tmp_path / "participants.tsv").write_text(f"participant_id\tarm\n{rows}")
     arms = find_arms(read_tables(tmp_path), Trial(reference_arm=words[1].strip()))
-    assert (arms.active, arms.reference) == named
+    assert (*arms.others, arms.reference) == named
 
 
 def test_a_blank_behind_one_arm_is_the_same_arm_and_said(tmp_path):
     (tmp_path / "participants.tsv").write_text("participant_id\tarm\nsub-1\tdrug\nsub-2\tdrug \nsub-3\tplacebo\n")
     given = read_tables(tmp_path)
-    assert find_arms(given, Trial()).active == "drug"
+    assert find_arms(given, Trial()).others == ("drug",)
     assert [one.text for one in given.findings] == [
         "participants.tsv: blanks around words are left out, arm 'drug ' is 'drug'."
     ]
+
+
+THREE = ["high", "placebo", "low", "high", "low", "placebo"]
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "expected"),
+    [
+        ("reference", [("high", "placebo"), ("low", "placebo")]),
+        ("all-pairs", [("high", "placebo"), ("low", "placebo"), ("low", "high")]),
+    ],
+)
+def test_of_three_arms_each_is_compared_with_the_reference_or_with_each_other(contrasts, expected):
+    arms = find_arms(tables(THREE), Trial(contrasts=contrasts))
+    assert arms.pairs(contrasts) == expected
+    for active, reference in expected:
+        assert f"{active!r} is compared with {reference!r}" in arms.findings[0].text
+
+
+def test_three_arms_that_are_chosen_need_not_be_large_or_of_patients():
+    given = tables(["drug", "placebo", "HC", "HC", "drug", "other"])
+    arms = find_arms(given, Trial(arms=("drug", "HC", "other", "placebo")))
+    assert (arms.reference, arms.others) == ("placebo", ("HC", "drug", "other"))
+
+
+@pytest.mark.parametrize("other", ["HC", "healthy controls", "Healthy_Volunteer", "normal"])
+def test_healthy_people_beside_two_arms_are_asked_about(other):
+    with pytest.raises(UsageError, match=f"Are these all arms. '{other}' may be of people who were not randomized"):
+        find_arms(tables(["drug", "placebo", other, other, "drug", "placebo"]), Trial())
+
+
+def test_too_many_values_are_no_arms():
+    with pytest.raises(UsageError, match="must hold two arms, or up to 6; it holds 7"):
+        find_arms(tables([f"dose {number}" for number in (1, 2, 3, 4, 5, 6, 7)] * 2), Trial())
 
 
 def test_the_command_line_takes_two():

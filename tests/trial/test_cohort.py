@@ -7,7 +7,7 @@ import pytest
 
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import Tables, find_design, read_tables
+from bids_app.trial.design import Tables, find_designs, read_tables
 
 SESSIONS = {"1", "2"}
 
@@ -36,8 +36,12 @@ def visits(*rows, **columns):
 
 def design(levels=None, sessions=None, with_scans=SESSIONS, trial=None, **columns):
     columns = columns or {"arm": ["placebo", "ketamine"]}
-    given = tables(levels, sessions, **columns)
-    return find_design(given, scanned(given, with_scans), trial or Trial())
+    (found,) = designs(tables(levels, sessions, **columns), with_scans, trial)
+    return found
+
+
+def designs(given, with_scans, trial=None):
+    return find_designs(given, scanned(given, with_scans), trial or Trial())
 
 
 def scanned(given, sessions):
@@ -85,7 +89,7 @@ def test_a_column_that_is_not_there_is_named_with_those_there_are():
     ],
 )
 def test_fewer_than_two_arms_stop(values, fragment):
-    with pytest.raises(DataError, match=rf"Column arm of participants.tsv must hold two arms; {fragment}"):
+    with pytest.raises(DataError, match=rf"Column arm of participants.tsv must hold two arms, or up to 6; {fragment}"):
         design(arm=values)
 
 
@@ -153,13 +157,13 @@ def test_labels_without_a_meaning_are_a_question_to_the_user(with_scans):
     first, second = sorted(with_scans)
     with pytest.raises(UsageError, match=rf"Which visit came first, ses-{first} or ses-{second}\? Neither acq_time"):
         design(with_scans=with_scans)
-    found = design(with_scans=with_scans, trial=Trial(baseline=second, followup=first))
+    found = design(with_scans=with_scans, trial=Trial(baseline=second, followup=(first,)))
     assert (found.baseline, found.followup) == (second, first)
-    assert design(with_scans=with_scans, trial=Trial(followup=first)).baseline == second
+    assert design(with_scans=with_scans, trial=Trial(followup=(first,))).baseline == second
 
 
 def test_what_contradicts_the_order_that_was_told_is_said():
-    found = design(with_scans={"pre", "post"}, trial=Trial(baseline="post", followup="pre"))
+    found = design(with_scans={"pre", "post"}, trial=Trial(baseline="post", followup=("pre",)))
     (said,) = [one for one in found.findings if one.about == "Visits"]
     assert said.warning
     assert "though ses-pre came first" in said.text
@@ -176,7 +180,7 @@ def test_sessions_of_tables_that_match_no_scan_are_named_with_the_likely_cause()
 
 def test_participants_that_lost_their_zeros_are_named():
     given = tables(arm=["placebo", "drug"])
-    found = find_design(given, {("0", "1"), ("1", "1"), ("0", "2"), ("1", "2")}, Trial())
+    (found,) = find_designs(given, {("0", "1"), ("1", "1"), ("0", "2"), ("1", "2")}, Trial())
     (said,) = [one for one in found.findings if one.about == "Keys"]
     assert "sub-00 may be meant for sub-0, sub-01 may be meant for sub-1" in said.text
 
@@ -233,21 +237,44 @@ def test_dates_with_and_without_a_time_zone_are_compared():
     assert design(sessions=listed, with_scans={"a", "b"}).baseline == "b"
 
 
-def test_three_sessions_are_a_question_to_the_user():
-    with pytest.raises(UsageError, match=r"Sessions are 1, 2, 10: choose with --baseline and --followup"):
-        design(with_scans={"10", "1", "2"})
-    with pytest.raises(UsageError, match=r"choose with --baseline and --followup"):
-        design(with_scans={"10", "1", "2"}, trial=Trial(baseline="1"))
-    found = design(with_scans={"10", "1", "2"}, trial=Trial(baseline="1", followup="10"))
-    assert (found.baseline, found.followup) == ("1", "10")
+@pytest.mark.parametrize(
+    ("trial", "expected"),
+    [
+        (Trial(), ("1", ["2", "10"])),
+        (Trial(baseline="1"), ("1", ["2", "10"])),
+        (Trial(baseline="2"), ("2", ["10"])),
+        (Trial(followup=("10",)), ("1", ["10"])),
+        (Trial(followup=("10", "2")), ("1", ["10", "2"])),
+        (Trial(baseline="1", followup=("10",)), ("1", ["10"])),
+        (Trial(baseline="10", followup=("1",)), ("10", ["1"])),  # backwards, as told
+    ],
+)
+def test_of_three_sessions_in_a_known_order_all_after_the_baseline_are_followups(trial, expected):
+    found = designs(tables(arm=["placebo", "drug"]), {"10", "1", "2"}, trial)
+    assert ({one.baseline for one in found}, [one.followup for one in found]) == ({expected[0]}, expected[1])
+    said = [one.text for one in found[0].findings if one.about == "Visits"]
+    for session in expected[1]:
+        assert any(f"ses-{session} the follow-up" in text for text in said)
+
+
+@pytest.mark.parametrize(("told", "early"), [({"baseline": "10"}, "1"), ({"followup": ("1",)}, "1")])
+def test_the_order_of_three_sessions_is_not_turned_by_half(told, early):
+    with pytest.raises(UsageError, match=rf"ses-{early} came first .*give both --baseline and --followup"):
+        designs(tables(arm=["placebo", "drug"]), {"10", "1", "2"}, Trial(**told))
+
+
+@pytest.mark.parametrize("told", [{}, {"baseline": "a"}, {"followup": ("a", "b")}])
+def test_three_sessions_in_no_known_order_are_a_question_to_the_user(told):
+    with pytest.raises(UsageError, match=r"Sessions are a, b, c: choose with --baseline and --followup"):
+        designs(tables(arm=["placebo", "drug"]), {"a", "b", "c"}, Trial(**told))
 
 
 def test_of_two_sessions_one_that_is_named_names_the_other():
     assert design(trial=Trial(baseline="1")).followup == "2"
-    assert design(trial=Trial(followup="2")).baseline == "1"
+    assert design(trial=Trial(followup=("2",))).baseline == "1"
 
 
-@pytest.mark.parametrize("told", [{"baseline": "2"}, {"followup": "1"}])
+@pytest.mark.parametrize("told", [{"baseline": "2"}, {"followup": ("1",)}])
 def test_one_that_is_named_does_not_turn_the_order(told):
     with pytest.raises(UsageError, match=r"ses-1 came first .*give both --baseline and --followup"):
         design(trial=Trial(**told))
@@ -262,12 +289,12 @@ def test_fewer_than_two_sessions_stop(with_scans, fragment):
 @pytest.mark.parametrize("option", ["baseline", "followup"])
 def test_a_session_without_scans_is_named_with_those_there_are(option):
     with pytest.raises(UsageError, match=rf"--{option} 3: no scan of that session; there are 1, 2"):
-        design(trial=Trial(**{option: "3"}))
+        design(trial=Trial(**{option: {"baseline": "3", "followup": ("3",)}[option]}))
 
 
 def test_one_session_cannot_be_both_visits():
     with pytest.raises(UsageError, match=r"--baseline and --followup are both 1"):
-        design(trial=Trial(baseline="1", followup="1"))
+        design(trial=Trial(baseline="1", followup=("1",)))
 
 
 def test_tables_are_read_with_labels_bare_and_missing_values_missing(tmp_path):
@@ -401,12 +428,12 @@ def test_levels_without_descriptions_do_no_harm(tmp_path):
     write(tmp_path / "participants.tsv", "participant_id,arm\nsub-01,placebo\nsub-02,B\n")
     (tmp_path / "participants.json").write_text('{"arm": {"Levels": ["placebo", "B"]}}')
     read = read_tables(tmp_path)
-    assert find_design(read, scanned(read, SESSIONS), Trial()).reference == "placebo"
+    assert find_designs(read, scanned(read, SESSIONS), Trial())[0].reference == "placebo"
 
 
 def test_stages(shared_data):
     read = read_tables(shared_data / "stages" / "bids")
-    found = find_design(read, scanned(read, SESSIONS), Trial())
+    (found,) = find_designs(read, scanned(read, SESSIONS), Trial())
     assert (found.arm_column, found.active, found.reference) == ("arm", "medication", "placebo")
     assert read.participants["arm"].value_counts().to_dict() == {"medication": 35, "placebo": 14}
     assert read.participants["arm"].isna().sum() == 6
@@ -415,6 +442,6 @@ def test_stages(shared_data):
 def test_a_crossover_has_no_arm_to_find(shared_data):
     read = read_tables(shared_data / "bids_trees" / "ds005917_ketamine_rct")
     with pytest.raises(UsageError, match=r"looks like a cross-over trial: infusion_1, infusion_2 .* --arm infusion_1"):
-        find_design(read, scanned(read, SESSIONS), Trial())
-    first = Trial(arm="infusion_1", reference_arm="p", baseline="1", followup="2")
-    assert find_design(read, scanned(read, SESSIONS), first).contrast == "d − p"
+        find_designs(read, scanned(read, SESSIONS), Trial())
+    first = Trial(arm="infusion_1", reference_arm="p", baseline="1", followup=("2",))
+    assert find_designs(read, scanned(read, SESSIONS), first)[0].contrast == "d − p"

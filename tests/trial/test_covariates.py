@@ -161,7 +161,7 @@ class Thin:
 
 
 def thin(covariates, blocks=None):
-    return [one.text for one in thin_places(Thin(covariates, blocks), ("drug", "placebo"))]
+    return [one.text for one in thin_places(Thin(covariates, blocks), ("placebo", "drug"))]
 
 
 @pytest.mark.parametrize("level", ["a", "z"])

@@ -6,7 +6,7 @@ from bids_app.bids.runs import find_inputs
 from bids_app.bids.scans import Scan
 from bids_app.cli.settings_of import parse
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import Design, Tables, find_design, read_tables
+from bids_app.trial.design import Design, Tables, find_designs, read_tables
 from bids_app.trial.flow import by_visit, counts, participant_flow, weights
 
 DESIGN = Design("arm", "drug", "placebo", "1", "2")
@@ -157,7 +157,7 @@ def test_stages(shared_data):
     inputs = find_inputs(parse([str(word) for word in words]))
     tables = read_tables(stages / "bids")
     scans = [scan(run.entities["sub"], run.entities["ses"]) for run in inputs.runs]
-    design = find_design(tables, {(run.entities["sub"], run.entities["ses"]) for run in inputs.runs}, Trial())
+    (design,) = find_designs(tables, {(run.entities["sub"], run.entities["ses"]) for run in inputs.runs}, Trial())
     result = participant_flow(tables, design, by_visit(scans), {}, 4.0)
     table = counts(result, design)
     assert (design.baseline, design.followup) == ("1", "2")

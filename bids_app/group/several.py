@@ -1,0 +1,297 @@
+"""What is compared several times, by arms and follow-ups: the comparisons of one route, and their results together."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from bids_app import __version__, stats
+from bids_app.bids.files import save_described, save_json, save_map
+from bids_app.bids.names import contrast_label, label
+from bids_app.bids.result_names import COMPARISONS, comparison_folder, family_name
+from bids_app.graph.features import Feature
+from bids_app.group.gathering import flow_of
+from bids_app.group.routes import MapRoute, Route
+from bids_app.group.sample import Sample, assemble
+from bids_app.group.targets import TrialScans
+from bids_app.group.together import Joint, Result, everyone_of, joints, one_by_one, why_not_closed
+from bids_app.settings.roles import feature_role
+from bids_app.settings.settings import Settings
+from bids_app.space.grid import Grid
+from bids_app.trial.design import Design
+
+Found = tuple[tuple[Feature, bool], Mapping[Any, Result]]  # of a feature: of comparisons, or of any difference
+CLOSED = (
+    "corrected over nodes, signs and all {n} comparisons by a closed test: a comparison counts where every set of "
+    "comparisons that it is in is significant, each by the draws that exchange only the labels of its arms (Marcus, "
+    "Peritz & Gabriel 1976), the smallest p of a draw over its comparisons and follow-ups counted"
+)
+BONFERRONI = "corrected over nodes and signs, times the {n} comparisons (Bonferroni), because {why}"
+COLUMNS = {
+    "comparison": "Which arms, at which follow-up; any: whether any arms differ, by F",
+    "metric": "Graph measure",
+    "edges": "Edge rule",
+    "role": "Primary, secondary or exploratory, by the plan",
+    "n": "Participants in the model, of all arms in it",
+    "p_together": "Smallest p over all nodes",
+    "n_significant": "Nodes with p_together of alpha or less",
+    "node": "The node with the smallest p_together, of these that with the largest statistic: its name, or its place",
+    "statistic": "t there, or F",
+    "difference": "Adjusted difference there, in the units of the map",
+    "ci_low": "Lower end of its 95 % confidence interval",
+    "ci_high": "Upper end",
+    "hedges_g": "Difference over the pooled within-arm standard deviation (Hedges g); chosen for being large",
+    "folder": "Where the comparison has its page, maps and tables",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """The comparisons of one route.
+
+    Attributes
+    ----------
+    route : Route
+    designs : tuple of Design
+        Of the comparisons.
+    samples : dict of Sample
+        By name: of all arms, by follow-up, or of each comparison; without maps.
+    joints : tuple of Joint
+    maps : dict of dict of str
+        Of each feature, where the maps of each sample are kept.
+    how : str
+        How p is corrected over the comparisons.
+    has_any : bool
+        Whether it is tested by F if any of three arms or more differ: in the last of the joint tests.
+    """
+
+    route: Route
+    designs: tuple[Design, ...]
+    samples: dict[str, Sample]
+    joints: tuple[Joint, ...]
+    maps: dict[Feature, dict[str, str]]
+    how: str
+    has_any: bool
+
+
+def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], folder: Path) -> Family:
+    """Read the maps of everyone who is in any of several comparisons.
+
+    Parameters
+    ----------
+    trial : TrialScans
+    route : Route
+    designs : sequence of Design
+        Of the comparisons that can be made.
+    folder : Path
+        Where the maps are kept until they are tested.
+
+    Returns
+    -------
+    Family
+    """
+    options, maps = trial.settings.trial, cast(dict[Feature, dict[str, str]], {})
+    of_all = {design.followup: design for design in of_all_arms(designs)}
+    why = why_not_closed(designs, options)
+    wanted = {comparison_folder(design): design for design in designs} if why else of_all
+    samples = {}
+    for name, design in wanted.items():
+        sample = assemble(route, flow_of(trial, route, design), trial.tables, design, options)
+        for feature in sample.features:
+            path = folder / f"{label(name)}-{feature.label}.npz"
+            maps.setdefault(feature, {})[name] = sample.save_maps(feature, path)
+        samples[name] = sample.without_maps()
+    if why:
+        tests = one_by_one(designs, {design: samples[comparison_folder(design)] for design in designs}, options)
+    else:
+        tests = joints(designs, samples, everyone_of(samples, trial.tables, options), options)
+    return Family(
+        route=route,
+        designs=tuple(designs),
+        samples=samples,
+        joints=tuple(tests),
+        maps=maps,
+        how=(BONFERRONI if why else CLOSED).format(n=len(designs), why=why),
+        has_any=not why and len(next(iter(of_all.values())).arms) > 2,
+    )
+
+
+def of_all_arms(designs: Sequence[Design]) -> list[Design]:
+    """Return a design of all arms for each follow-up, numbered alike in all.
+
+    Examples
+    --------
+    >>> low = Design("arm", "low", "placebo", "pre", "day3")
+    >>> [one.arms for one in of_all_arms([low, Design("arm", "high", "placebo", "pre", "day3")])]
+    [('placebo', 'low', 'high')]
+    """
+    first = designs[0]
+    arms = dict.fromkeys(arm for design in designs for arm in (design.reference, design.active))
+    others = [arm for arm in arms if arm != first.reference]
+    return [
+        replace(first, active=others[0], further=tuple(others[1:]), followup=followup)
+        for followup in dict.fromkeys(design.followup for design in designs)
+    ]
+
+
+def write_family(settings: Settings, family: Family, found: Sequence[Found]) -> list[Path]:
+    """Write p over all comparisons of a route: a table, and of voxels maps.
+
+    Parameters
+    ----------
+    settings : Settings
+    family : Family
+    found : list of ((Feature, bool), dict of Result)
+        Of every joint test.
+
+    Returns
+    -------
+    list of Path
+    """
+    rows: list[dict[str, Any]] = []
+    written: list[Path] = []
+    for feature in family.maps:
+        for one in _tested(family, [(is_any, test) for (of, is_any), test in found if of == feature]):
+            rows.append(_row(settings, family, feature, one))
+            if isinstance(family.route, MapRoute):
+                written += _save_maps(settings, family, feature, one)
+    path = settings.group_dir / family_name(family.route, "comparisons", ".tsv")
+    save_described(path, pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS, Note=f"p_together is {family.how}.")
+    return [*written, path]
+
+
+def write_comparisons(trial: TrialScans, families: Sequence[Family]) -> Path:
+    """Write which comparisons there are, and how they are corrected together.
+
+    Parameters
+    ----------
+    trial : TrialScans
+    families : list of Family
+        Of every route.
+
+    Returns
+    -------
+    Path
+    """
+    path = trial.settings.group_dir / COMPARISONS
+    designs, first = families[0].designs, trial.designs[0]
+    content = {
+        "ArmColumn": first.arm_column,
+        "Baseline": first.baseline,
+        "Comparisons": [
+            {
+                "Active": one.active,
+                "Reference": one.reference,
+                "Followup": one.followup,
+                "Folder": comparison_folder(one),
+            }
+            for one in designs
+        ],
+        "NotCompared": trial.not_compared,
+        "Routes": [
+            {"Route": one.route.name, "Table": family_name(one.route, "comparisons", ".tsv")} for one in families
+        ],
+        "Together": families[0].how,
+        "Alpha": trial.settings.trial.alpha,
+        "Software": f"trialgraph {__version__}",
+    }
+    save_json(path, content)
+    return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """One line of the table: a comparison, or whether any arms differ.
+
+    Attributes
+    ----------
+    design : Design or None
+        None if it is of any difference.
+    followup : str
+    sample : Sample
+    effect : stats.Effect or stats.JointEffect
+    p : (V,) ndarray
+        Over all comparisons.
+    """
+
+    design: Design | None
+    followup: str
+    sample: Sample
+    effect: stats.Effect | stats.JointEffect
+    p: np.ndarray
+
+    @property
+    def text(self) -> str:
+        """What it is, for people."""
+        what = "any difference" if self.design is None else self.design.contrast
+        return f"{what} at ses-{self.followup}"
+
+    @property
+    def statistic(self) -> np.ndarray:
+        """Student's t, or F."""
+        return self.effect.f if isinstance(self.effect, stats.JointEffect) else self.effect.t
+
+
+def _tested(family: Family, found: Sequence[tuple[bool, Mapping[Any, Result]]]) -> Iterator[Tested]:
+    """Yield each comparison of a feature with the largest p of the tests it is in, then any difference."""
+    tests = [test for is_any, test in found if not is_any]
+    p = stats.closed({design: one.whole(one.p) for design, one in test.items()} for test in tests)
+    for design in family.designs:
+        sample = family.samples.get(design.followup) or family.samples[comparison_folder(design)]
+        effect = next(test[design].effect for test in tests if design in test)
+        yield Tested(design=design, followup=design.followup, sample=sample, effect=effect, p=p[design][sample.kept])
+    for followup, one in (pair for is_any, test in found if is_any for pair in test.items()):
+        yield Tested(design=None, followup=followup, sample=family.samples[followup], effect=one.effect, p=one.p)
+
+
+def _row(settings: Settings, family: Family, feature: Feature, one: Tested) -> dict[str, Any]:
+    trial, size = settings.trial, np.abs(one.statistic)
+    row: dict[str, Any] = {
+        "comparison": one.text,
+        "metric": feature.metric,
+        "edges": feature.edges,
+        "role": feature_role(trial, feature, trial.estimator) if one.design else "exploratory",
+        "n": len(one.sample.arm),
+        "folder": comparison_folder(one.design) if one.design else None,
+    }
+    if np.isnan(one.p).all():
+        return row
+    smallest = np.nanmin(one.p)
+    node = int(np.nanargmax(np.where(one.p == smallest, size, -1.0)))
+    row |= {
+        "p_together": smallest,
+        "n_significant": int((one.p <= trial.alpha).sum()),
+        "node": _place(one.sample, node),
+    }
+    row |= {"statistic": one.statistic[node]}
+    if isinstance(one.effect, stats.Effect):
+        row |= {name: getattr(one.effect, name)[node] for name in ("difference", "ci_low", "ci_high", "hedges_g")}
+    return row
+
+
+def _place(sample: Sample, node: int) -> str:
+    """Say which node it is: by its name, or where it lies."""
+    if sample.grid is not None:
+        return ", ".join(f"{axis:.0f}" for axis in sample.grid.coordinates[node]) + " mm"
+    return str(cast(pd.DataFrame, sample.parcels)["name"].iloc[node])
+
+
+def _save_maps(settings: Settings, family: Family, feature: Feature, one: Tested) -> Iterator[Path]:
+    route, grid, description = cast(MapRoute, family.route), cast(Grid, one.sample.grid), f"{feature.title}; {one.text}"
+    contrast = contrast_label(one.design.active, one.design.reference) if one.design else "any"
+    maps = {"pTogether": (one.p, f"p {family.how}")}
+    if one.design is None:
+        maps |= {"f": (one.statistic, "F of the differences of all arms from the reference")}
+        maps |= {
+            "pTogether": (one.p, "p of F, corrected over nodes and follow-ups by re-drawing the labels of all arms")
+        }
+    for stat, (values, text) in maps.items():
+        more = {"ses": one.followup, "contrast": contrast, "stat": stat, "desc": feature.label}
+        path = settings.group_dir / family_name(route, "statmap", grid.extension, **more)
+        about = {"Statistic": route.statistic(settings.trial), "NumberOfDraws": settings.trial.n_permutations}
+        software = {"Software": f"trialgraph {__version__}"}
+        save_map(path, grid, values, {"Description": f"{text}: {description}.", **about, **software})
+        yield path

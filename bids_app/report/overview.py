@@ -1,0 +1,76 @@
+"""The page of several comparisons: what each found, p over all of them, and where its own page is."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bids_app.bids.names import label
+from bids_app.bids.result_names import COMPARISONS
+from bids_app.report.group import design_paths, write_group_page
+from bids_app.report.pages import write_page
+from bids_app.report.parcels import titled
+from bids_app.runtime.group_folder import AGAIN, PAGE, results_id
+from bids_app.system.small_files import read_record
+
+
+def comparison_folders(folder: Path) -> list[Path]:
+    """Return the folders of the comparisons: that of the group itself where there is one.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the group level.
+    """
+    path = folder / COMPARISONS
+    if not path.exists():
+        return [folder] if design_paths(folder) else []
+    return [folder / one["Folder"] for one in read_record(path, AGAIN)["Comparisons"]]
+
+
+def write_group_pages(folder: Path) -> None:
+    """Write the page of every comparison and, where there are several, the one that ties them together.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the group level.
+    """
+    results, folders = results_id(folder), comparison_folders(folder)
+    for own in folders:
+        write_group_page(own, design_paths(own), results, up="../" * len(own.relative_to(folder).parts))
+    if (folder / COMPARISONS).exists():
+        write_overview(folder, results)
+
+
+def write_overview(folder: Path, results: str) -> Path:
+    """Write ``index.html`` of several comparisons from their files.
+
+    Parameters
+    ----------
+    folder : Path
+    results : str
+        What the results are known by.
+
+    Returns
+    -------
+    Path
+    """
+    record = read_record(folder / COMPARISONS, AGAIN)
+    routes = [_route(folder, one, record) for one in record["Routes"]]
+    write_page(folder / PAGE, "overview.html.jinja", record=record, routes=routes, results=results)
+    return folder / PAGE
+
+
+def _route(folder: Path, route: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:
+    table = pd.read_csv(folder / route["Table"], sep="\t", na_values="n/a")
+    found = table[table["p_together"] <= record["Alpha"]]
+    text = table.select_dtypes(exclude="number").columns
+    table[text] = table[text].astype(object).fillna("")
+    return {
+        "name": route["Route"],
+        "anchor": label(route["Route"]),
+        "table": route["Table"],
+        "rows": titled(table).to_dict("records"),
+        "found": titled(found).to_dict("records"),
+    }
