@@ -23,7 +23,7 @@ from bids_app.settings.settings import Settings
 from bids_app.space.grid import Grid
 from bids_app.trial.design import Design
 
-Found = tuple[tuple[Feature, bool], Mapping[Any, Result]]  # of a feature: of comparisons, or of any difference
+Found = tuple[tuple[Feature, bool], Mapping[str, Result]]  # of a feature: of comparisons, or of any difference
 CLOSED = (
     "corrected over nodes, signs and all {n} comparisons by a closed test: a comparison counts where every set of "
     "comparisons that it is in is significant, each by the draws that exchange only the labels of its arms (Marcus, "
@@ -235,14 +235,15 @@ class Tested:
         return self.effect.f if isinstance(self.effect, stats.JointEffect) else self.effect.t
 
 
-def _tested(family: Family, found: Sequence[tuple[bool, Mapping[Any, Result]]]) -> Iterator[Tested]:
+def _tested(family: Family, found: Sequence[tuple[bool, Mapping[str, Result]]]) -> Iterator[Tested]:
     """Yield each comparison of a feature with the largest p of the tests it is in, then any difference."""
     tests = [test for is_any, test in found if not is_any]
-    p = stats.closed({design: one.whole(one.p) for design, one in test.items()} for test in tests)
+    p = stats.closed({name: one.whole(one.p) for name, one in test.items()} for test in tests)
     for design in family.designs:
-        sample = family.samples.get(design.followup) or family.samples[comparison_folder(design)]
-        effect = next(test[design].effect for test in tests if design in test)
-        yield Tested(design=design, followup=design.followup, sample=sample, effect=effect, p=p[design][sample.kept])
+        name = comparison_folder(design)
+        sample = family.samples.get(design.followup) or family.samples[name]
+        effect = next(test[name].effect for test in tests if name in test)
+        yield Tested(design=design, followup=design.followup, sample=sample, effect=effect, p=p[name][sample.kept])
     for followup, one in (pair for is_any, test in found if is_any for pair in test.items()):
         yield Tested(design=None, followup=followup, sample=family.samples[followup], effect=one.effect, p=one.p)
 

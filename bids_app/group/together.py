@@ -175,7 +175,7 @@ def everyone_of(samples: Mapping[str, Sample], tables: Tables, trial: Trial) -> 
 
 def compare_together(
     joint: Joint, maps: Mapping[str, Path | str], trial: Trial, *, n_jobs: int = 1
-) -> dict[Design, Result]:
+) -> dict[str, Result]:
     """Test comparisons of one feature with the same draws.
 
     Parameters
@@ -190,6 +190,7 @@ def compare_together(
     Returns
     -------
     dict of Result
+        By `result_names.comparison_folder`.
     """
     compared = [
         _compare(member, draws, maps, (member.row,), trial, n_jobs)
@@ -197,7 +198,7 @@ def compare_together(
     ]
     corrected = stats.across(compared) if len(compared) > 1 else [compared[0].p_fwe]
     return {
-        member.design: Result(p=np.minimum(p * joint.times, 1), effect=one.effect, kept=member.sample.kept)
+        comparison_folder(member.design): Result(p=np.minimum(p * joint.times, 1), effect=one.effect, kept=member.sample.kept)
         for member, p, one in zip(joint.members, corrected, compared, strict=True)
     }
 
