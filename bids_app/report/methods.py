@@ -5,7 +5,7 @@ from bids_app.graph.features import Feature
 from bids_app.report.bibliography import key_of
 from bids_app.report.headline import judged
 from bids_app.report.pages import number
-from bids_app.settings.roles import departure
+from bids_app.settings.deviation import Deviation
 
 CONFOUNDS = {
     "friston24": "friston1996",
@@ -310,7 +310,7 @@ def _plan(trial):
     if not trial.get("Plan"):
         return "There was no analysis plan: every result is exploratory."
     departed = trial["Plan"]["Deviations"]
-    departures = "; ".join(departure(row["What"], row["Planned"], row["Used"]) for row in departed)
+    departures = "; ".join(Deviation(row["What"], row["Planned"], row["Used"]).text for row in departed)
     return (
         f"The analysis was planned before (SHA-256 of the plan {trial['Plan']['SHA256']}). "
         f"{'It departs from the plan in: ' + departures if departed else 'It does not depart from the plan'}."

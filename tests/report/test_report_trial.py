@@ -15,6 +15,7 @@ from bids_app.group.region_tables import write_region_tables
 from bids_app.group.trial_tables import Notes, read_scores, write_arms, write_outcomes
 from bids_app.report.pages import number, p_value, write_page
 from bids_app.report.trial import role_text, route_context, trial_context
+from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
 from bids_app.trial.flow import FLOW_COLUMNS
 
@@ -59,7 +60,7 @@ def page_of(design_path):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    departed = (("alpha", 0.01, 0.05),)
+    departed = (Deviation("alpha", 0.01, 0.05),)
     group, design = written(tmp_path_factory.mktemp("page"), robustness=True, plan=PLAN, departed=departed, **OUTCOMES)
     return group, design, page_of(design)
 
