@@ -1,7 +1,7 @@
 """What departs from the plan, and what a result counts for."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bids_app.graph.features import FULL, Feature
 from bids_app.graph.rules import EdgeRule
@@ -13,7 +13,8 @@ from bids_app.settings.settings import Measured, Settings, Trial, keyed_fields
 if TYPE_CHECKING:  # which imports the parser
     from bids_app.settings.plan import Plan
 
-ROLES = ("primary", "secondary", "exploratory")
+Role = Literal["primary", "secondary", "exploratory"]
+ROLES: tuple[Role, ...] = get_args(Role)
 # These change how exactly a p-value is known, not which question it answers.
 PRECISION = ("n_permutations", "seed", "version")
 # These decide about their members only, or add what is exploratory.
@@ -158,7 +159,7 @@ def role_of(
     outcome: str | None = None,
     estimator: str | None = None,
     departed: Sequence[Deviation] = (),
-) -> str:
+) -> Role:
     """Say what a result counts for.
 
     Parameters
@@ -195,7 +196,7 @@ def role_of(
     return "secondary" if listed else "exploratory"
 
 
-def feature_role(trial: Trial, feature: Feature, estimator: str) -> str:
+def feature_role(trial: Trial, feature: Feature, estimator: str) -> Role:
     """Say what an analysis of a feature counts for: by another edge rule than the planned it explores.
 
     Parameters
