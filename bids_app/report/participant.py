@@ -93,6 +93,9 @@ def _draw_measure(output_dir, participant, feature, extension, place, scans):
     volumes = {name: np.asarray(image.dataobj) for name, image in images.items() if image.shape == first.shape}
     grid = _grid(output_dir, first, extension, dict(place), volumes)
     values = {name: volume.ravel()[grid.mask.ravel()] for name, volume in volumes.items()}
+    shown = {"title": feature.title, "scans": list(values), "maps": None, "histogram": None}
+    if not any(np.isfinite(one).any() for one in values.values()):
+        return shown
     entities = {"sub": participant, **{key: value for key, value in place if value}}
 
     def save(what, figure, ending):
@@ -101,13 +104,10 @@ def _draw_measure(output_dir, participant, feature, extension, place, scans):
         return output_dir / f"sub-{participant}" / "figures" / name
 
     text = (feature.title, feature.unit)
-    shape = histogram_figure(values, *text) if feature.metric == "degree" else None
-    return {
-        "title": feature.title,
-        "scans": list(values),
-        "maps": save("", visits_figure(grid, values, *text), ".png"),
-        "histogram": shape and save("Histogram", shape, ".svg"),
-    }
+    shown["maps"] = save("", visits_figure(grid, values, *text), ".png")
+    if feature.metric == "degree":
+        shown["histogram"] = save("Histogram", histogram_figure(values, *text), ".svg")
+    return shown
 
 
 def _grid(output_dir, image, extension, place, volumes):
