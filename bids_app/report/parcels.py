@@ -86,7 +86,7 @@ def _draw(
     direction = f"{record.arms.active_arm} > {record.arms.reference_arm}"
     feature = Feature(*rows[["metric", "edges"]].iloc[0])
     desc = camel([entities.get("desc", ""), feature.label])
-    drawn = {"forest": (forest_figure(result["rows"], title, direction), ".svg")}
+    drawn: dict[str, tuple[Figure | None, str]] = {"forest": (forest_figure(result["rows"], title, direction), ".svg")}
     if {"x", "y", "z"} <= set(rows):
         outlined = f"{result['feature']}: Hedges g, {record.arms.contrast}; ringed: FWE p ≤ {record.inference.alpha}"
         drawn["brain"] = (nodes_figure(rows, record.inference.alpha, outlined), ".png")

@@ -113,7 +113,7 @@ def _outcome_figures(folder: Path, entities: Mapping[str, str], facts: Mapping[s
     for outcome, rows in scores.groupby("outcome", sort=False):
         path = _figure_path(folder, entities, "outcomes", len(drawn))
         wide = _wide(rows)
-        save_figure(path, visits_figure(wide, (facts["ActiveArm"], facts["ReferenceArm"]), outcome))
+        save_figure(path, visits_figure(wide, (facts["ActiveArm"], facts["ReferenceArm"]), str(outcome)))
         drawn.append({"outcome": outcome, "path": path})
     return drawn
 
