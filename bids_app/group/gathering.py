@@ -21,7 +21,6 @@ from bids_app.group.routes import Route, find_routes
 from bids_app.group.sample import Sample, assemble, check_design, route_flow
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
-from bids_app.settings.roles import departure
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_file, shareable
 from bids_app.trial.design import PARTICIPANTS, Design, Tables, find_designs, read_tables
@@ -109,7 +108,7 @@ def _departed(settings: Settings, samples: Sequence[tuple[Route, Sample]], score
     trial = settings.trial
     departed = (*trial.departed, *done_deviations(settings, samples, scores))
     for one in departed:
-        logger.warning("Departs from the plan: %s.", departure(*one))
+        logger.warning("Departs from the plan: %s.", one.text)
     return replace(settings, trial=replace(trial, departed=departed))
 
 

@@ -10,8 +10,9 @@ from bids_app.group.plan_match import given_files
 from bids_app.group.regions import Region
 from bids_app.group.targets import GroupRun
 from bids_app.settings.cutoffs import parse_cutoffs
+from bids_app.settings.deviation import said
 from bids_app.settings.plan import Plan
-from bids_app.settings.roles import feature_role, said, settings_of, single
+from bids_app.settings.roles import feature_role, settings_of, single
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_file
 from bids_app.trial.design import Design
@@ -79,8 +80,7 @@ def _plan(settings: Settings, design: Design) -> dict[str, Any]:
         "Settled": plan.settled,
         "LeftOpen": [f"{name} ({_done(name, used[name])})" if name in used else name for name in plan.left_open],
         "Deviations": [
-            {"What": what, "Planned": said(planned), "Used": said(after)}
-            for what, planned, after in settings.trial.departed
+            {"What": one.what, "Planned": said(one.planned), "Used": said(one.used)} for one in settings.trial.departed
         ],
     }
 

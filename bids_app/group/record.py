@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pandas as pd
 
@@ -18,6 +18,15 @@ from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import Settings, Trial
 from bids_app.space.atlas import fitting
 from bids_app.space.grid import Grid
+from bids_app.trial.comparison_record import (
+    Analyses,
+    Arms,
+    ComparedData,
+    ComparedFeature,
+    ComparisonRecord,
+    Inference,
+    ScanFailure,
+)
 from bids_app.trial.design import Design
 from bids_app.trial.flow import FLOW_COLUMNS
 
@@ -31,23 +40,23 @@ def write_design(run: GroupRun, target: Target) -> Path:
     """
     settings, design, findings = run.settings, run.design, run.tables.findings
     route, sample, flow = target.route, target.sample, target.flow
-    content = {
-        "Route": route.name,
-        "Kind": route.kind,
-        **_arms_and_visits(design, sample),
-        **_analyses(settings.trial, route, design, sample),
-        **_inference(settings.trial, route, sample),
-        **_data(settings, route, sample, flow),
-        "NamedRegions": {name: len(nodes) for name, nodes in target.named.items()},
-        "VarianceWarnings": _variance_warnings(sample),
-        "Findings": [one.to_json() for one in dict.fromkeys((*findings, *design.findings, *sample.findings))],
-        "FailedScans": [{"Scan": scan.name, "Reason": scan.reason} for scan in run.failed],
-        "Software": f"trialgraph {__version__}",
-    }
+    record = ComparisonRecord(
+        route=route.name,
+        kind=route.kind,
+        arms=_arms(design, sample),
+        analyses=_analyses(settings.trial, route, design, sample),
+        inference=_inference(settings.trial, route, sample),
+        data=_data(settings, route, sample, flow),
+        named_regions={name: len(nodes) for name, nodes in target.named.items()},
+        variance_warnings=_variance_warnings(sample),
+        findings=tuple(dict.fromkeys((*findings, *design.findings, *sample.findings))),
+        failed_scans=tuple(ScanFailure(scan.name, scan.reason) for scan in run.failed),
+        software=f"trialgraph {__version__}",
+    )
     path = run.path(target, "design", ".json")
     save_described(run.path(target, "flow"), flow, FLOW_COLUMNS)
     _write_matrix(run.path(target, "matrix"), sample, flow)
-    save_json(path, content)
+    save_json(path, record.to_json())
     return path
 
 
@@ -66,80 +75,78 @@ def _write_matrix(path: Path, sample: Sample, flow: pd.DataFrame) -> None:
     save_described(path, table, columns)
 
 
-def _arms_and_visits(design: Design, sample: Sample) -> dict[str, Any]:
+def _arms(design: Design, sample: Sample) -> Arms:
     n_active = int(sample.arm.sum())
-    return {
-        "Contrast": design.contrast,
-        "ArmColumn": design.arm_column,
-        "ActiveArm": design.active,
-        "ReferenceArm": design.reference,
-        "BaselineSession": design.baseline,
-        "FollowupSession": design.followup,
-        "NumberAnalysed": {design.active: n_active, design.reference: len(sample.arm) - n_active},
-    }
+    return Arms(
+        contrast=design.contrast,
+        arm_column=design.arm_column,
+        active_arm=design.active,
+        reference_arm=design.reference,
+        baseline_session=design.baseline,
+        followup_session=design.followup,
+        number_analysed={design.active: n_active, design.reference: len(sample.arm) - n_active},
+    )
 
 
-def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> dict[str, Any]:
+def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Analyses:
     node, analyses = route.node, analyses_of(trial, design, sample.symptoms, describes=route.describes)
-    used = list(sample.covariates.columns)
-    return {
-        "Estimators": {one.key: one.text(node, design) for one in analyses if one.compares_arms},
-        "Descriptive": {one.key: one.text(node, design) for one in analyses if not one.compares_arms},
-        "Headline": analyses[0].key,
-        "MapSuffixes": {one.key: one.suffix for one in analyses},
-        "Features": [
-            {
-                "Metric": one.metric,
-                "Edges": one.edges,
-                "Title": one.title,
-                "Role": feature_role(trial, one, analyses[0].estimator),
-            }
+    used = tuple(map(str, sample.covariates.columns))
+    return Analyses(
+        estimators={one.key: one.text(node, design) for one in analyses if one.compares_arms},
+        descriptive={one.key: one.text(node, design) for one in analyses if not one.compares_arms},
+        headline=analyses[0].key,
+        map_suffixes={one.key: one.suffix for one in analyses},
+        features=tuple(
+            ComparedFeature(
+                metric=one.metric,
+                edges=one.edges,
+                title=one.title,
+                role=feature_role(trial, one, analyses[0].estimator),
+            )
             for one in sample.features
-        ],
-        "Covariates": used,
-        "BaselineMotionAdjusted": "baseline_mean_fd" in used,
-        "BaselineMotionOff": not trial.baseline_motion,
-        "Strata": list(trial.strata),
-    }
+        ),
+        covariates=used,
+        baseline_motion_adjusted="baseline_mean_fd" in used,
+        baseline_motion_off=not trial.baseline_motion,
+        strata=trial.strata,
+    )
 
 
-def _inference(trial: Trial, route: Route, sample: Sample) -> dict[str, Any]:
+def _inference(trial: Trial, route: Route, sample: Sample) -> Inference:
     draws, rerandomized = main_draws(sample, trial), trial.scheme == "rerandomize"
-    return {
-        "Scheme": trial.scheme,
-        "Statistic": route.statistic(trial),
-        "Connectivity": trial.connectivity if isinstance(route, MapRoute) else None,
-        "ClusterThreshold": route.forming_threshold(trial),
-        "StandardErrors": "HC3" if trial.hc3 else "ordinary",
-        "TailApproximation": trial.tail_approximation and not draws.exhaustive,
-        "Draws": len(draws),
-        "AllAllocationsEnumerated": draws.exhaustive and rerandomized,
-        "PossibleAllocations": str(draws.n_possible) if rerandomized and draws.n_possible else None,
-        "AllocationsOf": f"the {len(sample.arm)} participants analysed{', within strata' if trial.strata else ''}",
-        "RandomSeed": trial.random_seed,
-        "Alpha": trial.alpha,
-    }
+    return Inference(
+        scheme=trial.scheme,
+        statistic=route.statistic(trial),
+        connectivity=trial.connectivity if isinstance(route, MapRoute) else None,
+        cluster_threshold=route.forming_threshold(trial),
+        standard_errors="HC3" if trial.hc3 else "ordinary",
+        tail_approximation=trial.tail_approximation and not draws.exhaustive,
+        draws=len(draws),
+        all_allocations_enumerated=draws.exhaustive and rerandomized,
+        possible_allocations=str(draws.n_possible) if rerandomized and draws.n_possible else None,
+        allocations_of=f"the {len(sample.arm)} participants analysed{', within strata' if trial.strata else ''}",
+        random_seed=trial.random_seed,
+        alpha=trial.alpha,
+    )
 
 
-def _data(settings: Settings, route: Route, sample: Sample, flow: pd.DataFrame) -> dict[str, Any]:
+def _data(settings: Settings, route: Route, sample: Sample, flow: pd.DataFrame) -> ComparedData:
     graph, scans, analysed = settings.graph, next(iter(route.scans.values())), flow[flow["analysed"]]
-    of_maps = isinstance(route, MapRoute)
+    of_maps, in_volume = isinstance(route, MapRoute), isinstance(route, MapRoute) and not route.surface
     naming = fitting(graph.atlases, sample.grid, route.entities.get("space")) if of_maps else []
-    return {
-        "MapValues": settings.trial.map_values if of_maps else "raw",
-        "SmoothingFWHM": graph.smooth_maps if of_maps else None,
-        "EdgeRules": sorted({edges_text(one.edges) for one in sample.features if one.edges != FULL}),
-        "MinMinutes": settings.signal.min_minutes,
-        "MinutesKnown": bool(analysed[["baseline_minutes", "followup_minutes"]].notna().all(axis=None)),
-        "MinPerArm": settings.trial.min_per_arm,
-        "NodesInMask": max(scan.sidecar["NumberOfNodes"] for scan in scans) if of_maps else sample.kept.size,
-        "NodesCompared": int(sample.kept.sum()),
-        "AnatomyColumns": list(anatomy_columns(naming)),
-        "VoxelSize": list(cast(Grid, sample.grid).voxel_size)
-        if isinstance(route, MapRoute) and not route.surface
-        else None,
-        "VisitsWithSeveralScans": int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
-    }
+    return ComparedData(
+        map_values=settings.trial.map_values if of_maps else "raw",
+        smoothing_fwhm=graph.smooth_maps if of_maps else None,
+        edge_rules=tuple(sorted({edges_text(one.edges) for one in sample.features if one.edges != FULL})),
+        min_minutes=settings.signal.min_minutes,
+        minutes_known=bool(analysed[["baseline_minutes", "followup_minutes"]].notna().all(axis=None)),
+        min_per_arm=settings.trial.min_per_arm,
+        nodes_in_mask=max(scan.sidecar["NumberOfNodes"] for scan in scans) if of_maps else sample.kept.size,
+        nodes_compared=int(sample.kept.sum()),
+        anatomy_columns=tuple(anatomy_columns(naming)),
+        voxel_size=tuple(map(float, cast(Grid, sample.grid).voxel_size)) if in_volume else None,
+        visits_with_several_scans=int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
+    )
 
 
 def _variance_warnings(sample: Sample) -> dict[str, str]:

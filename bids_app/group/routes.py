@@ -26,6 +26,7 @@ from bids_app.graph.features import FULL, Feature, camel, compared_features
 from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY
 from bids_app.settings.settings import Settings, Trial
 from bids_app.space.grid import Grid, load_grid
+from bids_app.trial.comparison_record import Kind
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Route:
     name: str
     entities: dict[str, str]
     scans: dict[Feature, list[Scan]]
-    kind: ClassVar[str]
+    kind: ClassVar[Kind]
     table: ClassVar[str]
     describes: ClassVar[bool] = True
     has_whole_brain: ClassVar[bool] = True

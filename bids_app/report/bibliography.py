@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -9,12 +10,12 @@ CITED = re.compile(r"\[@([\w; @]+)\]")
 
 
 @cache
-def bibliography():
+def bibliography() -> dict[str, dict[str, str]]:
     """Return all references by key, each a dict of BibTeX fields."""
     return tomllib.loads((files("bids_app") / "data" / "bibliography.toml").read_text("utf-8"))
 
 
-def key_of(reference):
+def key_of(reference: str) -> str:
     """Return the key of what a text with a DOI refers to.
 
     Examples
@@ -25,13 +26,13 @@ def key_of(reference):
     return next(key for key, entry in bibliography().items() if "doi" in entry and entry["doi"] in reference)
 
 
-def cited(text):
+def cited(text: str) -> list[str]:
     """Return the keys that a text cites as ``[@key; @key]``, in order, each once."""
     keys = [key.strip(" @") for group in CITED.findall(text) for key in group.split(";")]
     return list(dict.fromkeys(keys))
 
 
-def spelled_out(text):
+def spelled_out(text: str) -> str:
     """Put authors and year in the place of keys.
 
     Examples
@@ -42,14 +43,14 @@ def spelled_out(text):
     return CITED.sub(lambda group: "(" + "; ".join(map(_short, cited(group.group()))) + ")", text)
 
 
-def _short(key):
+def _short(key: str) -> str:
     entry = bibliography()[key]
     families = [author.partition(",")[0] for author in entry["author"].split(" and ")]
     names = f"{families[0]} et al." if len(families) > 2 else " & ".join(families)
     return f"{names} {entry['year']}"
 
 
-def in_full(key):
+def in_full(key: str) -> str:
     """Return a reference as it stands in a list."""
     entry = bibliography()[key]
     authors = entry["author"].replace(" and others", " et al.").split(" and ")
@@ -59,11 +60,11 @@ def in_full(key):
     return f"{'; '.join(authors)} ({entry['year']}). {entry['title']}. {where}{', ' + numbers if numbers else ''}.{doi}"
 
 
-def bibtex(keys):
+def bibtex(keys: Iterable[str]) -> str:
     """Return BibTeX of some references."""
     return "\n".join(_bibtex(key, bibliography()[key]) for key in keys)
 
 
-def _bibtex(key, entry):
+def _bibtex(key: str, entry: Mapping[str, str]) -> str:
     fields = [f"  {name} = {{{value}}}," for name, value in entry.items() if name != "type"]
     return "\n".join([f"@{entry['type']}{{{key},", *fields, "}", ""])

@@ -2,20 +2,25 @@
 
 import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 from bids_app.bids.files import save_text
 from bids_app.bids.names import Name, build, scan_label
 from bids_app.bids.result_names import MAPS, atlas_of
+from bids_app.bids.scans import ScanIndex
 from bids_app.bids.status import read_statuses
 from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
 from bids_app.report.group import design_paths
-from bids_app.report.methods import group_methods, participant_methods
+from bids_app.report.group_methods import group_methods
+from bids_app.report.methods import participant_methods
 from bids_app.report.overview import comparison_folders
 from bids_app.report.pages import number, write_page
 from bids_app.settings.settings import GROUP
-from bids_app.system.small_files import read_record
-from bids_app.trial.design import Design
+from bids_app.system.small_files import Record, read_record
+from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
 from bids_app.trial.flow import counts, read_flow
 
 SOFTWARE = (
@@ -23,9 +28,10 @@ SOFTWARE = (
     *("scikit-network", "scipy", "statsmodels"),
 )
 OPEN = "for you to fill in"
+Item = tuple[str, Any, str]  # of the checklist: what, its value, where it was read
 
 
-def write_citation(output_dir, index):
+def write_citation(output_dir: Path, index: ScanIndex) -> Path:
     """Write ``CITATION.md``, ``.html`` and ``.bib``, and ``CHECKLIST.md`` and ``.html``, into ``logs``.
 
     Parameters
@@ -41,10 +47,10 @@ def write_citation(output_dir, index):
     description = _read(output_dir / "dataset_description.json")
     settings, n_kinds = _settings(output_dir)
     scans = _scans(index)
-    designs = [_read(path) for path in _designs(output_dir)]
+    records = {path: read_comparison(path) for path in _records(output_dir)}
     more = (_tables(index), _atlases(output_dir, index))
     parts = participant_methods(settings, scans, description, *more) if settings and scans else []
-    parts += group_methods(designs, _trial(output_dir))
+    parts += group_methods(list(records.values()), _trial(output_dir))
     if n_kinds > 1:
         parts.insert(0, ("Note", f"Scans were processed with {n_kinds} different settings; these are the latest."))
     keys = sorted(cited(" ".join(text for _, text in parts)))
@@ -57,17 +63,17 @@ def write_citation(output_dir, index):
     save_text(logs / "CITATION.bib", bibtex(keys))
     save_text(logs / "CITATION.md", _markdown(content))
     write_page(logs / "CITATION.html", "citation.html.jinja", **content)
-    items = checklist(output_dir, settings, scans, designs)
+    items = checklist(output_dir, settings, scans, records)
     save_text(logs / "CHECKLIST.md", _checklist_markdown(items))
     write_page(logs / "CHECKLIST.html", "checklist.html.jinja", items=items)
     return logs / "CITATION.md"
 
 
-def _read(path):
+def _read(path: Path) -> Record:
     return read_record(path, "Run the level that wrote it again.")
 
 
-def _settings(output_dir):
+def _settings(output_dir: Path) -> tuple[Record | None, int]:
     """Return the settings of the latest run that made scans, and how many kinds of settings there are."""
     runs = sorted({status["Run"] for status in read_statuses(output_dir)})
     paths = [output_dir / "logs" / run / "settings.json" for run in runs]
@@ -76,7 +82,7 @@ def _settings(output_dir):
     return (found[-1] if found else None), len(kinds)
 
 
-def _scans(index):
+def _scans(index: ScanIndex) -> list[Mapping[str, Any]]:
     """Return one sidecar of each scan: of a thresholded map, else of a nodal table."""
     found = {}
     for extension in MAPS:
@@ -90,7 +96,7 @@ def _scans(index):
     return [found[name] for name in sorted(found)]
 
 
-def _tables(index):
+def _tables(index: ScanIndex) -> list[Mapping[str, Any]]:
     """Return one sidecar of each kind of nodal and global tables, by atlas, matrix and edges."""
     found = {}
     for suffix in ("nodes", "global"):
@@ -101,24 +107,24 @@ def _tables(index):
     return list(found.values())
 
 
-def _atlases(output_dir, index):
+def _atlases(output_dir: Path, index: ScanIndex) -> list[Record]:
     """Return the sidecars of the atlases that the tables are of."""
     used = {atlas_of(scan.entities) for scan in index.of("nodes", ".tsv")}
     paths = sorted((output_dir / "atlases").glob("*_dseg.json"))
     return [_read(path) for path in paths if atlas_of(Name.parse(path).entities) in used]
 
 
-def _designs(output_dir):
+def _records(output_dir: Path) -> list[Path]:
     """Return the design.json of every route of every comparison."""
     return [path for folder in comparison_folders(output_dir / GROUP) for path in design_paths(folder)]
 
 
-def _trial(output_dir):
+def _trial(output_dir: Path) -> Record | None:
     paths = [path for folder in comparison_folders(output_dir / GROUP) for path in folder.glob("contrast-*_trial.json")]
     return _read(paths[-1]) if paths else None
 
 
-def _markdown(content):
+def _markdown(content: Mapping[str, Any]) -> str:
     lines = ["# Methods", "", "Made from what was run. Check it, shorten it, and cite the references.", ""]
     for heading, text in content["parts"]:
         lines += [f"## {heading}", "", as_markdown(text), ""]
@@ -132,7 +138,7 @@ def _markdown(content):
     return "\n".join(lines) + "\n"
 
 
-def as_markdown(text):
+def as_markdown(text: object) -> str:
     r"""Write text so that nothing in it is read as HTML or a link: names come from tables that anyone may have written.
 
     Only what a reader of Markdown would take for a tag, an entity or a link is changed, so that the rest can be copied
@@ -147,7 +153,12 @@ def as_markdown(text):
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).replace("](", "]\\(")
 
 
-def checklist(output_dir, settings, scans, designs):
+def checklist(
+    output_dir: Path,
+    settings: Mapping[str, Any] | None,
+    scans: Sequence[Mapping[str, Any]],
+    records: Mapping[Path, ComparisonRecord],
+) -> list[dict[str, Any]]:
     """List items of CONSORT and COBIDAS with what this run used.
 
     Returns
@@ -159,13 +170,13 @@ def checklist(output_dir, settings, scans, designs):
         {"guideline": guideline, "item": item, "value": value, "where": where}
         for guideline, rows in (
             ("COBIDAS", _cobidas(settings, scans)),
-            ("CONSORT", _consort(output_dir, designs)),
+            ("CONSORT", _consort(output_dir, records)),
         )
         for item, value, where in rows
     ]
 
 
-def _cobidas(settings, scans):
+def _cobidas(settings: Mapping[str, Any] | None, scans: Sequence[Mapping[str, Any]]) -> list[Item]:
     facts = next((scan for scan in scans if "Confounds" in scan), {})
     sidecar, chosen = "sidecars of the maps", "logs/*/settings.json"
     rows = [
@@ -190,38 +201,39 @@ def _cobidas(settings, scans):
     return [(item, OPEN if value is None else value, where) for item, value, where in rows]
 
 
-def _people(scans):
+def _people(scans: Sequence[Mapping[str, Any]]) -> str | None:
     return f"{len(scans)} scans of {len({scan['Scan'].split()[0] for scan in scans})} participants" if scans else None
 
 
-def _least_and_most(scans, fact):
+def _least_and_most(scans: Sequence[Mapping[str, Any]], fact: str) -> str | None:
     values = [scan[fact] for scan in scans if isinstance(scan.get(fact), (int, float))]
     return f"{number(min(values))} to {number(max(values))}" if values else None
 
 
-def _consort(output_dir, designs):
-    rows = [
+def _consort(output_dir: Path, records: Mapping[Path, ComparisonRecord]) -> list[Item]:
+    rows: list[Item] = [
         ("Registration, protocol, funding", OPEN, ""),
         ("Eligibility, settings, interventions, blinding, harms", OPEN, ""),
         ("Sample size and how it was determined", OPEN, ""),
     ]
-    several = len({(design["Contrast"], design["FollowupSession"]) for design in designs}) > 1
-    for design, path in zip(designs, _designs(output_dir), strict=True):
-        folder, own = path.parent.relative_to(output_dir / GROUP), _own(design, several)
-        where = f"group/{(folder / path.name).as_posix()}"
+    several = len({record.arms.comparison for record in records.values()}) > 1
+    for path, record in records.items():
+        own = f"{record.arms.comparison}, {record.route}" if several else record.route
         flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
+        where, of_flow = (one.relative_to(output_dir).as_posix() for one in (path, flow))
         rows += [
-            (f"{own}: arms", f"{design['ActiveArm']}, {design['ReferenceArm']} (column {design['ArmColumn']})", where),
-            (f"{own}: visits", f"{design['BaselineSession']}, {design['FollowupSession']}", where),
-            *(
-                (f"{own}: {step}", value, f"group/{(folder / flow.name).as_posix()}")
-                for step, value in _flow(flow, design)
+            (
+                f"{own}: arms",
+                f"{', '.join(record.arms.names)} (column {record.arms.arm_column})",
+                where,
             ),
-            (f"{own}: strata of the randomization", ", ".join(design["Strata"]) or "none given", where),
-            (f"{own}: estimator", design["Estimators"][design["Headline"]], where),
-            (f"{own}: covariates", ", ".join(design["Covariates"]) or "none", where),
-            (f"{own}: draws and seed", f"{design['Draws']}, seed {design['RandomSeed']}", where),
-            (f"{own}: level of significance", design["Alpha"], where),
+            (f"{own}: visits", f"{record.arms.baseline_session}, {record.arms.followup_session}", where),
+            *((f"{own}: {step}", value, of_flow) for step, value in _flow(flow, record)),
+            (f"{own}: strata of the randomization", ", ".join(record.analyses.strata) or "none given", where),
+            (f"{own}: estimator", record.analyses.headline_text, where),
+            (f"{own}: covariates", ", ".join(record.analyses.covariates) or "none", where),
+            (f"{own}: draws and seed", f"{record.inference.draws}, seed {record.inference.random_seed}", where),
+            (f"{own}: level of significance", record.inference.alpha, where),
         ]
     trial = _trial(output_dir)
     if trial:
@@ -231,21 +243,14 @@ def _consort(output_dir, designs):
     return rows
 
 
-def _own(design, several):
-    """Name what is compared; of several comparisons, also which."""
-    which = f"{design['Contrast']} at ses-{design['FollowupSession']}, " if several else ""
-    return which + design["Route"]
-
-
-def _flow(path, design):
+def _flow(path: Path, record: ComparisonRecord) -> Iterator[tuple[str, str]]:
     """Yield the counts of each step of the flow of participants, per arm."""
     flow = read_flow(path)
-    keys = ("ArmColumn", "ActiveArm", "ReferenceArm", "BaselineSession", "FollowupSession")
-    for step, row in counts(flow, Design(*(design[key] for key in keys))).iterrows():
-        yield step, ", ".join(f"{arm} {count}" for arm, count in row.items())
+    for step, row in counts(flow, record.arms.design).iterrows():
+        yield str(step), ", ".join(f"{arm} {count}" for arm, count in row.items())
 
 
-def _checklist_markdown(items):
+def _checklist_markdown(items: Sequence[Mapping[str, Any]]) -> str:
     lines = ["# Checklist", "", "Items of COBIDAS and CONSORT with what this run used.", ""]
     lines += ["| guideline | item | value | read from |", "|---|---|---|---|"]
     cells = ("guideline", "item", "value", "where")

@@ -1,7 +1,13 @@
 """The effects of one route of maps, drawn from the files of the group level."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import nibabel as nib
 import numpy as np
+from matplotlib.figure import Figure
 
 from bids_app.bids.files import save_figure
 from bids_app.bids.names import build
@@ -11,11 +17,13 @@ from bids_app.report import mapfigures
 from bids_app.report.mapfigures import Effect, colour_range
 from bids_app.report.surfacefigures import surface_effect_figure
 from bids_app.space.surface_files import load_surface
+from bids_app.trial.comparison_record import ComparisonRecord
 
 N_VIEWERS = 8  # each adds half a megabyte to the page
+Maps = dict[str, Any]  # images of one effect, by statistic
 
 
-def effects(folder, entities, design):
+def effects(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> list[dict[str, Any]]:
     """Draw the effects of every feature: the estimators that compare the arms, then each arm by itself.
 
     Parameters
@@ -24,8 +32,7 @@ def effects(folder, entities, design):
         The group's folder.
     entities : dict
         Of the route and the contrast.
-    design : dict
-        Content of design.json.
+    record : ComparisonRecord
 
     Returns
     -------
@@ -33,37 +40,37 @@ def effects(folder, entities, design):
         For each feature its title, ``maps`` and ``within`` (each with text, path, counts), and, in volumes, ``mosaic``,
         ``glass`` and ``viewer`` of the headline. All maps of a feature have one colour range.
     """
-    on_surface = design["Route"] == "grayordinates"
-    drawer = _Surfaces(folder, entities, design) if on_surface else _Volumes(folder, entities, design)
-    features = [Feature(one["Metric"], one["Edges"]) for one in design["Features"]]
-    return [drawer.draw(feature, with_viewer=rank < N_VIEWERS) for rank, feature in enumerate(features)]
+    on_surface = record.route == "grayordinates"
+    drawer = (_Surfaces if on_surface else _Volumes)(folder, entities, record)
+    compared = enumerate(record.analyses.features)
+    return [drawer.draw(one.feature, with_viewer=rank < N_VIEWERS) for rank, one in compared]
 
 
-class _Drawer:
+class _Drawer(ABC):
     """Reads the maps of one route and writes their figures."""
 
     extension: str
 
-    def __init__(self, folder, entities, design):
-        self.folder, self.entities, self.design = folder, entities, design
+    def __init__(self, folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> None:
+        self.folder, self.entities, self.record = folder, entities, record
 
-    def draw(self, feature, *, with_viewer):
+    def draw(self, feature: Feature, *, with_viewer: bool) -> dict[str, Any]:
         """Draw all figures of a feature."""
-        within = [key for key in self.design["Descriptive"] if key.startswith("within:")]
-        loaded = {key: self._load(feature, key) for key in (*self.design["Estimators"], *within)}
+        within = [key for key in self.record.analyses.descriptive if key.startswith("within:")]
+        loaded = {key: self._load(feature, key) for key in (*self.record.analyses.estimators, *within)}
         largest = max(colour_range(maps["hedgesG"].get_fdata()) for maps in loaded.values())
         drawn = {key: self._strip(feature, key, maps, largest) for key, maps in loaded.items()}
-        headline = self.design["Headline"]
+        headline = self.record.analyses.headline
         return {
             "feature": feature.title,
             "range": largest,
-            "maps": [drawn[key] for key in self.design["Estimators"]],
+            "maps": [drawn[key] for key in self.record.analyses.estimators],
             "within": [drawn[key] for key in within],
             "headline": self._more(feature, loaded[headline], largest, with_viewer),
         }
 
-    def _load(self, feature, key):
-        desc = feature.label + self.design["MapSuffixes"][key]
+    def _load(self, feature: Feature, key: str) -> Maps:
+        desc = feature.label + self.record.analyses.map_suffixes[key]
         return {
             stat: nib.load(
                 self.folder / build({**self.entities, "stat": stat, "desc": desc}, "statmap", self.extension)
@@ -71,53 +78,60 @@ class _Drawer:
             for stat in ("hedgesG", "t", "pFwe")
         }
 
-    def _title(self, feature, key):
-        contrast = self.design["Contrast"]
+    def _title(self, feature: Feature, key: str) -> str:
+        contrast = self.record.arms.contrast
         if key.startswith("within:"):
-            before, after = self.design["BaselineSession"], self.design["FollowupSession"]
+            before, after = self.record.arms.baseline_session, self.record.arms.followup_session
             return f"{feature.title}: Hedges g, ses-{after} − ses-{before} within {key.partition(':')[2]} (not tested)"
-        return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {self.design['Alpha']}"
+        return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {self.record.inference.alpha}"
 
-    def _strip(self, feature, key, maps, largest):
+    def _strip(self, feature: Feature, key: str, maps: Maps, largest: float) -> dict[str, Any]:
         if key.startswith("within:"):
             maps = maps | {"pFwe": _untested(maps["pFwe"])}
         p_fwe = maps["pFwe"].get_fdata()
-        texts = {**self.design["Estimators"], **self.design["Descriptive"]}
         return {
             "estimator": key,
-            "text": texts[key],
+            "text": self.record.analyses.texts[key],
             "path": self._save(feature, key, "", self._figure(self._title(feature, key), maps, largest)),
-            "n_significant": int((np.nan_to_num(p_fwe, nan=1) <= self.design["Alpha"]).sum()),
+            "n_significant": int((np.nan_to_num(p_fwe, nan=1) <= self.record.inference.alpha).sum()),
             "smallest_p": float(np.nanmin(p_fwe)),
         }
 
-    def _save(self, feature, key, kind, figure):
-        desc = feature.label + self.design["MapSuffixes"][key] + kind
+    def _save(self, feature: Feature, key: str, kind: str, figure: Figure) -> Path:
+        desc = feature.label + self.record.analyses.map_suffixes[key] + kind
         name = build({**self.entities, "stat": "hedgesG", "desc": desc}, "statmap", ".png")
         save_figure(self.folder / "figures" / name, figure)
         return self.folder / "figures" / name
 
+    @abstractmethod
+    def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
+        """Draw an effect in a row."""
 
-def _untested(image):
+    @abstractmethod
+    def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
+        """Draw what there is of the headline beside its row."""
+
+
+def _untested(image: Any) -> Any:
     """Return p that outline nothing: what happens within an arm is described, not tested."""
     return image.__class__(np.ones(image.shape, dtype=np.float32), *_space(image))
 
 
-def _space(image):
+def _space(image: Any) -> tuple[Any, ...]:
     return (image.affine,) if hasattr(image, "affine") else (image.header, image.nifti_header)
 
 
 class _Volumes(_Drawer):
     extension = ".nii.gz"
 
-    def _effect(self, title, maps):
-        return Effect(maps["hedgesG"], maps["t"], maps["pFwe"], self.design["Alpha"], title)
+    def _effect(self, title: str, maps: Maps) -> Effect:
+        return Effect(maps["hedgesG"], maps["t"], maps["pFwe"], self.record.inference.alpha, title)
 
-    def _figure(self, title, maps, largest):
+    def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
         return mapfigures.strip_figure(self._effect(title, maps), largest)
 
-    def _more(self, feature, maps, largest, with_viewer):
-        key = self.design["Headline"]
+    def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
+        key = self.record.analyses.headline
         effect = self._effect(self._title(feature, key), maps)
         glass = mapfigures.glass_figure(effect, largest) if effect.significant.any() else None
         return {
@@ -130,13 +144,13 @@ class _Volumes(_Drawer):
 class _Surfaces(_Drawer):
     extension = ".dscalar.nii"
 
-    def __init__(self, folder, entities, design):
-        super().__init__(folder, entities, design)
+    def __init__(self, folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> None:
+        super().__init__(folder, entities, record)
         self.surface = load_surface(surface_path(folder.parent, entities))
 
-    def _figure(self, title, maps, largest):
+    def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
         size, p_fwe = (maps[stat].get_fdata().ravel()[self.surface.mask] for stat in ("hedgesG", "pFwe"))
-        return surface_effect_figure(self.surface, size, p_fwe, title, self.design["Alpha"], largest)
+        return surface_effect_figure(self.surface, size, p_fwe, title, self.record.inference.alpha, largest)
 
-    def _more(self, feature, maps, largest, with_viewer):
+    def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
         return None

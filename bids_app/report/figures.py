@@ -1,18 +1,24 @@
 """Figures of one participant, by matplotlib: arrays in, figures out."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
 
 from bids_app.report.surfacefigures import draw_cortex
+from bids_app.space.grid import Grid
 from bids_app.space.surface import Surface
 
 N_SLICES = 8
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito's
 
 
-def carpet_figure(carpet):
+def carpet_figure(carpet: Mapping[str, np.ndarray]) -> Figure:
     """Draw motion, the change from volume to volume, and the signal of a sample of nodes before and after cleaning.
 
     Parameters
@@ -49,7 +55,9 @@ def carpet_figure(carpet):
     return figure
 
 
-def _draw_over_time(axis, times, curves, kept, label):
+def _draw_over_time(
+    axis: Axes, times: np.ndarray, curves: Mapping[str, np.ndarray], kept: np.ndarray, label: str
+) -> None:
     known = np.concatenate([values[np.isfinite(values)] for values in curves.values()])
     top = max(float(np.percentile(known, 99)) * 1.3, 1e-6) if known.size else 1
     for (name, values), colour in zip(curves.items(), COLOURS, strict=False):
@@ -61,12 +69,12 @@ def _draw_over_time(axis, times, curves, kept, label):
         axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=2)
 
 
-def _rows_z_scored(values):
+def _rows_z_scored(values: np.ndarray) -> np.ndarray:
     centred = values - np.nanmean(values, axis=1, keepdims=True)
     return centred / np.maximum(np.nanstd(values, axis=1, keepdims=True), 1e-12)
 
 
-def visits_figure(grid, maps, title, unit):
+def visits_figure(grid: Grid | Surface, maps: Mapping[str, np.ndarray], title: str, unit: str) -> Figure:
     """Draw one measure at every scan in one colour range, and below each later one its difference from the first.
 
     Parameters
@@ -93,13 +101,20 @@ def visits_figure(grid, maps, title, unit):
     return figure
 
 
-def _range(values, percentiles):
+def _range(values: np.ndarray, percentiles: tuple[float, float]) -> tuple[float, float]:
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, percentiles) if known.size else (0, 1)
     return (low, high) if high > low else (low, low + 1)
 
 
-def _draw_row(figure, place, name, grid, values, colours):
+def _draw_row(
+    figure: Figure,
+    place: tuple[float, float],
+    name: str,
+    grid: Grid | Surface,
+    values: np.ndarray,
+    colours: ScalarMappable,
+) -> None:
     """Draw the maps of one scan between ``place``, the bottom and the height in the figure."""
     bottom, height = place
     left, width = 0.03, 0.89
@@ -115,31 +130,34 @@ def _draw_row(figure, place, name, grid, values, colours):
     bar.ax.tick_params(labelsize=7)
 
 
-def _draw_slices(axis, grid, values, colours):
+def _draw_slices(axis: Axes, grid: Grid, values: np.ndarray, colours: ScalarMappable) -> None:
     """Draw axial slices in a row; nodes without a value are red."""
     heights = np.flatnonzero(grid.mask.any(axis=(0, 1)))
     slices = heights[(np.linspace(0.12, 0.88, N_SLICES) * heights.size).astype(int)]
-    nearest = {"origin": "lower", "interpolation": "nearest"}
-    axis.imshow(_in_a_row(grid, values, slices), cmap=colours.get_cmap(), norm=colours.norm, **nearest)
+    _show(axis, _in_a_row(grid, values, slices), cmap=colours.get_cmap(), norm=colours.norm)
     lost = np.where(np.isfinite(values), np.nan, 1.0)
-    axis.imshow(_in_a_row(grid, lost, slices), cmap=ListedColormap(["red"]), **nearest)
+    _show(axis, _in_a_row(grid, lost, slices), cmap=ListedColormap(["red"]))
     axis.set_axis_off()
     width, depth = grid.mask.shape[:2]
     to_the_left = grid.affine[0, 0] < 0
     for place, index in enumerate(slices):
         height = grid.affine[2, 2] * index + grid.affine[2, 3]
         axis.text((place + 0.5) * width, depth, f"z = {height:.0f} mm", fontsize=7, ha="center")
-    for place, side in ((0.02, "R" if to_the_left else "L"), (0.9, "L" if to_the_left else "R")):
-        axis.text(place * width, 0.9 * depth, side, fontsize=8)
+    for share, side in ((0.02, "R" if to_the_left else "L"), (0.9, "L" if to_the_left else "R")):
+        axis.text(share * width, 0.9 * depth, side, fontsize=8)
 
 
-def _in_a_row(grid, values, slices):
+def _show(axis: Axes, picture: np.ndarray, **colours: Any) -> None:
+    axis.imshow(picture, origin="lower", interpolation="nearest", **colours)
+
+
+def _in_a_row(grid: Grid, values: np.ndarray, slices: np.ndarray) -> np.ndarray:
     volume = np.full(grid.mask.shape, np.nan)
     volume[grid.mask] = values
     return np.hstack([volume[:, :, index].T for index in slices])
 
 
-def histogram_figure(values, title, unit):
+def histogram_figure(values: Mapping[str, np.ndarray], title: str, unit: str) -> Figure:
     """Draw how a measure is distributed over the nodes, scans on the same axes.
 
     Parameters
@@ -151,7 +169,7 @@ def histogram_figure(values, title, unit):
     figure, axis = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
     known = {name: one[np.isfinite(one)] for name, one in values.items()}
     everything = np.concatenate(list(known.values()))
-    bins = np.linspace(everything.min(), everything.max() or 1, 60) if everything.size else 10
+    bins: Any = np.linspace(everything.min(), everything.max() or 1, 60) if everything.size else 10
     for (name, one), colour, line in zip(known.items(), COLOURS * 3, ("-", "--", ":") * 6, strict=False):
         axis.hist(one, bins=bins, histtype="step", color=colour, linestyle=line, linewidth=1.4, label=name)
     axis.set_xlabel(f"{title} ({unit})", fontsize=8)
@@ -160,7 +178,7 @@ def histogram_figure(values, title, unit):
     return figure
 
 
-def matrices_figure(matrices, networks=None):
+def matrices_figure(matrices: Mapping[str, np.ndarray], networks: np.ndarray | None = None) -> Figure:
     """Draw the correlation matrices of the scans in one colour range.
 
     Parameters

@@ -1,13 +1,17 @@
 """Participants and scans per arm from first to last, in the manner of CONSORT."""
 
 from collections import Counter
+from typing import Any
 
+import pandas as pd
+
+from bids_app.trial.design import Design
 from bids_app.trial.flow import counts, groups
 
 LATER_STEPS = ("with a baseline scan", "with a follow-up scan", "with both")
 
 
-def flowchart(flow, arms):
+def flowchart(flow: pd.DataFrame, arms: Design) -> dict[str, Any]:
     """Return what the chart of participants shows.
 
     Parameters
@@ -40,7 +44,7 @@ def flowchart(flow, arms):
     }
 
 
-def _arm(flow, name, column):
+def _arm(flow: pd.DataFrame, name: str, column: pd.Series) -> dict[str, Any]:
     reasons = Counter(flow.loc[~flow["analysed"], "reason"].fillna("no reason given"))
     return {
         "name": name,

@@ -1,23 +1,29 @@
 """The page of the group level."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
 from bids_app.bids.files import save_figure
+from bids_app.bids.findings import Finding
 from bids_app.bids.names import Name, build, label
-from bids_app.bids.result_names import MAPS, PARCELLATION
+from bids_app.bids.result_names import PARCELLATION
 from bids_app.report.effects import effects
 from bids_app.report.flowchart import flowchart
 from bids_app.report.headline import edge_headline, map_headline, parcel_headline
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import edge_context, node_context, titled
-from bids_app.report.trial import AGAIN, route_context, trial_context
+from bids_app.report.trial import route_context, trial_context
 from bids_app.report.trialfigures import matrix_figure
-from bids_app.system.small_files import read_record
+from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
 from bids_app.trial.design import Design
 from bids_app.trial.flow import VISITS, read_flow
 
 
-def write_group_page(folder, design_paths, results, *, up=""):
+def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *, up: str = "") -> Path:
     """Write ``index.html`` and its figures from the files of the group level.
 
     Parameters
@@ -35,7 +41,7 @@ def write_group_page(folder, design_paths, results, *, up=""):
     -------
     Path
     """
-    routes = [_route(folder, path) | {"trial": route_context(folder, path)} for path in design_paths]
+    routes = [_route(folder, path) for path in design_paths]
     page = folder / "index.html"
     write_page(
         page,
@@ -49,85 +55,76 @@ def write_group_page(folder, design_paths, results, *, up=""):
     return page
 
 
-def design_paths(folder):
+def design_paths(folder: Path) -> list[Path]:
     """List the design.json of every route that was compared before: maps, then atlas by atlas, connections last."""
     return sorted(folder.glob("*_design.json"), key=_place)
 
 
-def _place(path):
+def _place(path: Path) -> tuple[Any, ...]:
     entities = Name.parse(path).entities
-    kind = read_record(path, AGAIN).get("Kind", "maps")
+    kind = read_comparison(path).kind
     atlas = tuple(entities.get(key, "") for key in PARCELLATION)
     return any(atlas), kind == "edges", atlas, kind == "global", path.name
 
 
-def _route(folder, design_path):
-    design = read_record(design_path, AGAIN)
-    kind = "maps" if design["Route"] in MAPS.values() else "parcels"
-    design = {"Kind": kind} | design  # which files of earlier versions do not say
-    entities = Name.parse(design_path).entities
+def _route(folder: Path, design_path: Path) -> dict[str, Any]:
+    record, entities = read_comparison(design_path), Name.parse(design_path).entities
     flow = read_flow(folder / build(entities, "flow", ".tsv"))
-    arms = Design(
-        *(design[key] for key in ("ArmColumn", "ActiveArm", "ReferenceArm", "BaselineSession", "FollowupSession"))
-    )
-    route = {
-        "anchor": label(design["Route"]),
-        "design": design,
+    arms = record.arms.design
+    route: dict[str, Any] = {
+        "anchor": label(record.route),
+        "record": record,
+        "trial": route_context(folder, entities, record),
         "chart": flowchart(flow, arms),
         "left_out": flow[~flow["analysed"]].to_dict("records"),
         "scan_quality": scan_quality(flow, arms),
-        "matrix": _matrix(folder, entities, design),
+        "matrix": _matrix(folder, entities, record),
         "whole_brain": _records(folder / build(entities, "wholebrain", ".tsv")),
         "named": _records(folder / build(entities, "regions", ".tsv")),
-        "means": {
-            visit: {arm: f"{visit}_mean_{label(arm)}" for arm in (arms.active, arms.reference)} for visit in VISITS
-        },
+        "means": {visit: {arm: f"{visit}_mean_{label(arm)}" for arm in record.arms.names} for visit in VISITS},
         "clusters": None,
         "effects": [],
         "parcels": [],
         "connections": [],
     }
-    if design["Kind"] == "maps":
+    if record.kind == "maps":
         clusters = _records(folder / build(entities, "clusters", ".tsv"))
-        shown = {"clusters": clusters, "headline": map_headline(clusters, design)}
-        return route | shown | {"effects": effects(folder, entities, design)}
-    if design["Kind"] == "edges":
-        found = edge_context(folder, entities, design)
-        return route | {"connections": found, "headline": edge_headline(found, design)}
-    results = node_context(folder, entities, design)
-    return route | {"parcels": results, "headline": parcel_headline(results, design)}
+        shown = {"clusters": clusters, "headline": map_headline(clusters, record)}
+        return route | shown | {"effects": effects(folder, entities, record)}
+    if record.kind == "edges":
+        found = edge_context(folder, entities, record)
+        return route | {"connections": found, "headline": edge_headline(found, record)}
+    results = node_context(folder, entities, record)
+    return route | {"parcels": results, "headline": parcel_headline(results, record)}
 
 
-def _findings(routes):
+def _findings(routes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Collect what the routes' records say was assumed, each once, warnings apart."""
-    found = {}
-    for route in routes:
-        for one in route["design"].get("Findings", []):
-            found.setdefault((one["Warning"], one["About"], one["Text"]), []).append(route["design"]["Route"])
-    rows = [
-        {"warning": warning, "about": about, "text": text, "routes": names if len(names) < len(routes) else []}
-        for (warning, about, text), names in found.items()
-    ]
+    found: dict[Finding, list[str]] = {}
+    for record in (route["record"] for route in routes):
+        for one in record.findings:
+            found.setdefault(one, []).append(record.route)
+    rows = [asdict(one) | {"routes": names if len(names) < len(routes) else []} for one, names in found.items()]
     return {"warnings": [row for row in rows if row["warning"]], "all": rows}
 
 
-def _records(path):
+def _records(path: Path) -> list[dict[Any, Any]]:
     if not path.exists():
         return []
     return titled(pd.read_csv(path, sep="\t", na_values="n/a")).to_dict("records")
 
 
-def _matrix(folder, entities, design):
+def _matrix(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> Path | None:
     path = folder / build(entities, "matrix", ".tsv")
     if not path.exists():
         return None
     table = pd.read_csv(path, sep="\t", na_values="n/a", dtype={"stratum": str})
     drawn = folder / "figures" / build(entities, "matrix", ".png")
-    save_figure(drawn, matrix_figure(table, (design["ActiveArm"], design["ReferenceArm"])))
+    save_figure(drawn, matrix_figure(table, record.arms.names))
     return drawn
 
 
-def scan_quality(flow, arms):
+def scan_quality(flow: pd.DataFrame, arms: Design) -> list[dict[str, Any]]:
     """Summarize motion, data kept and coverage of those analysed, by arm and visit.
 
     Returns
@@ -139,7 +136,7 @@ def scan_quality(flow, arms):
     for visit in VISITS:
         for arm in (arms.active, arms.reference):
             members = flow[flow["analysed"] & (flow["arm"] == arm)]
-            row = {"arm": arm, "visit": visit.replace("up", "-up"), "n": len(members)}
+            row: dict[str, Any] = {"arm": arm, "visit": visit.replace("up", "-up"), "n": len(members)}
             for quantity in ("mean_fd", "volumes", "minutes", "coverage"):
                 values = members[f"{visit}_{quantity}"]
                 row[quantity] = (values.mean(), values.std())

@@ -1,6 +1,9 @@
 """The page that ties the others together: every participant, every scan."""
 
-from bids_app.bids.scans import index_scans
+from pathlib import Path
+from typing import Any
+
+from bids_app.bids.scans import ScanIndex, index_scans
 from bids_app.bids.status import read_statuses
 from bids_app.report.citation import write_citation
 from bids_app.report.pages import write_page
@@ -9,7 +12,7 @@ from bids_app.report.quality import COLUMNS, QCFC_COLUMNS, write_quality
 SHOWN = ("mean_fd", "minutes", "coverage", "tsnr", "degrees_of_freedom", "mean_correlation", "density", "mean_degree")
 
 
-def write_pages_of_all(output_dir):
+def write_pages_of_all(output_dir: Path) -> Path:
     """Write what is of everyone: the methods and checklist, and ``index.html``.
 
     Parameters
@@ -26,7 +29,7 @@ def write_pages_of_all(output_dir):
     return write_index_page(output_dir, index)
 
 
-def write_index_page(output_dir, index):
+def write_index_page(output_dir: Path, index: ScanIndex) -> Path:
     """Write ``index.html`` and the tables that it shows, from the files of all participants.
 
     Parameters
@@ -55,7 +58,7 @@ def write_index_page(output_dir, index):
     return page
 
 
-def _participants(output_dir):
+def _participants(output_dir: Path) -> list[dict[str, Any]]:
     """List the participants with the state of their scans."""
     found = []
     for status in read_statuses(output_dir):

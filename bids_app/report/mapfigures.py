@@ -3,9 +3,11 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from nibabel import Nifti1Image
 from nilearn import plotting
 from nilearn.datasets import load_mni152_template
@@ -36,22 +38,22 @@ class Effect:
     title: str
 
     @property
-    def significant(self):
+    def significant(self) -> np.ndarray:
         """Where p is at most alpha, (X, Y, Z) bool."""
         return np.nan_to_num(self.p_fwe.get_fdata(), nan=1) <= self.alpha
 
     @property
-    def largest(self):
+    def largest(self) -> float:
         """An end of the colour range that few voxels exceed."""
         return colour_range(self.size.get_fdata())
 
-    def _images(self):
+    def _images(self) -> tuple[Nifti1Image, Nifti1Image, Nifti1Image]:
         size = new_img_like(self.size, np.nan_to_num(self.size.get_fdata(dtype=np.float32)))
         statistic = np.abs(np.nan_to_num(self.statistic.get_fdata(dtype=np.float32)))
         return size, new_img_like(self.size, statistic), new_img_like(self.size, self.significant.astype(np.float32))
 
 
-def colour_range(values):
+def colour_range(values: np.ndarray) -> float:
     """Return an end of a symmetric colour range that one in 200 values exceeds, at least 0.1.
 
     Examples
@@ -63,17 +65,17 @@ def colour_range(values):
     return max(float(np.percentile(known, 99.5)) if known.size else 0, 0.1)
 
 
-def strip_figure(effect, largest=None):
+def strip_figure(effect: Effect, largest: float | None = None) -> Figure:
     """Draw axial slices in a row, moved to where the clusters are."""
     return _slices(effect, largest, (13, 2.7), display_mode="z", cut_coords=_cuts(effect))
 
 
-def mosaic_figure(effect, largest=None):
+def mosaic_figure(effect: Effect, largest: float | None = None) -> Figure:
     """Draw seven slices along each axis."""
     return _slices(effect, largest, (12, 6.5), display_mode="mosaic", cut_coords=7)
 
 
-def _slices(effect, largest, shape, **how):
+def _slices(effect: Effect, largest: float | None, shape: tuple[float, float], **how: Any) -> Figure:
     figure = plt.figure(figsize=shape)
     size, statistic, significant = effect._images()
     display = plotting.plot_stat_map(
@@ -96,7 +98,7 @@ def _slices(effect, largest, shape, **how):
     return figure
 
 
-def glass_figure(effect, largest=None):
+def glass_figure(effect: Effect, largest: float | None = None) -> Figure:
     """Draw the significant voxels through a glass brain."""
     figure = plt.figure(figsize=(10, 2.9))
     size, _, significant = effect._images()
@@ -115,7 +117,7 @@ def glass_figure(effect, largest=None):
     return figure
 
 
-def viewer(effect, largest=None):
+def viewer(effect: Effect, largest: float | None = None) -> str:
     """Return a page by itself in which the slices can be moved; it asks nothing of the network."""
     size, *_ = effect._images()
     shown = plotting.view_img(
@@ -136,7 +138,7 @@ def viewer(effect, largest=None):
     return shown.replace("<body>", f"<body><main>{title}", 1).replace("</body>", "</main></body>", 1)
 
 
-def _with_fixed_id(page):
+def _with_fixed_id(page: str) -> str:
     """Put in place of the viewer's random id one that follows from the page: the same maps give the same bytes."""
     found = re.search(r'id="div_viewer-(\w+)"', page)
     if not found:
@@ -145,12 +147,12 @@ def _with_fixed_id(page):
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:32].join(parts)
 
 
-def plain(text):
+def plain(text: str) -> str:
     """Return text without what HTML would read as its own."""
     return re.sub(r"[<>&\"']", " ", text)
 
 
-def _peak(effect):
+def _peak(effect: Effect) -> list[float]:
     """Return the place of the largest statistic in mm, of the significant voxels if there are some."""
     statistic = np.abs(np.nan_to_num(effect.statistic.get_fdata()))
     if effect.significant.any():
@@ -159,7 +161,7 @@ def _peak(effect):
     return [float(edge) for edge in effect.size.affine[:3, :3] @ voxel + effect.size.affine[:3, 3]]
 
 
-def _cuts(effect):
+def _cuts(effect: Effect) -> list[float]:
     """Return axial cuts from the bottom to the top of the brain, moved to where the clusters are."""
     cuts, significant, affine = np.linspace(-24, 60, N_SLICES), effect.significant, effect.p_fwe.affine
     if significant.any():

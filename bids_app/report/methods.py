@@ -1,11 +1,15 @@
-"""The methods in words, from what the files say was really run; ``[@key]`` cites the bibliography."""
+"""How the scans were processed, in words, from what the files say was really run; ``[@key]`` cites the bibliography."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bids_app.graph import GLOBALS
 from bids_app.graph.features import Feature
+from bids_app.graph.measures import Measure
 from bids_app.report.bibliography import key_of
-from bids_app.report.headline import judged
 from bids_app.report.pages import number
-from bids_app.settings.roles import departure
+
+Facts = Mapping[str, Any]  # content of a JSON file
 
 CONFOUNDS = {
     "friston24": "friston1996",
@@ -14,17 +18,6 @@ CONFOUNDS = {
     "acompcor": "behzadi2007",
 }
 UPSTREAM = {"fMRIPrep": "fmriprep", "XCP-D": "xcpd", "xcp_d": "xcpd"}
-STATISTICS = {
-    "tfce": "exact signed threshold-free cluster enhancement of z (E = 0.5, H = 2) [@smith2009]",
-    "t": "t of each node",
-    "cluster-extent": "extent of clusters of z beyond {threshold}",
-    "cluster-mass": "mass of clusters of z beyond {threshold}",
-    "nbs": "count of connections in the component of z beyond {threshold} (network-based statistic) [@zalesky2010]",
-    "nbs-intensity": "sum of z over the component of connections of z beyond {threshold} [@zalesky2010]",
-    "tfnbs": "threshold-free network-based statistic of z (E = 0.4, H = 3) [@baggio2018; @vinokur2015]",
-}
-
-
 OF_ATLASES = {
     "aal": "tzouriomazoyer2002",
     "aicha": "joliot2015",
@@ -37,7 +30,13 @@ OF_ATLASES = {
 }
 
 
-def participant_methods(settings, scans, description, tables=(), atlases=()):
+def participant_methods(
+    settings: Facts,
+    scans: Sequence[Facts],
+    description: Facts,
+    tables: Sequence[Facts] = (),
+    atlases: Sequence[Facts] = (),
+) -> list[tuple[str, str]]:
     """Describe how the scans were processed.
 
     Parameters
@@ -72,7 +71,7 @@ def participant_methods(settings, scans, description, tables=(), atlases=()):
     return [*parts, ("Software", _software(description))]
 
 
-def _input(description, scans):
+def _input(description: Facts, scans: Sequence[Facts]) -> str:
     tools = [entry for entry in description.get("GeneratedBy", []) if entry.get("Name") != "trialgraph"]
     named = [" ".join(filter(None, (entry["Name"], entry.get("Version"), _cite(entry["Name"])))) for entry in tools]
     made = f" They were preprocessed by {', '.join(named)}." if named else ""
@@ -82,11 +81,11 @@ def _input(description, scans):
     )
 
 
-def _cite(name):
+def _cite(name: str) -> str:
     return f"[@{UPSTREAM[name]}]" if name in UPSTREAM else ""
 
 
-def _cleaning(signal, scans):
+def _cleaning(signal: Facts, scans: Sequence[Facts]) -> str:
     facts = scans[0]
     if facts["Bandpass"] == facts["Denoising"]:
         drift = "the linear trend of each series alone was removed here" if _detrended(facts) else "nothing was removed"
@@ -112,11 +111,11 @@ def _cleaning(signal, scans):
     return f"{text}. {_span(minutes)} minutes of data per scan were kept."
 
 
-def _detrended(facts):
-    return facts.get("Detrend", True)  # always done, and not said, before there was a choice
+def _detrended(facts: Facts) -> bool:
+    return bool(facts.get("Detrend", True))  # always done, and not said, before there was a choice
 
 
-def _censoring(scans):
+def _censoring(scans: Sequence[Facts]) -> str:
     """Say how volumes were censored, for all scans."""
     thresholds = list(dict.fromkeys(scan["FramewiseDisplacementThreshold"] for scan in scans))
     if thresholds == ["off"]:
@@ -131,12 +130,12 @@ def _censoring(scans):
     return text + (f" (of some scans it is from {' or '.join(others)})" if others else "")
 
 
-def _span(values):
+def _span(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     return number(low) if low == high else f"{number(low)} to {number(high)}"
 
 
-def _nodes(graph, scans):
+def _nodes(graph: Facts, scans: Sequence[Facts]) -> str:
     facts = scans[0]
     nodes = _span([scan["NumberOfNodes"] for scan in scans])
     if "AnalysisMask" not in facts:
@@ -149,7 +148,7 @@ def _nodes(graph, scans):
     )
 
 
-def _graphs(graph, scans):
+def _graphs(graph: Facts, scans: Sequence[Facts]) -> str:
     text = f"{_rules(scans)}{_measured(graph['metrics'])}; they are exact, without sampling."
     density = [100 * scan["Density"] for scan in scans if "Density" in scan]
     text += f" The density was {_span(density)} %." if density else ""
@@ -161,12 +160,12 @@ def _graphs(graph, scans):
     return text
 
 
-def _rules(sidecars):
+def _rules(sidecars: Sequence[Facts]) -> str:
     rules = dict.fromkeys(one["EdgeRule"] for one in sidecars if "EdgeRule" in one)
     return f"Edges: {'; '.join(rules)}. " if rules else ""
 
 
-def _measured(metrics):
+def _measured(metrics: Sequence[str]) -> str:
     measured = []
     for name in metrics:
         measure = Feature(name, "full").measure
@@ -174,7 +173,7 @@ def _measured(metrics):
     return f"Measured were {', '.join(measured)}"
 
 
-def _parcels(graph, tables, atlases):
+def _parcels(graph: Facts, tables: Sequence[Facts], atlases: Sequence[Facts]) -> str:
     """Describe the graphs of parcels: atlases, matrices, edges, measures of nodes and of the whole."""
     named = [f"{one['Name']}{_cite_atlas(one)}" for one in atlases]
     text = f"Parcels were those of {', '.join(named)}, the mean signal of each. " if named else ""
@@ -199,125 +198,20 @@ def _parcels(graph, tables, atlases):
     return text
 
 
-def _global(measure):
+def _global(measure: Measure) -> str:
     return f"{measure.label.lower()} [@{key_of(measure.reference)}]"
 
 
-def _cite_atlas(atlas):
+def _cite_atlas(atlas: Facts) -> str:
     text = f"{atlas['Name']} {atlas['Origin']}".lower()
     keys = dict.fromkeys(key for word, key in OF_ATLASES.items() if word in text)
     return f" [@{'; @'.join(keys)}]" if keys else ""
 
 
-def _software(description):
+def _software(description: Facts) -> str:
     own = next(entry for entry in description["GeneratedBy"] if entry["Name"] == "trialgraph")
     return (
         f"trialgraph {own.get('Version', '')}, a BIDS App [@bidsapps], ran this as a Nipype workflow [@nipype]; it "
         "reads files by PyBIDS [@pybids], cleans signals by nilearn [@nilearn], and computes with NumPy [@numpy], "
         "SciPy [@scipy] and Numba [@numba]."
-    )
-
-
-def group_methods(designs, trial):
-    """Describe how the arms were compared.
-
-    Parameters
-    ----------
-    designs : list of dict
-        Content of the design.json of each route.
-    trial : dict or None
-        Content of trial.json.
-
-    Returns
-    -------
-    list of (str, str)
-    """
-    several = len({(design["Contrast"], design["FollowupSession"]) for design in designs}) > 1
-    parts = [(_heading(design, several), f"{_model(design)} {_inference(design)}") for design in designs]
-    if trial and trial.get("Outcomes"):
-        parts.append(("Clinical outcomes", _outcomes(trial)))
-    if trial:
-        parts.append(("Plan", _plan(trial)))
-    return parts
-
-
-def _heading(design, several):
-    which = f", {design['Contrast']} at ses-{design['FollowupSession']}" if several else ""
-    return f"Comparison: {design['Route']}{which}"
-
-
-def _model(design):
-    n = design["NumberAnalysed"]
-    arms = " and ".join(f"{count} of {arm}" for arm, count in n.items())
-    adjusted = [*design["Covariates"], *(f"stratum {name}" for name in design["Strata"])]
-    text = (
-        f"{design['ActiveArm']} was compared with {design['ReferenceArm']} ({arms}). The headline is the "
-        f"{design['Estimators'][design['Headline']]}"
-    )
-    text += " [@vickers2001]" if design["Headline"] == "ancova" else ""
-    text += f", adjusted for {', '.join(adjusted)}" if adjusted else ""
-    others = [words for key, words in design["Estimators"].items() if key != design["Headline"]]
-    text += f"; beside it, {'; '.join(others)}" if others else ""
-    return f"{text}. Effect sizes are Hedges g [@hedges1981] with 95 % confidence intervals."
-
-
-def _inference(design):
-    where = "within strata" if design["Strata"] else ""
-    if design["Scheme"] == "freedman-lane":
-        text = f"Residuals were permuted {design['Draws']} times {where} [@freedman1983; @winkler2014]"
-    elif design["AllAllocationsEnumerated"]:
-        text = f"The arm labels were put through all {design['Draws']} possible allocations {where} [@rosenberger2019]"
-    else:
-        text = f"The arm labels were re-randomized {design['Draws']} times {where} [@rosenberger2019]"
-    how = STATISTICS[design["Statistic"]].format(threshold=number(design.get("ClusterThreshold")))
-    errors = ", with HC3 standard errors [@mackinnon1985]" if design["StandardErrors"] == "HC3" else ""
-    tail = (
-        " Small p values were taken from a generalized Pareto tail [@winkler2016]."
-        if design["TailApproximation"]
-        else ""
-    )
-    return (
-        f"{' '.join(text.split())}, covariates held fixed and the observed allocation counted (seed "
-        f"{design['RandomSeed']}). The statistic is the {how}{errors}; p values are corrected over all "
-        f"{design['NodesCompared']} nodes and both signs by the maximum statistic, and over the measures by the "
-        f"minimum p; the false discovery rate is given beside them [@benjamini1995]. {judged(design)} "
-        f"Significance: p ≤ {number(design['Alpha'])}.{tail}{_named(design)}"
-    )
-
-
-def _named(design):
-    regions = design.get("NamedRegions")
-    if not regions:
-        return ""
-    listed = ", ".join(f"{name} ({count} {'node' if count == 1 else 'nodes'})" for name, count in regions.items())
-    return (
-        f" The means of the regions that were named beforehand, {listed}, were compared by the same model and draws, "
-        "with one correction over regions and measures by the maximum statistic."
-    )
-
-
-def _outcomes(trial):
-    names = (
-        ", ".join(trial["Outcomes"]) if isinstance(trial["Outcomes"][0], str) else f"{len(trial['Outcomes'])} scores"
-    )
-    return (
-        f"Clinical outcomes ({names}) were compared by ANCOVA on the baseline [@vickers2001] and by a mixed model of "
-        f"both visits of {_whom(trial)} [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
-        "each outcome by itself."
-    )
-
-
-def _whom(trial):
-    everyone = trial.get("Population", "all") == "all"
-    return "everyone randomized" if everyone else f"the {len(trial['Population'])} chosen by --participant-label"
-
-
-def _plan(trial):
-    if not trial.get("Plan"):
-        return "There was no analysis plan: every result is exploratory."
-    departed = trial["Plan"]["Deviations"]
-    departures = "; ".join(departure(row["What"], row["Planned"], row["Used"]) for row in departed)
-    return (
-        f"The analysis was planned before (SHA-256 of the plan {trial['Plan']['SHA256']}). "
-        f"{'It departs from the plan in: ' + departures if departed else 'It does not depart from the plan'}."
     )

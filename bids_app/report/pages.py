@@ -1,17 +1,20 @@
 """Pages: one self-contained HTML from a template."""
 
 import base64
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
 
 from bids_app import __version__
 from bids_app.bids.files import save_text
+from bids_app.trial.comparison_record import Inference
 
 
-def write_page(path, template, **content):
+def write_page(path: Path, template: str, **content: Any) -> None:
     """Fill a template and write the page.
 
     Parameters
@@ -34,18 +37,18 @@ def write_page(path, template, **content):
     save_text(path, environment.get_template(template).render(version=__version__, **content))
 
 
-def _or_nothing(value):
+def _or_nothing(value: Any) -> Any:
     """Return what a cell shows: nothing where the table has nothing."""
     return "" if value is None or value is pd.NA or value != value else value
 
 
-def embedded(path):
+def embedded(path: Path) -> str:
     """Return a picture, PNG or SVG, as a data address, so that the page needs no other file."""
     kind = "svg+xml" if Path(path).suffix == ".svg" else "png"
     return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode()
 
 
-def number(value, digits=3):
+def number(value: float | str | None, digits: int = 3) -> str:
     """Write a number with so many significant digits; a dash for none.
 
     Examples
@@ -60,7 +63,7 @@ def number(value, digits=3):
     return f"{value:.{digits}g}"
 
 
-def centre(row):
+def centre(row: Mapping[str, Any]) -> str:
     """Write where a parcel is, in whole mm; nothing where that is not known.
 
     Examples
@@ -68,11 +71,11 @@ def centre(row):
     >>> centre({"x": 12.4, "y": -16.6, "z": -0.3}), centre({"x": float("nan"), "y": 1, "z": 2}), centre({})
     ('12, -17, 0', '', '')
     """
-    places = [row.get(axis) for axis in "xyz"]
+    places: list[Any] = [row.get(axis) for axis in "xyz"]
     return "" if pd.isna(places).any() else ", ".join(str(round(place)) for place in places)
 
 
-def p_value(value):
+def p_value(value: float | None) -> str:
     """Write a p value.
 
     Examples
@@ -85,27 +88,28 @@ def p_value(value):
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
 
 
-def near_level(p, design, errors=2):
+def near_level(p: float | None, inference: Inference, errors: float = 2) -> str:
     """Say by how much chance a p of random draws could cross the level; nothing where it is clear, or exact.
 
     Parameters
     ----------
-    p : float
-    design : dict
-        Content of design.json: ``Alpha``, ``Draws`` and ``AllAllocationsEnumerated``.
+    p : float or None
+    inference : comparison_record.Inference
     errors : float, optional
         How many Monte Carlo standard errors are near.
 
     Examples
     --------
-    >>> near_level(0.048, {"Alpha": 0.05, "Draws": 1000, "AllAllocationsEnumerated": False})
+    >>> from types import SimpleNamespace
+    >>> inference = SimpleNamespace(alpha=0.05, draws=1000, all_allocations_enumerated=False)
+    >>> near_level(0.048, inference)
     '± 0.0068 Monte Carlo: too near 0.05 to tell'
-    >>> near_level(0.001, {"Alpha": 0.05, "Draws": 1000, "AllAllocationsEnumerated": False})
+    >>> near_level(0.001, inference)
     ''
     """
-    if p is None or p != p or design.get("AllAllocationsEnumerated", True) or "Draws" not in design:
+    if p is None or p != p or inference.all_allocations_enumerated:
         return ""
-    error = (p * (1 - p) / design["Draws"]) ** 0.5
-    if abs(p - design["Alpha"]) > errors * error:
+    error = (p * (1 - p) / inference.draws) ** 0.5
+    if abs(p - inference.alpha) > errors * error:
         return ""
-    return f"± {number(error, 2)} Monte Carlo: too near {design['Alpha']} to tell"
+    return f"± {number(error, 2)} Monte Carlo: too near {inference.alpha} to tell"

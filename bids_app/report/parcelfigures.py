@@ -1,7 +1,12 @@
 """Figures of parcels and their connections: tables in, figures out."""
 
+from collections.abc import Mapping, Sequence, Set
+
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Arc, PathPatch
 from matplotlib.path import Path
 from nilearn import plotting
@@ -13,7 +18,7 @@ CENTRE, GAP = (0.0, 0.0), 0.03  # of the circle, and between its groups as a sha
 SIGNS = ("#b2182b", "#2166ac")  # the ends of the colours of the maps: more, less
 
 
-def nodes_figure(table, alpha, title):
+def nodes_figure(table: pd.DataFrame, alpha: float, title: str) -> Figure | None:
     """Draw parcels in a glass brain: colour is Hedges g, size is |t|; rings are around those that are significant.
 
     Parameters
@@ -31,14 +36,14 @@ def nodes_figure(table, alpha, title):
     placed = table.dropna(subset=["x", "y", "z", "hedges_g"])
     if placed.empty:
         return None
-    size = 6 + 40 * np.clip(placed["t"].abs() / OPAQUE_AT, 0, 1.5)
+    size = 6 + 40 * np.clip(placed["t"].abs().to_numpy() / OPAQUE_AT, 0, 1.5)
     largest = colour_range(placed["hedges_g"].to_numpy())
     places = placed[["x", "y", "z"]].to_numpy(float)
     figure = plt.figure(figsize=(11, 3.2))
     display = plotting.plot_markers(
         placed["hedges_g"].to_numpy(float),
         places,
-        node_size=size.to_numpy(),
+        node_size=size,
         node_cmap=COLOURS,
         node_vmin=-largest,
         node_vmax=largest,
@@ -49,13 +54,13 @@ def nodes_figure(table, alpha, title):
     )
     significant = (placed["p_fwe"] <= alpha).to_numpy()
     if significant.any():
-        ring = (size.to_numpy() + 25)[significant]
+        ring = (size + 25)[significant]
         display.add_markers(places[significant], marker_color="none", marker_size=ring, edgecolors="black")
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
 
 
-def connectome_figure(parcels, connections, title):
+def connectome_figure(parcels: pd.DataFrame, connections: pd.DataFrame, title: str) -> Figure | None:
     """Draw connections in a glass brain; red where the first arm has more, blue where it has less.
 
     Parameters
@@ -101,7 +106,7 @@ def connectome_figure(parcels, connections, title):
     return figure
 
 
-def chord_figure(parcels, connections, title):
+def chord_figure(parcels: pd.DataFrame, connections: pd.DataFrame, title: str) -> Figure:
     """Draw connections as chords of a circle on which the parcels lie network by network.
 
     Parameters
@@ -127,16 +132,17 @@ def chord_figure(parcels, connections, title):
     return figure
 
 
-def _around(parcels):
+def _around(parcels: pd.DataFrame) -> tuple[list[str], list[tuple[str, int]]]:
     """Return the names in the order around the circle, and each network with its count of parcels."""
     if "network" not in parcels:
         return parcels["name"].tolist(), [("", len(parcels))]
     named = parcels.assign(network=parcels["network"].fillna("none").astype(str))
     around = named.sort_values("network", kind="stable")
-    return around["name"].tolist(), list(around.groupby("network", sort=True).size().items())
+    sizes = around.groupby("network", sort=True).size()
+    return around["name"].tolist(), [(str(name), int(count)) for name, count in sizes.items()]
 
 
-def _angles(groups):
+def _angles(groups: Sequence[tuple[str, int]]) -> list[float]:
     """Return the place of each parcel in radians, clockwise from the top, with gaps between the networks."""
     gap = GAP * 2 * np.pi if len(groups) > 1 else 0.0
     step = (2 * np.pi - gap * len(groups)) / max(sum(count for _, count in groups), 1)
@@ -147,21 +153,23 @@ def _angles(groups):
     return angles
 
 
-def _on_circle(angle, radius=1.0):
+def _on_circle(angle: float, radius: float = 1.0) -> tuple[float, float]:
     return radius * np.cos(angle), radius * np.sin(angle)
 
 
-def _chord(one, other, t, share):
+def _chord(one: float, other: float, t: float, share: float) -> PathPatch:
     path = Path([_on_circle(one), CENTRE, _on_circle(other)], [Path.MOVETO, Path.CURVE3, Path.CURVE3])
     colour = SIGNS[0] if t > 0 else SIGNS[1]
     return PathPatch(path, facecolor="none", edgecolor=colour, linewidth=0.4 + 1.6 * share, alpha=0.25 + 0.6 * share)
 
 
-def _draw_ring(axis, order, groups, angle, joined):
+def _draw_ring(
+    axis: Axes, order: Sequence[str], groups: Sequence[tuple[str, int]], angle: Mapping[str, float], joined: Set[str]
+) -> None:
     places = np.array([_on_circle(angle[name]) for name in order]).reshape(-1, 2)
     inside = np.array([name in joined for name in order], dtype=bool)
-    axis.scatter(*places[~inside].T, s=4, color="0.7", zorder=2)
-    axis.scatter(*places[inside].T, s=14, color="black", zorder=3)
+    axis.scatter(places[~inside, 0], places[~inside, 1], s=4, color="0.7", zorder=2)
+    axis.scatter(places[inside, 0], places[inside, 1], s=14, color="black", zorder=3)
     first = 0
     for name, count in groups:
         some = [angle[one] for one in order[first : first + count]]
@@ -175,7 +183,7 @@ def _draw_ring(axis, order, groups, angle, joined):
             _write(axis, angle[name], name, 1.04, 6)
 
 
-def _write(axis, angle, text, radius, size):
+def _write(axis: Axes, angle: float, text: str, radius: float, size: float) -> None:
     turned = np.degrees(angle) % 360
     flipped = 90 < turned < 270
     axis.text(

@@ -1,7 +1,12 @@
 """What the page of the group level shows of parcels, of whole graphs and of connections."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
 import nibabel as nib
 import pandas as pd
+from matplotlib.figure import Figure
 
 from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build
@@ -12,12 +17,13 @@ from bids_app.report.parcelfigures import chord_figure, connectome_figure, nodes
 from bids_app.report.surfacefigures import surface_effect_figure
 from bids_app.report.trialfigures import forest_figure
 from bids_app.space.surface_files import load_surface
+from bids_app.trial.comparison_record import ComparisonRecord
 
 N_SHOWN = 10
 N_CHORDS = 300
 
 
-def node_context(folder, entities, design):
+def node_context(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> list[dict[str, Any]]:
     """Return the results of parcels, or of the measures of whole graphs, with their figures.
 
     Parameters
@@ -26,8 +32,7 @@ def node_context(folder, entities, design):
         The group's folder.
     entities : dict
         Of the route and the contrast.
-    design : dict
-        Content of design.json.
+    record : ComparisonRecord
 
     Returns
     -------
@@ -35,37 +40,36 @@ def node_context(folder, entities, design):
         For each feature and estimator, the parcels with the smallest p (all measures of a whole graph), how many pass
         each correction, a summary by network, and of the headline the figures.
     """
-    suffix = "global" if design["Kind"] == "global" else "nodes"
+    suffix = "global" if record.kind == "global" else "nodes"
     table = titled(read_table(folder / build(entities, suffix, ".tsv"), dtype={"name": str}))
     results = []
     for (feature, estimator), rows in table.groupby(["feature", "estimator"], sort=False):
-        ordered = rows.assign(alpha=design["Alpha"]).sort_values(["p_fwe", "p"])
+        ordered = rows.assign(alpha=record.inference.alpha).sort_values(["p_fwe", "p"])
         shown = ordered if suffix == "global" else ordered.head(N_SHOWN)
-        result = {
+        result: dict[str, Any] = {
             "feature": feature,
             "estimator": estimator,
             "n": len(rows),
-            "n_fwe": int((rows["p_fwe"] <= design["Alpha"]).sum()),
-            "n_fwe_all": int((rows["p_fwe_all"] <= design["Alpha"]).sum()),
-            "n_fdr": int((rows["p_fdr"] <= design["Alpha"]).sum()),
+            "n_fwe": int((rows["p_fwe"] <= record.inference.alpha).sum()),
+            "n_fwe_all": int((rows["p_fwe_all"] <= record.inference.alpha).sum()),
+            "n_fdr": int((rows["p_fdr"] <= record.inference.alpha).sum()),
             "rows": shown.to_dict("records"),
-            "networks": _by_network(rows, design["Alpha"]),
+            "networks": _by_network(rows, record.inference.alpha),
             "figures": dict.fromkeys(("brain", "map", "forest")),
         }
-        if estimator == design["Headline"]:
-            own = Feature(*rows[["metric", "edges"]].iloc[0])
-            result["figures"] |= _draw(folder, entities, design, own, rows, result)
+        if estimator == record.analyses.headline:
+            result["figures"] |= _draw(folder, entities, record, rows, result)
         results.append(result)
     return results
 
 
-def titled(table):
+def titled(table: pd.DataFrame) -> pd.DataFrame:
     """Add the title of each row's feature to a table of results."""
     titles = [Feature(*pair).title for pair in table[["metric", "edges"]].itertuples(index=False)]
     return table.assign(feature=titles)
 
 
-def _by_network(rows, alpha):
+def _by_network(rows: pd.DataFrame, alpha: float) -> list[dict[Any, Any]]:
     if "network" not in rows or rows["network"].isna().all():
         return []
     groups = rows.assign(significant=rows["p_fwe"] <= alpha).groupby("network")
@@ -73,17 +77,20 @@ def _by_network(rows, alpha):
     return table.reset_index().to_dict("records")
 
 
-def _draw(folder, entities, design, feature, rows, result):
+def _draw(
+    folder: Path, entities: Mapping[str, str], record: ComparisonRecord, rows: pd.DataFrame, result: dict[str, Any]
+) -> dict[str, Path]:
     """Draw the forest of those shown, all parcels in the brain, and their map."""
-    what = "measures" if design["Kind"] == "global" else f"the {len(result['rows'])} parcels with the smallest p"
-    title = f"{result['feature']}: {what}, {design['Contrast']}"
-    direction = f"{design['ActiveArm']} > {design['ReferenceArm']}"
-    desc = camel([entities.get("desc"), feature.label])
-    drawn = {"forest": (forest_figure(result["rows"], title, direction), ".svg")}
+    what = "measures" if record.kind == "global" else f"the {len(result['rows'])} parcels with the smallest p"
+    title = f"{result['feature']}: {what}, {record.arms.contrast}"
+    direction = f"{record.arms.active_arm} > {record.arms.reference_arm}"
+    feature = Feature(*rows[["metric", "edges"]].iloc[0])
+    desc = camel([entities.get("desc", ""), feature.label])
+    drawn: dict[str, tuple[Figure | None, str]] = {"forest": (forest_figure(result["rows"], title, direction), ".svg")}
     if {"x", "y", "z"} <= set(rows):
-        outlined = f"{result['feature']}: Hedges g, {design['Contrast']}; ringed: FWE p ≤ {design['Alpha']}"
-        drawn["brain"] = (nodes_figure(rows, design["Alpha"], outlined), ".png")
-        drawn["map"] = (_map_figure(folder, entities, design, desc, result["feature"]), ".png")
+        outlined = f"{result['feature']}: Hedges g, {record.arms.contrast}; ringed: FWE p ≤ {record.inference.alpha}"
+        drawn["brain"] = (nodes_figure(rows, record.inference.alpha, outlined), ".png")
+        drawn["map"] = (_map_figure(folder, entities, record, desc, result["feature"]), ".png")
     paths = {}
     for name, (figure, extension) in drawn.items():
         if figure is not None:
@@ -92,23 +99,25 @@ def _draw(folder, entities, design, feature, rows, result):
     return paths
 
 
-def _map_figure(folder, entities, design, desc, title):
+def _map_figure(
+    folder: Path, entities: Mapping[str, str], record: ComparisonRecord, desc: str, title: str
+) -> Figure | None:
     """Draw the results painted back as a map, where they were painted."""
-    desc += design["MapSuffixes"][design["Headline"]]
-    text = f"{title}: Hedges g, {design['Contrast']}; outlined: FWE p ≤ {design['Alpha']}"
+    desc += record.analyses.map_suffixes[record.analyses.headline]
+    text = f"{title}: Hedges g, {record.arms.contrast}; outlined: FWE p ≤ {record.inference.alpha}"
     for extension in MAPS:
         names = [build({**entities, "stat": s, "desc": desc}, "statmap", extension) for s in ("hedgesG", "t", "pFwe")]
         if all((folder / name).exists() for name in names):
-            images = [nib.load(folder / name) for name in names]
+            size, statistic, p_fwe = (cast(Any, nib.load(folder / name)) for name in names)
             if extension == ".nii.gz":
-                return mapfigures.strip_figure(mapfigures.Effect(*images, design["Alpha"], text))
+                return mapfigures.strip_figure(mapfigures.Effect(size, statistic, p_fwe, record.inference.alpha, text))
             surface = load_surface(surface_path(folder.parent, entities))
-            size, _, p_fwe = (image.get_fdata().ravel()[surface.mask] for image in images)
-            return surface_effect_figure(surface, size, p_fwe, text, design["Alpha"])
+            effect, p = (image.get_fdata().ravel()[surface.mask] for image in (size, p_fwe))
+            return surface_effect_figure(surface, effect, p, text, record.inference.alpha)
     return None
 
 
-def edge_context(folder, entities, design):
+def edge_context(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> list[dict[str, Any]]:
     """Return the components and the connections of one route, with their figures.
 
     Returns
@@ -123,14 +132,14 @@ def edge_context(folder, entities, design):
     for estimator, rows in table.groupby("estimator", sort=False):
         rows = rows.sort_values(["p_fwe", "p"], kind="stable")
         significant = rows[rows["component"].notna()]
-        result = {
+        result: dict[str, Any] = {
             "estimator": estimator,
             "components": components[components["estimator"] == estimator].to_dict("records"),
             "rows": rows.head(N_SHOWN).to_dict("records"),
             "n_fwe": len(significant),
             "figures": {},
         }
-        if estimator == design["Headline"]:
+        if estimator == record.analyses.headline:
             drawn = (significant if len(significant) else rows).head(N_CHORDS)
             result["n_drawn"] = len(drawn)
             what = (
@@ -138,13 +147,13 @@ def edge_context(folder, entities, design):
                 if len(significant)
                 else "the connections with the smallest p, none significant"
             )
-            title = f"t, {design['Contrast']}: {what}"
+            title = f"t, {record.arms.contrast}: {what}"
             result["figures"] = _draw_connections(folder, entities, parcels, drawn, title)
         results.append(result)
     return results
 
 
-def _parcels_of(folder, entities, edges):
+def _parcels_of(folder: Path, entities: Mapping[str, str], edges: pd.DataFrame) -> pd.DataFrame:
     """Return name, network and place of the parcels: from the nodal results of the same atlas, else names alone."""
     own = parcellation_of(entities)
     names = list(dict.fromkeys([*edges["from"], *edges["to"]]))
@@ -157,7 +166,9 @@ def _parcels_of(folder, entities, edges):
     return pd.DataFrame({"name": names})
 
 
-def _draw_connections(folder, entities, parcels, connections, title):
+def _draw_connections(
+    folder: Path, entities: Mapping[str, str], parcels: pd.DataFrame, connections: pd.DataFrame, title: str
+) -> dict[str, Path]:
     drawn = {
         "connectome": connectome_figure(parcels, connections, title),
         "chord": chord_figure(parcels, connections, title),

@@ -1,13 +1,18 @@
 """The page of one participant, from the participant's files alone."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build, scan_label
 from bids_app.bids.result_names import MAPS, PARCELLATION, figure_path, parcellation_of, read_map_desc, surface_path
-from bids_app.bids.scans import index_scans
+from bids_app.bids.scans import Scan, ScanIndex, index_scans
 from bids_app.bids.status import read_statuses
 from bids_app.graph import GLOBALS
 from bids_app.graph.features import Feature
@@ -16,10 +21,10 @@ from bids_app.report.pages import write_page
 from bids_app.space.grid import Grid, load_grid
 from bids_app.system.small_files import read_record
 
-KINDS = (*PARCELLATION, "desc")
+Place = tuple[tuple[str, str], ...]  # entities that tell maps apart which do not lie on each other
 
 
-def write_participant_page(output_dir, participant):
+def write_participant_page(output_dir: Path, participant: str) -> Path:
     """Write ``sub-<label>.html`` and its figures from the participant's files.
 
     Parameters
@@ -49,16 +54,16 @@ def write_participant_page(output_dir, participant):
     return page
 
 
-def raw_maps(index):
+def raw_maps(index: ScanIndex) -> list[Scan]:
     """List the maps of an index as measured, as `scans.Scan`."""
     found = [scan for extension in MAPS for scan in index.of("boldmap", extension)]
     descs = [(scan, read_map_desc(scan.entities["desc"])) for scan in found]
     return [scan for scan, desc in descs if desc is None or (desc.values == "raw" and not desc.fwhm)]
 
 
-def _bold(output_dir, maps):
+def _bold(output_dir: Path, maps: Sequence[Scan]) -> dict[str, dict[str, Any]]:
     """Collect per scan what the sidecars of its maps say, and its carpet."""
-    scans = {}
+    scans: dict[str, dict[str, Any]] = {}
     for scan in maps:
         source = {key: value for key, value in scan.entities.items() if key not in ("stat", "desc")}
         carpet = figure_path(output_dir, source, "carpet")
@@ -77,55 +82,59 @@ def _bold(output_dir, maps):
     return scans
 
 
-def _draw_measures(output_dir, participant, maps):
+def _draw_measures(output_dir: Path, participant: str, maps: Sequence[Scan]) -> list[dict[str, Any]]:
     """Draw every measure at all scans: maps with their differences, and how degree is distributed."""
-    by_kind = {}
+    by_kind: dict[tuple[Feature, str, Place], dict[str, Scan]] = {}
     for scan in maps:
         feature = Feature(scan.sidecar["Measure"], scan.entities["desc"])
-        place = tuple((key, scan.entities.get(key)) for key in ("task", "space", "res", "den"))
+        place = tuple((key, scan.entities[key]) for key in ("task", "space", "res", "den") if scan.entities.get(key))
         by_kind.setdefault((feature, scan.path.name.partition(".")[2], place), {})[_short(scan.entities)] = scan
     return [_draw_measure(output_dir, participant, *kind, scans) for kind, scans in by_kind.items()]
 
 
-def _draw_measure(output_dir, participant, feature, extension, place, scans):
-    images = {name: nib.load(scan.path) for name, scan in scans.items()}
+def _draw_measure(
+    output_dir: Path, participant: str, feature: Feature, extension: str, place: Place, scans: Mapping[str, Scan]
+) -> dict[str, Any]:
+    images: dict[str, Any] = {name: nib.load(scan.path) for name, scan in scans.items()}
     first = next(iter(images.values()))
     volumes = {name: np.asarray(image.dataobj) for name, image in images.items() if image.shape == first.shape}
     grid = _grid(output_dir, first, extension, dict(place), volumes)
     values = {name: volume.ravel()[grid.mask.ravel()] for name, volume in volumes.items()}
-    entities = {"sub": participant, **{key: value for key, value in place if value}}
+    shown = {"title": feature.title, "scans": list(values), "maps": None, "histogram": None}
+    if not any(np.isfinite(one).any() for one in values.values()):
+        return shown
+    entities = {"sub": participant, **dict(place)}
 
-    def save(what, figure, ending):
+    def save(what: str, figure: Figure, ending: str) -> Path:
         name = build({**entities, "desc": feature.label + what}, "boldmap", ending)
         save_figure(output_dir / f"sub-{participant}" / "figures" / name, figure)
         return output_dir / f"sub-{participant}" / "figures" / name
 
     text = (feature.title, feature.unit)
-    shape = histogram_figure(values, *text) if feature.metric == "degree" else None
-    return {
-        "title": feature.title,
-        "scans": list(values),
-        "maps": save("", visits_figure(grid, values, *text), ".png"),
-        "histogram": shape and save("Histogram", shape, ".svg"),
-    }
+    shown["maps"] = save("", visits_figure(grid, values, *text), ".png")
+    if feature.metric == "degree":
+        shown["histogram"] = save("Histogram", histogram_figure(values, *text), ".svg")
+    return shown
 
 
-def _grid(output_dir, image, extension, place, volumes):
+def _grid(
+    output_dir: Path, image: Any, extension: str, place: Mapping[str, str], volumes: Mapping[str, np.ndarray]
+) -> Any:
     """Return the nodes that any of the scans has; red are those that one of them lacks."""
     if extension == "dscalar.nii":
         return load_grid(surface_path(output_dir, place))
     return Grid(np.any([np.isfinite(volume) for volume in volumes.values()], axis=0), image.affine)
 
 
-def _short(entities):
+def _short(entities: Mapping[str, str]) -> str:
     """Return what tells a participant's scans apart."""
     parts = [f"{key}-{entities[key]}" for key in ("ses", "acq", "dir", "run") if key in entities]
     return " ".join(parts) or f"task-{entities.get('task')}"
 
 
-def _parcels(output_dir, participant, index):
+def _parcels(output_dir: Path, participant: str, index: ScanIndex) -> dict[str, dict[str, Any]]:
     """Collect the nodal tables of every atlas, and draw the matrices of all scans."""
-    atlases = {}
+    atlases: dict[str, dict[str, Any]] = {}
     for scan in index.of("nodes", ".tsv"):
         nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
         names = Name.parse(scan.path).entities
@@ -151,11 +160,11 @@ def _parcels(output_dir, participant, index):
     return atlases
 
 
-def _atlas(entities):
+def _atlas(entities: Mapping[str, str]) -> str:
     return " ".join(filter(None, parcellation_of(entities)))
 
 
-def _draw_matrices(output_dir, participant, atlas, index):
+def _draw_matrices(output_dir: Path, participant: str, atlas: str, index: ScanIndex) -> Path | None:
     matrices, entities = {}, {}
     scans = index.of("relmat", ".tsv")
     first = next((scan.entities.get("stat") for scan in scans if "pearson" in scan.entities.get("stat", "")), None)
@@ -173,7 +182,7 @@ def _draw_matrices(output_dir, participant, atlas, index):
     return path
 
 
-def _networks(index, entities):
+def _networks(index: ScanIndex, entities: Mapping[str, str]) -> np.ndarray | None:
     """Return the network of each parcel if the nodal tables say."""
     wanted = {key: entities.get(key) for key in ("space", *PARCELLATION)}
     for scan in index.of("nodes", ".tsv", **wanted):
@@ -182,7 +191,7 @@ def _networks(index, entities):
     return None
 
 
-def _settings(output_dir, run):
+def _settings(output_dir: Path, run: str | None) -> list[tuple[str, Any]]:
     """Return the settings of the run that made the scans, as pairs of name and value."""
     path = output_dir / "logs" / str(run) / "settings.json"
     if not path.exists():
@@ -191,9 +200,10 @@ def _settings(output_dir, run):
     return [pair for part in ("selection", "signal", "graph") for pair in content[part].items()]
 
 
-def _files(output_dir, participant):
+def _files(output_dir: Path, participant: str) -> dict[str, list[str]]:
     """List every file of the participant by folder."""
-    folder, found = output_dir / f"sub-{participant}", {}
+    folder = output_dir / f"sub-{participant}"
+    found: dict[str, list[str]] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
             found.setdefault(path.parent.relative_to(output_dir).as_posix(), []).append(path.name)

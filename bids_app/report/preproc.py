@@ -1,12 +1,15 @@
 """The page of one participant's preprocessing."""
 
+from pathlib import Path
+from typing import Any
+
 from bids_app.bids.files import sidecar_of
 from bids_app.bids.names import Name, scan_label
 from bids_app.report.pages import write_page
-from bids_app.system.small_files import read_record
+from bids_app.system.small_files import Record, read_record
 
 
-def write_preprocessing_page(place, participant):
+def write_preprocessing_page(place: Any, participant: str) -> Path:
     """Write ``sub-<label>.html`` of the preprocessed dataset from the participant's files.
 
     Parameters
@@ -31,7 +34,7 @@ def write_preprocessing_page(place, participant):
     return page
 
 
-def _anatomies(place, participant):
+def _anatomies(place: Any, participant: str) -> dict[str, dict[str, Any]]:
     """Collect what the sidecars say of each T1w in the template, with the figure of its registration."""
     found = {}
     for path in sorted(place.root.glob(f"sub-{participant}/**/anat/*_space-{place.space}_*_desc-preproc_T1w.nii.gz")):
@@ -42,7 +45,7 @@ def _anatomies(place, participant):
     return found
 
 
-def _scans(place, participant):
+def _scans(place: Any, participant: str) -> dict[str, dict[str, Any]]:
     scans = {}
     pattern = f"sub-{participant}/**/func/*_space-{place.space}_*_desc-preproc_bold.nii.gz"
     for path in sorted(place.root.glob(pattern)):
@@ -54,5 +57,5 @@ def _scans(place, participant):
     return scans
 
 
-def _sidecar(path):
+def _sidecar(path: Path) -> Record:
     return read_record(sidecar_of(path), "Run the participant level again.")

@@ -1,5 +1,9 @@
 """The quality of all scans in one table, and how far the graphs go along with motion."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -7,6 +11,7 @@ from scipy import stats
 from bids_app.bids.files import save_described
 from bids_app.bids.names import scan_label
 from bids_app.bids.result_names import MAPS
+from bids_app.bids.scans import Scan, ScanIndex
 
 FACTS = {
     "MeanFramewiseDisplacement": ("mean_fd", "Mean framewise displacement, mm"),
@@ -41,7 +46,7 @@ QCFC_COLUMNS = {
 }
 
 
-def write_quality(output_dir, index):
+def write_quality(output_dir: Path, index: ScanIndex) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write ``logs/quality.tsv`` of every scan that was finished, and ``logs/qcfc.tsv``, from the sidecars.
 
     Parameters
@@ -60,7 +65,7 @@ def write_quality(output_dir, index):
     return quality, qcfc
 
 
-def _rows(index):
+def _rows(index: ScanIndex) -> list[dict[str, Any]]:
     found = {}
     for extension, kind in MAPS.items():
         for scan in index.of("boldmap", extension):
@@ -71,20 +76,20 @@ def _rows(index):
         kind = " ".join(scan.entities[key] for key in ("atlas", "seg", "scale") if key in scan.entities)
         graph = scan.sidecar.get("Graph") or {}
         facts = {"Density": graph.get("density"), "MeanDegree": graph.get("mean_degree")}
-        found.setdefault((scan.participant, scan_label(scan.entities), kind), (scan, scan.sidecar | facts))
+        found.setdefault((scan.participant, scan_label(scan.entities), kind), (scan, {**scan.sidecar, **facts}))
     return [_row(*key, *found[key]) for key in sorted(found)]
 
 
-def _row(participant, label, kind, scan, facts):
+def _row(participant: str, label: str, kind: str, scan: Scan, facts: Mapping[str, Any]) -> dict[str, Any]:
     row = {"participant_id": f"sub-{participant}", "session": scan.session, "scan": label, "kind": kind}
     return row | {name: _number(facts.get(fact)) for fact, (name, _) in FACTS.items()}
 
 
-def _number(value):
+def _number(value: object) -> float:
     return value if isinstance(value, (int, float)) else np.nan
 
 
-def _associations(quality):
+def _associations(quality: pd.DataFrame) -> list[dict[str, Any]]:
     """Correlate motion with what the graphs are built on, over participants; fewer than five say nothing."""
     rows = []
     one_each = quality.drop_duplicates(["participant_id", "session", "kind"])

@@ -1,6 +1,7 @@
 """Pages made anew from the files of earlier runs."""
 
 import logging
+from pathlib import Path
 
 from bids_app.bids.files import sweep
 from bids_app.bids.status import participants_with_status
@@ -10,12 +11,12 @@ from bids_app.report.overview import comparison_folders, write_group_pages
 from bids_app.report.participant import write_participant_page
 from bids_app.runtime.group_folder import changed_sources, publish, require_whole, restage, staged_group
 from bids_app.runtime.logs import start_log
-from bids_app.settings.settings import GROUP
+from bids_app.settings.settings import GROUP, Settings
 
 logger = logging.getLogger("bids_app")
 
 
-def remake_pages(settings):
+def remake_pages(settings: Settings) -> int:
     """Make the pages anew from the files that earlier runs left, without computing anything.
 
     Parameters
@@ -47,7 +48,7 @@ def remake_pages(settings):
     return 0
 
 
-def _remake_group(output_dir):
+def _remake_group(output_dir: Path) -> int:
     with staged_group(output_dir) as staged:
         if not comparison_folders(output_dir / GROUP):
             return 0
@@ -65,7 +66,7 @@ def _remake_group(output_dir):
     return 1
 
 
-def _remake_participants(settings):
+def _remake_participants(settings: Settings) -> int:
     wanted = settings.selection.participants
     names = participants_with_status(settings.output_dir)
     chosen = [name for name in names if not wanted or name in wanted]

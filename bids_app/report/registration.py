@@ -1,13 +1,19 @@
 """Figures of the preprocessing: what lies on what, and how the head moved."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 N_SLICES = 7
 COLOURS = ("#d55e00", "#0072b2", "#009e73")
+Edges = list[tuple[np.ndarray, str]]  # what is outlined, in which colour
 
 
-def anatomy_figure(template, images):
+def anatomy_figure(template: Any, images: Mapping[str, np.ndarray]) -> Figure:
     """Draw the T1w in the template, with the edges of the template's tissues and of both brain masks.
 
     Parameters
@@ -29,7 +35,7 @@ def anatomy_figure(template, images):
     return _slices_with_edges(images["T1w"], rows, template.mask)
 
 
-def alignment_figure(template, brain, white_matter):
+def alignment_figure(template: Any, brain: Mapping[str, np.ndarray], white_matter: np.ndarray) -> Figure:
     """Draw a run's reference in the template, with the edges of white matter and of masks.
 
     Parameters
@@ -50,7 +56,7 @@ def alignment_figure(template, brain, white_matter):
     return _slices_with_edges(brain["reference"], rows, template.mask)
 
 
-def _slices_with_edges(volume, rows, mask):
+def _slices_with_edges(volume: np.ndarray, rows: Mapping[str, Edges], mask: np.ndarray) -> Figure:
     figure, axes = plt.subplots(2 * len(rows), 1, figsize=(12, 4.2 * len(rows)))
     figure.subplots_adjust(left=0.01, right=0.99, top=0.96, bottom=0.01, hspace=0.12)
     inside = volume[mask & (volume > 0)]
@@ -65,14 +71,14 @@ def _slices_with_edges(volume, rows, mask):
     return figure
 
 
-def _strip(volume, mask, plane):
+def _strip(volume: np.ndarray, mask: np.ndarray, plane: int) -> np.ndarray:
     """Lay slices side by side: axial ones from below, or sagittal ones from the left."""
     places = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {plane})))
     chosen = places[(np.linspace(0.12, 0.88, N_SLICES) * places.size).astype(int)]
     return np.hstack([np.take(volume, index, axis=plane).T for index in chosen])
 
 
-def motion_figure(table, repetition_time):
+def motion_figure(table: pd.DataFrame, repetition_time: float) -> Figure:
     """Draw the motion parameters, framewise displacement and DVARS of a run.
 
     Parameters

@@ -1,17 +1,24 @@
 """Pictures of surfaces: the cortex of both hemispheres from outside and from the middle."""
 
+from collections.abc import Iterable, Mapping
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from bids_app.graph.features import Feature
+from bids_app.space.surface import Surface
 
 # Hemisphere, side from which it is seen (-1 from the left), and what that is called.
 VIEWS = (("L", -1, "left, outer"), ("L", 1, "left, inner"), ("R", -1, "right, inner"), ("R", 1, "right, outer"))
 UNKNOWN = np.array([0.8, 0.8, 0.8, 1.0])
 
 
-def surface_maps_figure(surface, maps):
+def surface_maps_figure(surface: Surface, maps: Mapping[Feature, np.ndarray]) -> Figure:
     """Draw maps of the cortex, each with its own range.
 
     Parameters
@@ -32,7 +39,14 @@ def surface_maps_figure(surface, maps):
     return figure
 
 
-def surface_effect_figure(surface, effect, p_fwe, title, alpha=0.05, largest=None):
+def surface_effect_figure(
+    surface: Surface,
+    effect: np.ndarray,
+    p_fwe: np.ndarray,
+    title: str,
+    alpha: float = 0.05,
+    largest: float | None = None,
+) -> Figure:
     """Draw an effect on the cortex everywhere, with what is significant outlined.
 
     Parameters
@@ -56,7 +70,13 @@ def surface_effect_figure(surface, effect, p_fwe, title, alpha=0.05, largest=Non
     return figure
 
 
-def draw_cortex(axes, surface, values, shading, outlined=None):
+def draw_cortex(
+    axes: Iterable[Axes],
+    surface: Surface,
+    values: np.ndarray,
+    shading: ScalarMappable,
+    outlined: np.ndarray | None = None,
+) -> None:
     """Draw one value per node in the four views, one in each of the axes."""
     everywhere = np.full(len(surface.axis), np.nan)
     everywhere[surface.mask] = values
@@ -72,7 +92,14 @@ def draw_cortex(axes, surface, values, shading, outlined=None):
         axis.set_title(name, fontsize=8)
 
 
-def draw_mesh(axis, mesh, values, shading, direction, outlined):
+def draw_mesh(
+    axis: Axes,
+    mesh: tuple[np.ndarray, np.ndarray],
+    values: np.ndarray,
+    shading: ScalarMappable,
+    direction: int,
+    outlined: np.ndarray,
+) -> None:
     """Draw a mesh as seen from one side, nearer triangles over farther ones.
 
     Parameters
@@ -105,7 +132,7 @@ def draw_mesh(axis, mesh, values, shading, direction, outlined):
     axis.autoscale_view()
 
 
-def _outline(faces, seen, outlined):
+def _outline(faces: np.ndarray, seen: np.ndarray, outlined: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the edges within triangles that cross the boundary, from middle to middle of the sides it cuts."""
     inside = outlined[faces]
     cut = np.flatnonzero(inside.any(axis=1) & ~inside.all(axis=1))

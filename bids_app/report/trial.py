@@ -1,5 +1,9 @@
 """What the page of the group level shows of the trial's tables: read from the files, never computed anew."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
 from bids_app.bids.files import save_figure
@@ -7,13 +11,14 @@ from bids_app.bids.names import Name, build
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
 from bids_app.system.small_files import read_record
+from bids_app.trial.comparison_record import ComparisonRecord
 
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
 ROUTE_TABLES, NOTED = ("motion", "balance", *OF_VALUES), ("regions", "roi", *OF_VALUES)
 
 
-def trial_context(folder, design_paths):
+def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     """Return what the page shows of the trial as a whole.
 
     Parameters
@@ -37,26 +42,23 @@ def trial_context(folder, design_paths):
     return {"facts": facts, "role_text": role_text(facts), **tables, "figures": figures}
 
 
-def route_context(folder, design_path):
+def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:
     """Return what the page shows of one route's tables, as `trial_context`."""
-    design = read_record(design_path, AGAIN)
-    entities = Name.parse(design_path).entities
     facts_path = folder / build({"contrast": entities["contrast"]}, "trial", ".json")
     facts = read_record(facts_path, AGAIN) if facts_path.exists() else {}
-    arms = (design["ActiveArm"], design["ReferenceArm"])
-    context = {name: _records(folder, entities, name) for name in ROUTE_TABLES}
+    context: dict[str, Any] = {name: _records(folder, entities, name) for name in ROUTE_TABLES}
     for name in ("motion", "balance"):  # what is known of nobody is not worth a row
         context[name] = [row for row in context[name] if row["n_active"] or row["n_reference"]]
-    context["regions"] = facts.get("Regions", {}).get(design["Route"])
+    context["regions"] = facts.get("Regions", {}).get(record.route)
     context["notes"] = {name: _note(folder, entities, name) for name in NOTED}
-    context["motion_figure"] = _motion_figure(folder, entities, arms)
-    context["visits"] = _region_visits(folder, entities, arms, context["regions"] or [], design)
-    context["scatters"] = _scatters(folder, entities, arms)
+    context["motion_figure"] = _motion_figure(folder, entities, record.arms.names)
+    context["visits"] = _region_visits(folder, entities, context["regions"] or [], record)
+    context["scatters"] = _scatters(folder, entities, record.arms.names)
     context["curves"] = _curves(folder, entities, context["regions"] or [])
     return context
 
 
-def role_text(facts):
+def role_text(facts: Mapping[str, Any] | None) -> str:
     """Say in one sentence what the results of the maps count for.
 
     Examples
@@ -66,7 +68,7 @@ def role_text(facts):
     """
     if not facts or not facts.get("Plan"):
         return "Exploratory: there is no plan (--plan), so that nothing on this page confirms a hypothesis."
-    by_role = {}
+    by_role: dict[str, list[str]] = {}
     for one in facts["Roles"]:
         by_role.setdefault(one["Role"], []).append(one["Title"])
     said = [
@@ -80,7 +82,7 @@ def role_text(facts):
     return text
 
 
-def _table(folder, entities, suffix):
+def _table(folder: Path, entities: Mapping[str, str], suffix: str) -> pd.DataFrame | None:
     """Return a table, or None if it was not made."""
     path = folder / build(entities, suffix, ".tsv")
     return (
@@ -88,7 +90,7 @@ def _table(folder, entities, suffix):
     )
 
 
-def _records(folder, entities, suffix):
+def _records(folder: Path, entities: Mapping[str, str], suffix: str) -> list[dict[Any, Any]]:
     table = _table(folder, entities, suffix)
     if table is None:
         return []
@@ -97,37 +99,37 @@ def _records(folder, entities, suffix):
     return table.to_dict("records")
 
 
-def _note(folder, entities, suffix):
+def _note(folder: Path, entities: Mapping[str, str], suffix: str) -> str:
     path = folder / build(entities, suffix, ".json")
     content = read_record(path, AGAIN) if path.exists() else {}
     return " ".join(content[key] for key in ("Note", "Family") if isinstance(content.get(key), str))
 
 
-def _outcome_figures(folder, entities, facts):
+def _outcome_figures(folder: Path, entities: Mapping[str, str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     scores = _table(folder, entities, "scores")
     if scores is None:
         return []
-    drawn = []
+    drawn: list[dict[str, Any]] = []
     for outcome, rows in scores.groupby("outcome", sort=False):
         path = _figure_path(folder, entities, "outcomes", len(drawn))
         wide = _wide(rows)
-        save_figure(path, visits_figure(wide, (facts["ActiveArm"], facts["ReferenceArm"]), outcome))
+        save_figure(path, visits_figure(wide, (facts["ActiveArm"], facts["ReferenceArm"]), str(outcome)))
         drawn.append({"outcome": outcome, "path": path})
     return drawn
 
 
-def _wide(rows):
+def _wide(rows: pd.DataFrame) -> pd.DataFrame:
     """Return arm, baseline and followup, a row per participant."""
     wide = rows.pivot(index="participant", columns="visit", values="value").reindex(columns=["baseline", "followup"])
     return wide.join(rows.drop_duplicates("participant").set_index("participant")["arm"])
 
 
-def _figure_path(folder, entities, suffix, number=None):
+def _figure_path(folder: Path, entities: Mapping[str, str], suffix: str, number: int | None = None) -> Path:
     end = "" if number is None else str(number + 1)
     return folder / "figures" / build(entities, f"{suffix}{end}", ".svg")
 
 
-def _motion_figure(folder, entities, arms):
+def _motion_figure(folder: Path, entities: Mapping[str, str], arms: tuple[str, str]) -> Path | None:
     flow = _table(folder, entities, "flow")
     columns = {"baseline_mean_fd": "baseline", "followup_mean_fd": "followup"}
     if flow is None or not set(columns) <= set(flow) or flow[list(columns)].isna().all(axis=None):
@@ -137,25 +139,30 @@ def _motion_figure(folder, entities, arms):
     return path
 
 
-def _region_visits(folder, entities, arms, regions, design):
+def _region_visits(
+    folder: Path, entities: Mapping[str, str], regions: Sequence[Mapping[str, str]], record: ComparisonRecord
+) -> list[dict[str, Any]]:
     """Draw everyone's visits in the first regions, by arm."""
-    roi, drawn = _table(folder, entities, "roi"), []
-    for region in regions[:N_REGIONS] if roi is not None else []:
+    roi = _table(folder, entities, "roi")
+    drawn: list[dict[str, Any]] = []
+    if roi is None:
+        return drawn
+    for region in regions[:N_REGIONS]:
         rows = roi[(roi["cluster"] == region["Name"]) & roi["analysed"]]
         path = _figure_path(folder, entities, "roi", len(drawn))
-        values = "mean z score" if design.get("MapValues") == "z" else "mean value"
-        save_figure(path, visits_figure(_wide(rows), arms, values))
+        values = "mean z score" if record.data.map_values == "z" else "mean value"
+        save_figure(path, visits_figure(_wide(rows), record.arms.names, values))
         drawn.append({"region": region["Name"], "text": region["Text"], "path": path})
     return drawn
 
 
-def _scatters(folder, entities, arms):
+def _scatters(folder: Path, entities: Mapping[str, str], arms: tuple[str, str]) -> list[dict[str, Any]]:
     """Draw the first associations of the table: the first, not the strongest, which would flatter."""
     table, roi = _table(folder, entities, "association"), _table(folder, entities, "roi")
     scores = _table(folder, {"contrast": entities["contrast"]}, "scores")
     if table is None or roi is None or scores is None:
         return []
-    drawn = []
+    drawn: list[dict[str, Any]] = []
     for (region, outcome), rows in list(table.groupby(["region", "outcome"], sort=False))[:N_SCATTERS]:
         brain = _wide(roi[(roi["cluster"] == region) & roi["analysed"]])
         score = _wide(scores[scores["outcome"] == outcome])
@@ -169,15 +176,15 @@ def _scatters(folder, entities, arms):
     return drawn
 
 
-def _curves(folder, entities, regions):
+def _curves(folder: Path, entities: Mapping[str, str], regions: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     table = _table(folder, entities, "robustness")
     if table is None:
         return []
     texts = {one["Name"]: one["Text"] for one in regions}
-    drawn = []
+    drawn: list[dict[str, Any]] = []
     for region, rows in table.groupby("region", sort=False):
         if rows["effect_size"].notna().any() and len(drawn) < N_CURVES:
             path = _figure_path(folder, entities, "robustness", len(drawn))
-            save_figure(path, curve_figure(rows, f"{region}: {texts.get(region, '')}"))
+            save_figure(path, curve_figure(rows, f"{region}: {texts.get(str(region), '')}"))
             drawn.append({"region": region, "path": path, "n": int(rows["effect_size"].notna().sum())})
     return drawn

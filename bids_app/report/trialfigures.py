@@ -1,8 +1,12 @@
 """Figures of the trial's tables: tables in, figures out."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from scipy import special
 
 # Okabe and Ito's blue and vermilion, told apart by people who see no red or green; markers differ too.
@@ -12,7 +16,7 @@ LABELS = ("baseline", "follow-up")
 VARIED = ("estimator", "metric", "edges", "values", "smoothing")
 
 
-def visits_figure(wide, arms, quantity):
+def visits_figure(wide: pd.DataFrame, arms: tuple[str, str], quantity: str) -> Figure:
     """Draw every participant's two visits by arm, with means and their 95 % confidence intervals.
 
     Parameters
@@ -40,7 +44,7 @@ def visits_figure(wide, arms, quantity):
     return figure
 
 
-def _mean_and_margin(values):
+def _mean_and_margin(values: np.ndarray) -> tuple[float, float]:
     """Return the mean and half the width of its 95 % confidence interval by Student's t."""
     known = values[np.isfinite(values)]
     if len(known) < 2:
@@ -48,7 +52,7 @@ def _mean_and_margin(values):
     return known.mean(), special.stdtrit(len(known) - 1, 0.975) * known.std(ddof=1) / np.sqrt(len(known))
 
 
-def matrix_figure(table, arms):
+def matrix_figure(table: pd.DataFrame, arms: tuple[str, str]) -> Figure:
     """Draw the columns of the model, a row per participant, the arms apart; colours are z scores.
 
     Parameters
@@ -76,7 +80,7 @@ def matrix_figure(table, arms):
     return figure
 
 
-def forest_figure(rows, title, direction):
+def forest_figure(rows: Sequence[Mapping[str, Any]], title: str, direction: str) -> Figure:
     """Draw effect sizes of parcels with their confidence intervals, from the smallest p down.
 
     Parameters
@@ -101,7 +105,9 @@ def forest_figure(rows, title, direction):
     return figure
 
 
-def association_figure(pairs, slopes, arms, labels):
+def association_figure(
+    pairs: pd.DataFrame, slopes: tuple[float, float], arms: tuple[str, str], labels: tuple[str, str]
+) -> Figure:
     """Draw outcome against brain value in each arm, with the slopes of the table through the arm's means.
 
     Parameters
@@ -129,7 +135,7 @@ def association_figure(pairs, slopes, arms, labels):
     return figure
 
 
-def curve_figure(rows, title):
+def curve_figure(rows: pd.DataFrame, title: str) -> Figure:
     """Draw a specification curve: effect sizes in order, and below them which choices each was made by.
 
     Parameters
@@ -163,11 +169,11 @@ def curve_figure(rows, title):
     return figure
 
 
-def _levels(column):
+def _levels(column: pd.Series) -> list[Any]:
     """Return what is worth a row: choices that vary."""
     levels = sorted(column.unique(), key=str)
     return levels if len(levels) > 1 else []
 
 
-def _said(name, value):
+def _said(name: str, value: Any) -> str:
     return f"{value:g} mm" if name == "smoothing" else str(value)

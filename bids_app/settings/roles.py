@@ -1,19 +1,20 @@
 """What departs from the plan, and what a result counts for."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bids_app.graph.features import FULL, Feature
 from bids_app.graph.rules import EdgeRule
 from bids_app.settings.cutoffs import parse_cutoffs
+from bids_app.settings.deviation import Deviation, said
 from bids_app.settings.plan_keys import IN_PARTS, NOT_PLANNED
 from bids_app.settings.settings import Measured, Settings, Trial, keyed_fields
 
 if TYPE_CHECKING:  # which imports the parser
     from bids_app.settings.plan import Plan
 
-Departure = tuple[str, object, object]  # what, as planned, as used
-ROLES = ("primary", "secondary", "exploratory")
+Role = Literal["primary", "secondary", "exploratory"]
+ROLES: tuple[Role, ...] = get_args(Role)
 # These change how exactly a p-value is known, not which question it answers.
 PRECISION = ("n_permutations", "seed", "version")
 # These decide about their members only, or add what is exploratory.
@@ -52,7 +53,7 @@ def _ruled_out(name: str, given: Collection[str]) -> bool:
 _RULES = (("threshold", "density"), ("parcel_threshold", "parcel_density"))
 
 
-def deviations(plan: "Plan", planned: Settings, used: Settings) -> tuple[Departure, ...]:
+def deviations(plan: "Plan", planned: Settings, used: Settings) -> tuple[Deviation, ...]:
     """List where the analysis departs from the plan: every setting that changes a result is compared.
 
     Parameters
@@ -63,13 +64,13 @@ def deviations(plan: "Plan", planned: Settings, used: Settings) -> tuple[Departu
 
     Returns
     -------
-    tuple of (str, object, object)
-        What, as planned, as used. What the plan does not say is planned at its default.
+    tuple of Deviation
+        What the plan does not say is planned at its default.
     """
     return (*_members(plan, planned, used), *_settings(plan, planned, used))
 
 
-def _members(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Departure]:
+def _members(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Deviation]:
     """List what of the planned measures and outcomes is not there; what is there beside is exploratory."""
     reached = [f"{one.outcome}:{one.name}" for one in parse_cutoffs(used.trial.cutoffs)]
     outcomes = {*used.trial.outcomes, *_named(used.trial.outcomes), *reached}
@@ -84,10 +85,10 @@ def _members(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Depart
         members = _named_all(getattr(plan, part))
         kept = tuple(member for member in members if there(part, member))
         if len(kept) < len(members):
-            yield part, getattr(plan, part), None if part == "metric" else kept
+            yield Deviation(part, getattr(plan, part), None if part == "metric" else kept)
 
 
-def _settings(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Departure]:
+def _settings(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Deviation]:
     settled, before = plan.settled, settings_of(planned)
     for name, value in settings_of(used).items():
         if name in ("metrics", "parcel_metrics", "outcomes") or _same(name, before[name], value):
@@ -95,9 +96,10 @@ def _settings(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Depar
         if _follows(name, planned, used):
             continue
         if name in settled:
-            yield name, settled[name], single(name, value)
+            yield Deviation(name, settled[name], single(name, value))
         elif name != "baseline_motion" or plan.covariates is None:  # else what was fitted is compared
-            yield name, f"not in the plan; the default is {said(single(name, before[name]))}", single(name, value)
+            default = f"not in the plan; the default is {said(single(name, before[name]))}"
+            yield Deviation(name, default, single(name, value))
 
 
 def _follows(name: str, planned: Settings, used: Settings) -> bool:
@@ -146,27 +148,6 @@ def single(name: str, value: Any) -> Any:
     return value
 
 
-def said(value: object) -> str:
-    """Write a setting for people."""
-    if value is None or value == () or value == [] or value == {}:
-        return "nothing"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(said, value)) if isinstance(value, (tuple, list)) else str(value)
-
-
-def departure(what: str, planned: object, used: object) -> str:
-    """Write a departure from the plan for people.
-
-    Examples
-    --------
-    >>> departure("alpha", 0.05, 0.1), departure("hc3", "not in the plan; the default is no", True)
-    ('alpha: planned 0.05, used 0.1', 'hc3: not in the plan; the default is no, used yes')
-    """
-    unplanned = str(planned).startswith("not ")
-    return f"{what}: {'' if unplanned else 'planned '}{said(planned)}, used {said(used)}"
-
-
 def _named_all(value: str | Iterable[str] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
 
@@ -177,8 +158,8 @@ def role_of(
     metric: str | None = None,
     outcome: str | None = None,
     estimator: str | None = None,
-    departed: Sequence[Departure] = (),
-) -> str:
+    departed: Sequence[Deviation] = (),
+) -> Role:
     """Say what a result counts for.
 
     Parameters
@@ -188,7 +169,7 @@ def role_of(
         Which result: that of a graph measure, or of a clinical outcome.
     estimator : str, optional
         How it was estimated; another than the planned one makes it exploratory.
-    departed : list of tuple, optional
+    departed : list of Deviation, optional
         From `deviations`. Any of them makes every result exploratory, but for those of `PRECISION` and
         `LISTS`.
 
@@ -205,7 +186,7 @@ def role_of(
     """
     if plan is None:
         return "exploratory"
-    if any(what not in (*PRECISION, *LISTS) for what, _, _ in departed):
+    if any(one.what not in (*PRECISION, *LISTS) for one in departed):
         return "exploratory"
     if estimator not in (None, plan.estimator or Trial.estimator):
         return "exploratory"
@@ -215,7 +196,7 @@ def role_of(
     return "secondary" if listed else "exploratory"
 
 
-def feature_role(trial: Trial, feature: Feature, estimator: str) -> str:
+def feature_role(trial: Trial, feature: Feature, estimator: str) -> Role:
     """Say what an analysis of a feature counts for: by another edge rule than the planned it explores.
 
     Parameters

@@ -11,6 +11,7 @@ from bids_app.graph.features import Feature, camel, compared_features, mapped_fe
 from bids_app.graph.measures import DEFAULT_METRICS, MEASURES
 from bids_app.graph.rules import MATRICES, NEGATIVES, EdgeRule, Linking
 from bids_app.settings.atlas_source import AtlasSource
+from bids_app.settings.deviation import Deviation
 from bids_app.settings.fields import (
     ABOVE_0,
     ABOVE_0_GB,
@@ -182,7 +183,7 @@ class Trial:
     robustness: bool = False
     also: tuple[tuple[str, Path], ...] = ()
     plan: "Plan | None" = None
-    departed: tuple[tuple[str, object, object], ...] = ()
+    departed: tuple[Deviation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -229,6 +230,7 @@ class Settings:
         del content["group_folder"]  # nobody asked for it
         graph = content["graph"]
         graph |= {"atlases": list(map(str, self.graph.atlases)), "partition": self.graph.partition}
+        content["trial"]["departed"] = list(map(dataclasses.astuple, self.trial.departed))
         if math.isinf(self.signal.fd_threshold):
             content["signal"]["fd_threshold"] = "off"  # JSON has no infinity
         return json.dumps(content, indent=2, default=str)

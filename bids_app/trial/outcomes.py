@@ -9,7 +9,8 @@ import pandas as pd
 
 from bids_app.bids.values import all_numbers
 from bids_app.errors import DataError, UsageError
-from bids_app.settings.roles import Departure, role_of
+from bids_app.settings.deviation import Deviation
+from bids_app.settings.roles import role_of
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.arms import arm_words
 from bids_app.trial.design import Design, Tables
@@ -104,7 +105,7 @@ def two_visits(table: pd.DataFrame, outcome: str, design: Design, covariates: pd
     )
 
 
-def with_roles(table: pd.DataFrame, plan: "Plan | None", departed: Sequence[Departure] = ()) -> pd.DataFrame:
+def with_roles(table: pd.DataFrame, plan: "Plan | None", departed: Sequence[Deviation] = ()) -> pd.DataFrame:
     """Tag the rows of the clinical table.
 
     Parameters
@@ -113,7 +114,7 @@ def with_roles(table: pd.DataFrame, plan: "Plan | None", departed: Sequence[Depa
         From `stats.clinical.clinical_table`.
     plan : plan.Plan or None
         Its outcomes are names, or ``NAME:CUTOFF`` such as hamd17:response.
-    departed : list of tuple, optional
+    departed : list of Deviation, optional
         From `roles.deviations`.
 
     Returns

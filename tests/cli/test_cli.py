@@ -10,6 +10,7 @@ from bids_app.cli import main, settings_of
 from bids_app.errors import NothingSelectedError, UnknownLevelError, UsageError
 from bids_app.settings import parser
 from bids_app.settings.atlas_source import find_atlas
+from bids_app.settings.deviation import Deviation
 from bids_app.settings.settings import Graph, ParcelGraph, Resources, Selection, Settings, Signal, Trial
 from bids_app.system import machine
 
@@ -438,8 +439,8 @@ def test_a_plan_fills_what_is_not_given(plan):
 def test_what_is_given_goes_first_and_is_a_deviation(plan):
     trial = parsed("--plan", str(plan), "--threshold", "0.25", "--estimator", "ancova", "--random-seed", "7").trial
     assert trial.estimator == "ancova"
-    assert trial.departed == (("density", 0.1, None), ("estimator", "change", "ancova"))
+    assert trial.departed == (Deviation("density", 0.1, None), Deviation("estimator", "change", "ancova"))
 
 
 def test_the_default_said_aloud_is_a_deviation_too(plan):
-    assert parsed("--plan", str(plan), "--random-seed", "0").trial.departed == (("seed", 7, 0),)
+    assert parsed("--plan", str(plan), "--random-seed", "0").trial.departed == (Deviation("seed", 7, 0),)

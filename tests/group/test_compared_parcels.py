@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from comparison import RECORD, changed
 from simulated_trial import OPTIONS, call
 
 from bids_app.graph import GLOBALS, EdgeRule, Linking, global_measures, nodal_measures, parcel_matrix
@@ -127,13 +128,13 @@ def test_the_page_has_all_three(compared):
 
 def test_significant_parcels_are_named_with_their_place():
     row = {"name": "sphere225", "x": 12.4, "y": -16.6, "z": -0.3, "t": 8.4, "hedges_g": 3, "g_low": 2, "g_high": 4}
-    result = {"estimator": "ancova", "feature": "Degree", "n": 9, "n_fwe": 1, "rows": [row | {"p_fwe": 0.01}]}
-    design = {"Headline": "ancova", "Estimators": {"ancova": "adjusted"}, "Alpha": 0.05, "Kind": "parcels"}
-    design |= {"ActiveArm": "a", "ReferenceArm": "b"}
-    (said,) = parcel_headline([result], design)["rows"]
+    record = changed(RECORD, kind="parcels")
+    title = record.analyses.features[0].title
+    result = {"estimator": "ancova", "feature": title, "n": 9, "n_fwe": 1, "rows": [row | {"p_fwe": 0.01}]}
+    (said,) = parcel_headline([result], record)["rows"]
     assert said["text"].startswith("a > b, sphere225 (12, -17, 0 mm): g = 3")
     del row["z"]
-    (said,) = parcel_headline([result | {"rows": [row | {"p_fwe": 0.01}]}], design)["rows"]
+    (said,) = parcel_headline([result | {"rows": [row | {"p_fwe": 0.01}]}], record)["rows"]
     assert said["text"].startswith("a > b, sphere225: g = 3")
 
 

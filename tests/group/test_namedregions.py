@@ -18,6 +18,7 @@ from bids_app.group.named_regions import NOT_PLANNED, PLANNED, find_named, write
 from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
+from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Settings, Trial
 from bids_app.space.grid import Grid
@@ -206,8 +207,8 @@ def test_whether_the_plan_names_them_is_said(scanned, tmp_path):
     assert note() == NOT_PLANNED
     assert note(plan=Plan("degree")) == NOT_PLANNED
     assert note(plan=planned) == PLANNED
-    assert note(plan=planned, departed=(("hc3", False, True),)) == NOT_PLANNED
-    assert note(plan=planned, departed=(("seed", 1, 2),)) == PLANNED
+    assert note(plan=planned, departed=(Deviation("hc3", False, True),)) == NOT_PLANNED
+    assert note(plan=planned, departed=(Deviation("seed", 1, 2),)) == PLANNED
 
 
 def test_the_command_line(tmp_path):
@@ -224,4 +225,4 @@ def test_other_regions_than_planned_are_a_departure(tmp_path):
     assert kept.regions == (("PCC", None),)
     assert kept.departed == ()
     left = parse(["bids", "out", "group", "--plan", str(plan), "--regions", "PCC", "mPFC"]).trial
-    assert [what for what, _, _ in left.departed] == ["regions"]
+    assert [one.what for one in left.departed] == ["regions"]

@@ -18,6 +18,7 @@ from bids_app.errors import UsageError
 from bids_app.graph.features import Feature
 from bids_app.group.plan_match import done_deviations, given_files
 from bids_app.group.sample import assemble
+from bids_app.settings.deviation import Deviation
 from bids_app.settings.parser import app_parser
 from bids_app.settings.plan import Plan, _sections, read_plan
 from bids_app.settings.plan_keys import IN_PARTS, NOT_PLANNED, SECTIONS, option_of, planned_actions
@@ -150,9 +151,9 @@ def test_the_list_of_changes_is_complete():
 def test_whatever_differs_is_a_departure(written, words, whole):
     trial = parsed(EXAMPLE if whole else written(MINIMAL), *words.split()).trial
     (departed,) = trial.departed
-    assert departed[0] == CHANGED[words]
+    assert departed.what == CHANGED[words]
     if not whole:
-        assert departed[1].startswith("not in the plan; the default is")
+        assert departed.planned.startswith("not in the plan; the default is")
     spared = CHANGED[words] in (*PRECISION, *LISTS)
     role = "primary" if spared else "exploratory"
     assert feature_role(trial, Feature("degree", "r025"), "ancova") == role
@@ -171,9 +172,9 @@ def test_files_are_compared_by_name_and_by_content(written, tmp_path):
     assert given_files(settings)["allocations"] == [table]
     table.write_text("participant_id\t3\n")
     digest = hashlib.sha256(table.read_bytes()).hexdigest()
-    ((what, _, used),) = parsed(plan).trial.departed
-    assert (what, used) == ("allocations, SHA-256", digest)
-    assert [what for what, *_ in parsed(plan, "--allocations", str(other)).trial.departed] == [
+    (one,) = parsed(plan).trial.departed
+    assert (one.what, one.used) == ("allocations, SHA-256", digest)
+    assert [one.what for one in parsed(plan, "--allocations", str(other)).trial.departed] == [
         "allocations",
         "allocations, SHA-256",
     ]
@@ -183,19 +184,21 @@ def test_files_are_compared_by_name_and_by_content(written, tmp_path):
 
 def test_another_version_is_said_and_costs_no_role(written):
     trial = parsed(written('version = "0.0.1"\n' + MINIMAL)).trial
-    assert trial.departed == (("version", "0.0.1", __version__),)
+    assert trial.departed == (Deviation("version", "0.0.1", __version__),)
     assert feature_role(trial, Feature("degree", "r025"), "ancova") == "primary"
 
 
 def test_measures_and_outcomes_that_are_left_out_or_beside(written):
     text = MINIMAL + 'secondary = ["strength"]\n[outcomes]\nprimary = ["hamd17"]\nsecondary = ["hamd17:response"]\n'
     plan = written(text)
-    assert parsed(plan, "--cutoffs", "hamd17:response=50%").trial.departed[-1][0] == "cutoffs"
-    assert ("secondary_outcomes", ("hamd17:response",), ("hamd17:response",)) not in parsed(plan).trial.departed
-    assert parsed(plan, "--metrics", "degree").trial.departed == (("secondary_metrics", ("strength",), ()),)
+    assert parsed(plan, "--cutoffs", "hamd17:response=50%").trial.departed[-1].what == "cutoffs"
+    assert (
+        Deviation("secondary_outcomes", ("hamd17:response",), ("hamd17:response",)) not in parsed(plan).trial.departed
+    )
+    assert parsed(plan, "--metrics", "degree").trial.departed == (Deviation("secondary_metrics", ("strength",), ()),)
     assert parsed(plan, "--metrics", "degree", "strength", "clustering").trial.departed == ()
-    assert parsed(plan, "--parcel-metrics", "strength").trial.departed == (("metric", "degree", None),)
-    assert parsed(plan, "--outcomes", "bdi").trial.departed[0] == ("primary_outcomes", ("hamd17",), ())
+    assert parsed(plan, "--parcel-metrics", "strength").trial.departed == (Deviation("metric", "degree", None),)
+    assert parsed(plan, "--outcomes", "bdi").trial.departed[0] == Deviation("primary_outcomes", ("hamd17",), ())
     columns = ("--outcomes", "hamd17=a,b", "hamd17:response")
     assert parsed(plan, *columns).trial.departed == (), "NAME=COLUMNS is the outcome NAME"
 
@@ -283,16 +286,16 @@ def done(tmp_path, plan, columns=None, scores=None, **options):
 def test_a_planned_covariate_that_is_the_same_for_everyone_is_a_departure(tmp_path):
     plan = Plan("degree", covariates=("age",), further={"baseline_motion": True})
     assert done(tmp_path / "a", plan)[0] == ()
-    ((what, planned, used),) = done(tmp_path / "b", plan, lambda table: table.assign(age=40))[0]
-    assert (what, planned) == ("covariates", ("age",))
-    assert "without age" in used
+    (one,) = done(tmp_path / "b", plan, lambda table: table.assign(age=40))[0]
+    assert (one.what, one.planned) == ("covariates", ("age",))
+    assert "without age" in one.used
 
 
 def test_baseline_motion_that_is_added_by_itself_is_a_departure_from_a_plan_that_lists_the_covariates(tmp_path):
     plan = Plan("degree", covariates=("age",))
     departed, group, sample = done(tmp_path, plan)
     assert "baseline_mean_fd" in sample.covariates
-    assert [what for what, *_ in departed] == ["baseline_motion"]
+    assert [one.what for one in departed] == ["baseline_motion"]
     off = replace(group.settings, trial=replace(group.settings.trial, baseline_motion=False))
     sample = assemble(group.route, group.flow, group.tables, DESIGN, off.trial)
     assert list(sample.covariates) == ["age"]
@@ -305,9 +308,9 @@ def test_motion_that_was_planned_and_is_unknown_is_a_departure(tmp_path):
     group = made(tmp_path, plan=plan)
     flow = group.flow.assign(baseline_mean_fd=float("nan"))
     sample = assemble(group.route, flow, group.tables, DESIGN, group.settings.trial)
-    ((what, _, used),) = done_deviations(group.settings, [(group.route, sample)])
-    assert what == "baseline_motion"
-    assert "not known of everyone" in used
+    (one,) = done_deviations(group.settings, [(group.route, sample)])
+    assert one.what == "baseline_motion"
+    assert "not known of everyone" in one.used
 
 
 def test_scans_that_were_processed_otherwise_are_a_departure(tmp_path):
@@ -324,7 +327,7 @@ def test_scans_that_were_processed_otherwise_are_a_departure(tmp_path):
     ran["graph"]["metrics"] = ["degree"]
     ran["graph"]["parcels"]["n_null_graphs"] = 7
     settings.write_text(json.dumps(ran))
-    departed = {what: used for what, _, used in done_deviations(group.settings, [(group.route, sample)])}
+    departed = {one.what: one.used for one in done_deviations(group.settings, [(group.route, sample)])}
     assert departed == {
         "bandpass": "0.02 to 0.1 when the scans were processed",
         "fd_threshold": "0.2 when the scans were processed",
@@ -334,13 +337,13 @@ def test_scans_that_were_processed_otherwise_are_a_departure(tmp_path):
     (logs / "first" / "command.json").write_text(json.dumps({"Version": "0.0.1"}))
     of_version = replace(group.settings.trial, plan=Plan("degree", version=__version__))
     departed = done_deviations(replace(group.settings, trial=of_version), [(group.route, sample)])
-    assert departed == (("version", __version__, "0.0.1 when the scans were processed"),)
+    assert departed == (Deviation("version", __version__, "0.0.1 when the scans were processed"),)
 
 
 def test_a_planned_measure_or_outcome_that_is_not_there_is_a_departure(tmp_path):
     plan = Plan("clustering", primary_outcomes=("hamd",))
     departed = done(tmp_path, plan)[0]
-    assert departed == (("metric", "clustering", None), ("primary_outcomes", ("hamd",), ()))
+    assert departed == (Deviation("metric", "clustering", None), Deviation("primary_outcomes", ("hamd",), ()))
 
 
 def test_those_left_out_by_an_option_stay_in_the_flow():

@@ -1,8 +1,11 @@
 """What the first sentences of the page count, by which p, and how often they are wrong where there is no effect."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from comparison import RECORD, changed, features
 from scipy import stats as distributions
 from scipy.ndimage import gaussian_filter
 from stating import hypothesis
@@ -14,8 +17,8 @@ from bids_app.group.analyses import Analysis
 from bids_app.group.results import cluster_table
 from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Notes
+from bids_app.report.group_methods import group_methods
 from bids_app.report.headline import by_role, deciding, map_headline, parcel_headline
-from bids_app.report.methods import group_methods
 from bids_app.report.pages import near_level, write_page
 from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid
@@ -23,22 +26,10 @@ from bids_app.trial.design import Design
 
 METRICS = ("degree", "strength", "clustering", "eigenvector")
 FEATURES = [Feature(metric, "r025") for metric in METRICS]
-DESIGN = {
-    "Headline": "ancova",
-    "Estimators": {"ancova": "adjusted", "change": "change"},
-    "Alpha": 0.05,
-    "Draws": 10_000,
-    "AllAllocationsEnumerated": False,
-    "AnatomyColumns": [],
-    "Kind": "maps",
-    "ActiveArm": "a",
-    "ReferenceArm": "b",
-}
 
 
-def design(*roles):
-    titles = [feature.title for feature in FEATURES]
-    return DESIGN | {"Features": [{"Title": t, "Role": r} for t, r in zip(titles, roles, strict=False)]}
+def record(*roles, **values):
+    return changed(RECORD, features=features(*roles, metrics=METRICS), **values)
 
 
 def cluster(number, p_fwe, p_fwe_all, estimator="ancova", n_voxels=5):
@@ -48,8 +39,8 @@ def cluster(number, p_fwe, p_fwe_all, estimator="ancova", n_voxels=5):
 
 
 def test_without_a_plan_a_cluster_counts_by_p_over_all_measures():
-    four = design(*["exploratory"] * 4)
-    assert set(deciding(four).values()) == {"p_fwe_all"}
+    four = record(*["exploratory"] * 4)
+    assert set(deciding(four.analyses.features).values()) == {"p_fwe_all"}
     found = map_headline([cluster(0, 0.03, 0.1), cluster(1, 0.001, 0.004), cluster(2, 0.01, 0.2, "change")], four)
     assert found["text"] == (
         "The arms differ in 1 cluster of 1 of 4 measures (adjusted, FWE p ≤ 0.05 over the whole brain and all 4 "
@@ -62,14 +53,14 @@ def test_without_a_plan_a_cluster_counts_by_p_over_all_measures():
 
 
 def test_with_one_measure_both_p_are_the_same():
-    found = map_headline([cluster(0, 0.03, 0.03)], design("exploratory"))
+    found = map_headline([cluster(0, 0.03, 0.03)], record("exploratory"))
     assert found["text"].startswith(f"The arms differ in 1 cluster of {FEATURES[0].title} (adjusted")
     assert "over the whole brain)." in found["text"]
 
 
 def test_with_a_plan_the_primary_measure_stands_alone_and_others_pay_for_all():
-    planned = design("secondary", "primary", "exploratory", "exploratory")
-    assert list(by_role(planned)) == ["primary", "secondary", "exploratory"]
+    planned = record("secondary", "primary", "exploratory", "exploratory")
+    assert list(by_role(planned.analyses.features)) == ["primary", "secondary", "exploratory"]
     clusters = [cluster(0, 0.03, 0.1), cluster(1, 0.03, 0.1), cluster(1, 0.04, 0.12), cluster(2, 0.001, 0.004)]
     found = map_headline(clusters, planned)
     title = FEATURES[1].title
@@ -86,7 +77,7 @@ def test_with_a_plan_the_primary_measure_stands_alone_and_others_pay_for_all():
 
 
 def test_two_primary_measures_are_not_one():
-    assert set(deciding(design("primary", "primary")).values()) == {"p_fwe_all"}
+    assert set(deciding(record("primary", "primary").analyses.features).values()) == {"p_fwe_all"}
 
 
 def parcels(title, n_fwe, n_fwe_all):
@@ -96,34 +87,32 @@ def parcels(title, n_fwe, n_fwe_all):
 
 def test_parcels_are_counted_alike():
     results = [parcels(FEATURES[0].title, 3, 0), parcels(FEATURES[1].title, 4, 2)]
-    found = parcel_headline(results, design("exploratory", "exploratory") | {"Kind": "parcels"})
+    found = parcel_headline(results, record("exploratory", "exploratory", kind="parcels"))
     assert found["text"].startswith("The arms differ in 2 parcels of 1 of 2 measures (adjusted, FWE p ≤ 0.05 over all")
     assert "5 more results pass the correction within one measure" in found["text"]
-    found = parcel_headline(results, design("primary", "exploratory") | {"Kind": "parcels"})
+    found = parcel_headline(results, record("primary", "exploratory", kind="parcels"))
     assert found["text"].startswith("Primary: the arms differ in 3 parcels")
     assert "Exploratory: the arms differ in 2 parcels" in found["text"]
 
 
 def test_a_p_near_the_level_is_marked_where_draws_are_random():
-    sampled, whole = {"Alpha": 0.05, "Draws": 1000}, {"AllAllocationsEnumerated": True}
+    sampled = changed(RECORD, draws=1000).inference
+    whole = replace(sampled, all_allocations_enumerated=True)
     error = np.sqrt(0.05 * 0.95 / 1000)
     for p in (0.05 - 1.5 * error, 0.05, 0.05 + 1.5 * error):
-        assert "too near 0.05 to tell" in near_level(p, sampled | {"AllAllocationsEnumerated": False})
-        assert near_level(p, sampled | whole) == ""
+        assert "too near 0.05 to tell" in near_level(p, sampled)
+        assert near_level(p, whole) == ""
     for p in (0.02, 0.09, np.nan, None):
-        assert near_level(p, sampled | {"AllAllocationsEnumerated": False}) == ""
-    found = map_headline([cluster(0, 0.0495, 0.0495)], design("exploratory"))
+        assert near_level(p, sampled) == ""
+    found = map_headline([cluster(0, 0.0495, 0.0495)], record("exploratory"))
     assert "p FWE = 0.050 (± 0.0022 Monte Carlo: too near 0.05 to tell)" in found["rows"][0]["text"]
 
 
 def test_the_methods_say_which_p_decided():
-    content = design("primary", "secondary") | {"Route": "voxels", "NumberAnalysed": {"a": 3, "b": 3}, "Scheme": "x"}
-    content |= {"Covariates": [], "Strata": [], "Statistic": "t", "StandardErrors": "ordinary", "RandomSeed": 0}
-    content |= {"TailApproximation": False, "NodesCompared": 9}
-    ((_, text),) = group_methods([content], None)
+    ((_, text),) = group_methods([record("primary", "secondary")], None)
     first = FEATURES[0].title
     assert f"{first}, the primary measure, was judged by its own corrected p; secondary measures by that over" in text
-    ((_, text),) = group_methods([content | design("exploratory", "exploratory")], None)
+    ((_, text),) = group_methods([record("exploratory", "exploratory")], None)
     assert "The headline counts p corrected over all 2 measures" in text
     assert "nothing is corrected over further families" in text
 
@@ -190,7 +179,7 @@ def headline_of(seed, roles):
     table = cluster_table(sample, compared, over_all, Trial(alpha=0.05))
     titles = {feature.metric: feature.title for feature in FEATURES}
     rows = table.assign(feature=table["metric"].map(titles)).to_dict("records")
-    return map_headline(rows, design(*roles))["text"], len(rows)
+    return map_headline(rows, record(*roles))["text"], len(rows)
 
 
 @pytest.mark.slow

@@ -1,26 +1,33 @@
 """The page's part on the trial shows the numbers of the files, and says what is not there."""
 
-import json
 import re
 
 import pandas as pd
 import pytest
+from comparison import RECORD, changed
 from matplotlib import pyplot as plt
 from region_trial import DESIGN, made, save_group_maps
 
 from bids_app.bids.files import save_described, save_json
+from bids_app.bids.names import Name
 from bids_app.bids.result_names import group_name, trial_name
 from bids_app.group.plan_record import write_plan
 from bids_app.group.region_tables import write_region_tables
 from bids_app.group.trial_tables import Notes, read_scores, write_arms, write_outcomes
 from bids_app.report.pages import number, p_value, write_page
 from bids_app.report.trial import role_text, route_context, trial_context
+from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
+from bids_app.trial.comparison_record import read_comparison
 from bids_app.trial.flow import FLOW_COLUMNS
 
 PLAN = Plan("degree", threshold=0.25, alpha=0.01, primary_outcomes=("hamd",), sha256="0123abcd")
 TEMPLATES = ("trial_arms.html.jinja", "trial_regions.html.jinja", "trial.html.jinja")
 OUTCOMES = {"outcomes": ("hamd", "ideation"), "cutoffs": ("hamd:response=50%",)}
+
+
+def record_of(active, reference):
+    return changed(RECORD, active_arm=active, reference_arm=reference)
 
 
 def written(output_dir, p_cluster=(0.01, 0.02, 0.05, 0.05), problems=(), **options):
@@ -36,18 +43,17 @@ def written(output_dir, p_cluster=(0.01, 0.02, 0.05, 0.05), problems=(), **optio
     write_plan(group.run(None, notes), {group.route.name: regions})
     save_described(folder / group_name(group.route, DESIGN, "flow", ".tsv"), group.flow, FLOW_COLUMNS)
     design = folder / group_name(group.route, DESIGN, "design", ".json")
-    content = {"Route": "voxels", "ActiveArm": DESIGN.active, "ReferenceArm": DESIGN.reference, "Alpha": 0.05}
-    save_json(design, content)
+    save_json(design, record_of(DESIGN.active, DESIGN.reference).to_json())
     return group, design
 
 
 def page_of(design_path):
     """Fill each template as the page does, and return the text of all."""
-    folder = design_path.parent
+    folder, record = design_path.parent, read_comparison(design_path)
     content = {
         "trial": trial_context(folder, [design_path]),
-        "route": {"trial": route_context(folder, design_path)},
-        "design": json.loads(design_path.read_text()),
+        "route": {"trial": route_context(folder, Name.parse(design_path).entities, record)},
+        "record": record,
     }
     texts, others = [], plt.get_fignums()
     for template in TEMPLATES:
@@ -59,7 +65,7 @@ def page_of(design_path):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    departed = (("alpha", 0.01, 0.05),)
+    departed = (Deviation("alpha", 0.01, 0.05),)
     group, design = written(tmp_path_factory.mktemp("page"), robustness=True, plan=PLAN, departed=departed, **OUTCOMES)
     return group, design, page_of(design)
 
@@ -131,7 +137,7 @@ def test_without_plan_outcomes_or_regions_the_page_says_so(tmp_path):
 
 def test_files_that_are_not_there_leave_no_trace(tmp_path):
     design = tmp_path / "task-rest_contrast-drugVsUsualCare_design.json"
-    save_json(design, {"Route": "voxels", "ActiveArm": "drug", "ReferenceArm": "usual care", "Alpha": 0.05})
+    save_json(design, record_of("drug", "usual care").to_json())
     assert not re.search("<(table|img|h2|h3)", page_of(design))
 
 

@@ -1,8 +1,12 @@
+import json
+
 import pytest
 
 from bids_app.cli.settings_of import parse
+from bids_app.settings.deviation import Deviation, said
 from bids_app.settings.plan import Plan
-from bids_app.settings.roles import departure, left_to, role_of, said
+from bids_app.settings.roles import left_to, role_of
+from bids_app.settings.settings import Settings, Trial
 
 
 @pytest.fixture
@@ -23,8 +27,8 @@ def test_the_command_line_goes_before_the_plan_and_the_plan_before_the_default()
 
 def test_another_edge_rule_than_the_planned_one_is_a_deviation(departed):
     plan = '[metrics]\nprimary = "degree"\n[graph]\nthreshold = 0.3\n'
-    assert departed(plan, "--density 0.1") == [("threshold", 0.3, None)]
-    assert departed(plan, "--threshold 0.2") == [("threshold", 0.3, 0.2)]
+    assert departed(plan, "--density 0.1") == [Deviation("threshold", 0.3, None)]
+    assert departed(plan, "--threshold 0.2") == [Deviation("threshold", 0.3, 0.2)]
     assert departed(plan, "--threshold 0.3 0.4") == [], "those beside the planned explore"
     assert "threshold" not in left_to(Plan("degree", threshold=0.3), {"density"})
 
@@ -35,8 +39,8 @@ def test_only_what_differs_from_the_plan_is_a_deviation(departed):
     )
     assert departed(plan, "--covariates sex age --alpha 0.05") == []
     assert departed(plan, "--covariates age --strata site") == [
-        ("covariates", ("age", "sex"), ("age",)),
-        ("strata", (), ("site",)),
+        Deviation("covariates", ("age", "sex"), ("age",)),
+        Deviation("strata", (), ("site",)),
     ]
 
 
@@ -44,7 +48,7 @@ def test_settings_are_written_for_people():
     assert [said(value) for value in (None, (), {}, True, False, 0.5, ("a", 2), ["b"])] == [
         *("nothing", "nothing", "nothing", "yes", "no", "0.5", "a, 2", "b")
     ]
-    assert departure("strata", (), ("site",)) == "strata: planned nothing, used site"
+    assert Deviation("strata", (), ("site",)).text == "strata: planned nothing, used site"
 
 
 def test_roles():
@@ -69,6 +73,12 @@ def test_roles():
 
 def test_what_departs_from_the_plan_in_substance_is_exploratory():
     plan = Plan("degree", threshold=0.25, seed=1, secondary_metrics=("strength",))
-    assert role_of(plan, metric="degree", departed=[("threshold", 0.25, 0.3)]) == "exploratory"
-    assert role_of(plan, metric="degree", departed=[("seed", 1, 2)]) == "primary"
-    assert role_of(plan, metric="degree", departed=[("secondary_metrics", ("strength",), ())]) == "primary"
+    assert role_of(plan, metric="degree", departed=[Deviation("threshold", 0.25, 0.3)]) == "exploratory"
+    assert role_of(plan, metric="degree", departed=[Deviation("seed", 1, 2)]) == "primary"
+    assert role_of(plan, metric="degree", departed=[Deviation("secondary_metrics", ("strength",), ())]) == "primary"
+
+
+def test_settings_keep_what_departs_as_a_list_of_three(tmp_path):
+    trial = Trial(departed=(Deviation("strata", (), ("site",)), Deviation("hc3", False, True)))
+    kept = json.loads(Settings(tmp_path, tmp_path, "group", tmp_path, trial=trial).to_json())
+    assert kept["trial"]["departed"] == [["strata", [], ["site"]], ["hc3", False, True]]

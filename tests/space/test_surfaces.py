@@ -9,10 +9,12 @@ from conftest import SmallTrial
 from scipy.signal import detrend
 from surface_trial import add_surface_run, hemispheres, save_mesh, small_surface
 
+from bids_app.bids.files import save_json
 from bids_app.errors import DataError, MissingInputError
 from bids_app.report.surfacefigures import surface_effect_figure
 from bids_app.space.surface import Surface
 from bids_app.space.surface_files import lay_surface, load_surface, read_grayordinates, save_surface
+from bids_app.trial.comparison_record import read_comparison
 
 CALL = "--denoise none --bandpass off --min-minutes 1 --n-cpus 1 --smooth-maps 30"
 METRICS = ("--metrics", "degree", "clustering", "global-correlation")
@@ -94,6 +96,15 @@ def test_the_arms_are_compared_at_every_grayordinate(analysed):
     columns = np.column_stack([np.ones(6), [0, 0, 0, 1, 1, 1], fd])
     expected = np.linalg.lstsq(columns, np.stack(list(change.values())), rcond=None)[0][1]
     np.testing.assert_allclose(difference, expected, atol=1e-5)
+
+
+def test_the_record_of_grayordinates_comes_back_byte_by_byte(analysed, tmp_path):
+    _, _, output = analysed
+    (path,) = output.glob("group/*_design.json")
+    record = read_comparison(path)
+    assert (record.route, record.kind, record.data.voxel_size) == ("grayordinates", "maps", None)
+    save_json(tmp_path / "design.json", record.to_json())
+    assert (tmp_path / "design.json").read_bytes() == path.read_bytes()
 
 
 def test_everything_written_is_valid_and_whole(analysed, validation_errors, whole_files):

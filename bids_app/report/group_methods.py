@@ -1,0 +1,123 @@
+"""How the arms were compared, in words, from the files of the group level; ``[@key]`` cites the bibliography."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bids_app.report.headline import judged
+from bids_app.report.pages import number
+from bids_app.settings.deviation import Deviation
+from bids_app.trial.comparison_record import ComparisonRecord
+
+Facts = Mapping[str, Any]  # content of trial.json
+STATISTICS = {
+    "tfce": "exact signed threshold-free cluster enhancement of z (E = 0.5, H = 2) [@smith2009]",
+    "t": "t of each node",
+    "cluster-extent": "extent of clusters of z beyond {threshold}",
+    "cluster-mass": "mass of clusters of z beyond {threshold}",
+    "nbs": "count of connections in the component of z beyond {threshold} (network-based statistic) [@zalesky2010]",
+    "nbs-intensity": "sum of z over the component of connections of z beyond {threshold} [@zalesky2010]",
+    "tfnbs": "threshold-free network-based statistic of z (E = 0.4, H = 3) [@baggio2018; @vinokur2015]",
+}
+
+
+def group_methods(records: Sequence[ComparisonRecord], trial: Facts | None) -> list[tuple[str, str]]:
+    """Describe how the arms were compared.
+
+    Parameters
+    ----------
+    records : list of ComparisonRecord
+        Of each route.
+    trial : dict or None
+        Content of trial.json.
+
+    Returns
+    -------
+    list of (str, str)
+    """
+    several = len({record.arms.comparison for record in records}) > 1
+    parts = []
+    for record in records:
+        which = f", {record.arms.comparison}" if several else ""
+        parts.append((f"Comparison: {record.route}{which}", f"{_model(record)} {_inference(record)}"))
+    if trial and trial.get("Outcomes"):
+        parts.append(("Clinical outcomes", _outcomes(trial)))
+    if trial:
+        parts.append(("Plan", _plan(trial)))
+    return parts
+
+
+def _model(record: ComparisonRecord) -> str:
+    n = record.arms.number_analysed
+    arms = " and ".join(f"{count} of {arm}" for arm, count in n.items())
+    adjusted = [*record.analyses.covariates, *(f"stratum {name}" for name in record.analyses.strata)]
+    text = (
+        f"{record.arms.active_arm} was compared with {record.arms.reference_arm} ({arms}). The headline is the "
+        f"{record.analyses.headline_text}"
+    )
+    text += " [@vickers2001]" if record.analyses.headline == "ancova" else ""
+    text += f", adjusted for {', '.join(adjusted)}" if adjusted else ""
+    others = [words for key, words in record.analyses.estimators.items() if key != record.analyses.headline]
+    text += f"; beside it, {'; '.join(others)}" if others else ""
+    return f"{text}. Effect sizes are Hedges g [@hedges1981] with 95 % confidence intervals."
+
+
+def _inference(record: ComparisonRecord) -> str:
+    inference, where = record.inference, "within strata" if record.analyses.strata else ""
+    if inference.scheme == "freedman-lane":
+        text = f"Residuals were permuted {inference.draws} times {where} [@freedman1983; @winkler2014]"
+    elif inference.all_allocations_enumerated:
+        text = f"The arm labels were put through all {inference.draws} possible allocations {where} [@rosenberger2019]"
+    else:
+        text = f"The arm labels were re-randomized {inference.draws} times {where} [@rosenberger2019]"
+    how = STATISTICS[inference.statistic].format(threshold=number(inference.cluster_threshold))
+    errors = ", with HC3 standard errors [@mackinnon1985]" if inference.standard_errors == "HC3" else ""
+    tail = (
+        " Small p values were taken from a generalized Pareto tail [@winkler2016]."
+        if inference.tail_approximation
+        else ""
+    )
+    return (
+        f"{' '.join(text.split())}, covariates held fixed and the observed allocation counted (seed "
+        f"{inference.random_seed}). The statistic is the {how}{errors}; p values are corrected over all "
+        f"{record.data.nodes_compared} nodes and both signs by the maximum statistic, and over the measures by the "
+        f"minimum p; the false discovery rate is given beside them [@benjamini1995]. {judged(record)} "
+        f"Significance: p ≤ {number(inference.alpha)}.{tail}{_named(record)}"
+    )
+
+
+def _named(record: ComparisonRecord) -> str:
+    regions = record.named_regions
+    if not regions:
+        return ""
+    listed = ", ".join(f"{name} ({count} {'node' if count == 1 else 'nodes'})" for name, count in regions.items())
+    return (
+        f" The means of the regions that were named beforehand, {listed}, were compared by the same model and draws, "
+        "with one correction over regions and measures by the maximum statistic."
+    )
+
+
+def _outcomes(trial: Facts) -> str:
+    names = (
+        ", ".join(trial["Outcomes"]) if isinstance(trial["Outcomes"][0], str) else f"{len(trial['Outcomes'])} scores"
+    )
+    return (
+        f"Clinical outcomes ({names}) were compared by ANCOVA on the baseline [@vickers2001] and by a mixed model of "
+        f"both visits of {_whom(trial)} [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
+        "each outcome by itself."
+    )
+
+
+def _whom(trial: Facts) -> str:
+    everyone = trial.get("Population", "all") == "all"
+    return "everyone randomized" if everyone else f"the {len(trial['Population'])} chosen by --participant-label"
+
+
+def _plan(trial: Facts) -> str:
+    if not trial.get("Plan"):
+        return "There was no analysis plan: every result is exploratory."
+    departed = trial["Plan"]["Deviations"]
+    departures = "; ".join(Deviation(row["What"], row["Planned"], row["Used"]).text for row in departed)
+    return (
+        f"The analysis was planned before (SHA-256 of the plan {trial['Plan']['SHA256']}). "
+        f"{'It departs from the plan in: ' + departures if departed else 'It does not depart from the plan'}."
+    )
