@@ -2,16 +2,20 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from nilearn import signal
 from scipy.interpolate import CubicSpline
 
+from bids_app.bids.runs import BoldRun
+from bids_app.bids.scan_facts import Cleaning, Origin, Quality, ScanFacts, Volumes
+from bids_app.bids.timing import RepetitionTime
 from bids_app.errors import DataError
 from bids_app.participant import quality
 from bids_app.participant.bold import read_series
-from bids_app.participant.confounds import read_confounds, received_confounds
-from bids_app.settings.settings import DENOISE_STRATEGIES
+from bids_app.participant.confounds import Confounds, read_confounds, received_confounds
+from bids_app.settings.settings import DENOISE_STRATEGIES, Signal
 
 MIN_DEGREES_OF_FREEDOM = 10
 FEW_DEGREES_OF_FREEDOM = 10  # below this a correlation of 0.6 is within chance (two-sided p 0.05)
@@ -151,15 +155,14 @@ class CleanScan:
     ----------
     series : (N, T') float32 ndarray
         NaN rows for nodes without a signal.
-    facts : dict
-        What the sidecars say about the scan, in BIDS spelling.
+    facts : ScanFacts
     carpet : dict of ndarray
         A sample of nodes before and after, the motion, and the volumes that were kept.
     """
 
     series: np.ndarray
-    facts: dict
-    carpet: dict
+    facts: ScanFacts
+    carpet: dict[str, Any]
 
 
 def clean_run(run, grid, options):
@@ -197,21 +200,14 @@ def clean_run(run, grid, options):
         long_gap(confounds, repetition_time, options.bandpass),
         _few(left),
     ]
-    facts = {
-        "RepetitionTime": repetition_time,
-        "RepetitionTimeSource": timing.source,
-        "FramewiseDisplacementSource": confounds.displacement_source,
-        "Censoring": confounds.censoring,
-        **_motion_facts(confounds, repetition_time, np.inf if run.denoised else options.fd_threshold),
-        "Denoising": RECEIVED if run.denoised else DENOISE_STRATEGIES[options.denoise],
-        "Confounds": list(confounds.regressors.columns),
-        "Bandpass": RECEIVED if run.denoised else list(options.bandpass) if options.bandpass else "off",
-        "Detrend": options.detrend,
-        "Coverage": float(np.isfinite(after[:, 0]).mean()),
-    }
     rows = _sample(after)
-    facts |= _quality(before, after, rows, grid, confounds) | {"DegreesOfFreedomLeft": left}
-    facts["Warnings"] = [note for note in notes if note]
+    facts = ScanFacts(
+        origin=Origin.here(run.label, run.sources),
+        volumes=_volumes(confounds, timing, np.inf if run.denoised else options.fd_threshold),
+        cleaning=_cleaning(run, confounds, options),
+        quality=replace(_quality(before, after, rows, grid, confounds), degrees_of_freedom=left),
+        warnings=[note for note in notes if note],
+    )
     return CleanScan(after, facts, _carpet(before, after, rows, confounds, repetition_time))
 
 
@@ -233,40 +229,54 @@ def _sample(series):
     return alive[np.linspace(0, alive.size - 1, min(CARPET_ROWS, alive.size)).astype(int)]
 
 
+def _cleaning(run: BoldRun, confounds: Confounds, options: Signal) -> Cleaning:
+    return Cleaning(
+        denoising=RECEIVED if run.denoised else DENOISE_STRATEGIES[options.denoise],
+        confounds=list(confounds.regressors.columns),
+        bandpass=RECEIVED if run.denoised else options.bandpass or "off",
+        detrend=options.detrend,
+    )
+
+
 def _quality(before, after, rows, grid, confounds):
     """Return numbers of the scan's quality; correlations are those of a sample of nodes."""
     places = grid.coordinates[rows]
     mean_before, distance_before = quality.correlation_facts(before[rows][:, confounds.kept], places)
     mean_after, distance_after = quality.correlation_facts(after[rows], places)
-    return {
-        "TemporalSignalToNoise": quality.signal_to_noise(before[:, confounds.kept]),
-        "MeanDvarsBefore": _mean(quality.dvars(before)[confounds.n_dummy + 1 :]),
-        "MeanDvarsAfter": _mean(quality.dvars(after, confounds.kept)),
-        "MeanCorrelationBefore": mean_before,
-        "MeanCorrelationAfter": mean_after,
-        "CorrelationWithDistanceBefore": distance_before,
-        "CorrelationWithDistanceAfter": distance_after,
-    }
+    return Quality(
+        coverage=float(np.isfinite(after[:, 0]).mean()),
+        signal_to_noise=quality.signal_to_noise(before[:, confounds.kept]),
+        dvars_before=_mean(quality.dvars(before)[confounds.n_dummy + 1 :]),
+        dvars_after=_mean(quality.dvars(after, confounds.kept)),
+        correlation_before=mean_before,
+        correlation_after=mean_after,
+        with_distance_before=distance_before,
+        with_distance_after=distance_after,
+    )
 
 
 def _mean(values):
     return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
-def _motion_facts(confounds, repetition_time, threshold):
+def _volumes(confounds: Confounds, timing: RepetitionTime, threshold: float) -> Volumes:
     displacement = confounds.framewise_displacement[confounds.n_dummy :]
     known = displacement[np.isfinite(displacement)]
     n_kept = int(confounds.kept.sum())
-    return {
-        "NumberOfVolumes": confounds.kept.size,
-        "NumberOfDummyScans": confounds.n_dummy,
-        "NumberOfVolumesCensored": int(confounds.kept.size - confounds.n_dummy - n_kept),
-        "NumberOfVolumesKept": n_kept,
-        "MinutesKept": n_kept * repetition_time / 60,
-        "FramewiseDisplacementThreshold": threshold if np.isfinite(threshold) else "off",
-        "MeanFramewiseDisplacement": float(known.mean()) if known.size else None,
-        "MaxFramewiseDisplacement": float(known.max()) if known.size else None,
-    }
+    return Volumes(
+        repetition_time=timing.seconds,
+        repetition_time_source=timing.source,
+        displacement_source=confounds.displacement_source,
+        censoring=confounds.censoring,
+        total=confounds.kept.size,
+        dummy=confounds.n_dummy,
+        censored=int(confounds.kept.size - confounds.n_dummy - n_kept),
+        kept=n_kept,
+        minutes_kept=n_kept * timing.seconds / 60,
+        threshold=threshold if np.isfinite(threshold) else "off",
+        mean_displacement=float(known.mean()) if known.size else None,
+        max_displacement=float(known.max()) if known.size else None,
+    )
 
 
 def _carpet(before, after, rows, confounds, repetition_time):

@@ -34,7 +34,7 @@ class _CleanRunInput(BaseInterfaceInputSpec):
 class _CleanRunOutput(TraitedSpec):
     series_file = File(desc="(N, T') float32")
     carpet_file = File(desc="a sample of nodes before and after, with the motion")
-    facts = traits.Dict(desc="what the sidecars say about the scan")
+    facts = traits.Any(desc="ScanFacts")
 
 
 class CleanRun(SimpleInterface):
@@ -51,7 +51,7 @@ class CleanRun(SimpleInterface):
             "series_file": str(folder / "series.npy"),
             "carpet_file": str(folder / "carpet.npz"),
         }
-        self._results["facts"] = scan.facts | {"SourceDigests": digests_of(self.inputs.run)}
+        self._results["facts"] = replace(scan.facts, source_digests=digests_of(self.inputs.run))
         return runtime
 
 
@@ -119,7 +119,7 @@ class _WriteMapsInput(BaseInterfaceInputSpec):
     run = traits.Any(mandatory=True)
     grid_file = File(exists=True, mandatory=True)
     maps_file = File(exists=True, mandatory=True)
-    scan_facts = traits.Dict(mandatory=True)
+    scan_facts = traits.Any(mandatory=True, desc="ScanFacts")
     graph_facts = traits.Dict(mandatory=True)
     options = traits.Any(mandatory=True, desc="Graph")
     output_dir = traits.Any(mandatory=True)
@@ -138,7 +138,7 @@ class WriteMaps(SimpleInterface):
     def _run_interface(self, runtime):
         inputs = self.inputs
         maps, present = read_maps(inputs.maps_file)
-        facts = {"present": present, "scan": inputs.scan_facts, **inputs.graph_facts}
+        facts = map_files.MapFacts(present=present, scan=inputs.scan_facts, graphs=inputs.graph_facts)
         grid = load_grid(inputs.grid_file)
         written = map_files.write_maps(inputs.output_dir, inputs.run, grid, maps, facts, inputs.options)
         self._results["out_files"] = [str(path) for path in written]
@@ -151,7 +151,7 @@ class _ParcelGraphInput(BaseInterfaceInputSpec):
     series_file = File(exists=True, desc="clean series at the nodes; without it, the run is a table of series")
     grid_file = File(exists=True)
     atlas_file = File(exists=True, desc="the atlas as it was laid over the grid")
-    scan_facts = traits.Dict()
+    scan_facts = traits.Any(desc="ScanFacts")
     options = traits.Any(mandatory=True, desc="Graph")
     output_dir = traits.Any(mandatory=True)
 
@@ -166,7 +166,7 @@ class ParcelGraph(SimpleInterface):
         inputs, parcels = self.inputs, self._parcels()
         given = {"coordinates": parcels.coordinates, "modules": parcels.networks}
         graphs = parcel_tables.graphs_of(parcels.series, inputs.options.parcels, given, inputs.options.distance)
-        written = parcel_tables.write_parcels(inputs.output_dir, inputs.run, parcels, graphs)
+        written = parcel_tables.write_parcels(inputs.output_dir, parcels, graphs)
         self._results["out_files"] = [str(path) for path in written]
         return runtime
 
@@ -174,10 +174,10 @@ class ParcelGraph(SimpleInterface):
         inputs = self.inputs
         if not isdefined(inputs.series_file):
             parcels = table_parcels(inputs.run)
-            return replace(parcels, facts=parcels.facts | {"SourceDigests": digests_of(inputs.run)})
+            return replace(parcels, facts=replace(parcels.facts, source_digests=digests_of(inputs.run)))
         path = Path(inputs.atlas_file)
         atlas = load_atlas(path, load_grid(inputs.grid_file))
-        facts = inputs.scan_facts | {"AtlasDigest": digest_of_atlas(path)}
+        facts = replace(inputs.scan_facts, atlas_digest=digest_of_atlas(path))
         return atlas_parcels(inputs.run, np.load(inputs.series_file), atlas, facts)
 
 

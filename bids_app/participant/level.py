@@ -104,7 +104,7 @@ def _page_to_look_at(settings, inputs):
 def _say_warnings(settings, inputs):
     """Say what the sidecars of the scans warn of: each kind of sentence once."""
     of_this_call, index = {run.label for run in inputs.runs}, index_scans(settings.output_dir, inputs.by_participant)
-    for finding in of_scans([scan for scan in index.one_of_each() if scan.sidecar.get("Scan") in of_this_call]):
+    for finding in of_scans([scan for scan in index.one_of_each() if scan.facts.origin.scan in of_this_call]):
         finding.say()
 
 

@@ -1,17 +1,20 @@
 """The files of one scan: which there are, what they are called, and what their sidecars say."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from bids_app import __version__
 from bids_app.bids.files import save_figure, save_image, save_map
 from bids_app.bids.names import build, folder, is_surface, label
 from bids_app.bids.result_names import figure_path, map_desc, resolution
+from bids_app.bids.scan_facts import ScanFacts
 from bids_app.graph import EdgeRule
 from bids_app.graph.features import AREA, FULL, Feature, edges_text
 from bids_app.space.grid import z_score
-from bids_app.system.provenance import digest_of_code, digest_of_file
+from bids_app.system.provenance import digest_of_file
 
 
 def at_all_nodes(maps, present):
@@ -74,6 +77,24 @@ def rule_text(edges):
     return f"{what}; self-connections and negative correlations are no edges"
 
 
+@dataclass(frozen=True, kw_only=True)
+class MapFacts:
+    """What the sidecars of a scan's maps say.
+
+    Attributes
+    ----------
+    present : (N,) bool ndarray
+        Nodes with a signal.
+    scan : ScanFacts
+    graphs : dict of dict
+        For the label of each rule, what is true of its graph, in BIDS spelling.
+    """
+
+    present: np.ndarray
+    scan: ScanFacts
+    graphs: Mapping[str, Mapping[str, Any]]
+
+
 def write_maps(output_dir, run, grid, maps, facts, options):
     """Write the node mask, and every map as measured, z-scored, and both smoothed.
 
@@ -84,18 +105,16 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     grid : grid.Grid or surface.Surface
     maps : dict of (N,) ndarray
         Keyed by Feature; NaN at nodes without a signal, and where a measure is undefined.
-    facts : dict
-        ``present``, the (N,) bool ndarray of the nodes with a signal; ``scan``, what is true of the scan; and for
-        the label of each rule, what is true of its graph.
+    facts : MapFacts
     options : settings.Graph
 
     Returns
     -------
     list of Path
     """
-    entities, present = _map_entities(run, options), facts["present"]
+    entities, present = _map_entities(run, options), facts.present
     place = output_dir / folder(entities)
-    common = common_facts(run, facts["scan"]) | {"NumberOfNodes": int(present.sum())} | _spatial(options, run)
+    common = facts.scan.to_json() | {"NumberOfNodes": int(present.sum())} | _spatial(options, run)
     mask_path = place / _node_mask_name(entities, grid)
     save_image(
         mask_path,
@@ -104,7 +123,7 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     )
     written = [mask_path]
     for feature, values in maps.items():
-        graph = facts.get(feature.edges, {"EdgeRule": rule_text(feature.edges)})
+        graph = facts.graphs.get(feature.edges, {"EdgeRule": rule_text(feature.edges)})
         for kind, smoothed, final in _versions(grid, feature, values, options):
             name = {**entities, "stat": label(feature.metric)}
             name["desc"] = map_desc(options, feature.edges, kind, smoothed)
@@ -154,12 +173,6 @@ def _map_entities(run, options):
     if is_surface(run.bold):
         return run.entities
     return {**run.entities, "res": resolution(options) or run.entities.get("res")}
-
-
-def common_facts(run, facts):
-    """Return what the sidecars of all files of a scan say."""
-    made_by = {"Software": f"trialgraph {__version__}", "Code": digest_of_code()}
-    return {"Scan": run.label, "Sources": list(run.sources), **made_by, **facts}
 
 
 def _spatial(options, run):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bids_app.bids.scan_facts import SERIES_RECEIVED, Cleaning, Origin, ScanFacts, Volumes
 from bids_app.bids.timing import repetition_time
 from bids_app.errors import DataError
 from bids_app.participant.received import read_received
@@ -30,8 +31,7 @@ class Parcels:
         index, name and coverage of each of the P parcels.
     series : (P, T) float64 ndarray
         NaN rows for parcels without enough signal.
-    facts : dict
-        What the sidecars say about the scan, in BIDS spelling.
+    facts : ScanFacts
     coordinates : (P, 3) float64 ndarray or None
         Centre of each parcel's nodes, mm; NaN without nodes.
     networks : (P,) object ndarray or None
@@ -41,7 +41,7 @@ class Parcels:
     entities: dict[str, str]
     table: pd.DataFrame
     series: np.ndarray
-    facts: dict
+    facts: ScanFacts
     coordinates: np.ndarray | None = None
     networks: np.ndarray | None = None
 
@@ -138,17 +138,21 @@ def table_parcels(run):
     seconds = repetition_time(path.name, run.repetition_time, None).seconds if run.repetition_time is not None else None
     minutes = n_volumes * seconds / 60 if seconds else None
     known = received.displacement[np.isfinite(received.displacement)]
-    facts = {
-        "RepetitionTime": seconds,
-        "NumberOfVolumes": len(table.there),
-        "NumberOfVolumesKept": n_volumes,
-        "MinutesKept": minutes,
-        "MeanFramewiseDisplacement": float(known.mean()) if known.size else None,
-        "Denoising": "as the time series were received",
-        "Censoring": received.censoring,
-    }
+    volumes = Volumes(
+        repetition_time=seconds,
+        censoring=received.censoring,
+        total=len(table.there),
+        kept=n_volumes,
+        minutes_kept=minutes,
+        mean_displacement=float(known.mean()) if known.size else None,
+    )
     for sentence in table.said:
         logger.warning("%s", sentence)
-    facts |= {"Warnings": list(table.said)} if table.said else {}
+    facts = ScanFacts(
+        origin=Origin.here(run.label, run.sources),
+        volumes=volumes,
+        cleaning=Cleaning(denoising=SERIES_RECEIVED),
+        warnings=table.said or None,
+    )
     parcels = pd.DataFrame({"index": index, "name": names, "coverage": coverage})
     return Parcels(dict(run.entities), parcels, values.T, facts)

@@ -21,7 +21,7 @@ from bids_app.graph import (
 )
 from bids_app.graph.features import AREA, FULL, Feature, edges_text
 from bids_app.graph.wholegraph import N_PARTITIONS
-from bids_app.participant.map_files import by_feature, common_facts, rule_text
+from bids_app.participant.map_files import by_feature, rule_text
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,12 @@ def graphs_of(series, options, given, distance):
     return graphs
 
 
-def write_parcels(output_dir, run, parcels, graphs):
+def write_parcels(output_dir, parcels, graphs):
     """Write the time series, the matrices, the nodal and the global tables of one scan and atlas.
 
     Parameters
     ----------
     output_dir : Path
-    run : runs.BoldRun or runs.SeriesRun
     parcels : parcel_series.Parcels
     graphs : list of ParcelGraphs
 
@@ -100,7 +99,7 @@ def write_parcels(output_dir, run, parcels, graphs):
     list of Path
     """
     place, names = output_dir / folder(parcels.entities), list(parcels.table["name"])
-    common = common_facts(run, parcels.facts)
+    common = parcels.facts.to_json()
     series_path = place / build({**parcels.entities, "stat": "mean"}, "timeseries", ".tsv")
     text = "Mean clean signal of each parcel, a row per volume that was kept."
     save_json(sidecar_of(series_path), common | {"Description": text})
