@@ -2,12 +2,13 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bids_app.bids.datasets import Dataset
-from bids_app.bids.names import Key, Name
+from bids_app.bids.names import Key, Name, other_hemisphere
 from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 
@@ -91,7 +92,7 @@ def best_desc(found: Iterable[Found]) -> list[Found]:
 
 
 def one_hash(found: list[Found]) -> list[Found]:
-    """Refuse outputs of several settings side by side, which XCP-D tells apart by hash-."""
+    """Refuse outputs of several settings side by side, which XCP-D tells apart by hash-; drop it where it is one."""
     values = {name.entities.get("hash") for name, *_ in found}
     if len(values) > 1:
         listed = ", ".join(sorted(value or "(none)" for value in values))
@@ -99,7 +100,21 @@ def one_hash(found: list[Found]) -> list[Found]:
             f"Results of several settings are there, hash {listed}. Choose with --bids-filter-file, for example "
             '{"bold": {"hash": "..."}, "timeseries": {"hash": "..."}}, or give a folder with one of them.'
         )
-    return found
+    return [(replace(name, entities=_without_hash(name.entities)), *more) for name, *more in found]
+
+
+def _without_hash(entities: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in entities.items() if key != "hash"}
+
+
+def with_both_hemispheres(item: Found) -> Found:
+    """Refuse the file of one hemisphere that lies there without the other."""
+    name, path, *_ = item
+    if "hemi" in name.entities and not other_hemisphere(path).exists():
+        raise DataError(
+            f"{path.name}: there is no {other_hemisphere(path).name} beside it; both hemispheres are needed."
+        )
+    return item
 
 
 def without_concatenations(found: Sequence[Found]) -> list[Found]:
