@@ -1,6 +1,7 @@
 """From a BOLD image and its confounds to one clean time series per node."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from bids_app.participant import quality
 from bids_app.participant.bold import read_series
 from bids_app.participant.confounds import Confounds, read_confounds, received_confounds
 from bids_app.settings.settings import DENOISE_STRATEGIES, Signal
+from bids_app.space.grid import Nodes
 
 MIN_DEGREES_OF_FREEDOM = 10
 FEW_DEGREES_OF_FREEDOM = 10  # below this a correlation of 0.6 is within chance (two-sided p 0.05)
@@ -25,7 +27,14 @@ RECEIVED = "as the images were received"
 NODES_AT_ONCE = 8192  # bounds the float64 copies that filtering makes
 
 
-def clean(series, confounds, repetition_time, bandpass, *, detrend=True):
+def clean(
+    series: np.ndarray,
+    confounds: Confounds,
+    repetition_time: float,
+    bandpass: tuple[float, float] | None,
+    *,
+    detrend: bool = True,
+) -> np.ndarray:
     """Remove drift, confounds and slow and fast fluctuations in one model, and drop censored volumes.
 
     Censored volumes are bridged by a spline for the filter and dropped after it; confounds pass the same
@@ -77,7 +86,7 @@ def clean(series, confounds, repetition_time, bandpass, *, detrend=True):
     return result
 
 
-def check_band(bandpass, repetition_time):
+def check_band(bandpass: tuple[float, float] | None, repetition_time: float) -> None:
     """Refuse a band that no filter can pass at a repetition time, and that would be left out in silence.
 
     Raises
@@ -93,12 +102,12 @@ def check_band(bandpass, repetition_time):
         )
 
 
-def _filter(bandpass):
+def _filter(bandpass: tuple[float, float] | None) -> dict[str, Any]:
     low, high = bandpass or (None, None)
     return {"filter": "butterworth" if bandpass else False, "low_pass": high, "high_pass": low or None}
 
 
-def _clean_nodes(series, confounds, filtering):
+def _clean_nodes(series: np.ndarray, confounds: Confounds, filtering: Mapping[str, Any]) -> np.ndarray:
     regressors, kept = confounds.regressors.to_numpy(), np.flatnonzero(confounds.kept)
     columns = _bridged(series.T, kept)
     with warnings.catch_warnings():
@@ -113,7 +122,7 @@ def _clean_nodes(series, confounds, filtering):
         ).T
 
 
-def long_gap(confounds, repetition_time, bandpass):
+def long_gap(confounds: Confounds, repetition_time: float, bandpass: tuple[float, float] | None) -> str | None:
     """Say which gap of censored volumes is too long for the band to tell what was in it, or return None.
 
     The slowest wave that passes has then more than half of its period in the gap.
@@ -135,7 +144,7 @@ def long_gap(confounds, repetition_time, bandpass):
     )
 
 
-def _bridged(columns, kept):
+def _bridged(columns: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Cut to the span of the kept volumes, and bridge the gaps in it by a spline.
 
     nilearn 0.14 bridges too, but not a volume whose mirror image in time is censored as well.
@@ -165,7 +174,7 @@ class CleanScan:
     carpet: dict[str, Any]
 
 
-def clean_run(run, grid, options):
+def clean_run(run: BoldRun, grid: Nodes, options: Signal) -> CleanScan:
     """Read one run at the nodes of a grid and clean it.
 
     Parameters
@@ -178,7 +187,7 @@ def clean_run(run, grid, options):
     -------
     CleanScan
     """
-    before, timing, notes = read_series(run, grid)
+    before, timing, read = read_series(run, grid)
     repetition_time = timing.seconds
     if run.denoised:
         options = replace(options, denoise="none", bandpass=None)
@@ -195,7 +204,7 @@ def clean_run(run, grid, options):
     after = clean(before, confounds, repetition_time, options.bandpass, detrend=options.detrend)
     notes = [
         *timing.warnings,
-        *notes,
+        *read,
         *confounds.notes,
         long_gap(confounds, repetition_time, options.bandpass),
         _few(left),
@@ -211,7 +220,7 @@ def clean_run(run, grid, options):
     return CleanScan(after, facts, _carpet(before, after, rows, confounds, repetition_time))
 
 
-def _few(left):
+def _few(left: float) -> str | None:
     """Refuse a scan without degrees of freedom; return a warning of one with few."""
     if left < 1:
         raise DataError(
@@ -224,7 +233,7 @@ def _few(left):
     return None
 
 
-def _sample(series):
+def _sample(series: np.ndarray) -> np.ndarray:
     alive = np.flatnonzero(np.isfinite(series[:, 0]))
     return alive[np.linspace(0, alive.size - 1, min(CARPET_ROWS, alive.size)).astype(int)]
 
@@ -238,7 +247,7 @@ def _cleaning(run: BoldRun, confounds: Confounds, options: Signal) -> Cleaning:
     )
 
 
-def _quality(before, after, rows, grid, confounds):
+def _quality(before: np.ndarray, after: np.ndarray, rows: np.ndarray, grid: Nodes, confounds: Confounds) -> Quality:
     """Return numbers of the scan's quality; correlations are those of a sample of nodes."""
     places = grid.coordinates[rows]
     mean_before, distance_before = quality.correlation_facts(before[rows][:, confounds.kept], places)
@@ -255,7 +264,7 @@ def _quality(before, after, rows, grid, confounds):
     )
 
 
-def _mean(values):
+def _mean(values: np.ndarray) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
@@ -279,7 +288,9 @@ def _volumes(confounds: Confounds, timing: RepetitionTime, threshold: float) -> 
     )
 
 
-def _carpet(before, after, rows, confounds, repetition_time):
+def _carpet(
+    before: np.ndarray, after: np.ndarray, rows: np.ndarray, confounds: Confounds, repetition_time: float
+) -> dict[str, Any]:
     return {
         "dvars_before": quality.dvars(before),
         "dvars_after": quality.dvars(after, confounds.kept),
