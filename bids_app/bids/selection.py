@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bids_app.bids.datasets import Dataset
 from bids_app.bids.names import Key, Name, other_hemisphere
@@ -21,6 +21,7 @@ SPATIAL = ("space", "cohort", "res", "den")
 
 # Name, path and dataset of a file, and whatever follows.
 Found = tuple[Name, Path, Dataset, *tuple[Any, ...]]
+Item = TypeVar("Item", bound=tuple[Name, *tuple[Any, ...]])
 
 
 class Why:
@@ -42,8 +43,8 @@ class Why:
 
 
 def of_one(
-    entity: str, wanted: str | None, found: list[Found], prefer: Callable[[list[Name]], str | None]
-) -> list[Found]:
+    entity: str, wanted: str | None, found: list[Item], prefer: Callable[[list[Name]], str | None]
+) -> list[Item]:
     """Keep what has one value of an entity: the one wanted, the only one, or the preferred one."""
     values = {name.entities.get(entity) for name, *_ in found}
     if not found or (wanted is None and len(values) == 1):
