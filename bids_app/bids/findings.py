@@ -62,7 +62,6 @@ def of_scans(scans: Iterable[Any]) -> tuple[Finding, ...]:
     Parameters
     ----------
     scans : list of scans.Scan
-        ``Warnings`` in their sidecars are sentences, which may begin with the name of a file and a colon.
 
     Returns
     -------
@@ -70,8 +69,8 @@ def of_scans(scans: Iterable[Any]) -> tuple[Finding, ...]:
     """
     kinds = defaultdict(list)
     for scan in scans:
-        for text in scan.sidecar.get("Warnings") or ():
-            kinds[FILE.sub("", text)].append(str(scan.sidecar.get("Scan") or scan.path.name))
+        for text in scan.facts.warnings or ():
+            kinds[FILE.sub("", text)].append(scan.facts.origin.scan or scan.path.name)
     return tuple(Finding("Scans", f"{_who(names)}: {text}", warning=True) for text, names in kinds.items())
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised, warn_of_faults
 from bids_app.bids.selection import (
     SPATIAL,
     SURFACE_SPACES,
-    Found,
     Why,
     best_desc,
     of_one,
@@ -25,6 +24,7 @@ from bids_app.bids.selection import (
     prefer_rest,
     prefer_template,
     refuse_duplicates,
+    with_both_hemispheres,
     without_concatenations,
 )
 from bids_app.bids.sidecars import Sidecars
@@ -228,20 +228,11 @@ def _bold_runs(settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]]
     found = of_one("task", selection.task, found, prefer_rest)
     found = of_one("space", selection.space, found, prefer_template)
     found = of_one("den" if on_surface else "res", selection.resolution, found, lambda names: None)
-    found = without_concatenations([_without_hash(item) for item in one_hash(found)])
-    found = [_with_both_hemispheres(item) for item in found if item[0].entities.get("hemi", "L") == "L"]
+    found = without_concatenations(one_hash(found))
+    found = [with_both_hemispheres(item) for item in found if item[0].entities.get("hemi", "L") == "L"]
     refuse_duplicates(found)
     companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
     return [_bold_run(*item, companions[item[2].name], why(item[0], item[2])) for item in found]
-
-
-def _with_both_hemispheres(item: Found) -> Found:
-    name, path, *_ = item
-    if "hemi" in name.entities and not other_hemisphere(path).exists():
-        raise DataError(
-            f"{path.name}: there is no {other_hemisphere(path).name} beside it; both hemispheres are needed."
-        )
-    return item
 
 
 def _companions(settings: Settings, layout: BIDSLayout) -> Companions:
@@ -287,16 +278,10 @@ def _series_runs(settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout
     if selection.space:
         found = [item for item in found if item[0].entities.get("space", selection.space) == selection.space]
     found = of_one("task", selection.task, found, prefer_rest)
-    found = without_concatenations([_without_hash(item) for item in one_hash(found)])
+    found = without_concatenations(one_hash(found))
     refuse_duplicates(found)
     companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
     return [_series_run(*item, companions[item[2].name]) for item in found]
-
-
-def _without_hash(item: Found) -> Found:
-    """Drop the entity by which XCP-D tells settings apart, once it says nothing more."""
-    name, *more = item
-    return (replace(name, entities={key: value for key, value in name.entities.items() if key != "hash"}), *more)
 
 
 def _series_run(name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, companions: Companions) -> SeriesRun:

@@ -10,6 +10,7 @@ from typing import Any
 from bids_app.bids.files import sidecar_of
 from bids_app.bids.names import Name, scan_label
 from bids_app.bids.result_names import atlas_of
+from bids_app.bids.scan_facts import ScanFacts
 from bids_app.bids.status import read_statuses
 from bids_app.system.small_files import read_record
 
@@ -42,6 +43,11 @@ class Scan:
         if self.known is not None:
             return self.known
         return read_record(sidecar_of(self.path), f"Run the participant level again for sub-{self.participant}.")
+
+    @cached_property
+    def facts(self) -> ScanFacts:
+        """What the sidecar says of the scan."""
+        return ScanFacts.from_json(self.sidecar)
 
     @property
     def participant(self) -> str:
@@ -89,7 +95,7 @@ class ScanIndex:
         found: dict[Any, Scan] = {}
         for suffix, extension in (("boldmap", ".nii.gz"), ("boldmap", ".dscalar.nii"), ("nodes", ".tsv")):
             for scan in self.of(suffix, extension):
-                found.setdefault(scan.sidecar.get("Scan"), scan)
+                found.setdefault(scan.facts.origin.scan, scan)
         return list(found.values())
 
 
@@ -141,7 +147,7 @@ def _is_of_earlier_atlas(scan: Scan, records: Mapping[str, Any]) -> bool:
     own = scan_label(scan.entities)
     atlases = records.get(own, {}).get(own, {}).get("Atlases")  # which versions before did not record
     atlas = atlas_of(scan.entities)
-    return atlases is not None and atlas != "" and atlas not in atlases and scan.sidecar.get("Scan") == own
+    return atlases is not None and atlas != "" and atlas not in atlases and scan.facts.origin.scan == own
 
 
 def _is_unused(scan: Scan, records: Mapping[str, Any]) -> bool:
@@ -156,4 +162,4 @@ def _is_unused(scan: Scan, records: Mapping[str, Any]) -> bool:
     states = {record["State"] for record in records.get(own, {}).values()}
     if len(states) == 1:
         return states != {"done"}
-    return records.get(own, {}).get(scan.sidecar.get("Scan"), {}).get("State") != "done"
+    return records.get(own, {}).get(scan.facts.origin.scan, {}).get("State") != "done"

@@ -2,12 +2,13 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bids_app.bids.datasets import Dataset
-from bids_app.bids.names import Key, Name
+from bids_app.bids.names import Key, Name, other_hemisphere
 from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 
@@ -20,6 +21,7 @@ SPATIAL = ("space", "cohort", "res", "den")
 
 # Name, path and dataset of a file, and whatever follows.
 Found = tuple[Name, Path, Dataset, *tuple[Any, ...]]
+Item = TypeVar("Item", bound=tuple[Name, *tuple[Any, ...]])
 
 
 class Why:
@@ -41,8 +43,8 @@ class Why:
 
 
 def of_one(
-    entity: str, wanted: str | None, found: list[Found], prefer: Callable[[list[Name]], str | None]
-) -> list[Found]:
+    entity: str, wanted: str | None, found: list[Item], prefer: Callable[[list[Name]], str | None]
+) -> list[Item]:
     """Keep what has one value of an entity: the one wanted, the only one, or the preferred one."""
     values = {name.entities.get(entity) for name, *_ in found}
     if not found or (wanted is None and len(values) == 1):
@@ -91,7 +93,7 @@ def best_desc(found: Iterable[Found]) -> list[Found]:
 
 
 def one_hash(found: list[Found]) -> list[Found]:
-    """Refuse outputs of several settings side by side, which XCP-D tells apart by hash-."""
+    """Refuse outputs of several settings side by side, which XCP-D tells apart by hash-; drop it where it is one."""
     values = {name.entities.get("hash") for name, *_ in found}
     if len(values) > 1:
         listed = ", ".join(sorted(value or "(none)" for value in values))
@@ -99,7 +101,21 @@ def one_hash(found: list[Found]) -> list[Found]:
             f"Results of several settings are there, hash {listed}. Choose with --bids-filter-file, for example "
             '{"bold": {"hash": "..."}, "timeseries": {"hash": "..."}}, or give a folder with one of them.'
         )
-    return found
+    return [(replace(name, entities=_without_hash(name.entities)), *more) for name, *more in found]
+
+
+def _without_hash(entities: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in entities.items() if key != "hash"}
+
+
+def with_both_hemispheres(item: Found) -> Found:
+    """Refuse the file of one hemisphere that lies there without the other."""
+    name, path, *_ = item
+    if "hemi" in name.entities and not other_hemisphere(path).exists():
+        raise DataError(
+            f"{path.name}: there is no {other_hemisphere(path).name} beside it; both hemispheres are needed."
+        )
+    return item
 
 
 def without_concatenations(found: Sequence[Found]) -> list[Found]:

@@ -1,30 +1,35 @@
 """What a run would do, by the reading of the run itself: tables for people, and nothing is written."""
 
 import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bids_app.bids.datasets import Dataset
 from bids_app.bids.findings import Finding, say_all
-from bids_app.bids.runs import BoldRun, find_inputs
+from bids_app.bids.runs import BoldRun, SeriesRun, find_inputs
 from bids_app.errors import DataError, MissingInputError
 from bids_app.group.gathering import find_trial, gather
 from bids_app.group.sample import MIN_PER_ARM
+from bids_app.group.targets import GroupRun
 from bids_app.group.trial_tables import read_scores
 from bids_app.participant.nodes import check_atlases
-from bids_app.preproc.raw_runs import raw_runs, wants_preprocessing
+from bids_app.preproc.raw_runs import RawRun, raw_runs, wants_preprocessing
 from bids_app.runtime.logs import log_to_terminal
+from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.arms import arm_words
 from bids_app.trial.covariates import code, slopes
-from bids_app.trial.design import find_designs, read_tables
+from bids_app.trial.design import Design, Tables, find_designs, read_tables
 from bids_app.trial.flow import counts, no_arm
 from bids_app.trial.strata import strata, strata_said
 
 PLAIN_WIDTH = 240  # where nobody sees the width, lines are not broken
 
 
-def preview_participants(settings, *, with_trial=False):
+def preview_participants(settings: Settings, *, with_trial: bool = False) -> int:
     """Say which scans would be processed from which files.
 
     Parameters
@@ -61,7 +66,7 @@ def preview_participants(settings, *, with_trial=False):
     return 0
 
 
-def _preview_raw(settings, *, with_trial):
+def _preview_raw(settings: Settings, *, with_trial: bool) -> int:
     """Say which raw scans would be preprocessed first."""
     runs = raw_runs(settings)
     rows = [(run.label, run.bold.name, run.t1w.name if run.t1w else "none: straight to the template") for run in runs]
@@ -72,26 +77,26 @@ def _preview_raw(settings, *, with_trial):
     return 0
 
 
-def _made_by(dataset):
+def _made_by(dataset: Dataset) -> str:
     makers = dataset.description.get("GeneratedBy") or [{}]
     return ", ".join(" ".join(filter(None, (one.get("Name"), one.get("Version")))) for one in makers) or "unknown"
 
 
-def _scan(run):
+def _scan(run: BoldRun | SeriesRun) -> tuple[str, str, str, str]:
     if isinstance(run, BoldRun):
         beside = [name for name, path in (("brain mask", run.mask), ("confounds", run.confounds)) if path is not None]
         return run.label, run.bold.name, ", ".join(beside) or "nothing", run.reason
     return run.label, run.timeseries.name, "", run.reason
 
 
-def _preview_trial(settings, runs):
+def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawRun]) -> None:
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
     tables = read_tables(settings.bids_dir)
     scanned = {(run.entities["sub"], run.entities["ses"]) for run in runs if "ses" in run.entities}
     if not scanned:
         raise DataError("The scans have no session: two visits are needed to compare the arms.")
     designs = find_designs(tables, scanned, settings.trial)
-    visits = {}
+    visits: dict[str, set[str | None]] = {}
     for run in runs:
         visits.setdefault(run.entities["sub"], set()).add(run.entities.get("ses"))
     say_all((*tables.findings, *designs[0].findings))
@@ -99,7 +104,9 @@ def _preview_trial(settings, runs):
         _preview_comparison(settings, tables, visits, design)
 
 
-def _preview_comparison(settings, tables, visits, design):
+def _preview_comparison(
+    settings: Settings, tables: Tables, visits: Mapping[str, set[str | None]], design: Design
+) -> None:
     """Say who of two arms could be compared at one follow-up."""
     arms = arm_words(tables, design)
     labels = sorted({*visits, *tables.participants.index})
@@ -113,10 +120,12 @@ def _preview_comparison(settings, tables, visits, design):
     scores = read_scores(tables, design, settings.trial)
     if scores is not None:
         known = scores.table.dropna(subset=["value"]).groupby(["outcome", "visit"], sort=False)["participant"].nunique()
-        _show("Clinical outcomes", ("outcome", "visit", "participants"), [(*key, n) for key, n in known.items()])
+        _show(
+            "Clinical outcomes", ("outcome", "visit", "participants"), list(known.reset_index().itertuples(index=False))
+        )
 
 
-def _too_few(arms, design):
+def _too_few(arms: pd.Series, design: Design) -> Iterator[Finding]:
     """Say so where the group level would refuse to compare, however good the scans are."""
     n_active, n_reference = ((arms == arm).sum() for arm in (design.active, design.reference))
     if min(n_active, n_reference) < MIN_PER_ARM:
@@ -127,7 +136,7 @@ def _too_few(arms, design):
         yield Finding("Arms", text, warning=True)
 
 
-def _model_said(tables, design, trial, participants):
+def _model_said(tables: Tables, design: Design, trial: Trial, participants: list[str]) -> Iterable[Finding]:
     """Read the columns of the model as the group level does, and say what they are taken for."""
     coded = code(tables, design, trial.covariates, participants)
     sloping = slopes(tables, design, trial.slopes, participants)
@@ -138,7 +147,7 @@ def _model_said(tables, design, trial, participants):
 _HEADS = ("participant", "arm", "baseline", "follow-up", "would be compared")
 
 
-def _standing(label, found, arms, design):
+def _standing(label: str, found: Collection[str | None], arms: pd.Series, design: Design) -> tuple[str, ...]:
     """Return a participant's arm, which visits have scans, and whether both can be compared."""
     arm = arms.get(label)
     arm = "not in participants.tsv" if label not in arms.index else "none stated" if arm != arm else f"{arm}"
@@ -148,7 +157,7 @@ def _standing(label, found, arms, design):
     return arm, *has, "yes" if not reasons else f"no: {', '.join(reasons)}"
 
 
-def preview_group(settings):
+def preview_group(settings: Settings) -> int:
     """Say what would be compared from what the participant level left.
 
     Parameters
@@ -180,7 +189,7 @@ def preview_group(settings):
     return code
 
 
-def _preview_targets(run):
+def _preview_targets(run: GroupRun) -> None:
     """Say who of two arms would be compared, and what of them."""
     for target in run.targets:
         route, flow, sample = target.route, target.flow, target.sample
@@ -193,11 +202,11 @@ def _preview_targets(run):
             ("participant", "why"),
             list(zip(left_out["participant_id"], left_out["reason"], strict=True)),
         )
-        adjusted = ", ".join(sample.covariates) or "nothing"
+        adjusted = ", ".join(sample.covariates.columns) or "nothing"
         _say(f"{', '.join(one.title for one in sample.features)}; adjusted for {adjusted}.")
 
 
-def _show(title, heads, rows):
+def _show(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table: lines and colours on a terminal, plain columns elsewhere."""
     console = _console()
     table = Table(title=title, title_justify="left", box=box.SIMPLE if console.is_terminal else None, pad_edge=False)
@@ -209,10 +218,10 @@ def _show(title, heads, rows):
     console.print()
 
 
-def _say(text):
+def _say(text: str) -> None:
     _console().print(text, markup=False, highlight=False)
 
 
-def _console():
+def _console() -> Console:
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
     return Console(file=sys.stdout, width=width, markup=False, highlight=False)

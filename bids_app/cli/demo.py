@@ -1,8 +1,10 @@
 """The demo: a simulated trial with a known answer, analysed by both levels, and held against that answer."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -20,7 +22,7 @@ from bids_app.runtime.nipype_run import progress
 from bids_app.settings.atlas_source import find_atlas
 from bids_app.settings.checks import check_settings
 from bids_app.settings.settings import Graph, Resources, Settings, Trial
-from bids_app.simulate import simulate_trial
+from bids_app.simulate import PlantedRegion, simulate_trial
 
 logger = logging.getLogger("bids_app")
 
@@ -32,7 +34,7 @@ ALPHA = Trial.alpha
 EDGES = "r025"
 
 
-def run_demo(output_dir, work_dir, n_cpus=1, seed=0):
+def run_demo(output_dir: Path, work_dir: Path, n_cpus: int = 1, seed: int = 0) -> int:
     """Simulate a trial in ``output_dir/sourcedata/trial``, analyse it into ``output_dir``, and check the answer.
 
     Parameters
@@ -81,7 +83,7 @@ def run_demo(output_dir, work_dir, n_cpus=1, seed=0):
     return 0 if answer["as_planted"].all() else 1
 
 
-def known_answer(group_dir, planted):
+def known_answer(group_dir: Path, planted: Sequence[PlantedRegion]) -> pd.DataFrame:
     """Hold the result against what was planted.
 
     Parameters
@@ -111,13 +113,13 @@ def known_answer(group_dir, planted):
     return pd.DataFrame(rows)
 
 
-def _map(group_dir, metric, statistic):
+def _map(group_dir: Path, metric: str, statistic: str) -> nib.Nifti1Image:
     paths = Path(group_dir).glob(f"*_stat-{statistic}_desc-{Feature(metric, EDGES).label}_statmap.nii.gz")
     (path,) = (path for path in paths if "atlas" not in Name.parse(path).entities)  # those are painted
-    return nib.load(path)
+    return nib.Nifti1Image.from_filename(path)
 
 
-def _compared(region, metric, planted, p, effect):
+def _compared(region: str, metric: str, planted: int, p: np.ndarray, effect: np.ndarray) -> dict[str, Any]:
     if region != "elsewhere":
         p = np.where(np.sign(effect) == (planted or 1), p, 1.0)
     found = p.min() <= ALPHA
@@ -133,19 +135,12 @@ def _compared(region, metric, planted, p, effect):
     }
 
 
-def _print_answer(answer, output_dir):
+def _print_answer(answer: pd.DataFrame, output_dir: Path) -> None:
     table = Table("region", "measure", "planted", "found", "smallest FWE p", "mean Hedges g", "", title="Known answer")
     for row in answer.itertuples():
         mark = "as planted" if row.as_planted else "NOT as planted"
-        table.add_row(
-            row.region,
-            row.metric,
-            row.planted,
-            row.found,
-            f"{row.p_fwe:.4f}",
-            f"{row.mean_hedges_g:+.2f}",
-            mark,
-        )
+        words = (str(word) for word in (row.region, row.metric, row.planted, row.found))
+        table.add_row(*words, f"{row.p_fwe:.4f}", f"{row.mean_hedges_g:+.2f}", mark)
     console = Console(width=110)
     console.print(table)
     console.print(f"The page: {(output_dir / 'group' / 'index.html').resolve()}", soft_wrap=True)

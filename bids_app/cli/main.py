@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -15,11 +16,12 @@ from bids_app.cli.validate import check_dataset
 from bids_app.errors import OutputError, TrialgraphError, full_disk
 from bids_app.settings.checks import check_settings
 from bids_app.settings.parser import demo_parser
+from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_code
 from bids_app.system.work_folder import private_folder, working_in
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the app.
 
     Parameters
@@ -61,11 +63,11 @@ def main(argv=None):
         return 1
 
 
-def keep_traceback(text, output_dir):
+def keep_traceback(text: str, output_dir: Sequence[str]) -> Path | str:
     """Keep the traceback of a fault in the logs of the output folder, else in a temporary file; return where."""
-    for find in (*(lambda path=path: Path(path).absolute() / "logs" for path in output_dir), gettempdir):
+    for given in (*output_dir, None):
         with suppress(OSError):  # in a read-only container there is no temporary folder
-            folder = Path(find())
+            folder = Path(gettempdir()) if given is None else Path(given).absolute() / "logs"
             if folder.is_dir():
                 path = folder / f"fault-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
                 path.write_text(text, encoding="utf-8")
@@ -73,7 +75,7 @@ def keep_traceback(text, output_dir):
     return "what it said"
 
 
-def _run(settings):
+def _run(settings: Settings) -> int:
     check_settings(settings)
     work_dir = private_folder(settings.work_dir)
     settings = replace(settings, work_dir=work_dir / f"code-{digest_of_code()}")  # no other version's results
@@ -84,7 +86,7 @@ def _run(settings):
         return conclude(_step(settings)(settings))
 
 
-def _step(settings):
+def _step(settings: Settings) -> Callable[[Settings], int]:
     """Return what is to be run; its imports are heavy, so that they come once the call makes sense."""
     if settings.reports_only:
         from bids_app.report.rebuild import remake_pages as step
@@ -95,13 +97,13 @@ def _step(settings):
     return step
 
 
-def _check(argv):
+def _check(argv: Sequence[str]) -> int:
     """Say what both levels would do with a dataset."""
     folders, options = argv[:2], argv[2:]
     return _preview(parse([*folders, "participant", *options, "--dry-run"]), with_trial=True)
 
 
-def _preview(settings, *, with_trial=False):
+def _preview(settings: Settings, *, with_trial: bool = False) -> int:
     """Do all the reading of a run in a folder of its own, which goes at the end."""
     check_settings(settings)
     with _temporary_folder() as folder, working_in(Path(folder), keep=True):
@@ -112,7 +114,7 @@ def _preview(settings, *, with_trial=False):
         return check.preview_participants(settings, with_trial=with_trial)
 
 
-def _temporary_folder():
+def _temporary_folder() -> TemporaryDirectory[str]:
     """Return a folder that goes when it was used; a container that is read-only has room in memory alone."""
     try:
         return TemporaryDirectory()
@@ -120,13 +122,13 @@ def _temporary_folder():
         return TemporaryDirectory(dir="/dev/shm")
 
 
-def _validate(settings):
+def _validate(settings: Settings) -> None:
     unchecked = check_dataset(settings.bids_dir, settings.selection.participants)
     if unchecked:
         print(f"trialgraph: {unchecked}", file=sys.stderr)
 
 
-def _demo(argv):
+def _demo(argv: Sequence[str]) -> int:
     options = demo_parser().parse_args(argv)
     work_dir = private_folder(options.output_dir / "work" / "demo")
     with working_in(work_dir, keep=False) as conclude:

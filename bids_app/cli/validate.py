@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bids_app.errors import DataError, InvalidDatasetError, MissingInputError
 from bids_app.system.small_files import read_json
@@ -15,7 +17,7 @@ VALIDATOR = "bids-validator-deno"
 SHOWN = 5
 
 
-def check_dataset(bids_dir, participants=()):
+def check_dataset(bids_dir: Path, participants: Collection[str] = ()) -> str | None:
     """Refuse raw data that are not valid BIDS.
 
     A derivative is not checked: no version of fMRIPrep writes one without errors. Neither are, within raw data,
@@ -57,12 +59,12 @@ def check_dataset(bids_dir, participants=()):
     return None
 
 
-def find_validator():
+def find_validator() -> str | None:
     """Return the path of the validator, which lies beside the interpreter or on the PATH, or None."""
     return shutil.which(VALIDATOR, path=str(Path(sys.executable).parent)) or shutil.which(VALIDATOR)
 
 
-def summary(issues):
+def summary(issues: Iterable[Mapping[str, Any]]) -> str:
     """Say which errors there are, each with how often and where first.
 
     Examples
@@ -79,19 +81,19 @@ def summary(issues):
     return "; ".join([*said, f"{more} more kinds of error"] if more > 0 else said)
 
 
-def _first(places):
+def _first(places: Sequence[str]) -> str:
     others = len(places) - 1
     return places[0] + (f" and {others} other file{'s' * (others > 1)}" if others else "")
 
 
-def _is_derivative(bids_dir):
+def _is_derivative(bids_dir: Path) -> bool:
     try:
         return read_json(bids_dir / "dataset_description.json").get("DatasetType") == "derivative"
     except (MissingInputError, DataError):
         return False
 
 
-def _issues(validator, bids_dir):
+def _issues(validator: str, bids_dir: Path) -> list[dict[str, Any]] | None:
     """Return what the validator lists, or None if it gives no list."""
     command = [validator, str(bids_dir), "--json", "--ignoreWarnings", "--prune"]
     try:
@@ -101,6 +103,6 @@ def _issues(validator, bids_dir):
         return None
 
 
-def _concerns(issue, participants):
+def _concerns(issue: Mapping[str, Any], participants: Collection[str]) -> bool:
     owner = re.match(r"/sub-([^/]+)/", issue.get("location") or "")
     return not participants or owner is None or owner.group(1) in participants

@@ -69,9 +69,9 @@ def made(scan: Scan, arm: str) -> Made:
     """
     facts = dict(scan.sidecar)
     facts["Cohort"] = scan.entities.get("cohort")
-    datasets = {str(uri).split(":")[1] for uri in facts.get("Sources", ()) if str(uri).startswith("bids:")}
+    datasets = {str(uri).split(":")[1] for uri in scan.facts.origin.sources or () if str(uri).startswith("bids:")}
     facts["Dataset"] = ", ".join(sorted(datasets)) or None
-    return Made(str(facts.get("Scan") or scan.path.name), arm, facts)
+    return Made(scan.facts.origin.scan or scan.path.name, arm, facts)
 
 
 def differences(scans: Sequence[Made], keys: Iterable[str]) -> dict[str, dict[str, list[Made]]]:

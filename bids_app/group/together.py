@@ -198,8 +198,8 @@ def compare_together(
     ]
     corrected = stats.across(compared) if len(compared) > 1 else [compared[0].p_fwe]
     return {
-        comparison_folder(member.design): Result(p=np.minimum(p * joint.times, 1), effect=one.effect, kept=member.sample.kept)
-        for member, p, one in zip(joint.members, corrected, compared, strict=True)
+        comparison_folder(one.design): Result(p=np.minimum(p * joint.times, 1), effect=own.effect, kept=one.sample.kept)
+        for one, p, own in zip(joint.members, corrected, compared, strict=True)
     }
 
 

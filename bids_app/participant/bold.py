@@ -1,21 +1,25 @@
 """Reading a BOLD image at the nodes of the analysis grid."""
 
+from pathlib import Path
+from typing import Any
+
 import nibabel as nib
 import numpy as np
 from scipy.ndimage import map_coordinates
 
 from bids_app.bids.masks import binarized
 from bids_app.bids.names import is_surface
-from bids_app.bids.timing import InHeader, in_header, repetition_time
+from bids_app.bids.runs import BoldRun
+from bids_app.bids.timing import InHeader, RepetitionTime, in_header, repetition_time
 from bids_app.errors import DataError, MissingInputError
+from bids_app.space.grid import Nodes
 from bids_app.space.surface_files import read_grayordinates
 from bids_app.system.images import UNREADABLE, open_bold, read_image
 
 NEGLIGIBLE_SHARE = 1e-3
-EVERYWHERE = object()  # in place of a mask: wherever the signal varies
 
 
-def read_series(run, grid):
+def read_series(run: BoldRun, grid: Nodes) -> tuple[np.ndarray, RepetitionTime, tuple[str, ...]]:
     """Read a run at the nodes.
 
     Parameters
@@ -41,12 +45,13 @@ def read_series(run, grid):
         return series, repetition_time(run.bold.name, run.repetition_time, header), ()
     image = open_bold(run.bold)
     timing = repetition_time(run.bold.name, run.repetition_time, in_header(image))
-    mask_path = run.mask or (EVERYWHERE if run.denoised else None)
-    mask, note = read_mask(mask_path, image)
+    if run.mask is None and run.denoised:  # nodes are wherever the signal varies
+        return sample_nodes(image, np.ones(image.shape[:3], dtype=bool), grid), timing, ()
+    mask, note = read_mask(run.mask, image)
     return sample_nodes(image, mask, grid), timing, (note,) if note else ()
 
 
-def sample_nodes(image, mask, grid):
+def sample_nodes(image: Any, mask: np.ndarray, grid: Nodes) -> np.ndarray:
     """Read the BOLD series at the nodes, by linear interpolation.
 
     Parameters
@@ -76,7 +81,7 @@ def sample_nodes(image, mask, grid):
     return series
 
 
-def _interpolated(volume, voxels):
+def _interpolated(volume: np.ndarray, voxels: np.ndarray) -> np.ndarray:
     """Interpolate linearly; NaN only where a value that is not finite has a share in the result."""
     finite = np.isfinite(volume)
     if finite.all():
@@ -86,12 +91,12 @@ def _interpolated(volume, voxels):
     return np.where(lost < NEGLIGIBLE_SHARE, values, np.nan)
 
 
-def read_mask(path, image):
+def read_mask(path: Path | None, image: Any) -> tuple[np.ndarray, str | None]:
     """Read a run's brain mask.
 
     Parameters
     ----------
-    path : Path, None or `EVERYWHERE`
+    path : Path or None
         On the grid of the image.
     image : 4D image
 
@@ -101,8 +106,6 @@ def read_mask(path, image):
     note : str or None
         As from `masks.binarized`.
     """
-    if path is EVERYWHERE:
-        return np.ones(image.shape[:3], dtype=bool), None
     if path is None:
         raise MissingInputError("no brain mask beside the BOLD image (looked for the same name with desc-brain_mask).")
     mask, values = read_image(path)
@@ -114,11 +117,11 @@ def read_mask(path, image):
     return binarized(values, path.name)
 
 
-def _origin(image):
+def _origin(image: Any) -> tuple[float, ...]:
     return tuple(round(float(value), 1) for value in image.affine[:3, 3])
 
 
-def _volume(image, index):
+def _volume(image: Any, index: int) -> np.ndarray:
     try:
         return np.asarray(image.dataobj[..., index], dtype=np.float32)
     except UNREADABLE as error:

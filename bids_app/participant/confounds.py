@@ -1,17 +1,21 @@
 """Confounds of a run: which are regressed out, and which volumes stay."""
 
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from nilearn.interfaces.fmriprep import load_confounds
 
+from bids_app.bids.runs import BoldRun
 from bids_app.errors import DataError, MissingInputError
 from bids_app.participant.received import read_received
+from bids_app.settings.settings import Signal
 from bids_app.system.images import require
 from bids_app.system.small_files import require_table
 
@@ -20,7 +24,7 @@ HEAD_RADIUS = 50.0  # mm
 LARGEST = 1e100  # whose square is a number still
 COMPUTED = "the six motion parameters (Power et al. 2012, 50 mm)"
 UNKNOWN = "not known"
-STRATEGIES = {
+STRATEGIES: dict[str, dict[str, Any]] = {
     "friston24": {"strategy": ("motion", "wm_csf"), "motion": "full", "wm_csf": "basic"},
     "24p": {"strategy": ("motion",), "motion": "full"},
     "36p": {
@@ -66,7 +70,7 @@ class Confounds:
     censoring: str | None = None
 
 
-def read_confounds(bold_path, table_path, n_volumes, options):
+def read_confounds(bold_path: Path, table_path: Path | None, n_volumes: int, options: Signal) -> Confounds:
     """Select confounds by strategy and censor volumes by motion.
 
     Parameters
@@ -96,13 +100,15 @@ def read_confounds(bold_path, table_path, n_volumes, options):
     displacement, source, notes = _displacement_of(table, table_path, options.fd_threshold)
     n_dummy = options.dummy_scans
     if n_dummy is None:
-        n_dummy = sum(column.startswith("non_steady_state_outlier") for column in table)
+        n_dummy = sum(str(column).startswith("non_steady_state_outlier") for column in table)
     kept = ~(displacement > options.fd_threshold)
     kept[:n_dummy] = False
     return Confounds(regressors, displacement, n_dummy, kept, source, notes)
 
 
-def _displacement_of(table, path, threshold):
+def _displacement_of(
+    table: pd.DataFrame, path: Path | None, threshold: float
+) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Return the framewise displacement of a table, from its column or else from the motion parameters.
 
     Raises
@@ -110,6 +116,10 @@ def _displacement_of(table, path, threshold):
     DataError
         It is needed, and neither is there.
     """
+    unknown = np.full(len(table), np.nan)
+    if path is None:
+        note = "There is no confounds table: no framewise displacement is known, and no volume was censored."
+        return unknown, UNKNOWN, (note,) if np.isfinite(threshold) else ()
     if "framewise_displacement" in table:
         known = pd.to_numeric(table["framewise_displacement"], errors="coerce").to_numpy(float)
         if np.isfinite(known).any():
@@ -120,10 +130,6 @@ def _displacement_of(table, path, threshold):
         parameters = table[list(PARAMETERS)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
         note = f"{path.name} has no framewise displacement; it was computed from the six motion parameters."
         return framewise_displacement(parameters), COMPUTED, (note,)
-    unknown = np.full(len(table), np.nan)
-    if path is None:
-        note = "There is no confounds table: no framewise displacement is known, and no volume was censored."
-        return unknown, UNKNOWN, (note,) if np.isfinite(threshold) else ()
     if not np.isfinite(threshold):
         return unknown, UNKNOWN, ()
     raise DataError(
@@ -132,7 +138,7 @@ def _displacement_of(table, path, threshold):
     )
 
 
-def framewise_displacement(parameters):
+def framewise_displacement(parameters: np.ndarray) -> np.ndarray:
     """Compute the framewise displacement.
 
     Parameters
@@ -158,7 +164,7 @@ def framewise_displacement(parameters):
     return np.concatenate([[np.nan], changes.sum(axis=1)])
 
 
-def received_confounds(run, n_volumes):
+def received_confounds(run: BoldRun, n_volumes: int) -> Confounds:
     """Return the motion of a run that another tool cleaned, and its volumes that are data; nothing is regressed out.
 
     Parameters
@@ -168,14 +174,14 @@ def received_confounds(run, n_volumes):
         T of the image.
     """
     found = read_received(run.bold.name, n_volumes, run.confounds, run.outliers)
-    source, notes = "the motion table", ()
+    source, notes = "the motion table", tuple[str, ...]()
     if not np.isfinite(found.displacement).any():
         source, notes = UNKNOWN, ("No framewise displacement is known of these images.",)
     none = pd.DataFrame(index=range(n_volumes))
     return Confounds(none, found.displacement, 0, found.kept, source, notes, found.censoring)
 
 
-def _read_table(path, n_volumes):
+def _read_table(path: Path, n_volumes: int) -> pd.DataFrame:
     require(path)
     require_table(path, called=path.name)
     try:
@@ -187,8 +193,8 @@ def _read_table(path, n_volumes):
     return table
 
 
-def _regressors(table_path, options):
-    if options.denoise == "none":
+def _regressors(table_path: Path | None, options: Signal) -> pd.DataFrame:
+    if options.denoise == "none" or table_path is None:
         return pd.DataFrame()
     try:
         with warnings.catch_warnings(), _as_nilearn_expects(table_path) as image_path:
@@ -215,7 +221,7 @@ def _regressors(table_path, options):
 
 
 @contextmanager
-def _as_nilearn_expects(table_path):
+def _as_nilearn_expects(table_path: Path) -> Iterator[str]:
     """Lend the name of an image by which nilearn finds this very table; it takes neither .nii nor other names."""
     with TemporaryDirectory() as folder:
         for extension in (".tsv", ".json"):

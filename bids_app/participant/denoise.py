@@ -1,17 +1,23 @@
 """From a BOLD image and its confounds to one clean time series per node."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from nilearn import signal
 from scipy.interpolate import CubicSpline
 
+from bids_app.bids.runs import BoldRun
+from bids_app.bids.scan_facts import Cleaning, Origin, Quality, ScanFacts, Volumes
+from bids_app.bids.timing import RepetitionTime
 from bids_app.errors import DataError
 from bids_app.participant import quality
 from bids_app.participant.bold import read_series
-from bids_app.participant.confounds import read_confounds, received_confounds
-from bids_app.settings.settings import DENOISE_STRATEGIES
+from bids_app.participant.confounds import Confounds, read_confounds, received_confounds
+from bids_app.settings.settings import DENOISE_STRATEGIES, Signal
+from bids_app.space.grid import Nodes
 
 MIN_DEGREES_OF_FREEDOM = 10
 FEW_DEGREES_OF_FREEDOM = 10  # below this a correlation of 0.6 is within chance (two-sided p 0.05)
@@ -21,7 +27,14 @@ RECEIVED = "as the images were received"
 NODES_AT_ONCE = 8192  # bounds the float64 copies that filtering makes
 
 
-def clean(series, confounds, repetition_time, bandpass, *, detrend=True):
+def clean(
+    series: np.ndarray,
+    confounds: Confounds,
+    repetition_time: float,
+    bandpass: tuple[float, float] | None,
+    *,
+    detrend: bool = True,
+) -> np.ndarray:
     """Remove drift, confounds and slow and fast fluctuations in one model, and drop censored volumes.
 
     Censored volumes are bridged by a spline for the filter and dropped after it; confounds pass the same
@@ -73,7 +86,7 @@ def clean(series, confounds, repetition_time, bandpass, *, detrend=True):
     return result
 
 
-def check_band(bandpass, repetition_time):
+def check_band(bandpass: tuple[float, float] | None, repetition_time: float) -> None:
     """Refuse a band that no filter can pass at a repetition time, and that would be left out in silence.
 
     Raises
@@ -89,12 +102,12 @@ def check_band(bandpass, repetition_time):
         )
 
 
-def _filter(bandpass):
+def _filter(bandpass: tuple[float, float] | None) -> dict[str, Any]:
     low, high = bandpass or (None, None)
     return {"filter": "butterworth" if bandpass else False, "low_pass": high, "high_pass": low or None}
 
 
-def _clean_nodes(series, confounds, filtering):
+def _clean_nodes(series: np.ndarray, confounds: Confounds, filtering: Mapping[str, Any]) -> np.ndarray:
     regressors, kept = confounds.regressors.to_numpy(), np.flatnonzero(confounds.kept)
     columns = _bridged(series.T, kept)
     with warnings.catch_warnings():
@@ -109,7 +122,7 @@ def _clean_nodes(series, confounds, filtering):
         ).T
 
 
-def long_gap(confounds, repetition_time, bandpass):
+def long_gap(confounds: Confounds, repetition_time: float, bandpass: tuple[float, float] | None) -> str | None:
     """Say which gap of censored volumes is too long for the band to tell what was in it, or return None.
 
     The slowest wave that passes has then more than half of its period in the gap.
@@ -131,7 +144,7 @@ def long_gap(confounds, repetition_time, bandpass):
     )
 
 
-def _bridged(columns, kept):
+def _bridged(columns: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Cut to the span of the kept volumes, and bridge the gaps in it by a spline.
 
     nilearn 0.14 bridges too, but not a volume whose mirror image in time is censored as well.
@@ -151,18 +164,17 @@ class CleanScan:
     ----------
     series : (N, T') float32 ndarray
         NaN rows for nodes without a signal.
-    facts : dict
-        What the sidecars say about the scan, in BIDS spelling.
+    facts : ScanFacts
     carpet : dict of ndarray
         A sample of nodes before and after, the motion, and the volumes that were kept.
     """
 
     series: np.ndarray
-    facts: dict
-    carpet: dict
+    facts: ScanFacts
+    carpet: dict[str, Any]
 
 
-def clean_run(run, grid, options):
+def clean_run(run: BoldRun, grid: Nodes, options: Signal) -> CleanScan:
     """Read one run at the nodes of a grid and clean it.
 
     Parameters
@@ -175,7 +187,7 @@ def clean_run(run, grid, options):
     -------
     CleanScan
     """
-    before, timing, notes = read_series(run, grid)
+    before, timing, read = read_series(run, grid)
     repetition_time = timing.seconds
     if run.denoised:
         options = replace(options, denoise="none", bandpass=None)
@@ -192,30 +204,23 @@ def clean_run(run, grid, options):
     after = clean(before, confounds, repetition_time, options.bandpass, detrend=options.detrend)
     notes = [
         *timing.warnings,
-        *notes,
+        *read,
         *confounds.notes,
         long_gap(confounds, repetition_time, options.bandpass),
         _few(left),
     ]
-    facts = {
-        "RepetitionTime": repetition_time,
-        "RepetitionTimeSource": timing.source,
-        "FramewiseDisplacementSource": confounds.displacement_source,
-        "Censoring": confounds.censoring,
-        **_motion_facts(confounds, repetition_time, np.inf if run.denoised else options.fd_threshold),
-        "Denoising": RECEIVED if run.denoised else DENOISE_STRATEGIES[options.denoise],
-        "Confounds": list(confounds.regressors.columns),
-        "Bandpass": RECEIVED if run.denoised else list(options.bandpass) if options.bandpass else "off",
-        "Detrend": options.detrend,
-        "Coverage": float(np.isfinite(after[:, 0]).mean()),
-    }
     rows = _sample(after)
-    facts |= _quality(before, after, rows, grid, confounds) | {"DegreesOfFreedomLeft": left}
-    facts["Warnings"] = [note for note in notes if note]
+    facts = ScanFacts(
+        origin=Origin.here(run.label, run.sources),
+        volumes=_volumes(confounds, timing, np.inf if run.denoised else options.fd_threshold),
+        cleaning=_cleaning(run, confounds, options),
+        quality=replace(_quality(before, after, rows, grid, confounds), degrees_of_freedom=left),
+        warnings=[note for note in notes if note],
+    )
     return CleanScan(after, facts, _carpet(before, after, rows, confounds, repetition_time))
 
 
-def _few(left):
+def _few(left: float) -> str | None:
     """Refuse a scan without degrees of freedom; return a warning of one with few."""
     if left < 1:
         raise DataError(
@@ -228,48 +233,64 @@ def _few(left):
     return None
 
 
-def _sample(series):
+def _sample(series: np.ndarray) -> np.ndarray:
     alive = np.flatnonzero(np.isfinite(series[:, 0]))
     return alive[np.linspace(0, alive.size - 1, min(CARPET_ROWS, alive.size)).astype(int)]
 
 
-def _quality(before, after, rows, grid, confounds):
+def _cleaning(run: BoldRun, confounds: Confounds, options: Signal) -> Cleaning:
+    return Cleaning(
+        denoising=RECEIVED if run.denoised else DENOISE_STRATEGIES[options.denoise],
+        confounds=list(confounds.regressors.columns),
+        bandpass=RECEIVED if run.denoised else options.bandpass or "off",
+        detrend=options.detrend,
+    )
+
+
+def _quality(before: np.ndarray, after: np.ndarray, rows: np.ndarray, grid: Nodes, confounds: Confounds) -> Quality:
     """Return numbers of the scan's quality; correlations are those of a sample of nodes."""
     places = grid.coordinates[rows]
     mean_before, distance_before = quality.correlation_facts(before[rows][:, confounds.kept], places)
     mean_after, distance_after = quality.correlation_facts(after[rows], places)
-    return {
-        "TemporalSignalToNoise": quality.signal_to_noise(before[:, confounds.kept]),
-        "MeanDvarsBefore": _mean(quality.dvars(before)[confounds.n_dummy + 1 :]),
-        "MeanDvarsAfter": _mean(quality.dvars(after, confounds.kept)),
-        "MeanCorrelationBefore": mean_before,
-        "MeanCorrelationAfter": mean_after,
-        "CorrelationWithDistanceBefore": distance_before,
-        "CorrelationWithDistanceAfter": distance_after,
-    }
+    return Quality(
+        coverage=float(np.isfinite(after[:, 0]).mean()),
+        signal_to_noise=quality.signal_to_noise(before[:, confounds.kept]),
+        dvars_before=_mean(quality.dvars(before)[confounds.n_dummy + 1 :]),
+        dvars_after=_mean(quality.dvars(after, confounds.kept)),
+        correlation_before=mean_before,
+        correlation_after=mean_after,
+        with_distance_before=distance_before,
+        with_distance_after=distance_after,
+    )
 
 
-def _mean(values):
+def _mean(values: np.ndarray) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
-def _motion_facts(confounds, repetition_time, threshold):
+def _volumes(confounds: Confounds, timing: RepetitionTime, threshold: float) -> Volumes:
     displacement = confounds.framewise_displacement[confounds.n_dummy :]
     known = displacement[np.isfinite(displacement)]
     n_kept = int(confounds.kept.sum())
-    return {
-        "NumberOfVolumes": confounds.kept.size,
-        "NumberOfDummyScans": confounds.n_dummy,
-        "NumberOfVolumesCensored": int(confounds.kept.size - confounds.n_dummy - n_kept),
-        "NumberOfVolumesKept": n_kept,
-        "MinutesKept": n_kept * repetition_time / 60,
-        "FramewiseDisplacementThreshold": threshold if np.isfinite(threshold) else "off",
-        "MeanFramewiseDisplacement": float(known.mean()) if known.size else None,
-        "MaxFramewiseDisplacement": float(known.max()) if known.size else None,
-    }
+    return Volumes(
+        repetition_time=timing.seconds,
+        repetition_time_source=timing.source,
+        displacement_source=confounds.displacement_source,
+        censoring=confounds.censoring,
+        total=confounds.kept.size,
+        dummy=confounds.n_dummy,
+        censored=int(confounds.kept.size - confounds.n_dummy - n_kept),
+        kept=n_kept,
+        minutes_kept=n_kept * timing.seconds / 60,
+        threshold=threshold if np.isfinite(threshold) else "off",
+        mean_displacement=float(known.mean()) if known.size else None,
+        max_displacement=float(known.max()) if known.size else None,
+    )
 
 
-def _carpet(before, after, rows, confounds, repetition_time):
+def _carpet(
+    before: np.ndarray, after: np.ndarray, rows: np.ndarray, confounds: Confounds, repetition_time: float
+) -> dict[str, Any]:
     return {
         "dvars_before": quality.dvars(before),
         "dvars_after": quality.dvars(after, confounds.kept),

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import (
@@ -17,7 +18,7 @@ from nipype.interfaces.base import (
 from bids_app.graph import Means, Place, needing_modules, voxel_graphs
 from bids_app.graph.features import Feature
 from bids_app.participant import denoise, map_files, parcel_tables
-from bids_app.participant.parcel_series import atlas_parcels, table_parcels
+from bids_app.participant.parcel_series import Parcels, atlas_parcels, table_parcels
 from bids_app.report.figures import carpet_figure
 from bids_app.space.atlas import digest_of_atlas, load_atlas, network_of_nodes
 from bids_app.space.grid import load_grid
@@ -34,7 +35,7 @@ class _CleanRunInput(BaseInterfaceInputSpec):
 class _CleanRunOutput(TraitedSpec):
     series_file = File(desc="(N, T') float32")
     carpet_file = File(desc="a sample of nodes before and after, with the motion")
-    facts = traits.Dict(desc="what the sidecars say about the scan")
+    facts = traits.Any(desc="ScanFacts")
 
 
 class CleanRun(SimpleInterface):
@@ -42,7 +43,7 @@ class CleanRun(SimpleInterface):
 
     input_spec, output_spec = _CleanRunInput, _CleanRunOutput
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         scan = denoise.clean_run(self.inputs.run, load_grid(self.inputs.grid_file), self.inputs.options)
         folder = Path(runtime.cwd)
         np.save(folder / "series.npy", scan.series)
@@ -51,7 +52,7 @@ class CleanRun(SimpleInterface):
             "series_file": str(folder / "series.npy"),
             "carpet_file": str(folder / "carpet.npz"),
         }
-        self._results["facts"] = scan.facts | {"SourceDigests": digests_of(self.inputs.run)}
+        self._results["facts"] = replace(scan.facts, source_digests=digests_of(self.inputs.run))
         return runtime
 
 
@@ -75,7 +76,7 @@ class VoxelGraph(SimpleInterface):
 
     input_spec, output_spec = _VoxelGraphInput, _VoxelGraphOutput
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         series, options = np.load(self.inputs.series_file), self.inputs.options
         present = np.isfinite(series).all(axis=1)
         place, means = self._place(present), self._means(Path(runtime.cwd))
@@ -83,7 +84,9 @@ class VoxelGraph(SimpleInterface):
         labels = [rule.label for rule in options.rules]
         maps = map_files.by_feature({name: graph.maps for name, graph in zip(labels, graphs, strict=True)}, options)
         maps_file = Path(runtime.cwd) / "maps.npz"
-        spread = map_files.at_all_nodes({feature.key: values for feature, values in maps.items()}, present)
+        spread: dict[str, Any] = map_files.at_all_nodes(
+            {feature.key: values for feature, values in maps.items()}, present
+        )
         np.savez(maps_file, present=present, **spread)
         self._results["maps_file"] = str(maps_file)
         self._results["facts"] = {
@@ -91,7 +94,7 @@ class VoxelGraph(SimpleInterface):
         }
         return runtime
 
-    def _place(self, present):
+    def _place(self, present: np.ndarray) -> Place:
         options, grid = self.inputs.options, load_grid(self.inputs.grid_file)
         modules = None
         if needing_modules(options.metrics):
@@ -99,8 +102,8 @@ class VoxelGraph(SimpleInterface):
             modules = network_of_nodes(options.partition or options.atlases[0], grid, space)[present]
         return Place(grid.coordinates[present], modules, options.distance)
 
-    def _means(self, folder):
-        def on_disk(shape, dtype):
+    def _means(self, folder: Path) -> Means:
+        def on_disk(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
             return np.asarray(np.memmap(folder / f"{uuid.uuid4().hex}.bits", dtype, "w+", shape=shape))
 
         memory = self.inputs.memory_gb
@@ -108,7 +111,7 @@ class VoxelGraph(SimpleInterface):
         return Means(self.inputs.n_threads, bytes_allowed, on_disk)
 
 
-def read_maps(path):
+def read_maps(path: Path) -> tuple[dict[Feature, np.ndarray], np.ndarray]:
     """Return maps by feature, and which nodes have a signal."""
     arrays = dict(np.load(path))
     present = arrays.pop("present")
@@ -119,7 +122,7 @@ class _WriteMapsInput(BaseInterfaceInputSpec):
     run = traits.Any(mandatory=True)
     grid_file = File(exists=True, mandatory=True)
     maps_file = File(exists=True, mandatory=True)
-    scan_facts = traits.Dict(mandatory=True)
+    scan_facts = traits.Any(mandatory=True, desc="ScanFacts")
     graph_facts = traits.Dict(mandatory=True)
     options = traits.Any(mandatory=True, desc="Graph")
     output_dir = traits.Any(mandatory=True)
@@ -135,10 +138,10 @@ class WriteMaps(SimpleInterface):
     input_spec, output_spec = _WriteMapsInput, _WrittenOutput
     _always_run = True
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         maps, present = read_maps(inputs.maps_file)
-        facts = {"present": present, "scan": inputs.scan_facts, **inputs.graph_facts}
+        facts = map_files.MapFacts(present=present, scan=inputs.scan_facts, graphs=inputs.graph_facts)
         grid = load_grid(inputs.grid_file)
         written = map_files.write_maps(inputs.output_dir, inputs.run, grid, maps, facts, inputs.options)
         self._results["out_files"] = [str(path) for path in written]
@@ -151,7 +154,7 @@ class _ParcelGraphInput(BaseInterfaceInputSpec):
     series_file = File(exists=True, desc="clean series at the nodes; without it, the run is a table of series")
     grid_file = File(exists=True)
     atlas_file = File(exists=True, desc="the atlas as it was laid over the grid")
-    scan_facts = traits.Dict()
+    scan_facts = traits.Any(desc="ScanFacts")
     options = traits.Any(mandatory=True, desc="Graph")
     output_dir = traits.Any(mandatory=True)
 
@@ -162,22 +165,22 @@ class ParcelGraph(SimpleInterface):
     input_spec, output_spec = _ParcelGraphInput, _WrittenOutput
     _always_run = True
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         inputs, parcels = self.inputs, self._parcels()
         given = {"coordinates": parcels.coordinates, "modules": parcels.networks}
         graphs = parcel_tables.graphs_of(parcels.series, inputs.options.parcels, given, inputs.options.distance)
-        written = parcel_tables.write_parcels(inputs.output_dir, inputs.run, parcels, graphs)
+        written = parcel_tables.write_parcels(inputs.output_dir, parcels, graphs)
         self._results["out_files"] = [str(path) for path in written]
         return runtime
 
-    def _parcels(self):
+    def _parcels(self) -> Parcels:
         inputs = self.inputs
         if not isdefined(inputs.series_file):
             parcels = table_parcels(inputs.run)
-            return replace(parcels, facts=parcels.facts | {"SourceDigests": digests_of(inputs.run)})
+            return replace(parcels, facts=replace(parcels.facts, source_digests=digests_of(inputs.run)))
         path = Path(inputs.atlas_file)
         atlas = load_atlas(path, load_grid(inputs.grid_file))
-        facts = inputs.scan_facts | {"AtlasDigest": digest_of_atlas(path)}
+        facts = replace(inputs.scan_facts, atlas_digest=digest_of_atlas(path))
         return atlas_parcels(inputs.run, np.load(inputs.series_file), atlas, facts)
 
 
@@ -194,7 +197,7 @@ class DrawScan(SimpleInterface):
     input_spec, output_spec = _DrawScanInput, _WrittenOutput
     _always_run = True
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         drawn = {"carpet": carpet_figure(dict(np.load(inputs.carpet_file)))}
         written = map_files.write_figures(inputs.output_dir, inputs.run, drawn, inputs.options)

@@ -1,29 +1,33 @@
 """The participant level: what happens in which order, and the exit code."""
 
 import logging
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from bids_app.bids.files import sweep, write_dataset_files
 from bids_app.bids.findings import of_scans
 from bids_app.bids.names import Name
 from bids_app.bids.result_names import atlas_of, status_path
-from bids_app.bids.runs import BoldRun, find_inputs
+from bids_app.bids.runs import BoldRun, Inputs, SeriesRun, find_inputs
 from bids_app.bids.scans import index_scans
 from bids_app.bids.status import earlier_scans, mark_gone, participants_with_status, save_status
 from bids_app.participant.nodes import settle_atlases, settle_grid
 from bids_app.participant.workflow import Layout, init_level_wf
-from bids_app.preproc.raw_runs import by_participant, wants_preprocessing
+from bids_app.preproc.raw_runs import RawRun, by_participant, wants_preprocessing
 from bids_app.report.index import write_index_page, write_pages_of_all
 from bids_app.report.participant import write_participant_page
 from bids_app.runtime.group_folder import changed_sources
 from bids_app.runtime.logs import conclude, start_log
-from bids_app.runtime.nipype_run import execute, node_name
-from bids_app.settings.settings import GROUP
+from bids_app.runtime.nipype_run import Failure, execute, node_name
+from bids_app.settings.settings import GROUP, Settings
 from bids_app.system.locks import turn_in
 
 logger = logging.getLogger("bids_app")
 
+AnyRun = BoldRun | SeriesRun | RawRun
 
-def participant_level(settings):
+
+def participant_level(settings: Settings) -> int:
     """Make the graph maps and tables of every participant.
 
     Parameters
@@ -51,7 +55,7 @@ def participant_level(settings):
     return _graph_level(prepared.settings, log_dir, prepared.failures)
 
 
-def _graph_level(settings, log_dir, earlier=()):
+def _graph_level(settings: Settings, log_dir: Path, earlier: Sequence[Failure] = ()) -> int:
     """Make the maps and tables of preprocessed scans; ``earlier`` are failures that count for the exit code too."""
     inputs = find_inputs(settings)
     runs_by_participant = inputs.by_participant
@@ -83,7 +87,7 @@ def _graph_level(settings, log_dir, earlier=()):
     return conclude([*earlier, *failures], page, log_dir)
 
 
-def _page_to_look_at(settings, inputs):
+def _page_to_look_at(settings: Settings, inputs: Inputs) -> Path:
     """Write the index and the methods, unless other calls have still to make others; return the page to look at.
 
     So an array of tasks, one per participant, makes them once: the task that ends last.
@@ -101,20 +105,20 @@ def _page_to_look_at(settings, inputs):
     return write_pages_of_all(output)
 
 
-def _say_warnings(settings, inputs):
+def _say_warnings(settings: Settings, inputs: Inputs) -> None:
     """Say what the sidecars of the scans warn of: each kind of sentence once."""
     of_this_call, index = {run.label for run in inputs.runs}, index_scans(settings.output_dir, inputs.by_participant)
-    for finding in of_scans([scan for scan in index.one_of_each() if scan.sidecar.get("Scan") in of_this_call]):
+    for finding in of_scans([scan for scan in index.one_of_each() if scan.facts.origin.scan in of_this_call]):
         finding.say()
 
 
-def _say_changed(output_dir, participants):
+def _say_changed(output_dir: Path, participants: Collection[str]) -> None:
     """Say so if the arms were compared on what this call made otherwise than it was."""
     if changed_sources(output_dir, participants):
         logger.warning("%s compares what was there before this call: run the group level again.", output_dir / GROUP)
 
 
-def _say_gone(settings, inputs):
+def _say_gone(settings: Settings, inputs: Inputs) -> None:
     """Mark and name the scans of earlier calls that have no input any more."""
     roots = {dataset.name: dataset.path for dataset in inputs.datasets}
     present = {run.label for run in inputs.runs}
@@ -122,13 +126,20 @@ def _say_gone(settings, inputs):
         logger.warning("%s: its input is no longer there; what earlier calls made of it is not used any more.", name)
 
 
-def _say_failures(runs, failures):
+def _say_failures(runs: Iterable[AnyRun], failures: Sequence[Failure]) -> None:
     for run in runs:
         for failure in failures_of(run, failures):
             logger.error("%s: %s", run.label, failure.message)
 
 
-def _finish_participant(settings, participant, runs, failures, run_name, atlases=()):
+def _finish_participant(
+    settings: Settings,
+    participant: str,
+    runs: Iterable[AnyRun],
+    failures: Sequence[Failure],
+    run_name: str,
+    atlases: Sequence[str] = (),
+) -> None:
     """Write down how each scan ended, beside what earlier calls said of other scans, and the participant's page."""
     folder = status_path(settings.output_dir, participant).parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +148,14 @@ def _finish_participant(settings, participant, runs, failures, run_name, atlases
     write_participant_page(settings.output_dir, participant)
 
 
-def _add_status(settings, participant, runs, failures, run_name, atlases):
+def _add_status(
+    settings: Settings,
+    participant: str,
+    runs: Iterable[AnyRun],
+    failures: Sequence[Failure],
+    run_name: str,
+    atlases: Sequence[str],
+) -> None:
     scans = earlier_scans(settings.output_dir, participant)
     stopped = settings.stop_on_first_crash and bool(failures)
     for run in runs:
@@ -156,7 +174,7 @@ def _add_status(settings, participant, runs, failures, run_name, atlases):
     save_status(settings.output_dir, participant, run_name, scans)
 
 
-def failures_of(run, failures):
+def failures_of(run: AnyRun, failures: Iterable[Failure]) -> list[Failure]:
     """Return the failures within a run's workflow."""
     within = f".sub_{run.entities['sub']}_wf.{node_name(run.label)}_wf."
     return [failure for failure in failures if within in failure.node]

@@ -1,20 +1,26 @@
 """The files of one scan: which there are, what they are called, and what their sidecars say."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from bids_app import __version__
 from bids_app.bids.files import save_figure, save_image, save_map
 from bids_app.bids.names import build, folder, is_surface, label
 from bids_app.bids.result_names import figure_path, map_desc, resolution
+from bids_app.bids.runs import BoldRun
+from bids_app.bids.scan_facts import ScanFacts
 from bids_app.graph import EdgeRule
 from bids_app.graph.features import AREA, FULL, Feature, edges_text
-from bids_app.space.grid import z_score
-from bids_app.system.provenance import digest_of_code, digest_of_file
+from bids_app.graph.voxels import VoxelGraph
+from bids_app.settings.settings import Graph, Measured
+from bids_app.space.grid import Nodes, z_score
+from bids_app.system.provenance import digest_of_file
 
 
-def at_all_nodes(maps, present):
+def at_all_nodes(maps: Mapping[str, np.ndarray], present: np.ndarray) -> dict[str, np.ndarray]:
     """Spread maps of the nodes that have a signal over all nodes, NaN elsewhere."""
     spread = {}
     for key, values in maps.items():
@@ -23,7 +29,7 @@ def at_all_nodes(maps, present):
     return spread
 
 
-def by_feature(values_by_rule, options):
+def by_feature(values_by_rule: Mapping[str, Mapping[str, np.ndarray]], options: Measured) -> dict[Feature, np.ndarray]:
     """Sort the values of the graphs of all rules by feature, and add the areas over the densities.
 
     Parameters
@@ -54,7 +60,7 @@ def by_feature(values_by_rule, options):
     return values
 
 
-def graph_facts(graph, rule):
+def graph_facts(graph: VoxelGraph, rule: EdgeRule) -> dict[str, Any]:
     """Return what the sidecars say about the graph of a rule, in BIDS spelling."""
     return {
         "EdgeRule": rule_text(rule.label),
@@ -66,7 +72,7 @@ def graph_facts(graph, rule):
     }
 
 
-def rule_text(edges):
+def rule_text(edges: str) -> str:
     """Say in a sidecar which pairs of voxels are joined."""
     if edges == FULL:
         return "all correlations, without a threshold; no self-connections"
@@ -74,7 +80,27 @@ def rule_text(edges):
     return f"{what}; self-connections and negative correlations are no edges"
 
 
-def write_maps(output_dir, run, grid, maps, facts, options):
+@dataclass(frozen=True, kw_only=True)
+class MapFacts:
+    """What the sidecars of a scan's maps say.
+
+    Attributes
+    ----------
+    present : (N,) bool ndarray
+        Nodes with a signal.
+    scan : ScanFacts
+    graphs : dict of dict
+        For the label of each rule, what is true of its graph, in BIDS spelling.
+    """
+
+    present: np.ndarray
+    scan: ScanFacts
+    graphs: Mapping[str, dict[str, Any]]
+
+
+def write_maps(
+    output_dir: Path, run: BoldRun, grid: Nodes, maps: Mapping[Feature, np.ndarray], facts: MapFacts, options: Graph
+) -> list[Path]:
     """Write the node mask, and every map as measured, z-scored, and both smoothed.
 
     Parameters
@@ -84,18 +110,16 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     grid : grid.Grid or surface.Surface
     maps : dict of (N,) ndarray
         Keyed by Feature; NaN at nodes without a signal, and where a measure is undefined.
-    facts : dict
-        ``present``, the (N,) bool ndarray of the nodes with a signal; ``scan``, what is true of the scan; and for
-        the label of each rule, what is true of its graph.
+    facts : MapFacts
     options : settings.Graph
 
     Returns
     -------
     list of Path
     """
-    entities, present = _map_entities(run, options), facts["present"]
+    entities, present = _map_entities(run, options), facts.present
     place = output_dir / folder(entities)
-    common = common_facts(run, facts["scan"]) | {"NumberOfNodes": int(present.sum())} | _spatial(options, run)
+    common = facts.scan.to_json() | {"NumberOfNodes": int(present.sum())} | _spatial(options, run)
     mask_path = place / _node_mask_name(entities, grid)
     save_image(
         mask_path,
@@ -104,7 +128,7 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     )
     written = [mask_path]
     for feature, values in maps.items():
-        graph = facts.get(feature.edges, {"EdgeRule": rule_text(feature.edges)})
+        graph = facts.graphs.get(feature.edges, {"EdgeRule": rule_text(feature.edges)})
         for kind, smoothed, final in _versions(grid, feature, values, options):
             name = {**entities, "stat": label(feature.metric)}
             name["desc"] = map_desc(options, feature.edges, kind, smoothed)
@@ -114,20 +138,22 @@ def write_maps(output_dir, run, grid, maps, facts, options):
     return written
 
 
-def _node_mask_name(entities, grid):
+def _node_mask_name(entities: Mapping[str, str], grid: Nodes) -> str:
     """Name the mask of the nodes; of grayordinates there is no mask in BIDS."""
     if grid.extension == ".nii.gz":
         return build({**entities, "desc": "nodes"}, "mask", grid.extension)
     return build(entities, "nodes", grid.extension)
 
 
-def _spread(mask, present):
+def _spread(mask: np.ndarray, present: np.ndarray) -> np.ndarray:
     kept = mask.copy()
     kept[mask] = present
     return kept
 
 
-def _versions(grid, feature, values, options):
+def _versions(
+    grid: Nodes, feature: Feature, values: np.ndarray, options: Graph
+) -> Iterator[tuple[str, bool, np.ndarray]]:
     """Yield a map as measured and z-scored, each as it is and smoothed; labels as they are only."""
     yield "raw", False, values
     if feature.measure.is_label:
@@ -139,7 +165,7 @@ def _versions(grid, feature, values, options):
         yield "z", True, grid.smoothed(scaled, options.smooth_maps)
 
 
-def _summary(values):
+def _summary(values: np.ndarray) -> dict[str, float]:
     known = values[np.isfinite(values)]
     if not known.size:
         return {"NumberOfNodesDefined": 0}
@@ -150,19 +176,12 @@ def _summary(values):
     }
 
 
-def _map_entities(run, options):
-    if is_surface(run.bold):
-        return run.entities
-    return {**run.entities, "res": resolution(options) or run.entities.get("res")}
+def _map_entities(run: BoldRun, options: Graph) -> dict[str, str]:
+    res = None if is_surface(run.bold) else resolution(options)
+    return {**run.entities, "res": res} if res else run.entities
 
 
-def common_facts(run, facts):
-    """Return what the sidecars of all files of a scan say."""
-    made_by = {"Software": f"trialgraph {__version__}", "Code": digest_of_code()}
-    return {"Scan": run.label, "Sources": list(run.sources), **made_by, **facts}
-
-
-def _spatial(options, run):
+def _spatial(options: Graph, run: BoldRun) -> dict[str, Any]:
     space = run.entities.get("space")
     if is_surface(run.bold):
         return {"SpatialReference": space, "Resolution": "the grayordinates of the BOLD data"}
@@ -176,12 +195,12 @@ def _spatial(options, run):
     }
 
 
-def _own_mask(path):
+def _own_mask(path: Path) -> str:
     """Name a mask of the user by its content too: another may lie at the same place later."""
     return f"{path.name} (SHA-256 {digest_of_file(path)[:16]})"
 
 
-def _described(feature: Feature, kind, fwhm):
+def _described(feature: Feature, kind: str, fwhm: float | None) -> dict[str, Any]:
     measure = feature.measure
     scale = "z-scored over the nodes with a signal" if kind == "z" else "as measured"
     smoothing = f", smoothed within them by a Gaussian of {fwhm:g} mm FWHM" if fwhm else ""
@@ -195,7 +214,7 @@ def _described(feature: Feature, kind, fwhm):
     }
 
 
-def write_figures(output_dir, run, drawn, options):
+def write_figures(output_dir: Path, run: BoldRun, drawn: Mapping[str, Any], options: Graph) -> list[Path]:
     """Write a scan's figures, named as its maps are, by what they show."""
     paths = []
     for what, figure in drawn.items():

@@ -1,24 +1,27 @@
 """Which nodes a run analyses: voxels of a mask, or the grayordinates of the data."""
 
 import logging
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bids_app.bids.names import is_surface
 from bids_app.bids.result_names import surface_path
-from bids_app.bids.runs import BoldRun
+from bids_app.bids.runs import BoldRun, Inputs
 from bids_app.bids.selection import TEMPLATE_SPACES
 from bids_app.errors import TrialgraphError, UsageError
+from bids_app.settings.settings import Settings
 from bids_app.space.atlas import check_names, read_atlas, save_atlas, source_entities
-from bids_app.space.grid import load_grid, mask_grid, on_grid_of, save_grid, template_grid
+from bids_app.space.grid import Grid, load_grid, mask_grid, on_grid_of, save_grid, template_grid
+from bids_app.space.surface import Surface
 from bids_app.space.surface_files import axis_of, lay_surface
 from bids_app.system.images import open_bold
 
 logger = logging.getLogger("bids_app")
 
 
-def settle_grid(settings, inputs):
+def settle_grid(settings: Settings, inputs: Inputs) -> tuple[str | None, int]:
     """Settle the analysis grid; parcel series alone need none."""
     bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
     if not bold:
@@ -34,7 +37,7 @@ def settle_grid(settings, inputs):
     return str(grid_file), grid.n_nodes
 
 
-def settle_atlases(settings, inputs, grid_file):
+def settle_atlases(settings: Settings, inputs: Inputs, grid_file: str | None) -> list[Path]:
     """Lay the atlases over the analysis grid, once for all scans; return the paths of the laid images.
 
     Raises
@@ -42,9 +45,10 @@ def settle_atlases(settings, inputs, grid_file):
     UsageError
         The outputs of two atlases would have the same names.
     """
-    if grid_file is None or not settings.graph.atlases:
+    bold = _first_bold(inputs)
+    if grid_file is None or bold is None or not settings.graph.atlases:
         return []
-    grid, place = load_grid(Path(grid_file)), _first_bold(inputs).entities
+    grid, place = load_grid(Path(grid_file)), bold.entities
     space = place.get("space")
     check_names([(source, source_entities(source, space)) for source in settings.graph.atlases])
     paths = []
@@ -56,25 +60,25 @@ def settle_atlases(settings, inputs, grid_file):
     return paths
 
 
-def check_atlases(settings, inputs):
+def check_atlases(settings: Settings, inputs: Inputs) -> None:
     """Refuse atlases whose outputs would have the same names, without reading an image."""
     bold = _first_bold(inputs)
     space = bold.entities.get("space") if bold else None
     check_names([(source, source_entities(source, space)) for source in settings.graph.atlases])
 
 
-def _first_bold(inputs):
+def _first_bold(inputs: Inputs) -> BoldRun | None:
     return next((run for run in inputs.runs if isinstance(run, BoldRun)), None)
 
 
-def _surface(settings, inputs, bold):
+def _surface(settings: Settings, inputs: Inputs, bold: Sequence[BoldRun]) -> Surface:
     if settings.graph.mask not in ("gm", "brain"):
         raise UsageError("--mask PATH: on surfaces all grayordinates of the data are nodes.")
     datasets = [dataset.path for dataset in inputs.datasets]
     return lay_surface(_first(bold, axis_of), settings.selection.meshes, datasets)
 
 
-def _voxels(settings, bold):
+def _voxels(settings: Settings, bold: Sequence[BoldRun]) -> Grid:
     options, space = settings.graph, bold[0].entities.get("space")
     if options.mask in ("gm", "brain"):
         if space not in TEMPLATE_SPACES:
@@ -90,7 +94,7 @@ def _voxels(settings, bold):
     return grid
 
 
-def _first(runs, opened):
+def _first(runs: Iterable[BoldRun], opened: Callable[[Path], object]) -> Path:
     """Return the first BOLD file that can be opened."""
     for run in runs:
         try:

@@ -2,14 +2,18 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bids_app.bids.runs import BoldRun, SeriesRun
+from bids_app.bids.scan_facts import SERIES_RECEIVED, Cleaning, Origin, ScanFacts, Volumes
 from bids_app.bids.timing import repetition_time
 from bids_app.errors import DataError
 from bids_app.participant.received import read_received
 from bids_app.participant.series_table import read_series
+from bids_app.space.atlas import Atlas
 from bids_app.space.atlas_labels import unique_names
 
 logger = logging.getLogger("bids_app")
@@ -30,8 +34,7 @@ class Parcels:
         index, name and coverage of each of the P parcels.
     series : (P, T) float64 ndarray
         NaN rows for parcels without enough signal.
-    facts : dict
-        What the sidecars say about the scan, in BIDS spelling.
+    facts : ScanFacts
     coordinates : (P, 3) float64 ndarray or None
         Centre of each parcel's nodes, mm; NaN without nodes.
     networks : (P,) object ndarray or None
@@ -41,12 +44,12 @@ class Parcels:
     entities: dict[str, str]
     table: pd.DataFrame
     series: np.ndarray
-    facts: dict
+    facts: ScanFacts
     coordinates: np.ndarray | None = None
     networks: np.ndarray | None = None
 
 
-def average_parcels(atlas, series):
+def average_parcels(atlas: Atlas, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Average the nodes of each parcel; the maps of a probabilistic atlas are fitted to each volume together.
 
     Parameters
@@ -82,7 +85,7 @@ def average_parcels(atlas, series):
     return means, coverage
 
 
-def _fit_maps(maps, series, alive):
+def _fit_maps(maps: Any, series: np.ndarray, alive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     weights = abs(maps)
     total = np.asarray(weights.sum(axis=1)).ravel()
     seen = np.asarray(weights[:, alive].sum(axis=1)).ravel()
@@ -94,7 +97,7 @@ def _fit_maps(maps, series, alive):
     return means, coverage
 
 
-def atlas_parcels(run, series, atlas, facts):
+def atlas_parcels(run: BoldRun, series: np.ndarray, atlas: Atlas, facts: ScanFacts) -> Parcels:
     """Return the parcels of a cleaned BOLD run."""
     means, coverage = average_parcels(atlas, series)
     entities = {**{key: value for key, value in run.entities.items() if key != "res"}, **atlas.entities}
@@ -109,16 +112,16 @@ def atlas_parcels(run, series, atlas, facts):
     )
 
 
-def table_parcels(run):
+def table_parcels(run: SeriesRun) -> Parcels:
     """Read the parcels that another tool extracted and cleaned: a table with a column per parcel.
 
     Rows without any value are censored volumes and are dropped; columns without any are parcels
-    without a signal. What is no parcel is left out as `seriestable.read_series` says, and stands in the facts.
+    without a signal. What is no parcel is left out as `series_table.read_series` says, and stands in the facts.
 
     Raises
     ------
     DataError
-        As `seriestable.read_series`; values missing here and there, or hardly any volume.
+        As `series_table.read_series`; values missing here and there, or hardly any volume.
     """
     path = run.timeseries
     table = read_series(path)
@@ -138,17 +141,21 @@ def table_parcels(run):
     seconds = repetition_time(path.name, run.repetition_time, None).seconds if run.repetition_time is not None else None
     minutes = n_volumes * seconds / 60 if seconds else None
     known = received.displacement[np.isfinite(received.displacement)]
-    facts = {
-        "RepetitionTime": seconds,
-        "NumberOfVolumes": len(table.there),
-        "NumberOfVolumesKept": n_volumes,
-        "MinutesKept": minutes,
-        "MeanFramewiseDisplacement": float(known.mean()) if known.size else None,
-        "Denoising": "as the time series were received",
-        "Censoring": received.censoring,
-    }
+    volumes = Volumes(
+        repetition_time=seconds,
+        censoring=received.censoring,
+        total=len(table.there),
+        kept=n_volumes,
+        minutes_kept=minutes,
+        mean_displacement=float(known.mean()) if known.size else None,
+    )
     for sentence in table.said:
         logger.warning("%s", sentence)
-    facts |= {"Warnings": list(table.said)} if table.said else {}
+    facts = ScanFacts(
+        origin=Origin.here(run.label, run.sources),
+        volumes=volumes,
+        cleaning=Cleaning(denoising=SERIES_RECEIVED),
+        warnings=table.said or None,
+    )
     parcels = pd.DataFrame({"index": index, "name": names, "coverage": coverage})
     return Parcels(dict(run.entities), parcels, values.T, facts)

@@ -1,6 +1,9 @@
 """The files of the parcels of one scan: series, matrices, nodal and global tables."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +23,10 @@ from bids_app.graph import (
     parcel_matrix,
 )
 from bids_app.graph.features import AREA, FULL, Feature, edges_text
-from bids_app.graph.wholegraph import N_PARTITIONS
-from bids_app.participant.map_files import by_feature, common_facts, rule_text
+from bids_app.graph.wholegraph import N_PARTITIONS, WholeGraph
+from bids_app.participant.map_files import by_feature, rule_text
+from bids_app.participant.parcel_series import Parcels
+from bids_app.settings.settings import ParcelGraph
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,13 @@ class ParcelGraphs:
     linking: Linking
     values: np.ndarray
     nodes: dict[Feature, np.ndarray]
-    whole: dict
+    whole: dict[str, WholeGraph]
     nulls: Nulls
 
 
-def graphs_of(series, options, given, distance):
+def graphs_of(
+    series: np.ndarray, options: ParcelGraph, given: Mapping[str, np.ndarray | None], distance: float
+) -> list[ParcelGraphs]:
     """Make every graph of a scan's parcels that the options ask for.
 
     Parameters
@@ -85,13 +92,12 @@ def graphs_of(series, options, given, distance):
     return graphs
 
 
-def write_parcels(output_dir, run, parcels, graphs):
+def write_parcels(output_dir: Path, parcels: Parcels, graphs: Iterable[ParcelGraphs]) -> list[Path]:
     """Write the time series, the matrices, the nodal and the global tables of one scan and atlas.
 
     Parameters
     ----------
     output_dir : Path
-    run : runs.BoldRun or runs.SeriesRun
     parcels : parcel_series.Parcels
     graphs : list of ParcelGraphs
 
@@ -100,7 +106,7 @@ def write_parcels(output_dir, run, parcels, graphs):
     list of Path
     """
     place, names = output_dir / folder(parcels.entities), list(parcels.table["name"])
-    common = common_facts(run, parcels.facts)
+    common = parcels.facts.to_json()
     series_path = place / build({**parcels.entities, "stat": "mean"}, "timeseries", ".tsv")
     text = "Mean clean signal of each parcel, a row per volume that was kept."
     save_json(sidecar_of(series_path), common | {"Description": text})
@@ -115,7 +121,7 @@ def write_parcels(output_dir, run, parcels, graphs):
     return written
 
 
-def _write_nodes(place, common, parcels, graphs):
+def _write_nodes(place: Path, common: dict[str, Any], parcels: Parcels, graphs: ParcelGraphs) -> list[Path]:
     named, written = parcels.table, []
     if parcels.networks is not None:
         named = named.assign(network=[network or "n/a" for network in parcels.networks])
@@ -123,7 +129,7 @@ def _write_nodes(place, common, parcels, graphs):
         named = named.assign(**dict(zip("xyz", np.round(parcels.coordinates, 2).T, strict=True)))
     for edges in dict.fromkeys(feature.edges for feature in graphs.nodes):
         some = {feature: values for feature, values in graphs.nodes.items() if feature.edges == edges}
-        desc = parcel_desc(parcels.entities.get("desc"), graphs.label, edges)
+        desc = parcel_desc(parcels.entities.get("desc", ""), graphs.label, edges)
         written.append(place / build({**parcels.entities, "desc": desc}, "nodes", ".tsv"))
         facts = {"Description": "Graph measures of each parcel.", **_linked(graphs, edges)}
         if edges in graphs.whole:
@@ -134,7 +140,7 @@ def _write_nodes(place, common, parcels, graphs):
     return written
 
 
-def _write_globals(place, common, parcels, graphs):
+def _write_globals(place: Path, common: dict[str, Any], parcels: Parcels, graphs: ParcelGraphs) -> list[Path]:
     """Write the measures of the whole graphs, one row per file, and the areas under them over the densities."""
     measures = {edges: whole.measures for edges, whole in graphs.whole.items()}
     densities = sorted(rule.value for rule in map(EdgeRule.parse, measures) if rule.kind == "density")
@@ -143,7 +149,7 @@ def _write_globals(place, common, parcels, graphs):
         measures[AREA] = {name: np.trapezoid([one[name] for one in curve], densities) for name in GLOBALS}
     written = []
     for edges, values in measures.items():
-        desc = parcel_desc(parcels.entities.get("desc"), graphs.label, edges)
+        desc = parcel_desc(parcels.entities.get("desc", ""), graphs.label, edges)
         written.append(place / build({**parcels.entities, "desc": desc}, "global", ".tsv"))
         facts = {
             "Description": "Graph measures of all parcels together.",
@@ -165,7 +171,7 @@ def _write_globals(place, common, parcels, graphs):
     return written
 
 
-def _linked(graphs, edges):
+def _linked(graphs: ParcelGraphs, edges: str) -> dict[str, Any]:
     """Return what the sidecars say of the edges of a parcel graph."""
     if edges == FULL:
         return {"Matrix": MATRICES[graphs.matrix], "EdgeRule": rule_text(FULL)}
@@ -180,7 +186,7 @@ def _linked(graphs, edges):
     }
 
 
-def _columns(nodes):
+def _columns(nodes: Iterable[Feature]) -> dict[str, Any]:
     columns = {
         "coverage": {
             "Description": "Share of the parcel's nodes in the analysis mask that have a signal",

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def dvars(series, kept=None):
+def dvars(series: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
     """Return the root mean square change of the signal from each volume to the next.
 
     Parameters
@@ -37,7 +37,7 @@ def dvars(series, kept=None):
     return changes
 
 
-def signal_to_noise(series):
+def signal_to_noise(series: np.ndarray) -> float:
     """Return the median over nodes of the mean over time divided by the standard deviation over time.
 
     Examples
@@ -51,7 +51,14 @@ def signal_to_noise(series):
     return float(np.nanmedian(ratio)) if np.isfinite(ratio).any() else np.nan
 
 
-def degrees_of_freedom(n_kept, n_regressors, repetition_time, bandpass, *, detrend=True):
+def degrees_of_freedom(
+    n_kept: int,
+    n_regressors: int,
+    repetition_time: float,
+    bandpass: tuple[float, float] | None,
+    *,
+    detrend: bool = True,
+) -> float:
     """Return about how many independent values each cleaned series holds.
 
     A band-pass leaves the share of the spectrum that it lets pass; each regressor takes one, and so does the linear
@@ -81,7 +88,7 @@ def degrees_of_freedom(n_kept, n_regressors, repetition_time, bandpass, *, detre
     return n_kept * share - n_regressors - int(detrend) - int(no_high_pass)
 
 
-def correlation_facts(series, coordinates):
+def correlation_facts(series: np.ndarray, coordinates: np.ndarray) -> tuple[float, float]:
     """Return how strongly nodes go together, and how much that depends on their distance.
 
     Parameters

@@ -1,6 +1,7 @@
 """What another tool says of the volumes that it cleaned: which it left out or filled in, and how much they moved."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ class Received:
     censoring: str
 
 
-def read_received(name, n_volumes, motion=None, outliers=None) -> Received:
+def read_received(name: str, n_volumes: int, motion: Path | None = None, outliers: Path | None = None) -> Received:
     """Hold the tables of motion and of outliers against the volumes that there are.
 
     Parameters
@@ -55,9 +56,10 @@ def read_received(name, n_volumes, motion=None, outliers=None) -> Received:
     """
     flagged = _flags(outliers) if outliers else None
     known = _displacement(motion) if motion else None
-    n_rows = next((len(one) for one in (flagged, known) if one is not None), n_volumes)
-    if flagged is not None and known is not None and len(known) != len(flagged):
-        raise DataError(f"{motion.name} has {len(known)} rows, {outliers.name} has {len(flagged)}.")
+    rows = [(path.name, len(one)) for path, one in ((outliers, flagged), (motion, known)) if path and one is not None]
+    table, n_rows = rows[0] if rows else ("", n_volumes)
+    if rows and rows[-1][1] != n_rows:
+        raise DataError(f"{rows[-1][0]} has {rows[-1][1]} rows, {table} has {n_rows}.")
     flagged = np.zeros(n_rows, dtype=bool) if flagged is None else flagged
     known = np.full(n_rows, np.nan) if known is None else known
     if n_rows == n_volumes:
@@ -65,31 +67,31 @@ def read_received(name, n_volumes, motion=None, outliers=None) -> Received:
     if int((~flagged).sum()) == n_volumes:
         return Received(known[~flagged], np.ones(n_volumes, dtype=bool), _censoring(flagged, full=False))
     raise DataError(
-        f"{name} has {n_volumes} volumes; {(outliers or motion).name} has {n_rows} rows, {int(flagged.sum())} of them "
+        f"{name} has {n_volumes} volumes; {table} has {n_rows} rows, {int(flagged.sum())} of them "
         "flagged: this fits neither the full length nor what is left without the flagged ones."
     )
 
 
-def _censoring(flagged, *, full):
+def _censoring(flagged: np.ndarray, *, full: bool) -> str:
     if not flagged.any():
         return NOTHING
     return "volumes that the other tool flagged were " + ("left out here" if full else "left out by it")
 
 
-def _flags(path):
+def _flags(path: Path) -> np.ndarray:
     table = _read(path)
     column = next((name for name in FLAGS if name in table), table.columns[0])
     return pd.to_numeric(table[column], errors="coerce").fillna(0).to_numpy() > 0
 
 
-def _displacement(path):
+def _displacement(path: Path) -> np.ndarray:
     table = _read(path)
     if "framewise_displacement" not in table:
         raise DataError(f"{path.name}: no column framewise_displacement; there are {', '.join(table.columns)}.")
     return pd.to_numeric(table["framewise_displacement"], errors="coerce").to_numpy(float)
 
 
-def _read(path):
+def _read(path: Path) -> pd.DataFrame:
     require(path)
     require_table(path, called=path.name)
     try:

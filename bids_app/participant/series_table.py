@@ -1,7 +1,9 @@
 """Another tool's table of parcel series: which of its columns are parcels, and which count the volumes."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -42,7 +44,7 @@ class SeriesTable:
     there: np.ndarray
 
 
-def read_series(path):
+def read_series(path: Path) -> SeriesTable:
     """Read a table with a column per parcel and a row per volume.
 
     Parameters
@@ -84,12 +86,12 @@ def read_series(path):
     return SeriesTable(names, values[there], tuple(said), there)
 
 
-def called(heads, column):
+def called(heads: Sequence[str], column: int) -> str:
     """Return what messages call a column."""
     return f"column {column + 1} ({heads[column]!r})" if heads and heads[column] else f"column {column + 1} (unnamed)"
 
 
-def _heads(cells):
+def _heads(cells: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
     """Take the first row as heads, unless it holds numbers with fractions as the others do."""
     cells = cells.fillna("").apply(lambda column: column.str.strip())  # rows that are short end in NaN
     filled = cells[~cells.isin(MISSING).all(axis=1)]
@@ -100,7 +102,7 @@ def _heads(cells):
     return cells.iloc[0].tolist(), cells.iloc[1:]
 
 
-def _require_volumes_in_rows(path, heads, cells):
+def _require_volumes_in_rows(path: Path, heads: Sequence[str], cells: pd.DataFrame) -> None:
     """Refuse a table whose first column are names and whose other heads are numbers: it has a row per parcel."""
     words = pd.to_numeric(cells[0], errors="coerce").isna() & ~cells[0].isin(MISSING)
     others = pd.to_numeric(pd.Series(heads[1:], dtype=str), errors="coerce")
@@ -111,7 +113,7 @@ def _require_volumes_in_rows(path, heads, cells):
         )
 
 
-def _numbers(path, name, column):
+def _numbers(path: Path, name: str, column: pd.Series) -> np.ndarray:
     numbers = pd.to_numeric(column, errors="coerce")
     wrong = column[(numbers.isna() & ~column.isin(MISSING)) | np.isinf(numbers)]
     if len(wrong):
@@ -122,7 +124,7 @@ def _numbers(path, name, column):
     return numbers.to_numpy(np.float64)
 
 
-def _judged(path, heads, values, column):
+def _judged(path: Path, heads: Sequence[str], values: np.ndarray, column: int) -> tuple[bool, str]:
     """Say whether a column is a parcel, and what there is to say of that."""
     series, head = values[:, column], heads[column] if heads else ""
     name, step = called(heads, column), _step(series)
@@ -148,7 +150,7 @@ def _judged(path, heads, values, column):
     return True, ""
 
 
-def _step(series):
+def _step(series: np.ndarray) -> float:
     """Return the step by which a series rises, over gaps and from its start again; 0 if it does not.
 
     Examples

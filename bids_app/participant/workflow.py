@@ -1,17 +1,19 @@
 """The participant level as Nipype workflows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
 from bids_app.bids.names import Name
-from bids_app.bids.runs import BoldRun
+from bids_app.bids.runs import BoldRun, SeriesRun
 from bids_app.graph import needing_modules
 from bids_app.participant.interfaces import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
 from bids_app.runtime.nipype_run import node_name
+from bids_app.settings.settings import Graph, Settings
 from bids_app.system.provenance import files_of, files_of_atlas, state_of
 
 CLEANING_GB = 1.0
@@ -36,7 +38,14 @@ class Layout:
     atlas_files: Sequence[Path] = ()
 
 
-def init_level_wf(*, runs_by_participant, layout, settings, n_threads, name="trialgraph_wf") -> pe.Workflow:
+def init_level_wf(
+    *,
+    runs_by_participant: Mapping[str, Sequence[BoldRun | SeriesRun]],
+    layout: Layout,
+    settings: Settings,
+    n_threads: int,
+    name: str = "trialgraph_wf",
+) -> pe.Workflow:
     """Build the workflow of the whole participant level.
 
     Parameters
@@ -63,7 +72,14 @@ def init_level_wf(*, runs_by_participant, layout, settings, n_threads, name="tri
     return workflow
 
 
-def init_participant_wf(*, runs, layout, settings, n_threads, name="participant_wf") -> pe.Workflow:
+def init_participant_wf(
+    *,
+    runs: Sequence[BoldRun | SeriesRun],
+    layout: Layout,
+    settings: Settings,
+    n_threads: int,
+    name: str = "participant_wf",
+) -> pe.Workflow:
     """Build the workflow of one participant: each run by itself, so that a bad one stops no other."""
     workflow = pe.Workflow(name=name)
     for run in runs:
@@ -76,7 +92,9 @@ def init_participant_wf(*, runs, layout, settings, n_threads, name="participant_
     return workflow
 
 
-def init_bold_wf(*, run, layout, settings, n_threads, name="bold_wf") -> pe.Workflow:
+def init_bold_wf(
+    *, run: BoldRun, layout: Layout, settings: Settings, n_threads: int, name: str = "bold_wf"
+) -> pe.Workflow:
     """Build the workflow of one BOLD run: clean, voxel graph, maps, figures, and a parcel graph per atlas.
 
     There is no voxel graph if nothing is to be measured on it.
@@ -113,46 +131,59 @@ def init_bold_wf(*, run, layout, settings, n_threads, name="bold_wf") -> pe.Work
             space=run.entities.get("space"),
             state=_modules_state(settings.graph),
         )
-        graph = pe.Node(graph, name="graph", mem_gb=_graph_gb(layout.n_nodes, settings), n_procs=n_threads)
-        ds_maps = pe.Node(WriteMaps(), name="ds_maps")
-        workflow.connect(
-            [
-                (inputnode, graph, [("options", "options"), ("grid_file", "grid_file")]),
-                (clean, graph, [("series_file", "series_file")]),
-                (inputnode, ds_maps, [(field, field) for field in ("run", "grid_file", "output_dir", "options")]),
-                (clean, ds_maps, [("facts", "scan_facts")]),
-                (graph, ds_maps, [("maps_file", "maps_file"), ("facts", "graph_facts")]),
-                (graph, outputnode, [("maps_file", "maps_file")]),
-            ]
-        )
+        memory = _graph_gb(layout.n_nodes, settings)
+        _add_voxel_graph(workflow, pe.Node(graph, name="graph", mem_gb=memory, n_procs=n_threads))
     for atlas_file in layout.atlas_files:
-        parcels = pe.Node(ParcelGraph(atlas_file=str(atlas_file)), name=f"{_atlas_name(atlas_file)}_parcels")
-        fields = ("run", "grid_file", "output_dir", "options")
-        workflow.connect(
-            [
-                (inputnode, parcels, [(field, field) for field in fields]),
-                (clean, parcels, [("series_file", "series_file"), ("facts", "scan_facts")]),
-            ]
-        )
+        _add_parcels(workflow, atlas_file)
     return workflow
+
+
+GIVEN = [(field, field) for field in ("run", "grid_file", "output_dir", "options")]  # to all that writes
+
+
+def _add_voxel_graph(workflow: pe.Workflow, graph: pe.Node) -> None:
+    """Let the workflow of a run make the graph of its cleaned series, and write the maps."""
+    inputnode, clean, outputnode = (workflow.get_node(name) for name in ("inputnode", "clean", "outputnode"))
+    ds_maps = pe.Node(WriteMaps(), name="ds_maps")
+    workflow.connect(
+        [
+            (inputnode, graph, [("options", "options"), ("grid_file", "grid_file")]),
+            (clean, graph, [("series_file", "series_file")]),
+            (inputnode, ds_maps, GIVEN),
+            (clean, ds_maps, [("facts", "scan_facts")]),
+            (graph, ds_maps, [("maps_file", "maps_file"), ("facts", "graph_facts")]),
+            (graph, outputnode, [("maps_file", "maps_file")]),
+        ]
+    )
+
+
+def _add_parcels(workflow: pe.Workflow, atlas_file: Path) -> None:
+    """Let the workflow of a run average its cleaned series over an atlas, and make and write the parcels' graphs."""
+    parcels = pe.Node(ParcelGraph(atlas_file=str(atlas_file)), name=f"{_atlas_name(atlas_file)}_parcels")
+    workflow.connect(
+        [
+            (workflow.get_node("inputnode"), parcels, GIVEN),
+            (workflow.get_node("clean"), parcels, [("series_file", "series_file"), ("facts", "scan_facts")]),
+        ]
+    )
 
 
 SERIES_GB = 0.5  # what a graph takes beside its bits
 
 
-def _bits_gb(settings):
+def _bits_gb(settings: Settings) -> float | None:
     """Return what the bits of one scan's graphs may take in memory, None for as much as there is."""
     allowed = settings.resources.mem_gb
     return None if allowed is None else max(allowed - SERIES_GB, 0.1)
 
 
-def _graph_gb(n_nodes, settings):
+def _graph_gb(n_nodes: int, settings: Settings) -> float:
     """Estimate the memory of a scan's graphs, whose bits share the pass over the correlations as far as allowed."""
     bits_gb, allowed = len(settings.graph.rules) * n_nodes**2 / 8e9, _bits_gb(settings)
     return SERIES_GB + (bits_gb if allowed is None else min(bits_gb, allowed))
 
 
-def init_series_wf(*, run, settings, name="series_wf") -> pe.Workflow:
+def init_series_wf(*, run: SeriesRun, settings: Settings, name: str = "series_wf") -> pe.Workflow:
     """Build the workflow of one table of parcel series: a parcel graph."""
     workflow = pe.Workflow(name=name)
     parcels = ParcelGraph(
@@ -162,12 +193,12 @@ def init_series_wf(*, run, settings, name="series_wf") -> pe.Workflow:
     return workflow
 
 
-def _atlas_name(path):
+def _atlas_name(path: Path) -> str:
     entities = Name.parse(path).entities
     return node_name("_".join(entities[key] for key in ("atlas", "seg", "scale") if key in entities))
 
 
-def _modules_state(graph):
+def _modules_state(graph: Graph) -> list[Sequence[Any]]:
     """Return what changes with the image of the networks: part of what a cached result depends on."""
     source = graph.partition or next(iter(graph.atlases), None)
     return state_of(files_of_atlas(source)) if needing_modules(graph.metrics) else []

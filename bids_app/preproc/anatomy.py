@@ -1,17 +1,20 @@
 """A T1-weighted image: its brain, its tissues and its way to the template."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import ants
 import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from bids_app.errors import DataError
 from bids_app.preproc.masks import ball, dice, dilate, label_image
 from bids_app.preproc.registration import THOROUGH, bias_field, bring, deform, linear, segment, start_at, to_ants
 from bids_app.preproc.resampling import regrid
+from bids_app.preproc.template import Template
 
 FINEST_MM = 1.0
 WORKING_MM = 2.0
@@ -44,12 +47,12 @@ class Anatomy:
     inverse: str
 
     @property
-    def labels(self):
+    def labels(self) -> np.ndarray:
         """Most probable tissue: 1 GM, 2 WM, 3 CSF."""
         return label_image(self.tissues, self.mask)
 
 
-def prepare_anatomy(image, template, folder):
+def prepare_anatomy(image: nib.Nifti1Image, template: Template, folder: Path) -> Anatomy:
     """Find the brain in a T1-weighted image, its tissues, and its way to the template.
 
     A rough brain is cut out by its intensity and its being in one piece, and aligned with the template by an
@@ -93,7 +96,7 @@ def prepare_anatomy(image, template, folder):
     )
 
 
-def align_head(small, template, fixed, folder):
+def align_head(small: nib.Nifti1Image, template: Template, fixed: ants.ANTsImage, folder: Path) -> str:
     """Align a head with the template by an affine; of several rough brains, by that which fits best.
 
     Returns
@@ -104,7 +107,7 @@ def align_head(small, template, fixed, folder):
     values = np.asarray(small.dataobj)
     centre = apply_affine(template.affine, np.argwhere(template.mask)).mean(axis=0)
     wanted = np.asarray(template.brain.dataobj)[template.mask]
-    found = []
+    found: list[tuple[float, str]] = []
     for radius in EROSIONS:
         rough = rough_brain(values, small.affine, radius)
         if not rough.any():
@@ -115,7 +118,7 @@ def align_head(small, template, fixed, folder):
         transform = linear(fixed, moving, "Affine", folder / f"rough{radius}_", start)
         brought = bring(fixed, to_ants(values, small.affine), transform)[template.mask]
         found.append((_correlation(brought, wanted), transform))
-    best, transform = max(found, default=(0.0, None))
+    best, transform = max(found, default=(0.0, ""))
     if best < LEAST_CORRELATION:
         raise DataError(
             f"no brain is found in the T1w image: at best it correlates with the template by {best:.2f} "
@@ -124,7 +127,7 @@ def align_head(small, template, fixed, folder):
     return transform
 
 
-def rough_brain(values, affine, radius):
+def rough_brain(values: np.ndarray, affine: np.ndarray, radius: int) -> np.ndarray:
     """Cut a brain out of a head: what is about as bright as its middle and hangs together after an erosion.
 
     Parameters
@@ -158,36 +161,38 @@ def rough_brain(values, affine, radius):
     return ndimage.binary_fill_holes(ndimage.binary_closing(piece, ball(5)))[8:-8, 8:-8, 8:-8]
 
 
-def _correlation(one, other):
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(one, other)[0, 1]) if np.ptp(one) > 0 else 0.0
 
 
-def _inverted(affine, folder):
+def _inverted(affine: str, folder: Path) -> Path:
     path = folder / "template_to_head.mat"
     ants.write_transform(ants.read_transform(affine).invert(), str(path))
     return path
 
 
-def _template_mask_on(small, mask, template, back):
+def _template_mask_on(small: nib.Nifti1Image, mask: np.ndarray, template: Template, back: Path | str) -> np.ndarray:
     brought = bring(to_ants(small.dataobj, small.affine), to_ants(mask, template.affine), back, nearest=True)
     if not brought.any():
         raise DataError("the T1w image and the template do not overlap.")
     return brought > 0
 
 
-def _tissues(even, mask, small, template, back):
+def _tissues(
+    even: np.ndarray, mask: np.ndarray, small: nib.Nifti1Image, template: Template, back: str
+) -> dict[str, np.ndarray]:
     fixed = to_ants(even, small.affine)
     priors = {name: bring(fixed, to_ants(values, template.affine), back) for name, values in template.tissues.items()}
     return segment(even, mask, priors)
 
 
-def _on(conformed, values, small):
+def _on(conformed: nib.Nifti1Image, values: np.ndarray, small: nib.Nifti1Image) -> np.ndarray:
     matrix = np.linalg.inv(small.affine) @ conformed.affine
     values = values.astype(np.float32)
     return ndimage.affine_transform(values, matrix, output_shape=conformed.shape, order=1, mode="nearest")
 
 
-def in_template(anatomy, template):
+def in_template(anatomy: Anatomy, template: Template) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Bring an anatomy to the template.
 
     Returns
@@ -211,5 +216,5 @@ def in_template(anatomy, template):
     }
 
 
-def _brought(fixed, values, anatomy):
+def _brought(fixed: ants.ANTsImage, values: ArrayLike, anatomy: Anatomy) -> np.ndarray:
     return bring(fixed, to_ants(values, anatomy.t1w.affine), anatomy.forward)

@@ -1,7 +1,11 @@
 """The table of confounds of a scan, with the columns and definitions of fMRIPrep."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from bids_app.preproc.motion import framewise_displacement
 
@@ -16,7 +20,7 @@ VOXELS_AT_ONCE = 20_000
 PREFIXES = {"combined": "a_comp_cor", "CSF": "c_comp_cor", "WM": "w_comp_cor"}
 
 
-def count_dummy_scans(global_signal):
+def count_dummy_scans(global_signal: ArrayLike) -> int:
     """Count the first volumes that are not in steady state, as fMRIPrep does.
 
     They are those whose modified z (0.6745 |x - median| / median absolute deviation; Iglewicz and Hoaglin 1993)
@@ -41,7 +45,9 @@ def count_dummy_scans(global_signal):
     return int(np.argmax(steady)) if steady.any() else signal.size
 
 
-def make_confounds(series, motion, masks, *, repetition_time, n_dummy=0):
+def make_confounds(
+    series: np.ndarray, motion: np.ndarray, masks: Mapping[str, np.ndarray], *, repetition_time: float, n_dummy: int = 0
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Tabulate the confounds of a scan.
 
     Parameters
@@ -102,7 +108,7 @@ DESCRIPTIONS = {
 }
 
 
-def expand(name, values):
+def expand(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """Return a signal, its backward difference, and the squares of both, named as fMRIPrep does.
 
     Examples
@@ -119,7 +125,7 @@ def expand(name, values):
     }
 
 
-def cosines(n_volumes, repetition_time):
+def cosines(n_volumes: int, repetition_time: float) -> np.ndarray:
     """Return the discrete cosines slower than 128 s, (T, C) float64, each of length 1.
 
     Examples
@@ -132,7 +138,7 @@ def cosines(n_volumes, repetition_time):
     return np.sqrt(2 / n_volumes) * np.cos(phases)
 
 
-def dvars(series, mask):
+def dvars(series: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return DVARS, and DVARS standardised by its expectation from robust variance and autocorrelation.
 
     Power et al. 2012; Nichols 2013, "Notes on creating a standardized version of DVARS", as nipype computes it.
@@ -163,12 +169,14 @@ def dvars(series, mask):
     return np.r_[np.nan, raw * 1000 / (middle or 1.0)], np.r_[np.nan, raw / (mean_expected or 1.0)]
 
 
-def _autocorrelation(series):
+def _autocorrelation(series: np.ndarray) -> np.ndarray:
     centred = series - series.mean(axis=0)
     return (centred[1:] * centred[:-1]).sum(axis=0) / (centred**2).sum(axis=0)
 
 
-def components(tissue, drift, n_dummy, *, name, prefix):
+def components(
+    tissue: np.ndarray, drift: np.ndarray, n_dummy: int, *, name: str, prefix: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Find the main components of a tissue's signal (Behzadi et al. 2007, doi 10.1016/j.neuroimage.2007.04.042).
 
     Mean and drift are removed and voxels scaled to unit variance first. Dummy volumes take no part and are 0.
@@ -216,7 +224,7 @@ def components(tissue, drift, n_dummy, *, name, prefix):
     return columns, metadata
 
 
-def outliers(displacement, std_dvars, n_dummy):
+def outliers(displacement: np.ndarray, std_dvars: np.ndarray, n_dummy: int) -> dict[str, np.ndarray]:
     """Return a column of one 1 for each dummy volume and each volume with motion: FD > 0.5 mm or std DVARS > 1.5."""
     unit = np.eye(len(displacement), dtype=int)
     flagged = np.flatnonzero((displacement > FD_THRESHOLD_MM) | (std_dvars > STD_DVARS_THRESHOLD))

@@ -1,7 +1,9 @@
 """The preprocessed dataset that is made here: names, sidecars, and which of it is finished."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bids_app import __version__
 from bids_app.bids.datasets import Dataset
@@ -46,32 +48,34 @@ class Place:
     space: str
 
     @property
-    def standard(self):
+    def standard(self) -> dict[str, str]:
         """Entities of what is in template space."""
         return {"space": self.space, "res": RESOLUTION}
 
-    def anatomical(self, anatomy, suffix, extension=".nii.gz", **entities):
+    def anatomical(
+        self, anatomy: Mapping[str, str], suffix: str, extension: str = ".nii.gz", **entities: str | None
+    ) -> Path:
         """Return the path of a file of an anatomy, `RawRun.anatomy`."""
         return self.root / folder(anatomy).parent / "anat" / build({**anatomy, **entities}, suffix, extension)
 
-    def functional(self, run, suffix, extension=".nii.gz", **entities):
+    def functional(self, run: RawRun, suffix: str, extension: str = ".nii.gz", **entities: str | None) -> Path:
         """Return the path of a file of a run."""
         return self.root / folder(run.entities) / build({**run.entities, **entities}, suffix, extension)
 
-    def figure(self, entities, what, suffix):
+    def figure(self, entities: Mapping[str, str], what: str, suffix: str) -> Path:
         """Return the path of a figure."""
         return self.root / f"sub-{entities['sub']}" / "figures" / build({**entities, "desc": what}, suffix, ".png")
 
-    def transform(self, anatomy, source, target):
+    def transform(self, anatomy: Mapping[str, str], source: str, target: str) -> Path:
         """Return the path of a transform between the T1w and the template."""
         ends = {"from": source, "to": target, "mode": "image"}
         return self.anatomical(anatomy, "xfm", ".h5", **ends)
 
-    def sources(self, *paths):
+    def sources(self, *paths: Path | None) -> list[str]:
         """Return BIDS URIs of raw files."""
         return [Dataset("raw", self.raw, {}).uri(path) for path in paths if path is not None]
 
-    def record(self, entities, suffix):
+    def record(self, entities: Mapping[str, str], suffix: str) -> Path:
         """Return the path of the note that something is finished."""
         return self.root / "logs" / "finished" / build(entities, suffix, ".json")
 
@@ -93,26 +97,26 @@ class Job:
     run: RawRun
     place: Place
     template: Path | None
-    state: dict
+    state: dict[str, Any]
 
     @property
-    def record(self):
+    def record(self) -> Path:
         """Where it is noted that the run is finished."""
         return self.place.record(self.run.entities, "bold")
 
     @property
-    def bold(self):
+    def bold(self) -> Path:
         """The preprocessed series."""
         return self.place.functional(self.run, "bold", desc="preproc", **self.place.standard)
 
     @property
-    def repetition_time(self):
+    def repetition_time(self) -> float:
         """Seconds from one volume to the next, of the sidecar or else of the header."""
         header = in_header(open_bold(self.run.bold))
         return repetition_time(self.run.bold.name, declared(self.run.metadata), header).seconds
 
 
-def is_finished(record, state):
+def is_finished(record: Path, state: Mapping[str, Any]) -> bool:
     """Say whether something was finished from the same inputs by the same version, and is still there."""
     try:
         kept = read_json(record)
@@ -122,33 +126,33 @@ def is_finished(record, state):
     return kept.get("State") == state and all((root / path).is_file() for path in kept.get("Files", []))
 
 
-def finish(record, state, files):
+def finish(record: Path, state: Mapping[str, Any], files: Iterable[Path]) -> None:
     """Note that something is finished: the last thing that is written of it."""
     save_json(record, {"State": state, "Files": [relative_to(record, path) for path in files]})
 
 
-def relative_to(record, path):
+def relative_to(record: Path, path: Path) -> str:
     """Return a file's path within the dataset of a record."""
     return path.relative_to(record.parents[2]).as_posix()
 
 
-def discard(record, *images):
+def discard(record: Path, *images: Path) -> None:
     """Take away the note and the images that would be taken for a finished scan."""
     for path in (record, *images):
         path.unlink(missing_ok=True)
 
 
-def state_of(place, template_folder, *inputs):
+def state_of(place: Place, template_folder: Path | None, *inputs: Path | None) -> dict[str, Any]:
     """Return what a result depends on: version, template, and size and time of the raw files."""
     files = {}
-    for path in inputs:
+    for path in filter(None, inputs):  # a run may have no T1w
         for one in (path, sidecar_of(path)):
             if one.exists():
                 files[relative(one, place.raw)] = [one.stat().st_size, one.stat().st_mtime_ns]
     return {"Version": __version__, "Template": str(template_folder or place.space), "Inputs": files}
 
 
-def write_description(place):
+def write_description(place: Place) -> None:
     """Write dataset_description.json, README.md and .bidsignore."""
     described = place.raw / "dataset_description.json"
     raw = read_json(described) if described.is_file() else {}

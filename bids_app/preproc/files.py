@@ -1,27 +1,34 @@
 """The files of a preprocessed scan: images, transforms and sidecars, as fMRIPrep names them."""
 
 import shutil
+from collections.abc import Mapping
+from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 
 from bids_app.bids.files import replacing, save_image, save_json, save_table, sidecar_of
-from bids_app.preproc.anatomy import in_template
-from bids_app.preproc.dataset import RESOLUTION_TEXT
+from bids_app.preproc.anatomy import Anatomy, in_template
+from bids_app.preproc.dataset import RESOLUTION_TEXT, Job, Place
 from bids_app.preproc.masks import as_image
 from bids_app.preproc.registration import save_as_text, write_series_of_transforms
+from bids_app.preproc.template import Template
 from bids_app.space.templates import TISSUES
 
 HIGHEST_INTEGER = 32767
 
 
-def spatial(place):
+def spatial(place: Place) -> dict[str, str]:
     """Return what sidecars say of images in template space."""
     return {"SpatialReference": place.space, "Resolution": RESOLUTION_TEXT}
 
 
-def write_anatomy(place, owner, t1w, anatomy, template):
+def write_anatomy(
+    place: Place, owner: Mapping[str, str], t1w: Path, anatomy: Anatomy, template: Template
+) -> tuple[list[Path], dict[str, np.ndarray]]:
     """Write a T1w, its mask and tissues, as they are and in the template, and the transforms between both.
 
     Parameters
@@ -40,7 +47,7 @@ def write_anatomy(place, owner, t1w, anatomy, template):
     standard : dict of (X, Y, Z) ndarray
         What was written in the template.
     """
-    common = {"Sources": place.sources(t1w)}
+    common: dict[str, Any] = {"Sources": place.sources(t1w)}
     standard, quality = in_template(anatomy, template)
     native = {"T1w": np.asarray(anatomy.t1w.dataobj), "mask": anatomy.mask.astype(np.uint8)}
     native |= {"dseg": anatomy.labels, **anatomy.tissues}
@@ -52,8 +59,15 @@ def write_anatomy(place, owner, t1w, anatomy, template):
     return written, standard
 
 
-def _write_tissues(place, owner, values, affine, common, **entities):
-    kinds = {
+def _write_tissues(
+    place: Place,
+    owner: Mapping[str, str],
+    values: Mapping[str, np.ndarray],
+    affine: np.ndarray,
+    common: dict[str, Any],
+    **entities: str,
+) -> list[Path]:
+    kinds: dict[tuple[str, str, str | None], tuple[str, dict[str, Any]]] = {
         ("T1w", "desc", "preproc"): ("T1w", {"SkullStripped": False}),
         ("mask", "desc", "brain"): ("mask", {"Type": "Brain"}),
         ("dseg", "desc", None): ("dseg", {"Description": "1 grey matter, 2 white matter, 3 CSF"}),
@@ -61,18 +75,18 @@ def _write_tissues(place, owner, values, affine, common, **entities):
     }
     written = []
     for (suffix, entity, value), (name, said) in kinds.items():
-        written.append(place.anatomical(owner, suffix, **entities, **{entity: value}))
+        written.append(place.anatomical(owner, suffix, **entities, **({entity: value} if value else {})))
         save_image(written[-1], as_image(values[name], affine), common | said)
     return written
 
 
-def _copied(source, path):
+def _copied(source: Path | str, path: Path) -> Path:
     with replacing(path) as partial:
         shutil.copyfile(source, partial)
     return path
 
 
-def write_confounds(job, table, described):
+def write_confounds(job: Job, table: pd.DataFrame, described: Mapping[str, Any]) -> Path:
     """Write the table of a run's confounds."""
     path = job.place.functional(job.run, "timeseries", ".tsv", desc="confounds")
     save_json(sidecar_of(path), described)
@@ -80,10 +94,12 @@ def write_confounds(job, table, described):
     return path
 
 
-def write_reference(job, template, brain, reference):
+def write_reference(
+    job: Job, template: Template, brain: Mapping[str, np.ndarray], reference: nib.Nifti1Image
+) -> list[Path]:
     """Write a run's reference as it is and in the template, and its brain mask there."""
     place, run = job.place, job.run
-    common = {"Sources": place.sources(run.bold)}
+    common: dict[str, Any] = {"Sources": place.sources(run.bold)}
     native = place.functional(run, "boldref", desc="coreg")
     save_image(native, as_image(np.asarray(reference.dataobj), reference.affine), common)
     standard = place.functional(run, "boldref", **place.standard)
@@ -94,7 +110,7 @@ def write_reference(job, template, brain, reference):
     return [native, standard, mask]
 
 
-def write_transforms(job, motion, last):
+def write_transforms(job: Job, motion: np.ndarray, last: str) -> list[Path]:
     """Write the transform of every volume, and the one between the reference and the T1w or the template."""
     ends = {"from": "orig", "to": "boldref", "mode": "image", "desc": "hmc"}
     moved = job.place.functional(job.run, "xfm", ".txt", **ends)
@@ -111,7 +127,7 @@ def write_transforms(job, motion, last):
     return [moved, aligned]
 
 
-def write_bold(job, template, mask, series, facts):
+def write_bold(job: Job, template: Template, mask: np.ndarray, series: np.ndarray, facts: Mapping[str, Any]) -> Path:
     """Write the preprocessed series, what is outside of the brain mask as 0."""
     place = job.place
     sidecar = {
@@ -126,7 +142,9 @@ def write_bold(job, template, mask, series, facts):
     return job.bold
 
 
-def write_series(path, series, brain, template, sidecar):
+def write_series(
+    path: Path, series: np.ndarray, brain: np.ndarray, template: Template, sidecar: Mapping[str, Any]
+) -> None:
     """Write the series of a template's brain as a 4D image of 16-bit integers with a scale; zero elsewhere.
 
     Parameters

@@ -9,7 +9,7 @@ ATTRIBUTES_STORED = 0x10
 WORD = 0xFFFFFFFF
 
 
-def drop_times(path):
+def drop_times(path: Path | str) -> None:
     """Set the times that HDF5 keeps of every object of a file to 0.
 
     Only what has the checksum of an object's header is taken for one. Format: HDF5 File Format Specification 3.0,
@@ -31,14 +31,14 @@ def drop_times(path):
     Path(path).write_bytes(content)
 
 
-def _end_of_header(content, start):
+def _end_of_header(content: bytearray, start: int) -> int:
     flags = content[start + 5]
     at = start + 6 + (N_TIMES if flags & TIMES_STORED else 0) + (4 if flags & ATTRIBUTES_STORED else 0)
     n_bytes = 1 << (flags & 3)  # of the size that follows
     return at + n_bytes + int.from_bytes(content[at : at + n_bytes], "little")
 
 
-def _checksum(data):
+def _checksum(data: bytes | bytearray) -> bytes:
     """Return what protects the metadata of HDF5, 4 bytes: lookup3 by Bob Jenkins, burtleburtle.net/bob/c/lookup3.c."""
     words = [int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4)]
     words += [0] * (-len(words) % 3)
@@ -53,5 +53,5 @@ def _checksum(data):
     return b.to_bytes(4, "little")
 
 
-def _turned(value, by):
+def _turned(value: int, by: int) -> int:
     return (value << by | value >> (32 - by)) & WORD

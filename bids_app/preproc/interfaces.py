@@ -1,6 +1,7 @@
 """Nipype interfaces of the preprocessing: load, call one function, save."""
 
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -14,7 +15,7 @@ from bids_app.preproc import files
 from bids_app.preproc import scan as scans
 from bids_app.preproc.anatomy import prepare_anatomy
 from bids_app.preproc.confounds import make_confounds
-from bids_app.preproc.dataset import finish
+from bids_app.preproc.dataset import Job, finish
 from bids_app.preproc.masks import as_image, noise_masks
 from bids_app.preproc.registration import map_points
 from bids_app.preproc.resampling import resample_series
@@ -28,7 +29,7 @@ from bids_app.system.images import open_bold, read_image
 class _Step(SimpleInterface):
     """What computes with one thread: sums of BLAS by several differ in their last digits from those by one."""
 
-    def run(self, *args, **kwargs):
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         with threadpool_limits(1):
             return super().run(*args, **kwargs)
 
@@ -55,7 +56,7 @@ class PrepareAnatomy(_Step):
     input_spec, output_spec = _AnatomyInput, _AnatomyOutput
     _always_run = True
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         image, values = read_image(inputs.t1w)
         if values.ndim != 3:
@@ -70,7 +71,7 @@ class PrepareAnatomy(_Step):
         return runtime
 
 
-def _mask(values, affine):
+def _mask(values: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
     return as_image(values.astype(np.uint8), affine)
 
 
@@ -87,7 +88,7 @@ class EstimateMotion(_Step):
 
     input_spec, output_spec = _JobInput, _EstimateOutput
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         job, folder = self.inputs.job, Path(runtime.cwd)
         if "echo" in job.run.entities:
             raise DataError(f"{job.run.bold.name}: multi-echo data are not preprocessed here; use fMRIPrep.")
@@ -111,7 +112,7 @@ class EstimateMotion(_Step):
         return runtime
 
     @staticmethod
-    def _correct_slices(job, series, n_dummy):
+    def _correct_slices(job: Job, series: np.ndarray, n_dummy: int) -> dict[str, Any]:
         times = job.run.metadata.get("SliceTiming")
         if not times:
             return {}
@@ -138,7 +139,7 @@ class AlignRun(_Step):
 
     input_spec, output_spec = _AlignInput, _AlignOutput
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         job, folder = self.inputs.job, Path(runtime.cwd)
         reference = _reference(self.inputs)
         if job.run.t1w is None:
@@ -146,8 +147,8 @@ class AlignRun(_Step):
             self._results |= {"transforms": [forward], "facts": {"Registration": "straight to the template: no T1w"}}
             return runtime
         owner, place = job.run.anatomy, job.place
-        t1w = nib.load(place.anatomical(owner, "T1w", desc="preproc"))
-        brain = np.asarray(nib.load(place.anatomical(owner, "mask", desc="brain")).dataobj) > 0
+        t1w = nib.Nifti1Image.from_filename(place.anatomical(owner, "T1w", desc="preproc"))
+        brain = np.asarray(nib.Nifti1Image.from_filename(place.anatomical(owner, "mask", desc="brain")).dataobj) > 0
         transform, before, after = scans.align_with_anatomy(reference, t1w, brain, folder)
         forward = str(place.transform(owner, "T1w", place.space))
         self._results["transforms"] = [forward, transform]
@@ -159,9 +160,9 @@ class AlignRun(_Step):
         return runtime
 
 
-def _reference(inputs):
-    mask = np.asarray(nib.load(inputs.mask_file).dataobj) > 0
-    return scans.Reference(nib.load(inputs.reference_file), mask)
+def _reference(inputs: Any) -> scans.Reference:
+    mask = np.asarray(nib.Nifti1Image.from_filename(inputs.mask_file).dataobj) > 0
+    return scans.Reference(nib.Nifti1Image.from_filename(inputs.reference_file), mask)
 
 
 class _ResampleInput(_AlignInput):
@@ -180,7 +181,7 @@ class ResampleRun(_Step):
 
     input_spec, output_spec = _ResampleInput, _ResampleOutput
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         inputs, job, folder = self.inputs, self.inputs.job, Path(runtime.cwd)
         template, reference = load_template(job.template), _reference(inputs)
         everywhere = map_points(scans.template_points(template), inputs.transforms)
@@ -193,18 +194,18 @@ class ResampleRun(_Step):
         seen = resample_series(series, reference.image.affine, points, motion, out)
         out.flush()
         brain = _anatomical(job, template.mask, "mask", desc="brain") > 0
-        found = scans.brain_in_template(reference, everywhere, template.spread(seen), brain)
+        found: dict[str, Any] = scans.brain_in_template(reference, everywhere, template.spread(seen), brain)
         np.savez(folder / "brain.npz", **found)
         self._results |= {"standard_file": str(folder / "standard.npy"), "brain_file": str(folder / "brain.npz")}
         return runtime
 
 
-def _anatomical(job, otherwise, suffix, **entities):
+def _anatomical(job: Job, otherwise: np.ndarray, suffix: str, **entities: str) -> np.ndarray:
     """Read an image of the participant's anatomy in the template; without a T1w, it is what the template has."""
     if job.run.t1w is None:
         return otherwise
     path = job.place.anatomical(job.run.anatomy, suffix, **entities, **job.place.standard)
-    return np.asarray(nib.load(path).dataobj)
+    return np.asarray(nib.Nifti1Image.from_filename(path).dataobj)
 
 
 class _WrittenOutput(TraitedSpec):
@@ -223,7 +224,7 @@ class MakeConfounds(_Step):
     input_spec, output_spec = _ConfoundsInput, _WrittenOutput
     _always_run = True
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         inputs, job, template = self.inputs, self.inputs.job, load_template(self.inputs.job.template)
         brain, motion = np.load(inputs.brain_file)["mask"], np.load(inputs.motion_file)
         tissues = {name: _anatomical(job, template.tissues[name], "probseg", label=name) for name in TISSUES}
@@ -250,7 +251,7 @@ class DrawRun(_Step):
     input_spec, output_spec = _DrawInput, _WrittenOutput
     _always_run = True
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         job, template = self.inputs.job, load_template(self.inputs.job.template)
         brain = dict(np.load(self.inputs.brain_file))
         table = pd.read_csv(self.inputs.confounds[0], sep="\t", na_values="n/a")
@@ -283,12 +284,12 @@ class WriteRun(_Step):
     input_spec, output_spec = _WriteInput, _WrittenOutput
     _always_run = True
 
-    def _run_interface(self, runtime):
+    def _run_interface(self, runtime: Any) -> Any:
         inputs, job, template = self.inputs, self.inputs.job, load_template(self.inputs.job.template)
         brain = dict(np.load(inputs.brain_file))
         facts = inputs.motion_facts | inputs.alignment_facts | scans.quality(template, brain)
         written = [Path(path) for path in inputs.others]
-        written += files.write_reference(job, template, brain, nib.load(inputs.reference_file))
+        written += files.write_reference(job, template, brain, nib.Nifti1Image.from_filename(inputs.reference_file))
         written += files.write_transforms(job, np.load(inputs.motion_file)["transforms"], inputs.transforms[-1])
         series = np.load(inputs.standard_file, mmap_mode="r")
         written.append(files.write_bold(job, template, brain["mask"], series, facts))

@@ -1,7 +1,10 @@
 """Raw scans to a preprocessed dataset, before the participant level reads it."""
 
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from bids_app.errors import UsageError
 from bids_app.preproc.dataset import (
@@ -18,6 +21,7 @@ from bids_app.preproc.raw_runs import RawRun, by_participant, raw_runs
 from bids_app.preproc.workflow import ANATOMY, anatomy_name, init_preproc_wf
 from bids_app.report.preproc import write_preprocessing_page
 from bids_app.runtime.nipype_run import Failure, execute, node_name
+from bids_app.settings.settings import Selection, Settings
 from bids_app.space.templates import template_space
 from bids_app.system.environment import limit_threads_of_children
 
@@ -39,13 +43,13 @@ class Prepared:
         Why; the node's name says of which run.
     """
 
-    settings: object
+    settings: Settings
     ready: tuple[RawRun, ...]
     failed: tuple[RawRun, ...]
     failures: list[Failure]
 
 
-def preprocess(settings, log_dir):
+def preprocess(settings: Settings, log_dir: Path) -> Prepared:
     """Preprocess the selected raw runs that are not preprocessed yet.
 
     Parameters
@@ -83,7 +87,7 @@ def preprocess(settings, log_dir):
     )
 
 
-def _check_selection(selection, place):
+def _check_selection(selection: Selection, place: Place) -> None:
     for option, wanted, there in (("space", selection.space, place.space), ("res", selection.resolution, RESOLUTION)):
         if wanted not in (None, there):
             raise UsageError(
@@ -92,7 +96,7 @@ def _check_selection(selection, place):
             )
 
 
-def _run(todo, settings, log_dir):
+def _run(todo: Sequence[Job], settings: Settings, log_dir: Path) -> list[Failure]:
     runs = by_participant([job.run for job in todo])
     jobs = {participant: [_job_of(run, todo) for run in some] for participant, some in runs.items()}
     anatomies = {participant: _anatomies(some) for participant, some in jobs.items()}
@@ -104,17 +108,17 @@ def _run(todo, settings, log_dir):
     return execute(workflow, settings, crashes, n_parallel=n_parallel)
 
 
-def _job_of(run, jobs):
+def _job_of(run: RawRun, jobs: Iterable[Job]) -> Job:
     return next(job for job in jobs if job.run == run)
 
 
-def _anatomies(jobs):
+def _anatomies(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """Return the inputs of each anatomy of a participant that is not finished."""
     of_t1w = {job.run.t1w: job for job in reversed(jobs) if job.run.t1w is not None}
     return [anatomy for job in reversed(of_t1w.values()) if (anatomy := _anatomy(job))]
 
 
-def _anatomy(job):
+def _anatomy(job: Job) -> dict[str, Any] | None:
     owner = job.run.anatomy
     record, state = job.place.record(owner, "T1w"), state_of(job.place, job.template, job.run.t1w)
     if is_finished(record, state):
@@ -123,7 +127,7 @@ def _anatomy(job):
     return {"owner": owner, "t1w": job.run.t1w, "place": job.place, "template": job.template, "state": state}
 
 
-def _of_runs(failures, runs):
+def _of_runs(failures: Sequence[Failure], runs: Sequence[RawRun]) -> list[Failure]:
     """Turn the failure of a participant's anatomy into one of each of the runs that needed it."""
     shared = [failure for failure in failures if failure.node.rpartition(".")[2].startswith(ANATOMY)]
     return [failure for failure in failures if failure not in shared] + [

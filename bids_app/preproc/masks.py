@@ -1,5 +1,7 @@
 """Masks: the brain in an echo-planar image, the tissues whose signal is noise, and how well two masks agree."""
 
+from collections.abc import Mapping
+
 import nibabel as nib
 import numpy as np
 from nilearn.masking import compute_epi_mask
@@ -13,7 +15,7 @@ MIN_VOXELS = 20
 RIM = 2  # voxels of the brain's edge, where sulcal CSF and motion are
 
 
-def ball(radius):
+def ball(radius: int) -> np.ndarray:
     """Return a ball as a structuring element, (2 radius + 1)^3 bool.
 
     Examples
@@ -25,12 +27,12 @@ def ball(radius):
     return (steps**2).sum(axis=0) <= radius**2
 
 
-def dilate(mask, radius=1):
+def dilate(mask: np.ndarray, radius: int = 1) -> np.ndarray:
     """Grow a mask by a ball."""
     return ndimage.binary_dilation(mask, ball(radius))
 
 
-def epi_mask(image):
+def epi_mask(image: nib.Nifti1Image) -> np.ndarray:
     """Find the brain in an echo-planar image by its histogram, with nilearn.
 
     Returns
@@ -51,7 +53,7 @@ def epi_mask(image):
     return mask
 
 
-def noise_masks(tissues, brain):
+def noise_masks(tissues: Mapping[str, np.ndarray], brain: np.ndarray) -> dict[str, np.ndarray]:
     """Choose the voxels whose signal cannot be grey matter's, for mean signals and CompCor.
 
     A voxel is of a tissue by a probability above 0.9, touches no voxel that is grey matter by more than 0.5, and is
@@ -74,7 +76,7 @@ def noise_masks(tissues, brain):
     return {**masks, "combined": masks["CSF"] | masks["WM"]}
 
 
-def _likely(probability, away, brain):
+def _likely(probability: np.ndarray, away: np.ndarray, brain: np.ndarray) -> np.ndarray:
     mask = away & (probability > TISSUE_PROBABILITY)
     if mask.sum() >= MIN_VOXELS:
         return mask
@@ -83,7 +85,7 @@ def _likely(probability, away, brain):
     return brain & (ranked >= max(least, 1e-3))
 
 
-def dice(one, other):
+def dice(one: np.ndarray, other: np.ndarray) -> float:
     """Return the overlap of two masks (Dice 1945): 1 if they are the same, 0 if they have nothing in common.
 
     Examples
@@ -95,13 +97,13 @@ def dice(one, other):
     return float(2 * (one & other).sum() / max(one.sum() + other.sum(), 1))
 
 
-def label_image(probabilities, mask):
+def label_image(probabilities: Mapping[str, np.ndarray], mask: np.ndarray) -> np.ndarray:
     """Return the most probable tissue within a mask: 0 none, 1 GM, 2 WM, 3 CSF, as BIDS numbers them."""
     stacked = np.stack([probabilities[name] for name in ("GM", "WM", "CSF")])
     return np.where(mask & (stacked.max(axis=0) > 0), stacked.argmax(axis=0) + 1, 0).astype(np.uint8)
 
 
-def as_image(values, affine):
+def as_image(values: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
     """Return an array as an image whose header says where it lies, in which units."""
     image = nib.Nifti1Image(values, affine)
     image.set_sform(affine, code="aligned")

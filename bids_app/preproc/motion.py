@@ -1,5 +1,6 @@
 """Head motion: a rigid transform per volume by Gauss-Newton, and what is derived from it."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ HEAD_RADIUS_MM = 50.0
 MAX_POINTS = 30_000
 
 
-def rigid(parameters, centre):
+def rigid(parameters: np.ndarray | Sequence[float], centre: np.ndarray | Sequence[float]) -> np.ndarray:
     """Make a rigid transform.
 
     Parameters
@@ -43,7 +44,7 @@ def rigid(parameters, centre):
     return transform
 
 
-def rigid_parameters(transform, centre):
+def rigid_parameters(transform: np.ndarray, centre: np.ndarray | Sequence[float]) -> np.ndarray:
     """Return the six parameters of a rigid transform; the inverse of `rigid`.
 
     Examples
@@ -80,7 +81,7 @@ class Target:
     centre: np.ndarray
 
 
-def make_target(reference, mask, affine):
+def make_target(reference: np.ndarray, mask: np.ndarray, affine: np.ndarray) -> Target:
     """Prepare a reference volume for the fit.
 
     Parameters
@@ -102,7 +103,7 @@ def make_target(reference, mask, affine):
     return Target(affine, points, smoothed[at], np.linalg.pinv(derivatives), centre)
 
 
-def fit_volume(target, volume, start=None):
+def fit_volume(target: Target, volume: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
     """Find the rigid transform that takes the reference's world coordinates to those of a volume.
 
     Least squares by inverse compositional Gauss-Newton: the derivatives are those of the reference, so that they
@@ -134,7 +135,7 @@ def fit_volume(target, volume, start=None):
     return transform
 
 
-def estimate_motion(volumes, target):
+def estimate_motion(volumes: Iterable[np.ndarray], target: Target) -> np.ndarray:
     """Fit every volume, each from where the one before was.
 
     Parameters
@@ -154,12 +155,12 @@ def estimate_motion(volumes, target):
     return np.array(transforms)
 
 
-def _smoothed(volume, affine):
+def _smoothed(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     sigma = FWHM_MM / np.sqrt(8 * np.log(2)) / voxel_sizes(affine)
     return gaussian_filter(np.asarray(volume, dtype=np.float32), sigma, mode="nearest")
 
 
-def framewise_displacement(parameters):
+def framewise_displacement(parameters: np.ndarray) -> np.ndarray:
     """Sum the absolute changes of the six parameters, rotations as arcs on a sphere of 50 mm.
 
     Power et al. 2012, doi 10.1016/j.neuroimage.2011.10.018.

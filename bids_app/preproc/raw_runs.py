@@ -2,8 +2,10 @@
 
 import logging
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
@@ -13,6 +15,7 @@ from bids_app.bids.runs import query_files
 from bids_app.bids.selection import of_one, prefer_rest
 from bids_app.bids.sidecars import Sidecars
 from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
+from bids_app.settings.settings import Selection, Settings
 from bids_app.trial.visits import earliest_of
 
 logger = logging.getLogger(__name__)
@@ -41,22 +44,22 @@ class RawRun:
     entities: dict[str, str]
     bold: Path
     t1w: Path | None
-    metadata: dict
+    metadata: dict[str, Any]
     t1w_session: str | None = None
 
     @property
-    def anatomy(self):
+    def anatomy(self) -> dict[str, str]:
         """Entities of the files that are made of the T1w."""
         owner = {"sub": self.entities["sub"], "ses": self.t1w_session}
         return {key: value for key, value in owner.items() if value}
 
     @property
-    def label(self):
+    def label(self) -> str:
         """The run's name for people."""
         return scan_label(self.entities)
 
 
-def wants_preprocessing(settings):
+def wants_preprocessing(settings: Settings) -> bool:
     """Say whether scans are to be preprocessed here.
 
     Raises
@@ -78,7 +81,7 @@ def wants_preprocessing(settings):
     return False
 
 
-def raw_runs(settings):
+def raw_runs(settings: Settings) -> list[RawRun]:
     """Find the raw runs that are selected, and the T1-weighted image of each participant.
 
     Parameters
@@ -121,7 +124,7 @@ def raw_runs(settings):
     return runs
 
 
-def by_participant(runs):
+def by_participant(runs: Iterable[RawRun]) -> dict[str, list[RawRun]]:
     """Sort runs by participant, participants and runs in order."""
     sorted_runs = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.label):
@@ -129,7 +132,7 @@ def by_participant(runs):
     return dict(sorted_runs)
 
 
-def _open(path):
+def _open(path: Path) -> BIDSLayout:
     indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=list(ELSEWHERE))
     try:
         return BIDSLayout(path, validate=False, indexer=indexer)
@@ -137,7 +140,7 @@ def _open(path):
         raise DataError(f"{path} cannot be indexed: {error}.") from error
 
 
-def _check_labels(selection, layout):
+def _check_labels(selection: Selection, layout: BIDSLayout) -> None:
     for what, wanted, known in (
         ("participant", selection.participants, layout.get_subjects(suffix="bold")),
         ("session", selection.sessions, layout.get_sessions(suffix="bold")),
@@ -149,7 +152,7 @@ def _check_labels(selection, layout):
             )
 
 
-def _t1ws(layout, participant):
+def _t1ws(layout: BIDSLayout, participant: str) -> dict[str | None, list[Path]]:
     """List the T1w images of a participant by session, those without one under None."""
     entities = {"subject": participant, "suffix": "T1w", "datatype": "anat", "extension": IMAGES}
     paths = sorted(Path(path) for path in layout.get(return_type="filename", **entities))
@@ -162,7 +165,7 @@ def _t1ws(layout, participant):
     return images
 
 
-def _t1w(images, session, baseline):
+def _t1w(images: Mapping[str | None, list[Path]], session: str | None, baseline: str | None) -> Path | None:
     """Choose the T1w of a run: of its own visit, else the only one, else of the baseline, else of the earliest visit.
 
     Parameters
@@ -200,5 +203,5 @@ def _t1w(images, session, baseline):
     return paths[0]
 
 
-def _is_raw_magnitude(name):
+def _is_raw_magnitude(name: Name) -> bool:
     return name.entities.get("part", "mag") == "mag" and not {"desc", "space"} & set(name.entities)

@@ -1,11 +1,14 @@
 """Registration of images, by ANTs: transforms to files, and points through them."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import ants
 import numpy as np
 import pandas as pd
 from nibabel.affines import voxel_sizes
+from numpy.typing import ArrayLike
 
 from bids_app.errors import DataError
 from bids_app.preproc.hdf5 import drop_times
@@ -16,7 +19,7 @@ LPS = np.array([-1, -1, 1])  # ANTs has x and y the other way round
 QUICK, THOROUGH = (40, 20, 0), (100, 70, 20)
 
 
-def to_ants(values, affine):
+def to_ants(values: ArrayLike, affine: np.ndarray) -> ants.ANTsImage:
     """Make an ANTs image of an array (X, Y, Z) with its affine.
 
     Raises
@@ -32,7 +35,7 @@ def to_ants(values, affine):
     return ants.from_numpy(values, (LPS * affine[:3, 3]).tolist(), sizes.tolist(), direction)
 
 
-def start_at(fixed_centre, moving_centre, path):
+def start_at(fixed_centre: np.ndarray, moving_centre: np.ndarray, path: Path) -> str:
     """Write a first guess that takes one point to another, both world coordinates in mm."""
     centre = np.asarray(fixed_centre) * LPS
     transform = ants.create_ants_transform(
@@ -46,7 +49,7 @@ def start_at(fixed_centre, moving_centre, path):
     return str(path)
 
 
-def linear(fixed, moving, kind, prefix, start):
+def linear(fixed: ants.ANTsImage, moving: ants.ANTsImage, kind: str, prefix: Path, start: str) -> str:
     """Register linearly by mutual information.
 
     Parameters
@@ -78,7 +81,15 @@ def linear(fixed, moving, kind, prefix, start):
     return found["fwdtransforms"][0]
 
 
-def deform(fixed, moving, prefix, start, *, iterations=QUICK, mask=None):
+def deform(
+    fixed: ants.ANTsImage,
+    moving: ants.ANTsImage,
+    prefix: Path,
+    start: str,
+    *,
+    iterations: tuple[int, ...] = QUICK,
+    mask: ants.ANTsImage | None = None,
+) -> tuple[str, str]:
     """Register by an affine and a diffeomorphism (SyN; Avants et al. 2008, doi 10.1016/j.media.2007.06.004).
 
     Returns
@@ -102,17 +113,17 @@ def deform(fixed, moving, prefix, start, *, iterations=QUICK, mask=None):
     return paths
 
 
-def _register(fixed, moving, kind, **options):
+def _register(fixed: ants.ANTsImage, moving: ants.ANTsImage, kind: str, **options: Any) -> dict[str, Any]:
     ants.config.set_ants_deterministic(on=False, seed_value=SEED)  # a seed among the options would be passed over
     return ants.registration(fixed, moving, kind, **options)
 
 
-def save_as_text(transform, path):
+def save_as_text(transform: Path | str, path: Path) -> None:
     """Write an affine transform file as ITK text."""
     ants.write_transform(ants.read_transform(str(transform)), str(path))
 
 
-def write_series_of_transforms(matrices, path):
+def write_series_of_transforms(matrices: Iterable[np.ndarray], path: Path) -> None:
     """Write rigid transforms, (T, 4, 4) in world coordinates (RAS), as one ITK text file."""
     flip = np.diag([*LPS, 1])
     lines = ["#Insight Transform File V1.0"]
@@ -124,7 +135,7 @@ def write_series_of_transforms(matrices, path):
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def map_points(points, transforms):
+def map_points(points: np.ndarray, transforms: Iterable[Path | str]) -> np.ndarray:
     """Take points through transforms, each as it is, one after the other.
 
     Parameters
@@ -145,7 +156,7 @@ def map_points(points, transforms):
     return points
 
 
-def bring(fixed, moving, transform, nearest=False):
+def bring(fixed: ants.ANTsImage, moving: ants.ANTsImage, transform: Path | str, nearest: bool = False) -> np.ndarray:
     """Resample an image to the grid of another; what lies outside is 0.
 
     Returns
@@ -156,7 +167,7 @@ def bring(fixed, moving, transform, nearest=False):
     return ants.apply_transforms(fixed, moving, [str(transform)], whichtoinvert=[False], interpolator=kind).numpy()
 
 
-def bias_field(image, mask):
+def bias_field(image: ants.ANTsImage, mask: ants.ANTsImage) -> np.ndarray:
     """Estimate the bias field by N4 (Tustison et al. 2010, doi 10.1109/TMI.2010.2046908).
 
     Parameters
@@ -174,7 +185,7 @@ def bias_field(image, mask):
     return field / field[inside].mean()
 
 
-def segment(values, mask, priors):
+def segment(values: np.ndarray, mask: np.ndarray, priors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Divide a brain into three tissues by Atropos (Avants et al. 2011, doi 10.1007/s12021-011-9109-y).
 
     Parameters
@@ -196,7 +207,7 @@ def segment(values, mask, priors):
     return dict(zip(priors, (part.numpy() for part in found["probabilityimages"]), strict=True))
 
 
-def mutual_information(one, other):
+def mutual_information(one: np.ndarray, other: np.ndarray) -> float:
     """Return the normalised mutual information of two images (Studholme et al. 1999): 1 if independent, 2 if equal.
 
     Parameters
@@ -218,6 +229,6 @@ def mutual_information(one, other):
     return float(sum(apart) / _entropy(joint.ravel()))
 
 
-def _entropy(shares):
+def _entropy(shares: np.ndarray) -> float:
     shares = shares[shares > 0]
     return -(shares * np.log(shares)).sum()

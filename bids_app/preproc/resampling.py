@@ -1,12 +1,15 @@
 """Images read at points: the one interpolation that a volume sees, and grids of another voxel size."""
 
+from collections.abc import Iterable
+
 import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
+from numpy.typing import ArrayLike
 from scipy.ndimage import affine_transform, gaussian_filter, map_coordinates, spline_filter
 
 
-def regrid(image, size):
+def regrid(image: nib.Nifti1Image, size: ArrayLike) -> nib.Nifti1Image:
     """Bring an image to voxels of a size, along its own axes; what is finer is smoothed first.
 
     Parameters
@@ -31,13 +34,15 @@ def regrid(image, size):
     )
 
 
-def read_at(image, values, points):
+def read_at(image: nib.Nifti1Image, values: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Interpolate an array on the grid of an image linearly at world coordinates, (N, 3) in mm; 0 outside."""
     voxels = apply_affine(np.linalg.inv(image.affine), points).T
     return map_coordinates(values, voxels, order=1, mode="grid-constant")
 
 
-def resample_series(volumes, affine, points, motion, out):
+def resample_series(
+    volumes: Iterable[np.ndarray], affine: np.ndarray, points: np.ndarray, motion: np.ndarray, out: np.ndarray
+) -> np.ndarray:
     """Read every volume at its own place of the same points, each by one cubic spline.
 
     The points have come from the template through all other transforms: no image lies between the volume as it was

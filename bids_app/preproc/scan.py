@@ -1,6 +1,9 @@
 """One BOLD run: its reference, its motion, and its way to the anatomy or straight to the template."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -10,7 +13,7 @@ from numpy.lib.format import open_memmap
 from bids_app.errors import DataError
 from bids_app.preproc.confounds import count_dummy_scans
 from bids_app.preproc.masks import dice, dilate, epi_mask
-from bids_app.preproc.motion import estimate_motion, make_target, rigid_parameters
+from bids_app.preproc.motion import Target, estimate_motion, make_target, rigid_parameters
 from bids_app.preproc.registration import (
     bias_field,
     deform,
@@ -21,6 +24,7 @@ from bids_app.preproc.registration import (
     to_ants,
 )
 from bids_app.preproc.resampling import read_at, regrid, resample_series
+from bids_app.preproc.template import Template
 from bids_app.system.images import UNREADABLE
 
 FIRST = 5
@@ -44,7 +48,7 @@ class Reference:
     mask: np.ndarray
 
 
-def read_volumes(image, path):
+def read_volumes(image: nib.Nifti1Image, path: Path) -> np.memmap[Any, np.dtype[np.float32]]:
     """Copy a run's volumes one by one to an array on disk, the one that later steps read.
 
     Returns
@@ -63,7 +67,7 @@ def read_volumes(image, path):
     return series
 
 
-def find_dummies(series):
+def find_dummies(series: np.ndarray) -> int:
     """Count the dummy scans of a run; see `confounds.count_dummy_scans`.
 
     Raises
@@ -77,7 +81,7 @@ def find_dummies(series):
     return n_dummy
 
 
-def realign(series, affine, n_dummy):
+def realign(series: np.ndarray, affine: np.ndarray, n_dummy: int) -> tuple[Reference, np.ndarray, np.ndarray]:
     """Make a run's reference and estimate the motion of all of its volumes.
 
     The first volumes in steady state are averaged; twenty volumes over the whole run, realigned to that, are
@@ -107,7 +111,7 @@ def realign(series, affine, n_dummy):
     return reference, motion, np.array([rigid_parameters(transform, target.centre) for transform in motion])
 
 
-def _mean_of_realigned(volumes, affine, target):
+def _mean_of_realigned(volumes: np.ndarray, affine: np.ndarray, target: Target) -> np.ndarray:
     shape = volumes.shape[1:]
     points = apply_affine(affine, np.indices(shape).reshape(3, -1).T)
     realigned = np.empty((len(volumes), len(points)), dtype=np.float32)
@@ -115,14 +119,16 @@ def _mean_of_realigned(volumes, affine, target):
     return realigned.mean(axis=0).reshape(shape)
 
 
-def _even(mean, affine):
+def _even(mean: np.ndarray, affine: np.ndarray) -> Reference:
     region = dilate(epi_mask(nib.Nifti1Image(mean, affine)))
     field = bias_field(to_ants(np.maximum(mean, 0), affine), to_ants(region, affine))
     image = nib.Nifti1Image((mean / field).astype(np.float32), affine)
     return Reference(image, epi_mask(image))
 
 
-def align_with_anatomy(reference, t1w, brain, folder):
+def align_with_anatomy(
+    reference: Reference, t1w: nib.Nifti1Image, brain: np.ndarray, folder: Path
+) -> tuple[str, float, float]:
     """Align a run with a T1-weighted image by a rigid transform.
 
     It is tried from where the scanner says both lie and from brains on top of each other; the better one is taken.
@@ -160,16 +166,16 @@ def align_with_anatomy(reference, t1w, brain, folder):
     return transform, _agreement(reference, inside, points), after
 
 
-def _agreement(reference, inside, points):
+def _agreement(reference: Reference, inside: np.ndarray, points: np.ndarray) -> float:
     """Compare at points that the reference holds; what lies outside of it counts as its edge."""
     return mutual_information(inside, read_at(reference.image, np.asarray(reference.image.dataobj), points))
 
 
-def _centre(affine, mask):
+def _centre(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return apply_affine(affine, np.argwhere(mask)).mean(axis=0)
 
 
-def align_with_template(reference, template, folder):
+def align_with_template(reference: Reference, template: Template, folder: Path) -> tuple[str, str]:
     """Align a run that has no anatomy straight with the template, by an affine and SyN.
 
     Returns
@@ -184,12 +190,14 @@ def align_with_template(reference, template, folder):
     return deform(fixed, to_ants(moving, reference.image.affine), folder / "boldref_", start)
 
 
-def template_points(template):
+def template_points(template: Template) -> np.ndarray:
     """Return the world coordinates of all voxels of the template, (X Y Z, 3) in mm, in C order."""
     return apply_affine(template.affine, np.indices(template.mask.shape).reshape(3, -1).T)
 
 
-def brain_in_template(reference, points, seen, anatomical):
+def brain_in_template(
+    reference: Reference, points: np.ndarray, seen: np.ndarray, anatomical: np.ndarray
+) -> dict[str, np.ndarray]:
     """Bring a run's reference and its mask to the template, and settle its brain there.
 
     Parameters
@@ -214,7 +222,7 @@ def brain_in_template(reference, points, seen, anatomical):
     return {"reference": values.astype(np.float32), "signal": signal > 0.5, "mask": anatomical & (near > 0.5) & seen}
 
 
-def quality(template, brain):
+def quality(template: Template, brain: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Say how well a run's own brain mask and its reference agree with the template.
 
     Parameters

@@ -1,12 +1,14 @@
 """Slices brought to one time: what they would have been, had they been acquired together."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.interpolate import CubicSpline
 
 from bids_app.errors import DataError
 
 
-def check_slice_times(times, n_slices, repetition_time):
+def check_slice_times(times: Sequence[float], n_slices: int, repetition_time: float) -> None:
     """Refuse times of a sidecar that cannot be those of the image.
 
     Raises
@@ -14,16 +16,16 @@ def check_slice_times(times, n_slices, repetition_time):
     DataError
         There are more or fewer times than slices, or one is not within the repetition time.
     """
-    times = np.asarray(times, dtype=float)
-    if times.size != n_slices:
-        raise DataError(f"SliceTiming has {times.size} times, the BOLD image has {n_slices} slices.")
-    if not (np.all(times >= 0) and np.all(times < repetition_time)):
+    found = np.asarray(times, dtype=float)
+    if found.size != n_slices:
+        raise DataError(f"SliceTiming has {found.size} times, the BOLD image has {n_slices} slices.")
+    if not (np.all(found >= 0) and np.all(found < repetition_time)):
         raise DataError(
-            f"SliceTiming goes from {times.min():g} to {times.max():g} s, the repetition time is {repetition_time:g} s."
+            f"SliceTiming goes from {found.min():g} to {found.max():g} s, the repetition time is {repetition_time:g} s."
         )
 
 
-def middle_time(times):
+def middle_time(times: Sequence[float]) -> float:
     """Return the time that slices are brought to: half-way between the first and the last.
 
     Examples
@@ -34,7 +36,7 @@ def middle_time(times):
     return (min(times) + max(times)) / 2
 
 
-def shift_matrix(shift, n_volumes, n_dummy=0):
+def shift_matrix(shift: float, n_volumes: int, n_dummy: int = 0) -> np.ndarray:
     """Return the matrix by which a series is read ``shift`` volumes later, by a cubic spline.
 
     Parameters
@@ -63,7 +65,9 @@ def shift_matrix(shift, n_volumes, n_dummy=0):
     return matrix
 
 
-def correct_slice_timing(series, times, repetition_time, *, axis=3, n_dummy=0):
+def correct_slice_timing(
+    series: np.ndarray, times: Sequence[float], repetition_time: float, *, axis: int = 3, n_dummy: int = 0
+) -> None:
     """Bring every slice to the middle time, in place.
 
     Parameters
@@ -81,7 +85,7 @@ def correct_slice_timing(series, times, repetition_time, *, axis=3, n_dummy=0):
     check_slice_times(times, series.shape[axis], repetition_time)
     middle = middle_time(times)
     for index, time in enumerate(times):
-        at = (*[slice(None)] * axis, index)
+        at: tuple[slice | int, ...] = (*[slice(None)] * axis, index)
         one = np.asarray(series[at])
         matrix = shift_matrix((middle - time) / repetition_time, len(series), n_dummy).astype(np.float32)
         series[at] = (matrix @ one.reshape(len(one), -1)).reshape(one.shape)

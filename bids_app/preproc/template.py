@@ -1,6 +1,7 @@
 """The template that scans are brought to: its brain, its mask and its tissues, on a grid of 2 mm."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -40,18 +41,18 @@ class Template:
     tissues: dict[str, np.ndarray]
 
     @property
-    def affine(self):
+    def affine(self) -> np.ndarray:
         """Voxel indices to world coordinates in mm, (4, 4)."""
         return self.brain.affine
 
-    def spread(self, values):
+    def spread(self, values: np.ndarray) -> np.ndarray:
         """Put one value per voxel of the brain, (N,), back into a volume that is 0 elsewhere."""
         volume = np.zeros(self.mask.shape, dtype=values.dtype)
         volume[self.mask] = values
         return volume
 
 
-def load_template(folder=None):
+def load_template(folder: Path | None = None) -> Template:
     """Load a template of TemplateFlow, or the one that nilearn carries.
 
     nilearn's is the symmetric ICBM 152 2009a (Fonov et al. 2011), which BIDS calls MNI152NLin2009aSym. Its CSF is
@@ -69,7 +70,7 @@ def load_template(folder=None):
     return _bundled() if folder is None else _of_templateflow(folder)
 
 
-def _bundled():
+def _bundled() -> Template:
     brain = load_mni152_template(resolution=VOXEL_MM)
     mask = _values(load_mni152_brain_mask(resolution=VOXEL_MM)) > 0
     grey, white = (_values(load(resolution=VOXEL_MM)) for load in (load_mni152_gm_template, load_mni152_wm_template))
@@ -77,7 +78,7 @@ def _bundled():
     return Template(BUNDLED_SPACE, brain, mask, {"CSF": csf, "GM": grey, "WM": white})
 
 
-def _of_templateflow(folder):
+def _of_templateflow(folder: Path) -> Template:
     found = {part: template_file(folder, part) for part in PARTS}
     if lacking := [part for part, path in found.items() if path is None]:
         raise MissingInputError(
@@ -93,5 +94,5 @@ def _of_templateflow(folder):
     return Template(template_space(folder), brain, mask, tissues)
 
 
-def _values(image):
+def _values(image: nib.Nifti1Image) -> np.ndarray:
     return np.asarray(image.dataobj, dtype=np.float32)

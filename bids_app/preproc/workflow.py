@@ -1,8 +1,12 @@
 """The preprocessing as Nipype workflows."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from nipype.interfaces.utility import IdentityInterface, Merge
 from nipype.pipeline import engine as pe
 
+from bids_app.preproc.dataset import Job
 from bids_app.preproc.interfaces import (
     AlignRun,
     DrawRun,
@@ -18,7 +22,12 @@ ANATOMY_GB, RUN_GB = 2.5, 1.5
 ANATOMY = "anatomy"
 
 
-def init_preproc_wf(*, jobs_by_participant, anatomies, name="preproc_wf"):
+def init_preproc_wf(
+    *,
+    jobs_by_participant: Mapping[str, Sequence[Job]],
+    anatomies: Mapping[str, Sequence[Mapping[str, Any]]],
+    name: str = "preproc_wf",
+) -> pe.Workflow:
     """Build the workflow of the preprocessing.
 
     Parameters
@@ -42,7 +51,9 @@ def init_preproc_wf(*, jobs_by_participant, anatomies, name="preproc_wf"):
     return workflow
 
 
-def init_participant_preproc_wf(*, jobs, anatomies, name="participant_preproc_wf"):
+def init_participant_preproc_wf(
+    *, jobs: Sequence[Job], anatomies: Sequence[Mapping[str, Any]], name: str = "participant_preproc_wf"
+) -> pe.Workflow:
     """Build the workflow of one participant: each T1w once, and each run by itself."""
     workflow = pe.Workflow(name=name)
     runs = [init_run_preproc_wf(job=job, name=f"{node_name(job.run.label)}_wf") for job in jobs]
@@ -55,7 +66,7 @@ def init_participant_preproc_wf(*, jobs, anatomies, name="participant_preproc_wf
     return workflow
 
 
-def anatomy_name(owner):
+def anatomy_name(owner: Mapping[str, str]) -> str:
     """Name the node of an anatomy, whose entities are `RawRun.anatomy`.
 
     Examples
@@ -66,7 +77,7 @@ def anatomy_name(owner):
     return node_name("_".join(filter(None, (ANATOMY, owner.get("ses")))))
 
 
-def init_run_preproc_wf(*, job, name="run_preproc_wf"):
+def init_run_preproc_wf(*, job: Job, name: str = "run_preproc_wf") -> pe.Workflow:
     """Build the workflow of one run: motion, alignment, one resampling, confounds, figures, files.
 
     Inputs

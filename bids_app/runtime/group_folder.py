@@ -8,8 +8,10 @@ import hashlib
 import logging
 import os
 import shutil
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from bids_app import __version__
 from bids_app.bids.files import save_json
@@ -17,7 +19,7 @@ from bids_app.errors import DataError, OutputError
 from bids_app.settings.settings import GROUP
 from bids_app.system.locks import alone_in
 from bids_app.system.provenance import digest_of_code, digest_of_file
-from bids_app.system.small_files import read_record
+from bids_app.system.small_files import Record, read_record
 
 logger = logging.getLogger("bids_app")
 
@@ -29,7 +31,7 @@ SHOWN = 4
 
 
 @contextmanager
-def staged_group(output_dir):
+def staged_group(output_dir: Path) -> Iterator[Path]:
     """Lend a folder for the group's results to one run alone; what is not put in place by `publish` goes.
 
     Parameters
@@ -58,7 +60,7 @@ def staged_group(output_dir):
                 _remove(staged)
 
 
-def publish(output_dir, record):
+def publish(output_dir: Path, record: Mapping[str, Any]) -> None:
     """Write the record of what is in the staged folder, and put it in the place of the group's results.
 
     Parameters
@@ -80,7 +82,7 @@ def publish(output_dir, record):
     finish_replacing(output_dir)
 
 
-def results_id(folder):
+def results_id(folder: Path) -> str:
     """Return a digest of the results in a folder: of its tables and maps, not of the page and the figures.
 
     Parameters
@@ -95,20 +97,20 @@ def results_id(folder):
     return _id_of({name: digest_of_file(folder / name) for name in _names(folder) if _is_result(name)})
 
 
-def _id_of(files):
+def _id_of(files: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     for name in sorted(filter(_is_result, files)):
         digest.update(f"{name}\0{files[name]}\0".encode())
     return digest.hexdigest()[:12]
 
 
-def _is_result(name):
+def _is_result(name: str) -> bool:
     """Tell results, which the page and its figures are made from, from these."""
     *folders, file = name.split("/")
     return file not in (MANIFEST, PAGE) and FIGURES not in folders
 
 
-def finish_replacing(output_dir):
+def finish_replacing(output_dir: Path) -> None:
     """Finish what a run that was killed left between two folders; returns at once where nothing is left.
 
     Files of the folder before that no run wrote stay in the new one; those that were changed, and all of a folder
@@ -140,7 +142,7 @@ def finish_replacing(output_dir):
     _remove(before)
 
 
-def _manifest_of(folder):
+def _manifest_of(folder: Path) -> Mapping[str, str] | None:
     """Return the digests of the files that a run left in a folder, or None if no record says so."""
     path = folder / MANIFEST
     if not path.exists():
@@ -150,7 +152,7 @@ def _manifest_of(folder):
     return None
 
 
-def _keep_aside(output_dir, path, name):
+def _keep_aside(output_dir: Path, path: Path, name: str) -> None:
     """Move a file that no run may remove to a folder of its own."""
     kept = output_dir / EARLIER / name
     number = 2
@@ -162,18 +164,18 @@ def _keep_aside(output_dir, path, name):
     logger.warning("%s is not as a run of this version left it: it is kept as %s.", output_dir / GROUP / name, kept)
 
 
-def _names(folder):
+def _names(folder: Path) -> list[str]:
     """List the files below a folder by their names as seen from it."""
     found = (Path(where, name) for where, _, names in os.walk(folder) for name in names)
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
-def _remove(folder):
+def _remove(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
 
 
-def read_manifest(output_dir):
+def read_manifest(output_dir: Path) -> Record | None:
     """Read the record of the group's results.
 
     Returns
@@ -185,7 +187,7 @@ def read_manifest(output_dir):
     return read_record(path, AGAIN) if path.exists() else None
 
 
-def require_whole(output_dir):
+def require_whole(output_dir: Path) -> None:
     """Refuse results that are not, file by file, as one run left them.
 
     Raises
@@ -193,9 +195,7 @@ def require_whole(output_dir):
     DataError
         A file is missing or has another content, or nothing says what the run left.
     """
-    group, manifest = output_dir / GROUP, read_manifest(output_dir)
-    if manifest is None:
-        raise DataError(f"{group / MANIFEST} is missing: nothing says that the files there are of one run. {AGAIN}")
+    group, manifest = output_dir / GROUP, _require_manifest(output_dir)
     results = {name: digest for name, digest in manifest["Files"].items() if _is_result(name)}
     wrong = [name for name, digest in results.items() if not _holds(group / name, digest)]
     if wrong:
@@ -205,7 +205,15 @@ def require_whole(output_dir):
         )
 
 
-def restage(output_dir):
+def _require_manifest(output_dir: Path) -> Record:
+    manifest = read_manifest(output_dir)
+    if manifest is None:
+        path = output_dir / GROUP / MANIFEST
+        raise DataError(f"{path} is missing: nothing says that the files there are of one run. {AGAIN}")
+    return manifest
+
+
+def restage(output_dir: Path) -> dict[str, Any]:
     """Bring the results into the staged folder again, without the page and its figures, to be made anew.
 
     Returns
@@ -213,7 +221,7 @@ def restage(output_dir):
     dict
         What the results were made from and how, also by which code.
     """
-    group, staged, manifest = output_dir / GROUP, output_dir / STAGED, read_manifest(output_dir)
+    group, staged, manifest = output_dir / GROUP, output_dir / STAGED, _require_manifest(output_dir)
     for name in filter(_is_result, manifest["Files"]):
         (staged / name).parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -223,7 +231,7 @@ def restage(output_dir):
     return {key: value for key, value in manifest.items() if key not in ("Results", "Files")}
 
 
-def changed_sources(output_dir, participants=None):
+def changed_sources(output_dir: Path, participants: Collection[str] | None = None) -> list[str]:
     """List files of participants that the group's results were made from and that are gone or were made anew since.
 
     Parameters
@@ -247,6 +255,6 @@ def changed_sources(output_dir, participants=None):
     ]
 
 
-def _holds(path, digest):
+def _holds(path: Path, digest: str) -> bool:
     """Tell whether a file is there with this content."""
     return path.is_file() and digest_of_file(path) == digest

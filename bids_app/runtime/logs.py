@@ -4,17 +4,24 @@ import json
 import logging
 import sys
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bids_app import __version__
 from bids_app.bids.files import save_json, save_text
+from bids_app.settings.settings import Settings
 from bids_app.system.provenance import shareable
 from bids_app.system.supervisor import log_when_terminated
+
+if TYPE_CHECKING:  # Nipype takes seconds to import
+    from bids_app.runtime.nipype_run import Failure
 
 logger = logging.getLogger("bids_app")
 
 
-def start_log(settings):
+def start_log(settings: Settings) -> Path:
     """Open this run's folder in logs/, keep the settings there, and log to it and to the terminal."""
     stamp = f"{datetime.now():%Y%m%d-%H%M%S}_{settings.level}_{uuid.uuid4().hex[:8]}"
     log_dir = settings.output_dir / "logs" / stamp
@@ -33,7 +40,7 @@ def start_log(settings):
     return log_dir
 
 
-def log_to_terminal(verbose=0):
+def log_to_terminal(verbose: int = 0) -> None:
     """Send messages to the terminal, and nowhere else."""
     to_terminal = logging.StreamHandler()
     to_terminal.setFormatter(logging.Formatter("%(message)s"))
@@ -43,7 +50,7 @@ def log_to_terminal(verbose=0):
     logger.propagate = False
 
 
-def conclude(failures, page, log_dir):
+def conclude(failures: Iterable["Failure"], page: Path | None, log_dir: Path) -> int:
     """Say where to look, and return the exit code."""
     if page is not None and page.exists():
         logger.info("Look at %s.", page)

@@ -9,14 +9,16 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TextIO
 
 from nipype import config as nipype_config
 from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline.engine import Workflow
 from nipype.pipeline.plugins import MultiProcPlugin, SLURMPlugin
 from nipype.pipeline.plugins.multiproc import process_initializer
 from rich.console import Console
@@ -31,11 +33,13 @@ from rich.progress import (
 
 from bids_app import errors
 from bids_app.runtime import slurm
+from bids_app.settings.settings import Resources, Settings
 from bids_app.system.environment import limit_threads_of_children
 from bids_app.system.supervisor import die_with_parent
 
 logger = logging.getLogger(__name__)
 
+Runner = str | type[MultiProcPlugin | SLURMPlugin]  # the name of one of Nipype's, or one of ours
 PROCESS_GB = 0.4  # of a process with the libraries loaded, before it holds any data
 
 
@@ -60,7 +64,9 @@ class Failure:
     crash_file: Path
 
 
-def execute(workflow, settings, log_dir, *, n_parallel, n_threads=1):
+def execute(
+    workflow: Workflow, settings: Settings, log_dir: Path, *, n_parallel: int, n_threads: int = 1
+) -> list[Failure]:
     """Run a workflow, side by side if it has parts for more than one processor.
 
     Parameters
@@ -82,7 +88,7 @@ def execute(workflow, settings, log_dir, *, n_parallel, n_threads=1):
     plugin = settings.resources.plugin.get("plugin")
     runner, arguments = _runner(settings.resources, n_parallel, n_threads)
     _configure(workflow, settings, log_dir)
-    names, finished, problem = _parts(workflow), set(), None
+    names, finished, problem = _parts(workflow), set[str](), None
     with progress(names) as advance:
         arguments["status_callback"] = lambda node, status: _report(node, status, advance, finished)
         gc.freeze()  # Nipype collects garbage before every node: what was imported need not be walked each time
@@ -102,7 +108,7 @@ def execute(workflow, settings, log_dir, *, n_parallel, n_threads=1):
     return failures
 
 
-def _configure(workflow, settings, log_dir):
+def _configure(workflow: Workflow, settings: Settings, log_dir: Path) -> None:
     workflow.base_dir = str(settings.work_dir)
     workflow.config["execution"] = {
         "crashdump_dir": str(log_dir),
@@ -115,7 +121,7 @@ def _configure(workflow, settings, log_dir):
     nipype_config.update_config(workflow.config)
 
 
-def _parts(workflow):
+def _parts(workflow: Workflow) -> list[str]:
     """List the full names of the nodes that do something."""
     return [
         f"{workflow.name}.{name}"
@@ -124,7 +130,7 @@ def _parts(workflow):
     ]
 
 
-def _runner(resources, n_parallel, n_threads):
+def _runner(resources: Resources, n_parallel: int, n_threads: int) -> tuple[Runner, dict[str, Any]]:
     """Choose where the parts run: as jobs of a cluster, beside each other in processes of their own, or here."""
     if resources.plugin:
         slurm.import_from_here()
@@ -146,7 +152,7 @@ def _runner(resources, n_parallel, n_threads):
     return _Processes, arguments
 
 
-def _run(workflow, runner, arguments):
+def _run(workflow: Workflow, runner: Runner, arguments: dict[str, Any]) -> None:
     if runner == "SLURMGraph":
         del arguments["status_callback"]  # its jobs report to nobody
         workflow.run(plugin=runner, plugin_args=arguments)
@@ -157,13 +163,13 @@ def _run(workflow, runner, arguments):
         workflow.run(plugin=runner(plugin_args=arguments))
 
 
-def _killed(what):
+def _killed(what: str) -> dict[str, Any]:
     """Return, in the form of Nipype's plugins, the result of a part that was killed."""
     message = f"{what} was killed or cancelled, most likely because its memory or time ran out."
     return {"result": None, "traceback": [f"{errors.__name__}.{errors.KilledError.__name__}: {message}\n"]}
 
 
-def _begin(folder, parent):
+def _begin(folder: str, parent: int) -> None:
     """Begin a process of the pool: it ends with the one that began it, and leaves signals of a terminal to that."""
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -173,7 +179,9 @@ def _begin(folder, parent):
 class _Processes(MultiProcPlugin):
     """Nipype's pool of processes, which by itself waits for ever for one that was killed, and outlives its parent."""
 
-    def __init__(self, plugin_args):
+    pool: ProcessPoolExecutor
+
+    def __init__(self, plugin_args: Mapping[str, Any]) -> None:
         super().__init__(plugin_args)
         self.pool.shutdown()  # which has begun no process yet
         self.pool = ProcessPoolExecutor(
@@ -183,7 +191,7 @@ class _Processes(MultiProcPlugin):
             mp_context=multiprocessing.get_context(plugin_args["mp_context"]),
         )
 
-    def _get_result(self, taskid):
+    def _get_result(self, taskid: int) -> Any:
         future = self._task_obj[taskid]
         return _killed("A process") if future.done() and future.exception() else super()._get_result(taskid)
 
@@ -191,13 +199,15 @@ class _Processes(MultiProcPlugin):
 class _Jobs(SLURMPlugin):
     """Nipype's jobs of SLURM, which by themselves all stop as soon as one was killed."""
 
-    def _get_result(self, taskid):
+    def _get_result(self, taskid: int) -> Any:
         result = super()._get_result(taskid)
         left_nothing = result is not None and isinstance(result["traceback"], str)
         return _killed(f"Job {taskid}") if left_nothing else result
 
 
-def _unfinished(names, finished, failures, log_dir):
+def _unfinished(
+    names: Iterable[str], finished: Collection[str], failures: Iterable[Failure], log_dir: Path
+) -> list[Failure]:
     """List the first part of each scan that has no result and no failure before it to explain that."""
     explained = {failure.node.rpartition(".")[0] for failure in failures}
     message = "It has no result: its job or process was killed (time, memory), cancelled, or never began."
@@ -210,12 +220,12 @@ def _unfinished(names, finished, failures, log_dir):
     return unfinished
 
 
-def _has_result(work_dir, name):
+def _has_result(work_dir: Path, name: str) -> bool:
     parts = name.split(".")
     return work_dir.joinpath(*parts, f"result_{parts[-1]}.pklz").exists()
 
 
-def _report(node, status, advance, finished):
+def _report(node: Any, status: str, advance: Callable[[str], None], finished: set[str]) -> None:
     logger.debug("%s: %s", node.fullname, status)
     if status == "end":
         finished.add(node.fullname)
@@ -223,14 +233,15 @@ def _report(node, status, advance, finished):
         advance(node.fullname)
 
 
-def read_failures(log_dir):
+def read_failures(log_dir: Path) -> list[Failure]:
     """Read the crash files of a run."""
     return [_failure(path) for path in sorted(log_dir.glob("crash-*.txt"))]
 
 
-def _failure(path):
+def _failure(path: Path) -> Failure:
     text = path.read_text()
-    node = re.match(r"Node: (\S+)", text).group(1)
+    named = re.match(r"Node: (\S+)", text)  # a disk that is full, or a kill, leaves the file empty or cut
+    node = named[1] if named else path.stem
     known = re.findall(rf"^\s*{re.escape(errors.__name__)}\.(\w+): (.+)$", text, flags=re.MULTILINE)
     if known:
         kind, message = known[-1]
@@ -239,12 +250,12 @@ def _failure(path):
     if full and errors.full_disk(full[1]):
         message = f"The work or output folder cannot take more: {full[1].strip()}."
         return Failure(node, message, errors.OutputError.exit_code, path)
-    last = [line.strip() for line in text.splitlines() if line.strip()][-1]
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "what failed was not kept")
     return Failure(node, f"{last} (an error of the app, not of your data: see {path.name})", 1, path)
 
 
 @contextmanager
-def progress(names, stream=None) -> Iterator[Callable[[str], None]]:
+def progress(names: Sequence[str], stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
     """Show how far a job is: a bar on a terminal, a line every tenth of the way elsewhere.
 
     Parameters
@@ -272,7 +283,7 @@ def progress(names, stream=None) -> Iterator[Callable[[str], None]]:
         return
     started, total = time.monotonic(), len(names)
 
-    def advance(name):
+    def advance(name: str) -> None:
         done = count.add(name)
         if done == total or done * 10 // total > (done - 1) * 10 // total:
             seconds = time.monotonic() - started
@@ -284,22 +295,22 @@ def progress(names, stream=None) -> Iterator[Callable[[str], None]]:
 class _Count:
     """Counts the steps that were taken, and the scans that are through."""
 
-    def __init__(self, names):
+    def __init__(self, names: Iterable[str]) -> None:
         self.left, self.done = Counter(name.rpartition(".")[0] for name in names), 0
         self.total = len(self.left)
 
-    def add(self, name):
+    def add(self, name: str) -> int:
         """Count a step; return how many there were."""
         self.done += 1
         self.left[name.rpartition(".")[0]] -= 1
         return self.done
 
     @property
-    def text(self):
+    def text(self) -> str:
         """How many parts are through."""
         return f"{sum(count <= 0 for count in self.left.values())} of {self.total} parts"
 
 
-def node_name(text):
+def node_name(text: str) -> str:
     """Reduce text to what Nipype takes as a name."""
     return re.sub(r"\W", "_", text)

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import time
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from bids_app.errors import UsageError
 from bids_app.system.environment import PACKAGE_ROOT
@@ -12,7 +14,7 @@ from bids_app.system.environment import PACKAGE_ROOT
 POLL_SECONDS = 2
 
 
-def job_arguments(plugin):
+def job_arguments(plugin: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a cluster's plugin, completed.
 
     Parameters
@@ -45,20 +47,20 @@ def job_arguments(plugin):
     return arguments
 
 
-def import_from_here():
+def import_from_here() -> None:
     """Have the jobs, which inherit this environment, find the package."""
     paths = [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 
-def wait_for_jobs(arguments):
+def wait_for_jobs(arguments: Mapping[str, Any]) -> None:
     """Wait until no job with the mark of ``job_arguments`` is in the queue."""
     mark = arguments["sbatch_args"].rpartition("--comment=")[2]
     while mark in _queue():
         time.sleep(POLL_SECONDS)
 
 
-def _queue(tries=5):
+def _queue(tries: int = 5) -> str:
     """Return the comments of this user's jobs; a scheduler that is busy is asked again."""
     command = ["squeue", "--noheader", "--me", "--format=%k"]
     for _ in range(tries - 1):

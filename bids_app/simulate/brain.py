@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from nilearn.datasets import fetch_coords_seitzman_2018, load_mni152_template, load_mni152_wm_mask
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
@@ -23,7 +25,7 @@ NETWORKS = (
 NETWORK_SPREAD_MM = 9.0
 NETWORK_GAIN = 0.65
 NOISE_SPREAD_MM = 3.5
-VENTRICLES = {"center_mm": (0, -12, 14), "semi_axes_mm": (22, 35, 16), "darkest": 0.06}
+VENTRICLES: dict[str, Any] = {"center_mm": (0, -12, 14), "semi_axes_mm": (22, 35, 16), "darkest": 0.06}
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class PlantedRegion:
 
     name: str
     metric_directions: dict[str, int]
-    center_mm: tuple
+    center_mm: tuple[float, float, float]
     radius_mm: float
 
-    def contains(self, coordinates):
+    def contains(self, coordinates: ArrayLike) -> np.ndarray:
         """Tell which points, (N, 3) in mm, lie in the sphere: (N,) bool ndarray."""
         return np.linalg.norm(np.asarray(coordinates) - self.center_mm, axis=1) <= self.radius_mm
 
@@ -89,18 +91,18 @@ class Brain:
     noise_smoother: csr_array
 
     @cached_property
-    def planes(self):
+    def planes(self) -> np.ndarray:
         """Constant and the three scaled coordinates, from which smooth fields are made: (V, 4) ndarray."""
         coordinates = self.grid.coordinates / 60
         return np.column_stack([np.ones(len(coordinates)), coordinates])
 
     @cached_property
-    def intensity(self):
+    def intensity(self) -> np.ndarray:
         """Mean signal of each voxel in arbitrary units: (V,) ndarray."""
         contrast = 1000 - 150 * self.white_matter + 300 * self.csf
         return contrast * (1 + 0.05 * self.planes[:, 2])
 
-    def loadings(self, seed_gains, response=0.0):
+    def loadings(self, seed_gains: np.ndarray, response: float = 0.0) -> np.ndarray:
         """Weigh the network series for each voxel.
 
         Parameters
@@ -124,13 +126,13 @@ class Brain:
         return weights
 
 
-def n_seeds():
+def n_seeds() -> int:
     """Count of network seeds."""
     return len(_network_seeds()[0])
 
 
 @cache
-def _network_seeds():
+def _network_seeds() -> tuple[np.ndarray, np.ndarray]:
     """Coordinates in mm, (S, 3), and to which network each belongs, (S, K)."""
     atlas = fetch_coords_seitzman_2018()
     used = np.isin(atlas.networks, NETWORKS)
@@ -138,7 +140,7 @@ def _network_seeds():
     return atlas.rois.to_numpy()[used], membership.astype(np.float32)
 
 
-def make_brain(voxel_size):
+def make_brain(voxel_size: int) -> Brain:
     """Lay out the brain on the template grid.
 
     Parameters
@@ -163,13 +165,13 @@ def make_brain(voxel_size):
     return Brain(grid, white, csf, spread, _noise_smoother(grid.coordinates))
 
 
-def _network_spread(coordinates):
+def _network_spread(coordinates: np.ndarray) -> np.ndarray:
     seeds, _ = _network_seeds()
     squared = ((coordinates[:, None] - seeds[None]) ** 2).sum(axis=2)
     return np.exp(-squared / (2 * NETWORK_SPREAD_MM**2)).astype(np.float32)
 
 
-def _noise_smoother(coordinates):
+def _noise_smoother(coordinates: np.ndarray) -> csr_array:
     tree = cKDTree(coordinates)
     kernel = csr_array(tree.sparse_distance_matrix(tree, 2.6 * NOISE_SPREAD_MM, output_type="coo_matrix"))
     kernel.data = np.exp(-(kernel.data**2) / (2 * NOISE_SPREAD_MM**2))
@@ -177,7 +179,7 @@ def _noise_smoother(coordinates):
     return csr_array(kernel.multiply(1 / norms[:, None]), dtype=np.float32)
 
 
-def _ventricles(grid, voxel_size):
+def _ventricles(grid: Grid, voxel_size: int) -> np.ndarray:
     template = load_mni152_template(resolution=voxel_size).get_fdata()[grid.mask]
     offsets = (grid.coordinates - VENTRICLES["center_mm"]) / VENTRICLES["semi_axes_mm"]
     central = np.linalg.norm(offsets, axis=1) <= 1

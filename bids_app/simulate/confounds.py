@@ -1,8 +1,12 @@
 """The confounds of a scan, computed from its motion and from its own BOLD series, named as fMRIPrep does."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from bids_app.simulate.brain import Brain
 from bids_app.simulate.scan import framewise_displacement
 
 MOTION_NAMES = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
@@ -12,7 +16,9 @@ FD_THRESHOLD_MM = 0.5
 STD_DVARS_THRESHOLD = 1.5
 
 
-def make_confounds(brain, bold, motion, *, repetition_time):
+def make_confounds(
+    brain: Brain, bold: np.ndarray, motion: np.ndarray, *, repetition_time: float
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Tabulate the confounds of one scan.
 
     Parameters
@@ -48,7 +54,7 @@ def make_confounds(brain, bold, motion, *, repetition_time):
     return pd.DataFrame(columns), {**_descriptions(), **component_metadata}
 
 
-def _expand(name, values):
+def _expand(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     derivative = np.r_[np.nan, np.diff(values)]
     return {
         name: values,
@@ -58,7 +64,7 @@ def _expand(name, values):
     }
 
 
-def _quality(series, motion):
+def _quality(series: np.ndarray, motion: np.ndarray) -> dict[str, np.ndarray]:
     dvars = np.r_[np.nan, np.sqrt((np.diff(series, axis=1) ** 2).mean(axis=0))]
     return {
         "std_dvars": dvars / np.nanmedian(dvars),
@@ -67,14 +73,14 @@ def _quality(series, motion):
     }
 
 
-def _cosines(n_volumes, repetition_time):
+def _cosines(n_volumes: int, repetition_time: float) -> np.ndarray:
     """Discrete cosines slower than the cut-off: (T, C) ndarray."""
     count = int(2 * n_volumes * repetition_time / CUTOFF_S)
     phases = np.outer(np.arange(n_volumes) + 0.5, np.arange(1, count + 1)) * np.pi / n_volumes
     return np.sqrt(2 / n_volumes) * np.cos(phases)
 
 
-def _components(tissue, cosines):
+def _components(tissue: np.ndarray, cosines: np.ndarray) -> tuple[np.ndarray, dict[str, dict[str, Any]]]:
     """Decompose white matter and CSF after removing mean and drift: (T, 6) ndarray and metadata."""
     centered = tissue - tissue.mean(axis=1, keepdims=True)
     centered -= centered @ cosines @ cosines.T
@@ -99,7 +105,7 @@ def _components(tissue, cosines):
     return vectors, metadata
 
 
-def _outliers(columns):
+def _outliers(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     moved = columns["framewise_displacement"] > FD_THRESHOLD_MM
     flagged = np.flatnonzero(moved | (columns["std_dvars"] > STD_DVARS_THRESHOLD))
     unit = np.eye(len(moved), dtype=int)
@@ -107,7 +113,7 @@ def _outliers(columns):
     return {"non_steady_state_outlier00": unit[0], **spikes}
 
 
-def _descriptions():
+def _descriptions() -> dict[str, dict[str, str]]:
     return {
         "csf": {"Description": "Mean over the simulated ventricles"},
         "white_matter": {"Description": "Mean over the simulated deep white matter"},

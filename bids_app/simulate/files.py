@@ -1,6 +1,9 @@
 """The files of a simulated trial: a raw BIDS dataset, derivatives named as fMRIPrep names them, an atlas."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
@@ -8,7 +11,11 @@ import pandas as pd
 from nilearn.datasets import fetch_coords_dosenbach_2010
 from scipy.spatial import cKDTree
 
+from bids_app.simulate.people import Participant
 from bids_app.space.grid import template_grid
+
+if TYPE_CHECKING:
+    from bids_app.simulate.trial import Scan
 
 SPACE = "MNI152NLin2009cAsym"
 RAW_STRIDE = 2
@@ -64,19 +71,19 @@ SESSION_COLUMNS = {
 }
 
 
-def write_json(path, content):
+def write_json(path: Path, content: Any) -> None:
     """Write JSON with its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def write_table(path, table):
+def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a BIDS table with its folders; what is missing becomes n/a."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, sep="\t", index=False, na_rep="n/a", float_format="%.8g", lineterminator="\n")
 
 
-def write_dataset(bids_dir, fmriprep_dir, participants):
+def write_dataset(bids_dir: Path, fmriprep_dir: Path, participants: Sequence[Participant]) -> None:
     """Write what stands at the roots of the two datasets, and each participant's sessions.
 
     Parameters
@@ -102,7 +109,7 @@ def write_dataset(bids_dir, fmriprep_dir, participants):
         write_table(path, pd.DataFrame(rows))
 
 
-def write_scan(bids_dir, fmriprep_dir, names, scan):
+def write_scan(bids_dir: Path, fmriprep_dir: Path, names: tuple[str, str], scan: "Scan") -> None:
     """Write one scan to both datasets.
 
     Parameters
@@ -128,7 +135,7 @@ def write_scan(bids_dir, fmriprep_dir, names, scan):
     write_table(func / f"{stem}_desc-confounds_timeseries.tsv", scan.confounds)
 
 
-def _write_bold(path, scan, stride=1):
+def _write_bold(path: Path, scan: "Scan", stride: int = 1) -> None:
     """Put the series into a volume, whole or every few voxels, with its header."""
     path.parent.mkdir(parents=True, exist_ok=True)
     volume = np.zeros((*scan.grid.mask.shape, scan.bold.shape[1]), dtype=np.int16)
@@ -143,7 +150,7 @@ def _write_bold(path, scan, stride=1):
     image.to_filename(path)
 
 
-def write_atlas(folder):
+def write_atlas(folder: Path) -> Path:
     """Write parcels of grey matter around the coordinates of Dosenbach et al. (2010).
 
     Coordinates that share name, network and hemisphere make one parcel.

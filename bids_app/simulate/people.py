@@ -49,7 +49,7 @@ class Participant:
     visits: tuple[Visit, ...]
 
 
-def recruit(n_per_arm, *, effect, seed):
+def recruit(n_per_arm: int, *, effect: float, seed: int) -> list[Participant]:
     """Randomize participants, the last of whom misses the follow-up.
 
     Parameters
@@ -83,7 +83,9 @@ def recruit(n_per_arm, *, effect, seed):
     ]
 
 
-def _participant(label, arm, *, restless, effect, seed, n_visits):
+def _participant(
+    label: str, arm: str, *, restless: bool, effect: float, seed: np.random.SeedSequence, n_visits: int
+) -> Participant:
     own_seed, *visit_seeds = seed.spawn(1 + len(SESSIONS))
     rng = np.random.default_rng(own_seed)
     seed_gains = np.exp(rng.normal(0, LASTING_SPREAD, n_seeds()))
@@ -99,7 +101,7 @@ def _participant(label, arm, *, restless, effect, seed, n_visits):
     return Participant(label, arm, age, sex, restless, seed_gains, visits[:n_visits])
 
 
-def _scores(response, rng):
+def _scores(response: float, rng: np.random.Generator) -> list[dict[str, int]]:
     """Both arms improve; who responds more in the brain improves more."""
     hamd = np.clip(rng.normal(24, 3), 18, 35)
     ideation = np.clip(rng.normal(3.5, 0.9), 1, 5)

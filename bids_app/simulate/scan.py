@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bids_app.simulate.brain import NETWORKS
+from bids_app.simulate.brain import NETWORKS, Brain
 
 PASS_BAND_HZ = (0.01, 0.1)
 SPIKE_SPACING = 8
@@ -12,7 +12,7 @@ MOTION_UNIT_MM = 0.2
 LOCAL_NOISE_SHARE = 0.4
 
 
-def simulate_motion(n_volumes, *, restless, rng):
+def simulate_motion(n_volumes: int, *, restless: bool, rng: np.random.Generator) -> np.ndarray:
     """Draw the six realignment parameters, a slow wander with a few abrupt movements.
 
     Parameters
@@ -43,13 +43,15 @@ def simulate_motion(n_volumes, *, restless, rng):
     return wander
 
 
-def framewise_displacement(motion):
+def framewise_displacement(motion: np.ndarray) -> np.ndarray:
     """Sum the absolute changes, rotations as arcs on a 50 mm sphere (Power et al. 2012): (T,) ndarray."""
     arcs = motion * np.r_[np.ones(3), np.full(3, HEAD_RADIUS_MM)]
     return np.r_[np.nan, np.abs(np.diff(arcs, axis=0)).sum(axis=1)]
 
 
-def simulate_bold(brain, loadings, motion, *, repetition_time, rng):
+def simulate_bold(
+    brain: Brain, loadings: np.ndarray, motion: np.ndarray, *, repetition_time: float, rng: np.random.Generator
+) -> np.ndarray:
     """Make the BOLD series of one scan.
 
     Parameters
@@ -77,7 +79,7 @@ def simulate_bold(brain, loadings, motion, *, repetition_time, rng):
     return np.clip(np.rint(series), 1, np.iinfo(np.int16).max).astype(np.int16)
 
 
-def _network_series(motion, repetition_time, rng):
+def _network_series(motion: np.ndarray, repetition_time: float, rng: np.random.Generator) -> np.ndarray:
     """Draw series in the pass band, uncorrelated with each other and with the motion: (K, T) ndarray."""
     n_volumes = len(motion)
     frequencies = np.fft.rfftfreq(n_volumes, repetition_time)
@@ -91,7 +93,7 @@ def _network_series(motion, repetition_time, rng):
     return orthogonal[:, moves.shape[1] :].T * np.sqrt(n_volumes)
 
 
-def _noise(brain, n_volumes, repetition_time, rng):
+def _noise(brain: Brain, n_volumes: int, repetition_time: float, rng: np.random.Generator) -> np.ndarray:
     """Mix local and thermal noise so that the part in the pass band has unit variance."""
     shape = (brain.grid.n_nodes, n_volumes)
     local = brain.noise_smoother @ rng.standard_normal(shape, dtype=np.float32)
@@ -102,14 +104,14 @@ def _noise(brain, n_volumes, repetition_time, rng):
     return mixed / np.sqrt(share_in_band)
 
 
-def _physiology(brain, n_volumes, rng):
+def _physiology(brain: Brain, n_volumes: int, rng: np.random.Generator) -> np.ndarray:
     """Breathe everywhere, most in white matter, and pulsate in CSF: two series that WM and CSF means span."""
     breathing, pulsation = _slow_series(2, n_volumes, rng)
     field = (1 + 0.4 * brain.white_matter) * (1 + 0.1 * brain.planes[:, 1:] @ rng.normal(size=3))
     return np.outer(field, 0.6 * breathing) + np.outer(brain.csf + 0.08, 2.0 * pulsation)
 
 
-def _slow_series(count, n_volumes, rng):
+def _slow_series(count: int, n_volumes: int, rng: np.random.Generator) -> np.ndarray:
     series = rng.normal(size=(count, n_volumes + 20))
     for volume in range(1, series.shape[1]):
         series[:, volume] += 0.6 * series[:, volume - 1]
@@ -117,7 +119,7 @@ def _slow_series(count, n_volumes, rng):
     return (series - series.mean(axis=1, keepdims=True)) / series.std(axis=1, keepdims=True)
 
 
-def _motion_artefact(brain, motion, rng):
+def _motion_artefact(brain: Brain, motion: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Follow the parameters and their changes in smooth fields, and burst where the head jumps."""
     moves = motion * np.r_[np.ones(3), np.full(3, HEAD_RADIUS_MM)] / MOTION_UNIT_MM
     both = np.column_stack([moves, np.gradient(moves, axis=0)])
@@ -127,6 +129,6 @@ def _motion_artefact(brain, motion, rng):
     return fields @ both.T - np.outer(brain.planes @ np.r_[3.0, rng.normal(size=3)], burst)
 
 
-def _drift(brain, n_volumes, rng):
+def _drift(brain: Brain, n_volumes: int, rng: np.random.Generator) -> np.ndarray:
     time = np.linspace(-1, 1, n_volumes)
     return brain.planes @ rng.normal(0, 1, (4, 2)) @ np.stack([time, time**2])

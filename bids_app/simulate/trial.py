@@ -1,17 +1,20 @@
 """A randomized trial with a known answer, from its seed to its files."""
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from bids_app.simulate.brain import PLANTED, PlantedRegion, make_brain
+from bids_app.simulate.brain import PLANTED, Brain, PlantedRegion, make_brain
 from bids_app.simulate.confounds import make_confounds
 from bids_app.simulate.files import write_atlas, write_dataset, write_json, write_scan
-from bids_app.simulate.people import recruit
+from bids_app.simulate.people import Participant, Visit, recruit
 from bids_app.simulate.scan import simulate_bold, simulate_motion
 from bids_app.space.grid import Grid
 
@@ -45,22 +48,22 @@ class Scan:
     grid: Grid
     bold: np.ndarray
     confounds: pd.DataFrame
-    confounds_metadata: dict
+    confounds_metadata: dict[str, Any]
     repetition_time: float
 
 
 def simulate_trial(  # noqa: PLR0913 - called by hand, by keyword
-    root,
+    root: str | PathLike[str],
     *,
-    n_per_arm=14,
-    voxel_size=5,
-    n_volumes=180,
-    repetition_time=2.0,
-    effect=1.0,
-    seed=0,
-    n_jobs=2,
-    progress=None,
-):
+    n_per_arm: int = 14,
+    voxel_size: int = 5,
+    n_volumes: int = 180,
+    repetition_time: float = 2.0,
+    effect: float = 1.0,
+    seed: int = 0,
+    n_jobs: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> SimulatedTrial:
     """Simulate a trial of ketamine against midazolam and write it as BIDS.
 
     The regions of ``PLANTED`` change in the ketamine arm, at follow-up only. One participant
@@ -108,7 +111,7 @@ def simulate_trial(  # noqa: PLR0913 - called by hand, by keyword
     write_json(bids_dir / "code" / "planted.json", _ground_truth(participants, effect, seed))
     brain = make_brain(voxel_size)
 
-    def make(job):
+    def make(job: tuple[Participant, Visit]) -> None:
         who, visit = job
         scan = _simulate_scan(brain, who, visit, n_volumes, repetition_time)
         write_scan(bids_dir, derivatives_dir, (who.label, visit.session_id), scan)
@@ -122,7 +125,7 @@ def simulate_trial(  # noqa: PLR0913 - called by hand, by keyword
     return SimulatedTrial(bids_dir, derivatives_dir, write_atlas(Path(root) / "atlas"), PLANTED)
 
 
-def _simulate_scan(brain, who, visit, n_volumes, repetition_time):
+def _simulate_scan(brain: Brain, who: Participant, visit: Visit, n_volumes: int, repetition_time: float) -> Scan:
     rng = np.random.default_rng(visit.random_seed)
     passing = rng.normal(0, PASSING_SPREAD, who.seed_gains.shape)
     loadings = brain.loadings(who.seed_gains + passing, visit.response)
@@ -132,7 +135,7 @@ def _simulate_scan(brain, who, visit, n_volumes, repetition_time):
     return Scan(brain.grid, bold, confounds, metadata, repetition_time)
 
 
-def _ground_truth(participants, effect, seed):
+def _ground_truth(participants: Sequence[Participant], effect: float, seed: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "effect": effect,

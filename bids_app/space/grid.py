@@ -15,6 +15,7 @@ from bids_app.bids.files import replacing
 from bids_app.bids.masks import read_mask
 from bids_app.bids.names import is_surface
 from bids_app.errors import DataError
+from bids_app.space.surface import Surface
 from bids_app.space.surface_files import load_surface, save_surface
 from bids_app.stats.lattice import neighbours
 
@@ -109,6 +110,9 @@ class Grid:
     def smoothed(self, values, fwhm):
         """Smooth a map, as `smooth`."""
         return smooth(self, values, fwhm)
+
+
+Nodes = Grid | Surface  # what a graph is made on
 
 
 def load_grid(path):

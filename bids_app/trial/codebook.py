@@ -45,7 +45,7 @@ def read_codebook(path: Path) -> dict[str, dict[str, Any]]:
     Raises
     ------
     DataError
-        As `smallfiles.read_json`: it is no file, no JSON, or no object.
+        As `small_files.read_json`: it is no file, no JSON, or no object.
     """
     if not path.exists():
         return {}

@@ -93,7 +93,7 @@ def weights(scans: Sequence[Scan]) -> np.ndarray:
     >>> weights([Scan({}, None, {"NumberOfVolumesKept": kept}) for kept in (150, 50)])
     array([0.75, 0.25])
     """
-    kept = np.array([scan.sidecar["NumberOfVolumesKept"] for scan in scans], dtype=float)
+    kept = np.array([scan.facts.volumes.kept for scan in scans], dtype=float)
     return kept / kept.sum()
 
 
@@ -175,14 +175,14 @@ def _visit(scans: Sequence[Scan], min_minutes: float) -> tuple[dict[str, float],
     if not scans:
         nothing = dict.fromkeys(("minutes", "mean_fd", "coverage"), np.nan)
         return {"scans": 0, "volumes": 0, **nothing}, NO_SCAN
-    minutes = _known([scan.sidecar.get("MinutesKept") for scan in scans]).sum()
-    unknown = any(scan.sidecar.get("MinutesKept") is None for scan in scans)
+    minutes = _known([scan.facts.volumes.minutes_kept for scan in scans]).sum()
+    unknown = any(scan.facts.volumes.minutes_kept is None for scan in scans)
     facts = {
         "scans": len(scans),
-        "volumes": sum(scan.sidecar["NumberOfVolumesKept"] for scan in scans),
+        "volumes": sum(scan.facts.volumes.kept for scan in scans),
         "minutes": np.nan if unknown else minutes,
-        "mean_fd": _weighted([scan.sidecar.get("MeanFramewiseDisplacement") for scan in scans], weights(scans)),
-        "coverage": _weighted([scan.sidecar.get("Coverage") for scan in scans], weights(scans)),
+        "mean_fd": _weighted([scan.facts.volumes.mean_displacement for scan in scans], weights(scans)),
+        "coverage": _weighted([scan.facts.quality.coverage for scan in scans], weights(scans)),
     }
     if not unknown and minutes < min_minutes:
         return facts, f"{minutes:.2f} min of data kept, less than {min_minutes:g}"
@@ -197,7 +197,7 @@ def runs_without_motion(
     """Say whose mean FD at baseline is of a part of the runs, because it is not known of the others."""
     unknown = []
     for participant in participants:
-        found = [scan.sidecar.get("MeanFramewiseDisplacement") for scan in visits[participant, design.baseline]]
+        found = [scan.facts.volumes.mean_displacement for scan in visits[participant, design.baseline]]
         if 0 < len(_known(found)) < len(found):
             unknown.append(participant)
     if unknown:

@@ -87,10 +87,6 @@ class Order:
     weak: bool = False
     doubts: tuple[str, ...] = ()
 
-    def places(self, session: str) -> int | None:
-        """Return the place of a session, from 0, or None."""
-        return self.sessions.index(session) if session in self.sessions else None
-
 
 def order_of(
     scanned: Collection[tuple[str, str]],

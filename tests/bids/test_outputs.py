@@ -192,7 +192,7 @@ def test_only_what_a_call_finished_is_used(tmp_path):
     scans |= {"series": "sub-03 task-rest C", "failed series": "sub-03 task-rest D"}
     for name, path in names.items():
         save_text(tmp_path / path, "")
-        save_json(sidecar_of(tmp_path / path), {"Scan": scans[name]})
+        save_json(sidecar_of(tmp_path / path), {"Scan": scans[name], "NumberOfVolumesKept": 100})
 
     def used():
         index = index_scans(tmp_path)

@@ -74,7 +74,8 @@ def test_every_scan_is_in_one_list_of_each_difference_whatever_the_order(facts, 
 
 
 def test_cohort_and_dataset_are_read_from_the_name_and_the_sources():
-    scan = Scan({"sub": "01", "cohort": "2"}, Path("x.nii"), {"Scan": "sub-01", "Sources": ["bids:fmriprep:a.nii"]})
+    known = {"Scan": "sub-01", "Sources": ["bids:fmriprep:a.nii"], "NumberOfVolumesKept": 100}
+    scan = Scan({"sub": "01", "cohort": "2"}, Path("x.nii"), known)
     found = made(scan, "drug")
     assert (found.scan, found.facts["Cohort"], found.facts["Dataset"]) == ("sub-01", "2", "fmriprep")
 

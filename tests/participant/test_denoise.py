@@ -301,15 +301,15 @@ def test_facts_of_a_run(tmp_path):
     run, grid = make_run(tmp_path)
     scan = clean_run(run, grid, Signal(denoise="none"))
     assert scan.series.shape == (60, 96)
-    facts = scan.facts
-    assert (facts["NumberOfVolumes"], facts["NumberOfDummyScans"]) == (100, 1)
-    assert (facts["NumberOfVolumesCensored"], facts["NumberOfVolumesKept"]) == (3, 96)
-    assert facts["MinutesKept"] == pytest.approx(96 * 2 / 60)
-    assert facts["MeanFramewiseDisplacement"] == pytest.approx((96 * 0.1 + 3.5) / 99)
-    assert facts["MaxFramewiseDisplacement"] == 2.0
-    assert facts["Coverage"] == pytest.approx(55 / 60)
-    assert facts["RepetitionTime"] == 2.0
-    assert facts["Confounds"] == []
+    volumes = scan.facts.volumes
+    assert (volumes.total, volumes.dummy) == (100, 1)
+    assert (volumes.censored, volumes.kept) == (3, 96)
+    assert volumes.minutes_kept == pytest.approx(96 * 2 / 60)
+    assert volumes.mean_displacement == pytest.approx((96 * 0.1 + 3.5) / 99)
+    assert volumes.max_displacement == 2.0
+    assert scan.facts.quality.coverage == pytest.approx(55 / 60)
+    assert volumes.repetition_time == 2.0
+    assert scan.facts.cleaning.confounds == []
 
 
 def test_a_filter_needs_volumes_enough():
@@ -325,7 +325,7 @@ def test_a_filter_needs_volumes_enough():
 
 def test_repetition_time_of_the_header_where_the_sidecar_has_none(tmp_path):
     run, grid = make_run(tmp_path, repetition_time=None)
-    assert clean_run(run, grid, Signal(denoise="none")).facts["RepetitionTime"] == 2.5
+    assert clean_run(run, grid, Signal(denoise="none")).facts.volumes.repetition_time == 2.5
 
 
 def test_carpet_is_a_sample_of_what_was_cleaned(tmp_path, monkeypatch):

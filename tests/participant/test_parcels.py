@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bids_app.bids.runs import BoldRun, SeriesRun
+from bids_app.bids.scan_facts import Cleaning, Origin, ScanFacts, Volumes
 from bids_app.errors import DataError, UsageError
 from bids_app.participant.parcel_series import atlas_parcels, average_parcels, table_parcels
 from bids_app.settings.atlas_source import find_atlas
@@ -20,6 +21,7 @@ AFFINE = np.diag([3.0, 3, 3, 1])
 LABELS = np.zeros((4, 3, 2), dtype=np.int16)
 LABELS[0], LABELS[1], LABELS[3] = 3, 7, 1200
 GRID = Grid(np.ones(LABELS.shape, dtype=bool), AFFINE)
+FACTS = ScanFacts(origin=Origin(), volumes=Volumes(kept=2), cleaning=Cleaning())
 NAMES = pd.DataFrame({"index": [1200, 3, 7], "name": ["left", "right", "middle"], "colour": ["a", "b", "c"]})
 
 
@@ -214,7 +216,7 @@ def test_schaefer_with_its_names(shared_data, tmp_path, n_parcels):
 def test_parcels_of_a_run_are_named_without_the_resolution():
     run = BoldRun({"sub": "01", "task": "rest", "res": "2"}, None, None, None, 2.0, ())
     atlas = Atlas({"atlas": "A"}, pd.DataFrame({"index": [5], "name": ["a"]}), np.array([0, 0]), np.zeros((1, 3)))
-    parcels = atlas_parcels(run, np.float32([[1, 2], [3, 4]]), atlas, {"NumberOfVolumesKept": 2})
+    parcels = atlas_parcels(run, np.float32([[1, 2], [3, 4]]), atlas, FACTS)
     assert parcels.entities == {"sub": "01", "task": "rest", "atlas": "A"}
     assert parcels.table.to_dict("records") == [{"index": 5, "name": "a", "coverage": 1.0}]
     np.testing.assert_array_equal(parcels.series, [[2, 3]])
@@ -242,8 +244,8 @@ def test_table_of_series(series_run):
     np.testing.assert_allclose(parcels.series, table.to_numpy().T, rtol=1e-12)
     assert list(parcels.table["name"]) == list(table.columns)
     assert list(parcels.table["index"]) == [1, 2, 3]
-    assert parcels.facts["NumberOfVolumesKept"] == 40
-    assert parcels.facts["MinutesKept"] == pytest.approx(40 * 2 / 60)
+    assert parcels.facts.volumes.kept == 40
+    assert parcels.facts.volumes.minutes_kept == pytest.approx(40 * 2 / 60)
 
 
 def test_rows_without_values_are_censored_and_columns_are_no_parcels(series_run):
@@ -258,8 +260,8 @@ def test_rows_without_values_are_censored_and_columns_are_no_parcels(series_run)
     np.testing.assert_array_equal(np.isnan(parcels.series).all(axis=1), [False, False, False, True, True])
     expected = table.drop([4, 17])[["region 0", "region 1", "region 2"]].to_numpy().T
     np.testing.assert_allclose(parcels.series[:3], expected, rtol=1e-12)
-    assert parcels.facts["NumberOfVolumesKept"] == 38
-    assert parcels.facts["MinutesKept"] is None
+    assert parcels.facts.volumes.kept == 38
+    assert parcels.facts.volumes.minutes_kept is None
 
 
 def test_tables_without_series(series_run, tmp_path):
@@ -297,9 +299,9 @@ def test_a_count_of_the_volumes_is_no_parcel(series_run, caplog, head, count):
     parcels = table_parcels(series_run(counted(series_table(), COUNTS[count], head)))
     pd.testing.assert_frame_equal(parcels.table, expected.table)
     np.testing.assert_array_equal(parcels.series, expected.series)
-    assert "Warnings" not in expected.facts
-    assert "was left out: it counts the volumes" in parcels.facts["Warnings"][0]
-    assert parcels.facts["Warnings"][0] in caplog.text
+    assert expected.facts.warnings is None
+    assert "was left out: it counts the volumes" in parcels.facts.warnings[0]
+    assert parcels.facts.warnings[0] in caplog.text
 
 
 @pytest.mark.parametrize("head", ["volume", "Frame", "TR", "onset", "sample", "timepoint", "trial_index time"])
@@ -326,7 +328,7 @@ def test_rounded_times_are_times_if_they_are_called_so(series_run):
 def test_what_is_called_time_and_goes_up_and_down_is_a_parcel(series_run):
     parcels = table_parcels(series_run(series_table().rename(columns={"region 1": "t"})))
     assert list(parcels.table["name"]) == ["region 0", "t", "region 2"]
-    assert "was taken for a parcel" in parcels.facts["Warnings"][0]
+    assert "was taken for a parcel" in parcels.facts.warnings[0]
 
 
 def test_a_count_in_a_table_without_heads(series_run):
@@ -408,7 +410,7 @@ def test_networks_and_centres_from_the_table(tmp_path):
     np.testing.assert_array_equal(atlas.coordinates, [[0, 5, 0], [10, 5, 0], [20, 5, 0], [30, 5, 0]])
     np.testing.assert_array_equal(network_of_nodes(find_atlas(str(path)), grid), [0, 0, 0, 0, 1, 1, -1, -1])
     run = SimpleNamespace(entities={"sub": "1"})
-    parcels = atlas_parcels(run, np.random.default_rng(0).normal(size=(8, 30)), atlas, {})
+    parcels = atlas_parcels(run, np.random.default_rng(0).normal(size=(8, 30)), atlas, FACTS)
     assert list(parcels.networks) == ["Vis", "Vis", "DMN", None]
     assert list(parcels.table) == ["index", "name", "coverage"]
 

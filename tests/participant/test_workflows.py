@@ -193,6 +193,17 @@ def test_failures_are_told_in_one_sentence(tmp_path):
     assert read_failures(tmp_path / "empty") == []
 
 
+@pytest.mark.parametrize("text", ["", "\n", "Node"])
+def test_a_crash_file_that_was_cut_is_a_failure_all_the_same(tmp_path, text):
+    """A full disk, or a kill, leaves it so: what fails then is told, not that it cannot be read."""
+    crash(tmp_path, "1", "level.sub_01_wf.run_wf.clean", "bids_app.errors.DataError: a: the table has 3 rows.")
+    (tmp_path / "crash-2.txt").write_text(text)
+    whole, cut = read_failures(tmp_path)
+    assert (whole.exit_code, whole.message) == (65, "a: the table has 3 rows.")
+    assert (cut.exit_code, cut.crash_file.name) == (1, "crash-2.txt")
+    assert "crash-2.txt" in cut.message
+
+
 def test_progress_where_there_is_no_terminal():
     heard = io.StringIO()
     steps = [f"level.scan_{scan}.{step}" for scan in range(5) for step in "abcde"]

@@ -7,6 +7,7 @@ import pytest
 
 from bids_app.cli.settings_of import parse
 from bids_app.errors import UsageError
+from bids_app.preproc.dataset import Place, state_of
 from bids_app.preproc.raw_runs import raw_runs
 
 
@@ -77,3 +78,10 @@ def test_without_evidence_it_is_asked_for(raw):
 def test_no_t1w_is_said(raw, caplog):
     assert chosen(raw(("pre",), ()))["pre"].t1w is None
     assert "no T1w image" in caplog.text
+
+
+def test_a_scan_without_t1w_depends_on_its_own_files_alone(raw, tmp_path):
+    bids = raw(("pre",), ())
+    run = chosen(bids)["pre"]
+    inputs = state_of(Place(tmp_path / "out", bids, "MNI"), None, run.bold, run.t1w)["Inputs"]
+    assert {name.partition(".")[0] for name in inputs} == {"sub-01/ses-pre/func/sub-01_ses-pre_task-rest_bold"}
