@@ -41,8 +41,7 @@ def linear_estimate(data, estimator="ancova", *, n_draws=10_000, seed=0):
         return Estimate(estimator, *counts(data.arm), note=FEW)
     outcome, baseline = outcome_of(data, estimator)
     try:
-        columns = [data.arm, data.nuisance()] if baseline is None else [data.arm, baseline, data.nuisance()]
-        design = np.column_stack(columns).astype(float)
+        design = data.design(baseline)
     except ValueError as error:
         return Estimate(estimator, *counts(data.arm), note=f"not estimated: {error}")
     df = len(design) - design.shape[1]

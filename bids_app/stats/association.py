@@ -8,7 +8,9 @@ from scipy import special
 from statsmodels.stats.multitest import multipletests
 
 from bids_app.stats.estimates import LEVEL, counts
-from bids_app.stats.pvalues import familywise, tie_bound
+from bids_app.stats.fit import Fit
+from bids_app.stats.leastsquares import without, without_units
+from bids_app.stats.pvalues import count_draws, familywise
 from bids_app.stats.rearrangement import exchange_blocks, residual_permutations
 
 TERMS = {
@@ -133,50 +135,30 @@ def associate(pairs, term, *, n_draws=10_000, seed=0):
     df = len(pairs.outcome) - basis.shape[1] - 1 - (competing is not None)
     if df < 1:
         raise ValueError(f"{len(pairs.outcome)} participants leave {df} degrees of freedom")
-    own = None if competing is None else _unit(_without(basis, competing), pairs.brain)
-    tested = _without_own(own, _without(basis, column))
+    own = [] if competing is None else [_unit(without(basis, competing), pairs.brain)]
+    tested = without_units(own, without(basis, column))
     unit = _unit(tested, pairs.brain)
-    residual = _without_own(own, _without(basis, pairs.outcome[:, None]))  # (n, 1) if no region has its own
+    residual = without_units(own, without(basis, pairs.outcome[:, None]))  # (n, 1) if no region has its own
     norm = np.where(unit.any(axis=0), np.linalg.norm(tested, axis=0), np.inf)  # no variance: no slope
     slope = (unit * residual).sum(axis=0) / norm
     error = np.sqrt(np.square(residual - tested * slope).sum(axis=0) / df) / norm
     total = np.square(residual).sum(axis=0)
 
-    def t_of(batch):
-        permuted = residual[batch]
+    def t_of(window):
+        permuted = residual[rows[window]]
         explained = np.square(basis.T @ permuted).sum(axis=1)
-        if own is not None:
-            explained += np.square(np.einsum("nk,bnk->bk", own, permuted))
+        for competitor in own:
+            explained += np.square(np.einsum("nk,bnk->bk", competitor, permuted))
         free = np.sqrt(np.maximum(total - explained, np.finfo(float).eps * total))
-        along = permuted[..., 0] @ unit if own is None else np.einsum("nk,bnk->bk", unit, permuted)
+        along = np.einsum("nk,bnk->bk", unit, permuted) if own else permuted[..., 0] @ unit
         r = along / np.where(free > 0, free, 1)
-        return r * np.sqrt(df / np.maximum(1 - r**2, np.finfo(float).eps))
+        return Fit(r[:, None], np.ones((1, 1, 1, 1)), np.ones((1, 1)), df).t()
 
     blocks = exchange_blocks(pairs.arm, pairs.strata)
     rows = residual_permutations(len(blocks), blocks, n_draws, seed).order
-    t, p, p_max = _tested(t_of, rows, max(residual.size, column.shape[1]))
-    return Slopes(slope, error, t, df, 2 * special.stdtr(df, -np.abs(t)), p, p_max)
-
-
-def _tested(t_of, rows, size):
-    """Return t, its permutation p, and the p by the maximum over regions."""
-    step = max(1, BLOCK // size)
-    t = t_of(rows[:1])[0]
-    reached, maxima = np.zeros(len(t)), np.empty(len(rows))
-    for start in range(0, len(rows), step):
-        magnitude = np.abs(t_of(rows[start : start + step]))
-        reached += (magnitude >= tie_bound(t)).sum(axis=0)
-        maxima[start : start + step] = magnitude.max(axis=1)
-    return t, reached / len(rows), familywise(maxima, t)
-
-
-def _without(basis, values):
-    return values - basis @ (basis.T @ values)
-
-
-def _without_own(own, values):
-    """Take each region's own column, of unit norm, out of (n, K) values."""
-    return values if own is None else values - own * (own * values).sum(axis=0)
+    found = count_draws(t_of, len(rows), max(1, BLOCK // max(residual.size, column.shape[1])))
+    t, p_max = found.observed, familywise(found.maxima, found.observed)
+    return Slopes(slope, error, t, df, 2 * special.stdtr(df, -np.abs(t)), found.p, p_max)
 
 
 def _unit(values, brain):

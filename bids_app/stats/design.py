@@ -82,12 +82,23 @@ def independent_columns(columns, strata=None):
     columns = np.asarray(columns, dtype=np.float64)
     labels = stratum_labels(strata, len(columns))
     base = (labels[:, None] == np.unique(labels)).astype(np.float64)
-    scaled, kept = _scaled(columns), []
+    kept = np.array(leading(np.column_stack([base, _scaled(columns)])))
+    return columns[:, kept[kept >= base.shape[1]] - base.shape[1]]
+
+
+def leading(columns):
+    """Return which columns do not depend on those before, as a list.
+
+    Examples
+    --------
+    >>> leading(np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 1.0]]))
+    [0, 2]
+    """
+    kept = []
     for column in range(columns.shape[1]):
-        tried = np.column_stack([base, scaled[:, [*kept, column]]])
-        if np.linalg.matrix_rank(tried) == tried.shape[1]:
+        if np.linalg.matrix_rank(columns[:, [*kept, column]]) > len(kept):
             kept.append(column)
-    return columns[:, kept]
+    return kept
 
 
 def _scaled(columns):
@@ -99,14 +110,14 @@ def _scaled(columns):
 
 def _require_full_rank(design, names):
     """Refuse columns that depend on those before, and say on which."""
+    if design.shape[1] == 1:
+        return
     scaled = np.column_stack([design[:, 0], _scaled(design[:, 1:])])
-    kept, dependent = [0], []
-    for column in range(1, scaled.shape[1]):
-        if np.linalg.matrix_rank(scaled[:, [*kept, column]]) > len(kept):
-            kept.append(column)
-            continue
-        weights = np.linalg.lstsq(scaled[:, kept], scaled[:, column], rcond=None)[0]
-        on = [names[one] for one, weight in zip(kept, weights, strict=True) if abs(weight) > 1e-8]
+    kept, dependent = leading(scaled), []
+    for column in np.setdiff1d(np.arange(scaled.shape[1]), kept):
+        before = [one for one in kept if one < column]
+        weights = np.linalg.lstsq(scaled[:, before], scaled[:, column], rcond=None)[0]
+        on = [names[one] for one, weight in zip(before, weights, strict=True) if abs(weight) > 1e-8]
         others = [name for name in on if name != names[0]] or on or names[:1]
         dependent.append(f"{names[column]} depends on {', '.join(others)}")
     if dependent:

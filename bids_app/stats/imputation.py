@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from bids_app.stats.estimates import by_t, counts, hedges_g, pooled_sd, two_sided
+from bids_app.stats.leastsquares import LeastSquares
 
 METHOD = "imputed"
 MOVED = ("active", "reference", "both")
@@ -55,12 +56,10 @@ class Imputed:
         is the variance; degrees of freedom after Barnard & Rubin (1999), doi:10.1093/biomet/86.4.948.
         """
         values = self.followup + delta * self.shifts(moved)[:, None]
-        inverse = np.linalg.pinv(self.design)
-        n, p = self.design.shape
-        residual = values - self.design @ (inverse @ values)
-        found = inverse[0] @ values
-        within = float(np.mean(np.square(residual).sum(axis=0) / (n - p)) * (inverse[0] @ inverse[0]))
-        error, df = pooled(found, within, n - p)
+        model = LeastSquares.of(self.design)
+        found, squares = model.coefficient(values, 0), np.square(model.residual(values)).sum(axis=0)
+        within = float(np.mean(squares / model.df)) * model.unit_variance(0)
+        error, df = pooled(found, within, model.df)
         mean = values.mean(axis=1)
         effect = hedges_g(found.mean(), error, df, mean, self.arm)
         return by_t(METHOD, counts(self.arm), found.mean(), error, df, note=note, **effect)
@@ -122,8 +121,7 @@ def impute(data, *, n_imputations=N_IMPUTATIONS, seed=0):
     same regression, so that without a shift the estimate is that of the complete cases, up to Monte Carlo error.
     """
     data = data.filled()
-    columns = [data.arm, *([] if data.baseline is None else [data.baseline]), data.nuisance()]
-    design = np.column_stack(columns).astype(float)
+    design = data.design(data.baseline)
     known = data.observed
     df = known.sum() - design.shape[1]
     if df < 1 or np.linalg.matrix_rank(design[known]) < design.shape[1]:
@@ -180,20 +178,16 @@ class _Shifted:
 
     @classmethod
     def of(cls, imputed, moved):
-        inverse = np.linalg.pinv(imputed.design)
-        n, p = imputed.design.shape
-        residual = imputed.followup - imputed.design @ (inverse @ imputed.followup)
-        shift = imputed.shifts(moved)
-        shift_left = shift - imputed.design @ (inverse @ shift)
-        estimates = inverse[0] @ imputed.followup
+        model, shift = LeastSquares.of(imputed.design), imputed.shifts(moved)
+        residual, shift_left = model.residual(imputed.followup), model.residual(shift)
+        estimates, move = model.coefficient(imputed.followup, 0), float(model.coefficient(shift, 0))
         squares = (
             float(np.square(residual).sum(axis=0).mean()),
             float(2 * (shift_left @ residual).mean()),
             float(shift_left @ shift_left),
         )
-        between = float(estimates.var(ddof=1))
-        unit, m = float(inverse[0] @ inverse[0]), len(estimates)
-        return cls(float(estimates.mean()), between, float(inverse[0] @ shift), squares, unit, m, n - p)
+        mean, between = float(estimates.mean()), float(estimates.var(ddof=1))
+        return cls(mean, between, move, squares, model.unit_variance(0), len(estimates), model.df)
 
     def p(self, delta):
         """Return the two-sided p after Rubin at a shift."""

@@ -8,8 +8,10 @@ import numpy as np
 import statsmodels.api as sm
 
 from bids_app.stats.allocation import allocations
+from bids_app.stats.design import leading
 from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g
-from bids_app.stats.pvalues import tie_bound
+from bids_app.stats.leastsquares import LeastSquares, without
+from bids_app.stats.pvalues import count_draws
 
 FEW = "not estimated: too few visits for the model"
 SINGULAR = "the participants' variance is estimated as 0"
@@ -49,7 +51,8 @@ class Visits:
         else:
             values = values * scales
             fixed = np.hstack([nuisance[participant] * column[:, None] for column in at.T])
-        fixed = _independent(fixed.astype(float))
+        fixed = fixed.astype(float)
+        fixed = fixed[:, leading(fixed)]  # a stratum may have nobody with a follow-up
         changing = fixed.shape[1] - nuisance.shape[1] + values.shape[1] - 1
         df = len(participant) - len(np.unique(participant)) - changing
         return cls(values[participant, visit], participant, visit, fixed, df)
@@ -120,15 +123,6 @@ def mixed_estimate(data, *, constrained=True, n_draws=10_000, seed=0):
     return by_t(method, found, estimate, error, visits.df, p_rerandomized=p, note=note, **effect)
 
 
-def _independent(columns):
-    """Leave out columns that depend on those before, such as a stratum that nobody has a follow-up in."""
-    kept = []
-    for column in range(columns.shape[1]):
-        if np.linalg.matrix_rank(columns[:, [*kept, column]]) > len(kept):
-            kept.append(column)
-    return columns[:, kept]
-
-
 def _scales(values, explained):
     """Return what brings each visit to the residual spread of the last one; 1 where it is not known.
 
@@ -146,7 +140,8 @@ def _scales(values, explained):
 
 def _residual_sd(column, explained):
     there = np.isfinite(column)
-    value, basis = column[there], _independent(explained[there].astype(float))
+    value, basis = column[there], explained[there].astype(float)
+    basis = basis[:, leading(basis)]
     df = len(value) - basis.shape[1]
     residual = value - basis @ np.linalg.lstsq(basis, value)[0]
     return np.sqrt(residual @ residual / df) if df > 0 else np.nan
@@ -195,18 +190,19 @@ def _rerandomized_p(values, data, n_draws, seed):
     ratio = 0.0 if fit is None else max(float(fit.cov_re[0, 0] / fit.scale), 0.0)
     whiten = _whitening(visits.participant, ratio)
     basis = np.linalg.qr(whiten @ visits.fixed)[0]
-    value = whiten @ visits.value
-    value -= basis @ (basis.T @ value)
-    statistic = np.abs([_t_of_last(whiten @ visits.arm_by_visit(arm), basis, value) for arm in draws.arms])
-    return float(np.mean(statistic >= tie_bound(statistic[0])))
+    value = without(basis, whiten @ visits.value)
+
+    def t_of(window):
+        return np.array([[_t_of_last(whiten @ visits.arm_by_visit(arm), basis, value)] for arm in draws.arms[window]])
+
+    return float(count_draws(t_of, len(draws)).p[0])
 
 
 def _t_of_last(columns, basis, value):
     """Return t, up to a factor that the draws share, of the last of the columns beside ``basis``."""
-    columns = columns - basis @ (basis.T @ columns)
-    inverse = np.linalg.pinv(columns)
-    scale = np.linalg.norm(inverse[-1]) * np.linalg.norm(value - columns @ (inverse @ value))
-    return inverse[-1] @ value / scale if scale > 0 else 0.0
+    model = LeastSquares.of(without(basis, columns))
+    scale = np.sqrt(model.unit_variance(-1)) * np.linalg.norm(model.residual(value))
+    return model.coefficient(value, -1) / scale if scale > 0 else 0.0
 
 
 def _whitening(participant, ratio):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bids_app.stats.fit import NEGLIGIBLE, Fit
+from bids_app.stats.leastsquares import without, without_units
 from bids_app.stats.robust import hc3_meat, hc3_meat_of_one, rearranged_products
 
 
@@ -78,8 +79,8 @@ class LinearModel:
         """
         basis, units = _basis(nuisance), []
         for regressor in regressors:
-            units.append(_unit(_without(units, regressor - basis @ (basis.T @ regressor)), regressor)[0])
-        residual = _without(units, outcome - basis @ (basis.T @ outcome))
+            units.append(_unit(without_units(units, without(basis, regressor)), regressor)[0])
+        residual = without_units(units, without(basis, outcome))
         tested = np.asarray(tested, dtype=np.float64)
         df = len(outcome) - basis.shape[1] - tested.shape[1] - len(units)
         units = np.array(units).reshape(len(units), *outcome.shape)
@@ -120,7 +121,7 @@ class LinearModel:
 
     def _adjusted(self, tested, cross):
         """Return the tested columns without nuisance, and their sums of products without regressors too."""
-        columns = tested - self.basis @ (self.basis.T @ tested)
+        columns = without(self.basis, tested)
         gram = (columns.transpose(0, 2, 1) @ columns)[..., None]
         for products in cross:
             gram = gram - products[:, :, None] * products[:, None]
@@ -164,12 +165,6 @@ def _products(tested, unit):
     n_draws, n, q = tested.shape
     rows = np.ascontiguousarray(tested.transpose(0, 2, 1)).reshape(n_draws * q, n)
     return (rows @ unit).reshape(n_draws, q, -1)
-
-
-def _without(units, values):
-    for unit in units:
-        values = values - unit * np.sum(unit * values, axis=0)
-    return values
 
 
 def _unit(residual, original):

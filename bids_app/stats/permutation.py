@@ -1,8 +1,7 @@
 """The test of a hypothesis at all voxels, by draws of allocations or of rearranged residuals."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from statsmodels.stats.multitest import fdrcorrection
@@ -12,7 +11,7 @@ from bids_app.stats.allocation import Allocations
 from bids_app.stats.effects import Effect, JointEffect, estimate
 from bids_app.stats.estimands import hypothesis, two_visits
 from bids_app.stats.inference import Inference
-from bids_app.stats.pvalues import familywise, tie_bound
+from bids_app.stats.pvalues import count_draws, familywise
 from bids_app.stats.tail import familywise_tail
 from bids_app.stats.voxels import VoxelModels
 
@@ -144,9 +143,11 @@ def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
     models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
     with _libraries().limit(limits=1, user_api="blas"):
         effect = estimate(models)
-        observed = _examine(models, draws, inference, slice(0, 1))[0]
-        counts, maxima = _count(models, draws, inference, observed, (n_jobs, progress))
-    missing, p = ~models.fitted() | effect.nothing_to_test, counts / len(maxima)
+        statistics_of = partial(_examine, models, draws, inference)
+        batch = int(np.clip(BATCH_ELEMENTS // hypothesis.outcome.shape[1], LEAST_BATCH, MOST_BATCH))
+        counted = count_draws(statistics_of, len(draws), batch, n_jobs=n_jobs, progress=progress)
+    observed, p, maxima = counted.observed, counted.p, counted.maxima
+    missing = ~models.fitted() | effect.nothing_to_test
     tail = inference.tail and not draws.exhaustive
     p_fwe = familywise_tail(maxima, observed, draws.n_possible) if tail else familywise(maxima, observed)
     p_fdr = np.full(len(p), np.nan)
@@ -185,25 +186,3 @@ def _examine(models, draws, inference, window):
     """Return the statistics (B, V) of a slice of the draws."""
     as_z = inference.statistic != "voxel" or len(models.parts) > 1
     return inference.of_maps(models.statistics(draws, window, as_z))
-
-
-def _count(models, draws, inference, observed, scheduling):
-    """Count per voxel the draws that reach the observed statistic, and keep each draw's maxima."""
-    n_jobs, progress = scheduling
-    bound, n_draws = tie_bound(observed), len(draws)
-    batch = int(np.clip(BATCH_ELEMENTS // len(observed), LEAST_BATCH, MOST_BATCH))
-
-    def examine(start):
-        statistics = _examine(models, draws, inference, slice(start, start + batch))
-        magnitude = np.abs(statistics, out=statistics)
-        return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1)
-
-    counts, maxima, done = np.zeros(len(observed), dtype=np.int64), np.empty(n_draws), 0
-    with ThreadPoolExecutor(n_jobs) as pool:
-        for reached, largest in pool.map(examine, range(0, n_draws, batch)):
-            counts += reached
-            following = done + len(largest)
-            maxima[done:following], done = largest, following
-            if progress is not None:
-                progress(done, n_draws)
-    return counts, maxima

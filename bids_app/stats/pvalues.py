@@ -1,4 +1,7 @@
-"""p-values from the draws: family-wise, across analyses, and their Monte Carlo error."""
+"""p-values from the draws: counted, family-wise, across analyses, and their Monte Carlo error."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,6 +12,70 @@ RELATIVE_TIE, ABSOLUTE_TIE = 1e-9, 1e-12
 def tie_bound(statistic):
     """Smallest magnitude that counts as at least ``statistic``, of any shape."""
     return np.abs(statistic) * (1 - RELATIVE_TIE) - ABSOLUTE_TIE
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The observed statistics among those of the draws.
+
+    Attributes
+    ----------
+    observed : (V,) float64 ndarray
+    p : (V,) float64 ndarray
+        Share of the draws, the observed one included, whose statistic is at least as large in magnitude.
+    maxima : (D,) float64 ndarray
+        Largest magnitude of each draw.
+    """
+
+    observed: np.ndarray
+    p: np.ndarray
+    maxima: np.ndarray
+
+
+def count_draws(statistics_of, n_draws, batch=None, *, n_jobs=1, progress=None):
+    """Count the draws that reach the observed statistics, and keep each draw's maximum.
+
+    Parameters
+    ----------
+    statistics_of : callable
+        From a slice of the draws to their statistics, a new (B, V) float64 ndarray. The first draw is the observed one.
+    n_draws : int
+    batch : int, optional
+        How many draws are done at once; all of them by default.
+    n_jobs : int, optional
+        Count of threads; the result does not depend on it.
+    progress : callable, optional
+        Called with the count of draws done and their total.
+
+    Returns
+    -------
+    Counted
+
+    Examples
+    --------
+    >>> draws = np.array([[2.0, -3.0], [1.0, 3.0], [-2.0, 0.5], [0.0, 4.0]])
+    >>> found = count_draws(lambda window: draws[window].copy(), len(draws))
+    >>> found.p, found.maxima
+    (array([0.5 , 0.75]), array([3., 3., 2., 4.]))
+    """
+    batch = batch or n_draws
+    observed = statistics_of(slice(0, 1))[0]
+    bound = tie_bound(observed)
+
+    def examine(start):
+        statistics = statistics_of(slice(start, start + batch))
+        magnitude = np.abs(statistics, out=statistics)
+        return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1)
+
+    reached, maxima, done = np.zeros(len(observed), dtype=np.int64), np.empty(n_draws), 0
+    with ThreadPoolExecutor(n_jobs) as pool:
+        for counts, largest in pool.map(examine, range(0, n_draws, batch)):
+            reached += counts
+            following = done + len(largest)
+            maxima[done:following], done = largest, following
+            if progress is not None:
+                progress(done, n_draws)
+    return Counted(observed, reached / n_draws, maxima)
 
 
 def familywise(maxima, statistic):

@@ -7,7 +7,8 @@ from bids_app.stats.allocation import allocations
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate, outcome_of
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
 from bids_app.stats.estimates import Estimate
-from bids_app.stats.pvalues import tie_bound
+from bids_app.stats.model import LinearModel
+from bids_app.stats.pvalues import count_draws
 
 # A p presumes that what is tested was chosen without its effect, which regions where the arms differ were not.
 P_COLUMNS = ("p", "p_hc3", "p_rerandomized")
@@ -130,7 +131,7 @@ def median_p(values, *, estimators=ESTIMATORS, n_draws=10_000, seed=0):
     Returns
     -------
     float
-        NaN if no other allocation is possible.
+        NaN if no other allocation is possible, or a specification leaves no degree of freedom.
 
     Notes
     -----
@@ -144,22 +145,22 @@ def median_p(values, *, estimators=ESTIMATORS, n_draws=10_000, seed=0):
         arms = allocations(values[0].arm, values[0].strata, n_draws, seed).arms
     except ValueError:
         return np.nan
-    t = [_t(data, estimator, arms) for data in values for estimator in estimators if _suits(data, estimator)]
-    median = np.abs(np.median(t, axis=0))
-    return float(np.mean(median >= tie_bound(median[0])))
+    models = [_model(data, estimator) for data in values for estimator in estimators if _suits(data, estimator)]
+    if min((model.df for model in models), default=0) < 1:
+        return np.nan
+
+    def median_of(window):
+        labels = arms[window][..., None].astype(float)
+        return np.median([model.relabelled(labels).t() for model in models], axis=0)
+
+    return float(count_draws(median_of, len(arms)).p[0])
 
 
 def _suits(data, estimator):
     return data.baseline is not None or estimator == "post"
 
 
-def _t(data, estimator, arms):
-    """Return t of the arms for every allocation, (D,)."""
+def _model(data, estimator):
     outcome, baseline = outcome_of(data, estimator)
-    columns = [data.nuisance()] if baseline is None else [data.nuisance(), baseline]
-    basis = np.linalg.qr(np.column_stack(columns))[0]
-    free, rest = (values - basis @ (basis.T @ values) for values in (arms.T.astype(float), outcome))
-    left = np.linalg.norm(rest) > 1e-9 * np.linalg.norm(outcome)
-    norm = np.linalg.norm(free, axis=0) * np.linalg.norm(rest)
-    r = np.divide(rest @ free, norm, out=np.zeros_like(norm), where=left & (np.linalg.norm(free, axis=0) > 1e-9))
-    return r * np.sqrt((len(outcome) - basis.shape[1] - 1) / np.maximum(1 - r**2, np.finfo(float).eps))
+    design = data.design(baseline)
+    return LinearModel.prepare(outcome[:, None], design[:, :1], design[:, 1:])

@@ -77,6 +77,11 @@ class TwoVisits:
             covariates = independent_columns(covariates, self.strata)
         return nuisance(len(self.arm), covariates, self.strata)
 
+    def design(self, baseline=None):
+        """Return the arm, the baseline if one is given, and the `nuisance`, (n, p) float64."""
+        columns = [self.arm, *([] if baseline is None else [baseline]), self.nuisance()]
+        return np.column_stack(columns).astype(np.float64)
+
 
 def _filled(values):
     known = np.isfinite(values)
