@@ -1,5 +1,6 @@
 """Brain and symptom: does the outcome go along with a region's value, and differently in the two arms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ class Pairs:
     nuisance: np.ndarray
     strata: np.ndarray | None = None
 
-    def known(self):
+    def known(self) -> "Pairs":
         """Return those who have an outcome and every brain value, and the brain values centred."""
         rows = np.isfinite(self.outcome) & np.isfinite(self.brain).all(axis=1)
         brain = self.brain[rows] - self.brain[rows].mean(axis=0)
@@ -77,7 +78,7 @@ class Pairs:
         strata = None if self.strata is None else np.asarray(self.strata)[rows]
         return Pairs(brain, self.outcome[rows], self.arm[rows], self.nuisance[rows], strata)
 
-    def columns(self, term):
+    def columns(self, term: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the (n, K) columns of a term and those that it competes with, or None."""
         active = self.arm[:, None] == 1
         first, second = np.where(active, self.brain, 0), np.where(active, 0, self.brain)
@@ -98,7 +99,7 @@ class Slopes:
     p_max: np.ndarray
 
 
-def associate(pairs, term, *, n_draws=10_000, seed=0):
+def associate(pairs: Pairs, term: str, *, n_draws: int = 10_000, seed: int = 0) -> Slopes:
     r"""Estimate and test one term of the association at every region or voxel.
 
     Parameters
@@ -144,7 +145,7 @@ def associate(pairs, term, *, n_draws=10_000, seed=0):
     error = np.sqrt(np.square(residual - tested * slope).sum(axis=0) / df) / norm
     total = np.square(residual).sum(axis=0)
 
-    def t_of(window):
+    def t_of(window: slice) -> np.ndarray:
         permuted = residual[rows[window]]
         explained = np.square(basis.T @ permuted).sum(axis=1)
         for competitor in own:
@@ -161,14 +162,14 @@ def associate(pairs, term, *, n_draws=10_000, seed=0):
     return Slopes(slope, error, t, df, 2 * special.stdtr(df, -np.abs(t)), found.p, p_max)
 
 
-def _unit(values, brain):
+def _unit(values: np.ndarray, brain: np.ndarray) -> np.ndarray:
     """Scale to unit norm; 0 where what is left of the brain values is rounding."""
     norm = np.linalg.norm(values, axis=0)
     varies = norm > NEGLIGIBLE * np.linalg.norm(brain, axis=0)
     return np.divide(values, norm, out=np.zeros_like(values), where=varies)
 
 
-def bootstrap_slopes(pairs, *, n_draws=2000, seed=0):
+def bootstrap_slopes(pairs: Pairs, *, n_draws: int = 2000, seed: int = 0) -> dict[str, np.ndarray]:
     """Draw participants with replacement within the arms, and estimate every term anew.
 
     Returns
@@ -182,9 +183,9 @@ def bootstrap_slopes(pairs, *, n_draws=2000, seed=0):
     members = [np.flatnonzero(pairs.arm == label) for label in (0, 1)]
     rows = np.hstack([generator.choice(block, (n_draws, len(block))) for block in members])
     common = np.column_stack([pairs.nuisance, pairs.arm])
-    drawn = {term: [] for term in TERMS}
+    drawn: dict[str, list[np.ndarray]] = {term: [] for term in TERMS}
     for region in range(pairs.brain.shape[1]):
-        columns = [values[:, region] for values in pairs.columns("active")]
+        columns = [values[:, region] for values in pairs.columns("active") if values is not None]
         active, reference = _resampled(np.column_stack([*columns, common]), pairs.outcome, rows)[:, :2].T
         pooled = _resampled(np.column_stack([pairs.brain[:, region], common]), pairs.outcome, rows)[:, 0]
         for term, draws in zip(TERMS, (active, reference, pooled, active - reference), strict=True):
@@ -192,14 +193,16 @@ def bootstrap_slopes(pairs, *, n_draws=2000, seed=0):
     return {term: np.transpose(limits) for term, limits in drawn.items()}
 
 
-def _resampled(design, outcome, rows):
+def _resampled(design: np.ndarray, outcome: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the least-squares coefficients of each resample, (R, p)."""
     drawn, values = design[rows], outcome[rows][..., None]
     moments = drawn.transpose(0, 2, 1)
     return (np.linalg.pinv(moments @ drawn, hermitian=True) @ (moments @ values))[..., 0]
 
 
-def association_table(pairs, regions, outcome, *, n_draws=10_000, n_bootstrap=2000, seed=0):
+def association_table(
+    pairs: Pairs, regions: list[str], outcome: str, *, n_draws: int = 10_000, n_bootstrap: int = 2000, seed: int = 0
+) -> pd.DataFrame:
     """Test every term at every region of a family.
 
     Parameters
@@ -231,7 +234,7 @@ def association_table(pairs, regions, outcome, *, n_draws=10_000, n_bootstrap=20
     return pd.concat(tables, ignore_index=True)[list(ASSOCIATION_COLUMNS)]
 
 
-def _correlation(pairs, term, found):
+def _correlation(pairs: Pairs, term: str, found: Slopes) -> np.ndarray | float:
     if term == "interaction":
         return np.nan
     if term == "pooled":
@@ -241,7 +244,7 @@ def _correlation(pairs, term, found):
     return (_unit(brain, brain).T @ _unit(outcome, outcome))[:, 0]
 
 
-def leave_one_out(maps, select):
+def leave_one_out(maps: np.ndarray, select: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Give each participant's value in a region that was chosen without that participant.
 
     Parameters

@@ -1,9 +1,17 @@
 """What the trial's comparison is adjusted for."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 
-def nuisance(n, covariates=None, strata=None, names=None):
+def nuisance(
+    n: int,
+    covariates: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+) -> np.ndarray:
     """Columns the arms are adjusted for: intercept, centred covariates, stratum dummies.
 
     Parameters
@@ -48,7 +56,7 @@ def nuisance(n, covariates=None, strata=None, names=None):
     return design
 
 
-def stratum_labels(strata, n):
+def stratum_labels(strata: npt.ArrayLike | None, n: int) -> np.ndarray:
     """Return one label per participant, (n,); a single stratum where none are given."""
     labels = np.zeros(n, dtype=int) if strata is None else np.asarray(strata)
     if labels.shape != (n,):
@@ -56,7 +64,7 @@ def stratum_labels(strata, n):
     return labels
 
 
-def independent_columns(columns, strata=None):
+def independent_columns(columns: npt.ArrayLike, strata: npt.ArrayLike | None = None) -> np.ndarray:
     """Leave out the columns that depend on the intercept, the strata and the columns before them.
 
     What is adjusted for is the same with and without them. Where a level has no member left in a part of the
@@ -86,7 +94,7 @@ def independent_columns(columns, strata=None):
     return columns[:, kept[kept >= base.shape[1]] - base.shape[1]]
 
 
-def leading(columns):
+def leading(columns: np.ndarray) -> list[int]:
     """Return which columns do not depend on those before, as a list.
 
     Examples
@@ -94,21 +102,21 @@ def leading(columns):
     >>> leading(np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 1.0]]))
     [0, 2]
     """
-    kept = []
+    kept: list[int] = []
     for column in range(columns.shape[1]):
         if np.linalg.matrix_rank(columns[:, [*kept, column]]) > len(kept):
             kept.append(column)
     return kept
 
 
-def _scaled(columns):
+def _scaled(columns: np.ndarray) -> np.ndarray:
     """Centre columns and scale them, so that a rank does not depend on their units."""
     centred = columns - columns.mean(axis=0)
     size = np.abs(centred).max(axis=0, initial=0)
     return centred / np.where(size > 0, size, 1)
 
 
-def _require_full_rank(design, names):
+def _require_full_rank(design: np.ndarray, names: list[str]) -> None:
     """Refuse columns that depend on those before, and say on which."""
     if design.shape[1] == 1:
         return

@@ -1,19 +1,22 @@
 """The test of a hypothesis at all voxels, by draws of allocations or of rearranged residuals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 from statsmodels.stats.multitest import fdrcorrection
 from threadpoolctl import ThreadpoolController
 
 from bids_app.stats.allocation import Allocations
 from bids_app.stats.effects import Effect, JointEffect, estimate
-from bids_app.stats.estimands import hypothesis, two_visits
+from bids_app.stats.estimands import Hypothesis, hypothesis, two_visits
 from bids_app.stats.inference import Inference
 from bids_app.stats.pvalues import count_draws, familywise
 from bids_app.stats.tail import familywise_tail
-from bids_app.stats.voxels import VoxelModels
+from bids_app.stats.voxels import Draws, VoxelModels
 
 # Draws done at once: few enough to stay in the cache, many enough for small maps. By the count of voxels only, so that
 # rounding in the matrix products does not depend on the count of threads.
@@ -57,7 +60,15 @@ class Comparison:
     tail: bool = False
 
 
-def compare_arms(followup, baseline, nuisance, allocations, *, n_jobs=1, **options):
+def compare_arms(
+    followup: npt.ArrayLike,
+    baseline: npt.ArrayLike | None,
+    nuisance: np.ndarray,
+    allocations: Allocations,
+    *,
+    n_jobs: int = 1,
+    **options: Any,
+) -> Comparison:
     """Compare the two arms of a trial at every voxel or parcel, by re-randomization.
 
     Parameters
@@ -107,7 +118,14 @@ def compare_arms(followup, baseline, nuisance, allocations, *, n_jobs=1, **optio
     return compare(tested, allocations, Inference(**options), n_jobs=n_jobs, progress=progress)
 
 
-def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
+def compare(
+    hypothesis: Hypothesis,
+    draws: Draws,
+    inference: Inference | None = None,
+    *,
+    n_jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
     """Test a hypothesis at every voxel or parcel.
 
     Parameters
@@ -157,12 +175,12 @@ def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
 
 
 @lru_cache
-def _libraries():
+def _libraries() -> ThreadpoolController:
     """Find the BLAS that numpy has loaded, once: to search for it takes longer than a test of a few parcels."""
     return ThreadpoolController()
 
 
-def _require_suitable(hypothesis, draws):
+def _require_suitable(hypothesis: Hypothesis, draws: Draws) -> None:
     n = len(hypothesis.outcome)
     participants = (draws.arms if isinstance(draws, Allocations) else draws.order).shape[1]
     if participants != n:
@@ -174,15 +192,15 @@ def _require_suitable(hypothesis, draws):
         raise ValueError("permutations leave a mean as it is, it needs sign flips")
 
 
-def _moves_along(hypothesis, draws):
+def _moves_along(hypothesis: Hypothesis, draws: Draws) -> bool:
     """Say whether the draws change what tells the arms apart beside what is tested."""
     if not hypothesis.n_along or not isinstance(draws, Allocations):
         return False
-    along = hypothesis.codes[:, -hypothesis.n_along :]
+    along = cast(np.ndarray, hypothesis.codes)[:, -hypothesis.n_along :]
     return any((column[draws.arms] != column[draws.arms[0]]).any() for column in along.T)
 
 
-def _examine(models, draws, inference, window):
+def _examine(models: VoxelModels, draws: Draws, inference: Inference, window: slice) -> np.ndarray:
     """Return the statistics (B, V) of a slice of the draws."""
     as_z = inference.statistic != "voxel" or len(models.parts) > 1
     return inference.of_maps(models.statistics(draws, window, as_z))

@@ -1,15 +1,21 @@
 """p-values from the draws: counted, family-wise, across analyses, and their Monte Carlo error."""
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:  # which asks this module for its p
+    from bids_app.stats.permutation import Comparison
 
 # Allocations that tie in exact arithmetic differ by rounding; they must count as ties.
 RELATIVE_TIE, ABSOLUTE_TIE = 1e-9, 1e-12
 
 
-def tie_bound(statistic):
+def tie_bound(statistic: np.ndarray) -> np.ndarray:
     """Smallest magnitude that counts as at least ``statistic``, of any shape."""
     return np.abs(statistic) * (1 - RELATIVE_TIE) - ABSOLUTE_TIE
 
@@ -32,7 +38,14 @@ class Counted:
     maxima: np.ndarray
 
 
-def count_draws(statistics_of, n_draws, batch=None, *, n_jobs=1, progress=None):
+def count_draws(
+    statistics_of: Callable[[slice], np.ndarray],
+    n_draws: int,
+    batch: int | None = None,
+    *,
+    n_jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Counted:
     """Count the draws that reach the observed statistics, and keep each draw's maximum.
 
     Parameters
@@ -62,7 +75,7 @@ def count_draws(statistics_of, n_draws, batch=None, *, n_jobs=1, progress=None):
     observed = statistics_of(slice(0, 1))[0]
     bound = tie_bound(observed)
 
-    def examine(start):
+    def examine(start: int) -> tuple[np.ndarray, np.ndarray]:
         statistics = statistics_of(slice(start, start + batch))
         magnitude = np.abs(statistics, out=statistics)
         return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1)
@@ -78,7 +91,7 @@ def count_draws(statistics_of, n_draws, batch=None, *, n_jobs=1, progress=None):
     return Counted(observed, reached / n_draws, maxima)
 
 
-def familywise(maxima, statistic):
+def familywise(maxima: np.ndarray, statistic: np.ndarray) -> np.ndarray:
     """Two-sided p-value of each statistic against the maxima of the draws.
 
     Parameters
@@ -105,7 +118,7 @@ def familywise(maxima, statistic):
     return (len(maxima) - below) / len(maxima)
 
 
-def across(comparisons):
+def across(comparisons: "Sequence[Comparison]") -> list[np.ndarray]:
     """Correct family-wise p-values for several metrics, estimators or contrasts tested together.
 
     Each draw is ranked within each comparison's own maxima, so that no metric wins by its scale or
@@ -139,13 +152,13 @@ def across(comparisons):
     return [_against(smallest, comparison) for comparison in comparisons]
 
 
-def _against(smallest, comparison):
+def _against(smallest: np.ndarray, comparison: "Comparison") -> np.ndarray:
     p = familywise(comparison.max_statistics, comparison.statistic)
     corrected = np.searchsorted(smallest, p, side="right") / len(smallest)
     return np.where(np.isnan(comparison.statistic), np.nan, corrected)
 
 
-def monte_carlo_error(p, n_draws, exhaustive=False):
+def monte_carlo_error(p: npt.ArrayLike, n_draws: int, exhaustive: bool = False) -> np.ndarray:
     r"""Return the standard error of a p-value from a finite count of draws.
 
     .. math:: \mathrm{SE} = \sqrt{p (1 - p) / D}
