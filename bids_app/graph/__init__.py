@@ -4,6 +4,7 @@ The names below are imported when they are first used, so that a command line ca
 """
 
 from importlib import import_module
+from typing import Any
 
 _HOMES = {
     "GLOBALS": "measures",
@@ -35,7 +36,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -5,7 +5,7 @@ import numpy as np
 NO_PAIR = 1e-10  # what rounding leaves of the weights of a node that has fewer than two
 
 
-def binary_clustering(degree, common):
+def binary_clustering(degree: np.ndarray, common: np.ndarray) -> np.ndarray:
     """Fraction of the pairs of neighbours that are joined [1]_.
 
     C_i = sum_j a_ij c_ij / (k_i (k_i - 1)), with c_ij the common neighbours of i and j; 0 where k_i < 2.
@@ -36,7 +36,7 @@ def binary_clustering(degree, common):
     return _ratio(common, degree * (degree - 1))
 
 
-def weighted_clustering(degree, strength, weighted_common):
+def weighted_clustering(degree: np.ndarray, strength: np.ndarray, weighted_common: np.ndarray) -> np.ndarray:
     """Clustering in which a pair of neighbours counts by the mean weight of its two edges to the node [1]_.
 
     C_i = sum_j a_ij w_ij c_ij / (s_i (k_i - 1)), with c_ij the common neighbours of i and j; 0 where k_i < 2.
@@ -70,7 +70,7 @@ def weighted_clustering(degree, strength, weighted_common):
     return _ratio(weighted_common, strength * (degree - 1))
 
 
-def onnela_clustering(degree, cube_roots):
+def onnela_clustering(degree: np.ndarray, cube_roots: np.ndarray) -> np.ndarray:
     """Mean over the pairs of neighbours of the geometric mean of the triangle's weights [1]_.
 
     C_i = sum_jh (w_ij w_ih w_jh)^(1/3) / (k_i (k_i - 1)); 0 where k_i < 2. Weights in [0, 1] are taken as they are:
@@ -101,7 +101,7 @@ def onnela_clustering(degree, cube_roots):
     return _ratio(cube_roots, degree * (degree - 1))
 
 
-def product_clustering(triangles, magnitudes, squares):
+def product_clustering(triangles: np.ndarray, magnitudes: np.ndarray, squares: np.ndarray) -> np.ndarray:
     """Clustering of a graph whose every pair has a weight, by products of weights.
 
     C_i = sum_jh w_ij w_ih w_jh / ((sum_j |w_ij|)² - sum_j w_ij²), with no self-connections; 0 below two weights.
@@ -132,7 +132,7 @@ def product_clustering(triangles, magnitudes, squares):
     return np.clip(_ratio(triangles, np.where(pairs > NO_PAIR, pairs, 0)), -1, 1)
 
 
-def efficiency(inverse_lengths, n_nodes):
+def efficiency(inverse_lengths: np.ndarray, n_nodes: int) -> np.ndarray:
     """Mean inverse length of the shortest paths to all others [1]_, those that cannot be reached adding 0.
 
     Parameters
@@ -160,7 +160,7 @@ def efficiency(inverse_lengths, n_nodes):
     return inverse_lengths / max(n_nodes - 1, 1)
 
 
-def path_length(inverse_lengths, n_nodes):
+def path_length(inverse_lengths: np.ndarray, n_nodes: int) -> np.ndarray:
     """Harmonic mean length of the shortest paths to all others, the inverse of `efficiency`.
 
     Parameters
@@ -181,7 +181,7 @@ def path_length(inverse_lengths, n_nodes):
     return _or_nan(float(n_nodes - 1), inverse_lengths)
 
 
-def path_length_mean(lengths, n_reached):
+def path_length_mean(lengths: np.ndarray, n_reached: np.ndarray) -> np.ndarray:
     """Mean length of the shortest paths to the nodes that can be reached.
 
     Parameters
@@ -202,7 +202,7 @@ def path_length_mean(lengths, n_reached):
     return _or_nan(lengths, n_reached)
 
 
-def participation(module_degrees, in_partition):
+def participation(module_degrees: np.ndarray, in_partition: np.ndarray) -> np.ndarray:
     """How evenly a node's edges are spread over the modules, P_i = 1 - sum_m (k_im / k_i)^2 [1]_.
 
     Parameters
@@ -231,7 +231,7 @@ def participation(module_degrees, in_partition):
     return np.where(in_partition, values, np.nan)
 
 
-def module_degree(module_degrees, modules):
+def module_degree(module_degrees: np.ndarray, modules: np.ndarray) -> np.ndarray:
     """Edges to the node's own module, z-scored over that module [1]_.
 
     Parameters
@@ -264,7 +264,7 @@ def module_degree(module_degrees, modules):
     return values
 
 
-def ranked_components(labels):
+def ranked_components(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rank the components from the largest to the smallest.
 
     Parameters
@@ -290,10 +290,10 @@ def ranked_components(labels):
     return ranks[labels], sizes[labels]
 
 
-def _or_nan(numerator, denominator):
+def _or_nan(numerator: np.ndarray | float, denominator: np.ndarray) -> np.ndarray:
     missing = np.full(len(denominator), np.nan)
     return np.divide(numerator, denominator, out=missing, where=denominator > 0)
 
 
-def _ratio(numerator, denominator):
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator > 0)

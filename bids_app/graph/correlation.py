@@ -1,11 +1,12 @@
 """Pearson correlation as inner products of unit rows."""
 
 import numpy as np
+import numpy.typing as npt
 
 ROUNDING = 16 * np.finfo(np.float64).eps
 
 
-def standardize(series, dtype=np.float32):
+def standardize(series: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
     """Demean every row and scale it to unit norm, so that r = Z @ Z.T.
 
     Parameters
@@ -40,7 +41,9 @@ def standardize(series, dtype=np.float32):
     return unit.astype(dtype, copy=False)
 
 
-def unit_rows(series, multiples=(1, 1), n_at_once=4096):
+def unit_rows(
+    series: np.ndarray, multiples: tuple[int, int] = (1, 1), n_at_once: int = 4096
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Standardize many series in little memory.
 
     Parameters
@@ -86,7 +89,7 @@ def unit_rows(series, multiples=(1, 1), n_at_once=4096):
     return centre, 1 / norm, unit
 
 
-def _check_rows(norm, noise):
+def _check_rows(norm: np.ndarray, noise: np.ndarray) -> None:
     n_not_finite = np.count_nonzero(~np.isfinite(norm))
     n_constant = np.count_nonzero(norm <= noise)
     if n_not_finite or n_constant:
@@ -96,7 +99,7 @@ def _check_rows(norm, noise):
         )
 
 
-def correlation_matrix(series):
+def correlation_matrix(series: npt.ArrayLike) -> np.ndarray:
     """Pearson correlation of every pair of rows.
 
     Parameters

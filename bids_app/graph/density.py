@@ -5,13 +5,13 @@ from functools import partial
 import numpy as np
 from numba import njit
 
-from bids_app.graph.edges import Cut, bands, products
+from bids_app.graph.edges import Cut, Nodes, Sums, bands, products
 
 N_BINS = 2**14
 MAX_UNDECIDED = 2**24
 
 
-def histogram(nodes, *, block, n_threads):
+def histogram(nodes: Nodes, *, block: int, n_threads: int) -> np.ndarray:
     """Count the positive correlations of the pairs of nodes.
 
     Parameters
@@ -30,7 +30,7 @@ def histogram(nodes, *, block, n_threads):
     return counts
 
 
-def _count_band(nodes, block, start):
+def _count_band(nodes: Nodes, block: int, start: int) -> np.ndarray:
     counts = np.zeros(N_BINS, np.int64)
     for column, correlations in products(nodes, start, block):
         _count(correlations, (start, column), nodes.n_nodes, counts)
@@ -38,7 +38,7 @@ def _count_band(nodes, block, start):
 
 
 @njit(cache=True, nogil=True)
-def _count(correlations, corner, n_nodes, counts):
+def _count(correlations: np.ndarray, corner: tuple[int, int], n_nodes: int, counts: np.ndarray) -> None:
     last = len(counts) - 1
     scale = np.float32(len(counts))
     for row in range(correlations.shape[0]):
@@ -48,7 +48,7 @@ def _count(correlations, corner, n_nodes, counts):
                 counts[min(int(r * scale), last)] += 1
 
 
-def cut_around(counts, n_edges, margin):
+def cut_around(counts: np.ndarray, n_edges: int, margin: float) -> tuple[float, float]:
     """Return the cut that leaves undecided what could be the weakest of the `n_edges` strongest pairs.
 
     Parameters
@@ -75,7 +75,7 @@ def cut_around(counts, n_edges, margin):
     return max(place, 0) / len(counts) - 2 * margin, top + 2 * margin
 
 
-def strongest(sums, n_edges, cut: Cut):
+def strongest(sums: Sums, n_edges: int, cut: Cut) -> np.ndarray:
     """Choose the undecided pairs that complete a graph of `n_edges`.
 
     Parameters

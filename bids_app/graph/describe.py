@@ -3,7 +3,7 @@
 from bids_app.graph.measures import MEASURES
 
 
-def measures_table():
+def measures_table() -> str:
     """Return the measures as a table in Markdown.
 
     Examples

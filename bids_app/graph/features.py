@@ -1,8 +1,9 @@
 """Features: what is mapped and compared, a measure on the graph of one edge rule. Imports nothing heavy."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY, MEASURES
+from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY, MEASURES, Measure
 from bids_app.graph.rules import EdgeRule
 
 FULL = "full"  # of all correlations, without edges
@@ -34,37 +35,37 @@ class Feature:
     edges: str
 
     @classmethod
-    def parse(cls, key):
+    def parse(cls, key: str) -> "Feature":
         """Return the feature of a `key`."""
         return cls(*key.split("@"))
 
     @property
-    def key(self):
+    def key(self) -> str:
         """The feature in one word."""
         return f"{self.metric}@{self.edges}"
 
     @property
-    def label(self):
+    def label(self) -> str:
         """The feature as a BIDS label."""
         return camel([*self.metric.split("-"), self.edges])
 
     @property
-    def title(self):
+    def title(self) -> str:
         """The feature for people."""
         return ", ".join(part for part in (self.measure.label, edges_text(self.edges)) if part)
 
     @property
-    def measure(self):
+    def measure(self) -> Measure:
         """The measure's entry in the table."""
         return KNOWN[self.metric]
 
     @property
-    def unit(self):
+    def unit(self) -> str:
         """Unit of the values."""
         return f"{self.measure.unit} × density" if self.edges == AREA else self.measure.unit
 
 
-def camel(words):
+def camel(words: Iterable[str | None]) -> str:
     """Join words as a BIDS label; empty ones, and None, are left out.
 
     Examples
@@ -76,7 +77,7 @@ def camel(words):
     return "".join([first, *(word[0].upper() + word[1:] for word in rest)])
 
 
-def edges_text(edges):
+def edges_text(edges: str) -> str:
     """Say for people which pairs are joined.
 
     Examples
@@ -89,7 +90,7 @@ def edges_text(edges):
     return EdgeRule.parse(edges).text
 
 
-def mapped_features(metrics, rules):
+def mapped_features(metrics: Iterable[str], rules: Sequence[EdgeRule]) -> list[Feature]:
     """Return what the participant level maps, in the order of the metrics.
 
     Parameters
@@ -115,7 +116,7 @@ def mapped_features(metrics, rules):
     return features
 
 
-def compared_features(metrics, rules):
+def compared_features(metrics: Iterable[str], rules: Sequence[EdgeRule]) -> list[Feature]:
     """Return what the group level compares: no labels, and in place of several densities the area over them.
 
     Examples

@@ -9,7 +9,7 @@ from bids_app.graph.rules import EdgeRule, Linking
 THRESHOLD = EdgeRule("r", 0.25)
 
 
-def edge_weights(r, rule=THRESHOLD, linking=None):
+def edge_weights(r: np.ndarray, rule: EdgeRule = THRESHOLD, linking: Linking | None = None) -> np.ndarray:
     """Return the weights of the pairs that are edges.
 
     Parameters
@@ -58,7 +58,7 @@ def edge_weights(r, rule=THRESHOLD, linking=None):
     return weights + weights.T
 
 
-def _in_tree(strength, n_nodes):
+def _in_tree(strength: np.ndarray, n_nodes: int) -> np.ndarray:
     """Say which pairs, in the order of the upper triangle, are of the maximum spanning tree."""
     rows, columns = np.triu_indices(n_nodes, 1)
     order = np.argsort(-strength, kind="stable")
@@ -67,7 +67,7 @@ def _in_tree(strength, n_nodes):
     return minimum_spanning_tree(rank).toarray()[rows, columns] > 0
 
 
-def fisher(r):
+def fisher(r: np.ndarray) -> np.ndarray:
     """Return artanh of correlations, those of 1 moved to what rounding allows.
 
     Examples

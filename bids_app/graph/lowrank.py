@@ -12,17 +12,20 @@ B = [1, Z] / sqrt(2), unit rows too, so the same holds for them. It takes O(N T^
 of rows only.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import numpy as np
 
 from bids_app.graph.coefficients import product_clustering
-from bids_app.graph.edges import BLOCK, bands, products
+from bids_app.graph.edges import BLOCK, Nodes, bands, products
 
 ROWS = 4096
 
 
-def threshold_free(nodes, metrics, *, n_threads=1, block=BLOCK):
+def threshold_free(
+    nodes: Nodes, metrics: Iterable[str], *, n_threads: int = 1, block: int = BLOCK
+) -> dict[str, np.ndarray]:
     """Measures of all correlations.
 
     Parameters
@@ -45,7 +48,7 @@ def threshold_free(nodes, metrics, *, n_threads=1, block=BLOCK):
     Saad et al. (2013), doi:10.1089/brain.2013.0156; Zhang & Horvath (2005), doi:10.2202/1544-6115.1128; Costantini &
     Perugini (2014), doi:10.1371/journal.pone.0088669; Wink et al. (2012), doi:10.1089/brain.2012.0087.
     """
-    n_nodes, values = nodes.n_nodes, {}
+    n_nodes, values = nodes.n_nodes, dict[str, np.ndarray]()
     if {"global-correlation", "strength-signed", "clustering-signed"}.intersection(metrics):
         total, squares, cubes = _power_sums(nodes, _rows_of_r)
         values |= {"global-correlation": total / max(n_nodes - 1, 1), "strength-signed": total}
@@ -62,24 +65,24 @@ def threshold_free(nodes, metrics, *, n_threads=1, block=BLOCK):
     return {name: values[name] for name in metrics}
 
 
-def _rows_of_r(nodes):
+def _rows_of_r(nodes: Nodes) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield blocks of unit rows in float64, and where they stand."""
     for start in range(0, nodes.n_nodes, ROWS):
         some = slice(start, min(start + ROWS, nodes.n_nodes))
         yield some, (nodes.series[some] - nodes.centre[some, np.newaxis]) * nodes.scale[some, np.newaxis]
 
 
-def _rows_of_similarity(nodes):
+def _rows_of_similarity(nodes: Nodes) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield blocks of rows of which the products are (1 + r) / 2."""
     for some, rows in _rows_of_r(nodes):
         yield some, np.column_stack([np.ones(len(rows)), rows]) / np.sqrt(2)
 
 
-def _gram(nodes, rows_of):
+def _gram(nodes: Nodes, rows_of: Callable[[Nodes], Iterator[tuple[slice, np.ndarray]]]) -> np.ndarray:
     return sum(rows.T @ rows for _, rows in rows_of(nodes))
 
 
-def _power_sums(nodes, rows_of):
+def _power_sums(nodes: Nodes, rows_of: Callable[[Nodes], Iterator[tuple[slice, np.ndarray]]]) -> np.ndarray:
     """Return sum_j w_ij, [W^2]_ii and [W^3]_ii."""
     if nodes.n_nodes < 2:
         return np.zeros((3, nodes.n_nodes))
@@ -92,7 +95,7 @@ def _power_sums(nodes, rows_of):
     return sums
 
 
-def _magnitude_band(nodes, block, start):
+def _magnitude_band(nodes: Nodes, block: int, start: int) -> np.ndarray:
     """Sum |r| over the pairs of a band of blocks, for both ends."""
     sums = np.zeros(nodes.n_nodes)
     for column, correlations in products(nodes, start, block):
@@ -105,7 +108,7 @@ def _magnitude_band(nodes, block, start):
     return sums
 
 
-def _leading_eigenvector(nodes):
+def _leading_eigenvector(nodes: Nodes) -> np.ndarray:
     """Return B u, of norm 1, with u the leading eigenvector of B' B; self-connections shift eigenvalues alone."""
     if nodes.n_nodes < 2:
         return np.zeros(nodes.n_nodes)

@@ -1,6 +1,7 @@
 """What says how strongly two parcels go together."""
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import rankdata
 from sklearn.covariance import LedoitWolf
 
@@ -9,7 +10,7 @@ from bids_app.graph.linking import fisher
 from bids_app.graph.rules import MATRICES
 
 
-def parcel_matrix(series, kind="pearson"):
+def parcel_matrix(series: npt.ArrayLike, kind: str = "pearson") -> np.ndarray:
     """Relate every pair of parcels.
 
     Parameters
@@ -56,7 +57,7 @@ def parcel_matrix(series, kind="pearson"):
     return matrix
 
 
-def _partial(series):
+def _partial(series: np.ndarray) -> np.ndarray:
     present = ~np.isnan(series).all(axis=1)
     matrix = np.full((len(series), len(series)), np.nan)
     if not present.any():

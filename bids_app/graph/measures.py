@@ -1,5 +1,6 @@
 """The measures, nodal and global: tables read by the command line, the sidecars, the README and the report."""
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 RUBINOV = "Rubinov & Sporns 2010, doi:10.1016/j.neuroimage.2009.10.003"
@@ -333,7 +334,7 @@ DEFAULT_METRICS = ("degree", "strength", "clustering", "clustering-weighted")
 UNSIGNED = ("clustering-weighted", "eigenvector-weighted")  # weights that cancel each other leave these undefined
 
 
-def needing_modules(metrics):
+def needing_modules(metrics: Iterable[str]) -> list[str]:
     """List those of the measures that are defined by networks of nodes.
 
     Examples
@@ -344,7 +345,9 @@ def needing_modules(metrics):
     return [name for name in metrics if MEASURES[name].needs == "modules"]
 
 
-def check_metrics(metrics, given=("coordinates", "modules"), table=MEASURES):
+def check_metrics(
+    metrics: Iterable[str], given: Collection[str] = ("coordinates", "modules"), table: Mapping[str, Measure] = MEASURES
+) -> None:
     """Raise ValueError unless every name is a key of the table and what it needs is given.
 
     Parameters
@@ -368,7 +371,9 @@ def check_metrics(metrics, given=("coordinates", "modules"), table=MEASURES):
             raise ValueError(f"{name} cannot be computed without {MEASURES[name].needs}")
 
 
-def _of_graph(name, label, limits, description, reference, unit="1"):
+def _of_graph(
+    name: str, label: str, limits: tuple[float | None, float | None], description: str, reference: str, unit: str = "1"
+) -> Measure:
     return Measure(name, label, unit, limits, description, reference, cost="parcels only", of_parcels=True)
 
 

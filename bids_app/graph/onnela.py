@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 PANEL, SLICE = 1024, 128
 
 
-def sum_cube_roots(unit, bits, *, n_threads=1, panel=PANEL):
+def sum_cube_roots(unit: np.ndarray, bits: np.ndarray, *, n_threads: int = 1, panel: int = PANEL) -> np.ndarray:
     """Sum the cube roots of the products of weights over the triangles of each node.
 
     Parameters
@@ -50,7 +50,7 @@ def sum_cube_roots(unit, bits, *, n_threads=1, panel=PANEL):
     return sums
 
 
-def _product(first, second, pool):
+def _product(first: np.ndarray, second: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:
     """Multiply slices of so many rows by one thread each: BLAS' own threads would change the last bits."""
     out = np.empty((len(first), second.shape[1]), dtype=first.dtype)
     slices = [slice(row, row + SLICE) for row in range(0, len(first), SLICE)]
@@ -58,7 +58,7 @@ def _product(first, second, pool):
     return out
 
 
-def _cube_roots(unit, bits, start, panel, pool):
+def _cube_roots(unit: np.ndarray, bits: np.ndarray, start: int, panel: int, pool: ThreadPoolExecutor) -> np.ndarray:
     """Return rows of the cube roots of the weights, (panel, N) float32, 0 where there is no edge."""
     n_nodes = bits.shape[1]
     stop = min(start + panel, n_nodes)
@@ -69,7 +69,7 @@ def _cube_roots(unit, bits, start, panel, pool):
 
 
 @njit(cache=True, nogil=True)
-def _keep_edges(values, flags):
+def _keep_edges(values: np.ndarray, flags: np.ndarray) -> None:
     """Set the weights that are no edges to 0, and those that rounding made negative."""
     width = flags.shape[2]
     for row in range(values.shape[0]):

@@ -1,29 +1,32 @@
 """Measures of a small graph, from its dense correlation matrix."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 import networkx as nx
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import pdist, squareform
 
 from bids_app.graph import bitrows, coefficients
 from bids_app.graph.linking import THRESHOLD, edge_weights, fisher
 from bids_app.graph.measures import DEFAULT_METRICS, UNSIGNED, check_metrics
-from bids_app.graph.rules import Linking
+from bids_app.graph.rules import EdgeRule, Linking
 
 
 def nodal_measures(  # noqa: PLR0913 - called by hand in notebooks, by keyword
-    matrix,
-    rule=THRESHOLD,
-    metrics=DEFAULT_METRICS,
+    matrix: npt.ArrayLike,
+    rule: EdgeRule = THRESHOLD,
+    metrics: Sequence[str] = DEFAULT_METRICS,
     *,
-    linking=None,
-    coordinates=None,
-    modules=None,
-    distance=75.0,
-):
+    linking: Linking | None = None,
+    coordinates: Sequence[Any] | np.ndarray | None = None,
+    modules: Sequence[Any] | np.ndarray | None = None,
+    distance: float = 75.0,
+) -> dict[str, np.ndarray]:
     """Nodal measures of the graph that a rule makes of the correlations of parcels.
 
     Parameters
@@ -80,7 +83,7 @@ def nodal_measures(  # noqa: PLR0913 - called by hand in notebooks, by keyword
     return {name: _put_back(_FORMULAS[name](graph), present) for name in metrics}
 
 
-def present_correlations(matrix):
+def present_correlations(matrix: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return which parcels are nodes, (P,) bool, and the correlations between these, with a diagonal of 0.
 
     Raises
@@ -97,14 +100,14 @@ def present_correlations(matrix):
     return present, r
 
 
-def _numbered(modules):
+def _numbered(modules: np.ndarray) -> np.ndarray:
     """Give the modules numbers from 0, and -1 to parcels of none."""
     known = [module is not None and module == module for module in modules]  # NaN is not equal to itself
     names = {name: number for number, name in enumerate(sorted({str(name) for name in modules[known]}))}
     return np.array([names[str(name)] if there else -1 for name, there in zip(modules, known, strict=True)], dtype=int)
 
 
-def _put_back(values, present):
+def _put_back(values: np.ndarray, present: np.ndarray) -> np.ndarray:
     full = np.full(len(present), np.nan)
     full[present] = values
     return full
@@ -135,64 +138,65 @@ class DenseGraph:
     distance: float = 75.0
 
     @cached_property
-    def adjacency(self):
+    def adjacency(self) -> np.ndarray:
         """1 where there is an edge."""
         return (self.weights != 0).astype(np.float64)
 
     @cached_property
-    def rows(self):
+    def rows(self) -> np.ndarray:
         """The adjacency as bits."""
         return bitrows.pack(self.adjacency)
 
     @cached_property
-    def degree(self):
+    def degree(self) -> np.ndarray:
         """Number of neighbours."""
         return self.adjacency.sum(axis=1)
 
     @cached_property
-    def common(self):
+    def common(self) -> np.ndarray:
         """Number of common neighbours of every pair."""
         return self.adjacency @ self.adjacency
 
     @cached_property
-    def paths(self):
+    def paths(self) -> np.ndarray:
         """Lengths of the shortest paths, their inverses, and the nodes reached, summed over all others, (3, P)."""
         return bitrows.path_sums(self.rows)
 
     @cached_property
-    def short(self):
+    def short(self) -> np.ndarray:
         """Number of neighbours within the distance."""
         near = squareform(pdist(self.coordinates)) <= self.distance if len(self.r) > 1 else np.zeros_like(self.r)
         return (self.adjacency * near).sum(axis=1)
 
     @cached_property
-    def module_degrees(self):
+    def module_degrees(self) -> np.ndarray:
         """Number of neighbours in each module, (P, M)."""
-        return self.adjacency @ (self.modules[:, np.newaxis] == np.arange(self.modules.max(initial=-1) + 1))
+        modules = cast(np.ndarray, self.modules)
+        return self.adjacency @ (modules[:, np.newaxis] == np.arange(modules.max(initial=-1) + 1))
 
     @cached_property
-    def components(self):
+    def components(self) -> tuple[np.ndarray, np.ndarray]:
         """Rank and size of each node's component."""
         labels = connected_components(self.adjacency)[1] if len(self.r) else np.empty(0, int)
         return coefficients.ranked_components(labels)
 
     @cached_property
-    def similarity(self):
+    def similarity(self) -> np.ndarray:
         """(1 + r) / 2, without self-connections."""
         return (1 + self.r) / 2 * ~np.eye(len(self.r), dtype=bool)
 
 
-def _onnela(graph):
+def _onnela(graph: DenseGraph) -> np.ndarray:
     roots = np.cbrt(graph.weights)
     return coefficients.onnela_clustering(graph.degree, (roots * (roots @ roots)).sum(axis=1))
 
 
-def _core_numbers(graph):
+def _core_numbers(graph: DenseGraph) -> np.ndarray:
     numbers = nx.core_number(nx.from_numpy_array(graph.adjacency))
     return np.array([numbers[node] for node in range(len(graph.r))], dtype=float)
 
 
-def _leading(matrix):
+def _leading(matrix: np.ndarray) -> np.ndarray:
     """Project the row sums on the eigenvectors of the largest eigenvalue; 0 for a graph without edges."""
     if not matrix.any():
         return np.zeros(len(matrix))
@@ -202,7 +206,7 @@ def _leading(matrix):
     return vector / np.linalg.norm(vector)
 
 
-def _products(weights):
+def _products(weights: np.ndarray) -> np.ndarray:
     triangles = np.einsum("ij,ij->i", weights @ weights, weights)
     return coefficients.product_clustering(triangles, np.abs(weights).sum(axis=1), np.square(weights).sum(axis=1))
 

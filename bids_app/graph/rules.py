@@ -43,7 +43,7 @@ class EdgeRule:
     kind: str
     value: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.kind not in ("r", "density"):
             raise ValueError(f"an edge rule is of kind r or density, not {self.kind}")
         if self.kind == "r" and not 0 <= self.value < 1:
@@ -52,22 +52,22 @@ class EdgeRule:
             raise ValueError(f"density must be above 0 and at most 1, not {self.value}")
 
     @classmethod
-    def parse(cls, label):
+    def parse(cls, label: str) -> "EdgeRule":
         """Return the rule of a `label`."""
         return cls({"r": "r", "d": "density"}[label[0]], float(f"{label[1]}.{label[2:]}"))
 
     @property
-    def label(self):
+    def label(self) -> str:
         """The rule as a BIDS label: r025, d005, d01 for 10 %."""
         digits = f"{self.value:.6f}".rstrip("0").replace(".", "")
         return {"r": "r", "density": "d"}[self.kind] + digits
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The rule for people."""
         return f"r > {self.value:g}" if self.kind == "r" else f"strongest {100 * self.value:g} % of pairs"
 
-    def n_edges(self, n_nodes):
+    def n_edges(self, n_nodes: int) -> int:
         """Return how many edges a density asks for."""
         return round(self.value * (n_nodes * (n_nodes - 1) // 2))
 
@@ -100,18 +100,18 @@ class Linking:
     backbone: bool = False
     fisher: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.negative not in NEGATIVES:
             raise ValueError(f"negative must be one of {', '.join(NEGATIVES)}, not {self.negative!r}")
 
     @property
-    def label(self):
+    def label(self) -> str:
         """What file names are told apart by; nothing for the default."""
         first = {"drop": "", "absolute": "absolute", "keep": "signed"}[self.negative]
         return first + (("Tree" if first else "tree") if self.backbone else "")
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The choices for people."""
         parts = [NEGATIVES[self.negative]]
         parts += ["the maximum spanning tree is always among the edges"] if self.backbone else []

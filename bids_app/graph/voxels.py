@@ -1,10 +1,12 @@
 """Exact nodal measures of a thresholded correlation graph with 10^4 to 10^5 nodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from bids_app.graph import coefficients
 from bids_app.graph.bits import STEP, WORD, bytes_of_bits, count_in_sets, empty_bits, pack
@@ -44,12 +46,12 @@ class VoxelGraph:
     threshold: float
 
     @property
-    def density(self):
+    def density(self) -> float:
         """Edges as a fraction of the N (N - 1) / 2 pairs, in [0, 1]; 0 where there is no pair."""
         return 2 * self.n_edges / max(self.n_nodes * (self.n_nodes - 1), 1)
 
     @property
-    def mean_degree(self):
+    def mean_degree(self) -> float:
         """Mean number of neighbours, 2 E / N."""
         return 2 * self.n_edges / max(self.n_nodes, 1)
 
@@ -72,16 +74,18 @@ class Means:
 
     n_threads: int | None = None
     memory: float = np.inf
-    allocate: Callable = field(default_factory=lambda: np.zeros)
+    allocate: Callable[..., np.ndarray] = field(default_factory=lambda: np.zeros)
     block: int = BLOCK
 
     @property
-    def threads(self):
+    def threads(self) -> int:
         """Threads to use."""
-        return self.n_threads or numba.config.NUMBA_NUM_THREADS
+        return self.n_threads or numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # set at run time
 
 
-def voxel_graph(series, rule=0.25, metrics=DEFAULT_METRICS, **options):
+def voxel_graph(
+    series: npt.ArrayLike, rule: EdgeRule | float = 0.25, metrics: Sequence[str] = DEFAULT_METRICS, **options: Any
+) -> VoxelGraph:
     """Return the only graph of `voxel_graphs` for one rule, or for a threshold given as a number.
 
     Examples
@@ -96,7 +100,14 @@ def voxel_graph(series, rule=0.25, metrics=DEFAULT_METRICS, **options):
     return voxel_graphs(series, [rule], metrics, **options)[0]
 
 
-def voxel_graphs(series, rules, metrics=DEFAULT_METRICS, *, place=None, means=None):
+def voxel_graphs(
+    series: npt.ArrayLike,
+    rules: Sequence[EdgeRule],
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    *,
+    place: "Place | None" = None,
+    means: Means | None = None,
+) -> list[VoxelGraph]:
     """Nodal measures of the graphs that several rules make of the same correlations.
 
     Parameters
@@ -166,12 +177,12 @@ class Place:
     distance: float = DISTANCE
 
     @property
-    def given(self):
+    def given(self) -> list[str]:
         """Which of the two is there."""
         return [name for name in ("coordinates", "modules") if getattr(self, name) is not None]
 
 
-def _nodes(series, place):
+def _nodes(series: npt.ArrayLike, place: Place) -> Nodes:
     series = np.ascontiguousarray(series)
     if series.dtype not in (np.float32, np.float64):
         series = series.astype(np.float64)
@@ -179,25 +190,27 @@ def _nodes(series, place):
     return Nodes(series, *unit_rows(series, (WORD, STEP)), np.ascontiguousarray(coordinates, dtype=np.float32))
 
 
-def _needs_bits(metrics):
+def _needs_bits(metrics: Iterable[str]) -> bool:
     return any(VOXEL_MEASURES[name].has_edges and name not in FROM_ONE_PASS for name in metrics)
 
 
-def _groups(rules, nodes, metrics, means):
+def _groups(rules: Sequence[EdgeRule], nodes: Nodes, metrics: Iterable[str], means: Means) -> list[Sequence[EdgeRule]]:
     """Divide the rules into those whose bits fit in memory together, at least one at a time."""
     size = bytes_of_bits(nodes.n_nodes) if _needs_bits(metrics) else 0
     together = len(rules) if not size else max(1, int(min(means.memory / size, len(rules))))
     return [rules[start : start + together] for start in range(0, len(rules), together)]
 
 
-def _measured(nodes, rules, metrics, place, means):
+def _measured(
+    nodes: Nodes, rules: Sequence[EdgeRule], metrics: Iterable[str], place: Place, means: Means
+) -> list[VoxelGraph]:
     """Return the graphs of rules that share a pass, with the metrics that have edges."""
     cuts = _cuts(nodes, rules, metrics, place, means)
     fits = bytes_of_bits(nodes.n_nodes) <= means.memory
     allocate = np.zeros if fits else means.allocate
     graphs = [empty_bits(nodes.n_nodes if _needs_bits(metrics) else 0, allocate) for _ in rules]
     passed = sum_edges(nodes, cuts, graphs, block=means.block, n_threads=means.threads)
-    measured = []
+    measured: list[VoxelGraph] = []
     while passed:  # the bits of a graph are let go when it is measured
         rule, cut, bits, sums = rules[len(measured)], cuts[len(measured)], graphs.pop(0), passed.pop(0)
         threshold = rule.value
@@ -208,11 +221,11 @@ def _measured(nodes, rules, metrics, place, means):
     return measured
 
 
-def _cuts(nodes, rules, metrics, place, means):
+def _cuts(nodes: Nodes, rules: Sequence[EdgeRule], metrics: Iterable[str], place: Place, means: Means) -> list[Cut]:
     """Return where each rule divides the correlations; densities take a pass of their own to find out."""
     fisher = "strength-fisher" in metrics
     distance = place.distance if {"degree-short", "degree-long"}.intersection(metrics) else -1.0
-    counts = None
+    counts = np.zeros(0, np.int64)
     if any(rule.kind == "density" for rule in rules):
         counts = histogram(nodes, block=means.block, n_threads=means.threads)
     cuts = []
@@ -225,7 +238,7 @@ def _cuts(nodes, rules, metrics, place, means):
     return cuts
 
 
-def _complete(sums: Sums, n_edges, cut, bits, nodes):
+def _complete(sums: Sums, n_edges: int, cut: Cut, bits: np.ndarray, nodes: Nodes) -> float:
     """Join the pairs that complete a density; return the r of the weakest edge."""
     pairs = strongest(sums, n_edges, cut)
     join_pairs(pairs, (cut.fisher, np.float32(cut.distance), nodes.coordinates), bits, sums.totals)
@@ -244,7 +257,7 @@ class _Maps:
     place: Place
     means: Means
 
-    def of(self, metrics):
+    def of(self, metrics: Iterable[str]) -> dict[str, np.ndarray]:
         """Return the maps of the metrics."""
         families = {
             self.from_one_pass: FROM_ONE_PASS,
@@ -257,17 +270,17 @@ class _Maps:
             self.modules: {"participation", "module-degree"},
             self.components: {"component", "component-size"},
         }
-        maps = {}
+        maps: dict[str, np.ndarray] = {}
         for family, members in families.items():
             if asked := members.intersection(metrics):
                 maps |= family(asked)
         return {name: np.asarray(maps[name], dtype=np.float64) for name in metrics}
 
     @property
-    def degree(self):
+    def degree(self) -> np.ndarray:
         return self.sums.totals[DEGREE]
 
-    def from_one_pass(self, asked):
+    def from_one_pass(self, asked: set[str]) -> dict[str, np.ndarray]:
         totals = self.sums.totals
         return {
             "degree": self.degree,
@@ -277,7 +290,7 @@ class _Maps:
             "degree-long": self.degree - totals[SHORT],
         }
 
-    def clustering(self, asked):
+    def clustering(self, asked: set[str]) -> dict[str, np.ndarray]:
         unit = self.nodes.unit if "clustering-weighted" in asked else self.nodes.unit[:, :0]
         panel = max(1, int(min(self.means.memory / (self.nodes.n_nodes * 512 + 1), len(self.bits) + 1)))
         common, *weighted = sum_triangles(self.bits, unit, panel=panel, n_threads=self.means.threads)
@@ -286,11 +299,11 @@ class _Maps:
             "clustering-weighted": coefficients.weighted_clustering(self.degree, *weighted),
         }
 
-    def onnela(self, asked):
+    def onnela(self, asked: set[str]) -> dict[str, np.ndarray]:
         roots = sum_cube_roots(self.nodes.unit, self.bits, n_threads=self.means.threads)
         return {"clustering-onnela": coefficients.onnela_clustering(self.degree, roots)}
 
-    def paths(self, asked):
+    def paths(self, asked: set[str]) -> dict[str, np.ndarray]:
         lengths, inverse, reached = sum_paths(self.bits, n_threads=self.means.threads)
         return {
             "efficiency": coefficients.efficiency(inverse, self.nodes.n_nodes),
@@ -298,18 +311,18 @@ class _Maps:
             "path-length-mean": coefficients.path_length_mean(lengths, reached),
         }
 
-    def eigenvector(self, asked):
+    def eigenvector(self, asked: set[str]) -> dict[str, np.ndarray]:
         return {"eigenvector": eigenvector_centrality(self.bits, self.degree, n_threads=self.means.threads)}
 
-    def weighted_eigenvector(self, asked):
+    def weighted_eigenvector(self, asked: set[str]) -> dict[str, np.ndarray]:
         start, unit = self.sums.totals[STRENGTH], self.nodes.unit
         return {"eigenvector-weighted": eigenvector_centrality(self.bits, start, unit, n_threads=self.means.threads)}
 
-    def cores(self, asked):
+    def cores(self, asked: set[str]) -> dict[str, np.ndarray]:
         return {"core-number": core_numbers(self.bits, self.degree.astype(np.int64))}
 
-    def modules(self, asked):
-        modules = self.place.modules
+    def modules(self, asked: set[str]) -> dict[str, np.ndarray]:
+        modules = cast(np.ndarray, self.place.modules)
         members = modules == np.arange(modules.max(initial=-1) + 1)[:, np.newaxis]
         counts = np.zeros((self.nodes.n_nodes, len(members)), np.int64)
         count_in_sets(self.bits, pack(members, self.nodes.n_nodes), counts)
@@ -318,6 +331,6 @@ class _Maps:
             "module-degree": coefficients.module_degree(counts, modules),
         }
 
-    def components(self, asked):
+    def components(self, asked: set[str]) -> dict[str, np.ndarray]:
         labels, sizes = coefficients.ranked_components(components(self.bits))
         return {"component": labels, "component-size": sizes}

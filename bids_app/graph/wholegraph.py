@@ -1,8 +1,10 @@
 """Measures of a parcel graph as a whole, and the null graphs that some of them are held against."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from sknetwork.clustering import Louvain, get_modularity
@@ -11,6 +13,7 @@ from bids_app.graph import bitrows
 from bids_app.graph.linking import THRESHOLD, edge_weights
 from bids_app.graph.measures import GLOBALS
 from bids_app.graph.parcels import present_correlations
+from bids_app.graph.rules import EdgeRule, Linking
 
 N_PARTITIONS = 20  # runs of Louvain, of which the best partition is kept
 FINE = 1e-6  # the gain in modularity below which a run of Louvain ends
@@ -46,10 +49,12 @@ class WholeGraph:
     """
 
     measures: dict[str, float]
-    facts: dict
+    facts: dict[str, float]
 
 
-def global_measures(matrix, rule=THRESHOLD, *, linking=None, nulls=None):
+def global_measures(
+    matrix: npt.ArrayLike, rule: EdgeRule = THRESHOLD, *, linking: Linking | None = None, nulls: Nulls | None = None
+) -> WholeGraph:
     """Measure the graph of the parcels with data as a whole.
 
     Parameters
@@ -116,14 +121,14 @@ def global_measures(matrix, rule=THRESHOLD, *, linking=None, nulls=None):
     return WholeGraph({name: float(values[name]) for name in GLOBALS}, facts)
 
 
-def null_graphs(adjacency, nulls):
+def null_graphs(adjacency: np.ndarray, nulls: Nulls) -> Iterator[np.ndarray]:
     """Yield the null graphs of a graph, (P, P) bool each."""
     generator = np.random.default_rng(nulls.seed)
     for _ in range(nulls.n_graphs):
         yield bitrows.rewire(adjacency, generator)
 
 
-def _topology(adjacency):
+def _topology(adjacency: np.ndarray) -> dict[str, float]:
     """Return what the null graphs are measured by too."""
     rows, degree = bitrows.pack(adjacency), adjacency.sum(axis=1)
     n_nodes, triangles = len(rows), bitrows.triangle_counts(rows)
@@ -140,11 +145,11 @@ def _topology(adjacency):
     }
 
 
-def _ratio(value, by, undefined=np.nan):
+def _ratio(value: float, by: float, undefined: float = np.nan) -> float:
     return value / by if by else undefined
 
 
-def _modularity(adjacency, seed):
+def _modularity(adjacency: np.ndarray, seed: int) -> tuple[float, int]:
     """Return the largest modularity that Louvain finds, and its count of modules."""
     if not adjacency.any():
         return np.nan, len(adjacency)
@@ -158,24 +163,24 @@ def _modularity(adjacency, seed):
     return max(found)
 
 
-def _assortativity(adjacency, degree):
+def _assortativity(adjacency: np.ndarray, degree: np.ndarray) -> float:
     ends = degree[np.argwhere(adjacency)]
     spread = ends.std(axis=0) if len(ends) else np.zeros(1)
     return np.corrcoef(ends.T)[0, 1] if (spread > 0).all() else np.nan
 
 
-def _rich_club(adjacency, hubs):
+def _rich_club(adjacency: np.ndarray, hubs: np.ndarray) -> float:
     n_hubs = hubs.sum()
     return adjacency[np.ix_(hubs, hubs)].sum() / (n_hubs * (n_hubs - 1)) if n_hubs > 1 else np.nan
 
 
-def _null_means(adjacency, hubs, nulls):
+def _null_means(adjacency: np.ndarray, hubs: np.ndarray, nulls: Nulls) -> dict[str, float]:
     rows = [_topology(null) | {"rich-club": _rich_club(null, hubs)} for null in null_graphs(adjacency, nulls)]
     names = ("clustering", "path-length", "rich-club")
-    return {name: np.mean([row[name] for row in rows]) if rows else np.nan for name in names}
+    return {name: float(np.mean([row[name] for row in rows])) if rows else np.nan for name in names}
 
 
-def _against(values, means):
+def _against(values: dict[str, float], means: dict[str, float]) -> dict[str, float]:
     gamma = _ratio(values["clustering"], means["clustering"])
     shortness = _ratio(values["path-length"], means["path-length"])
     return {

@@ -293,10 +293,11 @@ def _write_connections(
     """Write the connections that matter, their components, and a matrix of each statistic."""
     folder, listed, components, written = settings.group_dir, [], [], []
     parcels = cast(pd.DataFrame, sample.parcels).drop(columns=["first", "second"])
+    pairs = cast(np.ndarray, sample.pairs)
     for key, comparison in comparisons.items():
         feature, analysis = key
         role = feature_role(settings.trial, feature, analysis.estimator)
-        found = stats.find_components(comparison.p_fwe, comparison.statistic, sample.pairs, settings.trial.alpha)
+        found = stats.find_components(comparison.p_fwe, comparison.statistic, pairs, settings.trial.alpha)
         number = np.full(len(parcels), np.nan)
         for rank, component in enumerate(found, start=1):
             number[component.nodes] = rank

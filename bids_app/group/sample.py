@@ -101,7 +101,7 @@ class Sample:
     def nuisance(self, without: str | None = None) -> np.ndarray:
         """Return the columns that the arms are adjusted for, as `stats.nuisance`, but for one covariate."""
         covariates = self.covariates.drop(columns=without, errors="ignore") if without else self.covariates
-        return stats.nuisance(len(self.arm), covariates.to_numpy(), self.strata, list(covariates))
+        return stats.nuisance(len(self.arm), covariates.to_numpy(), self.strata, [str(name) for name in covariates])
 
     def draws(self, trial: Trial) -> stats.Allocations:
         """Return the allocations that are tried, as `stats.allocations`."""

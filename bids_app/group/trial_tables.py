@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -188,10 +188,10 @@ def write_outcomes(run: "GroupRun") -> None:
     trial, notes, participants = run.settings.trial, run.notes, run.settings.selection.participants
     scores = cast(Scores, run.scores)
     save_described(run.trial_path("scores"), scores.table, OUTCOME_COLUMNS)
-    draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
-    better = {"higher_is_better": trial.higher_is_better}
+    draws: dict[str, Any] = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
+    ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
-        table = clinical_table(scores.outcomes, ordinal=trial.ordinal, successes=scores.successes, **better, **draws)
+        table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **draws)
         table = of_chosen(with_roles(table, trial.plan, trial.departed), participants)
         save_described(run.trial_path("outcomes"), table, CLINICAL_COLUMNS | ROLE_COLUMN)
     with notes.softly("Missing follow-ups of the outcomes"):

@@ -100,7 +100,7 @@ def _draw_measure(
     volumes = {name: np.asarray(image.dataobj) for name, image in images.items() if image.shape == first.shape}
     grid = _grid(output_dir, first, extension, dict(place), volumes)
     values = {name: volume.ravel()[grid.mask.ravel()] for name, volume in volumes.items()}
-    shown = {"title": feature.title, "scans": list(values), "maps": None, "histogram": None}
+    shown: dict[str, Any] = {"title": feature.title, "scans": list(values), "maps": None, "histogram": None}
     if not any(np.isfinite(one).any() for one in values.values()):
         return shown
     entities = {"sub": participant, **dict(place)}

@@ -1,13 +1,18 @@
 """The allocations a trial could have drawn, for its re-randomization test."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import comb, prod
+from typing import cast
 from zlib import crc32
 
 import numpy as np
+import numpy.typing as npt
 
 from bids_app.stats.design import stratum_labels
+from bids_app.stats.fit import Fit
+from bids_app.stats.model import LinearModel
 
 MOST_ARMS = 127
 
@@ -34,15 +39,15 @@ class Allocations:
     n_possible: int | None
     whole: int | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.arms)
 
     @property
-    def fingerprint(self):
+    def fingerprint(self) -> int:
         """Number that differs between different draws, to check that tests share them."""
-        return crc32(np.ascontiguousarray(self.arms)) if self.whole is None else self.whole
+        return crc32(self.arms.tobytes()) if self.whole is None else self.whole
 
-    def of(self, rows):
+    def of(self, rows: np.ndarray) -> "Allocations":
         """Return the same draws, of some of the participants: tests of them share the draws of everyone.
 
         Parameters
@@ -56,16 +61,23 @@ class Allocations:
         """
         return replace(self, arms=self.arms[:, rows], whole=self.fingerprint)
 
-    def fit(self, model, window, rows, robust):
+    def fit(self, model: LinearModel, window: slice, rows: np.ndarray, robust: bool) -> Fit:
         """Return the `Fit` of a slice of the draws to the model of some participants."""
-        return model.relabelled(model.codes[self.arms[window][:, rows]], robust)
+        return model.relabelled(cast(np.ndarray, model.codes)[self.arms[window][:, rows]], robust)
 
-    def labels(self, window, arm):
+    def labels(self, window: slice, arm: np.ndarray) -> np.ndarray:
         """Return the arms (B, n) in a slice of the draws."""
         return self.arms[window]
 
 
-def allocations(arm, strata=None, n_draws=10_000, seed=0, *, among=None):
+def allocations(
+    arm: npt.ArrayLike,
+    strata: npt.ArrayLike | None = None,
+    n_draws: int = 10_000,
+    seed: int = 0,
+    *,
+    among: Sequence[int] | None = None,
+) -> Allocations:
     """Draw the allocations of the re-randomization test, within the strata of the trial.
 
     Parameters
@@ -120,7 +132,9 @@ def allocations(arm, strata=None, n_draws=10_000, seed=0, *, among=None):
     return Allocations(np.vstack([observed, others]), exhaustive, n_possible)
 
 
-def tabled_allocations(arm, table, *, n_draws=10_000, seed=0, exhaustive=False):
+def tabled_allocations(
+    arm: npt.ArrayLike, table: npt.ArrayLike, *, n_draws: int = 10_000, seed: int = 0, exhaustive: bool = False
+) -> Allocations:
     """Take the allocations of the test from a table, as for minimization.
 
     Parameters
@@ -177,20 +191,20 @@ def tabled_allocations(arm, table, *, n_draws=10_000, seed=0, exhaustive=False):
     return Allocations(np.vstack([observed, others]), complete, len(table) if exhaustive else None)
 
 
-def _observed(arm):
+def _observed(arm: npt.ArrayLike) -> np.ndarray:
     values = np.asarray(arm)
     if values.ndim != 1 or not np.isin(values, np.arange(MOST_ARMS)).all():
         raise ValueError(f"arm must be a vector of whole numbers from 0, found {np.unique(values).tolist()}")
     return values.astype(np.int8)
 
 
-def _n_ways(labels):
+def _n_ways(labels: np.ndarray) -> int:
     """Return how many orders of some labels differ: the multinomial coefficient."""
     sizes = np.unique(labels, return_counts=True)[1].tolist()
     return prod(comb(sum(sizes[: place + 1]), size) for place, size in enumerate(sizes))
 
 
-def _every_other(observed, members):
+def _every_other(observed: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
     ways = (list(_orders(observed[block].tolist())) for block in members)
     arms = np.tile(observed, (prod(_n_ways(observed[block]) for block in members), 1))
     for row, orders in zip(arms, product(*ways), strict=True):
@@ -199,9 +213,9 @@ def _every_other(observed, members):
     return arms[(arms != observed).any(axis=1)]
 
 
-def _orders(labels):
+def _orders(labels: list[int]) -> Iterator[list[int]]:
     """Yield every distinct order of some labels: the places of the last arm, then the others in theirs."""
-    last = max(labels, default=None)
+    last = max(labels, default=0)
     others = [label for label in labels if label != last]
     if not others:
         yield labels
@@ -215,13 +229,13 @@ def _orders(labels):
             yield found
 
 
-def stratum_members(strata, n):
+def stratum_members(strata: npt.ArrayLike | None, n: int) -> list[np.ndarray]:
     """Return the indices of the participants of each stratum."""
     labels = stratum_labels(strata, n)
     return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
-def shuffled(values, members, count, seed):
+def shuffled(values: np.ndarray, members: list[np.ndarray], count: int, seed: int) -> np.ndarray:
     """Return ``values`` (n,) in random order within each group of members, (count, n)."""
     generator = np.random.default_rng(seed)
     drawn = np.tile(values, (count, 1))

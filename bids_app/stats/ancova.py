@@ -1,16 +1,19 @@
 """One outcome compared between the arms by a linear model: ANCOVA, change score or follow-up alone."""
 
+from typing import Any
+
 import numpy as np
 import statsmodels.api as sm
 
 from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g, rerandomized_p, two_sided
+from bids_app.stats.twovisits import TwoVisits
 
 ESTIMATORS = ("ancova", "change", "post")
 FEW = "not estimated: too few participants for the model"
 NO_BASELINE = "one value per participant: there is no baseline to adjust for"
 
 
-def linear_estimate(data, estimator="ancova", *, n_draws=10_000, seed=0):
+def linear_estimate(data: TwoVisits, estimator: str = "ancova", *, n_draws: int = 10_000, seed: int = 0) -> Estimate:
     r"""Compare the arms among those with a follow-up.
 
     Parameters
@@ -41,8 +44,7 @@ def linear_estimate(data, estimator="ancova", *, n_draws=10_000, seed=0):
         return Estimate(estimator, *counts(data.arm), note=FEW)
     outcome, baseline = outcome_of(data, estimator)
     try:
-        columns = [data.arm, data.nuisance()] if baseline is None else [data.arm, baseline, data.nuisance()]
-        design = np.column_stack(columns).astype(float)
+        design = data.design(baseline)
     except ValueError as error:
         return Estimate(estimator, *counts(data.arm), note=f"not estimated: {error}")
     df = len(design) - design.shape[1]
@@ -56,21 +58,21 @@ def linear_estimate(data, estimator="ancova", *, n_draws=10_000, seed=0):
     return Estimate(**{**vars(found), **more})
 
 
-def completed(data, estimator):
+def completed(data: TwoVisits, estimator: str) -> TwoVisits:
     """Return those whose outcome is known; a change needs both scores, ANCOVA takes the mean baseline."""
     if estimator == "change" and data.baseline is not None:
         data = data.of(np.isfinite(data.baseline))
     return data.completers()
 
 
-def outcome_of(data, estimator):
+def outcome_of(data: TwoVisits, estimator: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Return what is explained, and what it is adjusted for or None, of those of `completed`."""
     if estimator == "change":
         return data.change, None
     return data.followup, data.baseline if estimator == "ancova" else None
 
 
-def _hc3(fit):
+def _hc3(fit: Any) -> float:
     """Return the p of the arm by HC3; NaN where a participant alone determines a coefficient."""
     leverage = fit.get_influence().hat_matrix_diag
     if leverage.max() > 1 - 1e-9 or not fit.bse[0] > 0:

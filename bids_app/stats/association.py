@@ -1,5 +1,6 @@
 """Brain and symptom: does the outcome go along with a region's value, and differently in the two arms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,9 @@ from scipy import special
 from statsmodels.stats.multitest import multipletests
 
 from bids_app.stats.estimates import LEVEL, counts
-from bids_app.stats.pvalues import familywise, tie_bound
+from bids_app.stats.fit import Fit
+from bids_app.stats.leastsquares import without, without_units
+from bids_app.stats.pvalues import count_draws, familywise
 from bids_app.stats.rearrangement import exchange_blocks, residual_permutations
 
 TERMS = {
@@ -67,7 +70,7 @@ class Pairs:
     nuisance: np.ndarray
     strata: np.ndarray | None = None
 
-    def known(self):
+    def known(self) -> "Pairs":
         """Return those who have an outcome and every brain value, and the brain values centred."""
         rows = np.isfinite(self.outcome) & np.isfinite(self.brain).all(axis=1)
         brain = self.brain[rows] - self.brain[rows].mean(axis=0)
@@ -75,7 +78,7 @@ class Pairs:
         strata = None if self.strata is None else np.asarray(self.strata)[rows]
         return Pairs(brain, self.outcome[rows], self.arm[rows], self.nuisance[rows], strata)
 
-    def columns(self, term):
+    def columns(self, term: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the (n, K) columns of a term and those that it competes with, or None."""
         active = self.arm[:, None] == 1
         first, second = np.where(active, self.brain, 0), np.where(active, 0, self.brain)
@@ -96,7 +99,7 @@ class Slopes:
     p_max: np.ndarray
 
 
-def associate(pairs, term, *, n_draws=10_000, seed=0):
+def associate(pairs: Pairs, term: str, *, n_draws: int = 10_000, seed: int = 0) -> Slopes:
     r"""Estimate and test one term of the association at every region or voxel.
 
     Parameters
@@ -133,60 +136,40 @@ def associate(pairs, term, *, n_draws=10_000, seed=0):
     df = len(pairs.outcome) - basis.shape[1] - 1 - (competing is not None)
     if df < 1:
         raise ValueError(f"{len(pairs.outcome)} participants leave {df} degrees of freedom")
-    own = None if competing is None else _unit(_without(basis, competing), pairs.brain)
-    tested = _without_own(own, _without(basis, column))
+    own = [] if competing is None else [_unit(without(basis, competing), pairs.brain)]
+    tested = without_units(own, without(basis, column))
     unit = _unit(tested, pairs.brain)
-    residual = _without_own(own, _without(basis, pairs.outcome[:, None]))  # (n, 1) if no region has its own
+    residual = without_units(own, without(basis, pairs.outcome[:, None]))  # (n, 1) if no region has its own
     norm = np.where(unit.any(axis=0), np.linalg.norm(tested, axis=0), np.inf)  # no variance: no slope
     slope = (unit * residual).sum(axis=0) / norm
     error = np.sqrt(np.square(residual - tested * slope).sum(axis=0) / df) / norm
     total = np.square(residual).sum(axis=0)
 
-    def t_of(batch):
-        permuted = residual[batch]
+    def t_of(window: slice) -> np.ndarray:
+        permuted = residual[rows[window]]
         explained = np.square(basis.T @ permuted).sum(axis=1)
-        if own is not None:
-            explained += np.square(np.einsum("nk,bnk->bk", own, permuted))
+        for competitor in own:
+            explained += np.square(np.einsum("nk,bnk->bk", competitor, permuted))
         free = np.sqrt(np.maximum(total - explained, np.finfo(float).eps * total))
-        along = permuted[..., 0] @ unit if own is None else np.einsum("nk,bnk->bk", unit, permuted)
+        along = np.einsum("nk,bnk->bk", unit, permuted) if own else permuted[..., 0] @ unit
         r = along / np.where(free > 0, free, 1)
-        return r * np.sqrt(df / np.maximum(1 - r**2, np.finfo(float).eps))
+        return Fit(r[:, None], np.ones((1, 1, 1, 1)), np.ones((1, 1)), df).t()
 
     blocks = exchange_blocks(pairs.arm, pairs.strata)
     rows = residual_permutations(len(blocks), blocks, n_draws, seed).order
-    t, p, p_max = _tested(t_of, rows, max(residual.size, column.shape[1]))
-    return Slopes(slope, error, t, df, 2 * special.stdtr(df, -np.abs(t)), p, p_max)
+    found = count_draws(t_of, len(rows), max(1, BLOCK // max(residual.size, column.shape[1])))
+    t, p_max = found.observed, familywise(found.maxima, found.observed)
+    return Slopes(slope, error, t, df, 2 * special.stdtr(df, -np.abs(t)), found.p, p_max)
 
 
-def _tested(t_of, rows, size):
-    """Return t, its permutation p, and the p by the maximum over regions."""
-    step = max(1, BLOCK // size)
-    t = t_of(rows[:1])[0]
-    reached, maxima = np.zeros(len(t)), np.empty(len(rows))
-    for start in range(0, len(rows), step):
-        magnitude = np.abs(t_of(rows[start : start + step]))
-        reached += (magnitude >= tie_bound(t)).sum(axis=0)
-        maxima[start : start + step] = magnitude.max(axis=1)
-    return t, reached / len(rows), familywise(maxima, t)
-
-
-def _without(basis, values):
-    return values - basis @ (basis.T @ values)
-
-
-def _without_own(own, values):
-    """Take each region's own column, of unit norm, out of (n, K) values."""
-    return values if own is None else values - own * (own * values).sum(axis=0)
-
-
-def _unit(values, brain):
+def _unit(values: np.ndarray, brain: np.ndarray) -> np.ndarray:
     """Scale to unit norm; 0 where what is left of the brain values is rounding."""
     norm = np.linalg.norm(values, axis=0)
     varies = norm > NEGLIGIBLE * np.linalg.norm(brain, axis=0)
     return np.divide(values, norm, out=np.zeros_like(values), where=varies)
 
 
-def bootstrap_slopes(pairs, *, n_draws=2000, seed=0):
+def bootstrap_slopes(pairs: Pairs, *, n_draws: int = 2000, seed: int = 0) -> dict[str, np.ndarray]:
     """Draw participants with replacement within the arms, and estimate every term anew.
 
     Returns
@@ -200,9 +183,9 @@ def bootstrap_slopes(pairs, *, n_draws=2000, seed=0):
     members = [np.flatnonzero(pairs.arm == label) for label in (0, 1)]
     rows = np.hstack([generator.choice(block, (n_draws, len(block))) for block in members])
     common = np.column_stack([pairs.nuisance, pairs.arm])
-    drawn = {term: [] for term in TERMS}
+    drawn: dict[str, list[np.ndarray]] = {term: [] for term in TERMS}
     for region in range(pairs.brain.shape[1]):
-        columns = [values[:, region] for values in pairs.columns("active")]
+        columns = [values[:, region] for values in pairs.columns("active") if values is not None]
         active, reference = _resampled(np.column_stack([*columns, common]), pairs.outcome, rows)[:, :2].T
         pooled = _resampled(np.column_stack([pairs.brain[:, region], common]), pairs.outcome, rows)[:, 0]
         for term, draws in zip(TERMS, (active, reference, pooled, active - reference), strict=True):
@@ -210,14 +193,16 @@ def bootstrap_slopes(pairs, *, n_draws=2000, seed=0):
     return {term: np.transpose(limits) for term, limits in drawn.items()}
 
 
-def _resampled(design, outcome, rows):
+def _resampled(design: np.ndarray, outcome: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the least-squares coefficients of each resample, (R, p)."""
     drawn, values = design[rows], outcome[rows][..., None]
     moments = drawn.transpose(0, 2, 1)
     return (np.linalg.pinv(moments @ drawn, hermitian=True) @ (moments @ values))[..., 0]
 
 
-def association_table(pairs, regions, outcome, *, n_draws=10_000, n_bootstrap=2000, seed=0):
+def association_table(
+    pairs: Pairs, regions: list[str], outcome: str, *, n_draws: int = 10_000, n_bootstrap: int = 2000, seed: int = 0
+) -> pd.DataFrame:
     """Test every term at every region of a family.
 
     Parameters
@@ -249,7 +234,7 @@ def association_table(pairs, regions, outcome, *, n_draws=10_000, n_bootstrap=20
     return pd.concat(tables, ignore_index=True)[list(ASSOCIATION_COLUMNS)]
 
 
-def _correlation(pairs, term, found):
+def _correlation(pairs: Pairs, term: str, found: Slopes) -> np.ndarray | float:
     if term == "interaction":
         return np.nan
     if term == "pooled":
@@ -259,7 +244,7 @@ def _correlation(pairs, term, found):
     return (_unit(brain, brain).T @ _unit(outcome, outcome))[:, 0]
 
 
-def leave_one_out(maps, select):
+def leave_one_out(maps: np.ndarray, select: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Give each participant's value in a region that was chosen without that participant.
 
     Parameters

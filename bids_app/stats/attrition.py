@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.stats import fisher_exact
 
 # Fisher's test has little power in small trials, so that a large difference counts too, if it is not of one person.
@@ -41,7 +42,7 @@ class Attrition:
         return self.p <= LEVEL or large
 
 
-def attrition(arm, compared):
+def attrition(arm: np.ndarray, compared: np.ndarray) -> Attrition:
     """Count the losses.
 
     Parameters
@@ -54,5 +55,6 @@ def attrition(arm, compared):
     -------
     Attrition
     """
-    members = [arm == label for label in (1, 0)]
-    return Attrition(tuple(int(own.sum()) for own in members), tuple(int((own & ~compared).sum()) for own in members))
+    active, reference = arm == 1, arm == 0
+    lost = int((active & ~compared).sum()), int((reference & ~compared).sum())
+    return Attrition((int(active.sum()), int(reference.sum())), lost)

@@ -1,8 +1,11 @@
 """How alike the arms were before treatment: standardized differences, and no p-values."""
 
+from collections.abc import Sequence
 from math import sqrt
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 BALANCE_COLUMNS = {
@@ -21,7 +24,7 @@ BALANCE_COLUMNS = {
 }
 
 
-def standardized_difference(first, second):
+def standardized_difference(first: Any, second: Any) -> float:
     r"""Return the difference of two means in standard deviations.
 
     Parameters
@@ -60,7 +63,7 @@ def standardized_difference(first, second):
     return difference / sqrt(sum(variances) / 2) if sum(variances) > 0 else np.nan
 
 
-def category_distance(first, second, levels):
+def category_distance(first: Any, second: Any, levels: Sequence[Any]) -> float:
     r"""Return the distance of two groups over all levels of a variable.
 
     Parameters
@@ -92,7 +95,7 @@ def category_distance(first, second, levels):
     return float(np.sqrt(difference @ np.linalg.solve(covariance, difference)))
 
 
-def standardized_differences(table, arm):
+def standardized_differences(table: pd.DataFrame, arm: npt.ArrayLike) -> pd.DataFrame:
     """Describe what was measured before randomization, for table 1 of the trial's report.
 
     Parameters
@@ -123,13 +126,13 @@ def standardized_differences(table, arm):
     return pd.DataFrame(rows, columns=list(BALANCE_COLUMNS))
 
 
-def _of_numbers(first, second):
+def _of_numbers(first: pd.Series, second: pd.Series) -> list[dict[str, Any]]:
     described = {"active": first.mean(), "active_spread": first.std()}
     described |= {"reference": second.mean(), "reference_spread": second.std()}
     return [{**described, "standardized_difference": standardized_difference(first, second)}]
 
 
-def _of_levels(first, second):
+def _of_levels(first: pd.Series, second: pd.Series) -> list[dict[str, Any]]:
     first, second = (
         group.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value)) for group in (first, second)
     )

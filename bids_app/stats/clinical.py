@@ -1,5 +1,8 @@
 """The table of the clinical outcomes: one row per outcome and method."""
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +11,7 @@ from bids_app.stats.estimates import Estimate
 from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate
 from bids_app.stats.responders import proportion_estimate
+from bids_app.stats.twovisits import TwoVisits
 
 METHODS = {
     "ancova": "follow-up adjusted for the baseline, by least squares",
@@ -60,7 +64,15 @@ CLINICAL_COLUMNS = {
 }
 
 
-def clinical_table(outcomes, *, ordinal=(), higher_is_better=(), successes=None, n_draws=10_000, seed=0):
+def clinical_table(
+    outcomes: Mapping[str, TwoVisits],
+    *,
+    ordinal: Collection[str] = (),
+    higher_is_better: Collection[str] = (),
+    successes: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+    n_draws: int = 10_000,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Compare every outcome by every method that suits it.
 
     Parameters
@@ -97,7 +109,7 @@ def clinical_table(outcomes, *, ordinal=(), higher_is_better=(), successes=None,
     return table.assign(analysis=np.where(again, SENSITIVITY, MAIN), deciding_p=np.where(again, "", DECIDES))
 
 
-def _of_score(data, draws):
+def _of_score(data: TwoVisits, draws: dict[str, int]) -> list[tuple[Estimate, TwoVisits, str]]:
     """Return estimate, data and population of each row."""
     if data.baseline is None:
         return [(linear_estimate(data, "post", **draws), data.completers(), COMPLETE)]
@@ -106,7 +118,7 @@ def _of_score(data, draws):
     return [linear[0], mixed[0], linear[1], mixed[1]]
 
 
-def _of_cutoff(data, success, draws):
+def _of_cutoff(data: TwoVisits, success: np.ndarray, draws: dict[str, int]) -> list[tuple[Estimate, TwoVisits, str]]:
     rows = []
     for failure, population in ((True, EVERYONE), (False, COMPLETE)):
         values = np.where(np.isnan(success), 0.0, success) if failure else success
@@ -116,7 +128,7 @@ def _of_cutoff(data, success, draws):
     return rows
 
 
-def _row(outcome, endpoint, found: Estimate, data, population):
+def _row(outcome: str, endpoint: str, found: Estimate, data: TwoVisits, population: str) -> dict[str, Any]:
     return {
         "outcome": outcome,
         "endpoint": endpoint,
@@ -126,7 +138,7 @@ def _row(outcome, endpoint, found: Estimate, data, population):
     }
 
 
-def describe(data):
+def describe(data: TwoVisits) -> dict[str, float]:
     """Return mean and standard deviation of each arm at each visit, by the names of `CLINICAL_COLUMNS`.
 
     Parameters

@@ -26,7 +26,9 @@ class Cluster:
     sign: int
 
 
-def find_clusters(p_fwe, statistic, neighbours, alpha=0.05):
+def find_clusters(
+    p_fwe: np.ndarray, statistic: np.ndarray, neighbours: np.ndarray, alpha: float = 0.05
+) -> list[Cluster]:
     """Group the significant voxels into connected clusters, each sign on its own.
 
     Parameters
@@ -60,7 +62,7 @@ def find_clusters(p_fwe, statistic, neighbours, alpha=0.05):
     return _by_label(labels, p_fwe, statistic, sign)
 
 
-def find_components(p_fwe, statistic, pairs, alpha=0.05):
+def find_components(p_fwe: np.ndarray, statistic: np.ndarray, pairs: np.ndarray, alpha: float = 0.05) -> list[Cluster]:
     """Group the significant connections into components that hang together by their nodes, each sign on its own.
 
     Parameters
@@ -95,13 +97,13 @@ def find_components(p_fwe, statistic, pairs, alpha=0.05):
     return _by_label(labels, p_fwe, statistic, sign)
 
 
-def _by_label(labels, p_fwe, statistic, sign):
+def _by_label(labels: np.ndarray, p_fwe: np.ndarray, statistic: np.ndarray, sign: np.ndarray) -> list[Cluster]:
     significant = np.flatnonzero(sign)
     members = (significant[labels[significant] == label] for label in np.unique(labels[significant]))
     clusters = [_cluster(nodes, statistic, sign) for nodes in members]
     return sorted(clusters, key=lambda cluster: (p_fwe[cluster.peak], -len(cluster.nodes)))
 
 
-def _cluster(nodes, statistic, sign):
+def _cluster(nodes: np.ndarray, statistic: np.ndarray, sign: np.ndarray) -> Cluster:
     peak = int(nodes[np.argmax(np.abs(statistic[nodes]))])
     return Cluster(nodes, peak, int(sign[peak]))

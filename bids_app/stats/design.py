@@ -1,9 +1,17 @@
 """What the trial's comparison is adjusted for."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 
-def nuisance(n, covariates=None, strata=None, names=None):
+def nuisance(
+    n: int,
+    covariates: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+) -> np.ndarray:
     """Columns the arms are adjusted for: intercept, centred covariates, stratum dummies.
 
     Parameters
@@ -48,7 +56,7 @@ def nuisance(n, covariates=None, strata=None, names=None):
     return design
 
 
-def stratum_labels(strata, n):
+def stratum_labels(strata: npt.ArrayLike | None, n: int) -> np.ndarray:
     """Return one label per participant, (n,); a single stratum where none are given."""
     labels = np.zeros(n, dtype=int) if strata is None else np.asarray(strata)
     if labels.shape != (n,):
@@ -56,7 +64,7 @@ def stratum_labels(strata, n):
     return labels
 
 
-def independent_columns(columns, strata=None):
+def independent_columns(columns: npt.ArrayLike, strata: npt.ArrayLike | None = None) -> np.ndarray:
     """Leave out the columns that depend on the intercept, the strata and the columns before them.
 
     What is adjusted for is the same with and without them. Where a level has no member left in a part of the
@@ -82,31 +90,42 @@ def independent_columns(columns, strata=None):
     columns = np.asarray(columns, dtype=np.float64)
     labels = stratum_labels(strata, len(columns))
     base = (labels[:, None] == np.unique(labels)).astype(np.float64)
-    scaled, kept = _scaled(columns), []
+    kept = np.array(leading(np.column_stack([base, _scaled(columns)])))
+    return columns[:, kept[kept >= base.shape[1]] - base.shape[1]]
+
+
+def leading(columns: np.ndarray) -> list[int]:
+    """Return which columns do not depend on those before, as a list.
+
+    Examples
+    --------
+    >>> leading(np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 1.0]]))
+    [0, 2]
+    """
+    kept: list[int] = []
     for column in range(columns.shape[1]):
-        tried = np.column_stack([base, scaled[:, [*kept, column]]])
-        if np.linalg.matrix_rank(tried) == tried.shape[1]:
+        if np.linalg.matrix_rank(columns[:, [*kept, column]]) > len(kept):
             kept.append(column)
-    return columns[:, kept]
+    return kept
 
 
-def _scaled(columns):
+def _scaled(columns: np.ndarray) -> np.ndarray:
     """Centre columns and scale them, so that a rank does not depend on their units."""
     centred = columns - columns.mean(axis=0)
     size = np.abs(centred).max(axis=0, initial=0)
     return centred / np.where(size > 0, size, 1)
 
 
-def _require_full_rank(design, names):
+def _require_full_rank(design: np.ndarray, names: list[str]) -> None:
     """Refuse columns that depend on those before, and say on which."""
+    if design.shape[1] == 1:
+        return
     scaled = np.column_stack([design[:, 0], _scaled(design[:, 1:])])
-    kept, dependent = [0], []
-    for column in range(1, scaled.shape[1]):
-        if np.linalg.matrix_rank(scaled[:, [*kept, column]]) > len(kept):
-            kept.append(column)
-            continue
-        weights = np.linalg.lstsq(scaled[:, kept], scaled[:, column], rcond=None)[0]
-        on = [names[one] for one, weight in zip(kept, weights, strict=True) if abs(weight) > 1e-8]
+    kept, dependent = leading(scaled), []
+    for column in np.setdiff1d(np.arange(scaled.shape[1]), kept):
+        before = [one for one in kept if one < column]
+        weights = np.linalg.lstsq(scaled[:, before], scaled[:, column], rcond=None)[0]
+        on = [names[one] for one, weight in zip(before, weights, strict=True) if abs(weight) > 1e-8]
         others = [name for name in on if name != names[0]] or on or names[:1]
         dependent.append(f"{names[column]} depends on {', '.join(others)}")
     if dependent:

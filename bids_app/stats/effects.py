@@ -2,11 +2,14 @@
 
 import warnings
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from bids_app.stats.fit import ratio
+from bids_app.stats.voxels import Part, VoxelModels
 from bids_app.stats.zscore import f_to_z, t_to_z
 
 
@@ -53,7 +56,7 @@ class Effect:
     voxel_df: np.ndarray
 
     @property
-    def nothing_to_test(self):
+    def nothing_to_test(self) -> np.ndarray:
         """Where the outcome is the same for everyone, (V,) bool."""
         return (self.n > 0) & (self.voxel_df > 0) & ~np.isfinite(self.t)
 
@@ -82,12 +85,12 @@ class JointEffect:
     voxel_df: np.ndarray
 
     @property
-    def nothing_to_test(self):
+    def nothing_to_test(self) -> np.ndarray:
         """Where nothing could be estimated, (V,) bool."""
         return (self.n > 0) & (self.voxel_df > 0) & ~np.isfinite(self.f)
 
 
-def estimate(models):
+def estimate(models: VoxelModels) -> Effect | JointEffect:
     """Estimate the effect that was observed.
 
     Parameters
@@ -102,7 +105,9 @@ def estimate(models):
     hypothesis = models.hypothesis
     q, n_voxels = hypothesis.tested.shape[1] - hypothesis.n_along, hypothesis.outcome.shape[1]
     kind, measure = (Effect, _single) if q == 1 else (JointEffect, _joint)
-    maps = {field.name: np.full(n_voxels, np.nan) for field in fields(kind) if field.name not in ("df", "q")}
+    maps: dict[str, Any] = {
+        field.name: np.full(n_voxels, np.nan) for field in fields(kind) if field.name not in ("df", "q")
+    }
     maps |= {name: np.zeros(n_voxels, dtype=np.int64) for name in ("n", "voxel_df")}
     for part in models.parts:
         maps["n"][part.voxels] = len(part.rows)
@@ -114,7 +119,9 @@ def estimate(models):
     return kind(**maps, **scalars)
 
 
-def hedges(difference, standard_error, df, outcome, arm=None):
+def hedges(
+    difference: np.ndarray, standard_error: np.ndarray, df: float, outcome: np.ndarray, arm: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""Return Hedges' g and its 95 % confidence interval.
 
     Parameters
@@ -162,7 +169,7 @@ def hedges(difference, standard_error, df, outcome, arm=None):
     return correction * d, correction * (d - margin), correction * (d + margin)
 
 
-def small_sample_correction(freedom):
+def small_sample_correction(freedom: npt.ArrayLike) -> np.ndarray:
     """Return by what Hedges' g is smaller than Cohen's d: the exact J, not its approximation 1 - 3 / (4 df - 1).
 
     Examples
@@ -174,7 +181,7 @@ def small_sample_correction(freedom):
     return np.exp(special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2)) / np.sqrt(freedom / 2)
 
 
-def _single(part, models):
+def _single(part: Part, models: VoxelModels) -> dict[str, np.ndarray]:
     """Return the maps of an `Effect` in the voxels of a part."""
     model, hypothesis = part.model, models.hypothesis
     fit = model.observed(models.robust)
@@ -193,7 +200,7 @@ def _single(part, models):
     return found | dict(zip(("hedges_g", "g_low", "g_high"), sizes, strict=True))
 
 
-def _joint(part, models):
+def _joint(part: Part, models: VoxelModels) -> dict[str, np.ndarray]:
     """Return the maps of a `JointEffect` in the voxels of a part."""
     fit = part.model.observed(models.robust)
     f = fit.f()[0]

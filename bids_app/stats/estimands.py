@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -264,23 +266,20 @@ def arm_codes(tested: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return codes[:, : len(rows)], codes[:, len(rows) :]
 
 
-def _maps(values, name):
+def _maps(values: npt.ArrayLike, name: str) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or np.isinf(values).any():
         raise ValueError(f"{name} must be (n, V) without infinite values: shape {values.shape}")
     return values
 
 
-def _outcome(estimand, maps):
+def _outcome(estimand: Estimand, maps: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the weighted sum over visits; a weight of 1 or -1 leaves every bit."""
-    total = None
-    for visit, weight in estimand.outcome.items():
-        part = maps[visit] if weight == 1 else weight * maps[visit]
-        total = part if total is None else total + part
-    return total
+    parts = (maps[visit] if weight == 1 else weight * maps[visit] for visit, weight in estimand.outcome.items())
+    return reduce(np.add, parts)
 
 
-def _arm(arm, estimand, n):
+def _arm(arm: npt.ArrayLike | None, estimand: Estimand, n: int) -> np.ndarray:
     if arm is None or estimand.kind == "mean":
         if estimand.tested:
             raise ValueError("a difference between arms needs the arm of each participant")
@@ -294,7 +293,9 @@ def _arm(arm, estimand, n):
     return arm.astype(np.int8)
 
 
-def _columns(estimand, arm, covariate, nuisance):
+def _columns(
+    estimand: Estimand, arm: np.ndarray, covariate: npt.ArrayLike | None, nuisance: np.ndarray
+) -> dict[str, Any]:
     """Return the tested columns, the nuisance, and how the arms are coded."""
     if estimand.kind == "mean":
         # The intercept is then the mean at the average of every covariate.
@@ -312,11 +313,11 @@ def _columns(estimand, arm, covariate, nuisance):
     arms = (arm[:, None] == np.unique(arm)[1:]).astype(np.float64)
     if not estimand.tested:
         return {"tested": covariate, "nuisance": np.column_stack([nuisance, arms]) if arms.size else nuisance}
-    own, along = ([covariate * column[arm][:, None] for column in codes.T] for codes in arm_codes(estimand.tested))
-    return {"tested": np.hstack(own), "nuisance": np.column_stack([nuisance, arms, covariate, *along])}
+    slopes, others = ([covariate * column[arm][:, None] for column in codes.T] for codes in arm_codes(estimand.tested))
+    return {"tested": np.hstack(slopes), "nuisance": np.column_stack([nuisance, arms, covariate, *others])}
 
 
-def _require_estimable(tested, nuisance, n_regressors):
+def _require_estimable(tested: np.ndarray, nuisance: np.ndarray, n_regressors: int) -> None:
     rank = np.linalg.matrix_rank(_scaled(nuisance)) if nuisance.size else 0
     together = np.linalg.matrix_rank(_scaled(np.column_stack([tested, nuisance])))
     df = len(tested) - rank - tested.shape[1] - n_regressors
@@ -328,6 +329,6 @@ def _require_estimable(tested, nuisance, n_regressors):
         )
 
 
-def _scaled(columns):
+def _scaled(columns: np.ndarray) -> np.ndarray:
     norm = np.linalg.norm(columns, axis=0)
     return columns / np.where(norm > 0, norm, 1)

@@ -1,6 +1,7 @@
 """An estimated difference between the arms, with its interval, its p-values and its effect size."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -8,6 +9,7 @@ from scipy import special
 from bids_app.stats.allocation import allocations
 from bids_app.stats.effects import hedges
 from bids_app.stats.permutation import compare_arms
+from bids_app.stats.twovisits import TwoVisits
 
 LEVEL = 0.95
 
@@ -56,7 +58,9 @@ class Estimate:
     note: str = ""
 
 
-def by_t(method, counts, estimate, standard_error, df, **more):
+def by_t(
+    method: str, counts: tuple[int, int], estimate: float, standard_error: float, df: float, **more: Any
+) -> Estimate:
     """Return an `Estimate` with the interval and p of Student's t.
 
     Examples
@@ -81,17 +85,17 @@ def by_t(method, counts, estimate, standard_error, df, **more):
     )
 
 
-def two_sided(t, df):
+def two_sided(t: float, df: float) -> float:
     """Return the two-sided p of Student's t."""
     return float(2 * special.stdtr(df, -np.abs(t)))
 
 
-def counts(arm):
+def counts(arm: np.ndarray) -> tuple[int, int]:
     """Return the number of participants in the active and in the reference arm."""
     return int(np.sum(arm == 1)), int(np.sum(arm == 0))
 
 
-def pooled_sd(values, arm):
+def pooled_sd(values: np.ndarray, arm: np.ndarray) -> tuple[float, int]:
     """Return the standard deviation within the arms, pooled.
 
     Parameters
@@ -112,7 +116,7 @@ def pooled_sd(values, arm):
     return (float(np.sqrt(squares / df)), df) if df > 0 else (np.nan, df)
 
 
-def hedges_g(estimate, standard_error, df, values, arm):
+def hedges_g(estimate: float, standard_error: float, df: float, values: np.ndarray, arm: np.ndarray) -> dict[str, Any]:
     r"""Return Hedges' g of an adjusted difference, and its 95 % interval.
 
     Parameters
@@ -140,7 +144,15 @@ def hedges_g(estimate, standard_error, df, values, arm):
     return {name: float(value[0]) for name, value in zip(names, found, strict=True)} | {"effect_kind": "Hedges g"}
 
 
-def rerandomized_p(data, outcome, baseline, *, adjusted=True, n_draws=10_000, seed=0):
+def rerandomized_p(
+    data: TwoVisits,
+    outcome: np.ndarray,
+    baseline: np.ndarray | None,
+    *,
+    adjusted: bool = True,
+    n_draws: int = 10_000,
+    seed: int = 0,
+) -> float:
     """Return the two-sided p of the arms' difference when the arms are re-randomized within strata.
 
     Parameters

@@ -6,7 +6,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 
-def cluster_statistic(z, neighbours, threshold, *, mass=False):
+def cluster_statistic(z: np.ndarray, neighbours: np.ndarray, threshold: float, *, mass: bool = False) -> np.ndarray:
     r"""Give every voxel the extent or the mass of its cluster, each sign on its own.
 
     Clusters are the connected voxels of one sign with :math:`|z| \ge` threshold.
@@ -53,7 +53,7 @@ def cluster_statistic(z, neighbours, threshold, *, mass=False):
 
 
 @njit(cache=True, nogil=True)
-def _spread(z, neighbours, threshold, mass, statistic):
+def _spread(z: np.ndarray, neighbours: np.ndarray, threshold: float, mass: bool, statistic: np.ndarray) -> None:
     """Fill cluster after cluster from its first voxel."""
     members = np.empty(len(z), dtype=np.int32)
     for seed in range(len(z)):
@@ -77,7 +77,7 @@ def _spread(z, neighbours, threshold, mass, statistic):
             statistic[members[index]] = sign * (total if mass else count)
 
 
-def component_statistic(z, pairs, threshold, *, mass=False):
+def component_statistic(z: np.ndarray, pairs: np.ndarray, threshold: float, *, mass: bool = False) -> np.ndarray:
     r"""Network-based statistic: give every connection the extent or the mass of its component, each sign on its own.
 
     Components are the connections of one sign with :math:`|z| \ge` threshold that hang together by their nodes.

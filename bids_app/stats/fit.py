@@ -34,7 +34,7 @@ class Fit:
     df: int
     meat: np.ndarray | None = None
 
-    def t(self):
+    def t(self) -> np.ndarray:
         r"""Return t of the only tested column, (B, V).
 
         .. math::
@@ -48,7 +48,7 @@ class Fit:
         r = score / np.sqrt(self.gram[:, 0, 0])
         return r * np.sqrt(self.df / self._unexplained(np.square(r)))
 
-    def f(self):
+    def f(self) -> np.ndarray:
         """Return F of all tested columns, (B, V): ``b' C^-1 b / q``, C the classical or the HC3 covariance of b."""
         q = self.score.shape[1]
         if self.meat is not None:
@@ -56,25 +56,25 @@ class Fit:
         explained = quadratic_form(self.score, self.gram)
         return explained / q * self.df / self._unexplained(explained)
 
-    def coefficient(self):
+    def coefficient(self) -> np.ndarray:
         """Return the coefficient of the only tested column, (B, V), per unit norm of the adjusted outcome."""
         return self.score[:, 0] / self.gram[:, 0, 0]
 
-    def standard_error(self):
+    def standard_error(self) -> np.ndarray:
         """Return the standard error of `coefficient`, (B, V)."""
         score, gram = self.score[:, 0], self.gram[:, 0, 0]
         if self.meat is not None:
             return np.where(np.isinf(gram), 0.0, np.sqrt(self.meat[:, 0, 0])) / gram
         return np.sqrt(self._unexplained(np.square(score) / gram) / self.df / gram)
 
-    def given_last(self, n_columns):
+    def given_last(self, n_columns: int) -> "Fit":
         """Return the fit of the columns before the last so many, which are adjusted for in place of being tested."""
         fit = self
         for _ in range(n_columns):
             fit = fit._given_last()
         return fit
 
-    def _given_last(self):
+    def _given_last(self) -> "Fit":
         """Sweep the last column out of all sums of products."""
         pivot, before = self.gram[:, -1, -1], self.gram[:, :-1, :-1]
         factor = self.gram[:, :-1, -1] / pivot[:, None]
@@ -87,15 +87,15 @@ class Fit:
         meat = None if self.meat is None else _swept_meat(self.meat, factor)
         return Fit(score, gram, total, self.df, meat)
 
-    def partial_r2(self):
+    def partial_r2(self) -> np.ndarray:
         """Return the share of the adjusted outcome's variance that the tested columns explain, (B, V)."""
         return ratio(quadratic_form(self.score, self.gram), self.total)
 
-    def _unexplained(self, explained):
+    def _unexplained(self, explained: np.ndarray) -> np.ndarray:
         return np.maximum(self.total - explained, np.finfo(float).eps)
 
 
-def _swept_meat(meat, factor):
+def _swept_meat(meat: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """Return the meat of the columns before the last; where a column owes nothing to the last, it stays as it is."""
     with np.errstate(invalid="ignore"):
         across = np.where(factor[:, :, None] == 0, 0, factor[:, :, None] * meat[:, -1:, :-1])
@@ -105,13 +105,13 @@ def _swept_meat(meat, factor):
     return np.where(np.isnan(swept), np.inf, swept)  # infinite less infinite: a participant alone determines both
 
 
-def ratio(numerator, denominator):
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Divide, with 0 where the denominator is 0."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0)
 
 
-def quadratic_form(vector, matrix):
+def quadratic_form(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     r"""Return :math:`v'M^{-1}v` of many small symmetric matrices, by elimination.
 
     Parameters
@@ -131,7 +131,7 @@ def quadratic_form(vector, matrix):
     """
     rows = [matrix[:, column] for column in range(matrix.shape[1])]
     values = [vector[:, column] for column in range(matrix.shape[1])]
-    form = 0.0
+    form = np.zeros((1, 1))
     for column, row in enumerate(rows):
         pivot = row[:, column]
         pivot = np.where(pivot > NEGLIGIBLE * matrix[:, column, column], pivot, np.inf)

@@ -1,11 +1,14 @@
 """Multiple imputation of missing follow-ups by the ANCOVA's own regression, and how far it may be wrong."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
 
-from bids_app.stats.estimates import by_t, counts, hedges_g, pooled_sd, two_sided
+from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g, pooled_sd, two_sided
+from bids_app.stats.leastsquares import LeastSquares
+from bids_app.stats.twovisits import TwoVisits
 
 METHOD = "imputed"
 MOVED = ("active", "reference", "both")
@@ -33,17 +36,17 @@ class Imputed:
     design: np.ndarray
     arm: np.ndarray
 
-    def shifts(self, moved):
+    def shifts(self, moved: str) -> np.ndarray:
         """Return 1 for the imputed values of those that are moved, one of `MOVED`, and 0 for all others, (n,) float."""
         of_arm = {"active": self.arm == 1, "reference": self.arm == 0, "both": np.ones(len(self.arm), dtype=bool)}
         return (of_arm[moved] & self.lost).astype(float)
 
-    def batches(self, n_batches):
+    def batches(self, n_batches: int) -> "Iterator[Imputed]":
         """Yield the imputations in so many parts."""
         for part in np.array_split(np.arange(self.followup.shape[1]), n_batches):
             yield replace(self, followup=self.followup[:, part])
 
-    def estimate(self, delta=0.0, moved="active", note=""):
+    def estimate(self, delta: float = 0.0, moved: str = "active", note: str = "") -> Estimate:
         r"""Return the adjusted difference, imputed follow-ups moved by ``delta``, pooled after Rubin.
 
         Notes
@@ -55,18 +58,16 @@ class Imputed:
         is the variance; degrees of freedom after Barnard & Rubin (1999), doi:10.1093/biomet/86.4.948.
         """
         values = self.followup + delta * self.shifts(moved)[:, None]
-        inverse = np.linalg.pinv(self.design)
-        n, p = self.design.shape
-        residual = values - self.design @ (inverse @ values)
-        found = inverse[0] @ values
-        within = float(np.mean(np.square(residual).sum(axis=0) / (n - p)) * (inverse[0] @ inverse[0]))
-        error, df = pooled(found, within, n - p)
+        model = LeastSquares.of(self.design)
+        found, squares = model.coefficient(values, 0), np.square(model.residual(values)).sum(axis=0)
+        within = float(np.mean(squares / model.df)) * model.unit_variance(0)
+        error, df = pooled(found, within, model.df)
         mean = values.mean(axis=1)
         effect = hedges_g(found.mean(), error, df, mean, self.arm)
         return by_t(METHOD, counts(self.arm), found.mean(), error, df, note=note, **effect)
 
 
-def pooled(estimates, within, complete_df):
+def pooled(estimates: np.ndarray, within: float, complete_df: float) -> tuple[float, float]:
     """Return standard error and degrees of freedom of M estimates.
 
     Parameters
@@ -85,7 +86,7 @@ def pooled(estimates, within, complete_df):
     return pooled_variance(float(estimates.var(ddof=1)), within, len(estimates), complete_df)
 
 
-def pooled_variance(between, within, m, complete_df):
+def pooled_variance(between: float, within: float, m: int, complete_df: float) -> tuple[float, float]:
     """Return standard error and degrees of freedom from the variances between and within M imputations."""
     between = (1 + 1 / m) * between
     total = within + between
@@ -96,7 +97,7 @@ def pooled_variance(between, within, m, complete_df):
     return np.sqrt(total), 1 / (share**2 / (m - 1) + 1 / observed)
 
 
-def impute(data, *, n_imputations=N_IMPUTATIONS, seed=0):
+def impute(data: TwoVisits, *, n_imputations: int = N_IMPUTATIONS, seed: int = 0) -> Imputed:
     r"""Draw the missing follow-ups from the regression of those that exist.
 
     Parameters
@@ -122,8 +123,7 @@ def impute(data, *, n_imputations=N_IMPUTATIONS, seed=0):
     same regression, so that without a shift the estimate is that of the complete cases, up to Monte Carlo error.
     """
     data = data.filled()
-    columns = [data.arm, *([] if data.baseline is None else [data.baseline]), data.nuisance()]
-    design = np.column_stack(columns).astype(float)
+    design = data.design(data.baseline)
     known = data.observed
     df = known.sum() - design.shape[1]
     if df < 1 or np.linalg.matrix_rank(design[known]) < design.shape[1]:
@@ -179,23 +179,19 @@ class _Shifted:
     df: int
 
     @classmethod
-    def of(cls, imputed, moved):
-        inverse = np.linalg.pinv(imputed.design)
-        n, p = imputed.design.shape
-        residual = imputed.followup - imputed.design @ (inverse @ imputed.followup)
-        shift = imputed.shifts(moved)
-        shift_left = shift - imputed.design @ (inverse @ shift)
-        estimates = inverse[0] @ imputed.followup
+    def of(cls, imputed: Imputed, moved: str) -> "_Shifted":
+        model, shift = LeastSquares.of(imputed.design), imputed.shifts(moved)
+        residual, shift_left = model.residual(imputed.followup), model.residual(shift)
+        estimates, move = model.coefficient(imputed.followup, 0), float(model.coefficient(shift, 0))
         squares = (
             float(np.square(residual).sum(axis=0).mean()),
             float(2 * (shift_left @ residual).mean()),
             float(shift_left @ shift_left),
         )
-        between = float(estimates.var(ddof=1))
-        unit, m = float(inverse[0] @ inverse[0]), len(estimates)
-        return cls(float(estimates.mean()), between, float(inverse[0] @ shift), squares, unit, m, n - p)
+        mean, between = float(estimates.mean()), float(estimates.var(ddof=1))
+        return cls(mean, between, move, squares, model.unit_variance(0), len(estimates), model.df)
 
-    def p(self, delta):
+    def p(self, delta: float) -> float:
         """Return the two-sided p after Rubin at a shift."""
         constant, linear, square = self.squares
         within = (constant + linear * delta + square * delta**2) / self.df * self.unit
@@ -203,7 +199,9 @@ class _Shifted:
         return two_sided((self.mean + delta * self.move) / error, df)
 
 
-def tipping_points(data, *, alpha=0.05, n_imputations=N_IMPUTATIONS, seed=0):
+def tipping_points(
+    data: TwoVisits, *, alpha: float = 0.05, n_imputations: int = N_IMPUTATIONS, seed: int = 0
+) -> list[TippingPoint]:
     """Shift the imputed follow-ups of one arm, of the other, and of both until the conclusion of ANCOVA turns.
 
     Parameters
@@ -227,7 +225,7 @@ def tipping_points(data, *, alpha=0.05, n_imputations=N_IMPUTATIONS, seed=0):
     return [_tipping_point(imputed, moved, alpha, sd) for moved in MOVED]
 
 
-def _tipping_point(imputed, moved, alpha, sd):
+def _tipping_point(imputed: Imputed, moved: str, alpha: float, sd: float) -> TippingPoint:
     shifted = _Shifted.of(imputed, moved)
     p = shifted.p(0.0)
     if not imputed.shifts(moved).any():
@@ -243,28 +241,30 @@ def _tipping_point(imputed, moved, alpha, sd):
     return TippingPoint(moved, shift * sd, shift, error, p, f"{state} without a shift")
 
 
-def _crossing(shifted, alpha, sd):
+def _crossing(shifted: _Shifted, alpha: float, sd: float) -> float | None:
     """Return the shift of least size at which p crosses alpha, in standard deviations, or None."""
 
-    def excess(shift):
+    def excess(shift: float) -> float:
         return shifted.p(shift * sd) - alpha
 
     crossings = [found for sign in (1, -1) if (found := _first_crossing(excess, sign)) is not None]
     return min(crossings, key=abs) if crossings else None
 
 
-def _first_crossing(excess, sign):
+def _first_crossing(excess: Callable[[float], float], sign: int) -> float | None:
     """Return the first root of ``excess`` on one side of 0, or None."""
     before = excess(0.0)
     for shift in np.arange(STEP, LARGEST + STEP / 2, STEP) * sign:
-        after = excess(shift)
+        after = excess(float(shift))
         if (before > 0) != (after > 0):
             return float(brentq(excess, shift - sign * STEP, shift))
         before = after
     return None
 
 
-def delta_table(data, deltas, *, n_imputations=N_IMPUTATIONS, seed=0):
+def delta_table(
+    data: TwoVisits, deltas: Iterable[float], *, n_imputations: int = N_IMPUTATIONS, seed: int = 0
+) -> list[Estimate]:
     """Return the estimate at each of a list of shifts, as a list of `Estimate`, for a table or a figure."""
     imputed = impute(data, n_imputations=n_imputations, seed=seed)
     return [replace(imputed.estimate(delta), note=f"imputed active follow-ups moved by {delta:g}") for delta in deltas]

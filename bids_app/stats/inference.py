@@ -1,6 +1,7 @@
 """How a hypothesis is tested: the statistic of a map and its options."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Inference:
     min_per_arm: int = 2
     tail: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         alone = self.neighbours is None and self.pairs is None
         name = self.statistic or ("voxel" if alone else "tfce")
         object.__setattr__(self, "statistic", name)
@@ -52,14 +53,12 @@ class Inference:
         if name != "voxel" and alone:
             raise ValueError(f"the statistic {name} needs the neighbours of each voxel, or the pairs of nodes")
 
-    def of_maps(self, maps):
+    def of_maps(self, maps: np.ndarray) -> np.ndarray:
         """Return the statistics of maps (B, V) of z, or of t or F for ``voxel``."""
         if self.statistic == "voxel":
             return maps
+        where = cast(np.ndarray, self.neighbours if self.pairs is None else self.pairs)
         if self.statistic == "tfce":
-            return tfce(maps, self.neighbours) if self.pairs is None else tfnbs(maps, self.pairs)
-        mass = self.statistic == "mass"
-        of_one, where = (
-            (cluster_statistic, self.neighbours) if self.pairs is None else (component_statistic, self.pairs)
-        )
+            return tfce(maps, where) if self.pairs is None else tfnbs(maps, where)
+        mass, of_one = self.statistic == "mass", cluster_statistic if self.pairs is None else component_statistic
         return np.stack([of_one(z, where, self.threshold, mass=mass) for z in maps])

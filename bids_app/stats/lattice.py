@@ -7,7 +7,7 @@ import numpy as np
 SHARED_AXES = {6: 1, 18: 2, 26: 3}
 
 
-def neighbours(mask, connectivity=6):
+def neighbours(mask: np.ndarray, connectivity: int = 6) -> np.ndarray:
     """Neighbours of each voxel of a mask, within the mask.
 
     Parameters

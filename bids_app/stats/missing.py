@@ -1,5 +1,6 @@
 """What missing follow-ups may do to a result: everyone randomized, by several assumptions side by side."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from bids_app.stats.estimates import Estimate, counts
 from bids_app.stats.imputation import METHOD, MOVED, N_IMPUTATIONS, impute, tipping_points
 from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.responders import proportion_estimate
+from bids_app.stats.twovisits import TwoVisits
 
 WORST, BEST = "worst case", "best case"
 ASSUMPTIONS = {
@@ -43,7 +45,7 @@ TIPPING_COLUMNS = {
 }
 
 
-def extreme_cases(data):
+def extreme_cases(data: TwoVisits) -> tuple[Estimate, ...]:
     """Bound the difference: fill the missing follow-ups with the extremes that were observed.
 
     Parameters
@@ -70,7 +72,9 @@ def extreme_cases(data):
     return tuple(cases)
 
 
-def extreme_shares(success, data, *, n_draws=10_000, seed=0):
+def extreme_shares(
+    success: np.ndarray, data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0
+) -> tuple[Estimate, ...]:
     """Bound the difference of responders: everyone unknown a failure in one arm and a success in the other.
 
     Parameters
@@ -92,7 +96,9 @@ def extreme_shares(success, data, *, n_draws=10_000, seed=0):
     return tuple(cases)
 
 
-def missing_table(values, *, n_draws=10_000, n_imputations=N_IMPUTATIONS, seed=0):
+def missing_table(
+    values: Mapping[str, TwoVisits], *, n_draws: int = 10_000, n_imputations: int = N_IMPUTATIONS, seed: int = 0
+) -> pd.DataFrame:
     """Estimate each difference under every assumption about what is missing.
 
     Parameters
@@ -106,27 +112,28 @@ def missing_table(values, *, n_draws=10_000, n_imputations=N_IMPUTATIONS, seed=0
     DataFrame
         Columns as `MISSING_COLUMNS`. A value without a baseline has no row of the mixed model.
     """
-    draws = {"n_draws": n_draws, "seed": seed}
     rows = []
     for name, data in values.items():
         lacking = dict(zip(("missing_active", "missing_reference"), counts(data.arm[~data.observed]), strict=True))
-        found = [(linear_estimate(data, **draws), COMPLETE)]
+        found = [(linear_estimate(data, n_draws=n_draws, seed=seed), COMPLETE)]
         if data.baseline is not None:
-            found.append((mixed_estimate(data, **draws), EVERYONE))
+            found.append((mixed_estimate(data, n_draws=n_draws, seed=seed), EVERYONE))
         found.append((_imputed(data, n_imputations, seed), EVERYONE))
         found += [(case, EVERYONE) for case in extreme_cases(data)]
         rows += [{"value": name, "population": who, **lacking, **vars(estimate)} for estimate, who in found]
     return pd.DataFrame(rows, columns=list(MISSING_COLUMNS))
 
 
-def _imputed(data, n_imputations, seed):
+def _imputed(data: TwoVisits, n_imputations: int, seed: int) -> Estimate:
     try:
         return impute(data, n_imputations=n_imputations, seed=seed).estimate()
     except ValueError as error:
         return Estimate(METHOD, *counts(data.arm), note=f"not estimated: {error}")
 
 
-def tipping_table(values, *, alpha=0.05, n_imputations=N_IMPUTATIONS, seed=0):
+def tipping_table(
+    values: Mapping[str, TwoVisits], *, alpha: float = 0.05, n_imputations: int = N_IMPUTATIONS, seed: int = 0
+) -> pd.DataFrame:
     """Find each value's tipping points: of the missing follow-ups of one arm, of the other, and of both.
 
     Parameters

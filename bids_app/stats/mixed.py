@@ -3,13 +3,17 @@
 import contextlib
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import statsmodels.api as sm
 
 from bids_app.stats.allocation import allocations
+from bids_app.stats.design import leading
 from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g
-from bids_app.stats.pvalues import tie_bound
+from bids_app.stats.leastsquares import LeastSquares, without
+from bids_app.stats.pvalues import count_draws
+from bids_app.stats.twovisits import TwoVisits
 
 FEW = "not estimated: too few visits for the model"
 SINGULAR = "the participants' variance is estimated as 0"
@@ -40,7 +44,7 @@ class Visits:
     df: int
 
     @classmethod
-    def stack(cls, values, nuisance, scales=None):
+    def stack(cls, values: np.ndarray, nuisance: np.ndarray, scales: np.ndarray | None = None) -> "Visits":
         """Stack the (n, T) values that exist; with (T,) scales, what is adjusted for has its own effect per visit."""
         participant, visit = np.nonzero(np.isfinite(values))
         at = visit[:, None] == np.arange(values.shape[1])
@@ -49,18 +53,19 @@ class Visits:
         else:
             values = values * scales
             fixed = np.hstack([nuisance[participant] * column[:, None] for column in at.T])
-        fixed = _independent(fixed.astype(float))
+        fixed = fixed.astype(float)
+        fixed = fixed[:, leading(fixed)]  # a stratum may have nobody with a follow-up
         changing = fixed.shape[1] - nuisance.shape[1] + values.shape[1] - 1
         df = len(participant) - len(np.unique(participant)) - changing
         return cls(values[participant, visit], participant, visit, fixed, df)
 
-    def arm_by_visit(self, arm):
+    def arm_by_visit(self, arm: np.ndarray) -> np.ndarray:
         """Return the columns of the active arm at each visit after the first, (N, T - 1)."""
         later = self.visit[:, None] == np.arange(1, self.visit.max() + 1)
         return np.where(later, arm[self.participant][:, None], 0).astype(float)
 
 
-def mixed_estimate(data, *, constrained=True, n_draws=10_000, seed=0):
+def mixed_estimate(data: TwoVisits, *, constrained: bool = True, n_draws: int = 10_000, seed: int = 0) -> Estimate:
     r"""Compare the arms at follow-up by a linear mixed model with a random intercept per participant.
 
     Parameters
@@ -120,16 +125,7 @@ def mixed_estimate(data, *, constrained=True, n_draws=10_000, seed=0):
     return by_t(method, found, estimate, error, visits.df, p_rerandomized=p, note=note, **effect)
 
 
-def _independent(columns):
-    """Leave out columns that depend on those before, such as a stratum that nobody has a follow-up in."""
-    kept = []
-    for column in range(columns.shape[1]):
-        if np.linalg.matrix_rank(columns[:, [*kept, column]]) > len(kept):
-            kept.append(column)
-    return columns[:, kept]
-
-
-def _scales(values, explained):
+def _scales(values: np.ndarray, explained: np.ndarray) -> np.ndarray:
     """Return what brings each visit to the residual spread of the last one; 1 where it is not known.
 
     Parameters
@@ -144,15 +140,16 @@ def _scales(values, explained):
     return np.where(known & known[-1], spreads[-1] / np.where(known, spreads, 1), 1.0)
 
 
-def _residual_sd(column, explained):
+def _residual_sd(column: np.ndarray, explained: np.ndarray) -> float:
     there = np.isfinite(column)
-    value, basis = column[there], _independent(explained[there].astype(float))
+    value, basis = column[there], explained[there].astype(float)
+    basis = basis[:, leading(basis)]
     df = len(value) - basis.shape[1]
     residual = value - basis @ np.linalg.lstsq(basis, value)[0]
     return np.sqrt(residual @ residual / df) if df > 0 else np.nan
 
 
-def _fit(visits, design, column):
+def _fit(visits: Visits, design: np.ndarray, column: int) -> tuple[float, float, str]:
     """Return coefficient and standard error of a column, and what went wrong."""
     fit = _mixed(visits, design)
     note = DIVERGED if fit is None else SINGULAR if fit.cov_re[0, 0] <= 1e-6 * fit.scale else ""
@@ -162,13 +159,13 @@ def _fit(visits, design, column):
     return least.params[column], least.bse[column], f"{note}: {FALLBACK}"
 
 
-def _standard_error(fit, visits, design, column):
+def _standard_error(fit: Any, visits: Visits, design: np.ndarray, column: int) -> float:
     """Return the standard error of a coefficient given the variances; statsmodels' own is up to 1.4 % larger."""
     whitened = _whitening(visits.participant, float(fit.cov_re[0, 0] / fit.scale)) @ design
     return float(np.sqrt(fit.scale * np.linalg.inv(whitened.T @ whitened)[column, column]))
 
 
-def _mixed(visits, design):
+def _mixed(visits: Visits, design: np.ndarray) -> Any:
     """Fit by REML with the first of several optimizers that converges; None if none does."""
     model = sm.MixedLM(visits.value, design, visits.participant)
     for optimizer in OPTIMIZERS:
@@ -180,7 +177,7 @@ def _mixed(visits, design):
     return None
 
 
-def _rerandomized_p(values, data, n_draws, seed):
+def _rerandomized_p(values: np.ndarray, data: TwoVisits, n_draws: int, seed: int) -> float:
     """Re-randomize the arms of everyone, with spreads and a correlation of the visits that do not know the arms.
 
     Values are whitened by the model without arms, so that each allocation's statistic is a function of the
@@ -195,21 +192,22 @@ def _rerandomized_p(values, data, n_draws, seed):
     ratio = 0.0 if fit is None else max(float(fit.cov_re[0, 0] / fit.scale), 0.0)
     whiten = _whitening(visits.participant, ratio)
     basis = np.linalg.qr(whiten @ visits.fixed)[0]
-    value = whiten @ visits.value
-    value -= basis @ (basis.T @ value)
-    statistic = np.abs([_t_of_last(whiten @ visits.arm_by_visit(arm), basis, value) for arm in draws.arms])
-    return float(np.mean(statistic >= tie_bound(statistic[0])))
+    value = without(basis, whiten @ visits.value)
+
+    def t_of(window: slice) -> np.ndarray:
+        return np.array([[_t_of_last(whiten @ visits.arm_by_visit(arm), basis, value)] for arm in draws.arms[window]])
+
+    return float(count_draws(t_of, len(draws)).p[0])
 
 
-def _t_of_last(columns, basis, value):
+def _t_of_last(columns: np.ndarray, basis: np.ndarray, value: np.ndarray) -> float:
     """Return t, up to a factor that the draws share, of the last of the columns beside ``basis``."""
-    columns = columns - basis @ (basis.T @ columns)
-    inverse = np.linalg.pinv(columns)
-    scale = np.linalg.norm(inverse[-1]) * np.linalg.norm(value - columns @ (inverse @ value))
-    return inverse[-1] @ value / scale if scale > 0 else 0.0
+    model = LeastSquares.of(without(basis, columns))
+    scale = np.sqrt(model.unit_variance(-1)) * np.linalg.norm(model.residual(value))
+    return model.coefficient(value, -1) / scale if scale > 0 else 0.0
 
 
-def _whitening(participant, ratio):
+def _whitening(participant: np.ndarray, ratio: float) -> np.ndarray:
     r"""Return :math:`V^{-1/2}`, up to a factor, for a random intercept of variance ``ratio`` times the residual's.
 
     With m visits of a participant, :math:`V = I + \rho J` has :math:`V^{-1/2} = I - (1 - (1 + m \rho)^{-1/2}) J / m`.

@@ -1,10 +1,13 @@
 """The linear model of voxels with the same participants, fitted to many draws by matrix products."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from bids_app.stats.fit import NEGLIGIBLE, Fit
+from bids_app.stats.leastsquares import without, without_units
 from bids_app.stats.robust import hc3_meat, hc3_meat_of_one, rearranged_products
 
 
@@ -63,7 +66,9 @@ class LinearModel:
     n_along: int = 0
 
     @classmethod
-    def prepare(cls, outcome, tested, nuisance, regressors=()):
+    def prepare(
+        cls, outcome: np.ndarray, tested: npt.ArrayLike, nuisance: np.ndarray, regressors: Sequence[np.ndarray] = ()
+    ) -> "LinearModel":
         """Take nuisance and regressors out of the outcome.
 
         Parameters
@@ -76,20 +81,20 @@ class LinearModel:
         regressors : sequence of (n, V) float64 ndarray, optional
             Each voxel's own covariates, the first of them usually its baseline.
         """
-        basis, units = _basis(nuisance), []
+        basis, own = _basis(nuisance), list[np.ndarray]()
         for regressor in regressors:
-            units.append(_unit(_without(units, regressor - basis @ (basis.T @ regressor)), regressor)[0])
-        residual = _without(units, outcome - basis @ (basis.T @ outcome))
+            own.append(_unit(without_units(own, without(basis, regressor)), regressor)[0])
+        residual = without_units(own, without(basis, outcome))
         tested = np.asarray(tested, dtype=np.float64)
-        df = len(outcome) - basis.shape[1] - tested.shape[1] - len(units)
-        units = np.array(units).reshape(len(units), *outcome.shape)
+        df = len(outcome) - basis.shape[1] - tested.shape[1] - len(own)
+        units = np.array(own).reshape(len(own), *outcome.shape)
         return cls(tested, *_unit(residual, outcome), units, basis, df)
 
-    def observed(self, robust=False):
+    def observed(self, robust: bool = False) -> Fit:
         """Return the `Fit` of the tested columns as observed, B = 1."""
         return self.relabelled(self.tested[None], robust)
 
-    def relabelled(self, tested, robust=False):
+    def relabelled(self, tested: np.ndarray, robust: bool = False) -> Fit:
         """Return the `Fit` of other versions (B, n, q) of the tested columns, such as other allocations.
 
         With ``robust``, t and F have the covariance HC3.
@@ -102,7 +107,7 @@ class LinearModel:
             fit = self._robust(fit, columns, cross, [(slice(None), self.outcome_unit)])
         return fit.given_last(self.n_along)
 
-    def rearranged(self, order, signs, robust=False):
+    def rearranged(self, order: np.ndarray, signs: np.ndarray, robust: bool = False) -> Fit:
         """Return the `Fit` to rearrangements of the residuals, (B, n) int64 and (B, n) float64 (Freedman & Lane)."""
         cross = [_products(self.tested[None], unit) for unit in self.units]
         columns, gram = self._adjusted(self.tested[None], cross)
@@ -118,9 +123,9 @@ class LinearModel:
         fit = Fit(score, gram, total, self.df)
         return self._robust(fit, columns, cross, self._outcomes(order, signs, nuisance, along)) if robust else fit
 
-    def _adjusted(self, tested, cross):
+    def _adjusted(self, tested: np.ndarray, cross: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return the tested columns without nuisance, and their sums of products without regressors too."""
-        columns = tested - self.basis @ (self.basis.T @ tested)
+        columns = without(self.basis, tested)
         gram = (columns.transpose(0, 2, 1) @ columns)[..., None]
         for products in cross:
             gram = gram - products[:, :, None] * products[:, None]
@@ -128,7 +133,9 @@ class LinearModel:
         own[own <= NEGLIGIBLE * np.square(tested).sum(axis=1)[..., None]] = np.inf
         return columns, gram
 
-    def _outcomes(self, order, signs, nuisance, along):
+    def _outcomes(
+        self, order: np.ndarray, signs: np.ndarray, nuisance: np.ndarray, along: list[np.ndarray]
+    ) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield each draw, as a slice, and its rearranged outcome (n, V) without nuisance and regressors."""
         for draw, (source, sign) in enumerate(zip(order, signs, strict=True)):
             outcome = sign[:, None] * self.outcome_unit[source] - self.basis @ nuisance[draw]
@@ -136,49 +143,45 @@ class LinearModel:
                 outcome -= unit * products[draw]
             yield slice(draw, draw + 1), outcome
 
-    def _robust(self, fit, columns, cross, outcomes):
+    def _robust(
+        self, fit: Fit, columns: np.ndarray, cross: list[np.ndarray], outcomes: Iterable[tuple[slice, np.ndarray]]
+    ) -> Fit:
         """Return the fit with the meat of HC3; ``outcomes`` pairs draws with the outcome they have."""
         n_draws, q, n_voxels = fit.score.shape
         inverse = _inverse(np.broadcast_to(fit.gram, (len(columns), q, q, n_voxels)))
         leverage = np.square(self.basis).sum(axis=1)[:, None] + np.square(self.units).sum(axis=0)
-        cross = np.array(cross).reshape(len(cross), len(columns), q, n_voxels)
+        products = np.array(cross).reshape(len(cross), len(columns), q, n_voxels)
         coefficients = np.sum(inverse * fit.score[:, None], axis=2)
         meat, kernel = np.empty((n_draws, q, q, n_voxels)), hc3_meat_of_one if q == 1 else hc3_meat
         for draws, outcome in outcomes:
             own = draws if len(columns) == n_draws else slice(None)
             fixed, solution = (self.units, outcome, leverage), (coefficients[draws], inverse[own])
-            kernel((columns[own], cross[:, own]), fixed, solution, meat[draws])
+            kernel((columns[own], products[:, own]), fixed, solution, meat[draws])
         nothing_left = np.isinf(np.einsum("bqqv->bqv", fit.gram))
         np.einsum("bqqv->bqv", meat)[np.broadcast_to(nothing_left, fit.score.shape)] = np.inf
         return replace(fit, meat=meat)
 
 
-def _basis(nuisance):
+def _basis(nuisance: np.ndarray) -> np.ndarray:
     """Return orthonormal columns that span the nuisance, whatever the units of its columns."""
     norm = np.linalg.norm(nuisance, axis=0)
     left, size, _ = np.linalg.svd(nuisance[:, norm > 0] / norm[norm > 0], full_matrices=False)
     return left[:, size > len(nuisance) * np.finfo(float).eps * size.max(initial=0)]
 
 
-def _products(tested, unit):
+def _products(tested: np.ndarray, unit: np.ndarray) -> np.ndarray:
     n_draws, n, q = tested.shape
     rows = np.ascontiguousarray(tested.transpose(0, 2, 1)).reshape(n_draws * q, n)
     return (rows @ unit).reshape(n_draws, q, -1)
 
 
-def _without(units, values):
-    for unit in units:
-        values = values - unit * np.sum(unit * values, axis=0)
-    return values
-
-
-def _unit(residual, original):
+def _unit(residual: np.ndarray, original: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     norm = np.linalg.norm(residual, axis=0)
     norm[norm <= NEGLIGIBLE * np.linalg.norm(original, axis=0)] = 0.0
     return residual * np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0), norm
 
 
-def _inverse(gram):
+def _inverse(gram: np.ndarray) -> np.ndarray:
     """Return the inverses (B, q, q, V); a column of which nothing is left gets 0."""
     if gram.shape[1] == 1:
         return 1 / gram

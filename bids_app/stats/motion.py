@@ -1,6 +1,9 @@
 """Motion and what it costs, by arm and visit: a difference of the arms in the brain may be one in motion."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.stats import mannwhitneyu, ttest_ind
 
@@ -32,7 +35,7 @@ MOTION_COLUMNS = {
 }
 
 
-def motion_table(flow, arm):
+def motion_table(flow: pd.DataFrame, arm: npt.ArrayLike) -> pd.DataFrame:
     """Compare motion and data kept between the arms, at each visit and in their change.
 
     Parameters
@@ -63,7 +66,7 @@ def motion_table(flow, arm):
     return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
 
 
-def compared(values, active):
+def compared(values: np.ndarray, active: np.ndarray) -> dict[str, Any]:
     """Compare one measure between the arms.
 
     Parameters
@@ -83,7 +86,7 @@ def compared(values, active):
     corrected for their number; a small study finds no large difference in motion significant.
     """
     groups = [values[members & np.isfinite(values)] for members in (active, ~active)]
-    row = {}
+    row: dict[str, Any] = {}
     for name, group in zip(("active", "reference"), groups, strict=True):
         row |= {f"n_{name}": len(group), f"mean_{name}": group.mean() if len(group) else np.nan}
         row[f"sd_{name}"] = group.std(ddof=1) if len(group) > 1 else np.nan

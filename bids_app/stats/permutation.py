@@ -1,20 +1,22 @@
 """The test of a hypothesis at all voxels, by draws of allocations or of rearranged residuals."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 from statsmodels.stats.multitest import fdrcorrection
 from threadpoolctl import ThreadpoolController
 
 from bids_app.stats.allocation import Allocations
 from bids_app.stats.effects import Effect, JointEffect, estimate
-from bids_app.stats.estimands import hypothesis, two_visits
+from bids_app.stats.estimands import Hypothesis, hypothesis, two_visits
 from bids_app.stats.inference import Inference
-from bids_app.stats.pvalues import familywise, tie_bound
+from bids_app.stats.pvalues import count_draws, familywise
 from bids_app.stats.tail import familywise_tail
-from bids_app.stats.voxels import VoxelModels
+from bids_app.stats.voxels import Draws, VoxelModels
 
 # Draws done at once: few enough to stay in the cache, many enough for small maps. By the count of voxels only, so that
 # rounding in the matrix products does not depend on the count of threads.
@@ -58,7 +60,15 @@ class Comparison:
     tail: bool = False
 
 
-def compare_arms(followup, baseline, nuisance, allocations, *, n_jobs=1, **options):
+def compare_arms(
+    followup: npt.ArrayLike,
+    baseline: npt.ArrayLike | None,
+    nuisance: np.ndarray,
+    allocations: Allocations,
+    *,
+    n_jobs: int = 1,
+    **options: Any,
+) -> Comparison:
     """Compare the two arms of a trial at every voxel or parcel, by re-randomization.
 
     Parameters
@@ -108,7 +118,14 @@ def compare_arms(followup, baseline, nuisance, allocations, *, n_jobs=1, **optio
     return compare(tested, allocations, Inference(**options), n_jobs=n_jobs, progress=progress)
 
 
-def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
+def compare(
+    hypothesis: Hypothesis,
+    draws: Draws,
+    inference: Inference | None = None,
+    *,
+    n_jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
     """Test a hypothesis at every voxel or parcel.
 
     Parameters
@@ -144,9 +161,11 @@ def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
     models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
     with _libraries().limit(limits=1, user_api="blas"):
         effect = estimate(models)
-        observed = _examine(models, draws, inference, slice(0, 1))[0]
-        counts, maxima = _count(models, draws, inference, observed, (n_jobs, progress))
-    missing, p = ~models.fitted() | effect.nothing_to_test, counts / len(maxima)
+        statistics_of = partial(_examine, models, draws, inference)
+        batch = int(np.clip(BATCH_ELEMENTS // hypothesis.outcome.shape[1], LEAST_BATCH, MOST_BATCH))
+        counted = count_draws(statistics_of, len(draws), batch, n_jobs=n_jobs, progress=progress)
+    observed, p, maxima = counted.observed, counted.p, counted.maxima
+    missing = ~models.fitted() | effect.nothing_to_test
     tail = inference.tail and not draws.exhaustive
     p_fwe = familywise_tail(maxima, observed, draws.n_possible) if tail else familywise(maxima, observed)
     p_fdr = np.full(len(p), np.nan)
@@ -156,12 +175,12 @@ def compare(hypothesis, draws, inference=None, *, n_jobs=1, progress=None):
 
 
 @lru_cache
-def _libraries():
+def _libraries() -> ThreadpoolController:
     """Find the BLAS that numpy has loaded, once: to search for it takes longer than a test of a few parcels."""
     return ThreadpoolController()
 
 
-def _require_suitable(hypothesis, draws):
+def _require_suitable(hypothesis: Hypothesis, draws: Draws) -> None:
     n = len(hypothesis.outcome)
     participants = (draws.arms if isinstance(draws, Allocations) else draws.order).shape[1]
     if participants != n:
@@ -173,37 +192,15 @@ def _require_suitable(hypothesis, draws):
         raise ValueError("permutations leave a mean as it is, it needs sign flips")
 
 
-def _moves_along(hypothesis, draws):
+def _moves_along(hypothesis: Hypothesis, draws: Draws) -> bool:
     """Say whether the draws change what tells the arms apart beside what is tested."""
     if not hypothesis.n_along or not isinstance(draws, Allocations):
         return False
-    along = hypothesis.codes[:, -hypothesis.n_along :]
+    along = cast(np.ndarray, hypothesis.codes)[:, -hypothesis.n_along :]
     return any((column[draws.arms] != column[draws.arms[0]]).any() for column in along.T)
 
 
-def _examine(models, draws, inference, window):
+def _examine(models: VoxelModels, draws: Draws, inference: Inference, window: slice) -> np.ndarray:
     """Return the statistics (B, V) of a slice of the draws."""
     as_z = inference.statistic != "voxel" or len(models.parts) > 1
     return inference.of_maps(models.statistics(draws, window, as_z))
-
-
-def _count(models, draws, inference, observed, scheduling):
-    """Count per voxel the draws that reach the observed statistic, and keep each draw's maxima."""
-    n_jobs, progress = scheduling
-    bound, n_draws = tie_bound(observed), len(draws)
-    batch = int(np.clip(BATCH_ELEMENTS // len(observed), LEAST_BATCH, MOST_BATCH))
-
-    def examine(start):
-        statistics = _examine(models, draws, inference, slice(start, start + batch))
-        magnitude = np.abs(statistics, out=statistics)
-        return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1)
-
-    counts, maxima, done = np.zeros(len(observed), dtype=np.int64), np.empty(n_draws), 0
-    with ThreadPoolExecutor(n_jobs) as pool:
-        for reached, largest in pool.map(examine, range(0, n_draws, batch)):
-            counts += reached
-            following = done + len(largest)
-            maxima[done:following], done = largest, following
-            if progress is not None:
-                progress(done, n_draws)
-    return counts, maxima

@@ -1,17 +1,97 @@
-"""p-values from the draws: family-wise, across analyses, and their Monte Carlo error."""
+"""p-values from the draws: counted, family-wise, across analyses, and their Monte Carlo error."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:  # which asks this module for its p
+    from bids_app.stats.permutation import Comparison
 
 # Allocations that tie in exact arithmetic differ by rounding; they must count as ties.
 RELATIVE_TIE, ABSOLUTE_TIE = 1e-9, 1e-12
 
 
-def tie_bound(statistic):
+def tie_bound(statistic: np.ndarray) -> np.ndarray:
     """Smallest magnitude that counts as at least ``statistic``, of any shape."""
     return np.abs(statistic) * (1 - RELATIVE_TIE) - ABSOLUTE_TIE
 
 
-def familywise(maxima, statistic):
+@dataclass(frozen=True)
+class Counted:
+    """The observed statistics among those of the draws.
+
+    Attributes
+    ----------
+    observed : (V,) float64 ndarray
+    p : (V,) float64 ndarray
+        Share of the draws, the observed one included, whose statistic is at least as large in magnitude.
+    maxima : (D,) float64 ndarray
+        Largest magnitude of each draw.
+    """
+
+    observed: np.ndarray
+    p: np.ndarray
+    maxima: np.ndarray
+
+
+def count_draws(
+    statistics_of: Callable[[slice], np.ndarray],
+    n_draws: int,
+    batch: int | None = None,
+    *,
+    n_jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Counted:
+    """Count the draws that reach the observed statistics, and keep each draw's maximum.
+
+    Parameters
+    ----------
+    statistics_of : callable
+        From a slice of the draws to their statistics, a new (B, V) float64 ndarray. The first draw is the observed one.
+    n_draws : int
+    batch : int, optional
+        How many draws are done at once; all of them by default.
+    n_jobs : int, optional
+        Count of threads; the result does not depend on it.
+    progress : callable, optional
+        Called with the count of draws done and their total.
+
+    Returns
+    -------
+    Counted
+
+    Examples
+    --------
+    >>> draws = np.array([[2.0, -3.0], [1.0, 3.0], [-2.0, 0.5], [0.0, 4.0]])
+    >>> found = count_draws(lambda window: draws[window].copy(), len(draws))
+    >>> found.p, found.maxima
+    (array([0.5 , 0.75]), array([3., 3., 2., 4.]))
+    """
+    batch = batch or n_draws
+    observed = statistics_of(slice(0, 1))[0]
+    bound = tie_bound(observed)
+
+    def examine(start: int) -> tuple[np.ndarray, np.ndarray]:
+        statistics = statistics_of(slice(start, start + batch))
+        magnitude = np.abs(statistics, out=statistics)
+        return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1)
+
+    reached, maxima, done = np.zeros(len(observed), dtype=np.int64), np.empty(n_draws), 0
+    with ThreadPoolExecutor(n_jobs) as pool:
+        for counts, largest in pool.map(examine, range(0, n_draws, batch)):
+            reached += counts
+            following = done + len(largest)
+            maxima[done:following], done = largest, following
+            if progress is not None:
+                progress(done, n_draws)
+    return Counted(observed, reached / n_draws, maxima)
+
+
+def familywise(maxima: np.ndarray, statistic: np.ndarray) -> np.ndarray:
     """Two-sided p-value of each statistic against the maxima of the draws.
 
     Parameters
@@ -38,7 +118,7 @@ def familywise(maxima, statistic):
     return (len(maxima) - below) / len(maxima)
 
 
-def across(comparisons):
+def across(comparisons: "Sequence[Comparison]") -> list[np.ndarray]:
     """Correct family-wise p-values for several metrics, estimators or contrasts tested together.
 
     Each draw is ranked within each comparison's own maxima, so that no metric wins by its scale or
@@ -72,13 +152,13 @@ def across(comparisons):
     return [_against(smallest, comparison) for comparison in comparisons]
 
 
-def _against(smallest, comparison):
+def _against(smallest: np.ndarray, comparison: "Comparison") -> np.ndarray:
     p = familywise(comparison.max_statistics, comparison.statistic)
     corrected = np.searchsorted(smallest, p, side="right") / len(smallest)
     return np.where(np.isnan(comparison.statistic), np.nan, corrected)
 
 
-def monte_carlo_error(p, n_draws, exhaustive=False):
+def monte_carlo_error(p: npt.ArrayLike, n_draws: int, exhaustive: bool = False) -> np.ndarray:
     r"""Return the standard error of a p-value from a finite count of draws.
 
     .. math:: \mathrm{SE} = \sqrt{p (1 - p) / D}

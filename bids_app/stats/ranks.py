@@ -7,11 +7,12 @@ from scipy import special
 from scipy.stats import rankdata
 
 from bids_app.stats.estimates import LEVEL, Estimate, counts, rerandomized_p
+from bids_app.stats.twovisits import TwoVisits
 
 ADJUSTED = "ranks, adjusted"
 
 
-def rank_estimate(data, *, higher_is_better=False, n_draws=10_000, seed=0):
+def rank_estimate(data: TwoVisits, *, higher_is_better: bool = False, n_draws: int = 10_000, seed: int = 0) -> Estimate:
     r"""Compare an ordinal outcome at follow-up among those who have one.
 
     Parameters
@@ -66,7 +67,7 @@ def rank_estimate(data, *, higher_is_better=False, n_draws=10_000, seed=0):
     )
 
 
-def adjusted_rank_estimate(data, *, n_draws=10_000, seed=0):
+def adjusted_rank_estimate(data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0) -> Estimate:
     """Test the ranks of the follow-up adjusted for those of the baseline, strata and covariates.
 
     Returns
@@ -86,7 +87,7 @@ def adjusted_rank_estimate(data, *, n_draws=10_000, seed=0):
     return Estimate(ADJUSTED, *counts(data.arm), p_rerandomized=p, note="a test alone, without an estimate of its own")
 
 
-def superiority(first, second):
+def superiority(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
     """Return the probability that ``first`` exceeds ``second``, its standard error and degrees of freedom.
 
     Examples

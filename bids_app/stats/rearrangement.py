@@ -1,13 +1,18 @@
 """Rearrangements of a model's residuals: permutations within blocks, and sign flips."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, permutations, product
 from math import factorial, prod
+from typing import Any, cast
 from zlib import crc32
 
 import numpy as np
+import numpy.typing as npt
 
 from bids_app.stats.allocation import shuffled, stratum_members
+from bids_app.stats.fit import Fit
+from bids_app.stats.model import LinearModel
 
 
 @dataclass(frozen=True)
@@ -31,23 +36,23 @@ class Rearrangements:
     exhaustive: bool
     n_possible: int
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.order)
 
     @property
-    def fingerprint(self):
+    def fingerprint(self) -> int:
         """Number that differs between different draws, to check that tests share them."""
-        return crc32(np.ascontiguousarray(self.signs), crc32(np.ascontiguousarray(self.order)))
+        return crc32(self.signs.tobytes(), crc32(self.order.tobytes()))
 
-    def fit(self, model, window, rows, robust):
+    def fit(self, model: LinearModel, window: slice, rows: np.ndarray, robust: bool) -> Fit:
         """Return the `Fit` of a slice of the draws to the model of some participants."""
         return model.rearranged(*self.take(window, rows), robust)
 
-    def labels(self, window, arm):
+    def labels(self, window: slice, arm: np.ndarray) -> np.ndarray:
         """Return the arms (B, n) in a slice of the draws: the observed ones, as the residuals move."""
         return np.broadcast_to(arm, (len(self.order[window]), len(arm)))
 
-    def take(self, window, rows):
+    def take(self, window: slice, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return order and signs, (B, R) each, of some participants, as positions among them.
 
         In place of one who is absent comes whoever takes that one's place in turn: the permutations are as likely
@@ -64,7 +69,9 @@ class Rearrangements:
         return position[moved], signs[:, rows].astype(np.float64)
 
 
-def residual_permutations(n, strata=None, n_draws=10_000, seed=0):
+def residual_permutations(
+    n: int, strata: npt.ArrayLike | None = None, n_draws: int = 10_000, seed: int = 0
+) -> Rearrangements:
     """Draw permutations of the residuals, after Freedman & Lane.
 
     Parameters
@@ -117,7 +124,7 @@ def residual_permutations(n, strata=None, n_draws=10_000, seed=0):
     return Rearrangements(order, np.ones(order.shape, dtype=np.int8), exhaustive, n_possible)
 
 
-def exchange_blocks(arm, strata=None):
+def exchange_blocks(arm: npt.ArrayLike, strata: npt.ArrayLike | None = None) -> np.ndarray:
     """Say among whom residuals are exchanged where it is not the arms that are tested.
 
     Parameters
@@ -144,12 +151,12 @@ def exchange_blocks(arm, strata=None):
     arm = np.asarray(arm).astype(int)
     if strata is None:
         return arm.astype(str)
-    labels = np.array([f"{own} {stratum}" for own, stratum in zip(arm, strata, strict=True)])
+    labels = np.array([f"{own} {stratum}" for own, stratum in zip(arm, cast(Iterable[Any], strata), strict=True)])
     _, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     return np.where(sizes[place] == 1, arm.astype(str), labels)
 
 
-def sign_flips(n, n_draws=10_000, seed=0):
+def sign_flips(n: int, n_draws: int = 10_000, seed: int = 0) -> Rearrangements:
     """Draw the signs of the residuals, for the effect of the visit within one group.
 
     Parameters

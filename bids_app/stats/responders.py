@@ -1,15 +1,20 @@
 """Responders and remitters: the difference of two proportions."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from scipy import special
 from scipy.optimize import brentq
 
 from bids_app.stats.estimates import LEVEL, Estimate, counts, rerandomized_p
+from bids_app.stats.twovisits import TwoVisits
 
+Share = tuple[int, int]  # successes and participants
 TINY = 1e-12
 
 
-def score_interval(first, second):
+def score_interval(first: Share, second: Share) -> tuple[float, float, float]:
     r"""Return the 95 % interval of a difference of two proportions, and the p that belongs to it.
 
     Parameters
@@ -41,22 +46,22 @@ def score_interval(first, second):
     critical = special.ndtri(0.5 + LEVEL / 2)
     difference = first[0] / first[1] - second[0] / second[1]
 
-    def beyond(delta, sign):
+    def beyond(delta: float, sign: int) -> float:
         return sign * _score(first, second, delta) + critical
 
-    ends = [_limit(lambda delta: beyond(delta, -1), -1 + TINY, difference)]
-    ends.append(_limit(lambda delta: beyond(delta, 1), 1 - TINY, difference))
-    return *ends, float(2 * special.ndtr(-abs(_score(first, second, 0.0))))
+    low = _limit(lambda delta: beyond(delta, -1), -1 + TINY, difference)
+    high = _limit(lambda delta: beyond(delta, 1), 1 - TINY, difference)
+    return low, high, float(2 * special.ndtr(-abs(_score(first, second, 0.0))))
 
 
-def _limit(beyond, end, difference):
+def _limit(beyond: Callable[[float], float], end: float, difference: float) -> float:
     """Return where the score reaches the critical value between the difference and the end, or the end."""
     if abs(end - difference) < TINY or beyond(end) > 0:
         return float(np.sign(end))
     return float(brentq(beyond, end, difference, xtol=1e-10))
 
 
-def _score(first, second, delta):
+def _score(first: Share, second: Share, delta: float) -> float:
     """Return the score of a difference, 0 where there is neither a difference nor a variance."""
     (s1, n1), (s2, n2) = first, second
     p2 = _most_likely(first, second, delta)
@@ -68,11 +73,11 @@ def _score(first, second, delta):
     return distance / np.sqrt(variance)
 
 
-def _most_likely(first, second, delta):
+def _most_likely(first: Share, second: Share, delta: float) -> float:
     """Return the second proportion that is the most likely if the first is larger by ``delta``."""
     (s1, n1), (s2, n2) = first, second
 
-    def slope(p):  # of the log-likelihood, which is concave
+    def slope(p: float) -> float:  # of the log-likelihood, which is concave
         first_arm = s1 / (p + delta) - (n1 - s1) / (1 - p - delta)
         return first_arm + s2 / p - (n2 - s2) / (1 - p)
 
@@ -84,7 +89,9 @@ def _most_likely(first, second, delta):
     return high + TINY if slope(high) >= 0 else brentq(slope, low, high, xtol=1e-14)
 
 
-def proportion_estimate(success, data, *, missing_as_failure=False, n_draws=10_000, seed=0):
+def proportion_estimate(
+    success: np.ndarray, data: TwoVisits, *, missing_as_failure: bool = False, n_draws: int = 10_000, seed: int = 0
+) -> Estimate:
     """Compare the share of responders.
 
     Parameters
@@ -126,7 +133,7 @@ def proportion_estimate(success, data, *, missing_as_failure=False, n_draws=10_0
     )
 
 
-def _odds_ratio(cells):
+def _odds_ratio(cells: list[Share]) -> dict[str, Any]:
     table = np.array([[s, n - s] for s, n in cells]) + 0.5
     ratio = table[0, 0] * table[1, 1] / (table[0, 1] * table[1, 0])
     margin = special.ndtri(0.5 + LEVEL / 2) * np.sqrt((1 / table).sum())

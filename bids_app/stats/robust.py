@@ -10,7 +10,9 @@ FULL_LEVERAGE = 1e-10
 
 
 @njit(cache=True, nogil=True)
-def hc3_meat(tested, fixed, solution, meat):  # noqa: C901 - one pass over memory: its loops do not come apart
+def hc3_meat(  # noqa: C901 - one pass over memory: its loops do not come apart
+    tested: tuple[np.ndarray, ...], fixed: tuple[np.ndarray, ...], solution: tuple[np.ndarray, ...], meat: np.ndarray
+) -> None:
     r"""Add up :math:`\sum_i \tilde x_i \tilde x_i' e_i^2 / (1 - h_i)^2` of B draws that have the same outcome.
 
     Parameters
@@ -49,7 +51,9 @@ def hc3_meat(tested, fixed, solution, meat):  # noqa: C901 - one pass over memor
 
 
 @njit(cache=True, nogil=True)
-def hc3_meat_of_one(tested, fixed, solution, meat):
+def hc3_meat_of_one(
+    tested: tuple[np.ndarray, ...], fixed: tuple[np.ndarray, ...], solution: tuple[np.ndarray, ...], meat: np.ndarray
+) -> None:
     """Do what `hc3_meat` does, for a single tested column: faster, several voxels at once, from the cache."""
     (columns, cross), (units, outcome, leverage), (coefficients, inverse) = tested, fixed, solution
     x = np.empty(CHUNK)
@@ -73,7 +77,7 @@ def hc3_meat_of_one(tested, fixed, solution, meat):
 
 
 @njit(cache=True, nogil=True)
-def rearranged_products(unit, outcome, order, signs):
+def rearranged_products(unit: np.ndarray, outcome: np.ndarray, order: np.ndarray, signs: np.ndarray) -> np.ndarray:
     """Return the products of a regressor with B rearrangements of the outcome, voxel by voxel.
 
     Parameters

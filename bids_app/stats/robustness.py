@@ -1,5 +1,8 @@
 """One effect under every defensible choice of the analysis: the numbers of a specification curve."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -7,7 +10,9 @@ from bids_app.stats.allocation import allocations
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate, outcome_of
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
 from bids_app.stats.estimates import Estimate
-from bids_app.stats.pvalues import tie_bound
+from bids_app.stats.model import LinearModel
+from bids_app.stats.pvalues import count_draws
+from bids_app.stats.twovisits import TwoVisits
 
 # A p presumes that what is tested was chosen without its effect, which regions where the arms differ were not.
 P_COLUMNS = ("p", "p_hc3", "p_rerandomized")
@@ -29,14 +34,20 @@ AGREEMENT_COLUMNS = {
 }
 
 
-def robustness_columns(specifications):
+def robustness_columns(specifications: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Describe the columns of `robustness_table`: the choices of the specifications, then the results."""
     choices = {name: f"Choice of the specification: {name}" for name in _choices(specifications)}
     first = {name: FIXED_COLUMNS[name] for name in ("region", "estimator")}
     return {**first, **choices, **FIXED_COLUMNS}
 
 
-def robustness_table(specifications, values_of, *, primary=None, estimators=ESTIMATORS):
+def robustness_table(
+    specifications: Sequence[dict[str, Any]],
+    values_of: Callable[[dict[str, Any]], Mapping[str, TwoVisits]],
+    *,
+    primary: dict[str, Any] | None = None,
+    estimators: Sequence[str] = ESTIMATORS,
+) -> pd.DataFrame:
     """Estimate the effect under every specification and estimator.
 
     Parameters
@@ -73,15 +84,15 @@ def robustness_table(specifications, values_of, *, primary=None, estimators=ESTI
     return table.assign(place=place).sort_values(["place", "rank"], ignore_index=True)[names]
 
 
-def _choices(specifications):
+def _choices(specifications: Sequence[dict[str, Any]]) -> dict[str, None]:
     return dict.fromkeys(name for choices in specifications for name in choices)
 
 
-def _is(primary, chosen):
+def _is(primary: dict[str, Any] | None, chosen: dict[str, Any]) -> bool:
     return primary is not None and all(chosen.get(name) == value for name, value in primary.items())
 
 
-def agreement(table):
+def agreement(table: pd.DataFrame) -> pd.DataFrame:
     """Say how far the specifications agree with the primary one.
 
     Parameters
@@ -115,7 +126,9 @@ def agreement(table):
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
 
 
-def median_p(values, *, estimators=ESTIMATORS, n_draws=10_000, seed=0):
+def median_p(
+    values: Sequence[TwoVisits], *, estimators: Sequence[str] = ESTIMATORS, n_draws: int = 10_000, seed: int = 0
+) -> float:
     """Test all specifications of one value at once, by the median of their t.
 
     The value must have been chosen without regard to the effect: a whole-brain mean, or a region named beforehand.
@@ -130,7 +143,7 @@ def median_p(values, *, estimators=ESTIMATORS, n_draws=10_000, seed=0):
     Returns
     -------
     float
-        NaN if no other allocation is possible.
+        NaN if no other allocation is possible, or a specification leaves no degree of freedom.
 
     Notes
     -----
@@ -144,22 +157,22 @@ def median_p(values, *, estimators=ESTIMATORS, n_draws=10_000, seed=0):
         arms = allocations(values[0].arm, values[0].strata, n_draws, seed).arms
     except ValueError:
         return np.nan
-    t = [_t(data, estimator, arms) for data in values for estimator in estimators if _suits(data, estimator)]
-    median = np.abs(np.median(t, axis=0))
-    return float(np.mean(median >= tie_bound(median[0])))
+    models = [_model(data, estimator) for data in values for estimator in estimators if _suits(data, estimator)]
+    if min((model.df for model in models), default=0) < 1:
+        return np.nan
+
+    def median_of(window: slice) -> np.ndarray:
+        labels = arms[window][..., None].astype(float)
+        return np.median([model.relabelled(labels).t() for model in models], axis=0)
+
+    return float(count_draws(median_of, len(arms)).p[0])
 
 
-def _suits(data, estimator):
+def _suits(data: TwoVisits, estimator: str) -> bool:
     return data.baseline is not None or estimator == "post"
 
 
-def _t(data, estimator, arms):
-    """Return t of the arms for every allocation, (D,)."""
+def _model(data: TwoVisits, estimator: str) -> LinearModel:
     outcome, baseline = outcome_of(data, estimator)
-    columns = [data.nuisance()] if baseline is None else [data.nuisance(), baseline]
-    basis = np.linalg.qr(np.column_stack(columns))[0]
-    free, rest = (values - basis @ (basis.T @ values) for values in (arms.T.astype(float), outcome))
-    left = np.linalg.norm(rest) > 1e-9 * np.linalg.norm(outcome)
-    norm = np.linalg.norm(free, axis=0) * np.linalg.norm(rest)
-    r = np.divide(rest @ free, norm, out=np.zeros_like(norm), where=left & (np.linalg.norm(free, axis=0) > 1e-9))
-    return r * np.sqrt((len(outcome) - basis.shape[1] - 1) / np.maximum(1 - r**2, np.finfo(float).eps))
+    design = data.design(baseline)
+    return LinearModel.prepare(outcome[:, None], design[:, :1], design[:, 1:])

@@ -40,12 +40,12 @@ class ParetoTail:
     shape: float
     scale: float
 
-    def probability(self, magnitude):
+    def probability(self, magnitude: np.ndarray) -> np.ndarray:
         """Return the probability of at least such magnitudes, above the threshold."""
         return self.share * _survival((magnitude - self.threshold) / self.scale, self.shape)
 
 
-def fit_tail(maxima):
+def fit_tail(maxima: np.ndarray) -> ParetoTail | None:
     """Fit the upper quartile of the draws, or less of it until the fit is good.
 
     Parameters
@@ -75,7 +75,7 @@ def fit_tail(maxima):
     return None
 
 
-def familywise_tail(maxima, statistic, n_possible=None):
+def familywise_tail(maxima: np.ndarray, statistic: np.ndarray, n_possible: int | None = None) -> np.ndarray:
     """Two-sided p-value of each statistic, above the tail's threshold by its fitted distribution.
 
     Parameters
@@ -107,14 +107,14 @@ def familywise_tail(maxima, statistic, n_possible=None):
     return np.maximum(approximate, 1 / n_possible) if n_possible else approximate
 
 
-def _survival(excess, shape):
+def _survival(excess: np.ndarray, shape: float) -> np.ndarray:
     """Return the survival function of excesses in units of the scale."""
     if abs(shape) < 1e-9:
         return np.exp(-excess)
     return np.maximum(1 - shape * excess, 0) ** (1 / shape)
 
 
-def _fits(probability, shape):
+def _fits(probability: np.ndarray, shape: float) -> np.bool:
     """Tell whether ascending probabilities pass the Anderson-Darling test at 5 %."""
     count = len(probability)
     inside = np.clip(probability, 1e-12, 1 - 1e-12)

@@ -3,6 +3,7 @@
 from math import sqrt
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 # A fuller bucket takes longer to sort by insertion than the whole map by radix.
@@ -13,7 +14,7 @@ DIGITS, DIGIT_BITS = 6, 11
 # Everything compiled is in one file: a change elsewhere would not renew what is cached of it.
 
 
-def tfce(statistic, neighbours, E=0.5, H=2.0):
+def tfce(statistic: npt.ArrayLike, neighbours: np.ndarray, E: float = 0.5, H: float = 2.0) -> np.ndarray:
     r"""Signed threshold-free cluster enhancement without a step size.
 
     .. math:: \mathrm{TFCE}(v) = \operatorname{sign}(s_v) \int_0^{|s_v|} e_v(h)^E \, h^H \, dh
@@ -70,7 +71,7 @@ def tfce(statistic, neighbours, E=0.5, H=2.0):
     return enhanced
 
 
-def tfnbs(statistic, pairs, E=0.4, H=3.0):
+def tfnbs(statistic: npt.ArrayLike, pairs: np.ndarray, E: float = 0.4, H: float = 3.0) -> np.ndarray:
     r"""Threshold-free network-based statistic: `tfce` of connections, which are neighbours if they share a node [1]_.
 
     Parameters
@@ -114,7 +115,9 @@ def tfnbs(statistic, pairs, E=0.4, H=3.0):
 
 
 @njit(cache=True, nogil=True)
-def _enhance_connections(statistics, pairs, exponents, enhanced):
+def _enhance_connections(
+    statistics: np.ndarray, pairs: np.ndarray, exponents: tuple[float, float], enhanced: np.ndarray
+) -> None:
     count = len(pairs)
     order, heights = np.empty(count, np.int32), np.empty(count)
     tree = np.empty((3, pairs.max() + 1 if count else 0), np.int32)
@@ -130,7 +133,7 @@ def _enhance_connections(statistics, pairs, exponents, enhanced):
 
 
 @njit(cache=True, nogil=True)
-def _join_connections(pairs, order, tree, joined):
+def _join_connections(pairs: np.ndarray, order: np.ndarray, tree: np.ndarray, joined: np.ndarray) -> None:
     """Join the nodes of the connections in order; each gets its lower one, and its component's size when it joined."""
     root, size, lowest = tree
     below, extents = joined
@@ -153,7 +156,9 @@ def _join_connections(pairs, order, tree, joined):
 
 
 @njit(cache=True, nogil=True)
-def _enhance_maps(statistics, neighbours, exponents, enhanced):
+def _enhance_maps(
+    statistics: np.ndarray, neighbours: np.ndarray, exponents: tuple[float, float], enhanced: np.ndarray
+) -> None:
     count, most = neighbours.shape
     order, heights = np.empty(count, np.int32), np.empty(count)
     # The last element is where a neighbour of -1 leads to.
@@ -175,7 +180,9 @@ def _enhance_maps(statistics, neighbours, exponents, enhanced):
 
 
 @njit(cache=True, nogil=True)
-def _list_before(rank, n_positive, neighbours, before, found):
+def _list_before(
+    rank: np.ndarray, n_positive: int, neighbours: np.ndarray, before: np.ndarray, found: np.ndarray
+) -> None:
     """List, for each rank, the neighbours of its sign that come before it, as ranks among its sign."""
     count, most = neighbours.shape
     flat, source = neighbours.ravel(), np.uint64(0)
@@ -196,7 +203,7 @@ def _list_before(rank, n_positive, neighbours, before, found):
 
 
 @njit(cache=True, nogil=True)
-def _join(before, found, most, tree):
+def _join(before: np.ndarray, found: np.ndarray, most: int, tree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Join the ranks in order; return each one's lower one, and its component's size when it joined."""
     root, size, lowest, below, extents = tree[0], tree[1], tree[2], tree[3], tree[4]
     for own in range(len(found)):
@@ -218,7 +225,7 @@ def _join(before, found, most, tree):
 
 
 @njit(cache=True, nogil=True)
-def _find(root, index):
+def _find(root: np.ndarray, index: int) -> int:
     above = root[index]
     while above != root[above]:
         root[index] = root[above]
@@ -227,7 +234,9 @@ def _find(root, index):
 
 
 @njit(cache=True, nogil=True)
-def _integrate(heights, below, extents, exponents):
+def _integrate(
+    heights: np.ndarray, below: np.ndarray, extents: np.ndarray, exponents: tuple[float, float]
+) -> np.ndarray:
     """Sum what the components hold, from the lowest voxels up; the heights become the values."""
     E, H = exponents
     powers = heights * heights * heights / 3.0 if H == 2.0 else heights ** (H + 1.0) / (H + 1.0)
@@ -242,7 +251,7 @@ def _integrate(heights, below, extents, exponents):
 
 
 @njit(cache=True, nogil=True)
-def _rank(statistic, order, heights):
+def _rank(statistic: np.ndarray, order: np.ndarray, heights: np.ndarray) -> tuple[int, int]:
     """Rank the positive voxels, then the negative ones, each from the largest magnitude down; zeros have no rank.
 
     Fills ``order`` (V,) with the voxels and ``heights`` (V,) with their magnitudes; returns the counts of the positive
@@ -270,14 +279,16 @@ def _rank(statistic, order, heights):
 
 
 @njit(cache=True, nogil=True)
-def _bucket(value, scale, n_buckets):
+def _bucket(value: float, scale: float, n_buckets: int) -> int:
     """Count buckets from the largest magnitude down, the positive half first."""
     below = n_buckets - 1 - int(abs(value) * scale)
     return below if value > 0 else n_buckets + below
 
 
 @njit(cache=True, nogil=True)
-def _distribute(statistic, scale, starts, order, heights):
+def _distribute(
+    statistic: np.ndarray, scale: float, starts: np.ndarray, order: np.ndarray, heights: np.ndarray
+) -> None:
     n_buckets = statistic.size
     for voxel in range(statistic.size):
         value = statistic[voxel]
@@ -288,7 +299,7 @@ def _distribute(statistic, scale, starts, order, heights):
 
 
 @njit(cache=True, nogil=True)
-def _insert(order, heights):
+def _insert(order: np.ndarray, heights: np.ndarray) -> None:
     """Finish a nearly sorted order by insertion."""
     for index in range(1, order.size):
         height, voxel, place = heights[index], order[index], index
@@ -299,7 +310,7 @@ def _insert(order, heights):
 
 
 @njit(cache=True, nogil=True)
-def _by_digits(statistic, n_positive, n_ranked, order, heights):
+def _by_digits(statistic: np.ndarray, n_positive: int, n_ranked: int, order: np.ndarray, heights: np.ndarray) -> None:
     """Rank values that are too uneven for buckets: negative floats count their bits downwards."""
     bits = statistic.view(np.int64)
     ascending = _argsort((bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64))
@@ -310,7 +321,7 @@ def _by_digits(statistic, n_positive, n_ranked, order, heights):
 
 
 @njit(cache=True, nogil=True)
-def _argsort(keys):
+def _argsort(keys: np.ndarray) -> np.ndarray:
     """Radix sort from the least digit up: linear in the voxels, where a comparison sort is not."""
     last = np.uint64(2**DIGIT_BITS - 1)
     counts = np.zeros((DIGITS, 2**DIGIT_BITS), dtype=np.int32)

@@ -32,26 +32,26 @@ class TwoVisits:
     strata: np.ndarray | None = None
 
     @property
-    def observed(self):
+    def observed(self) -> np.ndarray:
         """Who has a follow-up, (n,) bool."""
         return np.isfinite(self.followup)
 
     @property
-    def change(self):
+    def change(self) -> np.ndarray:
         """Follow-up minus baseline, (n,) float."""
         return self.followup - self.baseline
 
-    def of(self, members):
+    def of(self, members: np.ndarray) -> "TwoVisits":
         """Return those for whom ``members``, (n,) bool, is true."""
         names = ("arm", "baseline", "followup", "covariates", "strata")
         values = {name: getattr(self, name) for name in names}
         return replace(self, **{name: value[members] for name, value in values.items() if value is not None})
 
-    def completers(self):
+    def completers(self) -> "TwoVisits":
         """Return those with a follow-up, a missing baseline replaced as by `filled`."""
         return self.filled().of(self.observed)
 
-    def filled(self):
+    def filled(self) -> "TwoVisits":
         """Replace missing baselines and covariates by their mean over everyone randomized.
 
         Notes
@@ -64,7 +64,7 @@ class TwoVisits:
             self, baseline=baseline, covariates=None if self.covariates is None else _filled(self.covariates)
         )
 
-    def nuisance(self):
+    def nuisance(self) -> np.ndarray:
         """Return what the arms are adjusted for beside the baseline, without columns that add nothing to the others.
 
         Returns
@@ -77,8 +77,13 @@ class TwoVisits:
             covariates = independent_columns(covariates, self.strata)
         return nuisance(len(self.arm), covariates, self.strata)
 
+    def design(self, baseline: np.ndarray | None = None) -> np.ndarray:
+        """Return the arm, the baseline if one is given, and the `nuisance`, (n, p) float64."""
+        columns = [self.arm, *([] if baseline is None else [baseline]), self.nuisance()]
+        return np.column_stack(columns).astype(np.float64)
 
-def _filled(values):
+
+def _filled(values: np.ndarray) -> np.ndarray:
     known = np.isfinite(values)
     means = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     return np.where(known, values, means)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 # Relative excess of the variance of t above which a nominal 5 % is more than 7 %.
@@ -46,7 +47,7 @@ class VarianceWarning:
     text: str
 
 
-def variance_warning(outcome, arm):
+def variance_warning(outcome: npt.ArrayLike, arm: npt.ArrayLike) -> VarianceWarning:
     r"""Judge whether re-randomization tests a difference of means here.
 
     Parameters
@@ -106,7 +107,7 @@ def variance_warning(outcome, arm):
     )
 
 
-def _text(sizes, middle, error_rate):
+def _text(sizes: tuple[int, int], middle: float, error_rate: float) -> str:
     few, many = sizes
     nearest = min(MEASURED, key=lambda one: _distance(one, many / few, middle))
     small, large, ratio, ordinary, robust = nearest
@@ -119,6 +120,6 @@ def _text(sizes, middle, error_rate):
     )
 
 
-def _distance(measured, size_ratio, sd_ratio):
+def _distance(measured: tuple[float, ...], size_ratio: float, sd_ratio: float) -> float:
     small, large, ratio, *_ = measured
     return np.hypot(np.log(large / small / size_ratio), np.log(ratio / sd_ratio))

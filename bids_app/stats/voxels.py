@@ -1,14 +1,18 @@
 """The models of all voxels of a map, whichever participants each of them has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
+from bids_app.stats.allocation import Allocations
 from bids_app.stats.estimands import Hypothesis
 from bids_app.stats.model import LinearModel
+from bids_app.stats.rearrangement import Rearrangements
 from bids_app.stats.zscore import ZTable, f_to_z
+
+Draws = Allocations | Rearrangements
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Part:
     voxels: np.ndarray | slice
     rows: np.ndarray
     model: LinearModel
-    to_z: Callable
+    to_z: Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class VoxelModels:
     robust: bool
 
     @classmethod
-    def prepare(cls, hypothesis, *, min_per_arm=2, robust=False):
+    def prepare(cls, hypothesis: Hypothesis, *, min_per_arm: int = 2, robust: bool = False) -> "VoxelModels":
         """Group the voxels by the participants present, and prepare a model for each group.
 
         Raises
@@ -68,20 +72,20 @@ class VoxelModels:
             raise ValueError(f"no voxel of {present.shape[1]} has {min_per_arm} participants in each arm")
         return models
 
-    def enough(self, labels, rows):
+    def enough(self, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Tell in which of the allocations (B, n) each arm has participants enough among ``rows``."""
         own = labels[:, rows]
         counts = [np.count_nonzero(own == arm, axis=1) for arm in np.unique(self.hypothesis.arm)]
         return np.min(counts, axis=0) >= self.min_per_arm
 
-    def fitted(self):
+    def fitted(self) -> np.ndarray:
         """Tell which voxels have an estimate, (V,) bool."""
         found = np.zeros(self.hypothesis.outcome.shape[1], dtype=bool)
         for part in self.parts:
             found[part.voxels] = self.enough(self.hypothesis.arm[None], part.rows)[0]
         return found
 
-    def statistics(self, draws, window, as_z):
+    def statistics(self, draws: Draws, window: slice, as_z: bool) -> np.ndarray:
         """Return the statistics of a slice of the draws, (B, V): t, or F of several columns, or their z.
 
         0 where a draw leaves an arm with too few participants.
@@ -94,14 +98,14 @@ class VoxelModels:
             statistics[:, part.voxels] = self._of_part(part, draws, window, labels, as_z)
         return statistics
 
-    def _of_part(self, part, draws, window, labels, as_z):
+    def _of_part(self, part: Part, draws: Draws, window: slice, labels: np.ndarray, as_z: bool) -> np.ndarray:
         fit = draws.fit(part.model, window, part.rows, self.robust)
         statistics = fit.t() if fit.score.shape[1] == 1 else fit.f()
         statistics[~self.enough(labels, part.rows)] = 0.0
         return part.to_z(statistics) if as_z else statistics
 
 
-def _parts(hypothesis, present):
+def _parts(hypothesis: Hypothesis, present: np.ndarray) -> Iterator[Part]:
     if present.all():
         yield _part(hypothesis, slice(None), np.arange(len(present)))
         return
@@ -114,8 +118,8 @@ def _parts(hypothesis, present):
             yield _part(hypothesis, voxels, np.flatnonzero(pattern))
 
 
-def _part(hypothesis, voxels, rows):
-    def of(values):
+def _part(hypothesis: Hypothesis, voxels: np.ndarray | slice, rows: np.ndarray) -> Part:
+    def of(values: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(values[rows][:, voxels])
 
     model = LinearModel.prepare(
@@ -130,5 +134,5 @@ def _part(hypothesis, voxels, rows):
     return Part(voxels, rows, model, to_z)
 
 
-def _no_z(statistics):
+def _no_z(statistics: np.ndarray) -> np.ndarray:
     return np.zeros_like(statistics)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 from scipy import special
 
@@ -10,7 +11,7 @@ TABLE_LIMIT = 30.0
 NODES_PER_UNIT = 32
 
 
-def t_to_z(t, df):
+def t_to_z(t: npt.ArrayLike, df: float) -> np.ndarray:
     r"""Return the normal deviate with the same tail probability as Student's t.
 
     .. math:: z = \operatorname{sign}(t) \, \Phi^{-1}(1 - P(T_{df} > |t|))
@@ -49,7 +50,7 @@ def t_to_z(t, df):
     return np.sign(t) * np.maximum(-special.ndtri_exp(log_tail), 0.0)
 
 
-def f_to_z(f, *, q, df):
+def f_to_z(f: npt.ArrayLike, *, q: float, df: float) -> np.ndarray:
     r"""Return the magnitude of the normal deviate that is as improbable, both tails together, as F.
 
     .. math:: |z| = \Phi^{-1}(1 - P(F_{q, df} > f) / 2)
@@ -76,7 +77,7 @@ def f_to_z(f, *, q, df):
     return np.maximum(-special.ndtri_exp(np.log(np.maximum(tail / 2, np.finfo(float).tiny))), 0.0)
 
 
-def _log_far_tail(t, df):
+def _log_far_tail(t: np.ndarray, df: float) -> np.ndarray:
     a, x = df / 2, df / (df + t**2)
     series = np.log(special.hyp2f1(a + 0.5, 1, a + 1, x))
     return np.log(0.5 / a) + a * np.log(x) + 0.5 * np.log1p(-x) - special.betaln(a, 0.5) + series
@@ -106,7 +107,7 @@ class ZTable:
     df: float
     nodes: np.ndarray = field(init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         t = np.arange(TABLE_LIMIT * NODES_PER_UNIT + 1) / NODES_PER_UNIT
         z = t_to_z(t, self.df)
         half = self.df / 2
@@ -115,7 +116,7 @@ class ZTable:
         slope = np.exp(log_t_density - log_z_density) / NODES_PER_UNIT
         object.__setattr__(self, "nodes", np.column_stack([z, slope]))
 
-    def __call__(self, t):
+    def __call__(self, t: np.ndarray) -> np.ndarray:
         """Convert ``t``, a float64 ndarray of any shape, to z of the same shape."""
         z = np.empty_like(t)
         _interpolate(t.ravel(), self.nodes, z.ravel())
@@ -126,7 +127,7 @@ class ZTable:
 
 
 @njit(cache=True, nogil=True)
-def _interpolate(t, nodes, z):
+def _interpolate(t: np.ndarray, nodes: np.ndarray, z: np.ndarray) -> None:
     for index in range(t.size):
         x = abs(t[index]) * NODES_PER_UNIT
         left = min(int(x), len(nodes) - 2)

@@ -122,6 +122,14 @@ def test_a_trial_of_one_arm_has_no_p():
     assert np.isnan(median_p([data]))
 
 
+def test_without_a_degree_of_freedom_or_a_specification_there_is_no_p():
+    arm, covariates = np.array([0, 1, 0, 1]), np.array([[1.0], [2.0], [4.0], [3.0]])
+    data = TwoVisits(arm, np.array([1.0, 3, 2, 5]), np.array([2.0, 1, 4, 3]), covariates)
+    assert np.isnan(median_p([data]))
+    assert np.isnan(median_p([replace(data, baseline=None)], estimators=("ancova",)))
+    assert median_p([data], estimators=("post",)) >= 1 / 6
+
+
 def test_parcels_of_the_stages_trial(shared_data):
     """Mean connectivity of parcels of a real trial under two thresholds and three estimators."""
     folder = shared_data / "stages"
