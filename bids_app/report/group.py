@@ -1,8 +1,6 @@
 """The page of the group level."""
 
-import pandas as pd
-
-from bids_app.bids.files import save_figure
+from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build, label
 from bids_app.bids.result_names import MAPS, PARCELLATION
 from bids_app.report.effects import effects
@@ -111,14 +109,14 @@ def _findings(routes):
 def _records(path):
     if not path.exists():
         return []
-    return titled(pd.read_csv(path, sep="\t", na_values="n/a")).to_dict("records")
+    return titled(read_table(path)).to_dict("records")
 
 
 def _matrix(folder, entities, design):
     path = folder / build(entities, "matrix", ".tsv")
     if not path.exists():
         return None
-    table = pd.read_csv(path, sep="\t", na_values="n/a", dtype={"stratum": str})
+    table = read_table(path, dtype={"stratum": str})
     drawn = folder / "figures" / build(entities, "matrix", ".png")
     save_figure(drawn, matrix_figure(table, (design["ActiveArm"], design["ReferenceArm"])))
     return drawn

@@ -2,7 +2,6 @@
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 
 from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build, scan_label
@@ -127,7 +126,7 @@ def _parcels(output_dir, participant, index):
     """Collect the nodal tables of every atlas, and draw the matrices of all scans."""
     atlases = {}
     for scan in index.of("nodes", ".tsv"):
-        nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
+        nodes = read_table(scan.path)
         names = Name.parse(scan.path).entities
         atlas = _atlas(names)
         entry = atlases.setdefault(atlas, {"tables": [], "matrices": None, "globals": []})
@@ -161,7 +160,7 @@ def _draw_matrices(output_dir, participant, atlas, index):
     first = next((scan.entities.get("stat") for scan in scans if "pearson" in scan.entities.get("stat", "")), None)
     for scan in scans:  # of several matrices, Pearson's
         if first in (None, scan.entities.get("stat")) and atlas == _atlas(scan.entities):
-            table = pd.read_csv(scan.path, sep="\t", index_col=0, na_values="n/a")
+            table = read_table(scan.path, index_col=0)
             matrices[_short(scan.entities)] = table.to_numpy(float)
             entities = scan.entities
     if not matrices or len({len(matrix) for matrix in matrices.values()}) > 1:
@@ -177,7 +176,7 @@ def _networks(index, entities):
     """Return the network of each parcel if the nodal tables say."""
     wanted = {key: entities.get(key) for key in ("space", *PARCELLATION)}
     for scan in index.of("nodes", ".tsv", **wanted):
-        nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
+        nodes = read_table(scan.path, dtype={"network": str})
         return nodes["network"].fillna("none").astype(str).to_numpy() if "network" in nodes else None
     return None
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bids_app.bids.files import save_figure
+from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
@@ -83,9 +83,7 @@ def role_text(facts):
 def _table(folder, entities, suffix):
     """Return a table, or None if it was not made."""
     path = folder / build(entities, suffix, ".tsv")
-    return (
-        pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant": str, "arm": str}) if path.exists() else None
-    )
+    return read_table(path, dtype={"participant": str, "arm": str}) if path.exists() else None
 
 
 def _records(folder, entities, suffix):
