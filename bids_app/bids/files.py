@@ -126,8 +126,8 @@ def save_table(path: Path, table: pd.DataFrame, **options: Any) -> None:
 
 
 def read_table(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a BIDS TSV as a DataFrame."""
-    return pd.read_csv(path, sep="\t", na_values="n/a", **options)
+    """Read a BIDS TSV as `save_table` wrote it: a parcel may be called NA, and an arm None."""
+    return pd.read_csv(path, sep="\t", na_values=["n/a", ""], keep_default_na=False, **options)
 
 
 def save_described(path: Path, table: pd.DataFrame, columns: Mapping[str, Any], **more: Any) -> Path:

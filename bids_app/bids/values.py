@@ -141,7 +141,7 @@ def match(value: object, codes: Iterable[str]) -> str | None:
 
 def as_text(value: object) -> str:
     """Write a value of a table as the level of an arm: 1.0 is 1."""
-    return f"{value:g}" if isinstance(value, float) else str(value).strip()
+    return f"{value:.15g}" if isinstance(value, float) else str(value).strip()
 
 
 def words_of(column: pd.Series) -> pd.Series:

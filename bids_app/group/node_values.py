@@ -67,7 +67,7 @@ def read_nodes(path: Path) -> pd.DataFrame:
         return pd.DataFrame({"index": range(1, len(GLOBALS) + 1), "name": [one.label for one in GLOBALS.values()]})
     if suffix == "relmat":
         return _pairs(read_table(path, index_col=0, dtype={0: str}).index.astype(str).to_numpy())
-    table = read_table(path, dtype={"name": str})
+    table = read_table(path, dtype={"name": str, "network": str})
     if not {"index", "name"} <= set(table):
         raise DataError(f"{path.name} names no parcels: the columns index and name are needed.")
     return table[[column for column in NAMED if column in table]]

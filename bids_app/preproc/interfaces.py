@@ -19,7 +19,7 @@ from bids_app.preproc.dataset import Job, finish
 from bids_app.preproc.masks import as_image, noise_masks
 from bids_app.preproc.registration import map_points
 from bids_app.preproc.resampling import resample_series
-from bids_app.preproc.slicetiming import correct_slice_timing, middle_time
+from bids_app.preproc.slicetiming import check_slice_times, correct_slice_timing, middle_time, slice_axis
 from bids_app.preproc.template import load_template
 from bids_app.report.registration import alignment_figure, anatomy_figure, motion_figure
 from bids_app.space.templates import TISSUES
@@ -116,10 +116,10 @@ class EstimateMotion(_Step):
         times = job.run.metadata.get("SliceTiming")
         if not times:
             return {}
-        direction = job.run.metadata.get("SliceEncodingDirection", "k")
-        axis = 1 + "ijk".index(direction[0])
-        times = times[::-1] if direction.endswith("-") else times
-        correct_slice_timing(series, times, job.repetition_time, axis=axis, n_dummy=n_dummy)
+        axis, from_the_end = slice_axis(job.run.metadata.get("SliceEncodingDirection", "k"))
+        check_slice_times(times, series.shape[1 + axis], job.repetition_time)
+        times = times[::-1] if from_the_end else times
+        correct_slice_timing(series, times, job.repetition_time, axis=1 + axis, n_dummy=n_dummy)
         return {"SliceTimingCorrected": True, "StartTime": middle_time(times)}
 
 

@@ -215,11 +215,19 @@ def brain_in_template(
     dict of (X, Y, Z) ndarray
         ``reference``; ``signal``, its brain by its own intensity; and ``mask``, what of the anatomical brain was
         seen and lies in that or touches it.
+
+    Raises
+    ------
+    DataError
+        That is nothing.
     """
     own = reference.mask
     parts = (np.asarray(reference.image.dataobj), own.astype(np.float32), dilate(own).astype(np.float32))
     values, signal, near = (read_at(reference.image, part, points).reshape(seen.shape) for part in parts)
-    return {"reference": values.astype(np.float32), "signal": signal > 0.5, "mask": anatomical & (near > 0.5) & seen}
+    mask = anatomical & (near > 0.5) & seen
+    if not mask.any():
+        raise DataError("nothing of the BOLD image lies within the brain: was it aligned with the T1w or the template?")
+    return {"reference": values.astype(np.float32), "signal": signal > 0.5, "mask": mask}
 
 
 def quality(template: Template, brain: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -7,6 +7,8 @@ from scipy.interpolate import CubicSpline
 
 from bids_app.errors import DataError
 
+DIRECTIONS = ("i", "j", "k", "i-", "j-", "k-")
+
 
 def check_slice_times(times: Sequence[float], n_slices: int, repetition_time: float) -> None:
     """Refuse times of a sidecar that cannot be those of the image.
@@ -14,9 +16,12 @@ def check_slice_times(times: Sequence[float], n_slices: int, repetition_time: fl
     Raises
     ------
     DataError
-        There are more or fewer times than slices, or one is not within the repetition time.
+        They are no numbers, there are more or fewer times than slices, or one is not within the repetition time.
     """
-    found = np.asarray(times, dtype=float)
+    try:
+        found = np.asarray(times, dtype=float)
+    except (TypeError, ValueError):
+        raise DataError(f"SliceTiming must be a list of seconds; it is {times!r}.") from None
     if found.size != n_slices:
         raise DataError(f"SliceTiming has {found.size} times, the BOLD image has {n_slices} slices.")
     if not (np.all(found >= 0) and np.all(found < repetition_time)):
@@ -34,6 +39,24 @@ def middle_time(times: Sequence[float]) -> float:
     0.75
     """
     return (min(times) + max(times)) / 2
+
+
+def slice_axis(direction: object) -> tuple[int, bool]:
+    """Return the axis of a volume that slices lie along, and whether the times of a sidecar begin at its end.
+
+    Raises
+    ------
+    DataError
+        It is none of the directions that BIDS has.
+
+    Examples
+    --------
+    >>> slice_axis("k"), slice_axis("j-")
+    ((2, False), (1, True))
+    """
+    if direction not in DIRECTIONS:
+        raise DataError(f"SliceEncodingDirection is {direction!r}; it must be one of {', '.join(DIRECTIONS)}.")
+    return "ijk".index(direction[0]), direction.endswith("-")
 
 
 def shift_matrix(shift: float, n_volumes: int, n_dummy: int = 0) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bids_app.bids.files import save_figure
+from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.findings import Finding
 from bids_app.bids.names import Name, build, label
 from bids_app.bids.result_names import PARCELLATION
@@ -111,14 +111,14 @@ def _findings(routes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, A
 def _records(path: Path) -> list[dict[Any, Any]]:
     if not path.exists():
         return []
-    return titled(pd.read_csv(path, sep="\t", na_values="n/a")).to_dict("records")
+    return titled(read_table(path)).to_dict("records")
 
 
 def _matrix(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> Path | None:
     path = folder / build(entities, "matrix", ".tsv")
     if not path.exists():
         return None
-    table = pd.read_csv(path, sep="\t", na_values="n/a", dtype={"stratum": str})
+    table = read_table(path, dtype={"stratum": str})
     drawn = folder / "figures" / build(entities, "matrix", ".png")
     save_figure(drawn, matrix_figure(table, record.arms.names))
     return drawn

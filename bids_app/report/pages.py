@@ -58,7 +58,7 @@ def number(value: float | str | None, digits: int = 3) -> str:
     """
     if value is None or value != value or isinstance(value, str):
         return value if isinstance(value, str) and value != "n/a" else "–"
-    if isinstance(value, int) or abs(value) >= 10**digits:
+    if isinstance(value, int) or abs(float(f"{value:.{digits}g}")) >= 10**digits:
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
 

@@ -41,7 +41,7 @@ def node_context(folder: Path, entities: Mapping[str, str], record: ComparisonRe
         each correction, a summary by network, and of the headline the figures.
     """
     suffix = "global" if record.kind == "global" else "nodes"
-    table = titled(read_table(folder / build(entities, suffix, ".tsv"), dtype={"name": str}))
+    table = titled(read_table(folder / build(entities, suffix, ".tsv"), dtype={"name": str, "network": str}))
     results = []
     for (feature, estimator), rows in table.groupby(["feature", "estimator"], sort=False):
         ordered = rows.assign(alpha=record.inference.alpha).sort_values(["p_fwe", "p"])
@@ -159,7 +159,7 @@ def _parcels_of(folder: Path, entities: Mapping[str, str], edges: pd.DataFrame) 
     names = list(dict.fromkeys([*edges["from"], *edges["to"]]))
     for path in sorted(folder.glob("*_nodes.tsv")):
         if parcellation_of(Name.parse(path).entities) == own:
-            table = read_table(path, dtype={"name": str}).drop_duplicates("name")
+            table = read_table(path, dtype={"name": str, "network": str}).drop_duplicates("name")
             known = table[[column for column in ("name", "network", "x", "y", "z") if column in table]]
             missing = [name for name in names if name not in set(known["name"])]
             return known.set_index("name").reindex([*known["name"], *missing]).reset_index()

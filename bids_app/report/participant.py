@@ -6,7 +6,6 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from bids_app.bids.files import read_table, save_figure
@@ -136,7 +135,7 @@ def _parcels(output_dir: Path, participant: str, index: ScanIndex) -> dict[str, 
     """Collect the nodal tables of every atlas, and draw the matrices of all scans."""
     atlases: dict[str, dict[str, Any]] = {}
     for scan in index.of("nodes", ".tsv"):
-        nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
+        nodes = read_table(scan.path)
         names = Name.parse(scan.path).entities
         atlas = _atlas(names)
         entry = atlases.setdefault(atlas, {"tables": [], "matrices": None, "globals": []})
@@ -170,7 +169,7 @@ def _draw_matrices(output_dir: Path, participant: str, atlas: str, index: ScanIn
     first = next((scan.entities.get("stat") for scan in scans if "pearson" in scan.entities.get("stat", "")), None)
     for scan in scans:  # of several matrices, Pearson's
         if first in (None, scan.entities.get("stat")) and atlas == _atlas(scan.entities):
-            table = pd.read_csv(scan.path, sep="\t", index_col=0, na_values="n/a")
+            table = read_table(scan.path, index_col=0)
             matrices[_short(scan.entities)] = table.to_numpy(float)
             entities = scan.entities
     if not matrices or len({len(matrix) for matrix in matrices.values()}) > 1:
@@ -186,7 +185,7 @@ def _networks(index: ScanIndex, entities: Mapping[str, str]) -> np.ndarray | Non
     """Return the network of each parcel if the nodal tables say."""
     wanted = {key: entities.get(key) for key in ("space", *PARCELLATION)}
     for scan in index.of("nodes", ".tsv", **wanted):
-        nodes = pd.read_csv(scan.path, sep="\t", na_values="n/a")
+        nodes = read_table(scan.path, dtype={"network": str})
         return nodes["network"].fillna("none").astype(str).to_numpy() if "network" in nodes else None
     return None
 

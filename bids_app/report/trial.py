@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bids_app.bids.files import save_figure
+from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build
 from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
@@ -85,9 +85,7 @@ def role_text(facts: Mapping[str, Any] | None) -> str:
 def _table(folder: Path, entities: Mapping[str, str], suffix: str) -> pd.DataFrame | None:
     """Return a table, or None if it was not made."""
     path = folder / build(entities, suffix, ".tsv")
-    return (
-        pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant": str, "arm": str}) if path.exists() else None
-    )
+    return read_table(path, dtype={"participant": str, "arm": str}) if path.exists() else None
 
 
 def _records(folder: Path, entities: Mapping[str, str], suffix: str) -> list[dict[Any, Any]]:

@@ -10,6 +10,7 @@ from bids_app.errors import UsageError
 
 BOUNDS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt}
 RULE = re.compile(r"(?P<name>[A-Za-z][\w-]*)(?P<sign><=|>=|<|>|=)(?P<number>[+-]?\d+(?:\.\d+)?)(?P<percent>%?)")
+ROUNDING = 1e-9  # percent of the baseline: 4.0 - 3.2 is a little less than 0.8 in binary
 SYNTAX = "OUTCOME:NAME=PERCENT%,NAME<=SCORE, as in hamd17:response=50%,remission<=7"
 
 
@@ -66,7 +67,8 @@ class Cutoff:
         unknown[~positive] = float("nan")
         fall = (baseline - followup) * 100
         bound = self.value * baseline
-        return (fall >= bound if self.value > 0 else fall <= bound) + unknown
+        rounding = abs(baseline) * ROUNDING
+        return (fall >= bound - rounding if self.value > 0 else fall <= bound + rounding) + unknown
 
 
 def parse_cutoffs(words: Iterable[str]) -> list[Cutoff]:

@@ -369,7 +369,7 @@ def load_atlas(path, grid):
         Over which it was laid.
     """
     stem = path.name.partition(".")[0]
-    table = read_table(path.with_name(f"{stem}.tsv"))
+    table = read_table(path.with_name(f"{stem}.tsv"), dtype={"name": str, "network": str})
     labels = np.asanyarray(nib.load(path).dataobj).ravel()[grid.mask.ravel()]
     position = pd.Series(range(len(table)), index=table["index"])
     maps = _maps_path(path)

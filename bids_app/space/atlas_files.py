@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
+import numpy as np
 import pandas as pd
 
 from bids_app.bids.names import Name
@@ -146,18 +147,21 @@ def _table_of_spheres(part, space):
     path = Path(part.what)
     require_table(path, called=f"--atlas {path}")
     try:
-        table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", na_values="n/a")
+        table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise DataError(f"--atlas {path}: no table can be read from it: {error}") from error
     table.columns = [str(column).strip().lower() for column in table.columns]
     if not {"x", "y", "z"} <= set(table):
         raise DataError(f"--atlas {path}: spheres need the columns x, y and z in mm; there are {', '.join(table)}.")
     places = table[["x", "y", "z"]].apply(pd.to_numeric, errors="coerce")
-    if places.isna().any(axis=None) or table.empty:
+    if not np.isfinite(places).all(axis=None) or table.empty:
         raise DataError(f"--atlas {path}: x, y and z must be numbers in every row.")
-    names = table.get("name")
-    extra = {"network": table["network"]} if "network" in table else {}
-    return Found(str(path), None, path, spheres=_spheres(places, names, table.get("radius", RADIUS), **extra))
+    radius = pd.to_numeric(table["radius"], errors="coerce") if "radius" in table else RADIUS
+    if not np.all(radius > 0):
+        raise DataError(f"--atlas {path}: radius must be a number above 0, in mm, in every row.")
+    names = table["name"].replace("n/a", "") if "name" in table else None
+    extra = {"network": table["network"].replace(["n/a", ""], np.nan)} if "network" in table else {}
+    return Found(str(path), None, path, spheres=_spheres(places, names, radius, **extra))
 
 
 def _known_spheres(part, space):

@@ -25,7 +25,7 @@ OUTCOME_COLUMNS = {
     "participant": "Participant, without sub-",
     "arm": "Arm that the participant was randomized to",
     "stratum": "Stratum of the randomization",
-    "visit": "baseline, followup, or the label of another session",
+    "visit": "baseline, followup, or the label of another session (with ses- if it is one of these words)",
     "outcome": "Name of the outcome",
     "value": "Score; n/a where there is none",
 }
@@ -176,7 +176,8 @@ def _of_sessions(tables: Tables, design: Design, name: str) -> pd.Series:
     values = _numbers(name, tables.sessions[name])
     _require_followup(name, values.dropna(), design)
     roles = {design.baseline: "baseline", design.followup: "followup"}
-    visits = values.index.get_level_values("session_id").map(lambda session: roles.get(session, session))
+    other = {role: f"ses-{role}" for role in roles.values()}  # a session of that name that is not compared
+    visits = values.index.get_level_values("session_id").map(lambda session: {**other, **roles}.get(session, session))
     index = pd.MultiIndex.from_arrays(
         [values.index.get_level_values("participant_id"), visits], names=["participant", "visit"]
     )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bids_app.bids.tables import read_rows, read_table, tidy
-from bids_app.bids.values import Codebook, is_number, likely_codes, numbers
+from bids_app.bids.values import Codebook, is_number, likely_codes, match, numbers, words_of
 from bids_app.errors import DataError
 from bids_app.group.trial_tables import read_scores
 from bids_app.settings.settings import Trial
@@ -361,3 +361,13 @@ def test_a_likely_code_is_said_and_stays_a_number(tmp_path):
 
 def test_a_codebook_without_levels_leaves_the_words_to_say():
     assert is_number(pd.Series(["1", "2"]), Codebook({}))
+
+
+@QUICK
+@given(words=st.lists(st.decimals(-(10**7), 10**7, places=4, allow_nan=False), min_size=2, max_size=12, unique=True))
+def test_numbers_that_differ_are_different_words(words):
+    """A site may be called 10000.01: what is told apart in the table is told apart in arms and strata."""
+    column = pd.Series([float(word) for word in words])
+    assert words_of(column).nunique() == len(words)
+    assert [float(word) for word in words_of(column)] == column.tolist()
+    assert [match(value, words_of(column)) for value in column] == words_of(column).tolist()

@@ -87,7 +87,7 @@ def test_clean_without_band_is_least_squares_on_trend_and_confounds():
 
 
 @pytest.mark.parametrize("censored", [(), (40, 41, 90), (148, 149), (0, 1)])
-def test_chunks_of_nodes_equal_nilearn_in_one_go(monkeypatch, censored):
+def test_clean_equals_nilearn(censored):
     series, given = noise(11, 150), confounds(150, censored=censored)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -101,9 +101,15 @@ def test_chunks_of_nodes_equal_nilearn_in_one_go(monkeypatch, censored):
             standardize=None,
             standardize_confounds=True,
         ).T
-    for at_once in (1, 4, 11, 100):
-        monkeypatch.setattr(denoise, "NODES_AT_ONCE", at_once)
-        np.testing.assert_allclose(clean(series, given, TR, BAND), expected, atol=1e-5)
+    np.testing.assert_allclose(clean(series, given, TR, BAND), expected, atol=1e-5)
+
+
+def test_no_node_depends_on_how_many_others_there_are():
+    """More nodes than are cleaned at once: each is what it is alone."""
+    series, given = noise(20_000, 40), confounds(40, censored=(11, 12))
+    together, some = clean(series, given, TR, BAND), [0, 1, 8191, 8192, 16_383, 16_384, 19_999]
+    assert np.isfinite(together).all()
+    np.testing.assert_allclose(together[some], clean(series[some], given, TR, BAND), atol=1e-5)
 
 
 @pytest.mark.parametrize("band", [BAND, (0, 0.1), None])
@@ -205,14 +211,14 @@ def test_strategies_on_real_confounds(shared_data, tmp_path, version, strategy, 
 @pytest.mark.parametrize("version", TABLES)
 def test_acompcor_takes_cosines_only_without_band_pass(shared_data, tmp_path, version):
     bold, table = put_table(tmp_path, shared_data / TABLES[version])
-    available = sum(name.startswith("cosine") for name in pd.read_csv(table, sep="\t"))
-    assert available > 0
-    for band, n_cosines in ((BAND, 0), ((0, 0.1), available), (None, available)):
-        given = read_confounds(bold, table, 30, Signal(denoise="acompcor", bandpass=band))
-        names = list(given.regressors)
-        assert sum(name.startswith("cosine") for name in names) == n_cosines
-        assert sum(name.startswith("a_comp_cor") for name in names) == 5
-        assert len(names) == 29 + n_cosines
+    raw = list(pd.read_csv(table, sep="\t"))
+    motion, cosines = ([name for name in raw if name.startswith(of)] for of in (("trans_", "rot_"), "cosine"))
+    assert cosines
+    for band in (BAND, (0, 0.1), None):
+        names = list(read_confounds(bold, table, 30, Signal(denoise="acompcor", bandpass=band)).regressors)
+        others = [name for name in names if not name.startswith("a_comp_cor")]
+        assert sorted(others) == sorted([*motion, *(cosines if band != BAND else [])])
+        assert len(names) - len(others) == 5
 
 
 def test_compcor_takes_the_first_components_of_the_combined_mask(shared_data, tmp_path):

@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import math
 import os
 import pty
 from dataclasses import replace
@@ -204,17 +205,17 @@ def test_a_crash_file_that_was_cut_is_a_failure_all_the_same(tmp_path, text):
     assert "crash-2.txt" in cut.message
 
 
-def test_progress_where_there_is_no_terminal():
+@pytest.mark.parametrize("n_scans", [1, 2, 3, 5, 8, 40])
+def test_progress_where_there_is_no_terminal(n_scans):
+    """The first step of each tenth of the way is said, none else, with the scans that are through by then."""
     heard = io.StringIO()
-    steps = [f"level.scan_{scan}.{step}" for scan in range(5) for step in "abcde"]
+    steps = [f"level.scan_{scan}.{step}" for scan in range(n_scans) for step in "abcde"]
     with progress(steps, heard) as advance:
         for step in steps:
             advance(step)
-    said = heard.getvalue().splitlines()
-    assert len(said) == 10
-    assert said[0].startswith("step 3 of 25 (0 of 5 parts) after")
-    assert said[1].startswith("step 5 of 25 (1 of 5 parts) after")
-    assert said[-1].startswith("step 25 of 25 (5 of 5 parts) after")
+    reached = sorted({math.ceil(len(steps) * tenth / 10) for tenth in range(1, 11)})
+    said = [line.partition(" after")[0] for line in heard.getvalue().splitlines()]
+    assert said == [f"step {n} of {len(steps)} ({n // 5} of {n_scans} parts)" for n in reached]
 
 
 def test_progress_on_a_terminal():

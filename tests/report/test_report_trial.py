@@ -8,7 +8,7 @@ from comparison import RECORD, changed
 from matplotlib import pyplot as plt
 from region_trial import DESIGN, made, save_group_maps
 
-from bids_app.bids.files import save_described, save_json
+from bids_app.bids.files import save_described, save_json, save_table
 from bids_app.bids.names import Name
 from bids_app.bids.result_names import group_name, trial_name
 from bids_app.group.plan_record import write_plan
@@ -139,6 +139,21 @@ def test_files_that_are_not_there_leave_no_trace(tmp_path):
     design = tmp_path / "task-rest_contrast-drugVsUsualCare_design.json"
     save_json(design, record_of("drug", "usual care").to_json())
     assert not re.search("<(table|img|h2|h3)", page_of(design))
+
+
+@pytest.mark.parametrize("column", ["baseline_mean_fd", "followup_mean_fd"])
+def test_an_arm_may_be_called_none(tmp_path, column):
+    """Who is given nothing is drawn like anyone else."""
+    drawn = []
+    for arm in ("None", "Nine"):
+        flow = pd.DataFrame({"participant_id": [f"sub-{i}" for i in range(8)], "arm": [arm, "drug"] * 4})
+        flow = flow.assign(baseline_mean_fd=0.1, followup_mean_fd=0.2).assign(**{column: [0.1 * i for i in range(8)]})
+        folder = tmp_path / arm
+        save_table(folder / f"task-rest_contrast-drugVs{arm}_flow.tsv", flow)
+        design = folder / f"task-rest_contrast-drugVs{arm}_design.json"
+        save_json(design, {"Route": "voxels", "ActiveArm": "drug", "ReferenceArm": arm, "Alpha": 0.05})
+        drawn.append(route_context(folder, design)["motion_figure"].read_text().count("<use"))
+    assert drawn[0] == drawn[1] > 8
 
 
 def test_roles_in_a_sentence():

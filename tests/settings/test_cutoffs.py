@@ -1,5 +1,9 @@
+from decimal import Decimal
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bids_app.errors import UsageError
 from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
@@ -56,3 +60,30 @@ def test_who_remitted_needs_no_baseline(sign, reached):
     (cutoff,) = parse_cutoffs([f"x:remission{sign}7"])
     followup = np.array([6.0, 7, 8, np.nan])
     np.testing.assert_array_equal(cutoff.reached(np.full(4, np.nan), followup), [*reached, np.nan])
+
+
+@pytest.mark.parametrize("digits", [0, 1, 2])
+@pytest.mark.parametrize("percent", ["50", "20", "33.3", "10", "100", "-20", "-50", "-33.3"])
+def test_who_responded_is_decided_as_in_decimals(digits, percent):
+    """Exactly half is half, also of scores such as 4.0 and 3.2 that binary numbers do not hold."""
+    scores = [Decimal(score).scaleb(-digits) for score in range(1, 300, 3)]
+    (cutoff,) = parse_cutoffs([f"x:response={percent}%"])
+    for baseline in scores[::7]:
+        followups = [*scores, *(baseline * (100 - Decimal(percent)) / 100 + step for step in (0, 1, -1))]
+        changes = [(baseline - score) * 100 / baseline for score in followups]
+        expected = [
+            change >= Decimal(percent) if Decimal(percent) > 0 else change <= Decimal(percent) for change in changes
+        ]
+        found = cutoff.reached(np.full(len(followups), float(baseline)), np.array(followups, dtype=float))
+        assert found.astype(bool).tolist() == expected, baseline
+
+
+@given(
+    outcome=st.sampled_from(["hamd17", "HAMD-17", "scale:total", "Ångst", "a b"]),
+    name=st.sampled_from(["r", "response", "no-suicide", "remission_2"]),
+    sign=st.sampled_from(["=", "<=", "<", ">=", ">"]),
+    value=st.integers(-99, 99).filter(bool),
+)
+def test_a_rule_that_is_built_is_read_as_it_was(outcome, name, sign, value):
+    (cutoff,) = parse_cutoffs([f"{outcome}:{name}{sign}{value}{'%' if sign == '=' else ''}"])
+    assert cutoff == Cutoff(outcome, name, sign, float(value))

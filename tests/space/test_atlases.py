@@ -71,6 +71,23 @@ def test_spheres_of_a_table(tmp_path):
         lay(tmp_path / "bad.csv")
 
 
+def test_spheres_keep_the_words_of_their_table(tmp_path):
+    lines = ["name\tx\ty\tz\tnetwork", "NA\t0\t0\t0\t1", "01\t20\t0\t0\tn/a", "n/a\t0\t20\t0\t02"]
+    (tmp_path / "seeds.tsv").write_text("\n".join(lines))
+    atlas = lay(tmp_path / "seeds.tsv")
+    back = load_atlas(save_atlas(tmp_path / "out", atlas, GRID, {"space": "X"}), GRID)
+    for parcels in (atlas.parcels, back.parcels):
+        assert parcels["name"].tolist() == ["NA", "01", "sphere3"]
+        assert parcels["network"].fillna("").tolist() == ["1", "", "02"]
+
+
+@pytest.mark.parametrize("radius", ["wide", "", "0", "-3", "n/a"])
+def test_a_sphere_needs_a_radius(tmp_path, radius):
+    (tmp_path / "seeds.csv").write_text(f"x,y,z,radius\n0,0,0,5\n8,0,0,{radius}\n")
+    with pytest.raises(DataError, match=r"seeds.csv: radius must be a number above 0, in mm, in every row"):
+        lay(tmp_path / "seeds.csv")
+
+
 @pytest.mark.parametrize(("name", "n_parcels"), [("aal", 116), ("aicha", 192)])
 def test_atlases_of_debian(grid, name, n_parcels):
     if not (DEBIAN / IN_DEBIAN[name][0]).exists():

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,6 +44,28 @@ def test_everyone_randomized_has_a_row_for_both_visits(tables):
     assert values(table, "hamd17", "7") == {"01": 8}
     strata = table.drop_duplicates("participant").set_index("participant")["stratum"]
     assert strata.to_dict() == {"01": "a", "02": "a", "03": "b", "04": "n/a"}
+
+
+@pytest.mark.parametrize("labels", list(itertools.permutations(["baseline", "followup", "7"])))
+def test_what_the_sessions_are_called_changes_no_score(tables, labels):
+    """Another visit may be called baseline, such as one before a screening that is compared with."""
+    plain = outcome_table(tables, DESIGN, ["hamd17"])
+    renamed = dict(zip(("0", "3", "7"), labels, strict=True))
+    design = Design("arm", "ketamine", "midazolam", renamed["0"], renamed["3"])
+    table = outcome_table(Tables(tables.participants, tables.sessions.rename(index=renamed), {}), design, ["hamd17"])
+    for visit in ("baseline", "followup"):
+        np.testing.assert_equal(values(table, "hamd17", visit), values(plain, "hamd17", visit))
+    others = table[~table["visit"].isin(["baseline", "followup"])]
+    assert others["value"].tolist() == [8]
+    assert others["visit"].str.removeprefix("ses-").tolist() == [renamed["7"]]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_order_of_the_rows_changes_no_score(tables, seed):
+    shuffled = Tables(tables.participants, tables.sessions.sample(frac=1, random_state=seed), {})
+    key = ["participant", "visit"]
+    tables_of = [outcome_table(one, DESIGN, ["hamd17"], ["site"]).sort_values(key) for one in (tables, shuffled)]
+    pd.testing.assert_frame_equal(*(table.reset_index(drop=True) for table in tables_of))
 
 
 def test_a_column_of_participants_is_of_the_follow_up_only(tables):
