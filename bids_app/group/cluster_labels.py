@@ -9,7 +9,7 @@ import pandas as pd
 from bids_app import stats
 from bids_app.settings.atlas_source import AtlasSource
 from bids_app.space.atlas import read_atlas, source_entities
-from bids_app.space.grid import Grid
+from bids_app.space.grid import Nodes
 
 NOWHERE = "none"
 
@@ -130,7 +130,7 @@ ANATOMY_COLUMNS = {
 
 
 def with_anatomy(
-    clusters: Sequence[stats.Cluster], grid: Grid, atlases: Sequence[AtlasSource], space: str | None = None
+    clusters: Sequence[stats.Cluster], grid: Nodes, atlases: Sequence[AtlasSource], space: str | None = None
 ) -> pd.DataFrame:
     """Label every cluster of a table by every atlas.
 
@@ -138,7 +138,7 @@ def with_anatomy(
     ----------
     clusters : list of stats.Cluster
         In the order of the table's rows; their nodes are those of the grid.
-    grid : Grid
+    grid : Grid or Surface
     atlases : list of AtlasSource
     space : str, optional
         Of the grid.

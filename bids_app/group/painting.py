@@ -15,7 +15,7 @@ from bids_app.group.routes import ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Settings
 from bids_app.space.atlas import Atlas, load_atlas
-from bids_app.space.grid import Grid, load_grid
+from bids_app.space.grid import Grid, Nodes, load_grid
 
 # The desc label, the maps by their stat label, and what makes the sidecar of each.
 Painted = tuple[str, Mapping[str, np.ndarray], Callable[[str], dict[str, Any]]]
@@ -56,7 +56,7 @@ def paint(settings: Settings, route: ParcelRoute, sample: Sample, results: Itera
     return written
 
 
-def laid_atlas(output_dir: Path, entities: Mapping[str, str]) -> tuple[Grid, Atlas] | None:
+def laid_atlas(output_dir: Path, entities: Mapping[str, str]) -> tuple[Nodes, Atlas] | None:
     """Return the grid of the nodes that an atlas covers and the atlas over it, or None if it was not laid.
 
     Parameters

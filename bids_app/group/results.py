@@ -23,7 +23,7 @@ from bids_app.settings.atlas_source import AtlasSource
 from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import Settings, Trial
 from bids_app.space.atlas import fitting
-from bids_app.space.grid import Grid
+from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def _write(
 def _write_maps(
     route: MapRoute, settings: Settings, sample: Sample, comparisons: Comparisons, corrected: Corrected
 ) -> list[Path]:
-    folder, grid, written = settings.group_dir, cast(Grid, sample.grid), []
+    folder, grid, written = settings.group_dir, cast(Nodes, sample.grid), []
     for (feature, analysis), comparison in comparisons.items():
         sidecar = _sidecar(settings, route, sample.design, (feature, analysis), comparison)
         for statistic, values in _maps(comparison, corrected[feature, analysis]).items():
@@ -200,7 +200,7 @@ def cluster_table(
     DataFrame
         A row per cluster of voxels with p_fwe of alpha or less; coordinates in mm of the template space.
     """
-    grid, design = cast(Grid, sample.grid), sample.design
+    grid, design = cast(Nodes, sample.grid), sample.design
     neighbours, coordinates = grid.neighbours(trial.connectivity), grid.coordinates
     rows, clusters = [], []
     for (feature, analysis), comparison in comparisons.items():

@@ -25,7 +25,7 @@ from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.graph.features import FULL, Feature, camel, compared_features
 from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY
 from bids_app.settings.settings import Settings, Trial
-from bids_app.space.grid import Grid, load_grid
+from bids_app.space.grid import Grid, Nodes, load_grid
 from bids_app.trial.comparison_record import Kind
 
 
@@ -213,7 +213,7 @@ def _map_route(settings: Settings, index: ScanIndex, extension: str) -> MapRoute
     return MapRoute(MAPS[extension], entities, scans, surface)
 
 
-def grid_of(route: MapRoute, image: Any, kept: np.ndarray) -> Grid:
+def grid_of(route: MapRoute, image: Any, kept: np.ndarray) -> Nodes:
     """Return the grid of a route's maps, of the nodes that are kept.
 
     Parameters

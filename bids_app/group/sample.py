@@ -20,7 +20,7 @@ from bids_app.group.node_values import read_same_nodes, read_values
 from bids_app.group.routes import GlobalRoute, MapRoute, Route, grid_of
 from bids_app.group.thinness import thin_places
 from bids_app.settings.settings import Trial
-from bids_app.space.grid import Grid
+from bids_app.space.grid import Nodes
 from bids_app.trial.allocation_table import read_allocations
 from bids_app.trial.covariates import model_covariates, slopes
 from bids_app.trial.design import Design, Tables
@@ -52,7 +52,7 @@ class Sample:
         Labels are exchanged within these.
     kept : (N,) bool ndarray
         Which of the N voxels of the image, or parcels, everyone has.
-    grid : Grid or None
+    grid : Grid, Surface or None
         Of the voxels that everyone has.
     parcels : DataFrame or None
         The parcels, measures or connections that everyone has, as `nodes.read_nodes`.
@@ -74,7 +74,7 @@ class Sample:
     covariates: pd.DataFrame
     strata: np.ndarray | None
     kept: np.ndarray
-    grid: Grid | None
+    grid: Nodes | None
     parcels: pd.DataFrame | None
     slopes: pd.DataFrame | None = None
     allocation_table: np.ndarray | None = None
@@ -294,7 +294,7 @@ def _values(scan: Scan, feature: Feature) -> np.ndarray:
         raise DataError(f"{error} Run the participant level again for sub-{scan.participant}.") from error
 
 
-def _grid(route: MapRoute, kept: np.ndarray) -> Grid:
+def _grid(route: MapRoute, kept: np.ndarray) -> Nodes:
     scans = next(iter(route.scans.values()))
     images: list[Any] = [nib.load(scan.path) for scan in scans]
     if route.surface is None and not all(np.allclose(one.affine, images[0].affine, atol=1e-3) for one in images):

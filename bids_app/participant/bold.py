@@ -8,11 +8,11 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from bids_app.bids.masks import binarized
-from bids_app.bids.names import is_surface
 from bids_app.bids.runs import BoldRun
 from bids_app.bids.timing import InHeader, RepetitionTime, in_header, repetition_time
 from bids_app.errors import DataError, MissingInputError
 from bids_app.space.grid import Nodes
+from bids_app.space.surface import Surface
 from bids_app.space.surface_files import read_grayordinates
 from bids_app.system.images import UNREADABLE, open_bold, read_image
 
@@ -39,7 +39,7 @@ def read_series(run: BoldRun, grid: Nodes) -> tuple[np.ndarray, RepetitionTime, 
     ------
     DataError, MissingInputError
     """
-    if is_surface(run.bold):
+    if isinstance(grid, Surface):
         series, seconds = read_grayordinates(run.bold, grid)
         header = InHeader(seconds, "sec") if seconds else None
         return series, repetition_time(run.bold.name, run.repetition_time, header), ()

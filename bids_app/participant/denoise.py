@@ -24,6 +24,7 @@ FEW_DEGREES_OF_FREEDOM = 10  # below this a correlation of 0.6 is within chance 
 CARPET_ROWS = 600
 MIN_FOR_FILTER = 34  # what nilearn's Butterworth filter of order 5 needs to begin and end
 RECEIVED = "as the images were received"
+Band = tuple[float, float] | None  # in Hz
 NODES_AT_ONCE = 8192  # bounds the float64 copies that filtering makes
 
 
@@ -31,7 +32,7 @@ def clean(
     series: np.ndarray,
     confounds: Confounds,
     repetition_time: float,
-    bandpass: tuple[float, float] | None,
+    bandpass: Band,
     *,
     detrend: bool = True,
 ) -> np.ndarray:
@@ -86,7 +87,7 @@ def clean(
     return result
 
 
-def check_band(bandpass: tuple[float, float] | None, repetition_time: float) -> None:
+def check_band(bandpass: Band, repetition_time: float) -> None:
     """Refuse a band that no filter can pass at a repetition time, and that would be left out in silence.
 
     Raises
@@ -102,7 +103,7 @@ def check_band(bandpass: tuple[float, float] | None, repetition_time: float) -> 
         )
 
 
-def _filter(bandpass: tuple[float, float] | None) -> dict[str, Any]:
+def _filter(bandpass: Band) -> dict[str, Any]:
     low, high = bandpass or (None, None)
     return {"filter": "butterworth" if bandpass else False, "low_pass": high, "high_pass": low or None}
 
@@ -122,7 +123,7 @@ def _clean_nodes(series: np.ndarray, confounds: Confounds, filtering: Mapping[st
         ).T
 
 
-def long_gap(confounds: Confounds, repetition_time: float, bandpass: tuple[float, float] | None) -> str | None:
+def long_gap(confounds: Confounds, repetition_time: float, bandpass: Band) -> str | None:
     """Say which gap of censored volumes is too long for the band to tell what was in it, or return None.
 
     The slowest wave that passes has then more than half of its period in the gap.
@@ -202,13 +203,8 @@ def clean_run(run: BoldRun, grid: Nodes, options: Signal) -> CleanScan:
         detrend=options.detrend,
     )
     after = clean(before, confounds, repetition_time, options.bandpass, detrend=options.detrend)
-    notes = [
-        *timing.warnings,
-        *read,
-        *confounds.notes,
-        long_gap(confounds, repetition_time, options.bandpass),
-        _few(left),
-    ]
+    gap = long_gap(confounds, repetition_time, options.bandpass)
+    notes = [*timing.warnings, *read, *confounds.notes, gap, _few(left)]
     rows = _sample(after)
     facts = ScanFacts(
         origin=Origin.here(run.label, run.sources),

@@ -79,8 +79,8 @@ def _bundled() -> Template:
 
 
 def _of_templateflow(folder: Path) -> Template:
-    found = {part: template_file(folder, part) for part in PARTS}
-    if lacking := [part for part, path in found.items() if path is None]:
+    found = {part: path for part in PARTS if (path := template_file(folder, part)) is not None}
+    if lacking := [part for part in PARTS if part not in found]:
         raise MissingInputError(
             f"--template {folder}: {', '.join(lacking)} not found (looked for "
             f"{folder.name}_res-02_{lacking[0]}.nii.gz). "

@@ -6,6 +6,7 @@ The names below are imported when they are first used.
 """
 
 from importlib import import_module
+from typing import Any
 
 _HOMES = {
     "Grid": "grid",
@@ -28,7 +29,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -2,7 +2,10 @@
 
 import hashlib
 import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -16,8 +19,10 @@ from bids_app.bids.files import read_table, replacing, save_described, save_imag
 from bids_app.bids.names import Name, label
 from bids_app.bids.result_names import laid_path
 from bids_app.errors import DataError, UsageError
-from bids_app.space.atlas_files import find_part
+from bids_app.settings.atlas_source import AtlasSource, Part
+from bids_app.space.atlas_files import Found, find_part
 from bids_app.space.atlas_labels import labels_beside, read_labels, unique_names
+from bids_app.space.grid import Nodes
 from bids_app.space.label_image import whole_labels
 from bids_app.space.surface import Surface
 from bids_app.space.surface_labels import plain_stem, read_surface_labels
@@ -67,7 +72,7 @@ class Atlas:
     named_by: str = ""
 
 
-def read_atlas(source, grid, space=None):
+def read_atlas(source: AtlasSource, grid: Nodes, space: str | None = None) -> Atlas:
     """Lay an atlas over the nodes of a grid.
 
     Parameters
@@ -101,14 +106,14 @@ def read_atlas(source, grid, space=None):
     return replace(atlas, entities={"atlas": source.name}) if source.name else atlas
 
 
-def fitting(sources, grid, space=None):
+def fitting(sources: Iterable[AtlasSource], grid: Nodes | None, space: str | None = None) -> list[AtlasSource]:
     """Return those of the atlases that can be laid over a grid: labels of a surface cannot over voxels."""
     if isinstance(grid, Surface):
         return list(sources)
     return [one for one in sources if not any(find_part(part, space).on_surface for part in one.parts)]
 
 
-def check_names(atlases):
+def check_names(atlases: Iterable[tuple[AtlasSource, Mapping[str, str]]]) -> None:
     """Refuse atlases whose outputs would have the same names.
 
     Parameters
@@ -116,7 +121,7 @@ def check_names(atlases):
     atlases : list of (AtlasSource, dict)
         With the entities of each.
     """
-    seen = {}
+    seen: dict[tuple[tuple[str, str], ...], AtlasSource] = {}
     for source, entities in atlases:
         key = tuple(sorted(entities.items()))
         if key in seen:
@@ -126,7 +131,7 @@ def check_names(atlases):
         seen[key] = source
 
 
-def network_of_nodes(source, grid, space=None):
+def network_of_nodes(source: AtlasSource, grid: Nodes, space: str | None = None) -> np.ndarray:
     """Return the network of each node, numbered from 0, -1 for none: from the column network, else each label is one.
 
     Parameters
@@ -147,7 +152,7 @@ def network_of_nodes(source, grid, space=None):
     return np.where(atlas.of_node >= 0, numbers[atlas.of_node], -1)
 
 
-def atlas_entities(path):
+def atlas_entities(path: Path) -> dict[str, str]:
     """Return what the outputs of an atlas are named by; desc, which TemplateFlow tells its atlases apart by, is seg.
 
     Examples
@@ -157,66 +162,68 @@ def atlas_entities(path):
     {'atlas': 'Schaefer2018', 'seg': '100Parcels'}
     """
     named = Name.parse(path).entities
-    entities = {key: named[key] for key in ("atlas", "seg", "scale") if key in named}
+    entities: dict[str, str] = {key: named[key] for key in ("atlas", "seg", "scale") if key in named}
     if entities and "desc" in named:
         entities["seg"] = entities.get("seg", "") + named["desc"]
     return entities or {"atlas": label(plain_stem(path).partition(".")[0])}
 
 
-def source_entities(source, space=None):
+def source_entities(source: AtlasSource, space: str | None = None) -> dict[str, str]:
     """Return what the outputs of a source will be named by, without reading an image."""
     if source.name:
         return {"atlas": source.name}
     return _together([_entities_of(find_part(part, space)) for part in source.parts])
 
 
-def _entities_of(found):
-    return {"atlas": found.name} if found.name else atlas_entities(found.image)
+def _entities_of(found: Found) -> dict[str, str]:
+    if found.name or not isinstance(found.image, Path):
+        return {"atlas": found.name or label(found.shown)}
+    return atlas_entities(found.image)
 
 
-def _together(named):
+def _together(named: Sequence[dict[str, str]]) -> dict[str, str]:
     """Name several atlases as one."""
     return named[0] if len(named) == 1 else {"atlas": "+".join("".join(one.values()) for one in named)}
 
 
-def _read_part(part, grid, space):
+def _read_part(part: Part, grid: Nodes, space: str | None) -> Atlas:
     found = find_part(part, space)
     entities = _entities_of(found)
     if found.spheres is not None:
-        return _of_spheres(found, entities, grid)
+        return _of_spheres(found, found.spheres, entities, grid)
     if space and found.space not in (None, space):
         logger.warning("%s is in %s, the data in %s: they may be some millimetres apart.", found, found.space, space)
-    if found.on_surface:
-        return _of_surface(found, entities, grid)
+    if found.on_surface and isinstance(found.image, Path):
+        return _of_surface(found, found.image, entities, grid)
     return _of_image(found, entities, grid)
 
 
-def _of_surface(found, entities, grid):
+def _of_surface(found: Found, path: Path, entities: dict[str, str], grid: Nodes) -> Atlas:
     if not isinstance(grid, Surface):
         raise UsageError(
             f"--atlas {found}: its labels lie on a surface, the data are voxels. Choose surface data by --space "
             "(fsLR, fsaverage5 ...), or give a label image."
         )
-    labels, own = read_surface_labels(found.image, grid)
+    labels, own = read_surface_labels(path, grid)
     table = _table_of(found, own["index"])
     return _of_labels(found, entities, grid, labels, own if table is None else table)
 
 
-def _table_of(found, present):
+def _table_of(found: Found, present: Iterable[int]) -> pd.DataFrame | None:
     """Return the table that names the labels: the one given, else the one beside the image; None without."""
     if found.table is not None:
         if missing := sorted(set(present) - set(found.table["index"])):
             raise DataError(f"--atlas {found}: no name for the labels {', '.join(map(str, missing[:10]))}.")
         return found.table
-    path = found.labels or (None if found.loaded else labels_beside(found.image))
+    path = found.labels or (labels_beside(found.image) if isinstance(found.image, Path) else None)
     try:
         return read_labels(path, present) if path else None
     except DataError as error:
         raise DataError(f"--atlas {found}: {error}") from error
 
 
-def _of_image(found, entities, grid):
-    image, values = (found.image, np.asanyarray(found.image.dataobj)) if found.loaded else _open(found.image)
+def _of_image(found: Found, entities: dict[str, str], grid: Nodes) -> Atlas:
+    image, values = _opened(found.image)
     values = values[..., 0] if values.shape[3:] == (1,) else values
     voxels = apply_affine(np.linalg.inv(image.affine), grid.coordinates).T
     if values.ndim == 4:
@@ -231,24 +238,29 @@ def _of_image(found, entities, grid):
     return _of_labels(found, entities, grid, at_node, _named(present, _table_of(found, present)))
 
 
-def _of_labels(found, entities, grid, at_node, parcels):
+def _of_labels(
+    found: Found, entities: dict[str, str], grid: Nodes, at_node: np.ndarray, parcels: pd.DataFrame
+) -> Atlas:
     position = pd.Series(range(len(parcels)), index=parcels["index"])
     of_node = position.reindex(at_node).fillna(-1).to_numpy(int)
     named_by = parcels.attrs.pop("read", "")
     return Atlas(entities, parcels, of_node, _centres(of_node, len(parcels), grid), None, str(found), named_by)
 
 
-def _open(path):
-    return read_image(path, f"--atlas {path}")
+def _opened(image: Any) -> tuple[Any, np.ndarray]:
+    """Return an image and its values, from its file or as it is in memory."""
+    if isinstance(image, Path):
+        return read_image(image, f"--atlas {image}")
+    return image, np.asanyarray(image.dataobj)
 
 
-def _at_nodes(values, voxels):
+def _at_nodes(values: np.ndarray, voxels: np.ndarray) -> np.ndarray:
     """Interpolate each volume at the nodes, (P, N)."""
     volumes = np.moveaxis(values, -1, 0)
     return np.stack([map_coordinates(np.nan_to_num(v, copy=False), voxels, np.float32, order=1) for v in volumes])
 
 
-def _of_maps(found, entities, grid, maps):
+def _of_maps(found: Found, entities: dict[str, str], grid: Nodes, maps: np.ndarray) -> Atlas:
     maps = np.where(maps > 1e-3 * np.abs(maps).max(initial=1e-30), maps, 0)  # what interpolation leaves of nothing
     indices = np.arange(1, len(maps) + 1)
     table = _named(indices, _table_of(found, indices))
@@ -260,8 +272,7 @@ def _of_maps(found, entities, grid, maps):
     return Atlas(entities, parcels, of_node, centres, sparse.csr_array(maps), str(found), named_by)
 
 
-def _of_spheres(found, entities, grid):
-    table = found.spheres
+def _of_spheres(found: Found, table: pd.DataFrame, entities: dict[str, str], grid: Nodes) -> Atlas:
     distance, nearest = KDTree(table[["x", "y", "z"]]).query(grid.coordinates)
     of_node = np.where(distance <= table["radius"].to_numpy()[nearest], nearest, -1)
     if table["radius"].nunique() > 1:  # the nearest centre may be that of a small sphere beside a large one
@@ -270,7 +281,7 @@ def _of_spheres(found, entities, grid):
     return Atlas(entities, parcels, of_node, table[["x", "y", "z"]].to_numpy(float), origin=str(found))
 
 
-def _in_any(table, places):
+def _in_any(table: pd.DataFrame, places: np.ndarray) -> np.ndarray:
     """Return the sphere whose centre is the nearest of those that a node is in, -1 for none."""
     nearest, best = np.full(len(places), -1), np.full(len(places), np.inf)
     tree = KDTree(places)
@@ -282,18 +293,18 @@ def _in_any(table, places):
     return nearest
 
 
-def _centres(of_node, n_parcels, grid):
+def _centres(of_node: np.ndarray, n_parcels: int, grid: Nodes) -> np.ndarray:
     places = pd.DataFrame(grid.coordinates).groupby(of_node).mean()
     return places.reindex(range(n_parcels)).to_numpy()
 
 
-def _named(present, table):
+def _named(present: Iterable[int], table: pd.DataFrame | None) -> pd.DataFrame:
     if table is None:
         return pd.DataFrame({"index": present, "name": [f"parcel{index}" for index in present]})
     return table
 
 
-def _joined(source, atlases):
+def _joined(source: AtlasSource, atlases: Sequence[Atlas]) -> Atlas:
     """Make one atlas of several: the first has the node; labels that two have are counted on."""
     if any(atlas.maps is not None for atlas in atlases):
         raise UsageError(f"--atlas {source}: maps of probabilities cannot be joined with others.")
@@ -314,7 +325,7 @@ def _joined(source, atlases):
     return Atlas(entities, parcels, of_node, np.concatenate(centres), None, origin, named_by)
 
 
-def save_atlas(output_dir, atlas, grid, place):
+def save_atlas(output_dir: Path, atlas: Atlas, grid: Nodes, place: dict[str, str]) -> Path:
     """Write an atlas as it was laid over the grid: image, table, maps if it has some.
 
     Parameters
@@ -347,18 +358,18 @@ def save_atlas(output_dir, atlas, grid, place):
     return path
 
 
-def _maps_path(path):
+def _maps_path(path: Path) -> Path:
     return path.with_name(f"{path.name.partition('.')[0]}.npz")
 
 
-def digest_of_atlas(path):
+def digest_of_atlas(path: Path) -> str:
     """Return a digest of an atlas as `save_atlas` left it: of the labels, their table and the maps."""
     stem = path.name.partition(".")[0]
     parts = [one for one in (path, path.with_name(f"{stem}.tsv"), _maps_path(path)) if one.exists()]
     return hashlib.sha256("".join(map(digest_of_file, parts)).encode()).hexdigest()[:16]
 
 
-def load_atlas(path, grid):
+def load_atlas(path: Path, grid: Nodes) -> Atlas:
     """Read an atlas as `save_atlas` left it.
 
     Parameters
@@ -370,7 +381,8 @@ def load_atlas(path, grid):
     """
     stem = path.name.partition(".")[0]
     table = read_table(path.with_name(f"{stem}.tsv"), dtype={"name": str, "network": str})
-    labels = np.asanyarray(nib.load(path).dataobj).ravel()[grid.mask.ravel()]
+    image: Any = nib.load(path)  # NIfTI or CIFTI
+    labels = np.asanyarray(image.dataobj).ravel()[grid.mask.ravel()]
     position = pd.Series(range(len(table)), index=table["index"])
     maps = _maps_path(path)
     origin = read_record(path.with_name(f"{stem}.json"), "Run the participant level again.")["Origin"]

@@ -1,7 +1,9 @@
 """From what names an atlas to its image, table or spheres: in a folder, in a cache, or fetched."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -10,11 +12,12 @@ import pandas as pd
 from bids_app.bids.names import Name
 from bids_app.bids.selection import SURFACE_SPACES
 from bids_app.errors import DataError, MissingInputError, UsageError
-from bids_app.settings.atlas_source import DEBIAN, FETCHED, IN_DEBIAN, SPHERES
+from bids_app.settings.atlas_source import DEBIAN, FETCHED, IN_DEBIAN, SPHERES, Part
 from bids_app.space.atlas_labels import unique_names, with_networks
 from bids_app.space.surface_labels import is_labels
 from bids_app.system.small_files import require_table
 
+Wanted = Sequence[tuple[str, str]]  # entities
 RADIUS = 5.0  # mm, of the spheres of Power and of Dosenbach
 ENDINGS = (
     *("_dseg.nii.gz", "_dseg.nii", "_probseg.nii.gz", "_probseg.nii"),
@@ -51,21 +54,16 @@ class Found:
     spheres: pd.DataFrame | None = None
     space: str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.shown
 
     @property
-    def loaded(self):
-        """True if the image is in memory."""
-        return isinstance(self.image, nib.Nifti1Image)
-
-    @property
-    def on_surface(self):
+    def on_surface(self) -> bool:
         """True if it is labels of a surface."""
         return isinstance(self.image, Path) and is_labels(self.image)
 
 
-def find_part(part, space=None):
+def find_part(part: Part, space: str | None = None) -> Found:
     """Find what a part of an atlas is read from.
 
     Parameters
@@ -89,18 +87,18 @@ def find_part(part, space=None):
     return finder(part, space)
 
 
-def _image(part, space):
+def _image(part: Part, space: str | None) -> Found:
     path = Path(part.what)
     name = dict(IN_DEBIAN.values()).get(path.name) if path.parent == DEBIAN else None
     return _of_path(path, name, Path(part.labels) if part.labels else None)
 
 
-def _of_path(path, name=None, labels=None):
+def _of_path(path: Path, name: str | None = None, labels: Path | None = None) -> Found:
     entities = Name.parse(path).entities
     return Found(str(path), name, path, labels=labels, space=entities.get("tpl") or entities.get("space"))
 
 
-def _in_folder(part, space):
+def _in_folder(part: Part, space: str | None) -> Found:
     folder = Path(part.what)
     paths = _images(folder.rglob("*"))
     if not paths:
@@ -110,12 +108,12 @@ def _in_folder(part, space):
     return _of_path(_the_one(folder, paths, part.wanted, space))
 
 
-def _images(paths):
+def _images(paths: Iterable[Path]) -> list[Path]:
     """Return those that hold an atlas, the left hemisphere's for both."""
     return [path for path in sorted(paths) if path.name.endswith(ENDINGS) and "_hemi-R_" not in path.name]
 
 
-def _the_one(folder, paths, wanted, space):
+def _the_one(folder: Path, paths: Iterable[Path], wanted: Wanted, space: str | None) -> Path:
     named = [(_entities(path), path) for path in paths]
     fitting = [one for one in named if _fits(one[0], wanted)]
     fitting = [one for one in fitting if is_labels(one[1]) == (space in SURFACE_SPACES)] or fitting
@@ -131,19 +129,20 @@ def _the_one(folder, paths, wanted, space):
     return min(fitting, key=lambda one: (_edge(one[1]), one[1].name))[1]  # the finest resolution
 
 
-def _entities(path):
+def _entities(path: Path) -> dict[str, str]:
     entities = Name.parse(path).entities
     return entities | ({"space": entities["tpl"]} if "tpl" in entities else {})
 
 
-def _edge(path):
+def _edge(path: Path) -> float:
     try:
-        return float(nib.load(path).header.get_zooms()[0])
+        image: Any = nib.load(path)  # NIfTI, or labels of a surface
+        return float(image.header.get_zooms()[0])
     except Exception:  # one that cannot be opened is the last choice, and is told of when it is read
         return float("inf")
 
 
-def _table_of_spheres(part, space):
+def _table_of_spheres(part: Part, space: str | None) -> Found:
     path = Path(part.what)
     require_table(path, called=f"--atlas {path}")
     try:
@@ -152,7 +151,9 @@ def _table_of_spheres(part, space):
         raise DataError(f"--atlas {path}: no table can be read from it: {error}") from error
     table.columns = [str(column).strip().lower() for column in table.columns]
     if not {"x", "y", "z"} <= set(table):
-        raise DataError(f"--atlas {path}: spheres need the columns x, y and z in mm; there are {', '.join(table)}.")
+        raise DataError(
+            f"--atlas {path}: spheres need the columns x, y and z in mm; there are {', '.join(map(str, table))}."
+        )
     places = table[["x", "y", "z"]].apply(pd.to_numeric, errors="coerce")
     if not np.isfinite(places).all(axis=None) or table.empty:
         raise DataError(f"--atlas {path}: x, y and z must be numbers in every row.")
@@ -164,7 +165,7 @@ def _table_of_spheres(part, space):
     return Found(str(path), None, path, spheres=_spheres(places, names, radius, **extra))
 
 
-def _known_spheres(part, space):
+def _known_spheres(part: Part, space: str | None) -> Found:
     from nilearn import datasets
 
     if part.what == "power":
@@ -179,7 +180,7 @@ def _known_spheres(part, space):
     return Found(f"{name} (nilearn)", name, spheres=table)
 
 
-def _spheres(places, names, radius, **more):
+def _spheres(places: pd.DataFrame, names: pd.Series | None, radius: Any, **more: Iterable[Any]) -> pd.DataFrame:
     table = places[["x", "y", "z"]].reset_index(drop=True).astype(float)
     table.insert(0, "index", range(1, len(table) + 1))
     given = pd.Series("", index=table.index) if names is None else names.reset_index(drop=True).astype(str)
@@ -187,7 +188,7 @@ def _spheres(places, names, radius, **more):
     return table.assign(radius=radius, **{key: pd.Series(list(value)) for key, value in more.items()})
 
 
-def _fetched(part, space):
+def _fetched(part: Part, space: str | None) -> Found:
     """Take an atlas from nilearn's cache, or have nilearn fetch it."""
     from nilearn import datasets
 
@@ -203,17 +204,17 @@ def _fetched(part, space):
             f"datasets.{fetch.__name__}(**{_arguments(name)})', and point NILEARN_DATA to the folder it was put in."
         ) from error
     lut = atlas.lut[["index", "name"]].assign(name=lambda table: table["name"].astype(str))
-    image = atlas.maps if isinstance(atlas.maps, nib.Nifti1Image) else nib.load(atlas.maps)
+    image = atlas.maps if isinstance(atlas.maps, nib.Nifti1Image) else nib.Nifti1Image.from_filename(atlas.maps)
     if getattr(atlas, "atlas_type", "") == "probabilistic":
         lut = lut.assign(index=range(1, len(lut) + 1))
     return Found(f"{name} (nilearn)", _label(name), image, with_networks(lut[lut["index"] != 0].reset_index(drop=True)))
 
 
-def _label(name):
+def _label(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("-"))
 
 
-def _arguments(name):
+def _arguments(name: str) -> dict[str, Any]:
     number = "".join(filter(str.isdigit, name.partition("-")[0]))
     if name.startswith("schaefer"):
         return {"n_rois": int(number), "yeo_networks": 17 if name.endswith("-17") else 7, "resolution_mm": 2}
@@ -226,20 +227,20 @@ def _arguments(name):
     return {}
 
 
-def _of_templateflow(part, space):
+def _of_templateflow(part: Part, space: str | None) -> Found:
     """Take an atlas from a cache of TemplateFlow; what is not there is fetched by its client."""
-    home = Path(part.home)
+    home = Path(part.home or "")
     paths = [path for path in _images(home.glob("tpl-*/**/*")) if path.stat().st_size]
     if not any(_fits(_entities(path), part.wanted) for path in paths):
         paths = _templateflow_client(part, dict(part.wanted), space)
     return _of_path(_the_one(home, paths, part.wanted, space))
 
 
-def _fits(entities, wanted):
+def _fits(entities: Mapping[str, str], wanted: Wanted) -> bool:
     return all(entities.get(key) == value for key, value in wanted)
 
 
-def _templateflow_client(part, wanted, space):
+def _templateflow_client(part: Part, wanted: Mapping[str, str], space: str | None) -> list[Path]:
     try:
         from templateflow import api
 

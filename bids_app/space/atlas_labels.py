@@ -4,6 +4,10 @@ import csv
 import logging
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
 
 from bids_app.errors import DataError
 from bids_app.space.label_formats import readings
@@ -22,7 +26,7 @@ BACKGROUND = re.compile(
 OF_NETWORK = re.compile(r"(?:\d+Networks_)?[LR]H_([A-Za-z]+)(?:_|$)")
 
 
-def labels_beside(path):
+def labels_beside(path: Path) -> Path | None:
     """Find the table of names beside an image: one file can serve several resolutions or spaces.
 
     Parameters
@@ -48,7 +52,7 @@ def labels_beside(path):
     return max(found)[2] if found else None
 
 
-def _is_of(name, stem):
+def _is_of(name: str, stem: str) -> bool:
     """Say whether a table's name is the image's, begins it, or is it with a word for labels."""
     if name == stem or re.fullmatch(re.escape(stem) + r"[_-]?(labels?|lut|lookup)", name, re.IGNORECASE):
         return True
@@ -56,7 +60,7 @@ def _is_of(name, stem):
     return not is_bids and stem.startswith(name) and stem[len(name)] in "_-"
 
 
-def read_labels(path, present):
+def read_labels(path: Path, present: Iterable[int]) -> pd.DataFrame:
     """Read the names of an image's labels.
 
     Parameters
@@ -94,7 +98,7 @@ def read_labels(path, present):
     return table
 
 
-def _indexed(table, present):
+def _indexed(table: pd.DataFrame, present: Sequence[int]) -> pd.DataFrame:
     """Give names that are in the order of the labels their labels."""
     if "index" in table:
         return table
@@ -105,7 +109,7 @@ def _indexed(table, present):
     return table.assign(index=present)
 
 
-def _fitting(found, present):
+def _fitting(found: list[tuple[str, pd.DataFrame]], present: Collection[int]) -> tuple[str, pd.DataFrame]:
     """Return the one way to read a table that fits the labels of the image."""
     found = [one for one in found if not one[1]["index"].duplicated().any()] or found
     fitting = [(form, table) for form, table in found if set(present) <= set(table["index"])]
@@ -120,16 +124,16 @@ def _fitting(found, present):
     raise DataError("; ".join(f"no name for the labels {labels} (read as {form})" for form, labels in missing) + ".")
 
 
-def _mapping(table, present):
+def _mapping(table: pd.DataFrame, present: Collection[int]) -> dict[int, str]:
     return {index: name for index, name in zip(table["index"], table["name"], strict=True) if index in present}
 
 
-def _listed(labels):
+def _listed(labels: Iterable[int]) -> str:
     labels = sorted(labels)
     return ", ".join(map(str, labels[:10])) + (" ..." if len(labels) > 10 else "")
 
 
-def _cleaned(table, present):
+def _cleaned(table: pd.DataFrame, present: Collection[int]) -> pd.DataFrame:
     """Leave out the background and what has no name; refuse labels that are there twice, or a count from 0."""
     table = table.assign(name=table["name"].astype(str).str.strip())
     table = table[~table["name"].isin(NAMELESS)]
@@ -150,13 +154,13 @@ def _cleaned(table, present):
     return table[[column for column in ("index", "name", "network") if column in table]]
 
 
-def _with_missing(table):
+def _with_missing(table: pd.DataFrame) -> pd.DataFrame:
     if "network" not in table:
         return table
     return table.assign(network=table["network"].where(~table["network"].isin(NAMELESS), None))
 
 
-def with_networks(table):
+def with_networks(table: pd.DataFrame) -> pd.DataFrame:
     """Add the networks that Schaefer's names tell, where the table has none and they do."""
     if "network" in table:
         return table
@@ -164,7 +168,7 @@ def with_networks(table):
     return table.assign(network=networks) if networks.notna().any() else table
 
 
-def unique_names(names, indices):
+def unique_names(names: pd.Series, indices: pd.Series) -> pd.Series:
     """Add the index to names that several labels have.
 
     Examples

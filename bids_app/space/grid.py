@@ -4,11 +4,13 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_mask
 from nilearn.image import resample_img
+from numpy.typing import ArrayLike, DTypeLike
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from bids_app.bids.files import replacing
@@ -43,29 +45,29 @@ class Grid:
     node = "voxel"
 
     @property
-    def n_nodes(self):
+    def n_nodes(self) -> int:
         """Count of nodes."""
         return int(self.mask.sum())
 
     @property
-    def voxel_size(self):
+    def voxel_size(self) -> tuple[float, ...]:
         """Edge lengths of a voxel in mm."""
         return tuple(float(size) for size in nib.affines.voxel_sizes(self.affine))
 
     @property
-    def node_size(self):
+    def node_size(self) -> float:
         """Volume of a node in mm3."""
         return float(np.prod(self.voxel_size))
 
     @property
-    def coordinates(self):
+    def coordinates(self) -> np.ndarray:
         """World coordinates of the nodes, (N, 3) float64, in mm."""
         return nib.affines.apply_affine(self.affine, np.argwhere(self.mask))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.n_nodes} nodes of {' x '.join(f'{edge:g}' for edge in self.voxel_size)} mm"
 
-    def image(self, values, fill=np.nan, dtype=np.float32):
+    def image(self, values: ArrayLike, fill: float = np.nan, dtype: DTypeLike = np.float32) -> nib.Nifti1Image:
         """Put one value per node back into a 3D image.
 
         Parameters
@@ -85,29 +87,29 @@ class Grid:
         volume[self.mask] = values
         return _as_nifti(volume, self.affine)
 
-    def mask_image(self):
+    def mask_image(self) -> nib.Nifti1Image:
         """Return the node mask as an image, uint8."""
         return _as_nifti(self.mask.astype(np.uint8), self.affine)
 
-    def halves(self, values):
+    def halves(self, values: np.ndarray) -> dict[str, Any]:
         """Return nothing: only surfaces have two halves."""
         return {}
 
-    def within(self, kept):
+    def within(self, kept: np.ndarray) -> "Grid":
         """Return the grid with other nodes, given as a bool ndarray of the voxels in C order."""
         return Grid(np.reshape(kept, self.mask.shape), self.affine)
 
-    def same_as(self, other):
+    def same_as(self, other: object) -> bool:
         """Say whether another grid has the same nodes in the same places."""
         return (
             isinstance(other, Grid) and np.array_equal(self.mask, other.mask) and np.allclose(self.affine, other.affine)
         )
 
-    def neighbours(self, connectivity=6):
+    def neighbours(self, connectivity: int = 6) -> np.ndarray:
         """Return the neighbours of each node, as `stats.neighbours`."""
         return neighbours(self.mask, connectivity)
 
-    def smoothed(self, values, fwhm):
+    def smoothed(self, values: np.ndarray, fwhm: float) -> np.ndarray:
         """Smooth a map, as `smooth`."""
         return smooth(self, values, fwhm)
 
@@ -115,24 +117,24 @@ class Grid:
 Nodes = Grid | Surface  # what a graph is made on
 
 
-def load_grid(path):
+def load_grid(path: Path) -> Nodes:
     """Read a grid back from its mask image, or a surface from its files."""
     if is_surface(path):
         return load_surface(path)
-    image = nib.load(path)
+    image = nib.Nifti1Image.from_filename(path)
     return Grid(np.asarray(image.dataobj) > 0, image.affine)
 
 
-def save_grid(grid, path):
+def save_grid(grid: Nodes, path: Path) -> None:
     """Write a grid as its mask image, a surface as its files."""
-    if is_surface(path):
+    if isinstance(grid, Surface):
         save_surface(grid, path)
         return
     with replacing(path) as partial:
         nib.save(grid.mask_image(), partial)
 
 
-def _as_nifti(volume, affine):
+def _as_nifti(volume: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
     image = nib.Nifti1Image(volume, affine, dtype=volume.dtype)
     image.set_sform(affine, code="mni")
     image.set_qform(affine, code="mni")
@@ -140,7 +142,7 @@ def _as_nifti(volume, affine):
     return image
 
 
-def template_grid(mask="gm", voxel_size=3):
+def template_grid(mask: str = "gm", voxel_size: int = 3) -> Grid:
     """Lay the analysis grid over nilearn's ICBM 2009a template, which ships with nilearn.
 
     Parameters
@@ -166,7 +168,7 @@ def template_grid(mask="gm", voxel_size=3):
     return Grid(np.asarray(image.dataobj) > 0, image.affine)
 
 
-def mask_grid(path, voxel_size=None):
+def mask_grid(path: Path | str, voxel_size: int | None = None) -> Grid:
     """Lay the analysis grid over a mask image of the user's.
 
     Parameters
@@ -200,7 +202,7 @@ def mask_grid(path, voxel_size=None):
     return Grid(mask, image.affine)
 
 
-def on_grid_of(grid, image):
+def on_grid_of(grid: Grid, image: Any) -> Grid:
     """Bring the nodes of a grid to the grid of an image (nearest neighbour), for ``--voxel-size native``."""
     to_grid = np.linalg.inv(grid.affine) @ image.affine
     mask = affine_transform(
@@ -209,7 +211,7 @@ def on_grid_of(grid, image):
     return Grid(mask > 0, image.affine)
 
 
-def smooth(grid, values, fwhm):
+def smooth(grid: Grid, values: np.ndarray, fwhm: float) -> np.ndarray:
     """Smooth a map within the nodes that have a value, as a normalized convolution.
 
     Parameters
@@ -232,7 +234,7 @@ def smooth(grid, values, fwhm):
     return np.where(present, total / np.where(present, weight, 1), np.nan)
 
 
-def z_score(values):
+def z_score(values: np.ndarray) -> np.ndarray:
     """Subtract the mean over the nodes that have a value and divide by their standard deviation.
 
     A map that is the same everywhere is 0 everywhere.

@@ -1,7 +1,9 @@
 """Which columns of a table of labels are the labels and the names: by their heads, without heads by their content."""
 
 import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -33,6 +35,9 @@ OF_OTHERS = (
 IN_ORDER = "; it has no labels, so that its names are taken for those of the image's labels in increasing order"
 
 
+Cells = Sequence[str]  # of a row or a column
+
+
 @dataclass(frozen=True)
 class Reading:
     """One way in which a table of labels can be read.
@@ -49,7 +54,7 @@ class Reading:
     table: pd.DataFrame
 
 
-def has_head(rows):
+def has_head(rows: Sequence[Cells]) -> bool:
     """Say whether the first row of some are heads: it holds no number where the others do, or known words."""
     first, others = rows[0], rows[1:]
     if any(NUMBER.fullmatch(cell) for cell in first):
@@ -59,12 +64,12 @@ def has_head(rows):
     return numeric or bool(known and others)
 
 
-def plain(head):
+def plain(head: str) -> str:
     """Return a head's letters and digits in lower case."""
     return re.sub(r"[\W_]", "", head.lower())
 
 
-def by_heads(heads, rows):
+def by_heads(heads: Cells, rows: Sequence[Cells]) -> list[Reading]:
     """Return each way to read rows under heads.
 
     Raises
@@ -91,7 +96,7 @@ def by_heads(heads, rows):
     ]
 
 
-def _label_columns(heads, words, columns):
+def _label_columns(heads: Cells, words: Cells, columns: Sequence[Cells]) -> list[int]:
     """Return the columns of whole numbers under a head of labels, else under one that is not known."""
     whole = [j for j, column in enumerate(columns) if _are(WHOLE, column)]
     labels = [j for j in whole if words[j] in OF_LABELS]
@@ -102,7 +107,7 @@ def _label_columns(heads, words, columns):
     return labels or [j for j in whole if words[j] not in (*OF_OTHERS, *OF_NAMES)]
 
 
-def _name_column(words, columns, labels):
+def _name_column(words: Cells, columns: Sequence[Cells], labels: Collection[int]) -> int | None:
     """Return where the names are: under the best known head, else in the only column of words; None without."""
     for word in OF_NAMES:
         for j, found in enumerate(words):
@@ -112,7 +117,7 @@ def _name_column(words, columns, labels):
     return others[0] if len(others) == 1 and labels else None
 
 
-def _with_side(names, words, columns):
+def _with_side(names: Cells, words: Cells, columns: Sequence[Cells]) -> Cells:
     """Put the hemisphere before names that several labels have, where a column tells it."""
     side = _first(words, OF_HEMISPHERES)
     if side is None or len(set(names)) == len(names):
@@ -120,11 +125,11 @@ def _with_side(names, words, columns):
     return [f"{which} {name}".strip() for which, name in zip(columns[side], names, strict=True)]
 
 
-def _first(words, known):
+def _first(words: Cells, known: Collection[str]) -> int | None:
     return next((j for j, word in enumerate(words) if word in known), None)
 
 
-def by_content(rows, *, blanks=False, centres=False):
+def by_content(rows: Sequence[Cells], *, blanks: bool = False, centres: bool = False) -> list[Reading]:
     """Return each way to read rows without heads; none if it is not known what they are.
 
     Parameters
@@ -154,33 +159,32 @@ def by_content(rows, *, blanks=False, centres=False):
     return []
 
 
-def _plain(columns, blanks):
+def _plain(columns: Sequence[Cells], blanks: bool) -> list[Reading]:
     names = [" ".join(cells).strip() for cells in zip(*columns[1:], strict=True)]
     return [Reading("a label and its name per line", _table(columns[0], names))]
 
 
-def _colours_after(columns, blanks):
+def _colours_after(columns: Sequence[Cells], blanks: bool) -> list[Reading]:
     """Read a label, its name, R, G, B and A: what is left of more numbers belongs to the name, as in Area 44."""
     numbers = columns[2:]
     n_colours = min(len(numbers), 4)
     if not _are_colours(numbers[-n_colours:]):
         whole = all(_are(WHOLE, column) and not any(c.startswith("-") for c in column) for column in numbers)
         return [] if blanks and whole else [Reading("a label, its name and numbers per line", _table(*columns[:2]))]
+    names: Cells = columns[1]
     if blanks and len(numbers) > n_colours:
         names = [" ".join(cells) for cells in zip(columns[1], *numbers[:-n_colours], strict=True)]
-    else:
-        names = columns[1]
     return [Reading("a table of colours as FreeSurfer has it", _table(columns[0], names))]
 
 
-def _colours_before(columns, blanks):
+def _colours_before(columns: Sequence[Cells], blanks: bool) -> list[Reading]:
     if not _are_colours(columns[1:4]):
         return []
     form = "labels of ITK-SNAP" if len(columns) == 8 else "a label, its colours and its name per line"
     return [Reading(form, _table(columns[0], columns[-1]))]
 
 
-def _code_after(columns, blanks):
+def _code_after(columns: Sequence[Cells], blanks: bool) -> list[Reading]:
     """Read a number, a name and a number, as MRIcron has AAL: either can be the label."""
     first, names, last = columns
     if first == last:
@@ -202,14 +206,14 @@ def _code_after(columns, blanks):
     )
 
 
-def _two_numbers(columns, blanks):
+def _two_numbers(columns: Sequence[Cells], blanks: bool) -> list[Reading]:
     return [
         Reading(f"two numbers and a name per line, by its {which} column", _table(labels, columns[2]))
         for which, labels in zip(("first", "second"), columns, strict=False)
     ]
 
 
-def _label_last(columns, blanks):
+def _label_last(columns: Sequence[Cells], blanks: bool) -> list[Reading]:
     names, labels = columns
     words = [name.split() for name in names]
     if blanks and all(len(word) == 2 for word in words) and _are_abbreviations(*zip(*words, strict=True)):
@@ -222,14 +226,14 @@ def _label_last(columns, blanks):
     return found
 
 
-def _abbreviated(columns, blanks):
+def _abbreviated(columns: Sequence[Cells], blanks: bool) -> list[Reading]:
     short, names, labels = columns
     if not _are_abbreviations(short, names):
         names = [" ".join(cells) for cells in zip(short, names, strict=True)]
     return [Reading("an abbreviation, a name and a label per line, as AAL has them", _table(labels, names))]
 
 
-def _are_abbreviations(words, names):
+def _are_abbreviations(words: Cells, names: Cells) -> bool:
     """Say whether words before names can be left out: they are in capitals and tell no sides apart."""
     capitals = all(re.fullmatch(r"[A-Z0-9_.-]+", word) for word in words)
     return capitals and len(set(names)) == len(names) and not set(words) <= {"L", "R", "LH", "RH", "LEFT", "RIGHT"}
@@ -246,34 +250,34 @@ _FORMS = {
 }
 
 
-def _names(column):
+def _names(column: Cells) -> pd.DataFrame:
     names = [cell for cell in column if cell]
     return pd.DataFrame({"name": names[1:] if plain(names[0]) in OF_NAMES else names})
 
 
-def _numbered(column):
+def _numbered(column: Cells) -> bool:
     """Say whether lines begin with a number and a separator, or with one count: they are no names alone."""
     counts = [found[1] for cell in column if (found := re.match(r"(\d+)[._-]", cell))]
     counted = len(column) > 1 and len(set(counts)) == len(column)
     return counted or any(re.match(r"\W?\d+\W?\s*[,;:=|)]", cell) for cell in column)
 
 
-def _table(labels, names, **more):
+def _table(labels: Cells, names: Cells, **more: Any) -> pd.DataFrame:
     table = pd.DataFrame({"index": labels, "name": names, **more}, dtype=object)
     table = table[table["index"].map(lambda cell: cell.lower() not in MISSING)]
     return table.assign(index=[int(cell.partition(".")[0]) for cell in table["index"]])
 
 
-def _columns(rows):
+def _columns(rows: Iterable[Cells]) -> list[list[str]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _are(pattern, cells):
+def _are(pattern: re.Pattern[str], cells: Iterable[str]) -> bool:
     """Say whether all cells that are not missing match, and some do."""
     there = [cell for cell in cells if cell.lower() not in MISSING]
     return bool(there) and all(pattern.fullmatch(cell) for cell in there)
 
 
-def _are_colours(columns):
+def _are_colours(columns: Iterable[Cells]) -> bool:
     cells = [cell for column in columns for cell in column]
     return all(NUMBER.fullmatch(cell) and 0 <= float(cell) <= 255 for cell in cells)

@@ -4,6 +4,9 @@ import csv
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +16,7 @@ from bids_app.space.label_columns import (
     OF_LABELS,
     OF_NAMES,
     WHOLE,
+    Cells,
     Reading,
     by_content,
     by_heads,
@@ -28,7 +32,7 @@ KNOWN = (
 COMMENT = re.compile(r"\s*(#|//|%|\[[^]]*\]\s*$|sep=.$)")
 
 
-def readings(path, content):
+def readings(path: Path, content: bytes) -> list[Reading]:
     """Return each way in which a table of labels can be read.
 
     Parameters
@@ -63,7 +67,7 @@ def readings(path, content):
     return found
 
 
-def _decoded(content):
+def _decoded(content: bytes) -> str:
     """Decode by the mark at the beginning, else as UTF-8, else as Windows-1252."""
     encodings = ["utf-16"] if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252"]
     for encoding in encodings:
@@ -76,7 +80,7 @@ def _decoded(content):
     raise DataError("it is no text.")
 
 
-def _of_xml(content):
+def _of_xml(content: bytes) -> list[Reading]:
     """Read FSL's XML, whose index is the label if the type is Label and from 0 if it is probabilistic, or SPM's."""
     root = ElementTree.fromstring(content.lstrip())
     labels = list(root.iter("label"))
@@ -92,12 +96,12 @@ def _of_xml(content):
             return [from_0]
         return [as_is] if kind.lower() == "label" else [as_is, from_0]
     if labels and all(label.findtext("index") and label.findtext("name") for label in labels):
-        rows = [(int(label.findtext("index")), label.findtext("name").strip()) for label in labels]
+        rows = [(int(label.findtext("index", "")), label.findtext("name", "").strip()) for label in labels]
         return [Reading("an XML of SPM", pd.DataFrame(rows, columns=["index", "name"]))]
     raise DataError("its XML has no <label> elements with index and name, as FSL's and SPM's have.")
 
 
-def _of_json(text):
+def _of_json(text: str) -> list[Reading]:
     content = json.loads(text, object_pairs_hook=_without_repetition)
     if isinstance(content, list) and content and all(isinstance(one, dict) for one in content):
         heads = list(content[0])
@@ -114,13 +118,13 @@ def _of_json(text):
     return [Reading("JSON with a name per label", pd.DataFrame(rows, columns=["index", "name"]))]
 
 
-def _without_repetition(pairs):
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
         raise DataError("its JSON has a key twice.")
     return dict(pairs)
 
 
-def _of_workbench(lines):
+def _of_workbench(lines: Sequence[str]) -> list[Reading] | None:
     """Read pairs of lines, a name and then its label and four colours; None if they are no such pairs."""
     keys = [line.split() for line in lines[1::2]]
     if len(lines) % 2 or not all(len(key) == 5 and all(map(NUMBER.fullmatch, key)) for key in keys):
@@ -131,7 +135,7 @@ def _of_workbench(lines):
     return [Reading("a label list of Workbench", pd.DataFrame(rows, columns=["index", "name"]))]
 
 
-def _of_lines(path, lines, comments):
+def _of_lines(path: Path, lines: Sequence[str], comments: Iterable[str]) -> list[Reading]:
     centres = path.suffix.lower() == ".node"
     lines = [re.sub(r"^(\d+)\s*[:=)]\s*(?=\S)", r"\1\t", line) for line in lines]
     for separator in () if centres else ("\t", ";", ","):
@@ -147,14 +151,14 @@ def _of_lines(path, lines, comments):
     return _of_words(lines, comments, centres)
 
 
-def _under(heads, rows):
+def _under(heads: Cells, rows: Sequence[Cells]) -> list[Reading]:
     """Read rows by their heads if these are known, else by what is in them."""
     if {plain(head) for head in heads} & {*OF_LABELS, *OF_NAMES}:
         return by_heads(heads, rows)
     return by_content(rows)
 
 
-def _rows(lines, separator):
+def _rows(lines: Sequence[str], separator: str) -> list[list[str]] | None:
     """Split lines into as many cells each; None if they do not have as many, or one only."""
     rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator, skipinitialspace=True)]
     while rows[0] and len(rows[0]) > 2 and all(not row[-1] for row in rows if row):
@@ -163,7 +167,7 @@ def _rows(lines, separator):
     return rows if alike and len(rows[0]) > 1 else None
 
 
-def _heads_in(comments, separator, n_cells):
+def _heads_in(comments: Iterable[str], separator: str | None, n_cells: int) -> list[str] | None:
     """Return the heads that a comment holds, or None: labels and names must be among them."""
     for comment in comments:
         heads = [cell.strip() for cell in (comment.split(separator) if separator else comment.split())]
@@ -173,7 +177,7 @@ def _heads_in(comments, separator, n_cells):
     return None
 
 
-def _of_words(lines, comments, centres):
+def _of_words(lines: Iterable[str], comments: Iterable[str], centres: bool) -> list[Reading]:
     """Read lines whose cells have blanks between them: numbers, a name that may have blanks too, numbers."""
     words = [re.findall(r'"[^"]*"|\S+', line) for line in lines]
     heads = words[0] if len(words) > 1 and _is_head(words) else None
@@ -191,7 +195,7 @@ def _of_words(lines, comments, centres):
     return _under(found, rows) if found and len(rows[0]) > 1 else by_content(rows, blanks=True, centres=centres)
 
 
-def _is_head(words):
+def _is_head(words: Sequence[Cells]) -> bool:
     """Say whether the first line has no number at an end where all others have, or is a word for names."""
     first, others = words[0], words[1:]
     if any(map(NUMBER.fullmatch, first)):
@@ -199,11 +203,11 @@ def _is_head(words):
     return any(all(NUMBER.fullmatch(line[end]) for line in others) for end in (0, -1))
 
 
-def _n_numbers(line):
+def _n_numbers(line: Cells) -> int:
     return next((n for n, word in enumerate(line) if not NUMBER.fullmatch(word)), len(line))
 
 
-def _without_tissue(rows):
+def _without_tissue(rows: list[list[str]]) -> list[list[str]]:
     """Take the first colour out of the name in FreeSurfer's lines that have a type of tissue after their colours."""
     alphas = {row[-1] for row in rows if not re.search(r"\s\d+$", row[1])}
     for row in rows:

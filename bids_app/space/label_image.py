@@ -12,7 +12,7 @@ ROUNDING = 1e-3  # of labels that went through fractions
 EXACT_IN_FLOAT32 = 2**24
 
 
-def whole_labels(values, called):
+def whole_labels(values: np.ndarray, called: str) -> np.ndarray:
     """Return labels as whole numbers.
 
     Parameters

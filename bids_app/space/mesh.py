@@ -5,7 +5,7 @@ from scipy import sparse
 from scipy.sparse.linalg import expm_multiply
 
 
-def mesh_edges(faces):
+def mesh_edges(faces: np.ndarray) -> np.ndarray:
     """List the edges of triangles, each once.
 
     Parameters
@@ -26,7 +26,7 @@ def mesh_edges(faces):
     return np.unique(np.sort(np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [0, 2]]]), axis=1), axis=0)
 
 
-def neighbour_table(edges, n_nodes):
+def neighbour_table(edges: np.ndarray, n_nodes: int) -> np.ndarray:
     """Arrange edges as `stats.tfce` takes them.
 
     Parameters
@@ -54,7 +54,7 @@ def neighbour_table(edges, n_nodes):
     return table
 
 
-def mesh_laplacian(positions, faces):
+def mesh_laplacian(positions: np.ndarray, faces: np.ndarray) -> sparse.csr_array:
     r"""Return the Laplace-Beltrami operator by linear finite elements with lumped masses.
 
     .. math:: (L u)_i = \frac{1}{A_i} \sum_j \frac{\cot \alpha_{ij} + \cot \beta_{ij}}{2} (u_i - u_j)
@@ -94,7 +94,7 @@ def mesh_laplacian(positions, faces):
     return _laplacian(stiffness.tocsr(), mass)
 
 
-def lattice_laplacian(edges, size, n_nodes):
+def lattice_laplacian(edges: np.ndarray, size: float, n_nodes: int) -> sparse.csr_array:
     """Return the Laplacian of voxels that touch with their faces, in mm^-2.
 
     Parameters
@@ -109,12 +109,12 @@ def lattice_laplacian(edges, size, n_nodes):
     return _laplacian(weights.tocsr(), np.full(n_nodes, float(size) ** 2))
 
 
-def _laplacian(weights, mass):
+def _laplacian(weights: sparse.csr_array, mass: np.ndarray) -> sparse.csr_array:
     scale = np.divide(1.0, mass, out=np.zeros(len(mass)), where=mass > 0)
     return (sparse.diags_array(scale) @ (sparse.diags_array(weights.sum(axis=1)) - weights)).tocsr()
 
 
-def heat_smooth(laplacian, values, fwhm):
+def heat_smooth(laplacian: sparse.csr_array, values: np.ndarray, fwhm: float) -> np.ndarray:
     """Smooth a map by heat diffusion, a Gaussian in the plane, within the nodes that have a value.
 
     Parameters

@@ -1,11 +1,14 @@
 """Surfaces: grayordinates as the nodes of a graph."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import nibabel as nib
 import numpy as np
 from nibabel.cifti2 import BrainModelAxis, ScalarAxis
+from numpy.typing import ArrayLike, DTypeLike
 from scipy import sparse
 
 from bids_app.bids.names import EXTENSION
@@ -13,6 +16,9 @@ from bids_app.space.mesh import heat_smooth, lattice_laplacian, mesh_edges, mesh
 from bids_app.stats.lattice import neighbours as lattice_neighbours
 
 HEMISPHERES = {"L": "CIFTI_STRUCTURE_CORTEX_LEFT", "R": "CIFTI_STRUCTURE_CORTEX_RIGHT"}
+
+
+Mesh = tuple[np.ndarray, np.ndarray]  # positions and triangles
 
 
 @dataclass(frozen=True)
@@ -31,24 +37,24 @@ class Surface:
 
     mask: np.ndarray
     axis: BrainModelAxis
-    meshes: dict[str, tuple[np.ndarray, np.ndarray]]
+    meshes: dict[str, Mesh]
 
     extension = EXTENSION
     node = "grayordinate"
     node_size = np.nan  # vertices stand for unequal areas
 
     @property
-    def n_nodes(self):
+    def n_nodes(self) -> int:
         """Count of nodes."""
         return int(self.mask.sum())
 
     @property
-    def coordinates(self):
+    def coordinates(self) -> np.ndarray:
         """World coordinates of the nodes, (N, 3) float64, in mm."""
         return self.positions[self.mask]
 
     @cached_property
-    def positions(self):
+    def positions(self) -> np.ndarray:
         """World coordinates of all grayordinates, (G, 3) float64, in mm."""
         places = np.full((len(self.axis), 3), np.nan)
         for side, members in self._hemispheres():
@@ -57,14 +63,14 @@ class Surface:
             places[self._voxels] = nib.affines.apply_affine(self.axis.affine, self.axis.voxel[self._voxels])
         return places
 
-    def _hemispheres(self):
+    def _hemispheres(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield each hemisphere that the axis has, and its grayordinates."""
         for side, structure in HEMISPHERES.items():
             members = np.flatnonzero(self.axis.name == structure)
             if members.size:
                 yield side, members
 
-    def nodes_of(self, side):
+    def nodes_of(self, side: str) -> np.ndarray:
         """Return the grayordinate of each vertex of a hemisphere, (V,) int, -1 for none."""
         grayordinate = np.full(len(self.meshes[side][0]), -1)
         members = np.flatnonzero(self.axis.name == HEMISPHERES[side])
@@ -72,19 +78,19 @@ class Surface:
         return grayordinate
 
     @property
-    def _voxels(self):
+    def _voxels(self) -> np.ndarray:
         return np.flatnonzero(self.axis.volume_mask)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.n_nodes} grayordinates"
 
-    def image(self, values, fill=np.nan, dtype=np.float32):
+    def image(self, values: ArrayLike, fill: float = np.nan, dtype: DTypeLike = np.float32) -> nib.Cifti2Image:
         """Put one value per node into a CIFTI image of all grayordinates, (1, G)."""
         row = np.full((1, len(self.axis)), fill, dtype=dtype)
         row[0, self.mask] = values
         return nib.Cifti2Image(row, (ScalarAxis(["values"]), self.axis))
 
-    def halves(self, values):
+    def halves(self, values: np.ndarray) -> dict[str, nib.GiftiImage]:
         """Return one value per node as GIFTI, for L and R, where every vertex is a grayordinate; else nothing."""
         row = np.full(len(self.axis), np.nan, dtype=np.float32)
         row[self.mask] = values
@@ -93,11 +99,11 @@ class Surface:
             return {}
         return {side: _gifti(row[found]) for side, found in members.items()}
 
-    def mask_image(self):
+    def mask_image(self) -> nib.Cifti2Image:
         """Return which grayordinates are nodes, as a CIFTI image of 0 and 1."""
         return self.image(1, fill=0)
 
-    def within(self, kept):
+    def within(self, kept: np.ndarray) -> Self:
         """Return the surface with other nodes.
 
         Parameters
@@ -106,7 +112,7 @@ class Surface:
         """
         return replace(self, mask=np.asarray(kept).ravel())
 
-    def same_as(self, other):
+    def same_as(self, other: object) -> bool:
         """Say whether another grid has the same nodes in the same places."""
         return (
             isinstance(other, Surface)
@@ -115,7 +121,7 @@ class Surface:
             and np.allclose(self.positions, other.positions, equal_nan=True)
         )
 
-    def neighbours(self, connectivity=6):
+    def neighbours(self, connectivity: int = 6) -> np.ndarray:
         """Return the neighbours of each node as `stats.tfce` takes them.
 
         Parameters
@@ -131,12 +137,12 @@ class Surface:
         among = position[np.vstack(edges)]
         return neighbour_table(among[(among >= 0).all(axis=1)], self.n_nodes)
 
-    def _faces_of(self, side):
+    def _faces_of(self, side: str) -> np.ndarray:
         """Return a hemisphere's triangles as grayordinates; those beside the medial wall have none there."""
         found = self.nodes_of(side)[self.meshes[side][1]]
         return found[(found >= 0).all(axis=1)]
 
-    def _touching(self, connectivity):
+    def _touching(self, connectivity: int) -> np.ndarray:
         """Return the pairs of voxels that touch, as grayordinates."""
         voxels = self.axis.voxel[self._voxels]
         box = np.zeros(voxels.max(axis=0) + 1, dtype=bool)
@@ -150,7 +156,7 @@ class Surface:
         return pairs[pairs[:, 0] < pairs[:, 1]]
 
     @cached_property
-    def _laplacian(self):
+    def _laplacian(self) -> sparse.csr_array:
         n_all = len(self.axis)
         faces = [self._faces_of(side) for side, _ in self._hemispheres()]
         total = sparse.csr_array((n_all, n_all))
@@ -161,7 +167,7 @@ class Surface:
             total = total + lattice_laplacian(self._touching(6), size, n_all)
         return total
 
-    def smoothed(self, values, fwhm):
+    def smoothed(self, values: np.ndarray, fwhm: float) -> np.ndarray:
         """Smooth a map along the surface, and through the voxels below it, by heat diffusion.
 
         Parameters
@@ -176,5 +182,5 @@ class Surface:
         return heat_smooth(self._laplacian, everywhere, fwhm)[self.mask]
 
 
-def _gifti(values):
+def _gifti(values: np.ndarray) -> nib.GiftiImage:
     return nib.GiftiImage(darrays=[nib.gifti.GiftiDataArray(values, "NIFTI_INTENT_SHAPE")])

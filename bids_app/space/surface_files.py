@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -12,7 +13,7 @@ from nilearn.datasets import load_fsaverage
 from bids_app.bids.files import replacing
 from bids_app.bids.names import EXTENSION, other_hemisphere
 from bids_app.errors import DataError, MissingInputError
-from bids_app.space.surface import HEMISPHERES, Surface
+from bids_app.space.surface import HEMISPHERES, Mesh, Surface
 from bids_app.system.images import UNREADABLE, open_image, read_image
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 BUNDLED = {10242: "fsaverage5"}  # vertices of a hemisphere, and the meshes that come with nilearn
 
 
-def axis_of(path):
+def axis_of(path: Path) -> BrainModelAxis:
     """Return what the grayordinates of a CIFTI file, or of the GIFTI files of both hemispheres, are.
 
     Raises
@@ -42,14 +43,14 @@ def axis_of(path):
     return left + right
 
 
-def _gifti(path):
+def _gifti(path: Path) -> nib.GiftiImage:
     image = open_image(path)
     if not isinstance(image, nib.GiftiImage) or not image.darrays:
         raise DataError(f"{path.name} is no GIFTI file with data.")
     return image
 
 
-def read_grayordinates(path, surface):
+def read_grayordinates(path: Path, surface: Surface) -> tuple[np.ndarray, float | None]:
     """Read a series at the nodes of a surface.
 
     Parameters
@@ -85,14 +86,14 @@ def read_grayordinates(path, surface):
     return series, repetition_time
 
 
-def _gifti_series(path):
+def _gifti_series(path: Path) -> np.ndarray:
     try:
         return np.column_stack([array.data for array in _gifti(path).darrays]).astype(np.float32)
     except UNREADABLE as error:
         raise DataError(f"{path.name}: its volumes differ in length: {error}") from error
 
 
-def lay_surface(path, mesh_files=(), look_in=()):
+def lay_surface(path: Path, mesh_files: Sequence[Path] = (), look_in: Iterable[Path] = ()) -> Surface:
     """Lay nodes over all grayordinates of a scan.
 
     Parameters
@@ -120,7 +121,9 @@ def lay_surface(path, mesh_files=(), look_in=()):
     return Surface(np.ones(len(axis), dtype=bool), axis, meshes)
 
 
-def _meshes(counts, space, mesh_files, look_in):
+def _meshes(
+    counts: Mapping[str, int], space: str, mesh_files: Sequence[Path], look_in: Iterable[Path]
+) -> dict[str, Mesh]:
     if mesh_files:
         found = dict(zip("LR", map(_mesh, mesh_files), strict=True))
         for side, count in counts.items():
@@ -142,7 +145,7 @@ def _meshes(counts, space, mesh_files, look_in):
     )
 
 
-def _candidates(space, look_in):
+def _candidates(space: str, look_in: Iterable[Path]) -> Iterator[dict[str, Path]]:
     """Yield pairs of mesh files: TemplateFlow's, then those of the first participants that have some."""
     template = space.removeprefix("space-")
     cache = os.environ.get("TEMPLATEFLOW_HOME")
@@ -155,7 +158,7 @@ def _candidates(space, look_in):
                 yield {"L": left, "R": right}
 
 
-def _mesh(path):
+def _mesh(path: Path) -> Mesh:
     image = open_image(Path(path))
     try:
         positions, faces = image.agg_data(("pointset", "triangle"))
@@ -164,7 +167,7 @@ def _mesh(path):
         raise DataError(f"{path} holds no triangle mesh (GIFTI with a pointset and triangles is needed).") from error
 
 
-def _bundled(name, side):
+def _bundled(name: str, side: str) -> Mesh:
     """Return the surface halfway between white matter and pial surface."""
     part = {"L": "left", "R": "right"}[side]
     inner, outer = (load_fsaverage(name)[kind].parts[part] for kind in ("white_matter", "pial"))
@@ -172,7 +175,7 @@ def _bundled(name, side):
     return middle, np.asarray(inner.faces, dtype=int)
 
 
-def save_surface(surface, path):
+def save_surface(surface: Surface, path: Path) -> None:
     """Write a surface: the nodes as a dscalar.nii, and the meshes beside it.
 
     Parameters
@@ -192,12 +195,12 @@ def save_surface(surface, path):
         nib.save(surface.mask_image(), partial)
 
 
-def _mesh_path(path, side):
+def _mesh_path(path: Path, side: str) -> Path:
     stem = path.name.removesuffix(f"nodes{EXTENSION}")
     return path.with_name(f"hemi-{side}_{stem}midthickness.surf.gii")
 
 
-def load_surface(path):
+def load_surface(path: Path) -> Surface:
     """Read a surface back from what `save_surface` wrote."""
     path = Path(path)
     axis, row = axis_of(path), read_image(path)[1]

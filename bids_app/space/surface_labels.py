@@ -1,19 +1,23 @@
 """Labels that lie on surfaces, as CIFTI, GIFTI and FreeSurfer have them, at the nodes of a surface."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
-from nibabel.cifti2 import LabelAxis
+from nibabel.cifti2 import BrainModelAxis, LabelAxis
 from scipy.spatial import KDTree
 
 from bids_app.errors import DataError, MissingInputError
 from bids_app.space.atlas_labels import unique_names, with_networks
 from bids_app.space.label_image import whole_labels
+from bids_app.space.surface import Surface
 from bids_app.system.images import UNREADABLE, open_image, read_image, require
 
+Labels = tuple[np.ndarray, dict[int, str]]  # of each place, and the names of those that are parcels
 ENDINGS = (".dlabel.nii", ".label.gii", ".annot")
 SIDES = (r"hemi-([LR])(?![A-Za-z0-9])", r"(?<![A-Za-z0-9])([lr]h)(?=[._])", r"(?<=\.)([LR])(?=\.)")
 NO_PARCEL = re.compile(
@@ -21,12 +25,12 @@ NO_PARCEL = re.compile(
 )
 
 
-def is_labels(path):
+def is_labels(path: Path) -> bool:
     """Say by its name whether a file holds labels of a surface."""
     return path.name.endswith(ENDINGS)
 
 
-def plain_stem(path):
+def plain_stem(path: Path) -> str:
     """Return a file's name without its extension and, of labels, without what says the hemisphere.
 
     Examples
@@ -35,19 +39,19 @@ def plain_stem(path):
     >>> plain_stem(Path("lh.aparc.annot")), plain_stem(Path("sub.L.areas.32k_fs_LR.label.gii"))
     ('aparc', 'sub.areas.32k_fs_LR')
     """
-    ending = next((ending for ending in ENDINGS if path.name.endswith(ending)), None)
+    ending = next((ending for ending in ENDINGS if path.name.endswith(ending)), "")
     side = _side_of(path.name) if ending else None
     if side is None:
-        return path.name.removesuffix(ending or "")
+        return path.name.removesuffix(ending)
     return (path.name[: side.start()].rstrip("._") + path.name[side.end() :]).removesuffix(ending).lstrip("._")
 
 
-def _side_of(name):
+def _side_of(name: str) -> re.Match[str] | None:
     """Return where a file's name says the hemisphere, as a match, or None."""
     return next((found for pattern in SIDES if (found := re.search(pattern, name))), None)
 
 
-def read_surface_labels(path, surface):
+def read_surface_labels(path: Path, surface: Surface) -> tuple[np.ndarray, pd.DataFrame]:
     """Read labels at the nodes of a surface.
 
     Parameters
@@ -86,13 +90,13 @@ def read_surface_labels(path, surface):
     return at_node, with_networks(table)
 
 
-def _parcels(labels, names):
+def _parcels(labels: np.ndarray, names: Mapping[int, str]) -> Labels:
     """Leave out what is no parcel: return the labels, 0 there, and the names of the others."""
     parcels = {int(index): name for index, name in names.items() if index > 0 and not NO_PARCEL.fullmatch(name)}
     return np.where(np.isin(labels, list(parcels)), labels, 0), parcels
 
 
-def _of_cifti(path, surface):
+def _of_cifti(path: Path, surface: Surface) -> Labels:
     image, values = read_image(path, f"--atlas {path}")
     if not isinstance(image, nib.Cifti2Image) or not isinstance(image.header.get_axis(0), LabelAxis):
         raise DataError(f"--atlas {path}: it holds no labels of grayordinates.")
@@ -118,7 +122,7 @@ def _of_cifti(path, surface):
     return at_grayordinate, parcels
 
 
-def _at_voxels(theirs, labels, surface):
+def _at_voxels(theirs: BrainModelAxis, labels: np.ndarray, surface: Surface) -> np.ndarray:
     """Return the label of the voxel that each of the surface's voxels has its centre in."""
     voxels = theirs.volume_mask
     size = nib.affines.voxel_sizes(theirs.affine).max()
@@ -128,12 +132,12 @@ def _at_voxels(theirs, labels, surface):
     return np.where(distance <= size / 2 + 1e-3, labels[voxels][nearest], 0)
 
 
-def _of_hemispheres(path, surface):
+def _of_hemispheres(path: Path, surface: Surface) -> Labels:
     halves = {side: _read_half(one) for side, one in _both(path).items()}
     left, right = (names for _, names in halves.values())
     step = 10 ** len(str(max([*left, *right]))) if set(left) & set(right) else 0
     shared = set(left.values()) & set(right.values())
-    at_grayordinate, parcels = np.zeros(len(surface.axis), dtype=int), {}
+    at_grayordinate, parcels = np.zeros(len(surface.axis), dtype=int), dict[int, str]()
     for side, shift in (("L", 0), ("R", step)):
         labels, names = halves[side]
         nodes = surface.nodes_of(side)
@@ -143,7 +147,7 @@ def _of_hemispheres(path, surface):
     return at_grayordinate, parcels
 
 
-def _both(path):
+def _both(path: Path) -> dict[str, Path]:
     """Return the files of both hemispheres by the name of one."""
     side = _side_of(path.name)
     if side is None:
@@ -160,14 +164,14 @@ def _both(path):
     return files
 
 
-def _read_half(path):
+def _read_half(path: Path) -> Labels:
     """Return the label of each vertex, 0 for none, and the names of those parcels that have some."""
     labels, names = _parcels(*(_of_annot(path) if path.name.endswith(".annot") else _of_gifti(path)))
     present = set(np.unique(labels))
     return labels, {index: name for index, name in names.items() if index in present}
 
 
-def _of_gifti(path):
+def _of_gifti(path: Path) -> Labels:
     image = open_image(path, f"--atlas {path}")
     if not isinstance(image, nib.GiftiImage) or len(image.darrays) != 1:
         raise DataError(f"--atlas {path}: a GIFTI file with one label per vertex is needed.")
@@ -175,7 +179,7 @@ def _of_gifti(path):
     return labels, image.labeltable.get_labels_as_dict()
 
 
-def _of_annot(path):
+def _of_annot(path: Path) -> Labels:
     require(path)
     try:
         labels, _, names = nib.freesurfer.read_annot(path)
@@ -186,7 +190,7 @@ def _of_annot(path):
     return labels + first, dict(enumerate(names, first))
 
 
-def _require_count(path, n_labels, n_vertices):
+def _require_count(path: Path, n_labels: int, n_vertices: int) -> None:
     if n_labels != n_vertices:
         raise DataError(
             f"--atlas {path}: its hemispheres have {n_labels} vertices, those of the data {n_vertices}; an atlas for "

@@ -150,7 +150,7 @@ def test_of_three_arms_each_is_compared_with_the_reference_or_with_each_other(co
 def test_three_arms_that_are_chosen_need_not_be_large_or_of_patients():
     given = tables(["drug", "placebo", "HC", "HC", "drug", "other"])
     arms = find_arms(given, Trial(arms=("drug", "HC", "other", "placebo")))
-    assert (arms.reference, arms.others) == ("placebo", ("HC", "drug", "other"))
+    assert (arms.reference, arms.others) == ("placebo", ("drug", "HC", "other"))
 
 
 @pytest.mark.parametrize("other", ["HC", "healthy controls", "Healthy_Volunteer", "normal"])

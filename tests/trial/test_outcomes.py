@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from bids_app.errors import DataError, UsageError
+from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
 from bids_app.trial.design import Design, Tables, read_tables
 from bids_app.trial.outcomes import OUTCOME_COLUMNS, name_of, outcome_table, two_visits, with_roles
@@ -147,7 +148,7 @@ def test_only_the_main_analysis_of_a_planned_endpoint_has_its_role():
     roles = with_roles(table, plan)["role"].tolist()
     assert roles == ["primary", "exploratory", "secondary", "exploratory", "secondary"]
     assert set(with_roles(table, None)["role"]) == {"exploratory"}
-    assert set(with_roles(table, plan, [("alpha", 0.05, 0.1)])["role"]) == {"exploratory"}
+    assert set(with_roles(table, plan, [Deviation("alpha", 0.05, 0.1)])["role"]) == {"exploratory"}
 
 
 def test_a_real_trial_of_ketamine(shared_data):
