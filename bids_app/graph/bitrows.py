@@ -6,7 +6,7 @@ Everything compiled of small graphs is in this file: a change elsewhere would no
 import numpy as np
 from numba import njit
 
-from bids_app.graph.bits import WORD, lowest_bit, popcount
+from bids_app.graph.intrinsics import WORD, lowest_bit, popcount
 
 ATTEMPTS_PER_EDGE = 20
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from bids_app.graph.bits import CHUNK, WORD, WORDS, lowest_bit
+from bids_app.graph.intrinsics import CHUNK, WORD, WORDS, lowest_bit
 
 
 @njit(cache=True, nogil=True)

@@ -1,4 +1,7 @@
-"""One pass over the correlations: which pairs are edges, how many each node has, and what they sum to."""
+"""One pass over the correlations: which pairs are edges, how many each node has, and what they sum to.
+
+Longer than other files because the pass and the kernels that are compiled for it belong together.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,7 +11,8 @@ import numpy as np
 from numba import njit
 from threadpoolctl import threadpool_limits
 
-from bids_app.graph.bits import CHUNK, WORD, above, add_chosen, beyond, lowest_bit, popcount, set_edge, transpose
+from bids_app.graph.bits import beyond, set_edge, transpose
+from bids_app.graph.intrinsics import CHUNK, WORD, above, add_chosen, lowest_bit, popcount
 
 BLOCK = 512
 DEGREE, STRENGTH, FISHER, SHORT = range(4)

@@ -1,4 +1,7 @@
-"""The measures, nodal and global: tables read by the command line, the sidecars, the README and the report."""
+"""The measures, nodal and global: tables read by the command line, the sidecars, the README and the report.
+
+Longer than other files because it is one table.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass

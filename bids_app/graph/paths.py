@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 from numba import njit
 
-from bids_app.graph.bits import CHUNK, WORD, WORDS, have_common, lowest_bit, popcount, row_part, start_common
 from bids_app.graph.edges import bands
+from bids_app.graph.intrinsics import CHUNK, WORD, WORDS, have_common, lowest_bit, popcount, row_part, start_common
 
 SOURCES = 64
 STRETCH = 16  # words of nodes that are examined together: 1,024 rows' part of a chunk, 512 KB, stays in L2

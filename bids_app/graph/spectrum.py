@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from bids_app.graph.bits import CHUNK, WORD, WORDS, no_sums, plus_chosen, total
 from bids_app.graph.edges import bands
+from bids_app.graph.intrinsics import CHUNK, WORD, WORDS, no_sums, plus_chosen, total
 from bids_app.graph.triangles import TILE, list_edges, weights
 
 VECTORS = 10  # of the Lanczos basis: few, since the leading eigenvalue of a network stands far apart

@@ -5,13 +5,14 @@ from functools import partial
 import numpy as np
 from numba import njit
 
-from bids_app.graph.bits import (
+from bids_app.graph.bits import beyond
+from bids_app.graph.edges import bands
+from bids_app.graph.intrinsics import (
     CHUNK,
     STEP,
     WORD,
     WORDS,
     add_common_to_four,
-    beyond,
     count_common,
     fetch,
     lowest_bit,
@@ -20,7 +21,6 @@ from bids_app.graph.bits import (
     row_part,
     total_product,
 )
-from bids_app.graph.edges import bands
 
 TILE = (1024, 2048)  # the rows' part of a chunk, 512 KB, stays in L2
 STRIPE = 128  # so many columns' part of a chunk, 64 KB, stays still closer while the rows pass by

@@ -1,30 +1,21 @@
 """Exact nodal measures of a thresholded correlation graph with 10^4 to 10^5 nodes."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.graph import coefficients
-from bids_app.graph.bits import STEP, WORD, bytes_of_bits, count_in_sets, empty_bits, pack
-from bids_app.graph.cores import components, core_numbers
+from bids_app.graph.bits import bytes_of_bits, empty_bits
 from bids_app.graph.correlation import unit_rows
 from bids_app.graph.density import cut_around, histogram, strongest
-from bids_app.graph.edges import BLOCK, DEGREE, FISHER, SHORT, STRENGTH, Cut, Nodes, Sums, join_pairs, sum_edges
+from bids_app.graph.edges import DEGREE, Cut, Nodes, Sums, join_pairs, sum_edges
+from bids_app.graph.intrinsics import STEP, WORD
 from bids_app.graph.lowrank import threshold_free
 from bids_app.graph.measures import DEFAULT_METRICS, VOXEL_MEASURES, check_metrics
-from bids_app.graph.onnela import sum_cube_roots
-from bids_app.graph.paths import sum_paths
+from bids_app.graph.nodalmaps import FROM_ONE_PASS, Means, NodalMaps, Place
 from bids_app.graph.rules import EdgeRule
-from bids_app.graph.spectrum import eigenvector_centrality
-from bids_app.graph.triangles import sum_triangles
-
-DISTANCE = 75.0
-FROM_ONE_PASS = {"degree", "strength", "strength-fisher", "degree-short", "degree-long"}
-CLUSTERED = {"clustering", "clustering-weighted"}
 
 
 @dataclass(frozen=True)
@@ -56,33 +47,6 @@ class VoxelGraph:
         return 2 * self.n_edges / max(self.n_nodes, 1)
 
 
-@dataclass(frozen=True)
-class Means:
-    """What a computation may use.
-
-    Attributes
-    ----------
-    n_threads : int or None
-        Every available one by default. The result does not depend on it.
-    memory : float
-        Bytes that the bits of graphs may take in memory at one time; what is larger goes to `allocate`.
-    allocate : callable
-        Makes an array of zeros from a shape and a data type, for what does not fit, as a mapped file.
-    block : int
-        Rows and columns of a block of correlations, a multiple of 64. The edges do not depend on it.
-    """
-
-    n_threads: int | None = None
-    memory: float = np.inf
-    allocate: Callable[..., np.ndarray] = field(default_factory=lambda: np.zeros)
-    block: int = BLOCK
-
-    @property
-    def threads(self) -> int:
-        """Threads to use."""
-        return self.n_threads or numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # set at run time
-
-
 def voxel_graph(
     series: npt.ArrayLike, rule: EdgeRule | float = 0.25, metrics: Sequence[str] = DEFAULT_METRICS, **options: Any
 ) -> VoxelGraph:
@@ -105,7 +69,7 @@ def voxel_graphs(
     rules: Sequence[EdgeRule],
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
-    place: "Place | None" = None,
+    place: Place | None = None,
     means: Means | None = None,
 ) -> list[VoxelGraph]:
     """Nodal measures of the graphs that several rules make of the same correlations.
@@ -158,30 +122,6 @@ def voxel_graphs(
     return [replace(graph, maps={name: {**shared, **graph.maps}[name] for name in metrics}) for graph in graphs]
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the nodes lie.
-
-    Attributes
-    ----------
-    coordinates : (N, 3) ndarray or None
-        In mm.
-    modules : (N,) int ndarray or None
-        Network of each node, from 0; -1 for none.
-    distance : float
-        What divides short from long edges, mm.
-    """
-
-    coordinates: np.ndarray | None = None
-    modules: np.ndarray | None = None
-    distance: float = DISTANCE
-
-    @property
-    def given(self) -> list[str]:
-        """Which of the two is there."""
-        return [name for name in ("coordinates", "modules") if getattr(self, name) is not None]
-
-
 def _nodes(series: npt.ArrayLike, place: Place) -> Nodes:
     series = np.ascontiguousarray(series)
     if series.dtype not in (np.float32, np.float64):
@@ -216,7 +156,7 @@ def _measured(
         threshold = rule.value
         if rule.kind == "density":
             threshold = _complete(sums, rule.n_edges(nodes.n_nodes), cut, bits, nodes)
-        maps = _Maps(nodes, bits, sums, place, means).of(metrics)
+        maps = NodalMaps(nodes, bits, sums, place, means).of(metrics)
         measured.append(VoxelGraph(maps, nodes.n_nodes, int(sums.totals[DEGREE].sum()) // 2, threshold))
     return measured
 
@@ -245,92 +185,3 @@ def _complete(sums: Sums, n_edges: int, cut: Cut, bits: np.ndarray, nodes: Nodes
     if len(pairs):
         return float(pairs["r"][-1])
     return cut.upper if sums.totals[DEGREE].any() else 1.0
-
-
-@dataclass(frozen=True)
-class _Maps:
-    """The nodal measures of one graph, each family computed where one of its members is asked for."""
-
-    nodes: Nodes
-    bits: np.ndarray
-    sums: Sums
-    place: Place
-    means: Means
-
-    def of(self, metrics: Iterable[str]) -> dict[str, np.ndarray]:
-        """Return the maps of the metrics."""
-        families = {
-            self.from_one_pass: FROM_ONE_PASS,
-            self.clustering: CLUSTERED,
-            self.onnela: {"clustering-onnela"},
-            self.paths: {"efficiency", "path-length", "path-length-mean"},
-            self.eigenvector: {"eigenvector"},
-            self.weighted_eigenvector: {"eigenvector-weighted"},
-            self.cores: {"core-number"},
-            self.modules: {"participation", "module-degree"},
-            self.components: {"component", "component-size"},
-        }
-        maps: dict[str, np.ndarray] = {}
-        for family, members in families.items():
-            if asked := members.intersection(metrics):
-                maps |= family(asked)
-        return {name: np.asarray(maps[name], dtype=np.float64) for name in metrics}
-
-    @property
-    def degree(self) -> np.ndarray:
-        return self.sums.totals[DEGREE]
-
-    def from_one_pass(self, asked: set[str]) -> dict[str, np.ndarray]:
-        totals = self.sums.totals
-        return {
-            "degree": self.degree,
-            "strength": totals[STRENGTH],
-            "strength-fisher": totals[FISHER],
-            "degree-short": totals[SHORT],
-            "degree-long": self.degree - totals[SHORT],
-        }
-
-    def clustering(self, asked: set[str]) -> dict[str, np.ndarray]:
-        unit = self.nodes.unit if "clustering-weighted" in asked else self.nodes.unit[:, :0]
-        panel = max(1, int(min(self.means.memory / (self.nodes.n_nodes * 512 + 1), len(self.bits) + 1)))
-        common, *weighted = sum_triangles(self.bits, unit, panel=panel, n_threads=self.means.threads)
-        return {
-            "clustering": coefficients.binary_clustering(self.degree, common),
-            "clustering-weighted": coefficients.weighted_clustering(self.degree, *weighted),
-        }
-
-    def onnela(self, asked: set[str]) -> dict[str, np.ndarray]:
-        roots = sum_cube_roots(self.nodes.unit, self.bits, n_threads=self.means.threads)
-        return {"clustering-onnela": coefficients.onnela_clustering(self.degree, roots)}
-
-    def paths(self, asked: set[str]) -> dict[str, np.ndarray]:
-        lengths, inverse, reached = sum_paths(self.bits, n_threads=self.means.threads)
-        return {
-            "efficiency": coefficients.efficiency(inverse, self.nodes.n_nodes),
-            "path-length": coefficients.path_length(inverse, self.nodes.n_nodes),
-            "path-length-mean": coefficients.path_length_mean(lengths, reached),
-        }
-
-    def eigenvector(self, asked: set[str]) -> dict[str, np.ndarray]:
-        return {"eigenvector": eigenvector_centrality(self.bits, self.degree, n_threads=self.means.threads)}
-
-    def weighted_eigenvector(self, asked: set[str]) -> dict[str, np.ndarray]:
-        start, unit = self.sums.totals[STRENGTH], self.nodes.unit
-        return {"eigenvector-weighted": eigenvector_centrality(self.bits, start, unit, n_threads=self.means.threads)}
-
-    def cores(self, asked: set[str]) -> dict[str, np.ndarray]:
-        return {"core-number": core_numbers(self.bits, self.degree.astype(np.int64))}
-
-    def modules(self, asked: set[str]) -> dict[str, np.ndarray]:
-        modules = cast(np.ndarray, self.place.modules)
-        members = modules == np.arange(modules.max(initial=-1) + 1)[:, np.newaxis]
-        counts = np.zeros((self.nodes.n_nodes, len(members)), np.int64)
-        count_in_sets(self.bits, pack(members, self.nodes.n_nodes), counts)
-        return {
-            "participation": coefficients.participation(counts, modules >= 0),
-            "module-degree": coefficients.module_degree(counts, modules),
-        }
-
-    def components(self, asked: set[str]) -> dict[str, np.ndarray]:
-        labels, sizes = coefficients.ranked_components(components(self.bits))
-        return {"component": labels, "component-size": sizes}

@@ -8,8 +8,9 @@ from bids_app.stats.closure import Intersection, closed, intersections
 from bids_app.stats.clusters import Cluster, find_clusters, find_components
 from bids_app.stats.design import independent_columns, nuisance
 from bids_app.stats.effects import Effect, JointEffect, estimate, hedges
-from bids_app.stats.estimands import Estimand, Hypothesis, arm_codes, hypothesis, two_visits
+from bids_app.stats.estimands import Estimand, two_visits
 from bids_app.stats.extent import cluster_statistic, component_statistic
+from bids_app.stats.hypotheses import Hypothesis, arm_codes, hypothesis
 from bids_app.stats.inference import STATISTICS, Inference
 from bids_app.stats.lattice import neighbours
 from bids_app.stats.model import LinearModel

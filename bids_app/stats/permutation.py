@@ -12,7 +12,8 @@ from threadpoolctl import ThreadpoolController
 
 from bids_app.stats.allocation import Allocations
 from bids_app.stats.effects import Effect, JointEffect, estimate
-from bids_app.stats.estimands import Hypothesis, hypothesis, two_visits
+from bids_app.stats.estimands import two_visits
+from bids_app.stats.hypotheses import Hypothesis, hypothesis
 from bids_app.stats.inference import Inference
 from bids_app.stats.pvalues import count_draws, familywise
 from bids_app.stats.tail import familywise_tail

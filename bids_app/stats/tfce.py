@@ -1,4 +1,7 @@
-"""Threshold-free cluster enhancement, integrated exactly."""
+"""Threshold-free cluster enhancement, integrated exactly.
+
+Everything compiled is in one file: a change elsewhere would not renew what is cached of it.
+"""
 
 from math import sqrt
 
@@ -10,8 +13,6 @@ from numba import njit
 FULL_BUCKET = 64
 # 6 digits of 11 bits hold a 64-bit key.
 DIGITS, DIGIT_BITS = 6, 11
-
-# Everything compiled is in one file: a change elsewhere would not renew what is cached of it.
 
 
 def tfce(statistic: npt.ArrayLike, neighbours: np.ndarray, E: float = 0.5, H: float = 2.0) -> np.ndarray:

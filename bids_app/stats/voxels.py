@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from bids_app.stats.allocation import Allocations
-from bids_app.stats.estimands import Hypothesis
+from bids_app.stats.hypotheses import Hypothesis
 from bids_app.stats.model import LinearModel
 from bids_app.stats.rearrangement import Rearrangements
 from bids_app.stats.zscore import ZTable, f_to_z

@@ -3,29 +3,24 @@ import numpy as np
 import pytest
 from numba import njit
 
-from bids_app.graph.bits import (
+from bids_app.graph.bits import beyond, count_in_sets, empty_bits, pack, set_edge, transpose
+from bids_app.graph.intrinsics import (
     WORDS,
     above,
     add_chosen,
     add_common_to_four,
-    beyond,
     count_common,
-    count_in_sets,
-    empty_bits,
     have_common,
     lowest_bit,
     no_products,
     no_sums,
-    pack,
     plus_chosen,
     plus_products,
     popcount,
     row_part,
-    set_edge,
     start_common,
     total,
     total_product,
-    transpose,
 )
 
 RNG = np.random.default_rng(3)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from bids_app.graph import VOXEL_MEASURES, EdgeRule, Means, Place, nodal_measures, voxel_graph, voxel_graphs
-from bids_app.graph.bits import CHUNK
+from bids_app.graph.intrinsics import CHUNK
 from bids_app.graph.triangles import TILE
 
 EDGE = 0.5
