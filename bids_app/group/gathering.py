@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bids_app.bids.findings import say_all
+from bids_app.bids.findings import Finding, say_all
 from bids_app.bids.names import contrast_label
 from bids_app.bids.scans import index_scans
 from bids_app.bids.status import read_statuses
@@ -88,6 +88,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
         check_design(route, sample)
         _say_flow(route, flow, design)
         found = (
+            *one_of_several(trial.designs, design),
             *sample.findings,
             *left_out(flow, wanted, scores),
             *completers(chosen(flow), design, sample, settings.trial),
@@ -101,6 +102,24 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     settings = _departed(settings, samples, scores)
     targets = [Target(route, flow, sample, named[route.name]) for route, flow, sample in comparisons]
     return GroupRun(settings, design, tables, scores, failed=failed, targets=targets)
+
+
+def one_of_several(designs: Sequence[Design], own: Design) -> tuple[Finding, ...]:
+    """Warn that a comparison is one of several, over which its own p is not corrected.
+
+    Examples
+    --------
+    >>> low, high = (Design("arm", arm, "placebo", "pre", "post") for arm in ("low", "high"))
+    >>> one_of_several([low], low)
+    ()
+    >>> one_of_several([low, high], low)[0].text
+    'One of 2 comparisons; the others are high − placebo at ses-post. p is corrected within this one alone.'
+    """
+    if len(designs) == 1:
+        return ()
+    others = ", ".join(f"{one.contrast} at ses-{one.followup}" for one in designs if one is not own)
+    text = f"One of {len(designs)} comparisons; the others are {others}. p is corrected within this one alone."
+    return (Finding("Comparisons", text, warning=True),)
 
 
 def _departed(settings: Settings, samples: Sequence[tuple[Route, Sample]], scores: Scores | None) -> Settings:
