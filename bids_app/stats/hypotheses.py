@@ -92,6 +92,7 @@ def hypothesis(
 
     Examples
     --------
+    >>> from bids_app.stats import two_visits
     >>> maps = {"baseline": [[1.0], [1.0]], "followup": [[3.0], [5.0]]}
     >>> change = hypothesis(two_visits("change"), maps, np.empty((2, 0)), arm=[0, 1])
     >>> change.outcome.ravel(), change.tested.ravel()
