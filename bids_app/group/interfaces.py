@@ -63,7 +63,7 @@ class TestTogether(SimpleInterface):
 
 class _WriteTogetherInput(BaseInterfaceInputSpec):
     found = traits.List(traits.Any, mandatory=True, desc="in the order of keys")
-    keys = traits.List(traits.Any, mandatory=True, desc="(feature, whether it is of any difference) each")
+    keys = traits.List(traits.Any, mandatory=True, desc="(number of the joint test, feature) each")
     family = traits.Any(mandatory=True, desc="several.Family", nohash=True)
     settings = traits.Any(mandatory=True)
 
@@ -80,7 +80,11 @@ class WriteTogether(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
-        found = list(zip(map(tuple, inputs.keys), inputs.found, strict=True))
+        found = {
+            (*key, name): result
+            for key, results in zip(inputs.keys, inputs.found, strict=True)
+            for name, result in results.items()
+        }
         written = several.write_family(inputs.settings, inputs.family, found)
         self._results["out_files"] = [str(path) for path in written]
         return runtime

@@ -20,10 +20,10 @@ from bids_app.group.targets import TrialScans
 from bids_app.group.together import Joint, Result, everyone_of, joints, one_by_one, why_not_closed
 from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import Settings
-from bids_app.space.grid import Grid
+from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
-Found = tuple[tuple[Feature, bool], Mapping[str, Result]]  # of a feature: of comparisons, or of any difference
+Key = tuple[int, Feature, str]  # the number of a joint test, and what it found of a feature and a comparison
 CLOSED = (
     "corrected over nodes, signs and all {n} comparisons by a closed test: a comparison counts where every set of "
     "comparisons that it is in is significant, each by the draws that exchange only the labels of its arms (Marcus, "
@@ -37,6 +37,7 @@ COLUMNS = {
     "role": "Primary, secondary or exploratory, by the plan",
     "n": "Participants in the model, of all arms in it",
     "p_together": "Smallest p over all nodes",
+    "p_together_all": "The same corrected over measures and edge rules too",
     "n_significant": "Nodes with p_together of alpha or less",
     "node": "The node with the smallest p_together, of these that with the largest statistic: its name, or its place",
     "statistic": "t there, or F",
@@ -137,15 +138,16 @@ def of_all_arms(designs: Sequence[Design]) -> list[Design]:
     ]
 
 
-def write_family(settings: Settings, family: Family, found: Sequence[Found]) -> list[Path]:
+def write_family(settings: Settings, family: Family, found: Mapping[Key, Result]) -> list[Path]:
     """Write p over all comparisons of a route: a table, and of voxels maps.
 
     Parameters
     ----------
     settings : Settings
     family : Family
-    found : list of ((Feature, bool), dict of Result)
-        Of every joint test.
+    found : dict of Result
+        By the number of the joint test, feature, and comparison; that of any difference, by follow-up, has the number
+        after those of the family.
 
     Returns
     -------
@@ -153,11 +155,10 @@ def write_family(settings: Settings, family: Family, found: Sequence[Found]) -> 
     """
     rows: list[dict[str, Any]] = []
     written: list[Path] = []
-    for feature in family.maps:
-        for one in _tested(family, [(is_any, test) for (of, is_any), test in found if of == feature]):
-            rows.append(_row(settings, family, feature, one))
-            if isinstance(family.route, MapRoute):
-                written += _save_maps(settings, family, feature, one)
+    for one in _tested(family, found):
+        rows.append(_row(settings, family, one))
+        if isinstance(family.route, MapRoute):
+            written += _save_maps(settings, family, one)
     path = settings.group_dir / family_name(family.route, "comparisons", ".tsv")
     save_described(path, pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS, Note=f"p_together is {family.how}.")
     return [*written, path]
@@ -208,20 +209,23 @@ class Tested:
 
     Attributes
     ----------
+    feature : Feature
     design : Design or None
         None if it is of any difference.
     followup : str
     sample : Sample
     effect : stats.Effect or stats.JointEffect
-    p : (V,) ndarray
-        Over all comparisons.
+    p, p_all : (V,) ndarray
+        Over all comparisons, and over all features too.
     """
 
+    feature: Feature
     design: Design | None
     followup: str
     sample: Sample
     effect: stats.Effect | stats.JointEffect
     p: np.ndarray
+    p_all: np.ndarray
 
     @property
     def text(self) -> str:
@@ -235,21 +239,60 @@ class Tested:
         return self.effect.f if isinstance(self.effect, stats.JointEffect) else self.effect.t
 
 
-def _tested(family: Family, found: Sequence[tuple[bool, Mapping[str, Result]]]) -> Iterator[Tested]:
-    """Yield each comparison of a feature with the largest p of the tests it is in, then any difference."""
-    tests = [test for is_any, test in found if not is_any]
-    p = stats.closed({name: one.whole(one.p) for name, one in test.items()} for test in tests)
-    for design in family.designs:
-        name = comparison_folder(design)
-        sample = family.samples.get(design.followup) or family.samples[name]
-        effect = next(test[name].effect for test in tests if name in test)
-        yield Tested(design=design, followup=design.followup, sample=sample, effect=effect, p=p[name][sample.kept])
-    for followup, one in (pair for is_any, test in found if is_any for pair in test.items()):
-        yield Tested(design=None, followup=followup, sample=family.samples[followup], effect=one.effect, p=one.p)
+def _tested(family: Family, found: Mapping[Key, Result]) -> Iterator[Tested]:
+    """Yield each comparison of each feature with the largest p of the tests it is in, then any difference."""
+    p = _closed({key: one.p for key, one in found.items()}, found)
+    p_all = _closed(_over_features(family, found), found)
+    first = {key[1:]: one for key, one in reversed(list(found.items()))}
+    for feature in family.maps:
+        for design in family.designs:
+            name = comparison_folder(design)
+            sample = family.samples.get(design.followup) or family.samples[name]
+            yield _line(sample, (feature, name), first, p, p_all, design=design)
+        for followup, sample in family.samples.items() if family.has_any else ():
+            yield _line(sample, (feature, followup), first, p, p_all)
 
 
-def _row(settings: Settings, family: Family, feature: Feature, one: Tested) -> dict[str, Any]:
-    trial, size = settings.trial, np.abs(one.statistic)
+def _line(
+    sample: Sample,
+    key: tuple[Feature, str],
+    first: Mapping[tuple[Feature, str], Result],
+    p: Mapping[tuple[Feature, str], np.ndarray],
+    p_all: Mapping[tuple[Feature, str], np.ndarray],
+    design: Design | None = None,
+) -> Tested:
+    return Tested(
+        feature=key[0],
+        design=design,
+        followup=sample.design.followup,
+        sample=sample,
+        effect=first[key].comparison.effect,
+        p=p[key][sample.kept],
+        p_all=p_all[key][sample.kept],
+    )
+
+
+def _closed(p: Mapping[Key, np.ndarray], found: Mapping[Key, Result]) -> dict[tuple[Feature, str], np.ndarray]:
+    """Return the largest p over the joint tests, over all nodes of the image or table."""
+    tests: dict[int, dict[tuple[Feature, str], np.ndarray]] = {}
+    for key, values in p.items():
+        tests.setdefault(key[0], {})[key[1:]] = found[key].whole(values)
+    return stats.closed(tests.values())
+
+
+def _over_features(family: Family, found: Mapping[Key, Result]) -> dict[Key, np.ndarray]:
+    """Return p of each joint test corrected over features too: they share their draws."""
+    corrected: dict[Key, np.ndarray] = {}
+    for number in {key[0] for key in found}:
+        keys = [key for key in found if key[0] == number]
+        times = family.joints[number].times if number < len(family.joints) else 1
+        p = stats.across([found[key].comparison for key in keys])
+        corrected |= {key: np.minimum(values * times, 1) for key, values in zip(keys, p, strict=True)}
+    return corrected
+
+
+def _row(settings: Settings, family: Family, one: Tested) -> dict[str, Any]:
+    trial, size, feature = settings.trial, np.abs(one.statistic), one.feature
     row: dict[str, Any] = {
         "comparison": one.text,
         "metric": feature.metric,
@@ -264,6 +307,7 @@ def _row(settings: Settings, family: Family, feature: Feature, one: Tested) -> d
     node = int(np.nanargmax(np.where(one.p == smallest, size, -1.0)))
     row |= {
         "p_together": smallest,
+        "p_together_all": np.nanmin(one.p_all),
         "n_significant": int((one.p <= trial.alpha).sum()),
         "node": _place(one.sample, node),
     }
@@ -280,8 +324,9 @@ def _place(sample: Sample, node: int) -> str:
     return str(cast(pd.DataFrame, sample.parcels)["name"].iloc[node])
 
 
-def _save_maps(settings: Settings, family: Family, feature: Feature, one: Tested) -> Iterator[Path]:
-    route, grid, description = cast(MapRoute, family.route), cast(Grid, one.sample.grid), f"{feature.title}; {one.text}"
+def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path]:
+    route, grid = cast(MapRoute, family.route), cast(Nodes, one.sample.grid)
+    description = f"{one.feature.title}; {one.text}"
     contrast = contrast_label(one.design.active, one.design.reference) if one.design else "any"
     maps = {"pTogether": (one.p, f"p {family.how}")}
     if one.design is None:
@@ -290,7 +335,7 @@ def _save_maps(settings: Settings, family: Family, feature: Feature, one: Tested
             "pTogether": (one.p, "p of F, corrected over nodes and follow-ups by re-drawing the labels of all arms")
         }
     for stat, (values, text) in maps.items():
-        more = {"ses": one.followup, "contrast": contrast, "stat": stat, "desc": feature.label}
+        more = {"ses": one.followup, "contrast": contrast, "stat": stat, "desc": one.feature.label}
         path = settings.group_dir / family_name(route, "statmap", grid.extension, **more)
         about = {"Statistic": route.statistic(settings.trial), "NumberOfDraws": settings.trial.n_permutations}
         software = {"Software": f"trialgraph {__version__}"}

@@ -68,13 +68,14 @@ class Result:
     ----------
     p : (V,) ndarray
         Corrected over nodes, signs and the comparisons of the joint test.
-    effect : stats.Effect or stats.JointEffect
+    comparison : stats.Comparison
+        By itself.
     kept : (N,) bool ndarray
         Which nodes of the image or table the V are.
     """
 
     p: np.ndarray
-    effect: stats.Effect | stats.JointEffect
+    comparison: stats.Comparison
     kept: np.ndarray
 
     def whole(self, values: np.ndarray) -> np.ndarray:
@@ -198,7 +199,7 @@ def compare_together(
     ]
     corrected = stats.across(compared) if len(compared) > 1 else [compared[0].p_fwe]
     return {
-        comparison_folder(one.design): Result(p=np.minimum(p * joint.times, 1), effect=own.effect, kept=one.sample.kept)
+        comparison_folder(one.design): Result(p=np.minimum(p * joint.times, 1), comparison=own, kept=one.sample.kept)
         for one, p, own in zip(joint.members, corrected, compared, strict=True)
     }
 
@@ -226,7 +227,7 @@ def compare_any(joint: Joint, maps: Mapping[str, Path | str], trial: Trial, *, n
     ]
     corrected = stats.across(compared) if len(compared) > 1 else [compared[0].p_fwe]
     return {
-        member.design.followup: Result(p=p, effect=one.effect, kept=member.sample.kept)
+        member.design.followup: Result(p=p, comparison=one, kept=member.sample.kept)
         for (member, _), p, one in zip(once.values(), corrected, compared, strict=True)
     }
 

@@ -98,17 +98,20 @@ def init_family_wf(*, family: Family, settings: Settings, n_jobs: int = 1, name:
     ds_results.out_files : list of str
     """
     tests = [(joint, False) for joint in family.joints] + ([(family.joints[-1], True)] if family.has_any else [])
-    keys = [(feature, is_any) for feature in family.maps for _, is_any in tests]
+    keys = [(number, feature) for feature in family.maps for number in range(len(tests))]
     merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
     ds_results = pe.Node(WriteTogether(keys=keys, family=family, settings=settings), name="ds_results")
     workflow = pe.Workflow(name=name)
-    for place, (feature, files, (joint, is_any)) in enumerate(
-        ((feature, files, test) for feature, files in family.maps.items() for test in tests), start=1
-    ):
+    for place, (number, feature) in enumerate(keys, start=1):
+        joint, is_any = tests[number]
         interface = TestTogether(
-            joint=joint, maps_files=files, trial=settings.trial, any_difference=is_any, n_jobs=n_jobs
+            joint=joint,
+            maps_files=family.maps[feature],
+            trial=settings.trial,
+            any_difference=is_any,
+            n_jobs=n_jobs,
         )
-        node = pe.Node(interface, name=node_name(f"{feature.label}_{place}"), n_procs=n_jobs, mem_gb=0.5)
+        node = pe.Node(interface, name=node_name(f"{feature.label}_{number + 1}"), n_procs=n_jobs, mem_gb=0.5)
         workflow.connect([(node, merge, [("found", f"in{place}")])])
     workflow.connect([(merge, ds_results, [("out", "found")])])
     return workflow

@@ -64,7 +64,8 @@ def write_overview(folder: Path, results: str) -> Path:
 
 def _route(folder: Path, route: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:
     table = pd.read_csv(folder / route["Table"], sep="\t", na_values="n/a")
-    found = table[table["p_together"] <= record["Alpha"]]
+    table["judged"] = table["p_together"].where(table["role"] == "primary", table["p_together_all"])
+    found = table[table["judged"] <= record["Alpha"]]
     text = table.select_dtypes(exclude="number").columns
     table[text] = table[text].astype(object).fillna("")
     return {

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import special
 from statsmodels.stats.multitest import multipletests
 
+from bids_app.stats.design import leading
 from bids_app.stats.estimates import LEVEL, counts
 from bids_app.stats.fit import Fit
 from bids_app.stats.leastsquares import without, without_units
@@ -86,6 +87,12 @@ class Pairs:
         return {**chosen, "pooled": (self.brain, None), "interaction": (first, self.brain)}[term]
 
 
+def _independent(columns: np.ndarray) -> np.ndarray:
+    """Leave out columns that depend on those before: a stratum may have lost all its members."""
+    norm = np.linalg.norm(columns, axis=0)
+    return columns[:, leading(columns / np.where(norm > 0, norm, 1))]
+
+
 @dataclass(frozen=True)
 class Slopes:
     """A term at K regions: (K,) float64 ndarrays but ``df``."""
@@ -132,7 +139,7 @@ def associate(pairs: Pairs, term: str, *, n_draws: int = 10_000, seed: int = 0) 
     """
     pairs = pairs.known()
     column, competing = pairs.columns(term)
-    basis = np.linalg.qr(np.column_stack([pairs.nuisance, pairs.arm]))[0]
+    basis = np.linalg.qr(_independent(np.column_stack([pairs.nuisance, pairs.arm])))[0]
     df = len(pairs.outcome) - basis.shape[1] - 1 - (competing is not None)
     if df < 1:
         raise ValueError(f"{len(pairs.outcome)} participants leave {df} degrees of freedom")

@@ -153,7 +153,7 @@ def test_any_difference_is_f_of_all_arms(maps, found):
         small = np.column_stack([ones, maps["pre"][:, node]])
         large = np.column_stack([small, ARM == 1, ARM == 2])
         rest = [np.sum((y - x @ np.linalg.lstsq(x, y, rcond=None)[0]) ** 2) for x in (small, large)]
-        np.testing.assert_allclose(result.effect.f[node], (rest[0] - rest[1]) / 2 / (rest[1] / 3))
+        np.testing.assert_allclose(result.comparison.effect.f[node], (rest[0] - rest[1]) / 2 / (rest[1] / 3))
 
 
 def test_values_lie_where_they_are_of(found):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
@@ -48,6 +49,19 @@ def frame(pairs, region):
             "brain": pairs.brain[:, region],
         }
     )
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_stratum_whose_members_have_no_outcome_changes_no_number(term):
+    """What is left of its column says nothing: the slopes and df are those of the formulas."""
+    whole, stratum = simulated(n=46), np.repeat([0, 1, 0], [20, 3, 23])
+    outcome = np.where(stratum == 1, np.nan, whole.outcome)
+    columns = nuisance(46, whole.nuisance[:, 1:], stratum)
+    found = associate(replace(whole, outcome=outcome, nuisance=columns), term, n_draws=20)
+    formula, name = FORMULAS[term]
+    fit = smf.ols(formula, frame(whole, 0)[stratum == 0]).fit()
+    assert found.df == fit.df_resid
+    assert found.t[0] == pytest.approx(fit.tvalues[name], rel=1e-8)
 
 
 @pytest.mark.parametrize("term", TERMS)

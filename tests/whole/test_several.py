@@ -65,6 +65,7 @@ def test_p_over_all_comparisons_is_never_below_that_of_one_alone(compared, out):
         "any difference at ses-day7",
     ]
     assert table["p_together"].between(1 / 40, 1).all()
+    assert (table["p_together_all"] == table["p_together"]).all()  # of one measure
     assert list(table["n"]) == [9, 9, 8, 8, 9, 8]
 
 
