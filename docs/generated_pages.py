@@ -8,7 +8,7 @@ from bids_app.graph.measures import GLOBALS, MEASURES
 from bids_app.group.analyses import BETWEEN
 from bids_app.group.named_regions import REGION_COLUMNS
 from bids_app.group.regions import ROI_COLUMNS
-from bids_app.group.results import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
+from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
 from bids_app.group.sensitivity import SENSITIVITY_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
 from bids_app.settings.parser import app_parser, demo_parser

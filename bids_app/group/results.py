@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import singledispatch
 from pathlib import Path
 from typing import Any, cast
@@ -13,10 +12,22 @@ import pandas as pd
 from bids_app import __version__, stats
 from bids_app.bids.files import save_described, save_json, save_map, save_table, sidecar_of
 from bids_app.bids.result_names import comparison_desc, group_name
-from bids_app.graph.features import Feature, camel
-from bids_app.group.analyses import BETWEEN, Analysis, run_analysis
+from bids_app.graph.features import camel
 from bids_app.group.cluster_labels import anatomy_columns, with_anatomy
 from bids_app.group.painting import paint
+from bids_app.group.result_tables import (
+    COMPONENT_COLUMNS,
+    NODE_COLUMNS,
+    PAIR_COLUMNS,
+    ROLE_TEXT,
+    STATISTICS,
+    TABLE_COLUMNS,
+    Key,
+    cluster_columns,
+    effect_at,
+    nodal_table,
+    p_error,
+)
 from bids_app.group.routes import ConnectionRoute, MapRoute, ParcelRoute, Route, TableRoute
 from bids_app.group.sample import Sample
 from bids_app.settings.atlas_source import AtlasSource
@@ -27,46 +38,8 @@ from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
 logger = logging.getLogger(__name__)
-Key = tuple[Feature, Analysis]
 Comparisons = Mapping[Key, stats.Comparison]
 Corrected = Mapping[Key, np.ndarray]  # p over all features
-STATISTICS = {
-    "t": "Student's t of the difference between the arms",
-    "difference": "Adjusted difference between the arms, mean change, or slope, in the units of the map",
-    "ciLow": "Lower end of the 95 % confidence interval of the difference",
-    "ciHigh": "Upper end of the 95 % confidence interval of the difference",
-    "hedgesG": "Difference over the pooled within-arm standard deviation of the outcome (Hedges g)",
-    "gLow": "Lower end of the 95 % confidence interval of Hedges g",
-    "gHigh": "Upper end of the 95 % confidence interval of Hedges g",
-    "partialR2": "Share of the adjusted variance that the effect explains",
-    "n": "Participants",
-    "tfce": "Statistic that was tested (by default signed threshold-free cluster enhancement of z: exact, E 0.5, H 2)",
-    "p": "Two-sided permutation p of the statistic, uncorrected",
-    "pFdr": "p after Benjamini and Hochberg",
-    "pFwe": "p corrected over voxels and both signs by the maximum statistic",
-    "pFweAll": "p corrected over voxels, signs, metrics and edge rules by the minimum p",
-}
-_ROLE_TEXT = "Primary, secondary or exploratory, by the plan"
-TABLE_COLUMNS = {
-    "metric": "Graph measure",
-    "edges": "Edge rule: r and its threshold, d and its density, auc (area over the densities), full (no threshold)",
-    "estimator": "; ".join(f"{name}: {text.format(node='voxel or parcel')}" for name, text in BETWEEN.items())
-    + "; within: follow-up minus baseline of one arm; slope, slope-by-arm: of a covariate",
-    "t": STATISTICS["t"],
-    "difference": STATISTICS["difference"],
-    "ci_low": STATISTICS["ciLow"],
-    "ci_high": STATISTICS["ciHigh"],
-    "hedges_g": STATISTICS["hedgesG"],
-    "g_low": STATISTICS["gLow"],
-    "g_high": STATISTICS["gHigh"],
-    "partial_r2": STATISTICS["partialR2"],
-    "n": STATISTICS["n"],
-    "p": "Two-sided permutation p, uncorrected",
-    "p_fwe": "p corrected by the maximum statistic",
-    "p_fwe_error": "Monte Carlo standard error of p_fwe; 0 where every draw was made",
-    "p_fwe_all": "p corrected over metrics and edge rules too, by the minimum p",
-    "p_fdr": "p after Benjamini and Hochberg",
-}
 
 
 def write_results(settings: Settings, route: Route, sample: Sample, comparisons: Comparisons) -> list[Path]:
@@ -107,7 +80,7 @@ def _write(
         role = feature_role(settings.trial, key[0], key[1].estimator)
         tables.append(nodal_table(parcels, key, comparison, corrected[key]).assign(role=role))
     path = settings.group_dir / group_name(route, sample.design, route.table, ".tsv")
-    save_described(path, pd.concat(tables), {**NODE_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
+    save_described(path, pd.concat(tables), {**NODE_COLUMNS, **TABLE_COLUMNS, "role": ROLE_TEXT})
     return [path]
 
 
@@ -127,7 +100,7 @@ def _write_maps(
     atlases = fitting(settings.graph.atlases, grid, space)
     table = cluster_table(sample, comparisons, corrected, settings.trial, atlases, space)
     path = folder / group_name(route, sample.design, "clusters", ".tsv")
-    save_described(path, table, _cluster_columns() | anatomy_columns(atlases))
+    save_described(path, table, cluster_columns() | anatomy_columns(atlases))
     return [*written, path]
 
 
@@ -219,52 +192,16 @@ def cluster_table(
                     "volume_mm3": len(cluster.nodes) * grid.node_size,
                     **dict(zip(("peak_x", "peak_y", "peak_z"), peak, strict=True)),
                     **dict(zip(("centre_x", "centre_y", "centre_z"), centre.round(1), strict=True)),
-                    **_at(comparison, cluster.peak),
+                    **effect_at(comparison, cluster.peak),
                     "p_fwe": comparison.p_fwe[cluster.peak],
-                    "p_fwe_error": _error(comparison)[cluster.peak],
+                    "p_fwe_error": p_error(comparison)[cluster.peak],
                     "p_fwe_all": corrected[feature, analysis][cluster.peak],
                 }
             )
-    table = pd.DataFrame(rows, columns=list(_cluster_columns()))
+    table = pd.DataFrame(rows, columns=list(cluster_columns()))
     return table.join(with_anatomy(clusters, grid, atlases, space)) if atlases else table
 
 
-def _cluster_columns() -> dict[str, str]:
-    places = {
-        "role": _ROLE_TEXT,
-        "direction": "Which arm, visit or end of the covariate has more",
-        "n_voxels": "Voxels, or grayordinates, in the cluster",
-        "volume_mm3": "Volume of the cluster in mm3; n/a on surfaces",
-        **{f"peak_{axis}": f"{axis} of the voxel with the largest statistic, mm" for axis in "xyz"},
-        **{f"centre_{axis}": f"{axis} of the centre of mass, mm" for axis in "xyz"},
-    }
-    values = {key: text for key, text in TABLE_COLUMNS.items() if key not in ("p", "p_fdr")}
-    first = {key: values.pop(key) for key in ("metric", "edges", "estimator")}
-    return {**first, **places, **values}
-
-
-def _at(comparison: stats.Comparison, node: int) -> dict[str, Any]:
-    names = ("t", "difference", "ci_low", "ci_high", "hedges_g", "g_low", "g_high", "partial_r2", "n")
-    return {name: getattr(comparison.effect, name)[node] for name in names}
-
-
-def _error(comparison: stats.Comparison) -> np.ndarray:
-    return stats.monte_carlo_error(comparison.p_fwe, len(comparison.max_statistics), comparison.exhaustive)
-
-
-NODE_COLUMNS = {
-    "index": "Label of the parcel, or number of the measure or connection",
-    "name": "Name of the parcel, measure or connection",
-    "network": "Network of the parcel",
-    **{axis: f"{axis} of the centre of the parcel, mm" for axis in "xyz"},
-}
-PAIR_COLUMNS = {
-    **NODE_COLUMNS,
-    "from": "One parcel",
-    "to": "The other parcel",
-    "component": "Number of the component of significant connections, as in the table of components; n/a if not "
-    "significant",
-}
 PAINTED = ("t", "difference", "hedgesG", "p", "pFdr", "pFwe")
 N_CONNECTIONS = 100  # listed of each feature and analysis, more only if more are significant
 
@@ -308,26 +245,10 @@ def _write_connections(
         listed.append(table[table.index.isin(first) | table["component"].notna()])
         written += _write_matrices(settings, route, sample, key, comparison)
     path = folder / group_name(route, sample.design, route.table, ".tsv")
-    save_described(path, pd.concat(listed), {**PAIR_COLUMNS, **TABLE_COLUMNS, "role": _ROLE_TEXT})
+    save_described(path, pd.concat(listed), {**PAIR_COLUMNS, **TABLE_COLUMNS, "role": ROLE_TEXT})
     beside = folder / group_name(route, sample.design, "components", ".tsv")
     save_described(beside, pd.DataFrame(components, columns=list(COMPONENT_COLUMNS)), COMPONENT_COLUMNS)
     return [*written, path, beside]
-
-
-COMPONENT_COLUMNS = {
-    "metric": TABLE_COLUMNS["metric"],
-    "edges": TABLE_COLUMNS["edges"],
-    "estimator": TABLE_COLUMNS["estimator"],
-    "component": "Number, from the smallest p",
-    "direction": "Which arm has more",
-    "n_connections": "Significant connections that hang together",
-    "n_parcels": "Parcels that they join",
-    "hubs": "The five parcels with the most of these connections, and how many",
-    "strongest": "The connection with the largest statistic",
-    "statistic": "Largest statistic: connections in the component (nbs), their sum of z (nbs-intensity), TFNBS, or t",
-    "hedges_g": "Mean Hedges g over the connections",
-    "p_fwe": "Smallest p corrected over all connections and both signs by the maximum statistic",
-}
 
 
 def _component(sample: Sample, key: Key, comparison: stats.Comparison, component: stats.Cluster) -> dict[str, Any]:
@@ -375,54 +296,3 @@ def _names_of_pairs(pairs: pd.DataFrame) -> list[str]:
     ends = pd.concat([pairs[["first", "from"]].set_axis(["place", "name"], axis=1),
                       pairs[["second", "to"]].set_axis(["place", "name"], axis=1)])  # fmt: skip
     return ends.drop_duplicates("place").sort_values("place")["name"].tolist()
-
-
-def nodal_table(parcels: pd.DataFrame, key: Key, comparison: stats.Comparison, p_all: np.ndarray) -> pd.DataFrame:
-    """List the result of one feature and analysis at every parcel."""
-    feature, analysis = key
-    return with_results(parcels.assign(metric=feature.metric, edges=feature.edges), analysis.key, comparison, p_all)
-
-
-def compare_alone(table: pd.DataFrame, sample: Sample, visits: Mapping[str, np.ndarray], trial: Trial) -> pd.DataFrame:
-    """Compare values that have no neighbours, with one correction over all: the statistic is t.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A row for each of the K values.
-    sample : sample.Sample
-        Its maps are not read.
-    visits : dict of (n, K) ndarray
-        By the session of the visit.
-    trial : settings.Trial
-
-    Returns
-    -------
-    DataFrame
-        With the results of the headline's estimator, draws and standard errors.
-    """
-    analysis = Analysis(trial.estimator)
-    comparison = run_analysis(analysis, replace(sample, grid=None, parcels=None), visits, trial)
-    return with_results(table, analysis.key, comparison, comparison.p_fwe).drop(columns="p_fwe_all")
-
-
-def with_results(table: pd.DataFrame, estimator: str, comparison: stats.Comparison, p_all: np.ndarray) -> pd.DataFrame:
-    """Add the columns of a result to a table with a row per value tested."""
-    effect = cast(stats.Effect, comparison.effect)
-    return table.assign(
-        estimator=estimator,
-        t=effect.t,
-        difference=effect.difference,
-        ci_low=effect.ci_low,
-        ci_high=effect.ci_high,
-        hedges_g=effect.hedges_g,
-        g_low=effect.g_low,
-        g_high=effect.g_high,
-        partial_r2=effect.partial_r2,
-        n=effect.n,
-        p=comparison.p,
-        p_fwe=comparison.p_fwe,
-        p_fwe_error=_error(comparison),
-        p_fwe_all=p_all,
-        p_fdr=comparison.p_fdr,
-    )

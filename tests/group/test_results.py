@@ -14,7 +14,8 @@ from bids_app.bids.scans import Scan
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis
 from bids_app.group.record import write_design
-from bids_app.group.results import cluster_table, nodal_table, write_results
+from bids_app.group.result_tables import nodal_table
+from bids_app.group.results import cluster_table, write_results
 from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
