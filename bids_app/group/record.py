@@ -26,6 +26,7 @@ from bids_app.trial.comparison_record import (
     ComparisonRecord,
     Inference,
     ScanFailure,
+    Statistic,
 )
 from bids_app.trial.design import Design
 from bids_app.trial.flow import FLOW_COLUMNS
@@ -116,7 +117,7 @@ def _inference(trial: Trial, route: Route, sample: Sample) -> Inference:
     draws, rerandomized = main_draws(sample, trial), trial.scheme == "rerandomize"
     return Inference(
         scheme=trial.scheme,
-        statistic=route.statistic(trial),
+        statistic=cast(Statistic, route.statistic(trial)),
         connectivity=trial.connectivity if isinstance(route, MapRoute) else None,
         cluster_threshold=route.forming_threshold(trial),
         standard_errors="HC3" if trial.hc3 else "ordinary",

@@ -22,7 +22,7 @@ from bids_app.settings.settings import Settings
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.system.images import read_image
 from bids_app.trial.design import Design
-from bids_app.trial.flow import MIN_COVERAGE, VISITS, by_visit, weights
+from bids_app.trial.flow import MIN_COVERAGE, VISITS, by_visit, too_little, weights
 
 # Maps are kept in single precision: a p that is alpha must not be above it after rounding.
 ROUNDING = 1 + 1e-6
@@ -175,7 +175,7 @@ def usable_visits(flow: pd.DataFrame, design: Design, min_minutes: float) -> dic
     visits = {}
     for visit, session in zip(VISITS, (design.baseline, design.followup), strict=True):
         scanned = flow[f"{visit}_scans"] > 0
-        enough = ~(flow[f"{visit}_minutes"] < min_minutes) & ~(flow[f"{visit}_coverage"] < MIN_COVERAGE)
+        enough = ~too_little(flow[f"{visit}_minutes"], min_minutes) & ~(flow[f"{visit}_coverage"] < MIN_COVERAGE)
         participants = flow["participant_id"].str.removeprefix("sub-")
         visits[visit] = [
             (name, session) if fits else None for name, fits in zip(participants, scanned & enough, strict=True)

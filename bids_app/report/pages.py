@@ -53,14 +53,14 @@ def number(value: float | str | None, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> number(1234.5), number(0.012345), number(float("nan")), number(7)
-    ('1,234', '0.0123', '–', '7')
+    >>> number(1234.5), number(0.012345), number(float("nan")), number(7), number(-0.0)
+    ('1,234', '0.0123', '–', '7', '0')
     """
     if value is None or value != value or isinstance(value, str):
         return value if isinstance(value, str) and value != "n/a" else "–"
     if isinstance(value, int) or abs(float(f"{value:.{digits}g}")) >= 10**digits:
         return f"{value:,.0f}"
-    return f"{value:.{digits}g}"
+    return f"{value + 0:.{digits}g}"  # -0.0 + 0 is 0.0
 
 
 def centre(row: Mapping[str, Any]) -> str:

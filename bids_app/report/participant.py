@@ -1,6 +1,6 @@
 """The page of one participant, from the participant's files alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bids_app.bids.files import read_table, save_figure
-from bids_app.bids.names import Name, build, scan_label
+from bids_app.bids.names import ENTITIES, Name, build, scan_label
 from bids_app.bids.result_names import MAPS, PARCELLATION, figure_path, parcellation_of, read_map_desc, surface_path
 from bids_app.bids.scans import Scan, ScanIndex, index_scans
 from bids_app.bids.status import read_statuses
@@ -21,6 +21,7 @@ from bids_app.space.grid import Grid, load_grid
 from bids_app.system.small_files import read_record
 
 Place = tuple[tuple[str, str], ...]  # entities that tell maps apart which do not lie on each other
+OF_SCANS = tuple(key for key in ENTITIES[: ENTITIES.index("space")] if key not in ("sub", "task"))
 
 
 def write_participant_page(output_dir: Path, participant: str) -> Path:
@@ -125,15 +126,21 @@ def _grid(
     return Grid(np.any([np.isfinite(volume) for volume in volumes.values()], axis=0), image.affine)
 
 
-def _short(entities: Mapping[str, str]) -> str:
-    """Return what tells a participant's scans apart."""
-    parts = [f"{key}-{entities[key]}" for key in ("ses", "acq", "dir", "run") if key in entities]
+def _short(entities: Mapping[str, str], tasks: Collection[str | None] = ()) -> str:
+    """Return what tells a participant's scans of these tasks apart."""
+    keys = ("task", *OF_SCANS) if len(tasks) > 1 else OF_SCANS
+    parts = [f"{key}-{entities[key]}" for key in keys if key in entities]
     return " ".join(parts) or f"task-{entities.get('task')}"
+
+
+def _tasks(scans: Sequence[Scan]) -> set[str | None]:
+    return {scan.entities.get("task") for scan in scans}
 
 
 def _parcels(output_dir: Path, participant: str, index: ScanIndex) -> dict[str, dict[str, Any]]:
     """Collect the nodal tables of every atlas, and draw the matrices of all scans."""
     atlases: dict[str, dict[str, Any]] = {}
+    tasks = _tasks(index.of("global", ".tsv"))
     for scan in index.of("nodes", ".tsv"):
         nodes = read_table(scan.path)
         names = Name.parse(scan.path).entities
@@ -151,7 +158,7 @@ def _parcels(output_dir: Path, participant: str, index: ScanIndex) -> dict[str, 
     for scan in index.of("global", ".tsv"):
         values = read_table(scan.path).iloc[0].set_axis([one.label for one in GLOBALS.values()])
         atlas = _atlas(scan.entities)
-        label = f"{_short(scan.entities)} {scan.entities['desc']}"
+        label = f"{_short(scan.entities, tasks)} {scan.entities['desc']}"
         if atlas in atlases:
             atlases[atlas]["globals"].append({"label": label, "values": values.to_dict()})
     for atlas, entry in atlases.items():
@@ -166,16 +173,17 @@ def _atlas(entities: Mapping[str, str]) -> str:
 def _draw_matrices(output_dir: Path, participant: str, atlas: str, index: ScanIndex) -> Path | None:
     matrices, entities = {}, {}
     scans = index.of("relmat", ".tsv")
+    tasks = _tasks(scans)
     first = next((scan.entities.get("stat") for scan in scans if "pearson" in scan.entities.get("stat", "")), None)
     for scan in scans:  # of several matrices, Pearson's
         if first in (None, scan.entities.get("stat")) and atlas == _atlas(scan.entities):
             table = read_table(scan.path, index_col=0)
-            matrices[_short(scan.entities)] = table.to_numpy(float)
+            matrices[_short(scan.entities, tasks)] = table.to_numpy(float)
             entities = scan.entities
     if not matrices or len({len(matrix) for matrix in matrices.values()}) > 1:
         return None
     networks = _networks(index, entities)
-    name = {key: value for key, value in entities.items() if key not in ("ses", "acq", "dir", "run")}
+    name = {key: value for key, value in entities.items() if key not in OF_SCANS and (key != "task" or len(tasks) == 1)}
     path = output_dir / f"sub-{participant}" / "figures" / build(name, "relmat", ".png")
     save_figure(path, matrices_figure(matrices, networks))
     return path

@@ -15,6 +15,7 @@ from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
 
 Kind = Literal["maps", "parcels", "global", "edges"]
+Statistic = Literal["tfce", "t", "cluster-extent", "cluster-mass", "nbs", "nbs-intensity", "tfnbs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,7 @@ class Inference:
     """How p-values were found; None where the statistic needs no such thing."""
 
     scheme: str
-    statistic: str
+    statistic: Statistic
     connectivity: int | None
     cluster_threshold: float | None
     standard_errors: str

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from bids_app.trial.arms import arm_words
 from bids_app.trial.design import Design, Tables
 
 MIN_COVERAGE = 0.5
+ROUNDING = 1 - 1e-9  # 1350 volumes of 1.4 s are a hair less than 31.5 minutes
 VISITS = ("baseline", "followup")
 NO_SCAN = "no scan"
 LEFT_OUT = "left out by --participant-label"
@@ -184,11 +185,22 @@ def _visit(scans: Sequence[Scan], min_minutes: float) -> tuple[dict[str, float],
         "mean_fd": _weighted([scan.facts.volumes.mean_displacement for scan in scans], weights(scans)),
         "coverage": _weighted([scan.facts.quality.coverage for scan in scans], weights(scans)),
     }
-    if not unknown and minutes < min_minutes:
+    if not unknown and too_little(minutes, min_minutes):
         return facts, f"{minutes:.2f} min of data kept, less than {min_minutes:g}"
     if facts["coverage"] < MIN_COVERAGE:
         return facts, f"{facts['coverage']:.0%} of the analysis mask covered, less than {MIN_COVERAGE:.0%}"
     return facts, None
+
+
+def too_little(minutes: Any, min_minutes: float) -> Any:
+    """Say whether minutes of data, a number or several, are fewer than are needed by more than rounding.
+
+    Examples
+    --------
+    >>> too_little(1350 * 1.4 / 60, 31.5), too_little(31.49, 31.5), too_little(float("nan"), 31.5)
+    (False, True, False)
+    """
+    return minutes < min_minutes * ROUNDING
 
 
 def runs_without_motion(

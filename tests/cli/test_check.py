@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 from conftest import MNI, SMALL
-from test_inputs import write
 
 from bids_app.cli.main import main
 
@@ -108,7 +107,8 @@ def test_a_dry_run_of_the_group_level_says_what_the_run_says(finished, check):
 
 
 def test_a_folder_called_check_can_be_a_dataset(tmp_path, monkeypatch, check):
-    write(tmp_path / "check" / "dataset_description.json", '{"Name": "x", "BIDSVersion": "1.8.0"}')
+    (tmp_path / "check").mkdir()
+    (tmp_path / "check" / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.8.0"}')
     monkeypatch.chdir(tmp_path)
     code, said = check("check", "out", "participant", "--skip-bids-validation", "--preprocess", "never")
     assert code == 66

@@ -7,7 +7,7 @@ import pytest
 
 from bids_app import __version__
 from bids_app.cli import main, settings_of
-from bids_app.errors import NothingSelectedError, UnknownLevelError, UsageError
+from bids_app.errors import OutputError, TrialgraphError, UnknownLevelError, UsageError
 from bids_app.settings import parser
 from bids_app.settings.atlas_source import find_atlas
 from bids_app.settings.deviation import Deviation
@@ -265,22 +265,25 @@ def test_exit_codes_of_the_process(argv, code, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_filters_that_select_nothing_have_their_own_code(monkeypatch, capsys):
-    def nothing(settings):
-        raise NothingSelectedError("nothing.")
+@pytest.mark.parametrize("error", [*TrialgraphError.__subclasses__(), KeyboardInterrupt])
+@pytest.mark.parametrize("place", ["parse", "check_settings", "private_folder"])
+def test_every_error_has_its_own_code_wherever_it_is_raised(monkeypatch, capsys, error, place):
+    """On the way to the run: while words, settings and folders are looked at."""
 
-    monkeypatch.setattr(main, "_run", nothing)
-    assert main.main(CALL) == 18
-    assert capsys.readouterr().err == "trialgraph: nothing.\n"
+    def refuse(*_):
+        raise error("nothing\n  there.")
+
+    monkeypatch.setattr(main, place, refuse)
+    monkeypatch.setattr(main, "check_settings", refuse if place == "check_settings" else lambda settings: None)
+    assert main.main(CALL) == (130 if error is KeyboardInterrupt else error.exit_code)
+    said = "interrupted." if error is KeyboardInterrupt else "nothing there."
+    assert capsys.readouterr().err == f"trialgraph: {said}\n"
 
 
-def test_an_interruption_ends_without_a_traceback(monkeypatch, capsys):
-    def interrupt(settings):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(main, "_run", interrupt)
-    assert main.main(CALL) == 130
-    assert "interrupted" in capsys.readouterr().err
+def test_filters_that_select_nothing_have_their_own_code(trial, capsys):
+    words = (trial.bids, trial.bids.parent / "out", "participant", "--task-id", "nback", "--skip-bids-validation")
+    assert main.main([str(word) for word in words]) == 18
+    assert "--task-id nback" in capsys.readouterr().err
 
 
 def test_version(capsys):
@@ -312,10 +315,22 @@ def test_help_lists_every_option_once_and_no_option_without_explanation(capsys):
     ],
 )
 def test_a_dataset_may_be_called_demo(argv, called, monkeypatch):
+    """Of a demo the folder tells, where its work would be; of a dataset that its settings are looked at."""
     calls = []
-    monkeypatch.setattr(main, "_demo", lambda words: calls.append("demo") or 0)
-    monkeypatch.setattr(main, "_run", lambda settings: calls.append("dataset") or 0)
-    assert main.main(argv) == 0
+
+    def demo(folder):
+        assert folder == Path(argv[1]).absolute() / "work" / "demo"
+        calls.append("demo")
+        raise OutputError("seen")
+
+    def dataset(settings):
+        assert settings.bids_dir.name == "demo"
+        calls.append("dataset")
+        raise OutputError("seen")
+
+    monkeypatch.setattr(main, "private_folder", demo)
+    monkeypatch.setattr(main, "check_settings", dataset)
+    assert main.main(argv) == OutputError.exit_code
     assert calls == [called]
 
 

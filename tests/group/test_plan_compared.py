@@ -20,7 +20,8 @@ from bids_app.group.plan_match import done_deviations, given_files
 from bids_app.group.sample import assemble
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.parser import app_parser
-from bids_app.settings.plan import Plan, _sections, read_plan
+from bids_app.settings.plan import SECTIONS as SECTIONS_OF_PLAN
+from bids_app.settings.plan import Plan, read_plan
 from bids_app.settings.plan_keys import IN_PARTS, NOT_PLANNED, SECTIONS, option_of, planned_actions
 from bids_app.settings.roles import LISTS, PRECISION, feature_role, role_of, settings_of
 from bids_app.settings.settings import Settings
@@ -49,6 +50,7 @@ CHANGED = {
     "--parcel-threshold 0.4": "parcel_threshold",
     "--parcel-density 0.4": "parcel_threshold",
     "--n-null-graphs 10": "n_null_graphs",
+    "--contrasts all-pairs": "contrasts",
     "--arm sex": "arm",
     "--arms ketamine midazolam": "arms",
     "--detrend none": "detrend",
@@ -117,7 +119,7 @@ def test_every_option_is_a_key_of_the_plan_or_declared_irrelevant():
 def test_every_setting_is_compared_or_declared_irrelevant():
     settings = Settings(Path("bids"), Path("out"), "group", Path("work"))
     compared = set(settings_of(settings))
-    keys = {name for section in _sections().values() for name in section.values()}
+    keys = {"metric", *Plan("degree").left_open} - {"version"}
     assert compared - {"metrics", "parcel_metrics", "outcomes"} <= keys, "each has a key of the same name"
     assert len(compared) == len(keys - set(sum(IN_PARTS.values(), ()))) - 1 + 3, "parcel_metrics is in both"
     parts = {"selection", "preprocessing", "signal", "graph", "trial", "resources"}
@@ -142,7 +144,7 @@ def test_the_example_departs_from_itself_in_nothing(written):
 
 
 def test_the_list_of_changes_is_complete():
-    keys = {name for section in _sections().values() for name in section.values()}
+    keys = {"metric", *Plan("degree").left_open} - {"version"}
     assert keys - set(CHANGED.values()) - ELSEWHERE == set(sum(IN_PARTS.values(), ()))
 
 
@@ -234,7 +236,10 @@ def test_what_no_option_takes_is_refused(written, text, message):
         parsed(written(MINIMAL + text))
 
 
-KEYS = [(section, key) for section, keys in _sections().items() for key in keys]
+NAMES = {(section, key): name for section, keys in SECTIONS_OF_PLAN.items() for key, name in keys.items()}
+NAMES |= {
+    (section, key): key for section, keys in planned_actions().items() for key in keys if key not in NAMES.values()
+}
 TEXTS = st.text(alphabet="-abz09.=:, %/[]", max_size=6)
 SCALARS = st.one_of(
     TEXTS, st.booleans(), st.integers(-3, 30), st.floats(-2, 2), st.sampled_from(["-h", "--help", "all"])
@@ -242,7 +247,7 @@ SCALARS = st.one_of(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(where=st.sampled_from(KEYS), value=st.one_of(SCALARS, st.lists(SCALARS, max_size=3)))
+@given(where=st.sampled_from(sorted(NAMES)), value=st.one_of(SCALARS, st.lists(SCALARS, max_size=3)))
 def test_any_value_of_any_key_is_taken_or_refused_in_a_sentence(tmp_path, where, value):
     sections = {"metrics": {"primary": "degree"}}
     sections.setdefault(where[0], {})[where[1]] = value
@@ -256,7 +261,7 @@ def test_any_value_of_any_key_is_taken_or_refused_in_a_sentence(tmp_path, where,
         plan = read_plan(tmp_path / "plan.toml")
     except UsageError as error:
         refusal = str(error)
-    name = _sections()[where[0]][where[1]]
+    name = NAMES[where]
     assert refusal.startswith(f"--plan {tmp_path / 'plan.toml'}: ") or (
         name in plan.settled and name not in plan.left_open
     )

@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 import warnings
 from pathlib import Path
@@ -12,7 +13,6 @@ from scipy.signal import butter, detrend, sosfiltfilt
 
 from bids_app.bids.runs import BoldRun
 from bids_app.errors import DataError, MissingInputError
-from bids_app.participant import denoise
 from bids_app.participant.confounds import Confounds, read_confounds
 from bids_app.participant.denoise import clean, clean_run
 from bids_app.settings.settings import Signal
@@ -278,14 +278,14 @@ def test_no_table_is_needed_for_no_confounds():
     assert np.isnan(given.framewise_displacement).all()
 
 
-def make_run(folder, n_volumes=100, repetition_time=TR):
-    """Write a tiny BOLD run with motion in three volumes, all voxels within its mask."""
+def make_run(folder, n_volumes=100, repetition_time=TR, shape=(3, 4, 5)):
+    """Write a tiny BOLD run with motion in three volumes; five voxels are outside its mask."""
     affine = np.diag([3.0, 3, 3, 1])
-    values = noise(60, n_volumes).reshape(3, 4, 5, n_volumes)
+    values = noise(math.prod(shape), n_volumes).reshape(*shape, n_volumes)
     image = nib.Nifti1Image(values, affine)
     image.header.set_zooms((3, 3, 3, 2.5))
     nib.save(image, folder / BOLD_NAME)
-    mask = np.ones((3, 4, 5), dtype=np.uint8)
+    mask = np.ones(shape, dtype=np.uint8)
     mask[0, 0] = 0
     nib.save(nib.Nifti1Image(mask, affine), folder / "mask.nii.gz")
     displacement = np.full(n_volumes, 0.1)
@@ -300,7 +300,7 @@ def make_run(folder, n_volumes=100, repetition_time=TR):
         repetition_time,
         (),
     )
-    return run, Grid(np.ones((3, 4, 5), dtype=bool), affine)
+    return run, Grid(np.ones(shape, dtype=bool), affine)
 
 
 def test_facts_of_a_run(tmp_path):
@@ -334,13 +334,19 @@ def test_repetition_time_of_the_header_where_the_sidecar_has_none(tmp_path):
     assert clean_run(run, grid, Signal(denoise="none")).facts.volumes.repetition_time == 2.5
 
 
-def test_carpet_is_a_sample_of_what_was_cleaned(tmp_path, monkeypatch):
-    monkeypatch.setattr(denoise, "CARPET_ROWS", 7)
-    run, grid = make_run(tmp_path)
+@pytest.mark.parametrize("shape", [(3, 4, 5), (9, 10, 11)], ids=["few", "many"])
+def test_carpet_is_an_even_sample_of_what_was_cleaned(tmp_path, shape):
+    """Of few nodes all with a signal, of many some that lie equally far apart, from the first to the last."""
+    run, grid = make_run(tmp_path, shape=shape)
     scan = clean_run(run, grid, Signal(denoise="none"))
-    assert scan.carpet["before"].shape == (7, 100)
-    rows = [int(np.flatnonzero((scan.series == row).all(axis=1))[0]) for row in scan.carpet["after"]]
-    assert rows == sorted(set(rows))
-    assert rows[-1] == 59
-    raw = nib.load(run.bold).get_fdata().reshape(60, 100)
-    np.testing.assert_allclose(scan.carpet["before"], raw[rows], rtol=1e-6)
+    alive = np.flatnonzero(np.isfinite(scan.series[:, 0]))
+    assert alive.size == math.prod(shape) - shape[2]
+    rows = [int(np.flatnonzero((scan.series[alive] == row).all(axis=1))[0]) for row in scan.carpet["after"]]
+    assert (rows[0], rows[-1]) == (0, alive.size - 1)
+    assert len(rows) == alive.size or 100 < len(rows) < alive.size
+    steps = np.diff(rows)
+    assert steps.min() >= 1
+    assert steps.max() - steps.min() <= (shape != (3, 4, 5))
+    assert scan.carpet["before"].shape == (len(rows), 100)
+    raw = nib.load(run.bold).get_fdata().reshape(-1, 100)
+    np.testing.assert_allclose(scan.carpet["before"], raw[alive][rows], rtol=1e-6)

@@ -1,10 +1,12 @@
 """Numbers, p values and places as pages and methods write them: read back, they are what they were."""
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
+from comparison import RECORD
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +44,15 @@ def test_numbers_in_order_are_written_in_order(first, second):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(999.7, "1,000"), (-999.5001, "-1,000"), (999.4, "999"), (np.int64(12_345), "12,345"), (np.float32(0.5), "0.5")],
+    [
+        (-0.0, "0"),
+        (np.float32(-0.0), "0"),
+        (999.7, "1,000"),
+        (-999.5001, "-1,000"),
+        (999.4, "999"),
+        (np.int64(12_345), "12,345"),
+        (np.float32(0.5), "0.5"),
+    ],
 )
 def test_where_rounding_brings_another_digit(value, text):
     assert number(value) == text
@@ -69,13 +79,14 @@ def test_p_values_are_never_far_from_what_they_are_and_keep_their_order(first, s
 
 @given(p=shares, n=st.integers(50, 20_000), alpha=st.sampled_from([0.05, 0.01, 0.001]))
 def test_a_p_is_near_the_level_within_two_standard_errors(p, n, alpha):
-    said = near_level(p, {"Alpha": alpha, "Draws": n, "AllAllocationsEnumerated": False})
+    drawn = replace(RECORD.inference, alpha=alpha, draws=n)
+    said = near_level(p, drawn)
     error = math.sqrt(p * (1 - p) / n)
     distance = abs(p - alpha)
     if not math.isclose(distance, 2 * error, rel_tol=1e-9):
         assert bool(said) is (distance < 2 * error)
-    assert near_level(p, {"Alpha": alpha, "Draws": n, "AllAllocationsEnumerated": True}) == ""
-    assert near_level(p, {"Alpha": alpha}) == ""
+    assert near_level(p, replace(drawn, all_allocations_enumerated=True)) == ""
+    assert near_level(None, drawn) == near_level(math.nan, drawn) == ""
 
 
 @given(places=st.lists(st.floats(-200, 200), min_size=3, max_size=3))

@@ -12,7 +12,7 @@ from bids_app.errors import UsageError
 from bids_app.settings.checks import check_settings
 from bids_app.settings.fields import said_default
 from bids_app.settings.parser import app_parser, read_given, with_defaults
-from bids_app.settings.plan import SECTIONS, _values
+from bids_app.settings.plan import SECTIONS, read_plan
 from bids_app.settings.plan_keys import planned_actions
 from bids_app.settings.settings import BY_OPTION, Graph, ParcelGraph, Preprocessing, Selection, Signal, Trial
 
@@ -46,13 +46,11 @@ def test_without_options_every_part_of_the_settings_is_its_default():
 
 
 def in_plan(name, number):
-    """Return a plan's content that says a number, or None where no plan can."""
+    """Return the text of a plan that says a number, or None where no plan can."""
     for place, dest in PLANNED.items():
         if dest == name:
             section, key = place.split(".")
-            plan = {"metrics": {"primary": "degree"}}
-            plan.setdefault(section, {})[key] = number
-            return plan
+            return f'metrics.primary = "degree"\n{section}.{key} = {number!r}\n'
     return None
 
 
@@ -78,7 +76,8 @@ def test_checks_and_plan_refuse_the_same_numbers(name, number, tmp_path_factory)
     settings = parse([str(folder / "bids"), str(folder / "out"), "group", action.option_strings[0], str(number)])
     assert refused(lambda: check_settings(dataclasses.replace(settings, dry_run=True))) is not fits
     if plan := in_plan(name, number):
-        assert refused(lambda: _values(plan)) is not fits
+        (folder / "plan.toml").write_text(plan)
+        assert refused(lambda: read_plan(folder / "plan.toml")) is not fits
 
 
 def test_the_numbers_of_a_plan_have_a_range():

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -178,19 +176,39 @@ def test_several_maps_are_enhanced_as_each_alone():
     assert tfce(maps[:0], touching).shape == (0, 210)
 
 
-@pytest.mark.parametrize("values", ["even", "few", "outlier", "denormal"])
-def test_ranking_is_in_order_whatever_the_values(values):
+def along_a_row(values, E, H):
+    """Sum over the heights, each voxel in its run of voxels of its sign that reach it: the definition, on a row."""
+    enhanced = np.zeros(len(values))
+    for sign in (1, -1):
+        lower = 0.0
+        for height in np.unique(sign * values[sign * values > 0]):
+            above = sign * values >= height
+            runs = np.cumsum(np.diff(above, prepend=False) & above)
+            extent = np.where(above, np.bincount(runs, weights=above)[runs], 0.0)
+            enhanced += sign * extent**E * (height ** (H + 1) - lower ** (H + 1)) / (H + 1) * above
+            lower = height
+    return enhanced
+
+
+@pytest.mark.parametrize("values", ["even", "few", "outlier", "outlier below", "denormal", "one", "zeros", "none"])
+@pytest.mark.parametrize(("E", "H"), [(0.5, 2.0), (1.0, 0.0)])
+def test_whatever_the_values_a_row_is_enhanced_as_defined(values, E, H):
+    """However they are spread, values are put in order: with extents that are whole, denormal ones are exact too."""
     generator = np.random.default_rng(17)
     statistic = {
-        "even": generator.standard_normal(5000),
-        "few": np.round(generator.standard_normal(5000)),
-        "outlier": np.append(generator.standard_normal(4999), 1e12),
-        "denormal": generator.standard_normal(5000) * 5e-322,
+        "even": generator.standard_normal(1500),
+        "few": np.round(generator.standard_normal(1500)),
+        "outlier": np.append(generator.standard_normal(1499), 1e6),
+        "outlier below": np.append(generator.standard_normal(1499), -1e6),
+        "denormal": generator.standard_normal(1500) * 5e-322,
+        "one": np.ones(300),
+        "zeros": np.where(generator.random(900) < 0.5, 0.0, generator.standard_normal(900)),
+        "none": np.zeros(7),
     }[values]
-    order, heights = np.empty(5000, dtype=np.int32), np.empty(5000)
-    n_positive, n_ranked = sys.modules["bids_app.stats.tfce"]._rank(statistic, order, heights)
-    positive, negative = np.sort(statistic[statistic > 0])[::-1], np.sort(statistic[statistic < 0])
-    np.testing.assert_array_equal(statistic[order[:n_positive]], positive)
-    np.testing.assert_array_equal(statistic[order[n_positive:n_ranked]], negative)
-    np.testing.assert_array_equal(heights[:n_ranked], np.abs(statistic[order[:n_ranked]]))
-    assert len(np.unique(order[:n_ranked])) == n_ranked
+    index = np.arange(len(statistic), dtype=np.int32)
+    row = np.column_stack([index - 1, np.append(index[1:], -1)]).astype(np.int32)
+    expected = along_a_row(statistic, E, H)
+    np.testing.assert_allclose(tfce(statistic, row, E=E, H=H), expected, rtol=1e-9, atol=0)
+    if values == "denormal" and H == 0:
+        np.testing.assert_array_equal(tfce(statistic, row, E=E, H=H), expected)
+        assert (expected != 0).any()

@@ -101,6 +101,7 @@ def test_a_value_is_refused_or_kept_as_it_is(key):
     ("spoilt", "said"),
     [
         ({"Kind": "faces"}, "Kind is 'faces', none of maps, parcels, global, edges"),
+        ({"Statistic": "mass"}, "Statistic is 'mass', none of tfce, t, cluster-extent"),
         ({"Draws": "many"}, "Draws is 'many', not a whole number"),
         ({"Alpha": True}, "Alpha is True, not a number"),
         ({"Features": [{"Metric": "degree", "Edges": "r025", "Title": "Degree"}]}, "It lacks Features.Role."),

@@ -1,10 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bids_app.bids.runs import find_inputs
 from bids_app.bids.scans import Scan
 from bids_app.cli.settings_of import parse
+from bids_app.group.regions import usable_visits
 from bids_app.settings.settings import Trial
 from bids_app.trial.design import Design, Tables, find_designs, read_tables
 from bids_app.trial.flow import by_visit, counts, participant_flow, weights
@@ -95,6 +98,31 @@ def test_the_limits_themselves_are_enough():
     assert row(both("01", minutes=4.0, coverage=0.5))["analysed"]
     assert row(both("01", minutes=0.5), min_minutes=0.0)["analysed"]
     assert row([*both("01", minutes=2.0), *both("01", minutes=2.0)])["analysed"]
+
+
+@given(
+    milliseconds=st.integers(400, 3500),
+    n_volumes=st.lists(st.integers(1, 2000), min_size=1, max_size=3),
+    quarters=st.integers(1, 80),
+    exactly=st.booleans(),
+)
+@example(milliseconds=1400, n_volumes=[1350], quarters=1, exactly=True)
+@example(milliseconds=1400, n_volumes=[675], quarters=63, exactly=False)
+def test_minutes_are_enough_as_whole_numbers_say(milliseconds, n_volumes, quarters, exactly):
+    """Milliseconds are counted without rounding; what is written in words is never at odds with itself."""
+    total = milliseconds * sum(n_volumes)
+    needed = total if exactly else 15_000 * quarters
+    scans = [scan("01", ses, volumes=n, minutes=n * (milliseconds / 1000) / 60) for ses in "12" for n in n_volumes]
+    result = row(scans, min_minutes=needed / 60_000)
+    assert result["analysed"] == (total >= needed)
+
+
+@pytest.mark.parametrize(("kept", "analysed"), [(1350, True), (1349, False)])
+def test_regions_of_everyone_use_the_same_limit(kept, analysed):
+    participants = flow(both("01", minutes=kept * 1.4 / 60), {"01": "drug"}, min_minutes=31.5)
+    assert participants["analysed"].tolist() == [analysed]
+    visits = usable_visits(participants, DESIGN, 31.5)
+    assert visits == {"baseline": [("01", "1") if analysed else None], "followup": [("01", "2") if analysed else None]}
 
 
 def test_unknown_minutes_motion_and_coverage_are_no_reason():
