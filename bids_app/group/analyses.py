@@ -18,7 +18,7 @@ BETWEEN = {
     "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
     "post": "follow-up alone, not adjusted for the baseline",
 }
-ALONE = "the visit by itself"
+ALONE = "visit by itself"
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
 BLOCKS = "; residuals are permuted within arms and strata"
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}

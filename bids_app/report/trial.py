@@ -11,7 +11,7 @@ from bids_app.bids.names import Name, build
 from bids_app.report.trialfigures import VISITS, association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
 from bids_app.system.small_files import read_record
-from bids_app.trial.comparison_record import ComparisonRecord
+from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
 
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
@@ -39,7 +39,13 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     facts = {"Plan": None} | read_record(path, AGAIN) if path.exists() else None
     tables = {name: _records(folder, entities, name) for name in ("outcomes", "missing", "tipping")}
     figures = _outcome_figures(folder, entities, facts) if facts else []
-    return {"facts": facts, "role_text": role_text(facts), **tables, "figures": figures}
+    record = read_comparison(design_paths[0])
+    said = {"role_text": role_text(facts), "words": record.arms.words, "when": _when(record)}
+    return {"facts": facts, **said, **tables, "figures": figures}
+
+
+def _when(record: ComparisonRecord) -> str:
+    return "baseline and follow-up" if record.arms.baseline_session else "the visit"
 
 
 def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:
@@ -52,7 +58,7 @@ def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonR
     context["regions"] = facts.get("Regions", {}).get(record.route)
     context["notes"] = {name: _note(folder, entities, name) for name in NOTED}
     context["motion_figure"] = _motion_figure(folder, entities, record.arms.names)
-    context["when"] = " and ".join(record.arms.design.called.values())
+    context["when"] = _when(record)
     context["visits"] = _region_visits(folder, entities, context["regions"] or [], record)
     context["scatters"] = _scatters(folder, entities, record.arms.names)
     context["curves"] = _curves(folder, entities, context["regions"] or [])

@@ -61,7 +61,7 @@ class Wording:
         """
         words = {"arm": self.arm, "arms": self.arms, "Arm": self.arm.capitalize(), "Arms": self.arms.capitalize()}
         words["randomized"] = self.enrolled
-        return re.sub(r"\b([Aa]rms?|randomized)\b", lambda found: words[found.group()], text)
+        return re.sub(r"(?<!-)\b([Aa]rms?|randomized)\b", lambda found: words[found.group()], text)
 
 
 PARALLEL = Wording(
@@ -100,8 +100,8 @@ GROUPS = Wording(
     "another one than that between the groups.",
     over_time="it holds whatever happens over time in either group",
     before="Who was compared with whom: everyone in the groups",
-    balance="No p-values: groups that nobody randomized differ by more than chance. What they differ in, and is not "
-    "adjusted for, may be what a difference comes from.",
+    balance="No p-values: these groups differ by more than chance. What they differ in, and is not adjusted for, may "
+    "be what a difference comes from.",
     warning="Errors are exchangeable between the groups once covariates are taken out; nobody was randomized, so a "
     "difference may come from what else differs between the groups.",
 )
