@@ -193,7 +193,8 @@ COMPARISONS = "comparisons.json"  # of the group level: which there are, where t
 
 def comparison_folder(design: Any) -> str:
     """Return the folder of one of several comparisons, below that of all: which arms, at which follow-up."""
-    return f"contrast-{contrast_label(design.active, design.reference)}_ses-{design.followup}"
+    session = f"_ses-{design.followup}" if design.followup else ""
+    return f"contrast-{contrast_label(design.active, design.reference)}{session}"
 
 
 def family_name(route: Any, suffix: str, extension: str, **more: str) -> str:

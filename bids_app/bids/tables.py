@@ -17,6 +17,7 @@ from bids_app.system.small_files import require_table
 
 MISSING = ("n/a", "N/A", "N/a", "n/A", "NA", "NaN", "nan", "NAN", "<NA>", "#N/A", "")  # None may be an arm
 LABELS = ("participant_id", "session_id")
+PLAIN = re.compile(r"0|-?[1-9]\d{0,14}")  # numbers that are written in one way
 WHOLE = re.compile(r"[+-]?\d+(\.0+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 IN_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # or a decimal comma before three digits: nobody can tell
@@ -129,10 +130,11 @@ def tidy(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, tuple[Finding, .
     commas: list[str] = []
     blanks: list[str] = []
     for column in values:
-        words = values[column].map(str.strip)
-        blanks += _blanks(str(column), values[column], words)
+        written = values[column]
+        words = pd.Series([word.strip() for word in written], index=written.index)
+        blanks += _blanks(str(column), written, words)
         words = words.mask(words.isin(MISSING), np.nan)
-        if column not in LABELS:
+        if column not in LABELS and not _says_no_number(words):
             read = _whole(_with_points(words))
             if _has_commas(words) and not _has_commas(read):
                 commas.append(str(column))
@@ -146,19 +148,31 @@ def tidy(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, tuple[Finding, .
 
 def _blanks(column: str, written: pd.Series, words: pd.Series) -> Iterator[str]:
     """Yield words that are there with and without blanks around them."""
+    if written.tolist() == words.tolist():
+        return
     changed = written[(written != words) & ~words.isin(MISSING)]
     for word in dict.fromkeys(changed):
         if (written == word.strip()).any():
             yield f"{column} {word!r} is {word.strip()!r}"
 
 
+def _says_no_number(words: pd.Series) -> bool:
+    """Say at once that a column is of words: tables have thousands of columns."""
+    known = {word for word in words.tolist() if isinstance(word, str)}
+    return bool(known) and not any(character.isdigit() for word in known for character in word)
+
+
 def _has_commas(words: pd.Series) -> bool:
+    if not any("," in word for word in words.tolist() if isinstance(word, str)):
+        return False
     known = words.dropna()
     return len(known) > 0 and bool(known.str.fullmatch(DECIMAL_COMMA).any())
 
 
 def _with_points(words: pd.Series) -> pd.Series:
     """Read decimal commas as points where the whole column is of numbers, and no comma can part thousands."""
+    if not any("," in word for word in words.tolist() if isinstance(word, str)):
+        return words
     known = words.dropna()
     commas = known[known.str.contains(",", regex=False)]
     numbers = known.str.fullmatch(rf"{WHOLE.pattern}|{DECIMAL_COMMA.pattern}") & ~known.str.contains(".", regex=False)
@@ -169,6 +183,8 @@ def _with_points(words: pd.Series) -> pd.Series:
 
 def _whole(words: pd.Series) -> pd.Series:
     """Write 1.0 as 1 where all numbers of the column are whole: software writes it so beside a missing value."""
+    if not any("." in word for word in words.tolist() if isinstance(word, str)):
+        return words
     numbers = words[words.str.fullmatch(r"[+-]?\d+\.\d+", na=False)] if words.notna().any() else words[:0]
     if not len(numbers) or not numbers.str.fullmatch(WHOLE).all():
         return words
@@ -177,6 +193,9 @@ def _whole(words: pd.Series) -> pd.Series:
 
 def _plain(words: pd.Series) -> pd.Series:
     """Return words as the numbers that they are the plain form of, if all are."""
+    cells = words.tolist()
+    if all(isinstance(word, str) and PLAIN.fullmatch(word) for word in cells):
+        return words.astype("int64")
     read = numbers(words)
     if read.notna().all() and words.str.fullmatch(r"-?\d+").all():
         read = read.astype("int64") if read.abs().max() < 2**53 else read

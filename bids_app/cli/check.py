@@ -22,7 +22,7 @@ from bids_app.runtime.logs import log_to_terminal
 from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.arms import arm_words
 from bids_app.trial.covariates import code, slopes
-from bids_app.trial.design import Design, Tables, find_designs, read_tables
+from bids_app.trial.design import GROUPS_TOO, Design, Tables, find_designs, read_tables, scanned_visits
 from bids_app.trial.flow import counts, no_arm
 from bids_app.trial.strata import strata, strata_said
 
@@ -92,9 +92,9 @@ def _scan(run: BoldRun | SeriesRun) -> tuple[str, str, str, str]:
 def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawRun]) -> None:
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
     tables = read_tables(settings.bids_dir)
-    scanned = {(run.entities["sub"], run.entities["ses"]) for run in runs if "ses" in run.entities}
-    if not scanned:
-        raise DataError("The scans have no session: two visits are needed to compare the arms.")
+    scanned = scanned_visits((run.entities["sub"], run.entities.get("ses")) for run in runs)
+    if settings.trial.design != "groups" and not any(session for _, session in scanned):
+        raise DataError(f"The scans have no session: two visits are needed to compare the arms. {GROUPS_TOO}")
     designs = find_designs(tables, scanned, settings.trial)
     visits: dict[str, set[str | None]] = {}
     for run in runs:
@@ -111,8 +111,9 @@ def _preview_comparison(
     arms = arm_words(tables, design)
     labels = sorted({*visits, *tables.participants.index})
     rows = [(f"sub-{label}", *_standing(label, visits.get(label, set()), arms, design)) for label in labels]
-    both = f"ses-{design.baseline} and ses-{design.followup}"
-    _show(f"{design.active} compared with {design.reference}, {both}", _HEADS, rows)
+    sessions = " and ".join(f"ses-{session}" for session in design.visits.values() if session)
+    heads = ("participant", design.words.arm, *design.called.values(), "would be compared")
+    _show(f"{design.active} compared with {design.reference}{', ' * bool(sessions)}{sessions}", heads, rows)
     compared = [label for label, row in zip(labels, rows, strict=True) if row[-1] == "yes"]
     _say(f"{len(compared)} of {len(rows)} would be compared, if their scans turn out good enough.")
     say_all(_too_few(arms.reindex(compared), design))
@@ -129,11 +130,12 @@ def _too_few(arms: pd.Series, design: Design) -> Iterator[Finding]:
     """Say so where the group level would refuse to compare, however good the scans are."""
     n_active, n_reference = ((arms == arm).sum() for arm in (design.active, design.reference))
     if min(n_active, n_reference) < MIN_PER_ARM:
+        words, at = design.words, " at both visits" if design.baseline is not None else ""
         text = (
-            f"{n_active} participants of {design.active} and {n_reference} of {design.reference} have scans at both "
-            f"visits, at least {MIN_PER_ARM} of each are needed: as it is, the group level cannot compare the arms."
+            f"{n_active} participants of {design.active} and {n_reference} of {design.reference} have scans{at}, at "
+            f"least {MIN_PER_ARM} of each are needed: as it is, the group level cannot compare the {words.arms}."
         )
-        yield Finding("Arms", text, warning=True)
+        yield Finding(words.arms.capitalize(), text, warning=True)
 
 
 def _model_said(tables: Tables, design: Design, trial: Trial, participants: list[str]) -> Iterable[Finding]:
@@ -141,19 +143,18 @@ def _model_said(tables: Tables, design: Design, trial: Trial, participants: list
     coded = code(tables, design, trial.covariates, participants)
     sloping = slopes(tables, design, trial.slopes, participants)
     strata(tables, trial.strata, participants)
-    return dict.fromkeys((*coded.findings, *sloping.findings, *strata_said(tables, trial.strata, participants)))
-
-
-_HEADS = ("participant", "arm", "baseline", "follow-up", "would be compared")
+    return dict.fromkeys(
+        (*coded.findings, *sloping.findings, *strata_said(tables, trial.strata, participants, design.words))
+    )
 
 
 def _standing(label: str, found: Collection[str | None], arms: pd.Series, design: Design) -> tuple[str, ...]:
-    """Return a participant's arm, which visits have scans, and whether both can be compared."""
+    """Return a participant's arm, which visits have scans, and whether all can be compared."""
     arm = arms.get(label)
     arm = "not in participants.tsv" if label not in arms.index else "none stated" if arm != arm else f"{arm}"
-    has = ["scan" if visit in found else "no scan" for visit in (design.baseline, design.followup)]
+    has = ["scan" if visit in found else "no scan" for visit in design.visits.values()]
     reasons = list(no_arm(label, arms, design))
-    reasons += [f"no {name}" for name, one in zip(("baseline", "follow-up"), has, strict=True) if one == "no scan"]
+    reasons += [f"no {name}" for name, one in zip(design.called.values(), has, strict=True) if one == "no scan"]
     return arm, *has, "yes" if not reasons else f"no: {', '.join(reasons)}"
 
 
@@ -175,7 +176,7 @@ def preview_group(settings: Settings) -> int:
     trial, code = find_trial(settings), 0
     for design in trial.designs:
         if len(trial.designs) > 1:
-            _say(f"{design.contrast} at ses-{design.followup}:")
+            _say(f"{design.comparison}:")
         try:
             run = gather(trial, design)
         except DataError as error:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -65,15 +65,32 @@ def parse(argv: Sequence[str]) -> Settings:
     if given["level"] not in LEVELS:
         raise UnknownLevelError(f"analysis level {given['level']!r} is unknown; it is one of: {', '.join(LEVELS)}.")
     plan = read_plan(given["plan"]) if "plan" in given else None
-    options = with_defaults(left_to(plan, given) | given)
+    options = with_defaults(_of_design(left_to(plan, given), given))
     parse_cutoffs(options.cutoffs)
     settings = _settings(options)
     if plan is None:
         return settings
     places = {name: given[name] for name in ("bids_dir", "output_dir", "level")}
-    planned = _settings(with_defaults(plan.options | places))
+    planned = _settings(with_defaults(_of_design(plan.options, places)))
     departed = (*deviations(plan, planned, settings), *file_deviations(plan, settings))
     return replace(settings, trial=replace(settings.trial, plan=plan, departed=departed))
+
+
+def _of_design(planned: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the plan and the command line say, with what follows of it for groups that nobody randomized."""
+    if given.get("design") == "groups":
+        planned = {name: value for name, value in planned.items() if name not in ("scheme", "allocations")}
+    told = {**planned, **given}
+    told["estimator_told"] = "estimator" in told
+    if told.get("design") != "groups":
+        return told
+    wrong = ["--scheme rerandomize"] if told.get("scheme") == "rerandomize" else []
+    if wrong := [*wrong, *(["--allocations"] if told.get("allocations") else [])]:
+        raise UsageError(
+            f"--design groups with {' and '.join(wrong)}: nobody was randomized, so that there is no randomization to "
+            "repeat. Leave it out: residuals are permuted (Freedman and Lane)."
+        )
+    return {**told, "scheme": "freedman-lane"}
 
 
 def _settings(options: Namespace) -> Settings:

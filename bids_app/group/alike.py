@@ -9,6 +9,7 @@ from typing import Any
 from bids_app.bids.findings import Finding
 from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
+from bids_app.trial.wording import PARALLEL, Wording
 
 SHOWN = 4
 NOT_RECORDED = "not recorded"
@@ -103,7 +104,9 @@ def differences(scans: Sequence[Made], keys: Iterable[str]) -> dict[str, dict[st
     return found
 
 
-def require_alike(name: str, scans: Sequence[Made], *, accept_mixed: bool = False) -> tuple[Finding, ...]:
+def require_alike(
+    name: str, scans: Sequence[Made], *, accept_mixed: bool = False, words: Wording = PARALLEL
+) -> tuple[Finding, ...]:
     """Refuse scans that were not made alike.
 
     Parameters
@@ -114,6 +117,8 @@ def require_alike(name: str, scans: Sequence[Made], *, accept_mixed: bool = Fals
         Those that are compared, of both visits.
     accept_mixed : bool, optional
         Compare them all the same, and say so.
+    words : Wording, optional
+        What is said of the arms.
 
     Returns
     -------
@@ -127,26 +132,26 @@ def require_alike(name: str, scans: Sequence[Made], *, accept_mixed: bool = Fals
     unlike = differences(scans, MADE_BY)
     if "Code" in unlike and "Software" in unlike:
         del unlike["Code"]
-    said = [_said(MADE_BY[key], values) for key, values in unlike.items()]
+    said = [_said(MADE_BY[key], values, words) for key, values in unlike.items()]
     if said and not accept_mixed:
         raise DataError(
             f"{name}: the scans that would be compared were not made alike. {' '.join(said)} Run the participant level "
             "again on those that differ, or leave them out; --accept-mixed compares them all the same."
         )
     others = differences(scans, WORTH_A_WORD)
-    words = [_said(WORTH_A_WORD[key], values) for key, values in others.items()]
+    worth = [_said(WORTH_A_WORD[key], values, words) for key, values in others.items()]
     refused = [
         Finding("Scans", f"Not made alike, and compared because of --accept-mixed. {text}", True) for text in said
     ]
     return (
         *refused,
-        *(Finding("Scans", f"{name}: {text.replace('They differ', 'the scans differ', 1)}") for text in words),
+        *(Finding("Scans", f"{name}: {text.replace('They differ', 'the scans differ', 1)}") for text in worth),
     )
 
 
-def _said(what: str, values: Mapping[str, Sequence[Made]]) -> str:
+def _said(what: str, values: Mapping[str, Sequence[Made]], words: Wording) -> str:
     listed = "; ".join(f"{value} in {_of(found)}" for value, found in values.items())
-    return f"They differ in the {what}: {listed}.{_with_arm(values)}"
+    return f"They differ in the {what}: {listed}.{words.of(_with_arm(values))}"
 
 
 def _of(found: Sequence[Made]) -> str:

@@ -18,6 +18,7 @@ BETWEEN = {
     "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
     "post": "follow-up alone, not adjusted for the baseline",
 }
+ALONE = "visit by itself"
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
 BLOCKS = "; residuals are permuted within arms and strata"
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
@@ -65,28 +66,33 @@ class Analysis:
 
     def estimand(self, design: Design) -> stats.Estimand:
         """Return what is estimated, as `stats.Estimand`: the reference is arm 0, the active arm is 1."""
-        visits = {"baseline": design.baseline, "followup": design.followup}
+        visits = cast(dict[str, str], {"baseline": None, **design.visits})
         if self.estimator == "within":
             of_arm = (design.reference, design.active).index(self.subject)
             return replace(stats.two_visits("within", **visits), of_arm=of_arm)
+        named = SYMPTOMS.get(self.estimator, self.estimator)
+        found = stats.two_visits(named, **visits, **({"covariate": self.subject} if self.subject else {}))
+        if design.baseline is None:
+            return replace(found, adjusts=())
         if self.estimator in SYMPTOMS:  # the change of the map goes along with that of the symptom
-            slope = stats.two_visits(SYMPTOMS[self.estimator], **visits, covariate=cast(str, self.subject))
-            return replace(slope, outcome=stats.two_visits("change", **visits).outcome, adjusts=())
-        return stats.two_visits(self.estimator, **visits, **({"covariate": self.subject} if self.subject else {}))
+            return replace(found, outcome=stats.two_visits("change", **visits).outcome, adjusts=())
+        return found
 
     def text(self, node: str, design: Design) -> str:
         """Say for people what it is."""
+        alone, said = design.baseline is None, design.words.of
         if self.compares_arms:
-            return BETWEEN[self.estimator].format(node=node)
+            return ALONE if alone else said(BETWEEN[self.estimator]).format(node=node)
         if self.estimator == "within":
-            return f"follow-up minus baseline within {self.subject} (descriptive; no comparison of the arms)"
-        if self.estimator == "symptom":
-            return f"change that goes along with the change of {self.subject}, over both arms{BLOCKS} (exploratory)"
-        if self.estimator == "symptom-by-arm":
-            what = f"difference between the arms in what goes along with the change of {self.subject}"
-            return f"{what}{BLOCKS} (exploratory)"
-        of = {"slope": "slope of {}", "slope-by-arm": "difference between the arms in the slope of {}"}[self.estimator]
-        return f"{of.format(self.subject)} on the follow-up, adjusted for the baseline of the same {node}{BLOCKS}"
+            return f"follow-up minus baseline within {self.subject} ({said('descriptive; no comparison of the arms')})"
+        blocks, between = said(BLOCKS), said("difference between the arms in ") * self.estimator.endswith("-by-arm")
+        if self.estimator in SYMPTOMS:
+            what = "what" if alone or between else "change that"
+            of = "" if alone else "the change of "
+            over = "" if between else said(", over both arms")
+            return f"{between}{what} goes along with {of}{self.subject}{over}{blocks} (exploratory)"
+        where = "at the visit" if alone else f"on the follow-up, adjusted for the baseline of the same {node}"
+        return f"{between}{'the ' if between else ''}slope of {self.subject} {where}{blocks}"
 
     def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
@@ -113,17 +119,18 @@ def analyses_of(
     describes : bool, optional
         Of the route: otherwise the arms are compared, and no more.
     """
-    between = dict.fromkeys((trial.estimator, "ancova", "change"))
+    alone = design.baseline is None
+    between = dict.fromkeys(("post",) if alone else (trial.estimator, "ancova", "change"))
     if not describes:
         return [Analysis(estimator) for estimator in between]
-    within = [Analysis("within", arm) for arm in (design.active, design.reference)]
+    within = [] if alone else [Analysis("within", arm) for arm in (design.active, design.reference)]
     slopes = [Analysis(kind, name) for name in trial.slopes for kind in ("slope", "slope-by-arm")]
     changes = [Analysis(kind, str(name)) for name in symptoms for kind in ("symptom", "symptom-by-arm")]
     return [*(Analysis(estimator) for estimator in between), *within, *slopes, *changes]
 
 
 def run_analysis(
-    analysis: Analysis, sample: Sample, maps: Mapping[str, np.ndarray], trial: Trial, *, n_jobs: int = 1
+    analysis: Analysis, sample: Sample, maps: Mapping[str | None, np.ndarray], trial: Trial, *, n_jobs: int = 1
 ) -> stats.Comparison:
     """Estimate and test one analysis of one feature.
 
@@ -151,7 +158,7 @@ def run_analysis(
         rows = np.isfinite(covariate)
     tested = stats.hypothesis(
         estimand,
-        {visit: _of_rows(maps[visit], rows) for visit in estimand.visits},
+        {session: _of_rows(maps[session], rows) for session in estimand.visits},
         _nuisance(analysis, sample, rows),
         arm=sample.arm[rows],
         covariate=None if covariate is None else covariate[rows],

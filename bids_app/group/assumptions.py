@@ -9,7 +9,9 @@ from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Scores
 from bids_app.settings.settings import Settings, Trial
+from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT
+from bids_app.trial.wording import PARALLEL, Wording
 
 ABOUT = "Statistics"
 
@@ -29,27 +31,29 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
     -------
     tuple of Finding
     """
-    trial = settings.trial
+    trial, words = settings.trial, sample.design.words
+    one_visit = sample.design.baseline is None
     texts = (
         _draws(trial, sample),
-        "Participants are taken to be independent of one another: siblings, and participants treated together in "
-        "groups or by the same therapist, are not modelled, and would make p too small.",
-        _intervals(trial),
-        _spread(trial),
-        _model(trial),
+        _independent(words),
+        _intervals(trial, words),
+        _spread(trial, words),
+        _model(trial, words),
         _motion(sample, trial),
-        _minutes(settings, flow),
-        _averages(flow),
-        _gaps(trial),
+        _minutes(settings, flow, words),
+        _averages(flow, sample.design),
+        _gaps(trial, words),
         "Each family of tests (the voxels, the parcels of each atlas, the measures of whole graphs, connections, "
         "whole-brain means) is corrected by itself; nothing is corrected over the families, or over the analyses "
         "beside the headline's.",
-        "The change within an arm is described, not tested: it holds whatever happens over time without treatment too.",
+        None if one_visit else _within(words),
     )
     return tuple(Finding(ABOUT, text) for text in texts if text)
 
 
-def left_out(flow: pd.DataFrame, wanted: Collection[str], scores: Scores | None) -> tuple[Finding, ...]:
+def left_out(
+    flow: pd.DataFrame, wanted: Collection[str], scores: Scores | None, words: Wording = PARALLEL
+) -> tuple[Finding, ...]:
     """Warn if --participant-label leaves out some who were randomized."""
     n_left_out = int((flow["reason"] == LEFT_OUT).sum())
     if not wanted or not n_left_out:
@@ -57,9 +61,22 @@ def left_out(flow: pd.DataFrame, wanted: Collection[str], scores: Scores | None)
     outcomes = " The clinical outcomes are compared among the others only, too." if scores else ""
     text = (
         f"--participant-label leaves out {n_left_out} of {len(flow)} participants. They are counted in the flow, and "
-        f"the comparison is no longer of everyone randomized.{outcomes}"
+        f"the comparison is no longer of everyone {words.enrolled}.{outcomes}"
     )
     return (Finding("Participants", text, warning=True),)
+
+
+def _independent(words: Wording) -> str:
+    together = "treated together in groups or by the same therapist" if words.randomized else "of one family or clinic"
+    return (
+        f"Participants are taken to be independent of one another: siblings, and participants {together}, are not "
+        "modelled, and would make p too small."
+    )
+
+
+def _within(words: Wording) -> str:
+    one = "an arm" if words.randomized else "a group"
+    return f"The change within {one} is described, not tested: {words.over_time}."
 
 
 def _draws(trial: Trial, sample: Sample) -> str:
@@ -77,8 +94,9 @@ def _draws(trial: Trial, sample: Sample) -> str:
     )
 
 
-def _intervals(trial: Trial) -> str:
-    errors = "HC3 standard errors, and normal means" if trial.hc3 else "normal errors that vary alike in both arms"
+def _intervals(trial: Trial, words: Wording) -> str:
+    alike = f"normal errors that vary alike in both {words.arms}"
+    errors = "HC3 standard errors, and normal means" if trial.hc3 else alike
     return (
         f"Confidence intervals are parametric (Student's t, {errors}), p of maps, parcels and measures by permutation: "
         "they are not the same test, so that near the level one may find a difference and the other not. Intervals are "
@@ -86,51 +104,48 @@ def _intervals(trial: Trial) -> str:
     )
 
 
-def _spread(trial: Trial) -> str:
+def _spread(trial: Trial, words: Wording) -> str:
     if trial.hc3:
-        return (
+        return words.of(
             "With HC3 standard errors the test holds for arms that differ in spread too, but only approximately in "
             "small arms."
         )
-    return (
-        "The test is exact for the hypothesis that treatment changes nobody's value. Read as one of equal means it "
-        "assumes that the arms vary alike: where the smaller arm varies more, p is too small."
-    )
+    return words.spread
 
 
-def _model(trial: Trial) -> str | None:
+def _model(trial: Trial, words: Wording) -> str | None:
     if trial.estimator == "ancova":
         return (
-            "ANCOVA takes the follow-up to depend linearly on the baseline and the covariates, alike in both arms; "
-            "under randomization p holds without that, and the estimate is the mean effect."
+            "ANCOVA takes the follow-up to depend linearly on the baseline and the covariates, alike in both "
+            f"{words.arms}; {words.linear}."
         )
     return None
 
 
 def _motion(sample: Sample, trial: Trial) -> str:
-    adjusted = "baseline_mean_fd" in sample.covariates
-    first = "Motion at baseline is adjusted for" if adjusted else "Motion at baseline is not adjusted for"
+    design = sample.design
+    adjusted, at = design.motion in sample.covariates, "" if design.baseline is None else " at baseline"
+    first = f"Motion{at} is adjusted for" if adjusted else f"Motion{at} is not adjusted for"
     why = "" if adjusted else " (--no-baseline-motion)" if not trial.baseline_motion else " (it is not known, or alike)"
-    return (
-        f"{first}{why}. Motion at follow-up is not, since treatment may change it: a difference between the arms may "
-        "be one of motion."
-    )
+    if design.baseline is None:
+        return f"{first}{why}." if adjusted else f"{first}{why}, {design.words.later_motion}."
+    return f"{first}{why}. Motion at follow-up is not, {design.words.later_motion}."
 
 
-def _minutes(settings: Settings, flow: pd.DataFrame) -> str | None:
+def _minutes(settings: Settings, flow: pd.DataFrame, words: Wording) -> str | None:
     analysed = flow[flow["analysed"]]
     if not analysed["followup_minutes"].notna().any():
         return None
     return (
-        f"Visits with less than {settings.signal.min_minutes:g} minutes of data are left out, which happens after "
-        "randomization. Measures at a fixed threshold of r depend on how many volumes are kept: the arms are taken to "
-        "keep equally many."
+        f"Visits with less than {settings.signal.min_minutes:g} minutes of data are left out, "
+        f"{words.later_minutes}. Measures at a fixed threshold of r depend on how many volumes are kept: the "
+        f"{words.arms} are taken to keep equally many."
     )
 
 
-def _averages(flow: pd.DataFrame) -> str | None:
+def _averages(flow: pd.DataFrame, design: Design) -> str | None:
     analysed = flow[flow["analysed"]]
-    if not (analysed[["baseline_scans", "followup_scans"]] > 1).any(axis=None):
+    if not (analysed[[f"{visit}_scans" for visit in design.visits]] > 1).any(axis=None):
         return None
     return (
         "Scans of one visit are averaged by the volumes kept; the model takes a visit with several scans to be as "
@@ -138,10 +153,10 @@ def _averages(flow: pd.DataFrame) -> str | None:
     )
 
 
-def _gaps(trial: Trial) -> str | None:
+def _gaps(trial: Trial, words: Wording) -> str | None:
     if trial.min_per_arm is None:
         return None
     return (
         "Nodes that not everyone has are compared among those who have them: who lacks a node is taken not to depend "
-        "on the arm."
+        f"on the {words.arm}."
     )

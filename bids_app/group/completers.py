@@ -12,7 +12,6 @@ from bids_app.stats.attrition import attrition
 from bids_app.trial.design import Design
 
 ABOUT = "Missing follow-ups"
-BOUNDS = "the tables of what missing follow-ups may do have bounds that assume nothing of this kind"
 
 
 def completers(flow: pd.DataFrame, design: Design, sample: Sample, trial: Trial) -> tuple[Finding, ...]:
@@ -45,23 +44,18 @@ def _completers(flow: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Fi
     total, lost = sum(losses.randomized), sum(losses.lost)
     drawn = "Arm labels are re-drawn" if trial.scheme == "rerandomize" else "Residuals are permuted"
     within = f" within strata ({', '.join(trial.strata)})" if trial.strata else ""
-    text = f"{drawn} among the {total - lost} of {total} randomized who are compared{within}. "
+    words, about = design.words, ABOUT if design.baseline is not None else "Missing scans"
+    text = f"{drawn} among the {total - lost} of {total} {words.enrolled} who are compared{within}. "
     if not lost:
-        yield Finding(ABOUT, text + "Nobody is missing.")
+        yield Finding(about, text + "Nobody is missing.")
         return
-    yield Finding(
-        ABOUT,
-        text
-        + "That is a valid test if treatment changes neither the values nor who is missing: those compared must be "
-        f"the same people as in any other allocation. Nothing in the data can show this; {BOUNDS}.",
-    )
+    yield Finding(about, text + words.losses)
     if losses.differs:
         each = zip(losses.lost, losses.randomized, (design.active, design.reference), strict=True)
         gone = " but ".join(f"{count} of {size} of {name}" for count, size, name in each)
         yield Finding(
-            ABOUT,
-            f"{gone} are not compared (Fisher's exact p = {losses.p:.2g}): the losses differ by arm. If treatment "
-            "changed who is missing, and the missing would have differed in what is measured, the p values and "
-            f"intervals of those compared do not hold; {BOUNDS}.",
+            about,
+            f"{gone} are not compared (Fisher's exact p = {losses.p:.2g}): the losses differ by {words.arm}. "
+            f"{words.differing}",
             warning=True,
         )

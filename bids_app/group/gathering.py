@@ -23,7 +23,7 @@ from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_file, shareable
-from bids_app.trial.design import PARTICIPANTS, Design, Tables, find_designs, read_tables
+from bids_app.trial.design import PARTICIPANTS, Design, Tables, find_designs, read_tables, scanned_visits
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
 
 logger = logging.getLogger("bids_app")
@@ -50,8 +50,9 @@ def find_trial(settings: Settings) -> TrialScans:
     routes = find_routes(settings, index)
     tables = read_tables(settings.bids_dir)
     scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
-    scanned = {(scan.participant, scan.session) for scan in scans if scan.session}
-    designs = find_designs(tables, scanned, settings.trial)
+    designs = find_designs(tables, scanned_visits((scan.participant, scan.session) for scan in scans), settings.trial)
+    if designs[0].baseline is None:  # then the visit by itself is all that can be compared
+        settings = replace(settings, trial=replace(settings.trial, estimator="post"))
     for design in designs:
         contrast_label(design.active, design.reference)  # refused here rather than when the results are written
     return TrialScans(settings=settings, tables=tables, designs=designs, routes=routes, failed=failed)
@@ -90,7 +91,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
         found = (
             *one_of_several(trial.designs, design),
             *sample.findings,
-            *left_out(flow, wanted, scores),
+            *left_out(flow, wanted, scores, design.words),
             *completers(chosen(flow), design, sample, settings.trial),
             *assumptions(settings, route, sample, flow),
         )

@@ -74,12 +74,12 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
     for design in trial.designs:
         name = comparison_folder(design)
         folder, work = f"{trial.settings.group_folder}/{name}", trial.settings.work_dir / name
-        logger.info("%s at ses-%s:", design.contrast, design.followup)
+        logger.info("%s:", design.comparison)
         own = replace(trial, settings=replace(trial.settings, group_folder=folder, work_dir=work))
         try:
             run = gather(own, design)
         except DataError as error:
-            trial.not_compared.append(f"{design.contrast} at ses-{design.followup}: {error}")
+            trial.not_compared.append(f"{design.comparison}: {error}")
             logger.warning("Not compared: %s", trial.not_compared[-1])
             continue
         run.settings.group_dir.mkdir()

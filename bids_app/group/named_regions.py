@@ -136,7 +136,7 @@ def write_named(run: GroupRun, target: Target) -> Path:
         "nodes": [len(named[name]) for name, _ in pairs],
     }
     design = sample.design
-    visits = {visit: _means(sample.maps, visit, named, pairs) for visit in (design.baseline, design.followup)}
+    visits = {session: _means(sample.maps, session, named, pairs) for session in design.visits.values()}
     table = compare_alone(pd.DataFrame(rows), sample, visits, trial)
     path = run.path(target, "regions")
     note = PLANNED if _is_planned(trial) else NOT_PLANNED
@@ -153,10 +153,13 @@ def _is_planned(trial: Trial) -> bool:
 
 
 def _means(
-    maps: Mapping[Feature, Maps], visit: str, named: Mapping[str, np.ndarray], pairs: Sequence[tuple[str, Feature]]
+    maps: Mapping[Feature, Maps],
+    session: str | None,
+    named: Mapping[str, np.ndarray],
+    pairs: Sequence[tuple[str, Feature]],
 ) -> np.ndarray:
     """Return the (n, K) means over the nodes that a participant has; NaN for who has none."""
-    known = [np.ma.masked_invalid(maps[feature][visit][:, named[name]]) for name, feature in pairs]
+    known = [np.ma.masked_invalid(maps[feature][session][:, named[name]]) for name, feature in pairs]
     return np.column_stack([values.mean(axis=1).filled(np.nan) for values in known])
 
 

@@ -136,17 +136,17 @@ def _of_models(settings: Settings, samples: "Sequence[tuple[Route, Sample]]") ->
         if lost:
             without = f"without {', '.join(lost)}, the same for all analysed"
             yield Deviation("covariates", trial.covariates, f"{route.name}: {without}")
-        yield from _of_motion(trial, route, "baseline_mean_fd" in there)
+        yield from _of_motion(trial, route, sample.design.motion if sample.design.motion in there else None)
         if trial.strata and sample.strata is None:
             yield Deviation("strata", trial.strata, f"{route.name}: no strata")
 
 
-def _of_motion(trial: Trial, route: "Route", adjusted: bool) -> Iterator[Deviation]:
+def _of_motion(trial: Trial, route: "Route", adjusted: str | None) -> Iterator[Deviation]:
     """Compare whether baseline motion is adjusted for; a plan that lists covariates without it has it not."""
     plan = cast(Plan, trial.plan)
     planned = plan.further.get("baseline_motion")
     if planned is None and plan.covariates is not None and adjusted:
-        used = f"{route.name}: adjusted for baseline_mean_fd"
+        used = f"{route.name}: adjusted for {adjusted}"
         yield Deviation("baseline_motion", "not among the planned covariates", used)
     if planned and trial.baseline_motion and not adjusted:
         yield Deviation("baseline_motion", True, f"{route.name}: not known of everyone, or the same for all")

@@ -55,7 +55,7 @@ def write_design(run: GroupRun, target: Target) -> Path:
         software=f"trialgraph {__version__}",
     )
     path = run.path(target, "design", ".json")
-    save_described(run.path(target, "flow"), flow, FLOW_COLUMNS)
+    save_described(run.path(target, "flow"), flow, {**FLOW_COLUMNS, "arm": design.words.of(FLOW_COLUMNS["arm"])})
     _write_matrix(run.path(target, "matrix"), sample, flow)
     save_json(path, record.to_json())
     return path
@@ -71,7 +71,9 @@ def _write_matrix(path: Path, sample: Sample, flow: pd.DataFrame) -> None:
     if sample.strata is not None:
         table["stratum"], columns["stratum"] = (
             sample.strata,
-            "Stratum of the randomization; a column each in the model",
+            "Stratum of the randomization; a column each in the model"
+            if sample.design.words.randomized
+            else "Stratum; a column each in the model",
         )
     save_described(path, table, columns)
 
@@ -84,8 +86,9 @@ def _arms(design: Design, sample: Sample) -> Arms:
         active_arm=design.active,
         reference_arm=design.reference,
         baseline_session=design.baseline,
-        followup_session=design.followup,
+        followup_session=design.followup or None,
         number_analysed={design.active: n_active, design.reference: len(sample.arm) - n_active},
+        comparison_of=None if design.words.randomized else "groups",
     )
 
 
@@ -107,7 +110,7 @@ def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Ana
             for one in sample.features
         ),
         covariates=used,
-        baseline_motion_adjusted="baseline_mean_fd" in used,
+        baseline_motion_adjusted=design.motion in used,
         baseline_motion_off=not trial.baseline_motion,
         strata=trial.strata,
     )
@@ -133,6 +136,7 @@ def _inference(trial: Trial, route: Route, sample: Sample) -> Inference:
 
 def _data(settings: Settings, route: Route, sample: Sample, flow: pd.DataFrame) -> ComparedData:
     graph, scans, analysed = settings.graph, next(iter(route.scans.values())), flow[flow["analysed"]]
+    visits = sample.design.visits
     of_maps, in_volume = isinstance(route, MapRoute), isinstance(route, MapRoute) and not route.surface
     naming = fitting(graph.atlases, sample.grid, route.entities.get("space")) if of_maps else []
     return ComparedData(
@@ -140,27 +144,29 @@ def _data(settings: Settings, route: Route, sample: Sample, flow: pd.DataFrame) 
         smoothing_fwhm=graph.smooth_maps if of_maps else None,
         edge_rules=tuple(sorted({edges_text(one.edges) for one in sample.features if one.edges != FULL})),
         min_minutes=settings.signal.min_minutes,
-        minutes_known=bool(analysed[["baseline_minutes", "followup_minutes"]].notna().all(axis=None)),
+        minutes_known=bool(analysed[[f"{visit}_minutes" for visit in visits]].notna().all(axis=None)),
         min_per_arm=settings.trial.min_per_arm,
         nodes_in_mask=max(scan.sidecar["NumberOfNodes"] for scan in scans) if of_maps else sample.kept.size,
         nodes_compared=int(sample.kept.sum()),
         anatomy_columns=tuple(anatomy_columns(naming)),
         voxel_size=tuple(map(float, cast(Grid, sample.grid).voxel_size)) if in_volume else None,
-        visits_with_several_scans=int((analysed[["baseline_scans", "followup_scans"]] > 1).to_numpy().sum()),
+        visits_with_several_scans=int((analysed[[f"{visit}_scans" for visit in visits]] > 1).to_numpy().sum()),
     )
 
 
 def _variance_warnings(sample: Sample) -> dict[str, str]:
     """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
-    found = {}
+    found, words = {}, sample.design.words
     for feature, visits in sample.maps.items():
         try:
-            warning = stats.variance_warning(visits[sample.design.followup], sample.arm)
+            warning = stats.variance_warning(visits[sample.design.visits["followup"]], sample.arm)
         except ValueError:  # nothing to compare, which the results will show
-            found[feature.title] = "it is the same for everyone of an arm, at every node"
+            found[feature.title] = (
+                f"it is the same for everyone of {'an arm' if words.randomized else 'a group'}, at every node"
+            )
         else:
             if warning.serious:
-                found[feature.title] = warning.text
+                found[feature.title] = words.of(warning.text)
         if feature.title in found:
             logger.warning("%s: %s", feature.title, found[feature.title])
     return found

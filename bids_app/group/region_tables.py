@@ -28,7 +28,7 @@ from bids_app.settings.settings import Trial
 from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table
 from bids_app.stats.missing import MISSING_COLUMNS, missing_table
 from bids_app.stats.twovisits import TwoVisits
-from bids_app.trial.covariates import code, filled, with_motion
+from bids_app.trial.covariates import code, filled, motion_of, with_motion
 from bids_app.trial.strata import strata
 
 CIRCULAR = (
@@ -65,13 +65,8 @@ def write_region_tables(run: GroupRun, target: Target) -> list[Region] | None:
     """
     route, notes = target.route, run.notes
     regions, everyone = None, _everyone(run, target.flow)
-    with notes.softly(f"Missing follow-ups of the whole brain, {route.name}", (*NUMERICAL, DataError)):
-        _write_missing(run, target, "wholebrainmissing", values_of_everyone(route, everyone), NOT_CHOSEN)
-    if target.named:
-        what = f"Missing follow-ups of the named regions, {route.name}"
-        with notes.softly(what, (*NUMERICAL, DataError), asked=True):
-            values = named_of_everyone(route, target.sample, target.named, everyone)
-            _write_missing(run, target, "regionsmissing", values, NOT_CHOSEN)
+    if run.design.words.randomized:
+        _write_missing_of_all(run, target, everyone)
     errors, asked = (*NUMERICAL, DataError, MissingInputError), run.settings.trial.robustness
     with notes.softly(f"Regions of {route.name}", errors, asked=asked):
         regions = find_regions(run.settings, route, run.design)
@@ -80,16 +75,27 @@ def write_region_tables(run: GroupRun, target: Target) -> list[Region] | None:
     return regions
 
 
+def _write_missing_of_all(run: GroupRun, target: Target, everyone: Everyone) -> None:
+    """Write what missing follow-ups may do to values that were not chosen by their difference."""
+    route, notes = target.route, run.notes
+    with notes.softly(f"Missing follow-ups of the whole brain, {route.name}", (*NUMERICAL, DataError)):
+        _write_missing(run, target, "wholebrainmissing", values_of_everyone(route, everyone), NOT_CHOSEN)
+    if target.named:
+        what = f"Missing follow-ups of the named regions, {route.name}"
+        with notes.softly(what, (*NUMERICAL, DataError), asked=True):
+            values = named_of_everyone(route, target.sample, target.named, everyone)
+            _write_missing(run, target, "regionsmissing", values, NOT_CHOSEN)
+
+
 def _everyone(run: GroupRun, flow: pd.DataFrame) -> Everyone:
     """Return everyone randomized, their usable visits and what they are adjusted for, as `read_regions` takes them."""
     design, trial = run.design, run.settings.trial
     randomized = flow[flow["arm"].isin([design.active, design.reference])].reset_index(drop=True)
     randomized = randomized.assign(active=(randomized["arm"] == design.active).astype(int))
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
-    covariates = code(run.tables, design, trial.covariates, participants, whom="randomized").table
+    covariates = code(run.tables, design, trial.covariates, participants, whom=design.words.enrolled).table
     if trial.baseline_motion:  # as the maps are adjusted
-        motion = pd.Series(randomized["baseline_mean_fd"].to_numpy(float), index=participants)
-        covariates = with_motion(covariates, motion, randomized["analysed"].to_numpy(bool))
+        covariates = with_motion(covariates, motion_of(randomized, design), randomized["analysed"].to_numpy(bool))
     return {
         "flow": randomized,
         "visits": usable_visits(randomized, design, run.settings.signal.min_minutes),
@@ -106,21 +112,23 @@ def _write_missing(run: GroupRun, target: Target, suffix: str, values: Mapping[s
 
 
 def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
-    trial, notes, name = run.settings.trial, run.notes, target.route.name
+    trial, notes, name, words = run.settings.trial, run.notes, target.route.name, run.design.words
+    circular, family = words.of(CIRCULAR), words.of(FAMILY)
 
     def save(suffix: str, table: pd.DataFrame, columns: Mapping[str, Any], **more: str) -> Path:
         return save_described(run.path(target, suffix), table, columns, **more)
 
     levels = {region.name: region.text for region in values.regions}
     clusters = {"Description": ROI_COLUMNS["cluster"], "Levels": levels}
-    save("roi", roi_table(values), ROI_COLUMNS | {"cluster": clusters}, Note=CIRCULAR)
-    with notes.softly(f"Missing follow-ups of the regions of {name}"):
-        _write_missing(run, target, "roimissing", values.data(), CIRCULAR)
+    save("roi", roi_table(values), ROI_COLUMNS | {"cluster": clusters}, Note=circular)
+    if words.randomized:
+        with notes.softly(f"Missing follow-ups of the regions of {name}"):
+            _write_missing(run, target, "roimissing", values.data(), circular)
     with notes.softly(f"Sensitivity of the regions of {name}"):
         write_sensitivity(save, run, target.route, values)
     if run.scores:
         with notes.softly(f"Brain and symptom of {name}"):
-            save("association", _associations(values, run.scores, trial), COLUMNS, Note=CIRCULAR, Family=FAMILY)
+            save("association", _associations(values, run.scores, trial), COLUMNS, Note=circular, Family=family)
     if trial.robustness:
         with notes.softly(f"Robustness of {name}", (*NUMERICAL, DataError), asked=True):
             write_robustness(save, run.settings, target.route, run.design, values)
@@ -133,7 +141,7 @@ def _associations(values: RegionValues, scores: Scores, trial: Trial) -> pd.Data
     blocks = None if values.strata is None else values.strata[rows]
     covariates = stats.independent_columns(filled(values.covariates[rows]).to_numpy(float), blocks)
     nuisance = stats.nuisance(int(rows.sum()), covariates, blocks)
-    brain = (values.followup - values.baseline)[rows]
+    brain = (values.followup if values.baseline is None else values.followup - values.baseline)[rows]
     names = [region.name for region in values.regions]
     found = []
     for name, data in scores.outcomes.items():

@@ -22,7 +22,7 @@ from bids_app.settings.settings import Settings
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.system.images import read_image
 from bids_app.trial.design import Design
-from bids_app.trial.flow import MIN_COVERAGE, VISITS, by_visit, too_little, weights
+from bids_app.trial.flow import MIN_COVERAGE, Visit, by_visit, too_little, weights
 
 # Maps are kept in single precision: a p that is alpha must not be above it after rounding.
 ROUNDING = 1 + 1e-6
@@ -144,7 +144,7 @@ def region_means(scan: Scan, metric: str, regions: Sequence[Region]) -> np.ndarr
 
 
 def visit_means(
-    scans: Sequence[Scan], metric: str, regions: Sequence[Region], visits: Sequence[tuple[str, str] | None]
+    scans: Sequence[Scan], metric: str, regions: Sequence[Region], visits: Sequence[Visit | None]
 ) -> np.ndarray:
     """Return the (n, K) means of the given visits, scans of one visit weighted by the volumes kept.
 
@@ -164,16 +164,16 @@ def visit_means(
     return rows
 
 
-def usable_visits(flow: pd.DataFrame, design: Design, min_minutes: float) -> dict[str, list[tuple[str, str] | None]]:
+def usable_visits(flow: pd.DataFrame, design: Design, min_minutes: float) -> dict[str, list[Visit | None]]:
     """Say of everyone randomized which visits have a scan with enough data.
 
     Returns
     -------
     dict of list
-        For baseline and followup, (participant, session) or None, in the order of the flow.
+        For each of the design's visits, (participant, session) or None, in the order of the flow.
     """
     visits = {}
-    for visit, session in zip(VISITS, (design.baseline, design.followup), strict=True):
+    for visit, session in design.visits.items():
         scanned = flow[f"{visit}_scans"] > 0
         enough = ~too_little(flow[f"{visit}_minutes"], min_minutes) & ~(flow[f"{visit}_coverage"] < MIN_COVERAGE)
         participants = flow["participant_id"].str.removeprefix("sub-")
@@ -187,7 +187,7 @@ class Everyone(TypedDict):
     """Everyone randomized, their usable visits and what they are adjusted for, as `read_regions` takes them."""
 
     flow: pd.DataFrame
-    visits: dict[str, list[tuple[str, str] | None]]
+    visits: dict[str, list[Visit | None]]
     covariates: pd.DataFrame
     strata: np.ndarray | None
 
@@ -202,7 +202,7 @@ class RegionValues:
     flow : DataFrame
         Of everyone randomized to one of the two arms, the order of the n participants.
     baseline, followup : (n, K) float ndarray
-        NaN where there is no scan with enough data.
+        NaN where there is no scan with enough data; the baseline is None where one visit is compared by itself.
     arm : (n,) int ndarray
     covariates : DataFrame
         n rows; what the maps are adjusted for.
@@ -211,11 +211,17 @@ class RegionValues:
 
     regions: list[Region]
     flow: pd.DataFrame
-    baseline: np.ndarray
+    baseline: np.ndarray | None
     followup: np.ndarray
     arm: np.ndarray
     covariates: pd.DataFrame
     strata: np.ndarray | None
+
+    @property
+    def visits(self) -> dict[str, np.ndarray]:
+        """The values of each visit that is compared, in order."""
+        both = {"baseline": self.baseline, "followup": self.followup}
+        return {visit: values for visit, values in both.items() if values is not None}
 
     @property
     def analysed(self) -> np.ndarray:
@@ -234,7 +240,9 @@ class RegionValues:
         covariates = self.covariates if covariates is None else covariates
         numbers = covariates.to_numpy(float) if len(covariates.columns) else None
         return {
-            region.name: TwoVisits(self.arm, baseline[:, k], followup[:, k], numbers, self.strata)
+            region.name: TwoVisits(
+                self.arm, None if baseline is None else baseline[:, k], followup[:, k], numbers, self.strata
+            )
             for k, region in enumerate(self.regions)
         }
 
@@ -244,7 +252,7 @@ def read_regions(
     regions: list[Region],
     flow: pd.DataFrame,
     *,
-    visits: Mapping[str, Sequence[tuple[str, str] | None]],
+    visits: Mapping[str, Sequence[Visit | None]],
     covariates: pd.DataFrame,
     strata: np.ndarray | None,
 ) -> RegionValues:
@@ -265,17 +273,17 @@ def read_regions(
     -------
     RegionValues
     """
-    values = {visit: np.full((len(flow), len(regions)), np.nan) for visit in VISITS}
+    values = {visit: np.full((len(flow), len(regions)), np.nan) for visit in visits}
     for feature, scans in route.scans.items():
         own = [k for k, region in enumerate(regions) if region.feature == feature]
         if own:
             of_feature = [regions[k] for k in own]
-            for visit in VISITS:
-                values[visit][:, own] = visit_means(scans, feature.metric, of_feature, visits[visit])
+            for visit, of_visit in visits.items():
+                values[visit][:, own] = visit_means(scans, feature.metric, of_feature, of_visit)
     if not np.isfinite(values["followup"]).any():
         raise DataError(f"{route.name}: no value in the regions could be read.")
     arm = flow["active"].to_numpy(int)
-    return RegionValues(regions, flow, values["baseline"], values["followup"], arm, covariates, strata)
+    return RegionValues(regions, flow, values.get("baseline"), values["followup"], arm, covariates, strata)
 
 
 def roi_table(values: RegionValues) -> pd.DataFrame:
@@ -283,8 +291,8 @@ def roi_table(values: RegionValues) -> pd.DataFrame:
     who = values.flow["participant_id"].str.removeprefix("sub-")
     parts = []
     for k, region in enumerate(values.regions):
-        for visit in VISITS:
+        for visit, of_visit in values.visits.items():
             columns = {"participant": who, "arm": values.flow["arm"], "visit": visit, "cluster": region.name}
-            numbers = {"feature": region.feature.key, "value": getattr(values, visit)[:, k]}
+            numbers = {"feature": region.feature.key, "value": of_visit[:, k]}
             parts.append(pd.DataFrame({**columns, **numbers, "analysed": values.analysed}))
     return pd.concat(parts, ignore_index=True)[list(ROI_COLUMNS)]

@@ -112,7 +112,9 @@ def nodal_table(parcels: pd.DataFrame, key: Key, comparison: stats.Comparison, p
     return with_results(parcels.assign(metric=feature.metric, edges=feature.edges), analysis.key, comparison, p_all)
 
 
-def compare_alone(table: pd.DataFrame, sample: Sample, visits: Mapping[str, np.ndarray], trial: Trial) -> pd.DataFrame:
+def compare_alone(
+    table: pd.DataFrame, sample: Sample, visits: Mapping[str | None, np.ndarray], trial: Trial
+) -> pd.DataFrame:
     """Compare values that have no neighbours, with one correction over all: the statistic is t.
 
     Parameters

@@ -26,13 +26,14 @@ from bids_app.trial.covariates import model_covariates, slopes
 from bids_app.trial.design import Design, Tables
 from bids_app.trial.flow import by_visit, participant_flow, runs_without_motion, weights
 from bids_app.trial.strata import strata, strata_said
+from bids_app.trial.wording import Wording
 
 logger = logging.getLogger(__name__)
 
 MIN_PER_ARM = 2
 SESSION = "ses-"  # before a label, so that no session is called as an argument of numpy's
 
-Maps = dict[str, np.ndarray]  # of one feature, by visit
+Maps = dict[Any, np.ndarray]  # of one feature, by the session of the visit, which may be None
 Visit = tuple[str, str | None]  # participant and session
 
 
@@ -113,7 +114,7 @@ class Sample:
     def save_maps(self, feature: Feature, path: Path) -> str:
         """Save the maps of one feature by visit, as float64; `load_maps` reads them."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, Any] = {f"{SESSION}{visit}": maps for visit, maps in self.maps[feature].items()}
+        arrays: dict[str, Any] = {f"{SESSION}{visit or ''}": maps for visit, maps in self.maps[feature].items()}
         np.savez(path, **arrays)
         return str(path)
 
@@ -125,7 +126,7 @@ class Sample:
 def load_maps(path: Path | str) -> Maps:
     """Read the maps that `Sample.save_maps` saved."""
     with np.load(path) as saved:
-        return {name.removeprefix(SESSION): saved[name] for name in saved.files}
+        return {name.removeprefix(SESSION) or None: saved[name] for name in saved.files}
 
 
 def route_flow(
@@ -161,15 +162,18 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     arm = analysed["arm"].map(design.arms.index).to_numpy(int)
     _require_enough(route, flow, design, arm)
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
-    route = _of_those(route, participants, (design.baseline, design.followup))
+    route = _of_those(route, participants, list(design.visits.values()))
     feature, scans = next(iter(route.scans.items()))
     arms = dict(zip(participants, analysed["arm"], strict=True))
     compared = [made(scan, arms[scan.participant]) for scan in scans]
-    mixed = (*require_alike(route.name, compared, accept_mixed=trial.accept_mixed), *of_scans(scans))
+    mixed = (
+        *require_alike(route.name, compared, accept_mixed=trial.accept_mixed, words=design.words),
+        *of_scans(scans),
+    )
     parcels = None if isinstance(route, MapRoute) else read_same_nodes(route.name, scans)
     shape = _values(scans[0], feature).shape
-    loaded = {session: _load(route, participants, session, shape) for session in (design.baseline, design.followup)}
-    kept = _require_kept(route, list(loaded.values()), arm, trial.min_per_arm)
+    loaded = {session: _load(route, participants, session, shape) for session in design.visits.values()}
+    kept = _require_kept(route, list(loaded.values()), arm, trial.min_per_arm, design.words)
     maps = {name: {visit: of[name][:, kept] for visit, of in loaded.items()} for name in route.scans}
     covariates = model_covariates(tables, design, trial.covariates, analysed, adjust_motion=trial.baseline_motion)
     sloping = slopes(tables, design, trial.slopes, participants)
@@ -191,7 +195,10 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
             *sloping.findings,
         ),
     )
-    odd = (*strata_said(tables, trial.strata, participants), *thin_places(sample, design.arms))
+    odd = (
+        *strata_said(tables, trial.strata, participants, design.words),
+        *thin_places(sample, design.arms, design.words),
+    )
     return replace(sample, findings=(*sample.findings, *odd))
 
 
@@ -208,12 +215,16 @@ def _require_enough(route: Route, flow: pd.DataFrame, design: Design, arm: np.nd
 
 
 def _require_kept(
-    route: Route, arrays: Sequence[Mapping[Feature, np.ndarray]], arm: np.ndarray, min_per_arm: int | None
+    route: Route,
+    arrays: Sequence[Mapping[Feature, np.ndarray]],
+    arm: np.ndarray,
+    min_per_arm: int | None,
+    words: Wording,
 ) -> np.ndarray:
     """Return which nodes are compared, (N,) bool, or refuse that there are none."""
     kept = _kept(arrays, arm, min_per_arm)
     if not kept.any():
-        who = f"{min_per_arm} participants of each arm have" if min_per_arm else "every participant has"
+        who = f"{min_per_arm} participants of each {words.arm} have" if min_per_arm else "every participant has"
         raise DataError(f"{route.name}: there is no {route.node} that {who}.")
     return kept & _varies(arrays) if isinstance(route, GlobalRoute) else kept
 
@@ -229,19 +240,20 @@ def check_design(route: Route, sample: Sample) -> None:
     try:
         n_adjusted = sample.nuisance().shape[1]
         with_arm = np.column_stack([sample.covariates.to_numpy(), sample.arm])
-        stats.nuisance(len(sample.arm), with_arm, sample.strata, [*sample.covariates, "the arm"])
+        stats.nuisance(len(sample.arm), with_arm, sample.strata, [*sample.covariates, f"the {sample.design.words.arm}"])
         stats.allocations(sample.arm, sample.strata, 1)
     except ValueError as error:
         raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
-    left = len(sample.arm) - n_adjusted - 2
+    left = len(sample.arm) - n_adjusted - len(sample.design.visits)
     if left < 1:
+        baseline = "" if sample.design.baseline is None else "the baseline and for "
         raise DataError(
-            f"{route.name}: {len(sample.arm)} participants are too few to adjust for the baseline and for "
+            f"{route.name}: {len(sample.arm)} participants are too few to adjust for {baseline}"
             f"{', '.join(map(str, sample.covariates)) or 'no covariate'}: {max(left, 0)} degrees of freedom are left."
         )
 
 
-def _of_those(route: Route, participants: Collection[str], sessions: Collection[str]) -> Route:
+def _of_those(route: Route, participants: Collection[str], sessions: Collection[str | None]) -> Route:
     """Leave out the scans that are not compared, so that their gaps cost nobody a voxel."""
     scans = {
         feature: [scan for scan in found if scan.participant in participants and scan.session in sessions]
@@ -251,11 +263,12 @@ def _of_those(route: Route, participants: Collection[str], sessions: Collection[
 
 
 def _kept(arrays: Sequence[Mapping[Feature, np.ndarray]], arm: np.ndarray, min_per_arm: int | None) -> np.ndarray:
-    """Return the voxels that everyone has, or so many of each arm, of every feature at both visits."""
+    """Return the voxels that everyone has, or so many of each arm, of every feature at every visit."""
     kept: Any = True  # an array as soon as it meets one
-    for before, after in zip(*(features.values() for features in arrays), strict=True):
-        there = np.isfinite(before) & np.isfinite(after)
-        before[~there] = after[~there] = np.nan
+    for visits in zip(*(features.values() for features in arrays), strict=True):
+        there = np.logical_and.reduce([np.isfinite(values) for values in visits])
+        for values in visits:
+            values[~there] = np.nan
         for label in np.unique(arm):
             kept = kept & (there[arm == label].sum(axis=0) >= (min_per_arm or np.sum(arm == label)))
     return kept
@@ -267,7 +280,9 @@ def _varies(arrays: Sequence[Mapping[Feature, np.ndarray]]) -> np.ndarray:
     return (np.ptp(values, axis=1) > 1e-12 * np.abs(values).max(axis=1)).all(axis=0)
 
 
-def _load(route: Route, participants: Sequence[str], session: str, shape: tuple[int, ...]) -> dict[Feature, np.ndarray]:
+def _load(
+    route: Route, participants: Sequence[str], session: str | None, shape: tuple[int, ...]
+) -> dict[Feature, np.ndarray]:
     """Return each feature's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""
     loaded = {}
     for feature, scans in route.scans.items():

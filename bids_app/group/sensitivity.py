@@ -17,6 +17,7 @@ from bids_app.graph.measures import ALL_GLOBALS, MEASURES
 from bids_app.group.regions import Region, RegionValues, visit_means
 from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, Route, TableRoute
 from bids_app.group.targets import GroupRun
+from bids_app.group.trial_tables import draws_of, retold
 from bids_app.settings.settings import Settings, Trial
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate
 from bids_app.stats.clinical import ESTIMATE_COLUMNS
@@ -62,11 +63,11 @@ def write_sensitivity(save: Save, run: GroupRun, route: Route, values: RegionVal
     """
     trial, tables = run.settings.trial, run.tables
     column = site_column(trial, tables)
-    table = sensitivity_table(values, trial, _sites(values, tables, column))
+    table = retold(sensitivity_table(values, trial, run.design, _sites(values, tables, column)), run.design.words)
     elsewhere = [_elsewhere(run.settings, route, run.design, values, name) for name, _ in trial.also]
     table = pd.concat([table, *elsewhere], ignore_index=True)
     left = f"Each level of {column} is left out in turn." if column else "No single stratum or site to leave out."
-    save("sensitivity", table, SENSITIVITY_COLUMNS, Note=f"{HC3} {left}")
+    save("sensitivity", table, SENSITIVITY_COLUMNS, Note=f"{run.design.words.of(HC3)} {left}")
 
 
 def _elsewhere(settings: Settings, route: Route, design: Design, values: RegionValues, name: str) -> pd.DataFrame:
@@ -81,8 +82,7 @@ def _elsewhere(settings: Settings, route: Route, design: Design, values: RegionV
         found = Estimate(settings.trial.estimator, 0, 0, note="no such maps of all scans in that folder")
         if (key := tuple(sorted(wanted.items()))) in specifications:
             data = read(dict(key))[region.name]
-            draws = {"n_draws": settings.trial.n_permutations, "seed": settings.trial.random_seed}
-            found = linear_estimate(data, settings.trial.estimator, **draws)
+            found = linear_estimate(data, settings.trial.estimator, **draws_of(settings.trial, design.words))
         rows.append({"region": region.name, "variation": f"processed as in {name}", **vars(found)})
     return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
 
@@ -103,13 +103,16 @@ def _sites(values: RegionValues, tables: Tables, column: str | None) -> np.ndarr
     return cast(np.ndarray, strata(tables, [column], list(participants))).astype(str)
 
 
-def sensitivity_table(values: RegionValues, trial: Trial, sites: np.ndarray | None = None) -> pd.DataFrame:
+def sensitivity_table(
+    values: RegionValues, trial: Trial, design: Design, sites: np.ndarray | None = None
+) -> pd.DataFrame:
     """Estimate the effect in each region under every variation.
 
     Parameters
     ----------
     values : regions.RegionValues
     trial : settings.Trial
+    design : Design
     sites : (n,) ndarray of str, optional
 
     Returns
@@ -118,9 +121,9 @@ def sensitivity_table(values: RegionValues, trial: Trial, sites: np.ndarray | No
         Columns as `SENSITIVITY_COLUMNS`; the first row of a region is the headline analysis. All are of those whose
         maps are compared.
     """
-    draws = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
+    draws = draws_of(trial, design.words)
     rows = []
-    for text, estimator, members, covariates in _variations(values, trial, sites):
+    for text, estimator, members, covariates in _variations(values, trial, design, sites):
         for region, data in values.data(covariates=covariates).items():
             found = linear_estimate(data.of(members), estimator, **draws)
             rows.append({"region": region, "variation": text, **vars(found)})
@@ -130,26 +133,35 @@ def sensitivity_table(values: RegionValues, trial: Trial, sites: np.ndarray | No
     return table.sort_values("region", key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 
+def estimators_of(design: Design) -> tuple[str, ...]:
+    """Return how a difference can be estimated: without a baseline, of the visit by itself."""
+    return ESTIMATORS if design.baseline is not None else ("post",)
+
+
 def _variations(
-    values: RegionValues, trial: Trial, sites: np.ndarray | None
+    values: RegionValues, trial: Trial, design: Design, sites: np.ndarray | None
 ) -> Iterator[tuple[str, str, np.ndarray, pd.DataFrame]]:
     """Yield what is varied, the estimator, who is looked at, and what is adjusted for."""
     everyone, covariates, own = values.analysed, values.covariates, trial.estimator
     yield "none: the headline analysis", own, everyone, covariates
-    for estimator in ESTIMATORS:
+    for estimator in estimators_of(design):
         if estimator != own:
             yield f"{estimator} instead of {own}", estimator, everyone, covariates
-    if "baseline_mean_fd" in covariates:
-        yield "not adjusted for baseline motion", own, everyone, covariates.drop(columns="baseline_mean_fd")
-    motion = values.flow[["baseline_mean_fd", "followup_mean_fd"]].to_numpy(float)
+    if design.motion in covariates:
+        first = "" if design.baseline is None else "baseline "
+        yield f"not adjusted for {first}motion", own, everyone, covariates.drop(columns=design.motion)
+    motion = values.flow[[f"{visit}_mean_fd" for visit in design.visits]].to_numpy(float)
     if np.isfinite(motion[everyone]).any(axis=0).all():  # who is not known to have moved little is left out below
-        after = covariates.assign(followup_mean_fd=motion[:, 1])
-        yield "adjusted for follow-up motion too, which treatment may have changed", own, everyone, after
+        of = "the visit" if design.baseline is None else "both visits"
+        if design.baseline is not None:
+            after = covariates.assign(followup_mean_fd=motion[:, 1])
+            why = ", which treatment may have changed" if design.words.randomized else ""
+            yield f"adjusted for follow-up motion too{why}", own, everyone, after
         median = np.nanmedian(motion[everyone], axis=0)
         below = everyone & (motion <= median).all(axis=1)
-        yield "mean FD of both visits at most the visit's median", own, below, covariates
+        yield f"mean FD of {of} at most the visit's median", own, below, covariates
         still = everyone & (motion <= LOW_MOTION).all(axis=1)
-        yield f"mean FD of both visits at most {LOW_MOTION} mm", own, still, covariates
+        yield f"mean FD of {of} at most {LOW_MOTION} mm", own, still, covariates
     for site in [] if sites is None else sorted(set(sites[everyone])):
         yield f"without {site}", own, everyone & (sites != site), covariates
 
@@ -186,10 +198,12 @@ def write_robustness(save: Save, settings: Settings, route: Route, design: Desig
             return {name: data for name, data in read(chosen).items() if name in own}
 
         primary = _primary(settings, route, feature)
-        tables.append(robustness_table(choices, values_of, primary=primary))
+        estimators = estimators_of(design)
+        tables.append(robustness_table(choices, values_of, primary=primary, estimators=estimators))
     table = pd.concat(tables, ignore_index=True)
-    save("robustness", table, robustness_columns(choices), Note=f"{VARIED} {SELECTED}")
-    save("agreement", agreement(table), AGREEMENT_COLUMNS, Note=f"{VARIED} {SELECTED}")
+    note = f"{VARIED} {design.words.of(SELECTED)}"
+    save("robustness", table, robustness_columns(choices), Note=note)
+    save("agreement", agreement(table), AGREEMENT_COLUMNS, Note=note)
 
 
 def _primary(settings: Settings, route: Route, feature: Feature) -> dict[str, Any]:
@@ -215,14 +229,13 @@ def _reader(
     def read(chosen: Mapping[str, Any]) -> dict[str, TwoVisits]:
         key = tuple(chosen.items())
         if key not in cache:
-            visits = [
-                [(name, session) if used else None for name, used in zip(names, rows, strict=True)]
-                for session in (design.baseline, design.followup)
-            ]
-            baseline, followup = (
-                visit_means(specifications[key], chosen["metric"], values.regions, of_visit) for of_visit in visits
-            )
-            cache[key] = {name: data.of(rows) for name, data in values.data(baseline, followup).items()}
+            means: dict[str, np.ndarray] = {}
+            for visit, session in design.visits.items():
+                of_visit = [(name, session) if used else None for name, used in zip(names, rows, strict=True)]
+                means[visit] = visit_means(specifications[key], chosen["metric"], values.regions, of_visit)
+            cache[key] = {
+                name: data.of(rows) for name, data in values.data(means.get("baseline"), means["followup"]).items()
+            }
         return cache[key]
 
     return read

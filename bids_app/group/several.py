@@ -231,7 +231,7 @@ class Tested:
     def text(self) -> str:
         """What it is, for people."""
         what = "any difference" if self.design is None else self.design.contrast
-        return f"{what} at ses-{self.followup}"
+        return f"{what} at ses-{self.followup}" if self.followup else what
 
     @property
     def statistic(self) -> np.ndarray:

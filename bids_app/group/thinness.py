@@ -8,6 +8,7 @@ import pandas as pd
 
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import people
+from bids_app.trial.wording import PARALLEL, Wording
 
 if TYPE_CHECKING:  # which asks this module where it is thin
     from bids_app.group.sample import Sample
@@ -16,7 +17,7 @@ EXACT = 1 - 1e-8
 REFERENCE = "the reference"
 
 
-def thin_places(sample: "Sample", arms: Sequence[str]) -> Iterator[Finding]:
+def thin_places(sample: "Sample", arms: Sequence[str], words: Wording = PARALLEL) -> Iterator[Finding]:
     """Say which participants and groups the comparison learns nothing from.
 
     Parameters
@@ -24,6 +25,8 @@ def thin_places(sample: "Sample", arms: Sequence[str]) -> Iterator[Finding]:
     sample : sample.Sample
     arms : sequence of str
         Their names, in the order of their numbers.
+    words : Wording, optional
+        What is said of them.
 
     Yields
     ------
@@ -34,16 +37,15 @@ def thin_places(sample: "Sample", arms: Sequence[str]) -> Iterator[Finding]:
     A participant whose leverage in the columns that the arms are adjusted for is 1 has a residual of zero whatever
     the outcome, and so has no weight in the difference between the arms: the only member of a level, for example.
     """
-    yield from _exact(sample.covariates.index.to_numpy(), _columns(sample))
+    yield from _exact(sample.covariates.index.to_numpy(), _columns(sample), words)
     if sample.strata is not None and (found := _one_arm(sample.strata, sample.arm, arms)):
-        text = (
-            f"In strata of one arm only no exchange of arms is possible; they say nothing of the difference: {found}."
-        )
+        text = words.of("In strata of one arm only no exchange of arms is possible; they say nothing of the difference")
+        text = f"{text}: {found}."
         yield Finding("Strata", text, warning=True)
     for name, levels in _categories(sample.covariates):
         if found := _one_arm(levels, sample.arm, arms):
-            text = f"{name} has levels of one arm only, which say nothing of the difference between the arms: {found}."
-            yield Finding("Covariates", text, warning=True)
+            text = words.of("has levels of one arm only, which say nothing of the difference between the arms")
+            yield Finding("Covariates", f"{name} {text}: {found}.", warning=True)
 
 
 def _columns(sample: "Sample") -> dict[str, np.ndarray]:
@@ -55,7 +57,7 @@ def _columns(sample: "Sample") -> dict[str, np.ndarray]:
     return columns
 
 
-def _exact(names: np.ndarray, columns: Mapping[str, np.ndarray]) -> Iterator[Finding]:
+def _exact(names: np.ndarray, columns: Mapping[str, np.ndarray], words: Wording) -> Iterator[Finding]:
     """Say who is fitted exactly, and what these have alone."""
     design = np.column_stack(list(columns.values()))
     basis = np.linalg.svd(design / np.maximum(np.abs(design).max(axis=0), 1e-300), full_matrices=False)
@@ -67,11 +69,10 @@ def _exact(names: np.ndarray, columns: Mapping[str, np.ndarray]) -> Iterator[Fin
     for row in np.flatnonzero(leverage > EXACT):
         own = [label for label, values in columns.items() if _alone(values, row)]
         found.append(people([names[row]]) + (f" ({', '.join(own)} alone)" if own else ""))
-    text = (
-        "Fitted exactly by what the arms are adjusted for, and so of no weight in the difference between the arms: "
-        f"{_some(found)}."
+    text = words.of(
+        "Fitted exactly by what the arms are adjusted for, and so of no weight in the difference between the arms"
     )
-    yield Finding("Covariates", text, warning=True)
+    yield Finding("Covariates", f"{text}: {_some(found)}.", warning=True)
 
 
 def _alone(values: np.ndarray, row: int) -> bool:

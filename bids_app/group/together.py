@@ -15,6 +15,7 @@ from bids_app.settings.settings import Trial
 from bids_app.stats.allocation import Allocations
 from bids_app.trial.design import Design, Tables
 from bids_app.trial.strata import strata
+from bids_app.trial.wording import WORDINGS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ def why_not_closed(designs: Sequence[Design], trial: Trial) -> str | None:
     trial : settings.Trial
     """
     if trial.scheme != "rerandomize":
-        return "residuals are permuted in place of arms"
+        return f"residuals are permuted in place of {WORDINGS[trial.design].arms}"
     if trial.allocations:
         return "the possible allocations are of two arms"
     pairs = {(design.active, design.reference) for design in designs}

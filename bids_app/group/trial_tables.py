@@ -19,12 +19,13 @@ from bids_app.settings.settings import Trial
 from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
 from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
-from bids_app.stats.motion import MOTION_COLUMNS, motion_table
+from bids_app.stats.motion import MEASURES, MOTION_COLUMNS, compared, motion_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
 from bids_app.trial.covariates import balance_columns, code
 from bids_app.trial.design import Design, Tables
 from bids_app.trial.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
+from bids_app.trial.wording import Wording
 
 if TYPE_CHECKING:  # which holds the scores and notes of this module
     from bids_app.group.targets import GroupRun, Target
@@ -114,15 +115,16 @@ def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
         return None
     table = outcome_table(tables, design, words, trial.strata)
     participants = list(table["participant"].drop_duplicates())
-    coded = code(tables, design, trial.covariates, participants, whom="randomized")
+    enrolled = design.words.enrolled
+    coded = code(tables, design, trial.covariates, participants, whom=enrolled)
     covariates = coded.table if len(coded.table.columns) else None
     outcomes = {name: two_visits(table, name, design, covariates) for name in names}
-    odd = [one for name, rows in table.groupby("outcome", sort=False) for one in _odd_scores(str(name), rows)]
+    odd = [one for name, rows in table.groupby("outcome", sort=False) for one in _odd_scores(str(name), rows, enrolled)]
     findings = (*(one for one in coded.findings if one.warning), *odd)
     return Scores(table, outcomes, participants, _successes(outcomes, cutoffs), findings)
 
 
-def _odd_scores(name: str, rows: pd.DataFrame) -> Iterator[Finding]:
+def _odd_scores(name: str, rows: pd.DataFrame, enrolled: str) -> Iterator[Finding]:
     """Warn of scores that may be codes for missing values, and of baselines that are missing."""
     values = rows.set_index("participant")["value"]
     yield from odd_numbers(f"Outcome {name}", values)
@@ -130,7 +132,7 @@ def _odd_scores(name: str, rows: pd.DataFrame) -> Iterator[Finding]:
     missing = before.index[before.isna()]
     if 0 < len(missing) < len(before):
         text = (
-            f"Outcome {name} has no baseline for {len(missing)} of {len(before)} randomized ({people(missing)}); where "
+            f"Outcome {name} has no baseline for {len(missing)} of {len(before)} {enrolled} ({people(missing)}); where "
             f"it is adjusted for, it is the mean of the others, {before.mean():.4g} (White & Thompson 2005)."
         )
         yield Finding("Values", text, warning=True)
@@ -185,21 +187,34 @@ def write_outcomes(run: "GroupRun") -> None:
     run : targets.GroupRun
         With scores.
     """
-    trial, notes, participants = run.settings.trial, run.notes, run.settings.selection.participants
+    trial, notes, words = run.settings.trial, run.notes, run.design.words
+    participants = run.settings.selection.participants
     scores = cast(Scores, run.scores)
     save_described(run.trial_path("scores"), scores.table, OUTCOME_COLUMNS)
-    draws: dict[str, Any] = {"n_draws": trial.n_permutations, "seed": trial.random_seed}
+    draws = draws_of(trial, words)
     ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
         table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **draws)
         table = of_chosen(with_roles(table, trial.plan, trial.departed), participants)
-        save_described(run.trial_path("outcomes"), table, CLINICAL_COLUMNS | ROLE_COLUMN)
+        save_described(run.trial_path("outcomes"), retold(table, words), CLINICAL_COLUMNS | ROLE_COLUMN)
+    if not words.randomized:  # the bounds are those of an effect of what chance allotted
+        return
     with notes.softly("Missing follow-ups of the outcomes"):
         table = of_chosen(missing_table(scores.outcomes, **draws), participants)
         save_described(run.trial_path("missing"), table, MISSING_COLUMNS)
     with notes.softly("Tipping points of the outcomes"):
         table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)
         save_described(run.trial_path("tipping"), table, TIPPING_COLUMNS)
+
+
+def draws_of(trial: Trial, words: Wording) -> dict[str, Any]:
+    """Return how often labels are re-drawn to test a value by itself: never where nobody was randomized."""
+    return {"n_draws": trial.n_permutations if words.randomized else 0, "seed": trial.random_seed}
+
+
+def retold(table: pd.DataFrame, words: Wording) -> pd.DataFrame:
+    """Say of whom estimates are, and what must be known of them, in the words of the design."""
+    return table.assign(**{name: table[name].map(words.of) for name in ("population", "note") if name in table})
 
 
 def of_chosen(table: pd.DataFrame, participants: Collection[str]) -> pd.DataFrame:
@@ -240,11 +255,24 @@ def write_arms(run: "GroupRun", target: "Target") -> None:
     randomized = flow[flow["arm"].isin([design.active, design.reference])]
     arm = (randomized["arm"] == design.active).to_numpy(int)
     with notes.softly(f"Motion of {name}"):
-        save_described(run.path(target, "motion"), motion_table(randomized, arm), MOTION_COLUMNS)
+        save_described(run.path(target, "motion"), _motion(randomized, arm, design), MOTION_COLUMNS)
     with notes.softly(f"Balance of {name}"):
         table = _before_treatment(run, randomized)
         path = run.path(target, "balance")
         save_described(path, standardized_differences(table, arm), BALANCE_COLUMNS)
+
+
+def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame:
+    """Compare motion and data kept; groups that nobody randomized differ at the first visit by more than chance."""
+    if design.words.randomized:
+        return motion_table(flow, arm)
+    rows = []
+    for measure in MEASURES:
+        values = {visit: flow[f"{visit}_{measure}"].to_numpy(float) for visit in design.visits}
+        if len(values) > 1:
+            values["change"] = values["followup"] - values["baseline"]
+        rows += [{"measure": measure, "visit": one, **compared(of, arm == 1)} for one, of in values.items()]
+    return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
 
 
 def _before_treatment(run: "GroupRun", randomized: pd.DataFrame) -> pd.DataFrame:
@@ -262,5 +290,6 @@ def _before_treatment(run: "GroupRun", randomized: pd.DataFrame) -> pd.DataFrame
         if data.baseline is not None:
             baseline = pd.Series(data.baseline, index=cast(Scores, scores).participants)
             columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
-    columns["mean FD at baseline, mm"] = randomized["baseline_mean_fd"].to_numpy(float)
+    at = " at baseline" if run.design.baseline is not None else ""
+    columns[f"mean FD{at}, mm"] = randomized[f"{run.design.first}_mean_fd"].to_numpy(float)
     return pd.DataFrame(columns)

@@ -17,7 +17,7 @@ from bids_app.group.result_tables import TABLE_COLUMNS, compare_alone
 from bids_app.group.routes import GlobalRoute, Route
 from bids_app.group.targets import GroupRun, Target
 from bids_app.stats.twovisits import TwoVisits
-from bids_app.trial.flow import VISITS, by_visit, weights
+from bids_app.trial.flow import Visit, by_visit, weights
 
 
 def write_whole_brain(run: GroupRun, target: Target) -> Path:
@@ -28,8 +28,7 @@ def write_whole_brain(run: GroupRun, target: Target) -> Path:
     route, sample, design = target.route, target.sample, run.design
     analysed = target.flow.loc[target.flow["analysed"], "participant_id"]
     participants = [name.removeprefix("sub-") for name in analysed]
-    sessions = dict(zip(VISITS, (design.baseline, design.followup), strict=True))
-    visits = {visit: [(name, session) for name in participants] for visit, session in sessions.items()}
+    visits = {visit: [(name, session) for name in participants] for visit, session in design.visits.items()}
     values = {visit: _means(route, of_visit) for visit, of_visit in visits.items()}
     means = {"metric": [one.metric for one in route.scans], "edges": [one.edges for one in route.scans]}
     columns = dict(TABLE_COLUMNS)
@@ -37,7 +36,7 @@ def write_whole_brain(run: GroupRun, target: Target) -> Path:
         for arm, members in ((design.active, sample.arm == 1), (design.reference, sample.arm == 0)):
             means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
             columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
-    of_sessions = {session: values[visit] for visit, session in sessions.items()}
+    of_sessions = {session: values[visit] for visit, session in design.visits.items()}
     table = compare_alone(pd.DataFrame(means), sample, of_sessions, run.settings.trial)
     path = run.path(target, "wholebrain")
     save_described(path, table, columns)
@@ -65,10 +64,12 @@ def values_of_everyone(route: Route, everyone: Everyone) -> dict[str, TwoVisits]
     if isinstance(route, GlobalRoute):
         values = read_regions(route, _measures(route), **everyone)
     else:
-        baseline, followup = (_means(route, everyone["visits"][visit]) for visit in VISITS)
+        means = {visit: _means(route, of_visit) for visit, of_visit in everyone["visits"].items()}
         regions = [Region(one.title, one, np.array([], dtype=int), "whole brain") for one in route.scans]
         flow, rest = everyone["flow"], (everyone["covariates"], everyone["strata"])
-        values = RegionValues(regions, flow, baseline, followup, flow["active"].to_numpy(int), *rest)
+        values = RegionValues(
+            regions, flow, means.get("baseline"), means["followup"], flow["active"].to_numpy(int), *rest
+        )
     data = {
         name: one for name, one in values.data().items() if one.observed.any() and np.ptp(one.completers().followup)
     }
@@ -86,7 +87,7 @@ def _measures(route: GlobalRoute) -> list[Region]:
     ]
 
 
-def _means(route: Route, visits: Sequence[tuple[str, str] | None]) -> np.ndarray:
+def _means(route: Route, visits: Sequence[Visit | None]) -> np.ndarray:
     """Return the (n, M) means of the visits; NaN where a visit is None."""
     columns = []
     for feature, scans in route.scans.items():

@@ -220,16 +220,21 @@ def _consort(output_dir: Path, records: Mapping[Path, ComparisonRecord]) -> list
     for path, record in records.items():
         own = f"{record.arms.comparison}, {record.route}" if several else record.route
         flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
+        words = record.arms.words
         where, of_flow = (one.relative_to(output_dir).as_posix() for one in (path, flow))
         rows += [
             (
-                f"{own}: arms",
+                f"{own}: {words.arms}",
                 f"{', '.join(record.arms.names)} (column {record.arms.arm_column})",
                 where,
             ),
-            (f"{own}: visits", f"{record.arms.baseline_session}, {record.arms.followup_session}", where),
+            (f"{own}: visits", ", ".join(filter(None, record.arms.design.visits.values())) or "one", where),
             *((f"{own}: {step}", value, of_flow) for step, value in _flow(flow, record)),
-            (f"{own}: strata of the randomization", ", ".join(record.analyses.strata) or "none given", where),
+            (
+                f"{own}: strata{' of the randomization' * words.randomized}",
+                ", ".join(record.analyses.strata) or "none given",
+                where,
+            ),
             (f"{own}: estimator", record.analyses.headline_text, where),
             (f"{own}: covariates", ", ".join(record.analyses.covariates) or "none", where),
             (f"{own}: draws and seed", f"{record.inference.draws}, seed {record.inference.random_seed}", where),

@@ -8,8 +8,6 @@ import pandas as pd
 from bids_app.trial.design import Design
 from bids_app.trial.flow import counts, groups
 
-LATER_STEPS = ("with a baseline scan", "with a follow-up scan", "with both")
-
 
 def flowchart(flow: pd.DataFrame, arms: Design) -> dict[str, Any]:
     """Return what the chart of participants shows.
@@ -29,10 +27,9 @@ def flowchart(flow: pd.DataFrame, arms: Design) -> dict[str, Any]:
     Examples
     --------
     >>> import pandas as pd
-    >>> from types import SimpleNamespace
     >>> flow = pd.DataFrame({"participant_id": ["sub-1", "sub-2"], "arm": ["a", "b"], "baseline_scans": [1, 1],
     ...                      "followup_scans": [1, 0], "analysed": [True, False], "reason": [None, "no follow-up"]})
-    >>> chart = flowchart(flow, SimpleNamespace(active="a", reference="b"))
+    >>> chart = flowchart(flow, Design("arm", "a", "b", "1", "2"))
     >>> [(arm["name"], arm["analysed"], arm["left_out"]) for arm in chart["arms"]]
     [('a', 1, []), ('b', 0, [('no follow-up', 1)])]
     """
@@ -49,7 +46,7 @@ def _arm(flow: pd.DataFrame, name: str, column: pd.Series) -> dict[str, Any]:
     return {
         "name": name,
         "first": int(column.iloc[0]),
-        "steps": [(step, int(column[step])) for step in LATER_STEPS],
+        "steps": [(str(step), int(count)) for step, count in column.iloc[1:-1].items()],
         "left_out": reasons.most_common(),
         "analysed": int(column["analysed"]),
     }

@@ -20,7 +20,7 @@ from bids_app.report.trial import route_context, trial_context
 from bids_app.report.trialfigures import matrix_figure
 from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
 from bids_app.trial.design import Design
-from bids_app.trial.flow import VISITS, read_flow
+from bids_app.trial.flow import read_flow
 
 
 def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *, up: str = "") -> Path:
@@ -81,7 +81,10 @@ def _route(folder: Path, design_path: Path) -> dict[str, Any]:
         "matrix": _matrix(folder, entities, record),
         "whole_brain": _records(folder / build(entities, "wholebrain", ".tsv")),
         "named": _records(folder / build(entities, "regions", ".tsv")),
-        "means": {visit: {arm: f"{visit}_mean_{label(arm)}" for arm in record.arms.names} for visit in VISITS},
+        "means": {
+            said: {arm: f"{visit}_mean_{label(arm)}" for arm in record.arms.names}
+            for visit, said in arms.called.items()
+        },
         "clusters": None,
         "effects": [],
         "parcels": [],
@@ -133,10 +136,10 @@ def scan_quality(flow: pd.DataFrame, arms: Design) -> list[dict[str, Any]]:
         arm, visit, n, and mean and standard deviation of each quantity.
     """
     rows = []
-    for visit in VISITS:
+    for visit, said in arms.called.items():
         for arm in (arms.active, arms.reference):
             members = flow[flow["analysed"] & (flow["arm"] == arm)]
-            row: dict[str, Any] = {"arm": arm, "visit": visit.replace("up", "-up"), "n": len(members)}
+            row: dict[str, Any] = {"arm": arm, "visit": said, "n": len(members)}
             for quantity in ("mean_fd", "volumes", "minutes", "coverage"):
                 values = members[f"{visit}_{quantity}"]
                 row[quantity] = (values.mean(), values.std())

@@ -40,7 +40,7 @@ def group_methods(records: Sequence[ComparisonRecord], trial: Facts | None) -> l
         which = f", {record.arms.comparison}" if several else ""
         parts.append((f"Comparison: {record.route}{which}", f"{_model(record)} {_inference(record)}"))
     if trial and trial.get("Outcomes"):
-        parts.append(("Clinical outcomes", _outcomes(trial)))
+        parts.append(("Clinical outcomes", _outcomes(trial, records[-1])))
     if trial:
         parts.append(("Plan", _plan(trial)))
     return parts
@@ -48,7 +48,7 @@ def group_methods(records: Sequence[ComparisonRecord], trial: Facts | None) -> l
 
 def _model(record: ComparisonRecord) -> str:
     n = record.arms.number_analysed
-    arms = " and ".join(f"{count} of {arm}" for arm, count in n.items())
+    arms, words = " and ".join(f"{count} of {arm}" for arm, count in n.items()), record.arms.words
     adjusted = [*record.analyses.covariates, *(f"stratum {name}" for name in record.analyses.strata)]
     text = (
         f"{record.arms.active_arm} was compared with {record.arms.reference_arm} ({arms}). The headline is the "
@@ -58,6 +58,7 @@ def _model(record: ComparisonRecord) -> str:
     text += f", adjusted for {', '.join(adjusted)}" if adjusted else ""
     others = [words for key, words in record.analyses.estimators.items() if key != record.analyses.headline]
     text += f"; beside it, {'; '.join(others)}" if others else ""
+    text += f". {words.warning.removesuffix('.')}" if words.warning else ""
     return f"{text}. Effect sizes are Hedges g [@hedges1981] with 95 % confidence intervals."
 
 
@@ -69,6 +70,7 @@ def _inference(record: ComparisonRecord) -> str:
         text = f"The arm labels were put through all {inference.draws} possible allocations {where} [@rosenberger2019]"
     else:
         text = f"The arm labels were re-randomized {inference.draws} times {where} [@rosenberger2019]"
+    counted = "allocation" if record.arms.words.randomized else "order"
     how = STATISTICS[inference.statistic].format(threshold=number(inference.cluster_threshold))
     errors = ", with HC3 standard errors [@mackinnon1985]" if inference.standard_errors == "HC3" else ""
     tail = (
@@ -77,7 +79,7 @@ def _inference(record: ComparisonRecord) -> str:
         else ""
     )
     return (
-        f"{' '.join(text.split())}, covariates held fixed and the observed allocation counted (seed "
+        f"{' '.join(text.split())}, covariates held fixed and the observed {counted} counted (seed "
         f"{inference.random_seed}). The statistic is the {how}{errors}; p values are corrected over all "
         f"{record.data.nodes_compared} nodes and both signs by the maximum statistic, and over the measures by the "
         f"minimum p; the false discovery rate is given beside them [@benjamini1995]. {judged(record)} "
@@ -96,13 +98,19 @@ def _named(record: ComparisonRecord) -> str:
     )
 
 
-def _outcomes(trial: Facts) -> str:
+def _outcomes(trial: Facts, record: ComparisonRecord) -> str:
     names = (
         ", ".join(trial["Outcomes"]) if isinstance(trial["Outcomes"][0], str) else f"{len(trial['Outcomes'])} scores"
     )
+    whom = record.arms.words.of(_whom(trial))
+    if record.arms.baseline_session is None:
+        return (
+            f"Clinical outcomes ({names}) were compared by least squares, and where they have a baseline adjusted for "
+            f"it, for {whom}, by statsmodels [@statsmodels]; their p values are of each outcome by itself."
+        )
     return (
         f"Clinical outcomes ({names}) were compared by ANCOVA on the baseline [@vickers2001] and by a mixed model of "
-        f"both visits of {_whom(trial)} [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
+        f"both visits of {whom} [@laird1982], computed by statsmodels [@statsmodels]; their p values are of "
         "each outcome by itself."
     )
 

@@ -115,7 +115,8 @@ def _sentences(parts: Sequence[tuple[str, str, str]], record: ComparisonRecord, 
     for role, what, over in parts:
         rule = f"FWE p ≤ {record.inference.alpha} over {where}{over}"
         first = f"{record.analyses.headline_text}, " if not said else ""
-        who = "The arms" if len(parts) == 1 and role == "exploratory" else f"{role.capitalize()}: the arms"
+        arms = record.arms.words.arms
+        who = f"The {arms}" if len(parts) == 1 and role == "exploratory" else f"{role.capitalize()}: the {arms}"
         said.append(f"{who} {what} ({first}{rule}).")
     return " ".join(said)
 
@@ -189,12 +190,13 @@ def _plural(what: str) -> str:
 def edge_headline(results: Sequence[Row], record: ComparisonRecord) -> dict[str, Any]:
     """Say by which components of connections the arms differ in the headline analysis."""
     own = next(result for result in results if result["estimator"] == record.analyses.headline)
-    alpha, statistic = record.inference.alpha, record.inference.statistic.upper()
+    alpha, statistic, arms = record.inference.alpha, record.inference.statistic.upper(), record.arms.words.arms
     how = f"{record.analyses.headline_text}, {statistic}, FWE p ≤ {alpha}"
     if not own["components"]:
-        return {"text": f"The arms do not differ significantly in any component of connections ({how}).", "rows": []}
+        text = f"The {arms} do not differ significantly in any component of connections ({how})."
+        return {"text": text, "rows": []}
     n = len(own["components"])
-    text = f"The arms differ in {own['n_fwe']} connections, {n} component{'s' if n > 1 else ''} ({how})."
+    text = f"The {arms} differ in {own['n_fwe']} connections, {n} component{'s' if n > 1 else ''} ({how})."
     rows = [
         {
             "feature": f"Component {row['component']}",

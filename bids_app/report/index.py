@@ -6,8 +6,10 @@ from typing import Any
 from bids_app.bids.scans import ScanIndex, index_scans
 from bids_app.bids.status import read_statuses
 from bids_app.report.citation import write_citation
+from bids_app.report.overview import words_of
 from bids_app.report.pages import write_page
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS, write_quality
+from bids_app.settings.settings import GROUP
 
 SHOWN = ("mean_fd", "minutes", "coverage", "tsnr", "degrees_of_freedom", "mean_correlation", "density", "mean_degree")
 
@@ -53,6 +55,7 @@ def write_index_page(output_dir: Path, index: ScanIndex) -> Path:
         qcfc=qcfc.to_dict("records"),
         qcfc_columns=QCFC_COLUMNS,
         group=(output_dir / "group" / "index.html").exists(),
+        words=words_of(output_dir / GROUP),
         citation=(output_dir / "logs" / "CITATION.html").exists(),
     )
     return page

@@ -12,6 +12,8 @@ from bids_app.report.pages import write_page
 from bids_app.report.parcels import titled
 from bids_app.runtime.group_folder import AGAIN, PAGE, results_id
 from bids_app.system.small_files import read_record
+from bids_app.trial.comparison_record import read_comparison
+from bids_app.trial.wording import PARALLEL, Wording
 
 
 def comparison_folders(folder: Path) -> list[Path]:
@@ -26,6 +28,18 @@ def comparison_folders(folder: Path) -> list[Path]:
     if not path.exists():
         return [folder] if design_paths(folder) else []
     return [folder / one["Folder"] for one in read_record(path, AGAIN)["Comparisons"]]
+
+
+def words_of(folder: Path) -> Wording:
+    """Return what is said of the arms, or groups, that were compared.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the group level; those of arms where nothing was compared yet.
+    """
+    paths = [path for one in comparison_folders(folder) for path in design_paths(one)]
+    return read_comparison(paths[0]).arms.words if paths else PARALLEL
 
 
 def write_group_pages(folder: Path) -> None:
@@ -58,7 +72,8 @@ def write_overview(folder: Path, results: str) -> Path:
     """
     record = read_record(folder / COMPARISONS, AGAIN)
     routes = [_route(folder, one, record) for one in record["Routes"]]
-    write_page(folder / PAGE, "overview.html.jinja", record=record, routes=routes, results=results)
+    words = words_of(folder)
+    write_page(folder / PAGE, "overview.html.jinja", record=record, routes=routes, results=results, words=words)
     return folder / PAGE
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build
-from bids_app.report.trialfigures import association_figure, curve_figure, visits_figure
+from bids_app.report.trialfigures import VISITS, association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
 from bids_app.system.small_files import read_record
-from bids_app.trial.comparison_record import ComparisonRecord
+from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
 
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
@@ -39,7 +39,13 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     facts = {"Plan": None} | read_record(path, AGAIN) if path.exists() else None
     tables = {name: _records(folder, entities, name) for name in ("outcomes", "missing", "tipping")}
     figures = _outcome_figures(folder, entities, facts) if facts else []
-    return {"facts": facts, "role_text": role_text(facts), **tables, "figures": figures}
+    record = read_comparison(design_paths[0])
+    said = {"role_text": role_text(facts), "words": record.arms.words, "when": _when(record)}
+    return {"facts": facts, **said, **tables, "figures": figures}
+
+
+def _when(record: ComparisonRecord) -> str:
+    return "baseline and follow-up" if record.arms.baseline_session else "the visit"
 
 
 def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:
@@ -52,6 +58,7 @@ def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonR
     context["regions"] = facts.get("Regions", {}).get(record.route)
     context["notes"] = {name: _note(folder, entities, name) for name in NOTED}
     context["motion_figure"] = _motion_figure(folder, entities, record.arms.names)
+    context["when"] = _when(record)
     context["visits"] = _region_visits(folder, entities, context["regions"] or [], record)
     context["scatters"] = _scatters(folder, entities, record.arms.names)
     context["curves"] = _curves(folder, entities, context["regions"] or [])
@@ -117,8 +124,9 @@ def _outcome_figures(folder: Path, entities: Mapping[str, str], facts: Mapping[s
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return arm, baseline and followup, a row per participant."""
-    wide = rows.pivot(index="participant", columns="visit", values="value").reindex(columns=["baseline", "followup"])
+    """Return arm, and what there is of baseline and followup, a row per participant."""
+    wide = rows.pivot(index="participant", columns="visit", values="value")
+    wide = wide[[visit for visit in VISITS if visit in wide]]
     return wide.join(rows.drop_duplicates("participant").set_index("participant")["arm"])
 
 
@@ -129,8 +137,9 @@ def _figure_path(folder: Path, entities: Mapping[str, str], suffix: str, number:
 
 def _motion_figure(folder: Path, entities: Mapping[str, str], arms: tuple[str, str]) -> Path | None:
     flow = _table(folder, entities, "flow")
-    columns = {"baseline_mean_fd": "baseline", "followup_mean_fd": "followup"}
-    if flow is None or not set(columns) <= set(flow) or flow[list(columns)].isna().all(axis=None):
+    columns = {f"{visit}_mean_fd": visit for visit in VISITS}
+    columns = {column: visit for column, visit in columns.items() if flow is not None and column in flow}
+    if flow is None or not columns or flow[list(columns)].isna().all(axis=None):
         return None
     path = _figure_path(folder, entities, "motion")
     save_figure(path, visits_figure(flow.rename(columns=columns), arms, "mean FD (mm)"))
@@ -165,13 +174,21 @@ def _scatters(folder: Path, entities: Mapping[str, str], arms: tuple[str, str]) 
         brain = _wide(roi[(roi["cluster"] == region) & roi["analysed"]])
         score = _wide(scores[scores["outcome"] == outcome])
         measure, slopes = rows["measure"].iloc[0], rows.set_index("term")["slope"]
-        pairs = pd.DataFrame({"arm": brain["arm"], "brain": brain["followup"] - brain["baseline"]})
+        pairs = pd.DataFrame({"arm": brain["arm"], "brain": _change(brain)})
         pairs["outcome"] = score["followup"] - score["baseline"] if measure == "change" else score["followup"]
         path = _figure_path(folder, entities, "association", len(drawn))
-        labels = (f"change in {region}", f"{'change in ' if measure == 'change' else ''}{outcome}")
+        labels = (
+            f"{'change in ' if 'baseline' in brain else ''}{region}",
+            f"{'change in ' if measure == 'change' else ''}{outcome}",
+        )
         save_figure(path, association_figure(pairs, (slopes["active"], slopes["reference"]), arms, labels))
         drawn.append({"region": region, "outcome": outcome, "path": path})
     return drawn
+
+
+def _change(wide: pd.DataFrame) -> pd.Series:
+    """Return the change from baseline; of one visit, the value."""
+    return wide["followup"] - wide["baseline"] if "baseline" in wide else wide["followup"]
 
 
 def _curves(folder: Path, entities: Mapping[str, str], regions: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:

@@ -17,28 +17,31 @@ VARIED = ("estimator", "metric", "edges", "values", "smoothing")
 
 
 def visits_figure(wide: pd.DataFrame, arms: tuple[str, str], quantity: str) -> Figure:
-    """Draw every participant's two visits by arm, with means and their 95 % confidence intervals.
+    """Draw every participant's visits by arm, with means and their 95 % confidence intervals.
 
     Parameters
     ----------
     wide : DataFrame
-        arm, baseline and followup, a row per participant; NaN where there is none.
+        arm, and baseline and followup or followup alone, a row per participant; NaN where there is none.
     arms : (str, str)
     quantity : str
         With its unit.
     """
+    visits = [visit for visit in VISITS if visit in wide]
+    labels = LABELS if len(visits) > 1 else ("visit",)
+    places = list(range(len(visits)))
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True)
     figure.subplots_adjust(left=0.09, right=0.99, top=0.9, bottom=0.1, wspace=0.05)
     for axis, arm, colour, marker in zip(axes, arms, COLOURS, MARKERS, strict=True):
-        values = wide.loc[wide["arm"] == arm, list(VISITS)].to_numpy(float)
+        values = wide.loc[wide["arm"] == arm, visits].to_numpy(float)
         values = values[np.isfinite(values).any(axis=1)]
-        axis.plot([0, 1], values.T, color=colour, alpha=0.35, linewidth=0.8, marker=marker, markersize=3)
-        for place, column in zip((-0.12, 1.12), values.T, strict=True):
+        axis.plot(places, values.T, color=colour, alpha=0.35, linewidth=0.8, marker=marker, markersize=3)
+        for place, column in zip((-0.12, 1.12), values.T, strict=False):
             mean, margin = _mean_and_margin(column)
             axis.errorbar(place, mean, yerr=margin, color="black", marker=marker, capsize=4, markersize=6)
         known = np.isfinite(values).sum(axis=0)
-        axis.set_xticks([0, 1], [f"{label} (n = {n})" for label, n in zip(LABELS, known, strict=True)])
-        axis.set_xlim(-0.35, 1.35)
+        axis.set_xticks(places, [f"{label} (n = {n})" for label, n in zip(labels, known, strict=True)])
+        axis.set_xlim(-0.35, places[-1] + 0.35)
         axis.set_title(arm, fontsize=10)
     axes[0].set_ylabel(quantity)
     return figure

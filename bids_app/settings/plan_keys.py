@@ -29,6 +29,7 @@ NOT_PLANNED = {
     "level": "both levels belong to one analysis",
     "plan": "it is the plan",
     "departed": "it is what the comparison with the plan found",
+    "estimator_told": "the estimator itself is planned",
     **dict.fromkeys(("help", "version", "bids_exec_spec"), "prints and leaves"),
     **dict.fromkeys(("work_dir", "keep_work_dir"), "intermediate files; results do not depend on them"),
     **dict.fromkeys(

@@ -48,6 +48,10 @@ CONTRASTS = {
     "reference": "each arm with the reference",
     "all-pairs": "each arm with each other",
 }
+DESIGNS = {
+    "parallel": "arms that were randomized",
+    "groups": "people whom nobody randomized, as patients and controls, also at one visit",
+}
 RANDOM_SEED = 0  # of the permutations and of the random graphs
 QUERIES = ("bold", "mask", "confounds", "timeseries")
 
@@ -150,6 +154,7 @@ class Graph(Measured):
 class Trial:
     """Which arms and visits are compared, and how."""
 
+    design: str = setting("parallel", choices=DESIGNS)
     arm: str | None = None
     arms: tuple[str, ...] = ()
     reference_arm: str | None = None
@@ -163,6 +168,7 @@ class Trial:
     n_permutations: int = setting(10_000, at_least(1))
     random_seed: int = setting(RANDOM_SEED, at_least(0))
     estimator: str = setting("ancova", choices=("ancova", "change", "post"))
+    estimator_told: bool = False
     scheme: str = setting("rerandomize", choices=("rerandomize", "freedman-lane"))
     allocations: Path | None = None
     statistic: str = setting("tfce", choices=("tfce", "t", "cluster-extent", "cluster-mass"))
@@ -229,6 +235,7 @@ class Settings:
         content = dataclasses.asdict(self)
         del content["group_folder"]  # nobody asked for it
         graph = content["graph"]
+        del content["trial"]["estimator_told"]  # the estimator itself is there
         graph |= {"atlases": list(map(str, self.graph.atlases)), "partition": self.graph.partition}
         content["trial"]["departed"] = list(map(dataclasses.astuple, self.trial.departed))
         if math.isinf(self.signal.fd_threshold):

@@ -2,9 +2,10 @@
 
 from bids_app.settings import words
 from bids_app.settings.options import each, option
-from bids_app.settings.settings import CONTRASTS, EDGE_STATISTICS
+from bids_app.settings.settings import CONTRASTS, DESIGNS, EDGE_STATISTICS
 
 TRIAL = (
+    option("--design", help="what is compared: " + each(DESIGNS)),
     option("--arm", metavar="COLUMN", help="column of participants.tsv that holds the arm"),
     option(
         "--arms",
@@ -52,11 +53,11 @@ TRIAL = (
 COMPARISON = (
     option(
         "--estimator",
-        help="what the headline is about; ancova and change are always there",
+        help="what the headline is about; ancova and change are always there, but for groups at one visit (post)",
     ),
     option(
         "--scheme",
-        help="repeat the randomization, or permute residuals (Freedman and Lane)",
+        help="repeat the randomization, or permute residuals (Freedman and Lane), as is done with --design groups",
     ),
     option(
         "--allocations",

@@ -13,6 +13,7 @@ from bids_app.bids.values import UNKNOWN_WORDS, alike, in_order, match, people, 
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
 from bids_app.trial.codebook import means_missing
+from bids_app.trial.wording import WORDINGS, Wording
 
 if TYPE_CHECKING:  # which imports this module
     from bids_app.trial.design import Design, Tables
@@ -105,8 +106,9 @@ def find_arms(tables: "Tables", trial: Trial) -> Arms:
     reference = _reference(arms, _meanings(tables, column), column, trial.reference_arm)
     found = Arms(column, reference, tuple(arm for arm in arms if arm != reference))
     pairs = " and ".join(f"{active!r} is compared with {other!r}" for active, other in found.pairs(trial.contrasts))
-    text = f"Column {column} of participants.tsv holds the arm: {pairs}."
-    return replace(found, findings=(Finding("Arms", text), *findings))
+    said = WORDINGS[trial.design]
+    text = f"Column {column} of participants.tsv holds the {said.arm}: {pairs}."
+    return replace(found, findings=(Finding(said.arms.capitalize(), text), *findings))
 
 
 def arm_words(tables: "Tables", design: "Design") -> pd.Series:
@@ -184,14 +186,17 @@ def _periods(participants: pd.DataFrame) -> list[str]:
 
 def _compared(words: pd.Series, meaning: MeaningOf, column: str, trial: Trial) -> tuple[list[str], tuple[Finding, ...]]:
     """Return the values that are compared, and what there is to say of the others."""
-    levels = in_order(words.dropna())
+    levels, said = in_order(words.dropna()), WORDINGS[trial.design]
     if trial.arms:
         arms = [_named(arm, words, column, "--arms") for arm in trial.arms]
         if len(set(arms)) < max(len(arms), 2):
             raise UsageError(f"--arms {' '.join(trial.arms)}: two different values are needed, or more.")
         why = "is not one of --arms"
     else:
-        arms, why = [word for word in levels if not _no_arm(word, meaning(word))], "says that someone is in no arm"
+        arms, why = (
+            [word for word in levels if not _no_arm(word, meaning(word))],
+            f"says that someone is in no {said.arm}",
+        )
         _refuse_alike(arms, words, column)
     odd = _odd(arms, words, trial)
     if odd or not 2 <= len(arms) <= MOST_COMPARED:
@@ -200,7 +205,7 @@ def _compared(words: pd.Series, meaning: MeaningOf, column: str, trial: Trial) -
         if len(arms) > 2:
             raise UsageError(f"{text}{odd} Choose which are compared with --arms, for example {_example(arms)}.")
         raise DataError(f"{text} --arm says which column, --arms which of its values are compared.")
-    return in_order(arms), tuple(_others(words, arms, why))
+    return in_order(arms), tuple(_others(words, arms, why, said))
 
 
 def _odd(arms: Sequence[str], words: pd.Series, trial: Trial) -> str:
@@ -209,19 +214,22 @@ def _odd(arms: Sequence[str], words: pd.Series, trial: Trial) -> str:
         return ""
     counts = words.value_counts()
     found = [f"{word!r} is of one participant" for word in arms if counts[word] == 1]
-    found += [f"{word!r} may be of people who were not randomized" for word in arms if HEALTHY.fullmatch(word)]
+    if WORDINGS[trial.design].randomized:
+        found += [f"{word!r} may be of people who were not randomized" for word in arms if HEALTHY.fullmatch(word)]
     return f" Are these all arms? {'; '.join(found)}." if found else ""
 
 
-def _others(words: pd.Series, arms: Sequence[str], why: str) -> Iterator[Finding]:
+def _others(words: pd.Series, arms: Sequence[str], why: str, said: Wording) -> Iterator[Finding]:
+    about = said.arms.capitalize()
     for word in in_order(words.dropna()):
         if word not in arms:
             members = words.index[words == word]
-            text = f"The arm {word!r} {why}: {people(members)} ({len(members)}) stand in the flow but are not compared."
-            yield Finding("Arms", text, warning=True)
+            who = f"{people(members)} ({len(members)}) stand in the flow but are not compared"
+            yield Finding(about, f"The {said.arm} {word!r} {why}: {who}.", warning=True)
     if words.isna().any():
         missing = words.index[words.isna()]
-        yield Finding("Arms", f"No arm is stated for {people(missing)} ({len(missing)}): they are not compared.")
+        text = f"No {said.arm} is stated for {people(missing)} ({len(missing)}): they are not compared."
+        yield Finding(about, text)
 
 
 def _refuse_alike(arms: Sequence[str], words: pd.Series, column: str) -> None:

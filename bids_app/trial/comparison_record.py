@@ -13,6 +13,7 @@ from bids_app.runtime.group_folder import AGAIN
 from bids_app.settings.roles import Role
 from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
+from bids_app.trial.wording import WORDINGS, Wording
 
 Kind = Literal["maps", "parcels", "global", "edges"]
 Statistic = Literal["tfce", "t", "cluster-extent", "cluster-mass", "nbs", "nbs-intensity", "tfnbs"]
@@ -20,15 +21,19 @@ Statistic = Literal["tfce", "t", "cluster-extent", "cluster-mass", "nbs", "nbs-i
 
 @dataclass(frozen=True, kw_only=True)
 class Arms:
-    """Which arm was compared with which, from which visit to which, and how many of each."""
+    """Which arm was compared with which, from which visit to which, and how many of each.
+
+    Without a baseline one visit was compared by itself. `comparison_of` says so where nobody was randomized.
+    """
 
     contrast: str
     arm_column: str
     active_arm: str
     reference_arm: str
-    baseline_session: str
-    followup_session: str
+    baseline_session: str | None
+    followup_session: str | None
     number_analysed: dict[str, int]
+    comparison_of: str | None = None
 
     @property
     def names(self) -> tuple[str, str]:
@@ -38,13 +43,23 @@ class Arms:
     @property
     def comparison(self) -> str:
         """Which arms at which follow-up, for people."""
-        return f"{self.contrast} at ses-{self.followup_session}"
+        return self.design.comparison
 
     @property
     def design(self) -> Design:
         """The same without the numbers, as the flow of participants needs it."""
-        visits = (self.baseline_session, self.followup_session)
-        return Design(self.arm_column, *self.names, *visits)
+        visits = (self.baseline_session, self.followup_session or "")
+        return Design(self.arm_column, *self.names, *visits, words=self.words)
+
+    @property
+    def words(self) -> Wording:
+        """What is said of the arms, or groups."""
+        return WORDINGS[self.comparison_of or "parallel"]
+
+    @property
+    def sessions(self) -> str:
+        """The sessions that were compared, for people; nothing where the scans have none."""
+        return " and ".join(f"ses-{session}" for session in self.design.visits.values() if session is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +200,9 @@ class ComparisonRecord:
             A key is missing, or its value is of another type; or the headline is none of the estimators.
         """
         record: ComparisonRecord = _part(cls, content)
+        if record.arms.words.randomized:
+            for name in ("baseline_session", "followup_session"):
+                _value(str, getattr(record.arms, name), _key(name))
         if not {record.analyses.headline} <= set(record.analyses.estimators) & set(record.analyses.map_suffixes):
             raise DataError(f"Headline is {record.analyses.headline}, which is not among Estimators and MapSuffixes.")
         return record

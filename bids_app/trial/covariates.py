@@ -12,7 +12,6 @@ from bids_app.errors import DataError, UsageError
 from bids_app.trial.coding_findings import coding_findings
 from bids_app.trial.design import Design, Tables
 
-MOTION = "baseline_mean_fd"
 LONGEST_MEANING = 24
 
 
@@ -63,7 +62,7 @@ class Coded:
 
 
 def read_column(tables: Tables, design: Design, name: str) -> Column:
-    """Look a column up among the participants' tables, then in the baseline visit's, and settle what it means.
+    """Look a column up among the participants' tables, then in the first visit's, and settle what it means.
 
     Raises
     ------
@@ -76,7 +75,7 @@ def read_column(tables: Tables, design: Design, name: str) -> Column:
     if name in tables.participants:
         found = tables.participants[name]
     elif name in tables.sessions:
-        visits = pd.MultiIndex.from_product([everyone, [design.baseline]])
+        visits = pd.MultiIndex.from_product([everyone, [design.visits[design.first]]])
         found = tables.sessions[name].reindex(visits).set_axis(everyone)
     else:
         known = ", ".join([*tables.participants, *tables.sessions])
@@ -179,33 +178,38 @@ def model_covariates(
     coded = code(tables, design, names, participants)
     table, findings = coded.table, coded.findings
     if adjust_motion:
-        motion = pd.Series(analysed["baseline_mean_fd"].to_numpy(float), index=participants)
-        table, findings = with_motion(table, motion), (*_motion_said(motion), *findings)
+        motion = motion_of(analysed, design)
+        table, findings = with_motion(table, motion), (*_motion_said(motion, design), *findings)
     return Coded(filled(table).set_axis(analysed["participant_id"]), findings)
 
 
+def motion_of(flow: pd.DataFrame, design: Design) -> pd.Series:
+    """Return the mean FD at the first visit, by participant, from the flow of participants."""
+    participants = flow["participant_id"].str.removeprefix("sub-").tolist()
+    return pd.Series(flow[f"{design.first}_mean_fd"].to_numpy(float), index=participants, name=design.motion)
+
+
 def with_motion(table: pd.DataFrame, motion: pd.Series, members: np.ndarray | None = None) -> pd.DataFrame:
-    """Put the baseline mean FD before the covariates, if it varies among some members; it may be missing for some."""
+    """Put the mean FD of `motion_of` before the covariates, if it varies among some members; some may lack it."""
     own = motion if members is None else motion[members]
-    return pd.concat([motion.rename(MOTION).to_frame(), table], axis=1) if own.nunique() > 1 else table
+    return pd.concat([motion.to_frame(), table], axis=1) if own.nunique() > 1 else table
 
 
-def _motion_said(motion: pd.Series) -> Iterator[Finding]:
-    missing = motion.index[motion.isna()]
+def _motion_said(motion: pd.Series, design: Design) -> Iterator[Finding]:
+    missing, arms = motion.index[motion.isna()], design.words.arms
+    at, baseline = (" at baseline", "baseline ") if design.baseline is not None else ("", "")
     if len(missing) == len(motion):
-        text = "No baseline scan has a mean framewise displacement: the arms are not adjusted for motion."
+        text = f"No {baseline}scan has a mean framewise displacement: the {arms} are not adjusted for motion."
         yield Finding("Motion", text, warning=True)
     elif len(missing):
         text = (
-            f"The mean framewise displacement at baseline is not known for {people(missing)} ({len(missing)} of "
-            f"{len(motion)} analysed); it is replaced by the mean of the others, {motion.mean():.3g} mm, and the arms "
-            "are adjusted for it."
+            f"The mean framewise displacement{at} is not known for {people(missing)} ({len(missing)} of "
+            f"{len(motion)} analysed); it is replaced by the mean of the others, {motion.mean():.3g} mm, and the "
+            f"{arms} are adjusted for it."
         )
         yield Finding("Motion", text, warning=True)
     if motion.nunique() == 1:
-        yield Finding(
-            "Motion", "The mean framewise displacement at baseline is the same for everyone: not adjusted for."
-        )
+        yield Finding("Motion", f"The mean framewise displacement{at} is the same for everyone: not adjusted for.")
 
 
 def slopes(tables: Tables, design: Design, names: Sequence[str], participants: list[str]) -> Coded:

@@ -1,7 +1,7 @@
 """The trial's tables: who was randomized to what, which visit came when, and who can be compared."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from bids_app.trial.arms import find_arms
 from bids_app.trial.codebook import codebook_of, levels_of, read_codebook, without_codes
 from bids_app.trial.keys import unmatched
 from bids_app.trial.visits import Order, order_of
+from bids_app.trial.wording import PARALLEL, WORDINGS, Wording
 
 PARTICIPANTS = "participants.tsv"
+GROUPS_TOO = "Groups that nobody randomized are compared at one visit too, with --design groups."
+Visit = tuple[str, str | None]  # participant and session
 
 
 @dataclass(frozen=True)
@@ -66,20 +69,53 @@ class Design:
     arm_column : str
     active, reference : str
         The arms; differences are those of the active arm from the reference.
-    baseline, followup : str
-        Sessions.
+    baseline : str or None
+        Session; None where one visit is compared by itself, which is then the follow-up.
+    followup : str
+        Session; empty where the scans have none.
     findings : tuple of Finding
     further : tuple of str
         Arms that are in the model beside these two, numbered after them.
+    words : Wording
+        What is said of them.
     """
 
     arm_column: str
     active: str
     reference: str
-    baseline: str
+    baseline: str | None
     followup: str
     findings: tuple[Finding, ...] = ()
     further: tuple[str, ...] = ()
+    words: Wording = PARALLEL
+
+    @property
+    def visits(self) -> dict[str, str | None]:
+        """The sessions that are compared, by visit and in order; None is that of scans without one."""
+        before = {} if self.baseline is None else {"baseline": self.baseline}
+        return {**before, "followup": self.followup or None}
+
+    @property
+    def called(self) -> dict[str, str]:
+        """What each visit is called, for people."""
+        if self.baseline is None:
+            return {"followup": "visit"}
+        return {"baseline": "baseline", "followup": "follow-up"}
+
+    @property
+    def first(self) -> str:
+        """The visit at which covariates are measured."""
+        return next(iter(self.visits))
+
+    @property
+    def motion(self) -> str:
+        """What the covariate is called that is the motion at the first visit."""
+        return "mean_fd" if self.baseline is None else "baseline_mean_fd"
+
+    @property
+    def comparison(self) -> str:
+        """Which arms are compared at which session, for people."""
+        return f"{self.contrast} at ses-{self.followup}" if self.followup else self.contrast
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -172,6 +208,18 @@ def _joined(table: pd.DataFrame, more: pd.DataFrame, path: Path) -> pd.DataFrame
     return table.join(more, how="left")
 
 
+def scanned_visits(visits: Iterable[Visit]) -> set[tuple[str, str]]:
+    """Return the visits of which there is a scan; those without a session only where none has one, as an empty one.
+
+    Examples
+    --------
+    >>> scanned_visits([("01", "pre"), ("02", None)]), scanned_visits([("01", None)])
+    ({('01', 'pre')}, {('01', '')})
+    """
+    found = {(participant, session or "") for participant, session in visits}
+    return {visit for visit in found if visit[1]} or found
+
+
 def find_designs(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> list[Design]:
     """Settle arms and visits: as told, or found where only one choice makes sense.
 
@@ -186,7 +234,7 @@ def find_designs(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tr
     -------
     list of Design
         One for each pair of arms that is compared and each follow-up, with the evidence by which the visits were told
-        apart. All have the same baseline.
+        apart. All have the same baseline, or none.
 
     Raises
     ------
@@ -197,9 +245,11 @@ def find_designs(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tr
     """
     arms = find_arms(tables, trial)
     baseline, followups, of_visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
-    findings = (*arms.findings, *of_visits, *unmatched(tables, scanned))
+    words = WORDINGS[trial.design]
+    said = (Finding(words.arms.capitalize(), words.warning, warning=True),) if words.warning else ()
+    findings = (*said, *arms.findings, *of_visits, *unmatched(tables, scanned))
     return [
-        Design(arms.column, active, reference, baseline, followup, findings)
+        Design(arms.column, active, reference, baseline, followup, findings, words=words)
         for followup in followups
         for active, reference in arms.pairs(trial.contrasts)
     ]
@@ -207,18 +257,20 @@ def find_designs(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tr
 
 def find_visits(
     order: Order, scanned: Collection[tuple[str, str]], trial: Trial
-) -> tuple[str, tuple[str, ...], tuple[Finding, ...]]:
+) -> tuple[str | None, tuple[str, ...], tuple[Finding, ...]]:
     """Settle which session is the baseline and which are the follow-ups.
 
     Parameters
     ----------
     order : visits.Order
     scanned : set of (str, str)
+        As from `scanned_visits`.
     trial : settings.Trial
 
     Returns
     -------
-    baseline : str
+    baseline : str or None
+        None where groups are compared at a visit by itself.
     followups : tuple of str
     findings : tuple of Finding
 
@@ -230,20 +282,41 @@ def find_visits(
         There are not two visits.
     """
     sessions = list(order.sessions) or sorted({session for _, session in scanned})
+    there = ", ".join(filter(None, sessions))
     given = {"baseline": (trial.baseline,) if trial.baseline else (), "followup": trial.followup}
     for option, session in ((option, one) for option, told in given.items() for one in told):
         if session not in sessions:
-            raise UsageError(
-                f"--{option} {session}: no scan of that session; there are {', '.join(sessions) or 'none'}."
-            )
+            raise UsageError(f"--{option} {session}: no scan of that session; there are {there or 'none'}.")
+    if trial.design == "groups" and sessions and _alone(sessions, trial):
+        return None, trial.followup or tuple(sessions), _said_alone(trial.followup or sessions)
     if len(sessions) < 2:
-        raise DataError(f"Two visits are needed; there are scans of {', '.join(sessions) or 'no session'}.")
+        raise DataError(f"Two visits are needed; there are scans of {there or 'no session'}. {GROUPS_TOO}")
     if trial.baseline in trial.followup:
         raise UsageError(f"--baseline and --followup are both {trial.baseline}.")
     baseline, followups = _chosen(order, sessions, given)
     doubts = tuple(Finding("Visits", text, warning=True) for text in order.doubts)
     evidence = tuple(_evidence(order, baseline, followup, given) for followup in followups)
     return baseline, followups, (*evidence, *doubts)
+
+
+def _alone(sessions: Sequence[str], trial: Trial) -> bool:
+    """Say whether groups are compared at a visit by itself, and refuse what that leaves no baseline for."""
+    if len(sessions) > 1:
+        return bool(trial.followup) and trial.estimator == "post" and trial.baseline is None
+    if trial.baseline:
+        raise UsageError(f"--baseline {trial.baseline}: there are scans of this visit only; leave --baseline out.")
+    if trial.estimator_told and trial.estimator != "post":
+        raise UsageError(
+            f"--estimator {trial.estimator}: there are scans of one visit only, and so no baseline. Leave it out, or "
+            "give --estimator post."
+        )
+    return True
+
+
+def _said_alone(sessions: Sequence[str]) -> tuple[Finding, ...]:
+    named = [f"ses-{session}" if session else "The one visit" for session in sessions]
+    text = "is compared by itself: there is no baseline that it is adjusted for."
+    return tuple(Finding("Visits", f"{name} {text}") for name in named)
 
 
 Given = Mapping[str, tuple[str, ...]]  # the sessions that each option names

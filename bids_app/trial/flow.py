@@ -129,15 +129,15 @@ def participant_flow(
         arm = arms.get(participant)
         row = {"participant_id": f"sub-{participant}", "arm": None if pd.isna(arm) else arm}
         reasons = list(no_arm(participant, arms, design))
-        for visit, session in zip(VISITS, (design.baseline, design.followup), strict=True):
+        for visit, session in design.visits.items():
             facts, reason = _visit(visits.get((participant, session), []), min_minutes)
             row |= {f"{visit}_{name}": value for name, value in facts.items()}
-            if reason == NO_SCAN and (participant, None) in visits:
+            if reason == NO_SCAN and session and (participant, None) in visits:
                 reason = f"no scan of ses-{session}; there is one whose name says no session"
             if reason:
                 failed = failures.get((participant, session))
                 why = f"{reason} (processing failed: {failed})" if failed else reason
-                reasons.append(f"{visit.replace('up', '-up')}: {why}")
+                reasons.append(f"{design.called[visit]}: {why}" if design.baseline is not None else why)
         rows.append({**row, "analysed": not reasons, "reason": "; ".join(reasons) or None})
     return pd.DataFrame(rows)
 
@@ -147,9 +147,9 @@ def no_arm(participant: str, arms: pd.Series, design: Design) -> Iterator[str]:
     if participant not in arms.index:
         yield "not in participants.tsv"
     elif pd.isna(arms[participant]):
-        yield "no arm stated"
+        yield f"no {design.words.arm} stated"
     elif arms[participant] not in design.arms:
-        yield f"arm {arms[participant]!r} is not compared"
+        yield f"{design.words.arm} {arms[participant]!r} is not compared"
 
 
 def without(flow: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
@@ -206,16 +206,16 @@ def too_little(minutes: Any, min_minutes: float) -> Any:
 def runs_without_motion(
     visits: Mapping[Visit, Sequence[Scan]], design: Design, participants: Iterable[str]
 ) -> Iterator[Finding]:
-    """Say whose mean FD at baseline is of a part of the runs, because it is not known of the others."""
-    unknown = []
+    """Say whose mean FD at the first visit is of a part of the runs, because it is not known of the others."""
+    unknown, session = [], design.visits[design.first]
     for participant in participants:
-        found = [scan.facts.volumes.mean_displacement for scan in visits[participant, design.baseline]]
+        found = [scan.facts.volumes.mean_displacement for scan in visits[participant, session]]
         if 0 < len(_known(found)) < len(found):
             unknown.append(participant)
     if unknown:
         text = (
-            "One of several baseline scans has no mean framewise displacement; the mean is that of the others, "
-            f"weighted by the volumes kept: {people(unknown)}."
+            f"One of several {'' if design.baseline is None else 'baseline '}scans has no mean framewise displacement; "
+            f"the mean is that of the others, weighted by the volumes kept: {people(unknown)}."
         )
         yield Finding("Motion", text, warning=True)
 
@@ -242,13 +242,14 @@ def counts(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
     DataFrame
         Rows are the steps, columns as the `groups`.
     """
-    steps = {
-        "in participants.tsv or scanned": flow["participant_id"].notna(),
-        "with a baseline scan": flow["baseline_scans"] > 0,
-        "with a follow-up scan": flow["followup_scans"] > 0,
-        "with both": (flow["baseline_scans"] > 0) & (flow["followup_scans"] > 0),
-        "analysed": flow["analysed"],
-    }
+    has = {design.called[visit]: flow[f"{visit}_scans"] > 0 for visit in design.visits}
+    steps = {"in participants.tsv or scanned": flow["participant_id"].notna()}
+    if len(has) == 1:
+        steps["with a scan"] = has["visit"]
+    else:
+        steps |= {f"with a {visit} scan": there for visit, there in has.items()}
+        steps["with both"] = has["baseline"] & has["follow-up"]
+    steps["analysed"] = flow["analysed"]
     return pd.DataFrame(
         {
             name: {step: int((rows & members).sum()) for step, rows in steps.items()}
@@ -273,8 +274,8 @@ def groups(flow: pd.DataFrame, design: Design) -> dict[str, pd.Series]:
     """
     compared = {design.active: flow["arm"] == design.active, design.reference: flow["arm"] == design.reference}
     rest = {
-        "other arms": flow["arm"].notna() & ~flow["arm"].isin([design.active, design.reference]),
-        "no arm": flow["arm"].isna(),
+        f"other {design.words.arms}": flow["arm"].notna() & ~flow["arm"].isin([design.active, design.reference]),
+        f"no {design.words.arm}": flow["arm"].isna(),
     }
     return compared | {name: members for name, members in rest.items() if members.any()}
 

@@ -66,10 +66,10 @@ def outcome_table(tables: Tables, design: Design, outcomes: Iterable[str], strat
     parts = []
     for word in dict.fromkeys(outcomes):
         name, scores = _scores(word, tables, design)
-        visits = list(dict.fromkeys(["baseline", "followup", *scores.index.get_level_values("visit")]))
+        visits = list(dict.fromkeys([*design.visits, *scores.index.get_level_values("visit")]))
         everyone = pd.MultiIndex.from_product([arms.index, visits], names=["participant", "visit"])
         values = scores.reindex(everyone)
-        asked = np.isin(values.index.get_level_values("visit"), ("baseline", "followup"))
+        asked = np.isin(values.index.get_level_values("visit"), list(design.visits))
         rows = values[asked | values.notna()].rename("value").reset_index()
         parts.append(rows.assign(outcome=name).join(who, on="participant"))
     return pd.concat(parts, ignore_index=True)[list(OUTCOME_COLUMNS)]
@@ -95,7 +95,7 @@ def two_visits(table: pd.DataFrame, outcome: str, design: Design, covariates: pd
     rows = table[table["outcome"] == outcome]
     wide = rows.pivot(index="participant", columns="visit", values="value")
     first = rows.drop_duplicates("participant").set_index("participant")
-    wide = wide.reindex(first.index)
+    wide = wide.reindex(first.index).reindex(columns=["baseline", "followup"])
     return TwoVisits(
         arm=(first["arm"] == design.active).to_numpy(int),
         baseline=wide["baseline"].to_numpy(float) if wide["baseline"].notna().any() else None,
@@ -175,8 +175,10 @@ def _named(word: str, columns: str, tables: Tables) -> list[str]:
 def _of_sessions(tables: Tables, design: Design, name: str) -> pd.Series:
     values = _numbers(name, tables.sessions[name])
     _require_followup(name, values.dropna(), design)
-    roles = {design.baseline: "baseline", design.followup: "followup"}
-    other = {role: f"ses-{role}" for role in roles.values()}  # a session of that name that is not compared
+    roles: dict[str | None, str] = {session: visit for visit, session in design.visits.items()}
+    other: dict[str | None, str] = {
+        role: f"ses-{role}" for role in roles.values()
+    }  # a session of that name that is not compared
     visits = values.index.get_level_values("session_id").map(lambda session: {**other, **roles}.get(session, session))
     index = pd.MultiIndex.from_arrays(
         [values.index.get_level_values("participant_id"), visits], names=["participant", "visit"]
@@ -189,10 +191,10 @@ def _require_followup(name: str, known: pd.Series, design: Design) -> None:
     sessions = list(dict.fromkeys(known.index.get_level_values("session_id")))
     if design.followup in sessions:
         return
-    meant = {session: likely(session, [design.baseline, design.followup]) for session in sessions}
+    meant = {session: likely(session, filter(None, design.visits.values())) for session in sessions}
     cause = "".join(f" ses-{session} may be meant for ses-{other}." for session, other in meant.items() if other)
     raise DataError(
-        f"Outcome {name} has no value at the follow-up, ses-{design.followup}: the tables have it at "
+        f"Outcome {name} has no value at the {design.called['followup']}, ses-{design.followup}: the tables have it at "
         f"{', '.join(f'ses-{session}' for session in sessions)}.{cause} Give the sessions of the tables the labels of "
         "the scans."
     )
@@ -209,7 +211,7 @@ def _pair(name: str, tables: Tables, design: Design) -> dict[str, str]:
     labels = {column: label for column in tables.participants.columns if (label := _visit_of(column, name))}
     found = {
         visit: [column for column, label in labels.items() if plain_key(label) == plain_key(session)]
-        for visit, session in (("baseline", design.baseline), ("followup", design.followup))
+        for visit, session in design.visits.items()
     }
     if not all(found.values()):
         found = _by_meaning(labels) or found

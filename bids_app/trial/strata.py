@@ -8,6 +8,7 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import alike, numbers, people, words_of
 from bids_app.errors import UsageError
 from bids_app.trial.design import Tables
+from bids_app.trial.wording import PARALLEL, Wording
 
 
 def strata(tables: Tables, names: Sequence[str], participants: list[str]) -> np.ndarray | None:
@@ -35,15 +36,15 @@ def strata(tables: Tables, names: Sequence[str], participants: list[str]) -> np.
     return words.fillna("n/a").astype(str).agg(" | ".join, axis=1).to_numpy(object)
 
 
-def strata_said(tables: Tables, names: Sequence[str], participants: list[str]) -> Iterator[Finding]:
+def strata_said(
+    tables: Tables, names: Sequence[str], participants: list[str], words: Wording = PARALLEL
+) -> Iterator[Finding]:
     """Say what is odd about the strata: values that are missing, and words that differ by case only."""
     for name in names:
         column = words_of(tables.participants[name].reindex(participants))
         if (missing := column.index[column.isna()]).size:
-            text = (
-                f"{name} is not known for {people(missing)}: they are a stratum of their own, 'n/a', which the "
-                "randomization did not have."
-            )
+            odd = ", which the randomization did not have" if words.randomized else ""
+            text = f"{name} is not known for {people(missing)}: they are a stratum of their own, 'n/a'{odd}."
             yield Finding("Strata", text, warning=True)
         if same := alike(column.dropna()):
             groups = "; ".join(" and ".join(map(repr, group)) for group in same)

@@ -61,6 +61,7 @@ CHANGED = {
     "--participant-label 01 02": "population",
     "--covariates age": "covariates",
     "--strata sex": "strata",
+    "--design groups": "design",
     "--estimator change": "estimator",
     "--scheme freedman-lane": "scheme",
     "--statistic t": "statistic",

@@ -1,0 +1,108 @@
+"""What is compared, in words: the arms of a trial, or groups that nobody randomized."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """The words that findings, records, methods and pages say of a comparison.
+
+    Attributes
+    ----------
+    arm, arms : str
+        What a member of the comparison is called, and several of them.
+    enrolled : str
+        Of people, that they belong to the comparison: everyone randomized.
+    randomized : bool
+        Whether chance made the groups: then what is of everyone randomized can be estimated too.
+    later_motion : str
+        Why motion at the follow-up is not adjusted for.
+    later_minutes : str
+        What leaving visits out with too few data means.
+    spread : str
+        For which hypothesis the test holds.
+    linear : str
+        What ANCOVA rests on.
+    losses : str
+        What the test assumes of those who are not compared.
+    differing : str
+        What it means that more are missing of one.
+    over_time : str
+        What a change within one of them is.
+    before, balance : str
+        Caption and note of the table that describes them.
+    warning : str or None
+        What stands first on the page.
+    """
+
+    arm: str
+    arms: str
+    enrolled: str
+    randomized: bool
+    later_motion: str
+    later_minutes: str
+    spread: str
+    linear: str
+    losses: str
+    differing: str
+    over_time: str
+    before: str
+    balance: str
+    warning: str | None = None
+
+    def of(self, text: str) -> str:
+        """Return a text that says arm in these words; of our own texts only, names of tables stay as they are.
+
+        Examples
+        --------
+        >>> GROUPS.of("The arms have 3 and 9 participants; labels are those of everyone randomized.")
+        'The groups have 3 and 9 participants; labels are those of everyone in the groups.'
+        """
+        words = {"arm": self.arm, "arms": self.arms, "Arm": self.arm.capitalize(), "Arms": self.arms.capitalize()}
+        words["randomized"] = self.enrolled
+        return re.sub(r"(?<!-)\b([Aa]rms?|randomized)\b", lambda found: words[found.group()], text)
+
+
+PARALLEL = Wording(
+    arm="arm",
+    arms="arms",
+    enrolled="randomized",
+    randomized=True,
+    later_motion="since treatment may change it: a difference between the arms may be one of motion",
+    later_minutes="which happens after randomization",
+    spread="The test is exact for the hypothesis that treatment changes nobody's value. Read as one of equal means it "
+    "assumes that the arms vary alike: where the smaller arm varies more, p is too small.",
+    linear="under randomization p holds without that, and the estimate is the mean effect",
+    losses="That is a valid test if treatment changes neither the values nor who is missing: those compared must be "
+    "the same people as in any other allocation. Nothing in the data can show this; the tables of what missing "
+    "follow-ups may do have bounds that assume nothing of this kind.",
+    differing="If treatment changed who is missing, and the missing would have differed in what is measured, the p "
+    "values and intervals of those compared do not hold; the tables of what missing follow-ups may do have bounds that "
+    "assume nothing of this kind.",
+    over_time="it holds whatever happens over time without treatment too",
+    before="Before treatment: everyone randomized",
+    balance="No p-values: in arms that were randomized, any difference before treatment is by chance.",
+)
+GROUPS = Wording(
+    arm="group",
+    arms="groups",
+    enrolled="in the groups",
+    randomized=False,
+    later_motion="so that a difference between the groups may be one of motion",
+    later_minutes="which need not happen alike in the groups",
+    spread="The test is of equal means. It assumes that the groups vary alike: where the smaller group varies more, p "
+    "is too small.",
+    linear="where the groups differ at the baseline, the estimate depends on that",
+    losses="The difference is one between those compared: it holds for the others too only if these are missing "
+    "alike in the groups, which nothing in the data can show.",
+    differing="If the missing would have differed in what is measured, the difference between those compared is "
+    "another one than that between the groups.",
+    over_time="it holds whatever happens over time in either group",
+    before="Who was compared with whom: everyone in the groups",
+    balance="No p-values: these groups differ by more than chance. What they differ in, and is not adjusted for, may "
+    "be what a difference comes from.",
+    warning="Errors are exchangeable between the groups once covariates are taken out; nobody was randomized, so a "
+    "difference may come from what else differs between the groups.",
+)
+WORDINGS = {"parallel": PARALLEL, "groups": GROUPS}

@@ -1,0 +1,155 @@
+"""Patients and controls, scanned once: from the tables to the page."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from conftest import SMALL, SmallTrial
+
+from bids_app.trial.wording import GROUPS
+
+PEOPLE = {"patient": ("01", "02", "03", "04"), "control": ("05", "06", "07")}
+EVERYONE = sum(PEOPLE.values(), ())
+DRAWS = 720
+WORDS = ("--design", "groups", "--reference-arm", "control", "--n-permutations", DRAWS)
+TRIAL_WORDS = re.compile(r"\b(arms?|randomi[sz]\w*|treat\w*)\b", re.IGNORECASE)
+
+
+def small_study(root, sessions=("1",), column="group"):
+    trial = SmallTrial(root / "bids", root / "bids" / "derivatives" / "fmriprep").begin()
+    for label in EVERYONE:
+        for session in sessions:
+            trial.add_run(label, session)
+    trial.add_arms(column, **{f"s{label}": group for group, labels in PEOPLE.items() for label in labels})
+    return trial
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, app):
+    """Four patients and three controls, scanned without a session."""
+    trial = small_study(tmp_path_factory.mktemp("groups"), (None,))
+    assert app(trial.bids, trial.bids.parent / "out", "participant", *SMALL).code == 0
+    return trial
+
+
+@pytest.fixture(scope="module")
+def compared(study, app):
+    out = study.bids.parent / "out"
+    outcome = app(study.bids, out, "group", *SMALL, *WORDS)
+    assert outcome.code == 0, outcome.said
+    return out, outcome
+
+
+def table(out, suffix):
+    (path,) = (out / "group").glob(f"*_{suffix}.tsv")
+    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str})
+
+
+def visible(page):
+    """Return what people see or hear of a page: its text and what stands for its pictures."""
+    text = re.sub(r"<(style|script).*?</\1>|srcdoc=\"[^\"]*\"|src=\"[^\"]*\"", " ", page, flags=re.DOTALL)
+    heard = " ".join(re.findall(r'(?:alt|aria-label|title)="([^"]*)"', text))
+    return re.sub(r"<[^>]*>", " ", text) + heard
+
+
+def freedman_lane(outcome, group, nuisance, n_draws, seed):
+    """Return t of the group of the data, and of residuals of the nuisance that are put back in another order."""
+    design = np.column_stack([group, nuisance])
+    fitted = sm.OLS(outcome, nuisance).fit()
+    rng = np.random.default_rng(seed)
+    drawn = [
+        sm.OLS(fitted.fittedvalues + rng.permutation(fitted.resid), design).fit().tvalues[0] for _ in range(n_draws)
+    ]
+    return sm.OLS(outcome, design).fit(), np.array(drawn)
+
+
+def test_the_estimate_is_that_of_least_squares_and_p_that_of_permuted_residuals(compared):
+    out, _ = compared
+    matrix = table(out, "matrix")
+    assert list(matrix.columns) == ["participant_id", "arm", "mean_fd"]
+    assert list(matrix["arm"]) == [1, 1, 1, 1, 0, 0, 0]
+    means = []
+    for name in matrix["participant_id"]:
+        (path,) = (out / name).rglob("*_stat-degree_desc-r025_boldmap.json")
+        means.append(json.loads(path.read_text())["Mean"])
+    nuisance = sm.add_constant(matrix["mean_fd"].to_numpy())
+    fit, drawn = freedman_lane(np.array(means), matrix["arm"].to_numpy(), nuisance, 4000, seed=1)
+    (row,) = table(out, "wholebrain").to_dict("records")
+    assert row["difference"] == pytest.approx(fit.params[0], rel=1e-6)
+    assert row["t"] == pytest.approx(fit.tvalues[0], rel=1e-6)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(fit.conf_int()[0]), rel=1e-6)
+    p = np.mean(np.abs(drawn) >= abs(fit.tvalues[0]) - 1e-9)
+    assert row["p"] == pytest.approx(p, abs=4 * np.sqrt(0.25 / 4000 + 0.25 / DRAWS))
+    assert row["estimator"] == "post"
+
+
+def test_the_page_speaks_of_groups_and_of_one_visit(compared):
+    out, outcome = compared
+    page = visible((out / "group" / "index.html").read_text())
+    assert page.count(GROUPS.warning) >= 2, "among the warnings, and among what is assumed"
+    assert page.index("Read this first") < page.index(GROUPS.warning)
+    found = TRIAL_WORDS.findall(page.replace(GROUPS.warning, ""))
+    assert not found
+    assert "ses-None" not in page
+    assert GROUPS.warning in " ".join(outcome.said.split())
+
+
+def test_the_record_and_the_methods_speak_of_groups(compared):
+    out, _ = compared
+    (path,) = (out / "group").glob("*_design.json")
+    record = json.loads(path.read_text())
+    assert record["ComparisonOf"] == "groups"
+    assert not {"BaselineSession", "FollowupSession"} & set(record)
+    assert (record["Scheme"], record["Headline"], list(record["Estimators"])) == ("freedman-lane", "post", ["post"])
+    said = json.dumps([record["Findings"], record["Estimators"], record["VarianceWarnings"]]).replace(
+        GROUPS.warning, ""
+    )
+    assert not TRIAL_WORDS.findall(said)
+    methods = (out / "logs" / "CITATION.md").read_text()
+    ours = methods[methods.index("## Comparison") : methods.index("## Plan")].replace(GROUPS.warning[:-1], "")
+    assert not TRIAL_WORDS.findall(ours)
+    assert "Residuals were permuted" in ours
+
+
+def test_the_flow_motion_and_balance_are_of_one_visit(compared):
+    out, _ = compared
+    flow = table(out, "flow")
+    assert not [column for column in flow if "baseline" in column]
+    assert flow["analysed"].all()
+    motion = table(out, "motion")
+    assert set(motion["visit"]) == {"followup"}
+    fd = motion.set_index("measure").loc["mean_fd"]
+    own = flow.groupby("arm")["followup_mean_fd"].mean()
+    assert fd["difference"] == pytest.approx(own["patient"] - own["control"])
+    assert np.isfinite(fd["p"])
+    assert not list((out / "group").glob("*missing.tsv"))
+
+
+def test_the_pages_are_made_anew_alike(compared, study, app):
+    out, _ = compared
+    before = {path: path.read_bytes() for path in (out / "group").rglob("*") if path.is_file()}
+    assert app(study.bids, out, "group", *SMALL, *WORDS, "--reports-only").code == 0
+    assert before == {path: path.read_bytes() for path in (out / "group").rglob("*") if path.is_file()}
+
+
+def test_without_the_design_the_refusal_says_that_there_is_one(study, app):
+    out = study.bids.parent / "out"
+    outcome = app(study.bids, out, "group", *SMALL)
+    assert outcome.code == 65
+    assert "Groups that nobody randomized are compared at one visit too, with --design groups." in outcome.said
+
+
+@pytest.mark.parametrize("estimator", ["ancova", "change"])
+def test_an_estimator_that_needs_a_baseline_is_refused_at_one_visit(study, app, estimator):
+    outcome = app(study.bids, study.bids.parent / "out", "group", *SMALL, *WORDS, "--estimator", estimator)
+    assert outcome.code == 64
+    assert f"--estimator {estimator}: there are scans of one visit only" in outcome.said
+
+
+def test_check_says_who_could_be_compared(study, app, tmp_path, capsys):
+    outcome = app("check", study.bids, tmp_path / "out", *WORDS)
+    assert outcome.code == 0, outcome.said
+    assert "7 of 7 would be compared" in outcome.said
