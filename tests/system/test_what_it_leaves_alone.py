@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def test_a_folder_that_the_caller_names_is_kept_if_it_can_be_written(environ, tm
     write_only_in(tmp_path / "work")
     kept = environ["NUMBA_CACHE_DIR"] == str(own)
     assert kept is (given == "writable")
+    assert kept or environ["NUMBA_CACHE_DIR"] == str(tmp_path / "work" / "cache" / "numba")
     assert environ["LOGNAME"] == "me"
     assert environ["MPLCONFIGDIR"].startswith(str(tmp_path / "work"))
 
@@ -105,6 +107,7 @@ def test_turns_are_taken_one_after_the_other(tmp_path):
         with turn_in(tmp_path):
             inside.append(1)
             most.append(len(inside))
+            time.sleep(0.002)
             inside.pop()
 
     threads = [threading.Thread(target=work) for _ in range(20)]
@@ -164,6 +167,19 @@ def test_the_state_of_a_file_or_folder_changes_with_it(tmp_path, change, within)
     assert quick_state(seen) == before
     change(path)
     assert quick_state(seen) != before
+
+
+def test_a_late_change_of_the_same_size_and_date_is_noticed(tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(bytes(3 * 2**20))
+    before, found = quick_state(path), path.stat()
+    time.sleep(0.02)  # the clock of the kernel ticks every few milliseconds
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"x")
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert path.stat().st_mtime_ns == found.st_mtime_ns
+    assert quick_state(path) != before
 
 
 @pytest.mark.parametrize("how", ["another file", "another name", "a file less"])
