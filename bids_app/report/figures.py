@@ -16,6 +16,7 @@ from bids_app.space.surface import Surface
 
 N_SLICES = 8
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito's
+LINES = ("-", "--", ":")
 
 
 def carpet_figure(carpet: Mapping[str, np.ndarray]) -> Figure:
@@ -170,7 +171,8 @@ def histogram_figure(values: Mapping[str, np.ndarray], title: str, unit: str) ->
     known = {name: one[np.isfinite(one)] for name, one in values.items()}
     everything = np.concatenate(list(known.values()))
     bins: Any = np.linspace(everything.min(), everything.max() or 1, 60) if everything.size else 10
-    for (name, one), colour, line in zip(known.items(), COLOURS * 3, ("-", "--", ":") * 6, strict=False):
+    for place, (name, one) in enumerate(known.items()):
+        colour, line = COLOURS[place % 6], LINES[(place + place // 6) % 3]  # 18 that differ
         axis.hist(one, bins=bins, histtype="step", color=colour, linestyle=line, linewidth=1.4, label=name)
     axis.set_xlabel(f"{title} ({unit})", fontsize=8)
     axis.set_ylabel("nodes", fontsize=8)
