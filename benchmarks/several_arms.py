@@ -2,8 +2,8 @@
 
 python -m benchmarks.several_arms [--trials 1000] [--jobs 1]
 
-Labels of all arms drawn alike, with the largest statistic over the comparisons, stand beside it: they hold the level only
-where no arm works.
+Labels of all arms drawn alike, with the largest statistic over the comparisons, stand beside it: they hold the level
+only where no arm works.
 """
 
 import argparse

@@ -16,7 +16,8 @@ from bids_app.group.targets import GroupRun, Target
 from bids_app.group.trial_tables import Notes
 from bids_app.settings.settings import Graph, Settings, Signal, Trial
 from bids_app.space.grid import Grid
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
+from bids_app.trial.tables import Tables
 
 GRID = Grid(np.ones((5, 5, 4), dtype=bool), np.diag([3.0, 3, 3, 1]))
 DESIGN = Design("arm", "drug", "usual care", "pre", "post")

@@ -22,9 +22,10 @@ from bids_app.runtime.logs import log_to_terminal
 from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.arms import arm_words
 from bids_app.trial.covariates import code, slopes
-from bids_app.trial.design import GROUPS_TOO, Design, Tables, find_designs, read_tables, scanned_visits
+from bids_app.trial.design import GROUPS_TOO, Design, find_designs, scanned_visits
 from bids_app.trial.flow import counts, no_arm
 from bids_app.trial.strata import strata, strata_said
+from bids_app.trial.tables import Tables, read_tables
 
 PLAIN_WIDTH = 240  # where nobody sees the width, lines are not broken
 

@@ -23,8 +23,9 @@ from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_file, shareable
-from bids_app.trial.design import PARTICIPANTS, Design, Tables, find_designs, read_tables, scanned_visits
+from bids_app.trial.design import Design, find_designs, scanned_visits
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
+from bids_app.trial.tables import PARTICIPANTS, Tables, read_tables
 
 logger = logging.getLogger("bids_app")
 

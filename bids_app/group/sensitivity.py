@@ -24,8 +24,9 @@ from bids_app.stats.clinical import ESTIMATE_COLUMNS
 from bids_app.stats.estimates import Estimate
 from bids_app.stats.robustness import AGREEMENT_COLUMNS, agreement, robustness_columns, robustness_table
 from bids_app.stats.twovisits import TwoVisits
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
 from bids_app.trial.strata import strata
+from bids_app.trial.tables import Tables
 
 Choices = tuple[tuple[str, Any], ...]  # what was chosen, as pairs of its name and value
 Save = Callable[..., Path]

@@ -11,8 +11,9 @@ from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Notes, Scores
 from bids_app.settings.settings import Settings
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
 from bids_app.trial.flow import FailedScan
+from bids_app.trial.tables import Tables
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,9 @@ from bids_app.group.analyses import Analysis, inference_of, main_draws
 from bids_app.group.sample import Sample, load_maps
 from bids_app.settings.settings import Trial
 from bids_app.stats.allocation import Allocations
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
 from bids_app.trial.strata import strata
+from bids_app.trial.tables import Tables
 from bids_app.trial.wording import WORDINGS
 
 

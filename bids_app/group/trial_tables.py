@@ -23,8 +23,9 @@ from bids_app.stats.motion import MEASURES, MOTION_COLUMNS, compared, motion_tab
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
 from bids_app.trial.covariates import balance_columns, code
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
 from bids_app.trial.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
+from bids_app.trial.tables import Tables
 from bids_app.trial.wording import Wording
 
 if TYPE_CHECKING:  # which holds the scores and notes of this module

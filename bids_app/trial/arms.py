@@ -16,7 +16,8 @@ from bids_app.trial.codebook import means_missing
 from bids_app.trial.wording import WORDINGS, Wording
 
 if TYPE_CHECKING:  # which imports this module
-    from bids_app.trial.design import Design, Tables
+    from bids_app.trial.design import Design
+    from bids_app.trial.tables import Tables
 
 MeaningOf = Callable[[str], str]  # of a word of the column of the arms
 

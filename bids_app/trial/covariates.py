@@ -10,7 +10,8 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import Codebook, all_numbers, in_order, is_number, match, people, words_of
 from bids_app.errors import DataError, UsageError
 from bids_app.trial.coding_findings import coding_findings
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
+from bids_app.trial.tables import Tables
 
 LONGEST_MEANING = 24
 

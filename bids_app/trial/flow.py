@@ -13,7 +13,8 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.scans import Scan
 from bids_app.bids.values import people
 from bids_app.trial.arms import arm_words
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
+from bids_app.trial.tables import Tables
 
 MIN_COVERAGE = 0.5
 ROUNDING = 1 - 1e-9  # 1350 volumes of 1.4 s are a hair less than 31.5 minutes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bids_app.bids.findings import Finding
 
 if TYPE_CHECKING:  # which imports this module
-    from bids_app.trial.design import Tables
+    from bids_app.trial.tables import Tables
 
 SHOWN = 6
 

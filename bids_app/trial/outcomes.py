@@ -13,10 +13,11 @@ from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import role_of
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.arms import arm_words
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
 from bids_app.trial.keys import likely, plain_key
 from bids_app.trial.session_labels import compared, meaning_of
 from bids_app.trial.strata import strata as strata_of
+from bids_app.trial.tables import Tables
 
 if TYPE_CHECKING:  # which imports the parser
     from bids_app.settings.plan import Plan

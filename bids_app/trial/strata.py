@@ -7,7 +7,7 @@ import numpy as np
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import alike, numbers, people, words_of
 from bids_app.errors import UsageError
-from bids_app.trial.design import Tables
+from bids_app.trial.tables import Tables
 from bids_app.trial.wording import PARALLEL, Wording
 
 

@@ -8,8 +8,9 @@ import pytest
 from bids_app.bids.tables import read_table
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import find_designs, read_tables
+from bids_app.trial.design import find_designs
 from bids_app.trial.outcomes import outcome_table
+from bids_app.trial.tables import read_tables
 
 PLAIN = "participant_id\tarm\tage\nsub-01\tketamine\t41.5\nsub-02\tusual care\t38\n"
 

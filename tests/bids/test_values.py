@@ -15,8 +15,9 @@ from bids_app.group.trial_tables import read_scores
 from bids_app.settings.settings import Trial
 from bids_app.stats.ancova import linear_estimate
 from bids_app.trial.covariates import code, filled, read_column
-from bids_app.trial.design import Design, Tables, read_tables
+from bids_app.trial.design import Design
 from bids_app.trial.outcomes import outcome_table
+from bids_app.trial.tables import Tables, read_tables
 
 DESIGN = Design("arm", "drug", "placebo", "1", "2")
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)

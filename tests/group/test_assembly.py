@@ -15,7 +15,8 @@ from bids_app.group.routes import MapRoute, ParcelRoute, find_routes
 from bids_app.group.sample import assemble, check_design, load_maps, route_flow
 from bids_app.settings.settings import Graph, ParcelGraph, Selection, Settings, Trial
 from bids_app.space.grid import Grid
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
+from bids_app.trial.tables import Tables
 
 GRID = Grid(np.random.default_rng(0).random((4, 5, 3)) < 0.7, np.diag([3.0, 3, 3, 1]))
 DESIGN = Design("arm", "drug", "placebo", "pre", "post")

@@ -22,8 +22,9 @@ from bids_app.group.targets import GroupRun, Target
 from bids_app.group.whole_brain import write_whole_brain
 from bids_app.settings.settings import Settings, Trial
 from bids_app.space.grid import Grid
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
 from bids_app.trial.flow import by_visit, participant_flow
+from bids_app.trial.tables import Tables
 
 DESIGN = Design("arm", "drug", "usual care", "pre", "post")
 ARM = np.array([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1])

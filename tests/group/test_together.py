@@ -21,7 +21,8 @@ from bids_app.group.together import (
 )
 from bids_app.settings.settings import Trial
 from bids_app.stats import closed
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
+from bids_app.trial.tables import Tables
 
 DEGREE = Feature("degree", "r025")
 ARMS = ("placebo", "low", "high")

@@ -151,8 +151,10 @@ def test_an_arm_may_be_called_none(tmp_path, column):
         folder = tmp_path / arm
         save_table(folder / f"task-rest_contrast-drugVs{arm}_flow.tsv", flow)
         design = folder / f"task-rest_contrast-drugVs{arm}_design.json"
-        save_json(design, {"Route": "voxels", "ActiveArm": "drug", "ReferenceArm": arm, "Alpha": 0.05})
-        drawn.append(route_context(folder, design)["motion_figure"].read_text().count("<use"))
+        record = record_of("drug", arm)
+        drawn.append(
+            route_context(folder, Name.parse(design).entities, record)["motion_figure"].read_text().count("<use")
+        )
     assert drawn[0] == drawn[1] > 8
 
 

@@ -19,7 +19,7 @@ from bids_app.stats.association import (
 )
 from bids_app.stats.design import nuisance
 from bids_app.stats.rearrangement import exchange_blocks, residual_permutations
-from bids_app.trial.design import read_tables
+from bids_app.trial.tables import read_tables
 
 FORMULAS = {
     "active": ("outcome ~ arm + age + brain:arm + brain:other", "brain:arm"),

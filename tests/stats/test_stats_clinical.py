@@ -16,8 +16,9 @@ from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.ranks import rank_estimate
 from bids_app.stats.responders import proportion_estimate
 from bids_app.stats.twovisits import TwoVisits
-from bids_app.trial.design import Design, read_tables
+from bids_app.trial.design import Design
 from bids_app.trial.outcomes import outcome_table, two_visits
+from bids_app.trial.tables import read_tables
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from bids_app.stats.missing import (
     tipping_table,
 )
 from bids_app.stats.twovisits import TwoVisits
-from bids_app.trial.design import Design, read_tables
+from bids_app.trial.design import Design
 from bids_app.trial.outcomes import outcome_table, two_visits
+from bids_app.trial.tables import read_tables
 
 
 def plain(seed=1, **more):

@@ -17,7 +17,7 @@ from bids_app.stats.robustness import (
     robustness_table,
 )
 from bids_app.stats.twovisits import TwoVisits
-from bids_app.trial.design import read_tables
+from bids_app.trial.tables import read_tables
 
 SPECIFICATIONS = [
     {"threshold": threshold, "smoothing": smoothing} for threshold, smoothing in product((0.2, 0.25, 0.3), (0, 6))

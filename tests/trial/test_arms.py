@@ -10,9 +10,10 @@ from bids_app.errors import DataError, UsageError
 from bids_app.report.flowchart import flowchart
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import find_arms
-from bids_app.trial.design import Design, Tables, read_tables
+from bids_app.trial.design import Design
 from bids_app.trial.flow import counts, participant_flow, read_flow
 from bids_app.trial.outcomes import outcome_table
+from bids_app.trial.tables import Tables, read_tables
 
 
 def tables(values, levels=None, name="arm", **columns):

@@ -7,7 +7,8 @@ import pytest
 
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import Tables, find_designs, read_tables
+from bids_app.trial.design import find_designs
+from bids_app.trial.tables import Tables, read_tables
 
 SESSIONS = {"1", "2"}
 

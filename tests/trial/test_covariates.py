@@ -11,8 +11,9 @@ from bids_app import stats
 from bids_app.errors import DataError, UsageError
 from bids_app.group.thinness import thin_places
 from bids_app.trial.covariates import balance_columns, code, filled, slopes
-from bids_app.trial.design import Design, Tables
+from bids_app.trial.design import Design
 from bids_app.trial.strata import strata
+from bids_app.trial.tables import Tables
 
 DESIGN = Design("arm", "drug", "placebo", "pre", "post")
 N = 12

@@ -9,8 +9,9 @@ from bids_app.bids.scans import Scan
 from bids_app.cli.settings_of import parse
 from bids_app.group.regions import usable_visits
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import Design, Tables, find_designs, read_tables
+from bids_app.trial.design import Design, find_designs
 from bids_app.trial.flow import by_visit, counts, participant_flow, weights
+from bids_app.trial.tables import Tables, read_tables
 
 DESIGN = Design("arm", "drug", "placebo", "1", "2")
 

@@ -15,8 +15,9 @@ from bids_app.cli.settings_of import parse
 from bids_app.errors import DataError, UsageError
 from bids_app.group.analyses import Analysis, analyses_of
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import Design, Tables, find_designs, scanned_visits
+from bids_app.trial.design import Design, find_designs, scanned_visits
 from bids_app.trial.flow import by_visit, counts, participant_flow
+from bids_app.trial.tables import Tables
 from bids_app.trial.wording import GROUPS, PARALLEL
 
 WHO = {"01": "patient", "02": "patient", "03": "control", "04": "control"}

@@ -7,8 +7,9 @@ import pytest
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
-from bids_app.trial.design import Design, Tables, read_tables
+from bids_app.trial.design import Design
 from bids_app.trial.outcomes import OUTCOME_COLUMNS, name_of, outcome_table, two_visits, with_roles
+from bids_app.trial.tables import Tables, read_tables
 
 DESIGN = Design("arm", "ketamine", "midazolam", "0", "3")
 

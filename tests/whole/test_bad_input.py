@@ -482,4 +482,4 @@ def test_a_log_of_every_refusal_is_kept(trial_and_results, app):
     app(trial.bids, out, "group", *GROUP, "--followup", "9")
     (log_dir,) = set((out / "logs").iterdir()) - before
     assert "--followup 9: no scan of that session" in (log_dir / "trialgraph.log").read_text()
-    assert json.loads((log_dir / "settings.json").read_text())["trial"]["followup"] == "9"
+    assert json.loads((log_dir / "settings.json").read_text())["trial"]["followup"] == ["9"]
