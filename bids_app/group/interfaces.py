@@ -64,7 +64,7 @@ class TestTogether(SimpleInterface):
 class _WriteTogetherInput(BaseInterfaceInputSpec):
     found = traits.List(traits.Any, mandatory=True, desc="in the order of keys")
     keys = traits.List(traits.Any, mandatory=True, desc="(number of the joint test, feature) each")
-    family = traits.Any(mandatory=True, desc="several.Family", nohash=True)
+    family = traits.Any(mandatory=True, desc="family.Family", nohash=True)
     settings = traits.Any(mandatory=True)
 
 

@@ -230,30 +230,6 @@ def _require_kept(
     return kept & _varies(arrays) if isinstance(route, GlobalRoute) else kept
 
 
-def check_design(route: Route, sample: Sample) -> None:
-    """Refuse a design that leaves nothing to test, before any work is done.
-
-    Raises
-    ------
-    DataError
-        The covariates tell the arms apart, are redundant, or are too many for the participants.
-    """
-    try:
-        n_adjusted = sample.nuisance().shape[1]
-        with_arm = np.column_stack([sample.covariates.to_numpy(), sample.arm])
-        stats.nuisance(len(sample.arm), with_arm, sample.strata, [*sample.covariates, f"the {sample.design.words.arm}"])
-        stats.allocations(sample.arm, sample.strata, 1)
-    except ValueError as error:
-        raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
-    left = len(sample.arm) - n_adjusted - len(sample.design.visits)
-    if left < 1:
-        baseline = "" if sample.design.baseline is None else "the baseline and for "
-        raise DataError(
-            f"{route.name}: {len(sample.arm)} participants are too few to adjust for {baseline}"
-            f"{', '.join(map(str, sample.covariates)) or 'no covariate'}: {max(left, 0)} degrees of freedom are left."
-        )
-
-
 def _of_those(route: Route, participants: Collection[str], sessions: Collection[str | None]) -> Route:
     """Leave out the scans that are not compared, so that their gaps cost nobody a voxel."""
     scans = {

@@ -7,10 +7,10 @@ from nipype.pipeline import engine as pe
 
 from bids_app.bids.names import label
 from bids_app.group.analyses import analyses_of
+from bids_app.group.family import Family
 from bids_app.group.interfaces import CompareArms, TestTogether, WriteComparison, WriteTogether
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
-from bids_app.group.several import Family
 from bids_app.runtime.nipype_run import node_name
 from bids_app.settings.settings import Settings
 

@@ -9,8 +9,8 @@ import pytest
 from bids_app.bids.result_names import comparison_folder
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis, run_analysis
+from bids_app.group.family import of_all_arms
 from bids_app.group.sample import Sample
-from bids_app.group.several import of_all_arms
 from bids_app.group.together import (
     compare_any,
     compare_together,

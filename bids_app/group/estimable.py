@@ -1,0 +1,48 @@
+"""Whether a design leaves anything to test, before any work is done."""
+
+import numpy as np
+
+from bids_app import stats
+from bids_app.errors import DataError
+from bids_app.group.routes import Route
+from bids_app.group.sample import Sample
+
+
+def check_design(route: Route, sample: Sample) -> None:
+    """Refuse a design that leaves nothing to test.
+
+    Raises
+    ------
+    DataError
+        The covariates tell the arms apart, are redundant, or are too many for the participants; or a slope has too
+        few of them.
+    """
+    try:
+        n_adjusted = sample.nuisance().shape[1]
+        with_arm = np.column_stack([sample.covariates.to_numpy(), sample.arm])
+        stats.nuisance(len(sample.arm), with_arm, sample.strata, [*sample.covariates, f"the {sample.design.words.arm}"])
+        stats.allocations(sample.arm, sample.strata, 1)
+    except ValueError as error:
+        raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
+    left = len(sample.arm) - n_adjusted - len(sample.design.visits)
+    baseline = "" if sample.design.baseline is None else "the baseline and for "
+    adjusted = f"to adjust for {baseline}{', '.join(map(str, sample.covariates)) or 'no covariate'}"
+    if left < 1:
+        raise DataError(
+            f"{route.name}: {len(sample.arm)} participants are too few {adjusted}: {max(left, 0)} degrees of freedom "
+            "are left."
+        )
+    _check_slopes(route, sample, adjusted)
+
+
+def _check_slopes(route: Route, sample: Sample, adjusted: str) -> None:
+    """Refuse slopes of covariates that too few have: of each arm one, beside what is adjusted for."""
+    for name, values in () if sample.slopes is None else sample.slopes.items():
+        known = np.isfinite(values.to_numpy(float))
+        columns = sample.nuisance(without=str(name))[known]
+        left = int(known.sum()) - np.linalg.matrix_rank(columns) - len(sample.design.visits) - 2
+        if left < 1:
+            raise DataError(
+                f"{route.name}: {known.sum()} participants have {name}, too few for its slope in each "
+                f"{sample.design.words.arm} and {adjusted}: {max(left, 0)} degrees of freedom are left."
+            )

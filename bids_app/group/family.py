@@ -1,0 +1,112 @@
+"""The comparisons of one route, by arms and follow-ups: what is read for them, and how they are tested together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from bids_app.bids.names import label
+from bids_app.bids.result_names import comparison_folder
+from bids_app.graph.features import Feature
+from bids_app.group.gathering import flow_of
+from bids_app.group.routes import Route
+from bids_app.group.sample import Sample, assemble
+from bids_app.group.targets import TrialScans
+from bids_app.group.together import Joint, everyone_of, joints, one_by_one, why_not_closed
+from bids_app.trial.design import Design
+
+CLOSED = (
+    "corrected over nodes, signs and all {n} comparisons by a closed test: a comparison counts where every set of "
+    "comparisons that it is in is significant, each by the draws that exchange only the labels of its arms (Marcus, "
+    "Peritz & Gabriel 1976), the smallest p of a draw over its comparisons and follow-ups counted"
+)
+BONFERRONI = "corrected over nodes and signs, times the {n} comparisons (Bonferroni), because {why}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """The comparisons of one route.
+
+    Attributes
+    ----------
+    route : Route
+    designs : tuple of Design
+        Of the comparisons.
+    samples : dict of Sample
+        By name: of all arms, by follow-up, or of each comparison; without maps.
+    joints : tuple of Joint
+    maps : dict of dict of str
+        Of each feature, where the maps of each sample are kept.
+    how : str
+        How p is corrected over the comparisons.
+    has_any : bool
+        Whether it is tested by F if any of three arms or more differ: in the last of the joint tests.
+    """
+
+    route: Route
+    designs: tuple[Design, ...]
+    samples: dict[str, Sample]
+    joints: tuple[Joint, ...]
+    maps: dict[Feature, dict[str, str]]
+    how: str
+    has_any: bool
+
+
+def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], folder: Path) -> Family:
+    """Read the maps of everyone who is in any of several comparisons.
+
+    Parameters
+    ----------
+    trial : TrialScans
+    route : Route
+    designs : sequence of Design
+        Of the comparisons that can be made.
+    folder : Path
+        Where the maps are kept until they are tested.
+
+    Returns
+    -------
+    Family
+    """
+    options, maps = trial.settings.trial, cast(dict[Feature, dict[str, str]], {})
+    of_all = {design.followup: design for design in of_all_arms(designs)}
+    why = why_not_closed(designs, options)
+    wanted = {comparison_folder(design): design for design in designs} if why else of_all
+    samples = {}
+    for name, design in wanted.items():
+        sample = assemble(route, flow_of(trial, route, design), trial.tables, design, options)
+        for feature in sample.features:
+            path = folder / f"{label(name)}-{feature.label}.npz"
+            maps.setdefault(feature, {})[name] = sample.save_maps(feature, path)
+        samples[name] = sample.without_maps()
+    if why:
+        tests = one_by_one(designs, {design: samples[comparison_folder(design)] for design in designs}, options)
+    else:
+        tests = joints(designs, samples, everyone_of(samples, trial.tables, options), options)
+    return Family(
+        route=route,
+        designs=tuple(designs),
+        samples=samples,
+        joints=tuple(tests),
+        maps=maps,
+        how=(BONFERRONI if why else CLOSED).format(n=len(designs), why=why),
+        has_any=not why and len(next(iter(of_all.values())).arms) > 2,
+    )
+
+
+def of_all_arms(designs: Sequence[Design]) -> list[Design]:
+    """Return a design of all arms for each follow-up, numbered alike in all.
+
+    Examples
+    --------
+    >>> low = Design("arm", "low", "placebo", "pre", "day3")
+    >>> [one.arms for one in of_all_arms([low, Design("arm", "high", "placebo", "pre", "day3")])]
+    [('placebo', 'low', 'high')]
+    """
+    first = designs[0]
+    arms = dict.fromkeys(arm for design in designs for arm in (design.reference, design.active))
+    others = [arm for arm in arms if arm != first.reference]
+    return [
+        replace(first, active=others[0], further=tuple(others[1:]), followup=followup)
+        for followup in dict.fromkeys(design.followup for design in designs)
+    ]
