@@ -116,12 +116,13 @@ def one_of_several(designs: Sequence[Design], own: Design) -> tuple[Finding, ...
     >>> one_of_several([low], low)
     ()
     >>> one_of_several([low, high], low)[0].text
-    'One of 2 comparisons; the others are high − placebo at ses-post. p is corrected within this one alone.'
+    'One of 2 comparisons; the other is high − placebo at ses-post. p is corrected within this one alone.'
     """
     if len(designs) == 1:
         return ()
     others = ", ".join(f"{one.contrast} at ses-{one.followup}" for one in designs if one is not own)
-    text = f"One of {len(designs)} comparisons; the others are {others}. p is corrected within this one alone."
+    rest = f"the others are {others}" if len(designs) > 2 else f"the other is {others}"
+    text = f"One of {len(designs)} comparisons; {rest}. p is corrected within this one alone."
     return (Finding("Comparisons", text, warning=True),)
 
 

@@ -61,7 +61,7 @@ def group_level(settings: Settings) -> int:
     if strangers:
         logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
     if unmet:
-        logger.error("Asked for, and not made: %s.", "; ".join(unmet))
+        logger.error("Asked for, and not made: %s.", "; ".join(one.rstrip(".") for one in unmet))
     page = None if failures else output / GROUP / PAGE
     return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or unmet else 0)
 

@@ -32,7 +32,7 @@ COLUMNS = {
     "n": "Participants in the model, of all arms in it",
     "p_together": "Smallest p over all nodes",
     "p_together_all": "The same corrected over measures and edge rules too",
-    "n_significant": "Nodes with p_together of alpha or less",
+    "n_significant": "Nodes with p of alpha or less: p_together of a plan's primary measure, p_together_all of others",
     "node": "The node with the smallest p_together, of these that with the largest statistic: its name, or its place",
     "statistic": "t there, or F",
     "difference": "Adjusted difference there, in the units of the map",
@@ -208,12 +208,13 @@ def _row(settings: Settings, family: Family, one: Tested) -> dict[str, Any]:
     }
     if np.isnan(one.p).all():
         return row
+    judged = one.p if row["role"] == "primary" else one.p_all
     smallest = np.nanmin(one.p)
     node = int(np.nanargmax(np.where(one.p == smallest, size, -1.0)))
     row |= {
         "p_together": smallest,
         "p_together_all": np.nanmin(one.p_all),
-        "n_significant": int((one.p <= trial.alpha).sum()),
+        "n_significant": int((judged <= trial.alpha).sum()),
         "node": _place(one.sample, node),
     }
     row |= {"statistic": one.statistic[node]}
