@@ -197,7 +197,7 @@ def comparison_folder(design: Any) -> str:
     return f"contrast-{contrast_label(design.active, design.reference)}{session}"
 
 
-def family_name(route: Any, suffix: str, extension: str, **more: str) -> str:
+def family_name(route: Any, suffix: str, extension: str, **more: str | None) -> str:
     """Return the name of a file of all comparisons of a route."""
     return build({**route.entities, **more}, suffix, extension)
 

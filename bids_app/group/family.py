@@ -39,6 +39,8 @@ class Family:
         Of each feature, where the maps of each sample are kept.
     how : str
         How p is corrected over the comparisons.
+    model : str
+        Which arms are in the models that are tested.
     has_any : bool
         Whether it is tested by F if any of three arms or more differ: in the last of the joint tests.
     """
@@ -49,7 +51,12 @@ class Family:
     joints: tuple[Joint, ...]
     maps: dict[Feature, dict[str, str]]
     how: str
+    model: str
     has_any: bool
+
+    def sample_of(self, design: Design) -> Sample:
+        """Return the sample that a comparison is tested in."""
+        return self.samples.get(design.followup) or self.samples[comparison_folder(design)]
 
 
 def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], folder: Path) -> Family:
@@ -90,6 +97,7 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
         joints=tuple(tests),
         maps=maps,
         how=(BONFERRONI if why else CLOSED).format(n=len(designs), why=why),
+        model=f"the two {designs[0].words.arms} of each comparison" if why else f"all {designs[0].words.arms}",
         has_any=not why and len(next(iter(of_all.values())).arms) > 2,
     )
 

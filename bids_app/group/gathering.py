@@ -120,7 +120,7 @@ def one_of_several(designs: Sequence[Design], own: Design) -> tuple[Finding, ...
     """
     if len(designs) == 1:
         return ()
-    others = ", ".join(f"{one.contrast} at ses-{one.followup}" for one in designs if one is not own)
+    others = ", ".join(one.comparison for one in designs if one is not own)
     rest = f"the others are {others}" if len(designs) > 2 else f"the other is {others}"
     text = f"One of {len(designs)} comparisons; {rest}. p is corrected within this one alone."
     return (Finding("Comparisons", text, warning=True),)

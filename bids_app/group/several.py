@@ -101,6 +101,7 @@ def write_comparisons(trial: TrialScans, families: Sequence[Family]) -> Path:
             {"Route": one.route.name, "Table": family_name(one.route, "comparisons", ".tsv")} for one in families
         ],
         "Together": families[0].how,
+        "Model": families[0].model,
         "Alpha": trial.settings.trial.alpha,
         "Software": f"trialgraph {__version__}",
     }
@@ -122,6 +123,8 @@ class Tested:
     effect : stats.Effect or stats.JointEffect
     p, p_all : (V,) ndarray
         Over all comparisons, and over all features too.
+    n_draws : int
+        Of the joint test with the fewest.
     """
 
     feature: Feature
@@ -131,12 +134,12 @@ class Tested:
     effect: stats.Effect | stats.JointEffect
     p: np.ndarray
     p_all: np.ndarray
+    n_draws: int
 
     @property
     def text(self) -> str:
         """What it is, for people."""
-        what = "any difference" if self.design is None else self.design.contrast
-        return f"{what} at ses-{self.followup}" if self.followup else what
+        return f"any difference at ses-{self.followup}" if self.design is None else self.design.comparison
 
     @property
     def statistic(self) -> np.ndarray:
@@ -148,33 +151,23 @@ def _tested(family: Family, found: Mapping[Key, Result]) -> Iterator[Tested]:
     """Yield each comparison of each feature with the largest p of the tests it is in, then any difference."""
     p = _closed({key: one.p for key, one in found.items()}, found)
     p_all = _closed(_over_features(family, found), found)
-    first = {key[1:]: one for key, one in reversed(list(found.items()))}
+    wanted: list[tuple[str, Design | None, Sample]] = [
+        (comparison_folder(design), design, family.sample_of(design)) for design in family.designs
+    ]
+    wanted += [(followup, None, sample) for followup, sample in family.samples.items() if family.has_any]
     for feature in family.maps:
-        for design in family.designs:
-            name = comparison_folder(design)
-            sample = family.samples.get(design.followup) or family.samples[name]
-            yield _line(sample, (feature, name), first, p, p_all, design=design)
-        for followup, sample in family.samples.items() if family.has_any else ():
-            yield _line(sample, (feature, followup), first, p, p_all)
-
-
-def _line(
-    sample: Sample,
-    key: tuple[Feature, str],
-    first: Mapping[tuple[Feature, str], Result],
-    p: Mapping[tuple[Feature, str], np.ndarray],
-    p_all: Mapping[tuple[Feature, str], np.ndarray],
-    design: Design | None = None,
-) -> Tested:
-    return Tested(
-        feature=key[0],
-        design=design,
-        followup=sample.design.followup,
-        sample=sample,
-        effect=first[key].comparison.effect,
-        p=p[key][sample.kept],
-        p_all=p_all[key][sample.kept],
-    )
+        for name, design, sample in wanted:
+            tests = [one.comparison for key, one in found.items() if key[1:] == (feature, name)]
+            yield Tested(
+                feature=feature,
+                design=design,
+                followup=sample.design.followup,
+                sample=sample,
+                effect=tests[0].effect,
+                p=p[feature, name][sample.kept],
+                p_all=p_all[feature, name][sample.kept],
+                n_draws=min(len(one.max_statistics) for one in tests),
+            )
 
 
 def _closed(p: Mapping[Key, np.ndarray], found: Mapping[Key, Result]) -> dict[tuple[Feature, str], np.ndarray]:
@@ -241,9 +234,9 @@ def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path
             "pTogether": (one.p, "p of F, corrected over nodes and follow-ups by re-drawing the labels of all arms")
         }
     for stat, (values, text) in maps.items():
-        more = {"ses": one.followup, "contrast": contrast, "stat": stat, "desc": one.feature.label}
+        more = {"ses": one.followup or None, "contrast": contrast, "stat": stat, "desc": one.feature.label}
         path = settings.group_dir / family_name(route, "statmap", grid.extension, **more)
-        about = {"Statistic": route.statistic(settings.trial), "NumberOfDraws": settings.trial.n_permutations}
+        about = {"Statistic": route.statistic(settings.trial), "NumberOfDraws": one.n_draws}
         software = {"Software": f"trialgraph {__version__}"}
         save_map(path, grid, values, {"Description": f"{text}: {description}.", **about, **software})
         yield path

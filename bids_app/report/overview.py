@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from bids_app.bids.files import read_table
 from bids_app.bids.names import label
 from bids_app.bids.result_names import COMPARISONS
 from bids_app.report.group import design_paths, write_group_page
@@ -14,6 +13,8 @@ from bids_app.runtime.group_folder import AGAIN, PAGE, results_id
 from bids_app.system.small_files import read_record
 from bids_app.trial.comparison_record import read_comparison
 from bids_app.trial.wording import PARALLEL, Wording
+
+SHOWN = ("ArmColumn", "Comparisons", "NotCompared", "Routes", "Together", "Model", "Alpha")
 
 
 def comparison_folders(folder: Path) -> list[Path]:
@@ -70,7 +71,8 @@ def write_overview(folder: Path, results: str) -> Path:
     -------
     Path
     """
-    record = read_record(folder / COMPARISONS, AGAIN)
+    found = read_record(folder / COMPARISONS, AGAIN)
+    record = {name: found[name] for name in SHOWN} | {"Baseline": found.get("Baseline")}
     routes = [_route(folder, one, record) for one in record["Routes"]]
     words = words_of(folder)
     write_page(folder / PAGE, "overview.html.jinja", record=record, routes=routes, results=results, words=words)
@@ -78,7 +80,7 @@ def write_overview(folder: Path, results: str) -> Path:
 
 
 def _route(folder: Path, route: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:
-    table = pd.read_csv(folder / route["Table"], sep="\t", na_values="n/a")
+    table = read_table(folder / route["Table"], dtype={"node": str})
     table["judged"] = table["p_together"].where(table["role"] == "primary", table["p_together_all"])
     found = table[table["judged"] <= record["Alpha"]]
     text = table.select_dtypes(exclude="number").columns

@@ -9,6 +9,7 @@ import pytest
 import statsmodels.api as sm
 from conftest import SMALL, SmallTrial
 
+from bids_app.bids.names import Name, build
 from bids_app.trial.wording import GROUPS
 
 PEOPLE = {"patient": ("01", "02", "03", "04"), "control": ("05", "06", "07")}
@@ -153,3 +154,21 @@ def test_check_says_who_could_be_compared(study, app, tmp_path, capsys):
     outcome = app("check", study.bids, tmp_path / "out", *WORDS)
     assert outcome.code == 0, outcome.said
     assert "7 of 7 would be compared" in outcome.said
+
+
+def test_three_groups_without_sessions_have_names_that_can_be_read(study, compared, app):
+    rows = "".join(f"sub-{label}\t{'abc'[number % 3]}\n" for number, label in enumerate(EVERYONE))
+    (study.bids / "participants.tsv").write_text(f"participant_id\tgroup\n{rows}")
+    out = study.bids.parent / "out"
+    words = ("--design", "groups", "--reference-arm", "a", "--n-permutations", "20", "--no-baseline-motion")
+    outcome = app(study.bids, out, "group", *SMALL, *words)
+    assert outcome.code == 0, outcome.said
+    record = json.loads((out / "group" / "comparisons.json").read_text())
+    assert [one["Folder"] for one in record["Comparisons"]] == ["contrast-bVsA", "contrast-cVsA"]
+    assert "One of 2 comparisons; the other is c − a. p is corrected" in outcome.said
+    maps = [path for path in (out / "group").iterdir() if path.name.endswith("statmap.nii.gz")]
+    assert len(maps) == 2
+    for path in maps:
+        assert path.name == build(Name.parse(path).entities, "statmap", ".nii.gz")
+        assert "ses" not in Name.parse(path).entities
+        assert path.name.startswith("task-")

@@ -69,10 +69,18 @@ def test_p_over_all_comparisons_is_never_below_that_of_one_alone(compared, out):
     assert list(table["n"]) == [9, 9, 8, 8, 9, 8]
 
 
+def test_as_many_draws_are_recorded_as_were_made(compared, out):
+    """Two arms of three have 20 allocations; three arms have more than were asked for."""
+    sidecars = {path.name: json.loads(path.read_text()) for path in (out / "group").glob("*_statmap.json")}
+    for name, one in sidecars.items():
+        assert one["NumberOfDraws"] == (40 if "contrast-any" in name else 20), name
+
+
 def test_the_overview_names_every_comparison_and_its_page(compared, out):
     page = (out / "group" / "index.html").read_text()
     for folder in FOLDERS:
         assert f'href="{folder}/index.html"' in page
+    assert "Estimates are of the model of all arms" in page
     assert "nan" not in page.lower().split("</style>")[1]
 
 
@@ -104,3 +112,5 @@ def test_an_arm_that_cannot_be_compared_at_one_followup_is_said_and_the_rest_is_
         in record["Together"]
     )
     assert text in outcome.said
+    page = (out / "group" / "index.html").read_text()
+    assert "Estimates are of the model of the two arms of each comparison" in page
