@@ -162,8 +162,13 @@ def _says_no_number(words: pd.Series) -> bool:
     return bool(known) and not any(character.isdigit() for word in known for character in word)
 
 
+def _holds(words: pd.Series, character: str) -> bool:
+    """Say at once whether any word holds a character, before a column is read by patterns."""
+    return any(character in word for word in words.tolist() if isinstance(word, str))
+
+
 def _has_commas(words: pd.Series) -> bool:
-    if not any("," in word for word in words.tolist() if isinstance(word, str)):
+    if not _holds(words, ","):
         return False
     known = words.dropna()
     return len(known) > 0 and bool(known.str.fullmatch(DECIMAL_COMMA).any())
@@ -171,7 +176,7 @@ def _has_commas(words: pd.Series) -> bool:
 
 def _with_points(words: pd.Series) -> pd.Series:
     """Read decimal commas as points where the whole column is of numbers, and no comma can part thousands."""
-    if not any("," in word for word in words.tolist() if isinstance(word, str)):
+    if not _holds(words, ","):
         return words
     known = words.dropna()
     commas = known[known.str.contains(",", regex=False)]
@@ -183,7 +188,7 @@ def _with_points(words: pd.Series) -> pd.Series:
 
 def _whole(words: pd.Series) -> pd.Series:
     """Write 1.0 as 1 where all numbers of the column are whole: software writes it so beside a missing value."""
-    if not any("." in word for word in words.tolist() if isinstance(word, str)):
+    if not _holds(words, "."):
         return words
     numbers = words[words.str.fullmatch(r"[+-]?\d+\.\d+", na=False)] if words.notna().any() else words[:0]
     if not len(numbers) or not numbers.str.fullmatch(WHOLE).all():

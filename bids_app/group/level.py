@@ -48,7 +48,7 @@ def group_level(settings: Settings) -> int:
     sweep(output)
     with staged_group(output) as staged:
         trial = find_trial(replace(settings, group_folder=staged.name))
-        runs, failures = _compare_all(trial, log_dir)
+        runs, not_compared, failures = _compare_all(trial, log_dir)
         if not failures:
             write_group_pages(staged)
             publish(output, made_from(replace(trial, settings=runs[-1].settings)))
@@ -57,7 +57,7 @@ def group_level(settings: Settings) -> int:
     else:
         write_pages_of_all(output)
     strangers = {name for run in runs for name in run.strangers}
-    unmet = [*trial.not_compared, *(one for run in runs for one in run.notes.unmet)]
+    unmet = [*not_compared, *(one for run in runs for one in run.notes.unmet)]
     if strangers:
         logger.error("Not in participants.tsv, so not analysed: %s.", ", ".join(sorted(strangers)))
     if unmet:
@@ -66,12 +66,22 @@ def group_level(settings: Settings) -> int:
     return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or unmet else 0)
 
 
-def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list[Failure]]:
-    """Make every comparison, and where there are several, test them together; return the runs without their maps."""
+def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list[str], list[Failure]]:
+    """Make every comparison, and where there are several, test them together.
+
+    Returns
+    -------
+    runs : list of GroupRun
+        Of several, without their maps.
+    not_compared : list of str
+        Which of several could not be made, and why.
+    failures : list of Failure
+    """
     if len(trial.designs) == 1:
         run = gather(trial, trial.designs[0])
-        return [run], _compare(run, log_dir)
+        return [run], [], _compare(run, log_dir)
     runs: list[GroupRun] = []
+    not_compared: list[str] = []
     for design in trial.designs:
         name = comparison_folder(design)
         folder, work = f"{trial.settings.group_folder}/{name}", trial.settings.work_dir / name
@@ -80,19 +90,21 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
         try:
             run = gather(own, design)
         except DataError as error:
-            trial.not_compared.append(f"{design.comparison}: {error}")
-            logger.warning("Not compared: %s", trial.not_compared[-1])
+            not_compared.append(f"{design.comparison}: {error}")
+            logger.warning("Not compared: %s", not_compared[-1])
             continue
         run.settings.group_dir.mkdir()
         if failures := _compare(run, log_dir):
-            return [run], failures
+            return [run], not_compared, failures
         runs.append(run.without_maps())
     if not runs:
-        raise DataError("Nothing can be compared. " + " ".join(trial.not_compared))
-    return runs, _test_together(trial, [run.design for run in runs], log_dir)
+        raise DataError("Nothing can be compared. " + " ".join(not_compared))
+    return runs, not_compared, _test_together(trial, [run.design for run in runs], not_compared, log_dir)
 
 
-def _test_together(trial: TrialScans, designs: Sequence[Design], log_dir: Path) -> list[Failure]:
+def _test_together(
+    trial: TrialScans, designs: Sequence[Design], not_compared: Sequence[str], log_dir: Path
+) -> list[Failure]:
     """Test all comparisons together, and write what they are; return the failures."""
     settings, resources = trial.settings, trial.settings.resources
     folder = settings.work_dir / "together"
@@ -102,7 +114,7 @@ def _test_together(trial: TrialScans, designs: Sequence[Design], log_dir: Path) 
     workflow = init_together_wf(families=families, settings=settings, n_jobs=n_jobs)
     failures = execute(workflow, settings, log_dir, n_parallel=n_tests, n_threads=n_jobs)
     if not failures:
-        write_comparisons(trial, families)
+        write_comparisons(trial, families, not_compared)
     return failures
 
 

@@ -65,7 +65,10 @@ def _write_matrix(path: Path, sample: Sample, flow: pd.DataFrame) -> None:
     """Write the columns of the model beside the intercept and the baseline, which each node has of its own."""
     table = pd.DataFrame({"participant_id": flow.loc[flow["analysed"], "participant_id"].to_numpy()})
     table["arm"] = sample.arm
-    columns = {"participant_id": "Participant analysed", "arm": f"1 for {sample.arms[0]}, 0 for {sample.arms[1]}"}
+    columns = {
+        "participant_id": "Participant analysed",
+        "arm": f"1 for {sample.design.active}, 0 for {sample.design.reference}",
+    }
     for name, values in sample.covariates.items():
         table[name], columns[str(name)] = values.to_numpy(), "Covariate, as it enters the model"
     if sample.strata is not None:

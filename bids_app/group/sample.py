@@ -84,11 +84,6 @@ class Sample:
     findings: tuple[Finding, ...] = ()
 
     @property
-    def arms(self) -> tuple[str, str]:
-        """Names of the active and of the reference arm."""
-        return self.design.active, self.design.reference
-
-    @property
     def features(self) -> tuple[Feature, ...]:
         """What is compared of everyone."""
         return tuple(self.maps)
@@ -165,12 +160,7 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     route = _of_those(route, participants, list(design.visits.values()))
     feature, scans = next(iter(route.scans.items()))
-    arms = dict(zip(participants, analysed["arm"], strict=True))
-    compared = [made(scan, arms[scan.participant]) for scan in scans]
-    mixed = (
-        *require_alike(route.name, compared, accept_mixed=trial.accept_mixed, words=design.words),
-        *of_scans(scans),
-    )
+    mixed = _mixed(route, scans, dict(zip(participants, analysed["arm"], strict=True)), design, trial)
     parcels = None if isinstance(route, MapRoute) else read_same_nodes(route.name, scans)
     shape = _values(scans[0], feature).shape
     loaded = {session: _load(route, participants, session, shape) for session in design.visits.values()}
@@ -201,6 +191,15 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
         *thin_places(sample, design.arms, design.words),
     )
     return replace(sample, findings=(*sample.findings, *odd))
+
+
+def _mixed(
+    route: Route, scans: Sequence[Scan], arms: Mapping[str, str], design: Design, trial: Trial
+) -> tuple[Finding, ...]:
+    """Refuse scans that were not made alike, and return what their sidecars say."""
+    compared = [made(scan, arms[scan.participant]) for scan in scans]
+    alike = require_alike(route.name, compared, accept_mixed=trial.accept_mixed, words=design.words)
+    return (*alike, *of_scans(scans))
 
 
 def _require_enough(route: Route, flow: pd.DataFrame, design: Design, arm: np.ndarray) -> None:

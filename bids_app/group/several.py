@@ -69,7 +69,7 @@ def write_family(settings: Settings, family: Family, found: Mapping[Key, Result]
     return [*written, path]
 
 
-def write_comparisons(trial: TrialScans, families: Sequence[Family]) -> Path:
+def write_comparisons(trial: TrialScans, families: Sequence[Family], not_compared: Sequence[str]) -> Path:
     """Write which comparisons there are, and how they are corrected together.
 
     Parameters
@@ -77,6 +77,8 @@ def write_comparisons(trial: TrialScans, families: Sequence[Family]) -> Path:
     trial : TrialScans
     families : list of Family
         Of every route.
+    not_compared : list of str
+        Which could not be made, and why.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def write_comparisons(trial: TrialScans, families: Sequence[Family]) -> Path:
             }
             for one in designs
         ],
-        "NotCompared": trial.not_compared,
+        "NotCompared": list(not_compared),
         "Routes": [
             {"Route": one.route.name, "Table": family_name(one.route, "comparisons", ".tsv")} for one in families
         ],

@@ -29,8 +29,6 @@ class TrialScans:
         Which arms are compared from which visit to which.
     routes : list of Route
     failed : list of FailedScan
-    not_compared : list of str
-        Which of several comparisons could not be made, and why.
     """
 
     settings: Settings
@@ -38,7 +36,6 @@ class TrialScans:
     designs: list[Design]
     routes: list[Route]
     failed: list[FailedScan]
-    not_compared: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -199,10 +199,9 @@ def compare_together(
         _compare(member, draws, maps, (member.row,), trial, n_jobs)
         for member, draws in zip(joint.members, joint.draws, strict=True)
     ]
-    corrected = stats.across(compared) if len(compared) > 1 else [compared[0].p_fwe]
     return {
         comparison_folder(one.design): Result(p=np.minimum(p * joint.times, 1), comparison=own, kept=one.sample.kept)
-        for one, p, own in zip(joint.members, corrected, compared, strict=True)
+        for one, p, own in zip(joint.members, _corrected(compared), compared, strict=True)
     }
 
 
@@ -227,10 +226,9 @@ def compare_any(joint: Joint, maps: Mapping[str, Path | str], trial: Trial, *, n
         _compare(member, draws, maps, against_reference(len(member.sample.design.arms)), trial, n_jobs)
         for member, draws in once.values()
     ]
-    corrected = stats.across(compared) if len(compared) > 1 else [compared[0].p_fwe]
     return {
         member.design.followup: Result(p=p, comparison=one, kept=member.sample.kept)
-        for (member, _), p, one in zip(once.values(), corrected, compared, strict=True)
+        for (member, _), p, one in zip(once.values(), _corrected(compared), compared, strict=True)
     }
 
 
@@ -243,6 +241,11 @@ def against_reference(n_arms: int) -> tuple[tuple[float, ...], ...]:
     ((-1.0, 1.0, 0.0), (-1.0, 0.0, 1.0))
     """
     return tuple(tuple(float(arm == one) - float(arm == 0) for arm in range(n_arms)) for one in range(1, n_arms))
+
+
+def _corrected(compared: Sequence[stats.Comparison]) -> list[np.ndarray]:
+    """Return p over several comparisons with the same draws; that of a single one may be of a fitted tail."""
+    return stats.across(compared) if len(compared) > 1 else [compared[0].p_fwe]
 
 
 def _compare(

@@ -102,7 +102,7 @@ def test_a_slope_is_not_adjusted_for_itself(sample, maps):
 
 @pytest.mark.parametrize("arm", [1, 0])
 def test_within_an_arm(sample, maps, arm):
-    found = run_analysis(Analysis("within", sample.arms[1 - arm]), sample, maps, TRIAL)
+    found = run_analysis(Analysis("within", sample.design.arms[arm]), sample, maps, TRIAL)
     change = (maps["post"] - maps["pre"])[sample.arm == arm]
     np.testing.assert_allclose(
         found.effect.t, change.mean(axis=0) / change.std(axis=0, ddof=1) * np.sqrt(len(change)), rtol=1e-8
