@@ -62,7 +62,7 @@ class TestTogether(SimpleInterface):
 
 
 class _WriteTogetherInput(BaseInterfaceInputSpec):
-    found = traits.List(traits.Any, mandatory=True, desc="in the order of keys")
+    found = traits.List(traits.Any, mandatory=True, desc="in the order of keys", nohash=True)
     keys = traits.List(traits.Any, mandatory=True, desc="(number of the joint test, feature) each")
     family = traits.Any(mandatory=True, desc="family.Family", nohash=True)
     settings = traits.Any(mandatory=True)
@@ -91,7 +91,7 @@ class WriteTogether(SimpleInterface):
 
 
 class _WriteComparisonInput(BaseInterfaceInputSpec):
-    comparisons = traits.List(traits.Any, mandatory=True, desc="in the order of keys")
+    comparisons = traits.List(traits.Any, mandatory=True, desc="in the order of keys", nohash=True)
     keys = traits.List(traits.Any, mandatory=True, desc="(feature, analysis) each")
     sample = traits.Any(mandatory=True, desc="sample.Sample without its maps", nohash=True)
     route = traits.Any(mandatory=True, nohash=True)

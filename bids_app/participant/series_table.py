@@ -74,7 +74,7 @@ def read_series(path: Path) -> SeriesTable:
         raise DataError(f"{path.name} cannot be read as a table of numbers: {error}") from error
     heads, cells = _heads(cells)
     _require_volumes_in_rows(path, heads, cells)
-    values = np.column_stack([_numbers(path, called(heads, j), cells[column]) for j, column in enumerate(cells)])
+    values = _numbers(path, heads, cells)
     parcels, said = [], []
     for column in range(values.shape[1]):
         is_parcel, sentence = _judged(path, heads, values, column)
@@ -93,7 +93,8 @@ def called(heads: Sequence[str], column: int) -> str:
 
 def _heads(cells: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
     """Take the first row as heads, unless it holds numbers with fractions as the others do."""
-    cells = cells.fillna("").apply(lambda column: column.str.strip())  # rows that are short end in NaN
+    words = pd.Series(cells.to_numpy().ravel()).fillna("").str.strip()  # rows that are short end in NaN
+    cells = pd.DataFrame(words.to_numpy().reshape(cells.shape))
     filled = cells[~cells.isin(MISSING).all(axis=1)]
     first = (filled if len(filled) else cells).iloc[0]  # the first volumes may be censored
     numbers = pd.to_numeric(first, errors="coerce")
@@ -113,15 +114,18 @@ def _require_volumes_in_rows(path: Path, heads: Sequence[str], cells: pd.DataFra
         )
 
 
-def _numbers(path: Path, name: str, column: pd.Series) -> np.ndarray:
-    numbers = pd.to_numeric(column, errors="coerce")
-    wrong = column[(numbers.isna() & ~column.isin(MISSING)) | np.isinf(numbers)]
-    if len(wrong):
+def _numbers(path: Path, heads: Sequence[str], cells: pd.DataFrame) -> np.ndarray:
+    """Read all cells at once; of what is no number, the first of the first column is named."""
+    words = pd.Series(cells.to_numpy().ravel())
+    numbers = pd.to_numeric(words, errors="coerce").astype(np.float64)
+    is_wrong = ((numbers.isna() & ~words.isin(MISSING)) | np.isinf(numbers)).to_numpy().reshape(cells.shape)
+    for column in np.flatnonzero(is_wrong.any(axis=0))[:1]:
+        wrong = cells.iloc[int(is_wrong[:, column].argmax()), column]
         raise DataError(
-            f"{path.name} cannot be read as a table of numbers: {name} holds {wrong.iloc[0]!r}. Take out what is no "
-            "parcel's series, and write n/a for what is missing."
+            f"{path.name} cannot be read as a table of numbers: {called(heads, column)} holds {wrong!r}. Take out what "
+            "is no parcel's series, and write n/a for what is missing."
         )
-    return numbers.to_numpy(np.float64)
+    return numbers.to_numpy().reshape(cells.shape)
 
 
 def _judged(path: Path, heads: Sequence[str], values: np.ndarray, column: int) -> tuple[bool, str]:

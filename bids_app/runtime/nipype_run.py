@@ -115,6 +115,7 @@ def _configure(workflow: Workflow, settings: Settings, log_dir: Path) -> None:
         "crashfile_format": "txt",
         "stop_on_first_crash": str(settings.stop_on_first_crash).lower(),
         "remove_unnecessary_outputs": "false",
+        "create_report": "false",  # which prints every array that a step is given
         "poll_sleep_duration": str(slurm.POLL_SECONDS) if settings.resources.plugin else "0.1",
         "check_version": "false",
     }

@@ -110,6 +110,13 @@ def test_pages_that_are_not_made_to_their_end_spoil_nothing(run, trial, undistur
     assert contents(output) == contents(before)
 
 
+def test_two_processors_leave_the_bytes_of_one(run, trial, undisturbed, tmp_path):
+    for level in ("participant", "group"):
+        codes, _, said = run(trial.bids, tmp_path, level, *GROUP, "--n-cpus", "2")
+        assert codes == [0], said
+    assert contents(tmp_path) == undisturbed[1]["group"]
+
+
 def test_two_runs_at_once_on_the_same_participants(run, trial, undisturbed, tmp_path):
     """One of them says that the other works there, or comes late enough to find everything done."""
     output = tmp_path / "out"
