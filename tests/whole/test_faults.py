@@ -18,7 +18,8 @@ from bids_app.errors import BusyError
 from bids_app.system.locks import alone_in, turn_in
 
 pytestmark = pytest.mark.slow
-N_KILLS = {"participant": 12, "group": 8}
+THOROUGH = int(os.environ.get("TRIALGRAPH_THOROUGH", "1"))  # times as many kills
+N_KILLS = {"participant": 6 * THOROUGH, "group": 4 * THOROUGH}
 GROUP = (*SCALE, "--metrics", "degree", "--smooth-maps", "20", "--skip-bids-validation", "--n-permutations", "20")
 OPTIONS = (*GROUP, "--participant-label", "01", "02")
 
@@ -74,7 +75,7 @@ def test_a_run_that_is_killed_ends_the_same_when_it_is_repeated(run, trial, undi
     assert contents(output) == expected[level]
 
 
-@pytest.mark.parametrize("share", [0.25, 0.6, 0.85, 0.97])
+@pytest.mark.parametrize("share", [0.6, 0.97])
 def test_a_group_run_that_is_killed_leaves_the_results_before_or_its_own(run, trial, undisturbed, tmp_path, share):
     """Never files of both, whatever else is asked for."""
     before, output, fresh = undisturbed[0], tmp_path / "out", tmp_path / "fresh"
@@ -93,7 +94,7 @@ def test_a_group_run_that_is_killed_leaves_the_results_before_or_its_own(run, tr
 
 
 @pytest.mark.parametrize("level", ["participant", "group"])
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("share", [0.3, 0.7])
 def test_pages_that_are_not_made_to_their_end_spoil_nothing(run, trial, undisturbed, tmp_path, level, share):
     before, output = undisturbed[0], tmp_path / "out"
     shutil.copytree(before, output, ignore=shutil.ignore_patterns("work"))
