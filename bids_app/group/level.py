@@ -77,12 +77,12 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
         Which of several could not be made, and why.
     failures : list of Failure
     """
-    if len(trial.designs) == 1:
-        run = gather(trial, trial.designs[0])
+    if not trial.study.has_several:
+        run = gather(trial, trial.study.first)
         return [run], [], _compare(run, log_dir)
     runs: list[GroupRun] = []
     not_compared: list[str] = []
-    for design in trial.designs:
+    for design in trial.study.designs:
         name = comparison_folder(design)
         folder, work = f"{trial.settings.group_folder}/{name}", trial.settings.work_dir / name
         logger.info("%s:", design.comparison)

@@ -85,7 +85,7 @@ def write_comparisons(trial: TrialScans, families: Sequence[Family], not_compare
     Path
     """
     path = trial.settings.group_dir / COMPARISONS
-    designs, first = families[0].designs, trial.designs[0]
+    designs, first = families[0].designs, trial.study.first
     content = {
         "ArmColumn": first.arm_column,
         "Baseline": first.baseline,
