@@ -18,7 +18,7 @@ from bids_app.errors import UsageError
 from bids_app.graph.features import Feature
 from bids_app.group.level import group_level
 from bids_app.participant.level import participant_level
-from bids_app.runtime.nipype_run import progress
+from bids_app.runtime.progress import progress
 from bids_app.settings.atlas_source import find_atlas
 from bids_app.settings.checks import check_settings
 from bids_app.settings.settings import Graph, Resources, Settings, Trial

@@ -22,9 +22,10 @@ from bids_app.group.whole_brain import write_whole_brain
 from bids_app.group.workflow import init_group_wf, init_together_wf
 from bids_app.report.index import write_pages_of_all
 from bids_app.report.overview import write_group_pages
+from bids_app.runtime.failures import Failure
 from bids_app.runtime.group_folder import PAGE, publish, staged_group
 from bids_app.runtime.logs import conclude, start_log
-from bids_app.runtime.nipype_run import Failure, execute
+from bids_app.runtime.nipype_run import execute
 from bids_app.settings.settings import GROUP, Settings
 from bids_app.trial.design import Design
 

@@ -20,7 +20,8 @@ from bids_app.preproc.dataset import (
 from bids_app.preproc.raw_runs import RawRun, by_participant, raw_runs
 from bids_app.preproc.workflow import ANATOMY, anatomy_name, init_preproc_wf
 from bids_app.report.preproc import write_preprocessing_page
-from bids_app.runtime.nipype_run import Failure, execute, node_name
+from bids_app.runtime.failures import Failure
+from bids_app.runtime.nipype_run import execute, node_name
 from bids_app.settings.named import NamedPath
 from bids_app.settings.settings import Selection, Settings
 from bids_app.space.templates import template_space
