@@ -16,9 +16,10 @@ from bids_app.bids.status import read_statuses
 from bids_app.group.assumptions import assumptions, left_out
 from bids_app.group.completers import completers
 from bids_app.group.estimable import check_design
+from bids_app.group.found_routes import find_routes
 from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
-from bids_app.group.routes import Route, find_routes
+from bids_app.group.routes import Route
 from bids_app.group.sample import Sample, assemble, route_flow
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes

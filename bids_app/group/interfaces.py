@@ -81,8 +81,8 @@ class WriteTogether(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         found = {
-            (*key, name): result
-            for key, results in zip(inputs.keys, inputs.found, strict=True)
+            several.Part(joint, several.Compared(feature, name)): result
+            for (joint, feature), results in zip(inputs.keys, inputs.found, strict=True)
             for name, result in results.items()
         }
         written = several.write_family(inputs.settings, inputs.family, found)
