@@ -10,7 +10,7 @@ from bids_app.bids.names import build, folder
 from bids_app.bids.result_names import group_name
 from bids_app.bids.scans import index_scans
 from bids_app.graph.features import Feature
-from bids_app.group.routes import find_routes
+from bids_app.group.found_routes import find_routes
 from bids_app.group.sample import route_flow
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.trial_tables import Notes

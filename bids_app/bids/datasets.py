@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bids_app.errors import MissingInputError, UsageError
+from bids_app.settings.named import NamedPath
 from bids_app.system.small_files import read_json
 
 TEXTS = ("Name", "Version", "License", "DatasetDOI", "DatasetType")  # of a description and of what made it
@@ -24,28 +25,27 @@ class Dataset:
         return f"bids:{self.name}:{Path(path).relative_to(self.path).as_posix()}"
 
 
-def find_derivatives(bids_dir: Path, given: Sequence[tuple[str, Path]] = ()) -> list[Dataset]:
+def find_derivatives(bids_dir: Path, given: Sequence[NamedPath] = ()) -> list[Dataset]:
     """Find the preprocessed datasets: those given, else derivatives/fmriprep*, else BIDS_DIR itself.
 
     Parameters
     ----------
     bids_dir : Path
-    given : sequence of (str, Path)
-        Names and folders.
+    given : sequence of NamedPath
 
     Returns
     -------
     list of Dataset
     """
     named = list(given) or _in_their_place(bids_dir)
-    names = [name for name, _ in named]
+    names = [one.name for one in named]
     if len(set(names)) < len(names):
-        folders = ", ".join(str(path) for _, path in named)
+        folders = ", ".join(str(one.path) for one in named)
         raise UsageError(f"--derivatives: two datasets have the same name: {folders}. Give NAME=PATH.")
-    return [Dataset(name, path, _description(path)) for name, path in named]
+    return [Dataset(one.name, one.path, _description(one.path)) for one in named]
 
 
-def _in_their_place(bids_dir: Path) -> list[tuple[str, Path]]:
+def _in_their_place(bids_dir: Path) -> list[NamedPath]:
     paths = _folders(bids_dir, ("fmriprep*",)) or _folders(bids_dir, ("xcp_d*", "xcpd*", "xcp-d*"))
     if len(paths) > 1:
         raise UsageError(
@@ -59,7 +59,7 @@ def _in_their_place(bids_dir: Path) -> list[tuple[str, Path]]:
             f"{bids_dir / 'dataset_description.json'} does not say DatasetType derivative. "
             "Run fMRIPrep first, or point to its output with --derivatives PATH."
         )
-    return [(path.resolve().name, path) for path in paths]
+    return [NamedPath(path.resolve().name, path) for path in paths]
 
 
 def _folders(bids_dir: Path, patterns: Sequence[str]) -> list[Path]:

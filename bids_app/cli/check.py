@@ -22,10 +22,12 @@ from bids_app.runtime.logs import log_to_terminal
 from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.arms import arm_words
 from bids_app.trial.covariates import code, slopes
-from bids_app.trial.design import GROUPS_TOO, Design, find_designs, scanned_visits
+from bids_app.trial.design import Design
 from bids_app.trial.flow import counts, no_arm
 from bids_app.trial.strata import strata, strata_said
+from bids_app.trial.study import find_study
 from bids_app.trial.tables import Tables, read_tables
+from bids_app.trial.visits import GROUPS_TOO, scanned_visits
 
 PLAIN_WIDTH = 240  # where nobody sees the width, lines are not broken
 
@@ -96,12 +98,12 @@ def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawR
     scanned = scanned_visits((run.entities["sub"], run.entities.get("ses")) for run in runs)
     if settings.trial.design != "groups" and not any(session for _, session in scanned):
         raise DataError(f"The scans have no session: two visits are needed to compare the arms. {GROUPS_TOO}")
-    designs = find_designs(tables, scanned, settings.trial)
+    study = find_study(tables, scanned, settings.trial)
     visits: dict[str, set[str | None]] = {}
     for run in runs:
         visits.setdefault(run.entities["sub"], set()).add(run.entities.get("ses"))
-    say_all((*tables.findings, *designs[0].findings))
-    for design in designs:
+    say_all(study.findings)
+    for design in study.designs:
         _preview_comparison(settings, tables, visits, design)
 
 
@@ -175,13 +177,13 @@ def preview_group(settings: Settings) -> int:
     if not settings.output_dir.is_dir():
         raise MissingInputError(f"{settings.output_dir} does not exist: run the participant level first.")
     trial, code = find_trial(settings), 0
-    for design in trial.designs:
-        if len(trial.designs) > 1:
+    for design in trial.study.designs:
+        if trial.study.has_several:
             _say(f"{design.comparison}:")
         try:
             run = gather(trial, design)
         except DataError as error:
-            if len(trial.designs) == 1:
+            if not trial.study.has_several:
                 raise
             _say(f"Would not be compared. {error}\n")
             code = DataError.exit_code

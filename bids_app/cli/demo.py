@@ -18,11 +18,11 @@ from bids_app.errors import UsageError
 from bids_app.graph.features import Feature
 from bids_app.group.level import group_level
 from bids_app.participant.level import participant_level
-from bids_app.runtime.nipype_run import progress
+from bids_app.runtime.progress import progress
 from bids_app.settings.atlas_source import find_atlas
 from bids_app.settings.checks import check_settings
 from bids_app.settings.settings import Graph, Resources, Settings, Trial
-from bids_app.simulate import PlantedRegion, simulate_trial
+from bids_app.simulate import PlantedRegion, SimulatedTrial, simulate_trial
 
 logger = logging.getLogger("bids_app")
 
@@ -48,19 +48,7 @@ def run_demo(output_dir: Path, work_dir: Path, n_cpus: int = 1, seed: int = 0) -
     int
         0 if everything that was planted was found, and nothing where nothing was planted.
     """
-    folder = output_dir / "sourcedata" / "trial"
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} holds a trial already; give an empty folder, or remove that one.")
-    print(f"Simulating a trial of ketamine against midazolam, {N_PER_ARM} participants each, in {folder} ...")
-    scans = [f"scan {number}.made" for number in range(1, 4 * N_PER_ARM + 2)]
-    with progress(scans) as advance:
-        trial = simulate_trial(
-            folder,
-            n_per_arm=N_PER_ARM,
-            voxel_size=VOXEL_SIZE,
-            seed=seed,
-            progress=lambda done, total: advance(scans[done - 1]),
-        )
+    trial = _simulate(output_dir / "sourcedata" / "trial", seed)
     settings = Settings(
         bids_dir=trial.bids_dir,
         output_dir=output_dir,
@@ -81,6 +69,22 @@ def run_demo(output_dir: Path, work_dir: Path, n_cpus: int = 1, seed: int = 0) -
     save_table(output_dir / "group" / "known_answer.tsv", answer)
     _print_answer(answer, output_dir)
     return 0 if answer["as_planted"].all() else 1
+
+
+def _simulate(folder: Path, seed: int) -> SimulatedTrial:
+    """Simulate the trial in an empty folder, and say how far it is."""
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} holds a trial already; give an empty folder, or remove that one.")
+    print(f"Simulating a trial of ketamine against midazolam, {N_PER_ARM} participants each, in {folder} ...")
+    scans = [f"scan {number}.made" for number in range(1, 4 * N_PER_ARM + 2)]
+    with progress(scans) as advance:
+        return simulate_trial(
+            folder,
+            n_per_arm=N_PER_ARM,
+            voxel_size=VOXEL_SIZE,
+            seed=seed,
+            progress=lambda done, total: advance(scans[done - 1]),
+        )
 
 
 def known_answer(group_dir: Path, planted: Sequence[PlantedRegion]) -> pd.DataFrame:

@@ -203,6 +203,7 @@ def mark_edges(correlations, corner, limits, also, graph, undecided):
     int
         How many pairs are undecided.
     """
+    # Not taken apart: every part of the loop over a square adds to the same words, sums and count of open pairs.
     n_open, flat, width, (bits, totals) = 0, correlations.ravel(), correlations.shape[1], graph
     words, sums = np.empty(WORD, np.uint64), np.zeros(WORD, np.float32)
     for across in range(0, width, WORD):

@@ -2,14 +2,17 @@
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import pandas as pd
 
 from bids_app import stats
 from bids_app.bids.names import label
+from bids_app.bids.result_names import comparison_desc
+from bids_app.graph.features import Feature
 from bids_app.group.sample import Sample
+from bids_app.settings.roles import Role, feature_role
 from bids_app.settings.settings import Trial
 from bids_app.trial.design import Design
 
@@ -103,6 +106,36 @@ class Analysis:
             return f"{'rises' if sign > 0 else 'falls'} with {self.subject}"
         larger, smaller = (design.active, design.reference)[::sign]
         return f"{larger} > {smaller}"
+
+
+@dataclass(frozen=True)
+class Test:
+    """One analysis of one feature.
+
+    Attributes
+    ----------
+    feature : Feature
+    analysis : Analysis
+
+    Examples
+    --------
+    >>> test = Test(Feature("degree", "r025"), Analysis("change"))
+    >>> test.desc, test.role(Trial())
+    ('degreeR025Change', 'exploratory')
+    """
+
+    feature: Feature
+    analysis: Analysis
+    __test__: ClassVar[bool] = False  # of what pytest collects
+
+    @property
+    def desc(self) -> str:
+        """The desc label of its maps."""
+        return comparison_desc(self.feature, self.analysis)
+
+    def role(self, trial: Trial) -> Role:
+        """Say what it counts for, by the plan."""
+        return feature_role(trial, self.feature, self.analysis.estimator)
 
 
 def analyses_of(

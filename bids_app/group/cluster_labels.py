@@ -8,7 +8,8 @@ import pandas as pd
 
 from bids_app import stats
 from bids_app.settings.atlas_source import AtlasSource
-from bids_app.space.atlas import read_atlas, source_entities
+from bids_app.space.atlas import read_atlas
+from bids_app.space.atlas_names import source_entities
 from bids_app.space.grid import Nodes
 
 NOWHERE = "none"

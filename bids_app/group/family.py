@@ -81,7 +81,7 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
     wanted = {comparison_folder(design): design for design in designs} if why else of_all
     samples = {}
     for name, design in wanted.items():
-        sample = assemble(route, flow_of(trial, route, design), trial.tables, design, options)
+        sample = assemble(route, flow_of(trial, route, design), trial.study.tables, design, options)
         for feature in sample.features:
             path = folder / f"{label(name)}-{feature.label}.npz"
             maps.setdefault(feature, {})[name] = sample.save_maps(feature, path)
@@ -89,7 +89,7 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
     if why:
         tests = one_by_one(designs, {design: samples[comparison_folder(design)] for design in designs}, options)
     else:
-        tests = joints(designs, samples, everyone_of(samples, trial.tables, options), options)
+        tests = joints(designs, samples, everyone_of(samples, trial.study.tables, options), options)
     return Family(
         route=route,
         designs=tuple(designs),

@@ -16,17 +16,20 @@ from bids_app.bids.status import read_statuses
 from bids_app.group.assumptions import assumptions, left_out
 from bids_app.group.completers import completers
 from bids_app.group.estimable import check_design
+from bids_app.group.found_routes import find_routes
 from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
-from bids_app.group.routes import Route, find_routes
+from bids_app.group.routes import Route
 from bids_app.group.sample import Sample, assemble, route_flow
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_file, shareable
-from bids_app.trial.design import Design, find_designs, scanned_visits
+from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
+from bids_app.trial.study import find_study
 from bids_app.trial.tables import PARTICIPANTS, Tables, read_tables
+from bids_app.trial.visits import scanned_visits
 
 logger = logging.getLogger("bids_app")
 
@@ -50,20 +53,20 @@ def find_trial(settings: Settings) -> TrialScans:
             atlas,
         )
     routes = find_routes(settings, index)
-    tables = read_tables(settings.bids_dir)
     scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
-    designs = find_designs(tables, scanned_visits((scan.participant, scan.session) for scan in scans), settings.trial)
-    if designs[0].baseline is None:  # then the visit by itself is all that can be compared
+    scanned = scanned_visits((scan.participant, scan.session) for scan in scans)
+    study = find_study(read_tables(settings.bids_dir), scanned, settings.trial)
+    if study.first.baseline is None:  # then the visit by itself is all that can be compared
         settings = replace(settings, trial=replace(settings.trial, estimator="post"))
-    for design in designs:
+    for design in study.designs:
         contrast_label(design.active, design.reference)  # refused here rather than when the results are written
-    return TrialScans(settings=settings, tables=tables, designs=designs, routes=routes, failed=failed)
+    return TrialScans(settings=settings, study=study, routes=routes, failed=failed)
 
 
 def flow_of(trial: TrialScans, route: Route, design: Design) -> pd.DataFrame:
     """Return the flow of participants of a route, with whom an option leaves out."""
     failures, settings = reasons_by_visit(trial.failed), trial.settings
-    flow = route_flow(route, trial.tables, design, failures, settings.signal.min_minutes)
+    flow = route_flow(route, trial.study.tables, design, failures, settings.signal.min_minutes)
     return without(flow, settings.selection.participants)
 
 
@@ -80,7 +83,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     -------
     GroupRun
     """
-    settings, tables, failed = trial.settings, trial.tables, trial.failed
+    settings, tables, failed = trial.settings, trial.study.tables, trial.failed
     wanted, comparisons = settings.selection.participants, []
     scores = read_scores(_chosen(tables, wanted), design, settings.trial)
     tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
@@ -91,7 +94,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
         check_design(route, sample)
         _say_flow(route, flow, design)
         found = (
-            *one_of_several(trial.designs, design),
+            *one_of_several(trial.study.designs, design),
             *sample.findings,
             *left_out(flow, wanted, scores, design.words),
             *completers(chosen(flow), design, sample, settings.trial),

@@ -81,8 +81,8 @@ class WriteTogether(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         found = {
-            (*key, name): result
-            for key, results in zip(inputs.keys, inputs.found, strict=True)
+            several.Part(joint, several.Compared(feature, name)): result
+            for (joint, feature), results in zip(inputs.keys, inputs.found, strict=True)
             for name, result in results.items()
         }
         written = several.write_family(inputs.settings, inputs.family, found)
@@ -91,8 +91,8 @@ class WriteTogether(SimpleInterface):
 
 
 class _WriteComparisonInput(BaseInterfaceInputSpec):
-    comparisons = traits.List(traits.Any, mandatory=True, desc="in the order of keys", nohash=True)
-    keys = traits.List(traits.Any, mandatory=True, desc="(feature, analysis) each")
+    comparisons = traits.List(traits.Any, mandatory=True, desc="in the order of tests", nohash=True)
+    tests = traits.List(traits.Any, mandatory=True, desc="analyses.Test each")
     sample = traits.Any(mandatory=True, desc="sample.Sample without its maps", nohash=True)
     route = traits.Any(mandatory=True, nohash=True)
     settings = traits.Any(mandatory=True)
@@ -110,7 +110,7 @@ class WriteComparison(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
-        comparisons = dict(zip(map(tuple, inputs.keys), inputs.comparisons, strict=True))
+        comparisons = dict(zip(inputs.tests, inputs.comparisons, strict=True))
         written = results.write_results(inputs.settings, inputs.route, inputs.sample, comparisons)
         self._results["out_files"] = [str(path) for path in written]
         return runtime

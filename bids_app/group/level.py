@@ -22,9 +22,10 @@ from bids_app.group.whole_brain import write_whole_brain
 from bids_app.group.workflow import init_group_wf, init_together_wf
 from bids_app.report.index import write_pages_of_all
 from bids_app.report.overview import write_group_pages
+from bids_app.runtime.failures import Failure
 from bids_app.runtime.group_folder import PAGE, publish, staged_group
 from bids_app.runtime.logs import conclude, start_log
-from bids_app.runtime.nipype_run import Failure, execute
+from bids_app.runtime.nipype_run import execute
 from bids_app.settings.settings import GROUP, Settings
 from bids_app.trial.design import Design
 
@@ -77,12 +78,12 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
         Which of several could not be made, and why.
     failures : list of Failure
     """
-    if len(trial.designs) == 1:
-        run = gather(trial, trial.designs[0])
+    if not trial.study.has_several:
+        run = gather(trial, trial.study.first)
         return [run], [], _compare(run, log_dir)
     runs: list[GroupRun] = []
     not_compared: list[str] = []
-    for design in trial.designs:
+    for design in trial.study.designs:
         name = comparison_folder(design)
         folder, work = f"{trial.settings.group_folder}/{name}", trial.settings.work_dir / name
         logger.info("%s:", design.comparison)

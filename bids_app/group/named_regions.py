@@ -20,6 +20,7 @@ from bids_app.group.result_tables import TABLE_COLUMNS, compare_alone
 from bids_app.group.routes import MapRoute, ParcelRoute, Route
 from bids_app.group.sample import Maps, Sample
 from bids_app.group.targets import GroupRun, Target
+from bids_app.settings.named import NamedRegion
 from bids_app.settings.roles import role_of
 from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid
@@ -37,14 +38,13 @@ NOT_PLANNED = "No plan that was kept to names these regions: exploratory, unless
 
 
 def find_named(
-    regions: Sequence[tuple[str, Path | None]], samples: Sequence[tuple[Route, Sample]]
+    regions: Sequence[NamedRegion], samples: Sequence[tuple[Route, Sample]]
 ) -> tuple[dict[str, dict[str, np.ndarray]], tuple[Finding, ...]]:
     """Find the nodes of each region in each route.
 
     Parameters
     ----------
-    regions : sequence of (str, Path or None)
-        A mask, or the name of a parcel.
+    regions : sequence of NamedRegion
     samples : list of (Route, Sample)
 
     Returns
@@ -62,10 +62,10 @@ def find_named(
     """
     found, notes = {}, []
     for route, sample in samples:
-        looked = {name: _nodes_of(route, name, path, sample) for name, path in regions}
+        looked = {one.name: _nodes_of(route, one, sample) for one in regions}
         found[route.name] = {name: nodes for name, (nodes, _) in looked.items() if nodes is not None}
         notes += [note for _, note in looked.values() if note]
-    lost = [name for name, _ in regions if not any(name in named for named in found.values())]
+    lost = [one.name for one in regions if not any(one.name in named for named in found.values())]
     if lost:
         raise UsageError(
             f"--regions {', '.join(lost)}: a mask is given as NAME=IMAGE and needs maps of voxels; a name alone "
@@ -85,18 +85,18 @@ def _names(samples: Sequence[tuple[Route, Sample]]) -> str:
 
 
 @singledispatch
-def _nodes_of(route: Route, name: str, path: Path | None, sample: Sample) -> Found:
+def _nodes_of(route: Route, region: NamedRegion, sample: Sample) -> Found:
     """Return the nodes of a region, and a note; a route has none where its nodes lie nowhere."""
     return None, None
 
 
 @_nodes_of.register
-def _in_mask(route: MapRoute, name: str, path: Path | None, sample: Sample) -> Found:
+def _in_mask(route: MapRoute, region: NamedRegion, sample: Sample) -> Found:
     """Return which of the voxels that are compared have their centre in a mask, and a note if it had to be cut."""
-    if path is None or route.name != "voxels":
+    if region.mask is None or route.name != "voxels":
         return None, None
-    called = f"--regions {name}: {path.name}"
-    inside, affine, note = read_mask(path, called)
+    called = f"--regions {region.name}: {region.mask.name}"
+    inside, affine, note = read_mask(region.mask, called)
     mask = nib.Nifti1Image(inside.astype(np.uint8), affine)
     grid = cast(Grid, sample.grid)
     there = resample_to_img(mask, grid.mask_image(), interpolation="nearest", force_resample=True, copy_header=True)
@@ -107,10 +107,10 @@ def _in_mask(route: MapRoute, name: str, path: Path | None, sample: Sample) -> F
 
 
 @_nodes_of.register
-def _of_name(route: ParcelRoute, name: str, path: Path | None, sample: Sample) -> Found:
-    if path is not None:
+def _of_name(route: ParcelRoute, region: NamedRegion, sample: Sample) -> Found:
+    if region.mask is not None:
         return None, None
-    nodes = np.flatnonzero(cast(pd.DataFrame, sample.parcels)["name"].astype(str) == name)
+    nodes = np.flatnonzero(cast(pd.DataFrame, sample.parcels)["name"].astype(str) == region.name)
     return (nodes, None) if len(nodes) else (None, None)
 
 

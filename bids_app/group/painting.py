@@ -14,8 +14,9 @@ from bids_app.graph.features import camel
 from bids_app.group.routes import ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Settings
-from bids_app.space.atlas import Atlas, load_atlas
+from bids_app.space.atlas import Atlas
 from bids_app.space.grid import Grid, Nodes, load_grid
+from bids_app.space.saved_atlas import load_atlas
 
 # The desc label, the maps by their stat label, and what makes the sidecar of each.
 Painted = tuple[str, Mapping[str, np.ndarray], Callable[[str], dict[str, Any]]]

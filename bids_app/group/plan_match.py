@@ -37,7 +37,7 @@ def given_files(settings: Settings) -> dict[str, list[Path]]:
         "atlas": [part.what for source in graph.atlases for part in source.parts],
         "partition": [part.what for source in partition for part in source.parts],
         "allocations": [trial.allocations] if trial.allocations else [],
-        "regions": [path for _, path in trial.regions if path],
+        "regions": [one.mask for one in trial.regions if one.mask],
     }
     return {name: [path for path in map(Path, paths) if path.is_file()] for name, paths in found.items()}
 

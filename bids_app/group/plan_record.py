@@ -33,12 +33,6 @@ def write_plan(run: GroupRun, regions: Mapping[str, Sequence[Region] | None]) ->
     Path
     """
     settings, design, notes, trial = run.settings, run.design, run.notes, run.settings.trial
-    features = dict.fromkeys(feature for target in run.targets for feature in target.route.scans)
-    roles = [
-        {"Metric": one.metric, "Edges": one.edges, "Title": one.title, "Estimator": trial.estimator}
-        | {"Role": feature_role(trial, one, trial.estimator)}
-        for one in features
-    ]
     content = {
         "Contrast": design.contrast,
         "ActiveArm": design.active,
@@ -51,12 +45,8 @@ def write_plan(run: GroupRun, regions: Mapping[str, Sequence[Region] | None]) ->
             {"Outcome": one.outcome, "Name": one.name, "Rule": one.rule} for one in parse_cutoffs(trial.cutoffs)
         ],
         "Plan": _plan(settings, design) if trial.plan else None,
-        "Files": [
-            {"Option": name, "Name": path.name, "SHA256": digest_of_file(path)}
-            for name, paths in given_files(settings).items()
-            for path in paths
-        ],
-        "Roles": roles,
+        "Files": _files(settings),
+        "Roles": _roles(run),
         "Regions": {
             name: [{"Name": one.name, "Text": one.text} for one in found]
             for name, found in regions.items()
@@ -68,6 +58,26 @@ def write_plan(run: GroupRun, regions: Mapping[str, Sequence[Region] | None]) ->
     path = run.trial_path("trial", ".json")
     save_json(path, content)
     return path
+
+
+def _files(settings: Settings) -> list[dict[str, str]]:
+    """List the files that were given to options."""
+    return [
+        {"Option": name, "Name": path.name, "SHA256": digest_of_file(path)}
+        for name, paths in given_files(settings).items()
+        for path in paths
+    ]
+
+
+def _roles(run: GroupRun) -> list[dict[str, str]]:
+    """Say what the headline's analysis of each feature counts for."""
+    trial = run.settings.trial
+    features = dict.fromkeys(feature for target in run.targets for feature in target.route.scans)
+    return [
+        {"Metric": one.metric, "Edges": one.edges, "Title": one.title, "Estimator": trial.estimator}
+        | {"Role": feature_role(trial, one, trial.estimator)}
+        for one in features
+    ]
 
 
 def _plan(settings: Settings, design: Design) -> dict[str, Any]:

@@ -11,11 +11,11 @@ import pandas as pd
 
 from bids_app import stats
 from bids_app.bids.files import read_table
-from bids_app.bids.result_names import comparison_desc, group_name
+from bids_app.bids.result_names import group_name
 from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
-from bids_app.group.analyses import Analysis
+from bids_app.group.analyses import Analysis, Test
 from bids_app.group.node_values import read_nodes, read_values
 from bids_app.group.routes import ConnectionRoute, MapRoute, Route, grid_of
 from bids_app.settings.settings import Settings
@@ -93,7 +93,7 @@ def _found(route: Route, settings: Settings, design: Design, feature: Feature) -
 @_found.register
 def _clusters(route: MapRoute, settings: Settings, design: Design, feature: Feature) -> list[Region]:
     folder, trial = settings.group_dir, settings.trial
-    desc = comparison_desc(feature, Analysis(trial.estimator))
+    desc = Test(feature, Analysis(trial.estimator)).desc
 
     def path(stat: str) -> Path:
         return folder / group_name(route, design, "statmap", route.extension, stat=stat, desc=desc)

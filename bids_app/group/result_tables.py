@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
-from bids_app.graph.features import Feature
-from bids_app.group.analyses import BETWEEN, Analysis, run_analysis
+from bids_app.group.analyses import BETWEEN, Analysis, Test, run_analysis
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Trial
 
-Key = tuple[Feature, Analysis]
 STATISTICS = {
     "t": "Student's t of the difference between the arms",
     "difference": "Adjusted difference between the arms, mean change, or slope, in the units of the map",
@@ -106,10 +104,10 @@ def p_error(comparison: stats.Comparison) -> np.ndarray:
     return stats.monte_carlo_error(comparison.p_fwe, len(comparison.max_statistics), comparison.exhaustive)
 
 
-def nodal_table(parcels: pd.DataFrame, key: Key, comparison: stats.Comparison, p_all: np.ndarray) -> pd.DataFrame:
-    """List the result of one feature and analysis at every parcel."""
-    feature, analysis = key
-    return with_results(parcels.assign(metric=feature.metric, edges=feature.edges), analysis.key, comparison, p_all)
+def nodal_table(parcels: pd.DataFrame, test: Test, comparison: stats.Comparison, p_all: np.ndarray) -> pd.DataFrame:
+    """List the result of one test at every parcel."""
+    named = parcels.assign(metric=test.feature.metric, edges=test.feature.edges)
+    return with_results(named, test.analysis.key, comparison, p_all)
 
 
 def compare_alone(

@@ -11,8 +11,9 @@ import pandas as pd
 
 from bids_app import __version__, stats
 from bids_app.bids.files import save_described, save_json, save_map, save_table, sidecar_of
-from bids_app.bids.result_names import comparison_desc, group_name
+from bids_app.bids.result_names import group_name
 from bids_app.graph.features import camel
+from bids_app.group.analyses import Test
 from bids_app.group.cluster_labels import anatomy_columns, with_anatomy
 from bids_app.group.painting import paint
 from bids_app.group.result_tables import (
@@ -22,7 +23,6 @@ from bids_app.group.result_tables import (
     ROLE_TEXT,
     STATISTICS,
     TABLE_COLUMNS,
-    Key,
     cluster_columns,
     effect_at,
     nodal_table,
@@ -31,15 +31,14 @@ from bids_app.group.result_tables import (
 from bids_app.group.routes import ConnectionRoute, MapRoute, ParcelRoute, Route, TableRoute
 from bids_app.group.sample import Sample
 from bids_app.settings.atlas_source import AtlasSource
-from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import Settings, Trial
 from bids_app.space.atlas import fitting
 from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
 logger = logging.getLogger(__name__)
-Comparisons = Mapping[Key, stats.Comparison]
-Corrected = Mapping[Key, np.ndarray]  # p over all features
+Comparisons = Mapping[Test, stats.Comparison]
+Corrected = Mapping[Test, np.ndarray]  # p over all features
 
 
 def write_results(settings: Settings, route: Route, sample: Sample, comparisons: Comparisons) -> list[Path]:
@@ -51,7 +50,7 @@ def write_results(settings: Settings, route: Route, sample: Sample, comparisons:
     route : routes.Route
     sample : sample.Sample
     comparisons : dict of stats.Comparison
-        Keyed by (feature, analysis).
+        By test.
 
     Returns
     -------
@@ -61,12 +60,12 @@ def write_results(settings: Settings, route: Route, sample: Sample, comparisons:
     return _write(route, settings, sample, comparisons, corrected)
 
 
-def _across_metrics(comparisons: Comparisons) -> dict[Key, np.ndarray]:
+def _across_metrics(comparisons: Comparisons) -> dict[Test, np.ndarray]:
     """Return p corrected over the features of each analysis."""
-    corrected: dict[Key, np.ndarray] = {}
-    for analysis in {analysis for _, analysis in comparisons}:
-        keys = [key for key in comparisons if key[1] == analysis]
-        corrected |= dict(zip(keys, stats.across([comparisons[key] for key in keys]), strict=True))
+    corrected: dict[Test, np.ndarray] = {}
+    for analysis in {test.analysis for test in comparisons}:
+        tests = [test for test in comparisons if test.analysis == analysis]
+        corrected |= dict(zip(tests, stats.across([comparisons[test] for test in tests]), strict=True))
     return corrected
 
 
@@ -76,9 +75,9 @@ def _write(
 ) -> list[Path]:
     """Write the table of a route's nodes."""
     parcels, tables = cast(pd.DataFrame, sample.parcels), []
-    for key, comparison in comparisons.items():
-        role = feature_role(settings.trial, key[0], key[1].estimator)
-        tables.append(nodal_table(parcels, key, comparison, corrected[key]).assign(role=role))
+    for test, comparison in comparisons.items():
+        table = nodal_table(parcels, test, comparison, corrected[test])
+        tables.append(table.assign(role=test.role(settings.trial)))
     path = settings.group_dir / group_name(route, sample.design, route.table, ".tsv")
     save_described(path, pd.concat(tables), {**NODE_COLUMNS, **TABLE_COLUMNS, "role": ROLE_TEXT})
     return [path]
@@ -89,11 +88,10 @@ def _write_maps(
     route: MapRoute, settings: Settings, sample: Sample, comparisons: Comparisons, corrected: Corrected
 ) -> list[Path]:
     folder, grid, written = settings.group_dir, cast(Nodes, sample.grid), []
-    for (feature, analysis), comparison in comparisons.items():
-        sidecar = _sidecar(settings, route, sample.design, (feature, analysis), comparison)
-        for statistic, values in _maps(comparison, corrected[feature, analysis]).items():
-            desc = comparison_desc(feature, analysis)
-            name = group_name(route, sample.design, "statmap", grid.extension, stat=statistic, desc=desc)
+    for test, comparison in comparisons.items():
+        sidecar = _sidecar(settings, route, sample.design, test, comparison)
+        for statistic, values in _maps(comparison, corrected[test]).items():
+            name = group_name(route, sample.design, "statmap", grid.extension, stat=statistic, desc=test.desc)
             save_map(folder / name, grid, values, sidecar(statistic))
             written.append(folder / name)
     space = route.entities.get("space")
@@ -105,16 +103,15 @@ def _write_maps(
 
 
 def _sidecar(
-    settings: Settings, route: Route, design: Design, key: Key, comparison: stats.Comparison
+    settings: Settings, route: Route, design: Design, test: Test, comparison: stats.Comparison
 ) -> Callable[[str], dict[str, Any]]:
     """Return what makes the sidecar of a map of one statistic."""
-    feature, analysis = key
 
     def sidecar(statistic: str) -> dict[str, Any]:
         return {
-            "Description": f"{STATISTICS[statistic]}: {feature.title}; {design.contrast}.",
-            "Estimator": analysis.text(route.node, design),
-            "Role": feature_role(settings.trial, feature, analysis.estimator),
+            "Description": f"{STATISTICS[statistic]}: {test.feature.title}; {design.contrast}.",
+            "Estimator": test.analysis.text(route.node, design),
+            "Role": test.role(settings.trial),
             "Statistic": route.statistic(settings.trial),
             "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
             "DegreesOfFreedom": comparison.effect.df,
@@ -176,18 +173,18 @@ def cluster_table(
     grid, design = cast(Nodes, sample.grid), sample.design
     neighbours, coordinates = grid.neighbours(trial.connectivity), grid.coordinates
     rows, clusters = [], []
-    for (feature, analysis), comparison in comparisons.items():
+    for test, comparison in comparisons.items():
         for cluster in stats.find_clusters(comparison.p_fwe, comparison.statistic, neighbours, trial.alpha):
             clusters.append(cluster)
             peak = coordinates[cluster.peak]
             centre = coordinates[cluster.nodes].mean(axis=0)
             rows.append(
                 {
-                    "metric": feature.metric,
-                    "edges": feature.edges,
-                    "estimator": analysis.key,
-                    "role": feature_role(trial, feature, analysis.estimator),
-                    "direction": analysis.direction(cluster.sign, design),
+                    "metric": test.feature.metric,
+                    "edges": test.feature.edges,
+                    "estimator": test.analysis.key,
+                    "role": test.role(trial),
+                    "direction": test.analysis.direction(cluster.sign, design),
                     "n_voxels": len(cluster.nodes),
                     "volume_mm3": len(cluster.nodes) * grid.node_size,
                     **dict(zip(("peak_x", "peak_y", "peak_z"), peak, strict=True)),
@@ -195,7 +192,7 @@ def cluster_table(
                     **effect_at(comparison, cluster.peak),
                     "p_fwe": comparison.p_fwe[cluster.peak],
                     "p_fwe_error": p_error(comparison)[cluster.peak],
-                    "p_fwe_all": corrected[feature, analysis][cluster.peak],
+                    "p_fwe_all": corrected[test][cluster.peak],
                 }
             )
     table = pd.DataFrame(rows, columns=list(cluster_columns()))
@@ -203,7 +200,7 @@ def cluster_table(
 
 
 PAINTED = ("t", "difference", "hedgesG", "p", "pFdr", "pFwe")
-N_CONNECTIONS = 100  # listed of each feature and analysis, more only if more are significant
+N_CONNECTIONS = 100  # listed of each test, more only if more are significant
 
 
 @_write.register
@@ -214,11 +211,11 @@ def _write_parcels(
     tables = _write.dispatch(TableRoute)(route, settings, sample, comparisons, corrected)
     results = (
         (
-            comparison_desc(*key),
-            {stat: values for stat, values in _maps(comparison, corrected[key]).items() if stat in PAINTED},
-            _sidecar(settings, route, sample.design, key, comparison),
+            test.desc,
+            {stat: values for stat, values in _maps(comparison, corrected[test]).items() if stat in PAINTED},
+            _sidecar(settings, route, sample.design, test, comparison),
         )
-        for key, comparison in comparisons.items()
+        for test, comparison in comparisons.items()
     )
     return [*tables, *paint(settings, route, sample, results)]
 
@@ -231,19 +228,17 @@ def _write_connections(
     folder, listed, components, written = settings.group_dir, [], [], []
     parcels = cast(pd.DataFrame, sample.parcels).drop(columns=["first", "second"])
     pairs = cast(np.ndarray, sample.pairs)
-    for key, comparison in comparisons.items():
-        feature, analysis = key
-        role = feature_role(settings.trial, feature, analysis.estimator)
+    for test, comparison in comparisons.items():
         found = stats.find_components(comparison.p_fwe, comparison.statistic, pairs, settings.trial.alpha)
         number = np.full(len(parcels), np.nan)
         for rank, component in enumerate(found, start=1):
             number[component.nodes] = rank
-            components.append(_component(sample, key, comparison, component) | {"component": rank})
-        table = nodal_table(parcels, key, comparison, corrected[key]).assign(role=role)
+            components.append(_component(sample, test, comparison, component) | {"component": rank})
+        table = nodal_table(parcels, test, comparison, corrected[test]).assign(role=test.role(settings.trial))
         table.insert(4, "component", cast(Any, pd.array(number, dtype="Int64")))
         first = table.sort_values(["p_fwe", "p"], kind="stable").index[:N_CONNECTIONS]
         listed.append(table[table.index.isin(first) | table["component"].notna()])
-        written += _write_matrices(settings, route, sample, key, comparison)
+        written += _write_matrices(settings, route, sample, test, comparison)
     path = folder / group_name(route, sample.design, route.table, ".tsv")
     save_described(path, pd.concat(listed), {**PAIR_COLUMNS, **TABLE_COLUMNS, "role": ROLE_TEXT})
     beside = folder / group_name(route, sample.design, "components", ".tsv")
@@ -251,16 +246,15 @@ def _write_connections(
     return [*written, path, beside]
 
 
-def _component(sample: Sample, key: Key, comparison: stats.Comparison, component: stats.Cluster) -> dict[str, Any]:
-    feature, analysis = key
+def _component(sample: Sample, test: Test, comparison: stats.Comparison, component: stats.Cluster) -> dict[str, Any]:
     effect, parcels = cast(stats.Effect, comparison.effect), cast(pd.DataFrame, sample.parcels)
     rows = parcels.iloc[component.nodes]
     hubs = pd.concat([rows["from"], rows["to"]]).value_counts()
     return {
-        "metric": feature.metric,
-        "edges": feature.edges,
-        "estimator": analysis.key,
-        "direction": analysis.direction(component.sign, sample.design),
+        "metric": test.feature.metric,
+        "edges": test.feature.edges,
+        "estimator": test.analysis.key,
+        "direction": test.analysis.direction(component.sign, sample.design),
         "n_connections": len(rows),
         "n_parcels": len(hubs),
         "hubs": "; ".join(f"{name} {count}" for name, count in hubs.head(5).items()),
@@ -272,18 +266,18 @@ def _component(sample: Sample, key: Key, comparison: stats.Comparison, component
 
 
 def _write_matrices(
-    settings: Settings, route: ConnectionRoute, sample: Sample, key: Key, comparison: stats.Comparison
+    settings: Settings, route: ConnectionRoute, sample: Sample, test: Test, comparison: stats.Comparison
 ) -> list[Path]:
     """Write t, Hedges g and the p values as matrices of all parcels."""
     parcels, written = cast(pd.DataFrame, sample.parcels), []
     names = _names_of_pairs(parcels)
     place = {name: position for position, name in enumerate(names)}
     one, other = (parcels[end].map(place).to_numpy() for end in ("from", "to"))
-    maps, sidecar = _maps(comparison, comparison.p_fwe), _sidecar(settings, route, sample.design, key, comparison)
+    maps, sidecar = _maps(comparison, comparison.p_fwe), _sidecar(settings, route, sample.design, test, comparison)
     for stat in ("t", "hedgesG", "p", "pFwe"):
         matrix = np.full((len(names), len(names)), np.nan)
         matrix[one, other] = matrix[other, one] = maps[stat]
-        desc = camel([route.entities.get("desc"), comparison_desc(*key)])
+        desc = camel([route.entities.get("desc"), test.desc])
         path = settings.group_dir / group_name(route, sample.design, "relmat", ".tsv", stat=stat, desc=desc)
         save_json(sidecar_of(path), sidecar(stat))
         save_table(path, pd.DataFrame(matrix, index=names, columns=names), index=True, index_label="name")

@@ -159,13 +159,10 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     _require_enough(route, flow, design, arm)
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     route = _of_those(route, participants, list(design.visits.values()))
-    feature, scans = next(iter(route.scans.items()))
+    scans = next(iter(route.scans.values()))
     mixed = _mixed(route, scans, dict(zip(participants, analysed["arm"], strict=True)), design, trial)
     parcels = None if isinstance(route, MapRoute) else read_same_nodes(route.name, scans)
-    shape = _values(scans[0], feature).shape
-    loaded = {session: _load(route, participants, session, shape) for session in design.visits.values()}
-    kept = _require_kept(route, list(loaded.values()), arm, trial.min_per_arm, design.words)
-    maps = {name: {visit: of[name][:, kept] for visit, of in loaded.items()} for name in route.scans}
+    maps, kept = _maps(route, participants, arm, design, trial.min_per_arm)
     covariates = model_covariates(tables, design, trial.covariates, analysed, adjust_motion=trial.baseline_motion)
     sloping = slopes(tables, design, trial.slopes, participants)
     sample = Sample(
@@ -179,18 +176,10 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
         kept=kept,
         grid=_grid(route, kept) if isinstance(route, MapRoute) else None,
         parcels=None if parcels is None else parcels[kept].reset_index(drop=True),
-        findings=(
-            *mixed,
-            *runs_without_motion(by_visit(scans), design, participants),
-            *covariates.findings,
-            *sloping.findings,
-        ),
     )
-    odd = (
-        *strata_said(tables, trial.strata, participants, design.words),
-        *thin_places(sample, design.arms, design.words),
-    )
-    return replace(sample, findings=(*sample.findings, *odd))
+    of_scans = (*mixed, *runs_without_motion(by_visit(scans), design, participants))
+    of_model = (*covariates.findings, *sloping.findings, *strata_said(tables, trial.strata, participants, design.words))
+    return replace(sample, findings=(*of_scans, *of_model, *thin_places(sample, design.arms, design.words)))
 
 
 def _mixed(
@@ -254,6 +243,17 @@ def _varies(arrays: Sequence[Mapping[Feature, np.ndarray]]) -> np.ndarray:
     """Say which nodes are not the same for everyone: the density is, where the edges are made by it."""
     values = np.concatenate([np.stack(list(features.values())) for features in arrays], axis=1)
     return (np.ptp(values, axis=1) > 1e-12 * np.abs(values).max(axis=1)).all(axis=0)
+
+
+def _maps(
+    route: Route, participants: Sequence[str], arm: np.ndarray, design: Design, min_per_arm: int | None
+) -> tuple[dict[Feature, dict[str | None, np.ndarray]], np.ndarray]:
+    """Return each feature's values by session, of the nodes that are compared, and which of all nodes these are."""
+    feature, scans = next(iter(route.scans.items()))
+    shape = _values(scans[0], feature).shape
+    loaded = {session: _load(route, participants, session, shape) for session in design.visits.values()}
+    kept = _require_kept(route, list(loaded.values()), arm, min_per_arm, design.words)
+    return {name: {visit: of[name][:, kept] for visit, of in loaded.items()} for name in route.scans}, kept
 
 
 def _load(

@@ -1,21 +1,15 @@
 """The effect in the regions by other choices: of the estimator, of whom to look at, of the graph and its map."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import singledispatch
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from bids_app.bids.files import read_table
-from bids_app.bids.names import Name
-from bids_app.bids.result_names import PARCELLATION, label_of, read_map_desc
-from bids_app.bids.scans import Scan, ScanIndex, index_scans
-from bids_app.graph.features import Feature
-from bids_app.graph.measures import ALL_GLOBALS, MEASURES
-from bids_app.group.regions import Region, RegionValues, visit_means
-from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, Route, TableRoute
+from bids_app.group.regions import Region, RegionValues
+from bids_app.group.routes import Route
+from bids_app.group.specifications import found_specifications, primary_choices, reader
 from bids_app.group.targets import GroupRun
 from bids_app.group.trial_tables import draws_of, retold
 from bids_app.settings.settings import Settings, Trial
@@ -28,7 +22,6 @@ from bids_app.trial.design import Design
 from bids_app.trial.strata import strata
 from bids_app.trial.tables import Tables
 
-Choices = tuple[tuple[str, Any], ...]  # what was chosen, as pairs of its name and value
 Save = Callable[..., Path]
 SITE_COLUMNS = ("site", "center", "centre", "scanner", "hospital")
 LOW_MOTION = 0.2
@@ -48,7 +41,6 @@ SELECTED = (
     "without any effect too. What can be read is the range of the effect and its sign, and how they depend on the "
     "choices."
 )
-OWN = "as here"  # how the scans of this output folder are processed
 
 
 def write_sensitivity(save: Save, run: GroupRun, route: Route, values: RegionValues) -> None:
@@ -65,7 +57,7 @@ def write_sensitivity(save: Save, run: GroupRun, route: Route, values: RegionVal
     trial, tables = run.settings.trial, run.tables
     column = site_column(trial, tables)
     table = retold(sensitivity_table(values, trial, run.design, _sites(values, tables, column)), run.design.words)
-    elsewhere = [_elsewhere(run.settings, route, run.design, values, name) for name, _ in trial.also]
+    elsewhere = [_elsewhere(run.settings, route, run.design, values, one.name) for one in trial.also]
     table = pd.concat([table, *elsewhere], ignore_index=True)
     left = f"Each level of {column} is left out in turn." if column else "No single stratum or site to leave out."
     save("sensitivity", table, SENSITIVITY_COLUMNS, Note=f"{run.design.words.of(HC3)} {left}")
@@ -76,9 +68,9 @@ def _elsewhere(settings: Settings, route: Route, design: Design, values: RegionV
     specifications = {
         key: scans for key, scans in found_specifications(settings, route).items() if ("processing", name) in key
     }
-    read, rows = _reader(specifications, values, design), []
+    read, rows = reader(specifications, values, design), []
     for region in values.regions:
-        wanted = _primary(settings, route, region.feature) | {"processing": name}
+        wanted = primary_choices(settings, route, region.feature) | {"processing": name}
         del wanted["estimator"]
         found = Estimate(settings.trial.estimator, 0, 0, note="no such maps of all scans in that folder")
         if (key := tuple(sorted(wanted.items()))) in specifications:
@@ -190,7 +182,7 @@ def write_robustness(save: Save, settings: Settings, route: Route, design: Desig
     """Write the effect in the same voxels of every map that the participant level left, and how far all agree."""
     specifications = found_specifications(settings, route)
     tables = []
-    read = _reader(specifications, values, design)
+    read = reader(specifications, values, design)
     choices = [dict(key) for key in specifications]
     for feature in dict.fromkeys(region.feature for region in values.regions):
         own = [region.name for region in values.regions if region.feature == feature]
@@ -198,109 +190,10 @@ def write_robustness(save: Save, settings: Settings, route: Route, design: Desig
         def values_of(chosen: Mapping[str, Any], own: list[str] = own) -> dict[str, TwoVisits]:
             return {name: data for name, data in read(chosen).items() if name in own}
 
-        primary = _primary(settings, route, feature)
+        primary = primary_choices(settings, route, feature)
         estimators = estimators_of(design)
         tables.append(robustness_table(choices, values_of, primary=primary, estimators=estimators))
     table = pd.concat(tables, ignore_index=True)
     note = f"{VARIED} {design.words.of(SELECTED)}"
     save("robustness", table, robustness_columns(choices), Note=note)
     save("agreement", agreement(table), AGREEMENT_COLUMNS, Note=note)
-
-
-def _primary(settings: Settings, route: Route, feature: Feature) -> dict[str, Any]:
-    chosen = {
-        "processing": OWN,
-        "metric": feature.metric,
-        "edges": feature.edges,
-        "estimator": settings.trial.estimator,
-    }
-    if not isinstance(route, MapRoute):
-        return chosen
-    return chosen | {"values": settings.trial.map_values, "smoothing": float(settings.graph.smooth_maps)}
-
-
-def _reader(
-    specifications: Mapping[Choices, list[Scan]], values: RegionValues, design: Design
-) -> Callable[[Mapping[str, Any]], dict[str, TwoVisits]]:
-    """Return what reads a specification's values in all regions, each only once, of those analysed."""
-    rows = values.analysed
-    names = values.flow["participant_id"].str.removeprefix("sub-")
-    cache: dict[Choices, dict[str, TwoVisits]] = {}
-
-    def read(chosen: Mapping[str, Any]) -> dict[str, TwoVisits]:
-        key = tuple(chosen.items())
-        if key not in cache:
-            means: dict[str, np.ndarray] = {}
-            for visit, session in design.visits.items():
-                of_visit = [(name, session) if used else None for name, used in zip(names, rows, strict=True)]
-                means[visit] = visit_means(specifications[key], chosen["metric"], values.regions, of_visit)
-            cache[key] = {
-                name: data.of(rows) for name, data in values.data(means.get("baseline"), means["followup"]).items()
-            }
-        return cache[key]
-
-    return read
-
-
-def found_specifications(settings: Settings, route: Route) -> dict[Choices, list[Scan]]:
-    """List what the participant level left of the route's scans.
-
-    Returns
-    -------
-    dict of list of Scan
-        By the choices, as a tuple of sorted pairs: processing, metric, edges, and for maps the values (z or raw) and
-        the smoothing in mm.
-    """
-    compared = next(iter(route.scans.values()))
-    allowed = {Name.parse(scan.path).without("stat", "desc") for scan in compared}
-    found: dict[Choices, list[Scan]] = {}
-    for processing, folder in ((OWN, settings.output_dir), *settings.trial.also):
-        for pairs, scan in _left(route, index_scans(folder)):
-            if Name.parse(scan.path).without("stat", "desc") in allowed:
-                key = tuple(sorted({**dict(pairs), "processing": processing}.items()))
-                found.setdefault(key, []).append(scan)
-    return {choices: scans for choices, scans in found.items() if len(scans) == len(allowed)}
-
-
-@singledispatch
-def _left(route: Route, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
-    """Yield what the participant level left of a route's kind, by every choice, with what it is of."""
-    for edges, scan in _tables(cast(TableRoute, route), index):
-        columns = read_table(scan.path, nrows=0).columns
-        for metric, measure in MEASURES.items():
-            if label_of(metric) in columns and not measure.is_label:
-                yield (("metric", metric), ("edges", edges)), scan
-
-
-@_left.register
-def _maps(route: MapRoute, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
-    for scan in index.of("boldmap", route.extension):
-        metric, parts = scan.sidecar.get("Measure"), read_map_desc(scan.entities.get("desc", ""))
-        if parts and metric in MEASURES and not MEASURES[metric].is_label:
-            pairs = {"metric": metric, "edges": parts.edges, "values": parts.values, "smoothing": parts.fwhm}
-            yield tuple(pairs.items()), scan
-
-
-@_left.register
-def _of_whole_graphs(route: GlobalRoute, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
-    for edges, scan in _tables(route, index):
-        yield (("metric", ALL_GLOBALS.name), ("edges", edges)), scan
-
-
-def _tables(route: TableRoute, index: ScanIndex) -> Iterator[tuple[str, Scan]]:
-    """Yield the edge rule of each of the route's tables, and the table."""
-    wanted = {key: route.entities.get(key) for key in PARCELLATION}
-    for scan in index.of(route.table, ".tsv", **wanted):
-        rest = scan.entities.get("desc", "").removeprefix(route.matrix)
-        parts = read_map_desc(rest[:1].lower() + rest[1:])
-        if parts and parts.values != "z" and not parts.fwhm:
-            yield parts.edges, scan
-
-
-@_left.register
-def _matrices(route: ConnectionRoute, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
-    """Yield the matrices of the route."""
-    ((feature, scans),) = route.scans.items()
-    wanted = {key: scans[0].entities.get(key) for key in (*PARCELLATION, "desc", "stat")}
-    for scan in index.of("relmat", ".tsv", **wanted):
-        yield (("metric", feature.metric), ("edges", feature.edges)), scan

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,6 @@ from bids_app.settings.settings import Settings
 from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
-Key = tuple[int, Feature, str]  # the number of a joint test, and what it found of a feature and a comparison
 COLUMNS = {
     "comparison": "Which arms, at which follow-up; any: whether any arms differ, by F",
     "metric": "Graph measure",
@@ -43,7 +42,35 @@ COLUMNS = {
 }
 
 
-def write_family(settings: Settings, family: Family, found: Mapping[Key, Result]) -> list[Path]:
+class Compared(NamedTuple):
+    """What p is told of: a comparison of a feature.
+
+    Attributes
+    ----------
+    feature : Feature
+    comparison : str
+        Its folder; of whether any arms differ, the follow-up.
+    """
+
+    feature: Feature
+    comparison: str
+
+
+class Part(NamedTuple):
+    """What one joint test says of one comparison of a feature.
+
+    Attributes
+    ----------
+    joint : int
+        Number of the joint test in the family; that of any difference has the number after those.
+    compared : Compared
+    """
+
+    joint: int
+    compared: Compared
+
+
+def write_family(settings: Settings, family: Family, found: Mapping[Part, Result]) -> list[Path]:
     """Write p over all comparisons of a route: a table, and of voxels maps.
 
     Parameters
@@ -51,8 +78,7 @@ def write_family(settings: Settings, family: Family, found: Mapping[Key, Result]
     settings : Settings
     family : Family
     found : dict of Result
-        By the number of the joint test, feature, and comparison; that of any difference, by follow-up, has the number
-        after those of the family.
+        By part.
 
     Returns
     -------
@@ -85,7 +111,7 @@ def write_comparisons(trial: TrialScans, families: Sequence[Family], not_compare
     Path
     """
     path = trial.settings.group_dir / COMPARISONS
-    designs, first = families[0].designs, trial.designs[0]
+    designs, first = families[0].designs, trial.study.first
     content = {
         "ArmColumn": first.arm_column,
         "Baseline": first.baseline,
@@ -149,9 +175,9 @@ class Tested:
         return self.effect.f if isinstance(self.effect, stats.JointEffect) else self.effect.t
 
 
-def _tested(family: Family, found: Mapping[Key, Result]) -> Iterator[Tested]:
+def _tested(family: Family, found: Mapping[Part, Result]) -> Iterator[Tested]:
     """Yield each comparison of each feature with the largest p of the tests it is in, then any difference."""
-    p = _closed({key: one.p for key, one in found.items()}, found)
+    p = _closed({part: one.p for part, one in found.items()}, found)
     p_all = _closed(_over_features(family, found), found)
     wanted: list[tuple[str, Design | None, Sample]] = [
         (comparison_folder(design), design, family.sample_of(design)) for design in family.designs
@@ -159,35 +185,36 @@ def _tested(family: Family, found: Mapping[Key, Result]) -> Iterator[Tested]:
     wanted += [(followup, None, sample) for followup, sample in family.samples.items() if family.has_any]
     for feature in family.maps:
         for name, design, sample in wanted:
-            tests = [one.comparison for key, one in found.items() if key[1:] == (feature, name)]
+            compared = Compared(feature, name)
+            tests = [one.comparison for part, one in found.items() if part.compared == compared]
             yield Tested(
                 feature=feature,
                 design=design,
                 followup=sample.design.followup,
                 sample=sample,
                 effect=tests[0].effect,
-                p=p[feature, name][sample.kept],
-                p_all=p_all[feature, name][sample.kept],
+                p=p[compared][sample.kept],
+                p_all=p_all[compared][sample.kept],
                 n_draws=min(len(one.max_statistics) for one in tests),
             )
 
 
-def _closed(p: Mapping[Key, np.ndarray], found: Mapping[Key, Result]) -> dict[tuple[Feature, str], np.ndarray]:
+def _closed(p: Mapping[Part, np.ndarray], found: Mapping[Part, Result]) -> dict[Compared, np.ndarray]:
     """Return the largest p over the joint tests, over all nodes of the image or table."""
-    tests: dict[int, dict[tuple[Feature, str], np.ndarray]] = {}
-    for key, values in p.items():
-        tests.setdefault(key[0], {})[key[1:]] = found[key].whole(values)
+    tests: dict[int, dict[Compared, np.ndarray]] = {}
+    for part, values in p.items():
+        tests.setdefault(part.joint, {})[part.compared] = found[part].whole(values)
     return stats.closed(tests.values())
 
 
-def _over_features(family: Family, found: Mapping[Key, Result]) -> dict[Key, np.ndarray]:
+def _over_features(family: Family, found: Mapping[Part, Result]) -> dict[Part, np.ndarray]:
     """Return p of each joint test corrected over features too: they share their draws."""
-    corrected: dict[Key, np.ndarray] = {}
-    for number in {key[0] for key in found}:
-        keys = [key for key in found if key[0] == number]
+    corrected: dict[Part, np.ndarray] = {}
+    for number in {part.joint for part in found}:
+        parts = [part for part in found if part.joint == number]
         times = family.joints[number].times if number < len(family.joints) else 1
-        p = stats.across([found[key].comparison for key in keys])
-        corrected |= {key: np.minimum(values * times, 1) for key, values in zip(keys, p, strict=True)}
+        p = stats.across([found[part].comparison for part in parts])
+        corrected |= {part: np.minimum(values * times, 1) for part, values in zip(parts, p, strict=True)}
     return corrected
 
 

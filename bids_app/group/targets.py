@@ -13,6 +13,7 @@ from bids_app.group.trial_tables import Notes, Scores
 from bids_app.settings.settings import Settings
 from bids_app.trial.design import Design
 from bids_app.trial.flow import FailedScan
+from bids_app.trial.study import Study
 from bids_app.trial.tables import Tables
 
 
@@ -23,17 +24,14 @@ class TrialScans:
     Attributes
     ----------
     settings : Settings
-    tables : Tables
-        Of everyone, also of those whom an option leaves out.
-    designs : list of Design
-        Which arms are compared from which visit to which.
+    study : Study
+        The tables, and which arms are compared from which visit to which.
     routes : list of Route
     failed : list of FailedScan
     """
 
     settings: Settings
-    tables: Tables
-    designs: list[Design]
+    study: Study
     routes: list[Route]
     failed: list[FailedScan]
 

@@ -6,7 +6,7 @@ from nipype.interfaces.utility import Merge
 from nipype.pipeline import engine as pe
 
 from bids_app.bids.names import label
-from bids_app.group.analyses import analyses_of
+from bids_app.group.analyses import Test, analyses_of
 from bids_app.group.family import Family
 from bids_app.group.interfaces import CompareArms, TestTogether, WriteComparison, WriteTogether
 from bids_app.group.routes import Route
@@ -53,24 +53,24 @@ def init_comparison_wf(
     ds_results.out_files : list of str
     """
     analyses = analyses_of(settings.trial, sample.design, sample.symptoms, describes=route.describes)
-    keys = [(feature, analysis) for feature in sample.features for analysis in analyses]
+    tests = [Test(feature, analysis) for feature in sample.features for analysis in analyses]
     folder, bare = settings.work_dir / name, sample.without_maps()
     maps = {feature: sample.save_maps(feature, folder / f"{feature.label}.npz") for feature in sample.features}
-    merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
+    merge = pe.Node(Merge(len(tests)), name="merge", run_without_submitting=True)
     ds_results = pe.Node(
-        WriteComparison(keys=keys, sample=bare, route=route, settings=settings),
+        WriteComparison(tests=tests, sample=bare, route=route, settings=settings),
         name="ds_results",
     )
     workflow = pe.Workflow(name=name)
-    for position, (feature, analysis) in enumerate(keys, start=1):
+    for position, test in enumerate(tests, start=1):
         interface = CompareArms(
-            maps_file=maps[feature],
+            maps_file=maps[test.feature],
             sample=bare,
-            analysis=analysis,
+            analysis=test.analysis,
             trial=settings.trial,
             n_jobs=n_jobs,
         )
-        parts = (feature.label, *map(label, filter(None, (analysis.estimator, analysis.subject))))
+        parts = (test.feature.label, *map(label, filter(None, (test.analysis.estimator, test.analysis.subject))))
         compare = pe.Node(interface, name=node_name("_".join(parts)), n_procs=n_jobs, mem_gb=0.5)
         workflow.connect([(compare, merge, [("comparison", f"in{position}")])])
     workflow.connect([(merge, ds_results, [("out", "comparisons")])])

@@ -20,8 +20,9 @@ from bids_app.graph.features import Feature
 from bids_app.participant import denoise, map_files, parcel_tables
 from bids_app.participant.parcel_series import Parcels, atlas_parcels, table_parcels
 from bids_app.report.figures import carpet_figure
-from bids_app.space.atlas import digest_of_atlas, load_atlas, network_of_nodes
+from bids_app.space.atlas import network_of_nodes
 from bids_app.space.grid import load_grid
+from bids_app.space.saved_atlas import digest_of_atlas, load_atlas
 from bids_app.system.provenance import digests_of
 
 

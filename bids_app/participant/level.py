@@ -16,9 +16,10 @@ from bids_app.participant.workflow import Layout, init_level_wf
 from bids_app.preproc.raw_runs import RawRun, by_participant, wants_preprocessing
 from bids_app.report.index import write_index_page, write_pages_of_all
 from bids_app.report.participant import write_participant_page
+from bids_app.runtime.failures import Failure
 from bids_app.runtime.group_folder import changed_sources
 from bids_app.runtime.logs import conclude, start_log
-from bids_app.runtime.nipype_run import Failure, execute, node_name
+from bids_app.runtime.nipype_run import execute, node_name
 from bids_app.settings.settings import GROUP, Settings
 from bids_app.system.locks import turn_in
 

@@ -12,8 +12,10 @@ from bids_app.bids.runs import BoldRun, Inputs
 from bids_app.bids.selection import TEMPLATE_SPACES
 from bids_app.errors import TrialgraphError, UsageError
 from bids_app.settings.settings import Settings
-from bids_app.space.atlas import check_names, read_atlas, save_atlas, source_entities
+from bids_app.space.atlas import read_atlas
+from bids_app.space.atlas_names import check_names, source_entities
 from bids_app.space.grid import Grid, load_grid, mask_grid, on_grid_of, save_grid, template_grid
+from bids_app.space.saved_atlas import save_atlas
 from bids_app.space.surface import Surface
 from bids_app.space.surface_files import axis_of, lay_surface
 from bids_app.system.images import open_bold

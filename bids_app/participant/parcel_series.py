@@ -11,7 +11,7 @@ from bids_app.bids.runs import BoldRun, SeriesRun
 from bids_app.bids.scan_facts import SERIES_RECEIVED, Cleaning, Origin, ScanFacts, Volumes
 from bids_app.bids.timing import repetition_time
 from bids_app.errors import DataError
-from bids_app.participant.received import read_received
+from bids_app.participant.received import Received, read_received
 from bids_app.participant.series_table import read_series
 from bids_app.space.atlas import Atlas
 from bids_app.space.atlas_labels import unique_names
@@ -126,29 +126,11 @@ def table_parcels(run: SeriesRun) -> Parcels:
     path = run.timeseries
     table = read_series(path)
     received = read_received(path.name, len(table.there), run.motion, run.outliers)
-    values = table.values[received.kept[table.there]]
-    absent = np.isnan(values).all(axis=0)
-    if np.isnan(values[:, ~absent]).any():
-        raise DataError(f"{path.name}: values are missing here and there; a parcel has all or none.")
-    constant = ~absent & (np.ptp(values, axis=0) == 0) if len(values) else absent
-    values[:, constant] = np.nan
-    n_volumes, n_parcels = values.shape
-    if n_volumes < MIN_VOLUMES or np.isnan(values).all():
-        raise DataError(f"{path.name}: {n_volumes} volumes of {n_parcels} parcels hold too little signal.")
-    index = pd.Series(np.arange(1, n_parcels + 1))
+    values = _with_signal(path.name, table.values[received.kept[table.there]])
+    index = pd.Series(np.arange(1, values.shape[1] + 1))
     names = unique_names(pd.Series(table.names, dtype=str), index)
     coverage = np.where(np.isnan(values[0]), 0.0, 1.0)
-    seconds = repetition_time(path.name, run.repetition_time, None).seconds if run.repetition_time is not None else None
-    minutes = n_volumes * seconds / 60 if seconds else None
-    known = received.displacement[np.isfinite(received.displacement)]
-    volumes = Volumes(
-        repetition_time=seconds,
-        censoring=received.censoring,
-        total=len(table.there),
-        kept=n_volumes,
-        minutes_kept=minutes,
-        mean_displacement=float(known.mean()) if known.size else None,
-    )
+    volumes = _volumes(run, received, total=len(table.there), kept=len(values))
     for sentence in table.said:
         logger.warning("%s", sentence)
     facts = ScanFacts(
@@ -159,3 +141,31 @@ def table_parcels(run: SeriesRun) -> Parcels:
     )
     parcels = pd.DataFrame({"index": index, "name": names, "coverage": coverage})
     return Parcels(dict(run.entities), parcels, values.T, facts)
+
+
+def _with_signal(name: str, values: np.ndarray) -> np.ndarray:
+    """Return (T, P) values with NaN for parcels whose series is constant, or refuse what holds too little signal."""
+    absent = np.isnan(values).all(axis=0)
+    if np.isnan(values[:, ~absent]).any():
+        raise DataError(f"{name}: values are missing here and there; a parcel has all or none.")
+    constant = ~absent & (np.ptp(values, axis=0) == 0) if len(values) else absent
+    n_volumes, n_parcels = values.shape
+    found = np.where(constant, np.nan, values)
+    if n_volumes < MIN_VOLUMES or np.isnan(found).all():
+        raise DataError(f"{name}: {n_volumes} volumes of {n_parcels} parcels hold too little signal.")
+    return found
+
+
+def _volumes(run: SeriesRun, received: Received, *, total: int, kept: int) -> Volumes:
+    """Say how many volumes there were and are, how long they last, and how much the head moved in them."""
+    told = run.repetition_time
+    seconds = repetition_time(run.timeseries.name, told, None).seconds if told is not None else None
+    known = received.displacement[np.isfinite(received.displacement)]
+    return Volumes(
+        repetition_time=seconds,
+        censoring=received.censoring,
+        total=total,
+        kept=kept,
+        minutes_kept=kept * seconds / 60 if seconds else None,
+        mean_displacement=float(known.mean()) if known.size else None,
+    )

@@ -20,7 +20,9 @@ from bids_app.preproc.dataset import (
 from bids_app.preproc.raw_runs import RawRun, by_participant, raw_runs
 from bids_app.preproc.workflow import ANATOMY, anatomy_name, init_preproc_wf
 from bids_app.report.preproc import write_preprocessing_page
-from bids_app.runtime.nipype_run import Failure, execute, node_name
+from bids_app.runtime.failures import Failure
+from bids_app.runtime.nipype_run import execute, node_name
+from bids_app.settings.named import NamedPath
 from bids_app.settings.settings import Selection, Settings
 from bids_app.space.templates import template_space
 from bids_app.system.environment import limit_threads_of_children
@@ -78,7 +80,7 @@ def preprocess(settings: Settings, log_dir: Path) -> Prepared:
     done = {job.run.label for job in jobs if is_finished(job.record, job.state)}
     for participant in by_participant([job.run for job in jobs]):
         write_preprocessing_page(place, participant)
-    derivatives = ((NAME, place.root),)
+    derivatives = (NamedPath(NAME, place.root),)
     return Prepared(
         replace(settings, selection=replace(settings.selection, derivatives=derivatives)),
         tuple(job.run for job in jobs if job.run.label in done),

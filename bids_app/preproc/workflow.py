@@ -103,6 +103,7 @@ def init_run_preproc_wf(*, job: Job, name: str = "run_preproc_wf") -> pe.Workflo
     standard = ["standard_file", "brain_file"]
 
     workflow = pe.Workflow(name=name)
+    # Not taken apart, though long: what a node is connected to is read in one place.
     workflow.connect(
         [(inputnode, node, [("job", "job")]) for node in (motion, align, resample, confounds, draw, write)]
     )

@@ -218,34 +218,31 @@ def _consort(output_dir: Path, records: Mapping[Path, ComparisonRecord]) -> list
     ]
     several = len({record.arms.comparison for record in records.values()}) > 1
     for path, record in records.items():
-        own = f"{record.arms.comparison}, {record.route}" if several else record.route
-        flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
-        words = record.arms.words
-        where, of_flow = (one.relative_to(output_dir).as_posix() for one in (path, flow))
-        rows += [
-            (
-                f"{own}: {words.arms}",
-                f"{', '.join(record.arms.names)} (column {record.arms.arm_column})",
-                where,
-            ),
-            (f"{own}: visits", ", ".join(filter(None, record.arms.design.visits.values())) or "one", where),
-            *((f"{own}: {step}", value, of_flow) for step, value in _flow(flow, record)),
-            (
-                f"{own}: strata{' of the randomization' * words.randomized}",
-                ", ".join(record.analyses.strata) or "none given",
-                where,
-            ),
-            (f"{own}: estimator", record.analyses.headline_text, where),
-            (f"{own}: covariates", ", ".join(record.analyses.covariates) or "none", where),
-            (f"{own}: draws and seed", f"{record.inference.draws}, seed {record.inference.random_seed}", where),
-            (f"{own}: level of significance", record.inference.alpha, where),
-        ]
+        named = f"{record.arms.comparison}, {record.route}" if several else record.route
+        rows += [(f"{named}: {what}", value, where) for what, value, where in _of_comparison(output_dir, path, record)]
     trial = _trial(output_dir)
     if trial:
         planned = f"SHA-256 {trial['Plan']['SHA256']}" if trial.get("Plan") else "none: all is exploratory"
         outcomes = ", ".join(trial["Outcomes"]) or "none given"
         rows += [("Analysis plan", planned, "group/*_trial.json"), ("Outcomes", outcomes, "group/*_trial.json")]
     return rows
+
+
+def _of_comparison(output_dir: Path, path: Path, record: ComparisonRecord) -> Iterator[Item]:
+    """Yield what the record of a comparison and its flow say."""
+    arms, analyses, inference = record.arms, record.analyses, record.inference
+    flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
+    where, of_flow = (one.relative_to(output_dir).as_posix() for one in (path, flow))
+    yield arms.words.arms, f"{', '.join(arms.names)} (column {arms.arm_column})", where
+    yield "visits", ", ".join(filter(None, arms.design.visits.values())) or "one", where
+    for step, value in _flow(flow, record):
+        yield step, value, of_flow
+    of_whom = " of the randomization" * arms.words.randomized
+    yield f"strata{of_whom}", ", ".join(analyses.strata) or "none given", where
+    yield "estimator", analyses.headline_text, where
+    yield "covariates", ", ".join(analyses.covariates) or "none", where
+    yield "draws and seed", f"{inference.draws}, seed {inference.random_seed}", where
+    yield "level of significance", inference.alpha, where
 
 
 def _flow(path: Path, record: ComparisonRecord) -> Iterator[tuple[str, str]]:

@@ -71,7 +71,7 @@ def _route(folder: Path, design_path: Path) -> dict[str, Any]:
     record, entities = read_comparison(design_path), Name.parse(design_path).entities
     flow = read_flow(folder / build(entities, "flow", ".tsv"))
     arms = record.arms.design
-    route: dict[str, Any] = {
+    route = {
         "anchor": label(record.route),
         "record": record,
         "trial": route_context(folder, entities, record),
@@ -85,20 +85,22 @@ def _route(folder: Path, design_path: Path) -> dict[str, Any]:
             said: {arm: f"{visit}_mean_{label(arm)}" for arm in record.arms.names}
             for visit, said in arms.called.items()
         },
-        "clusters": None,
-        "effects": [],
-        "parcels": [],
-        "connections": [],
     }
+    return route | _found(folder, entities, record)
+
+
+def _found(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:
+    """Return where the arms differ, by the kind of the route, and the headline that says so."""
+    nothing: dict[str, Any] = {"clusters": None, "effects": [], "parcels": [], "connections": []}
     if record.kind == "maps":
         clusters = _records(folder / build(entities, "clusters", ".tsv"))
         shown = {"clusters": clusters, "headline": map_headline(clusters, record)}
-        return route | shown | {"effects": effects(folder, entities, record)}
+        return nothing | shown | {"effects": effects(folder, entities, record)}
     if record.kind == "edges":
         found = edge_context(folder, entities, record)
-        return route | {"connections": found, "headline": edge_headline(found, record)}
+        return nothing | {"connections": found, "headline": edge_headline(found, record)}
     results = node_context(folder, entities, record)
-    return route | {"parcels": results, "headline": parcel_headline(results, record)}
+    return nothing | {"parcels": results, "headline": parcel_headline(results, record)}
 
 
 def _findings(routes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -7,16 +7,13 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bids_app import __version__
 from bids_app.bids.files import save_json, save_text
+from bids_app.runtime.failures import Failure
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import shareable
 from bids_app.system.supervisor import log_when_terminated
-
-if TYPE_CHECKING:  # Nipype takes seconds to import
-    from bids_app.runtime.nipype_run import Failure
 
 logger = logging.getLogger("bids_app")
 
@@ -50,7 +47,7 @@ def log_to_terminal(verbose: int = 0) -> None:
     logger.propagate = False
 
 
-def conclude(failures: Iterable["Failure"], page: Path | None, log_dir: Path) -> int:
+def conclude(failures: Iterable[Failure], page: Path | None, log_dir: Path) -> int:
     """Say where to look, and return the exit code."""
     if page is not None and page.exists():
         logger.info("Look at %s.", page)

@@ -6,33 +6,21 @@ import multiprocessing
 import os
 import re
 import signal
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from nipype import config as nipype_config
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Workflow
 from nipype.pipeline.plugins import MultiProcPlugin, SLURMPlugin
 from nipype.pipeline.plugins.multiproc import process_initializer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from bids_app import errors
 from bids_app.runtime import slurm
+from bids_app.runtime.failures import Failure, read_failures, unfinished
+from bids_app.runtime.progress import progress
 from bids_app.settings.settings import Resources, Settings
 from bids_app.system.environment import limit_threads_of_children
 from bids_app.system.supervisor import die_with_parent
@@ -41,27 +29,6 @@ logger = logging.getLogger(__name__)
 
 Runner = str | type[MultiProcPlugin | SLURMPlugin]  # the name of one of Nipype's, or one of ours
 PROCESS_GB = 0.4  # of a process with the libraries loaded, before it holds any data
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A node that failed, and why.
-
-    Attributes
-    ----------
-    node : str
-        The node's full name, workflows joined by dots.
-    message : str
-        One sentence for the user.
-    exit_code : int
-    crash_file : Path
-        The traceback.
-    """
-
-    node: str
-    message: str
-    exit_code: int
-    crash_file: Path
 
 
 def execute(
@@ -102,7 +69,7 @@ def execute(
         finished = {name for name in names if _has_result(settings.work_dir, name)}
     failures = read_failures(log_dir)
     if plugin or errors.KilledError.exit_code in {failure.exit_code for failure in failures}:
-        failures += _unfinished(names, finished, failures, log_dir)
+        failures += unfinished(names, finished, failures, log_dir)
     if problem and not failures:
         raise problem
     return failures
@@ -206,21 +173,6 @@ class _Jobs(SLURMPlugin):
         return _killed(f"Job {taskid}") if left_nothing else result
 
 
-def _unfinished(
-    names: Iterable[str], finished: Collection[str], failures: Iterable[Failure], log_dir: Path
-) -> list[Failure]:
-    """List the first part of each scan that has no result and no failure before it to explain that."""
-    explained = {failure.node.rpartition(".")[0] for failure in failures}
-    message = "It has no result: its job or process was killed (time, memory), cancelled, or never began."
-    unfinished = []
-    for name in names:
-        scan = name.rpartition(".")[0]
-        if name not in finished and scan not in explained:
-            explained.add(scan)
-            unfinished.append(Failure(name, message, errors.KilledError.exit_code, log_dir / "trialgraph.log"))
-    return unfinished
-
-
 def _has_result(work_dir: Path, name: str) -> bool:
     parts = name.split(".")
     return work_dir.joinpath(*parts, f"result_{parts[-1]}.pklz").exists()
@@ -232,84 +184,6 @@ def _report(node: Any, status: str, advance: Callable[[str], None], finished: se
         finished.add(node.fullname)
     if status != "start":
         advance(node.fullname)
-
-
-def read_failures(log_dir: Path) -> list[Failure]:
-    """Read the crash files of a run."""
-    return [_failure(path) for path in sorted(log_dir.glob("crash-*.txt"))]
-
-
-def _failure(path: Path) -> Failure:
-    text = path.read_text()
-    named = re.match(r"Node: (\S+)", text)  # a disk that is full, or a kill, leaves the file empty or cut
-    node = named[1] if named else path.stem
-    known = re.findall(rf"^\s*{re.escape(errors.__name__)}\.(\w+): (.+)$", text, flags=re.MULTILINE)
-    if known:
-        kind, message = known[-1]
-        return Failure(node, message.strip(), getattr(errors, kind).exit_code, path)
-    full = re.search(r"OSError: \[Errno \d+\] (.+)$", text, flags=re.MULTILINE)
-    if full and errors.full_disk(full[1]):
-        message = f"The work or output folder cannot take more: {full[1].strip()}."
-        return Failure(node, message, errors.OutputError.exit_code, path)
-    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "what failed was not kept")
-    return Failure(node, f"{last} (an error of the app, not of your data: see {path.name})", 1, path)
-
-
-@contextmanager
-def progress(names: Sequence[str], stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
-    """Show how far a job is: a bar on a terminal, a line every tenth of the way elsewhere.
-
-    Parameters
-    ----------
-    names : list of str
-        Full names of the steps to take; those that share all but the last part are one scan, or one comparison.
-    stream : file, optional
-        Standard error by default.
-
-    Yields
-    ------
-    callable
-        To be called with the name of each step that was taken.
-    """
-    stream = stream or sys.stderr
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        *(TextColumn("steps"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()),
-    )
-    count = _Count(names)
-    if stream.isatty():
-        with Progress(*columns, console=Console(file=stream)) as bar:
-            task = bar.add_task(count.text, total=len(names))
-            yield lambda name: bar.update(task, completed=count.add(name), description=count.text)
-        return
-    started, total = time.monotonic(), len(names)
-
-    def advance(name: str) -> None:
-        done = count.add(name)
-        if done == total or done * 10 // total > (done - 1) * 10 // total:
-            seconds = time.monotonic() - started
-            print(f"step {done} of {total} ({count.text}) after {seconds:.0f} s", file=stream, flush=True)
-
-    yield advance
-
-
-class _Count:
-    """Counts the steps that were taken, and the scans that are through."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.left, self.done = Counter(name.rpartition(".")[0] for name in names), 0
-        self.total = len(self.left)
-
-    def add(self, name: str) -> int:
-        """Count a step; return how many there were."""
-        self.done += 1
-        self.left[name.rpartition(".")[0]] -= 1
-        return self.done
-
-    @property
-    def text(self) -> str:
-        """How many parts are through."""
-        return f"{sum(count <= 0 for count in self.left.values())} of {self.total} parts"
 
 
 def node_name(text: str) -> str:

@@ -29,12 +29,12 @@ def _check_folders(settings: Settings) -> None:
     for what, path in (("output", settings.output_dir), ("work", settings.work_dir)):
         if any(ord(letter) < 32 or ord(letter) == 127 for letter in str(path)):
             raise UsageError(f"The {what} folder {str(path)!r} has a control character in its name; give another.")
-    wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [path for _, path in settings.selection.derivatives]}
+    wanted = {"BIDS folder": [settings.bids_dir], "--derivatives": [one.path for one in settings.selection.derivatives]}
     graph = settings.graph
     wanted["--template"] = [settings.preprocessing.template] if settings.preprocessing.template else []
-    wanted["--also"] = [path for _, path in settings.trial.also]
+    wanted["--also"] = [one.path for one in settings.trial.also]
     wanted["--allocations"] = [settings.trial.allocations] if settings.trial.allocations else []
-    wanted["--regions"] = [path for _, path in settings.trial.regions if path]
+    wanted["--regions"] = [one.mask for one in settings.trial.regions if one.mask]
     wanted["--mask"] = [Path(graph.mask)] if graph.mask not in ("gm", "brain") else []
     for what, paths in wanted.items():
         for path in paths:

@@ -24,6 +24,7 @@ from bids_app.settings.fields import (
     option_of,
     setting,
 )
+from bids_app.settings.named import NamedPath, NamedRegion
 
 if TYPE_CHECKING:  # a plan is read by the parser, which needs this module
     from bids_app.settings.plan import Plan
@@ -65,7 +66,7 @@ class Selection:
     task: str | None = None
     space: str | None = None
     resolution: str | None = None
-    derivatives: tuple[tuple[str, Path], ...] = ()
+    derivatives: tuple[NamedPath, ...] = ()
     filters: dict[str, dict[str, Any]] = field(default_factory=dict)
     meshes: tuple[Path, ...] = ()
 
@@ -180,14 +181,14 @@ class Trial:
     min_per_arm: int | None = setting(None, at_least(2))
     accept_mixed: bool = False
     slopes: tuple[str, ...] = ()
-    regions: tuple[tuple[str, Path | None], ...] = ()
+    regions: tuple[NamedRegion, ...] = ()
     alpha: float = setting(0.05, PROBABILITY)
     outcomes: tuple[str, ...] = ()
     ordinal: tuple[str, ...] = ()
     higher_is_better: tuple[str, ...] = ()
     cutoffs: tuple[str, ...] = ()
     robustness: bool = False
-    also: tuple[tuple[str, Path], ...] = ()
+    also: tuple[NamedPath, ...] = ()
     plan: "Plan | None" = None
     departed: tuple[Deviation, ...] = ()
 

@@ -4,24 +4,26 @@ import argparse
 import math
 from pathlib import Path
 
+from bids_app.settings.named import NamedPath, NamedRegion
+
 
 def as_path(word: str) -> Path:
     """Return a path that does not depend on where the app runs."""
     return Path(word).absolute()
 
 
-def as_named_path(word: str) -> tuple[str, Path]:
+def as_named_path(word: str) -> NamedPath:
     """Read NAME=PATH, or PATH, which has the name of its folder."""
     name, equals, path = word.partition("=")
     if not equals or "/" in name:
-        return as_path(word).resolve().name, as_path(word)
-    return name, as_path(path)
+        return NamedPath(as_path(word).resolve().name, as_path(word))
+    return NamedPath(name, as_path(path))
 
 
-def as_region(word: str) -> tuple[str, Path | None]:
+def as_region(word: str) -> NamedRegion:
     """Read NAME=IMAGE, or the name of a parcel."""
     name, equals, path = word.partition("=")
-    return (name, as_path(path)) if equals and path else (word, None)
+    return NamedRegion(name, as_path(path)) if equals and path else NamedRegion(word, None)
 
 
 def as_fd_threshold(word: str) -> float:

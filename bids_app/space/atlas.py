@@ -1,13 +1,11 @@
 """Atlases laid over the nodes of a grid: labels of voxels and of surfaces, probabilistic maps, spheres."""
 
-import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
@@ -15,30 +13,18 @@ from scipy import sparse
 from scipy.ndimage import map_coordinates
 from scipy.spatial import KDTree
 
-from bids_app.bids.files import read_table, replacing, save_described, save_image
-from bids_app.bids.names import Name, label
-from bids_app.bids.result_names import laid_path
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.atlas_source import AtlasSource, Part
 from bids_app.space.atlas_files import Found, find_part
 from bids_app.space.atlas_labels import labels_beside, read_labels, unique_names
+from bids_app.space.atlas_names import entities_of, joint_entities
 from bids_app.space.grid import Nodes
 from bids_app.space.label_image import whole_labels
 from bids_app.space.surface import Surface
-from bids_app.space.surface_labels import plain_stem, read_surface_labels
+from bids_app.space.surface_labels import read_surface_labels
 from bids_app.system.images import read_image
-from bids_app.system.provenance import digest_of_file, shareable
-from bids_app.system.small_files import read_record
 
 logger = logging.getLogger("bids_app")
-
-COLUMNS = {
-    "index": "Label of the parcel in the image",
-    "name": "Name of the parcel",
-    "network": "Network of the parcel",
-    "n_nodes": "Nodes of the analysis grid in the parcel",
-    **{axis: f"{axis} of the centre of the parcel's nodes, mm" for axis in "xyz"},
-}
 
 
 @dataclass(frozen=True)
@@ -113,24 +99,6 @@ def fitting(sources: Iterable[AtlasSource], grid: Nodes | None, space: str | Non
     return [one for one in sources if not any(find_part(part, space).on_surface for part in one.parts)]
 
 
-def check_names(atlases: Iterable[tuple[AtlasSource, Mapping[str, str]]]) -> None:
-    """Refuse atlases whose outputs would have the same names.
-
-    Parameters
-    ----------
-    atlases : list of (AtlasSource, dict)
-        With the entities of each.
-    """
-    seen: dict[tuple[tuple[str, str], ...], AtlasSource] = {}
-    for source, entities in atlases:
-        key = tuple(sorted(entities.items()))
-        if key in seen:
-            raise UsageError(
-                f"--atlas: the outputs of {seen[key]} and {source} would have the same names; write NAME={source}."
-            )
-        seen[key] = source
-
-
 def network_of_nodes(source: AtlasSource, grid: Nodes, space: str | None = None) -> np.ndarray:
     """Return the network of each node, numbered from 0, -1 for none: from the column network, else each label is one.
 
@@ -152,43 +120,9 @@ def network_of_nodes(source: AtlasSource, grid: Nodes, space: str | None = None)
     return np.where(atlas.of_node >= 0, numbers[atlas.of_node], -1)
 
 
-def atlas_entities(path: Path) -> dict[str, str]:
-    """Return what the outputs of an atlas are named by; desc, which TemplateFlow tells its atlases apart by, is seg.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> atlas_entities(Path("tpl-X_res-02_atlas-Schaefer2018_desc-100Parcels_dseg.nii.gz"))
-    {'atlas': 'Schaefer2018', 'seg': '100Parcels'}
-    """
-    named = Name.parse(path).entities
-    entities: dict[str, str] = {key: named[key] for key in ("atlas", "seg", "scale") if key in named}
-    if entities and "desc" in named:
-        entities["seg"] = entities.get("seg", "") + named["desc"]
-    return entities or {"atlas": label(plain_stem(path).partition(".")[0])}
-
-
-def source_entities(source: AtlasSource, space: str | None = None) -> dict[str, str]:
-    """Return what the outputs of a source will be named by, without reading an image."""
-    if source.name:
-        return {"atlas": source.name}
-    return _together([_entities_of(find_part(part, space)) for part in source.parts])
-
-
-def _entities_of(found: Found) -> dict[str, str]:
-    if found.name or not isinstance(found.image, Path):
-        return {"atlas": found.name or label(found.shown)}
-    return atlas_entities(found.image)
-
-
-def _together(named: Sequence[dict[str, str]]) -> dict[str, str]:
-    """Name several atlases as one."""
-    return named[0] if len(named) == 1 else {"atlas": "+".join("".join(one.values()) for one in named)}
-
-
 def _read_part(part: Part, grid: Nodes, space: str | None) -> Atlas:
     found = find_part(part, space)
-    entities = _entities_of(found)
+    entities = entities_of(found)
     if found.spheres is not None:
         return _of_spheres(found, found.spheres, entities, grid)
     if space and found.space not in (None, space):
@@ -319,78 +253,7 @@ def _joined(source: AtlasSource, atlases: Sequence[Atlas]) -> Atlas:
     if parcels["index"].duplicated().any():
         parcels["index"] = np.arange(1, len(parcels) + 1)
     parcels["name"] = unique_names(parcels["name"], parcels["index"])
-    entities = _together([atlas.entities for atlas in atlases])
+    entities = joint_entities([atlas.entities for atlas in atlases])
     said = {kind: [getattr(atlas, kind) for atlas in atlases] for kind in ("origin", "named_by")}
     origin, named_by = (" and ".join(filter(None, texts)) for texts in said.values())
     return Atlas(entities, parcels, of_node, np.concatenate(centres), None, origin, named_by)
-
-
-def save_atlas(output_dir: Path, atlas: Atlas, grid: Nodes, place: dict[str, str]) -> Path:
-    """Write an atlas as it was laid over the grid: image, table, maps if it has some.
-
-    Parameters
-    ----------
-    output_dir : Path
-    atlas : Atlas
-    grid : Grid or Surface
-    place : dict
-        Entities of the data; space and, on surfaces, den tell grids apart.
-
-    Returns
-    -------
-    Path
-        Of the image.
-    """
-    path = laid_path(output_dir, place | atlas.entities, grid.extension)
-    n_nodes = np.bincount(atlas.of_node[atlas.of_node >= 0], minlength=len(atlas.parcels))
-    table = atlas.parcels.assign(n_nodes=n_nodes, **dict(zip("xyz", atlas.coordinates.T.round(2), strict=True)))
-    kind = "labels" if atlas.maps is None else "probabilistic maps"
-    facts = {"Name": " ".join(atlas.entities.values()), "Origin": shareable(atlas.origin, output_dir), "Kind": kind}
-    facts |= {"Names": shareable(atlas.named_by, output_dir)} if atlas.named_by else {}
-    labels = np.where(atlas.of_node >= 0, atlas.parcels["index"].to_numpy()[atlas.of_node], 0)
-    if atlas.maps is None:
-        _maps_path(path).unlink(missing_ok=True)  # of an atlas that had this name before
-    else:
-        with replacing(_maps_path(path)) as partial, partial.open("wb") as file:
-            sparse.save_npz(file, atlas.maps)
-    save_image(path, grid.image(labels, fill=0, dtype=np.int32 if labels.max(initial=0) < 2**31 else np.int64))
-    save_described(path.with_name(f"{path.name.partition('.')[0]}.tsv"), table, COLUMNS, **facts)
-    return path
-
-
-def _maps_path(path: Path) -> Path:
-    return path.with_name(f"{path.name.partition('.')[0]}.npz")
-
-
-def digest_of_atlas(path: Path) -> str:
-    """Return a digest of an atlas as `save_atlas` left it: of the labels, their table and the maps."""
-    stem = path.name.partition(".")[0]
-    parts = [one for one in (path, path.with_name(f"{stem}.tsv"), _maps_path(path)) if one.exists()]
-    return hashlib.sha256("".join(map(digest_of_file, parts)).encode()).hexdigest()[:16]
-
-
-def load_atlas(path: Path, grid: Nodes) -> Atlas:
-    """Read an atlas as `save_atlas` left it.
-
-    Parameters
-    ----------
-    path : Path
-        Of the label image.
-    grid : Grid or Surface
-        Over which it was laid.
-    """
-    stem = path.name.partition(".")[0]
-    table = read_table(path.with_name(f"{stem}.tsv"), dtype={"name": str, "network": str})
-    image: Any = nib.load(path)  # NIfTI or CIFTI
-    labels = np.asanyarray(image.dataobj).ravel()[grid.mask.ravel()]
-    position = pd.Series(range(len(table)), index=table["index"])
-    maps = _maps_path(path)
-    origin = read_record(path.with_name(f"{stem}.json"), "Run the participant level again.")["Origin"]
-    return Atlas(
-        {key: value for key, value in Name.parse(path).entities.items() if key in ("atlas", "seg", "scale")},
-        table[[column for column in ("index", "name", "network") if column in table]],
-        position.reindex(labels.astype(int)).fillna(-1).to_numpy(int),
-        table[["x", "y", "z"]].to_numpy(float),
-        sparse.load_npz(maps) if maps.exists() else None,
-        origin,
-    )

@@ -1,159 +1,167 @@
-"""Which visit came first: by evidence, strongest first, and never by the alphabet."""
+"""Which visit is the baseline and which are the follow-ups: as told, else by the order in which they came."""
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
-import numpy as np
-import pandas as pd
+from bids_app.bids.findings import Finding
+from bids_app.errors import DataError, UsageError
+from bids_app.settings.settings import Trial
+from bids_app.trial.visit_order import Order
 
-from bids_app.trial.moments import read_moments
-from bids_app.trial.session_labels import compared, meaning_of
-
-AGREEMENT = 0.9  # share of the participants whose dates must say the same
+GROUPS_TOO = "Groups that nobody randomized are compared at one visit too, with --design groups."
+Given = Mapping[str, tuple[str, ...]]  # the sessions that each option names
 
 
 @dataclass(frozen=True)
-class Order:
-    """In which order the sessions came.
+class Visits:
+    """The visits that are compared.
 
     Attributes
     ----------
-    sessions : tuple of str
-        First to last; empty if there is no evidence.
-    evidence : str
-        By what it is known, or what was looked at in vain, as the end of a sentence.
-    weak : bool
-        True if it is known by nothing but the order of the rows of sessions.tsv.
-    doubts : tuple of str
-        Whole sentences: what contradicts it, and what could not be read.
+    baseline : str or None
+        Session; None where groups are compared at a visit by itself.
+    followups : tuple of str
+        Sessions; an empty one where the scans have none.
+    findings : tuple of Finding
     """
 
-    sessions: tuple[str, ...] = ()
-    evidence: str = ""
-    weak: bool = False
-    doubts: tuple[str, ...] = ()
+    baseline: str | None
+    followups: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
 
 
-def order_of(
-    scanned: Collection[tuple[str, str]],
-    moments: pd.Series | None = None,
-    logged: Sequence[tuple[str, str]] | None = None,
-) -> Order:
-    """Find the order of the sessions.
+def scanned_visits(visits: Iterable[tuple[str, str | None]]) -> set[tuple[str, str]]:
+    """Return the visits of which there is a scan; those without a session only where none has one, as an empty one.
 
     Parameters
     ----------
+    visits : iterable of (str, str or None)
+        Participant and session.
+
+    Examples
+    --------
+    >>> scanned_visits([("01", "pre"), ("02", None)]), scanned_visits([("01", None)])
+    ({('01', 'pre')}, {('01', '')})
+    """
+    found = {(participant, session or "") for participant, session in visits}
+    return {visit for visit in found if visit[1]} or found
+
+
+def find_visits(order: Order, scanned: Collection[tuple[str, str]], trial: Trial) -> Visits:
+    """Settle which session is the baseline and which are the follow-ups.
+
+    Parameters
+    ----------
+    order : visit_order.Order
     scanned : set of (str, str)
-        Participant and session of every scan.
-    moments : Series of str, optional
-        ``acq_time``, by participant and session.
-    logged : sequence of (str, str), optional
-        Participant and session of the rows of each ``sub-*_sessions.tsv``, as they stand there.
+        As from `scanned_visits`.
+    trial : settings.Trial
 
     Returns
     -------
-    Order
+    Visits
+
+    Raises
+    ------
+    UsageError
+        It is not known, or what is said contradicts what is known.
+    DataError
+        There are not two visits.
     """
-    sessions = sorted({session for _, session in scanned})
+    sessions = list(order.sessions) or sorted({session for _, session in scanned})
+    there = ", ".join(filter(None, sessions))
+    given = {"baseline": (trial.baseline,) if trial.baseline else (), "followup": trial.followup}
+    for option, session in ((option, one) for option, told in given.items() for one in told):
+        if session not in sessions:
+            raise UsageError(f"--{option} {session}: no scan of that session; there are {there or 'none'}.")
+    if trial.design == "groups" and sessions and _alone(sessions, trial):
+        alone = trial.followup or tuple(sessions)
+        return Visits(None, alone, _said_alone(alone))
     if len(sessions) < 2:
-        return Order(tuple(sessions), "there is no other")
-    by_time, doubts = _by_time(sessions, scanned, moments)
-    by_words = _by_words(sessions)
-    by_rows = _by_rows(sessions, scanned, logged)
-    weaker = None if doubts else by_rows  # dates that are there but cannot be used are no reason to look at rows
-    found = next((order for order in (by_time, by_words, weaker) if order), None)
-    if found is None:
-        return Order((), "neither acq_time, nor words or numbers of the labels, nor sessions.tsv say it", doubts=doubts)
-    for other in (by_words, by_rows if by_words is None else None):
-        if other and other.sessions != found.sessions:
-            doubts += (
-                f"The sessions are taken as {_arrow(found.sessions)}, because {found.evidence}; but "
-                f"{_arrow(other.sessions)} would follow, because {other.evidence}.",
-            )
-    return Order(found.sessions, found.evidence, found is by_rows, doubts)
+        raise DataError(f"Two visits are needed; there are scans of {there or 'no session'}. {GROUPS_TOO}")
+    if trial.baseline in trial.followup:
+        raise UsageError(f"--baseline and --followup are both {trial.baseline}.")
+    baseline, followups = _chosen(order, sessions, given)
+    doubts = tuple(Finding("Visits", text, warning=True) for text in order.doubts)
+    evidence = tuple(_evidence(order, baseline, followup, given) for followup in followups)
+    return Visits(baseline, followups, (*evidence, *doubts))
 
 
-def _arrow(sessions: Sequence[str]) -> str:
-    return " before ".join(f"ses-{session}" for session in sessions)
-
-
-def _by_time(
-    sessions: list[str], scanned: Collection[tuple[str, str]], moments: pd.Series | None
-) -> tuple[Order | None, tuple[str, ...]]:
-    """Order by when the scans were made, each participant's own, for dates may be shifted for each."""
-    if moments is None:
-        return None, ()
-    moments = moments[[key in scanned for key in moments.index]]
-    times, doubts = read_moments(moments)
-    ranks = times.unstack().reindex(columns=sessions).rank(axis=1)
-    return _agreed(ranks, sessions, "acq_time of {n} participants says so", doubts)
-
-
-def _by_rows(
-    sessions: list[str], scanned: Collection[tuple[str, str]], logged: Sequence[tuple[str, str]] | None
-) -> Order | None:
-    """Order by the rows of sessions.tsv, where all who have one list the sessions alike."""
-    rows = [key for key in logged or () if key in scanned]
-    if not rows:
-        return None
-    places = pd.Series(np.arange(len(rows), dtype=float), index=pd.MultiIndex.from_tuples(rows))
-    ranks = places[~places.index.duplicated()].unstack().reindex(columns=sessions).rank(axis=1)
-    order, _ = _agreed(ranks, sessions, "sessions.tsv of {n} participants lists them so", (), least=1.0)
-    return order
-
-
-def _agreed(
-    ranks: pd.DataFrame, sessions: list[str], text: str, doubts: tuple[str, ...], least: float = AGREEMENT
-) -> tuple[Order | None, tuple[str, ...]]:
-    """Return the order that so large a share of the participants has, and who has another."""
-    signs, against, n = {}, set(), set()
-    for first, second in combinations(sessions, 2):
-        both = (ranks[second] - ranks[first]).dropna()
-        both = both[both != 0]
-        if both.empty:
-            return None, doubts
-        later = float((both > 0).mean())
-        if max(later, 1 - later) < least:
-            return None, (*doubts, *_disputed(first, second, both, text))
-        signs[first, second] = 1 if later > 0.5 else -1
-        against |= set(both.index[np.sign(both) != signs[first, second]])
-        n |= set(both.index)
-    order = sorted(
-        sessions, key=lambda one: sum(sign if one == b else -sign for (a, b), sign in signs.items() if one in (a, b))
-    )
-    if any((order.index(b) - order.index(a)) * sign < 0 for (a, b), sign in signs.items()):
-        return None, doubts
-    if against:
-        who = ", ".join(f"sub-{name}" for name in sorted(against)[:10])
-        doubts = (
-            *doubts,
-            f"{who}: the dates of the visits are in another order than those of all others; are they mixed up?",
+def _alone(sessions: Sequence[str], trial: Trial) -> bool:
+    """Say whether groups are compared at a visit by itself, and refuse what that leaves no baseline for."""
+    if len(sessions) > 1:
+        return bool(trial.followup) and trial.estimator == "post" and trial.baseline is None
+    if trial.baseline:
+        raise UsageError(f"--baseline {trial.baseline}: there are scans of this visit only; leave --baseline out.")
+    if trial.estimator_told and trial.estimator != "post":
+        raise UsageError(
+            f"--estimator {trial.estimator}: there are scans of one visit only, and so no baseline. Leave it out, or "
+            "give --estimator post."
         )
-    return Order(tuple(order), text.format(n=len(n)), doubts=doubts), doubts
+    return True
 
 
-def _disputed(first: str, second: str, both: pd.Series, text: str) -> tuple[str, ...]:
-    if "acq_time" not in text:
-        return ()
+def _said_alone(sessions: Sequence[str]) -> tuple[Finding, ...]:
+    named = [f"ses-{session}" if session else "The one visit" for session in sessions]
+    text = "is compared by itself: there is no baseline that it is adjusted for."
+    return tuple(Finding("Visits", f"{name} {text}") for name in named)
+
+
+def _chosen(order: Order, sessions: Sequence[str], given: Given) -> tuple[str, tuple[str, ...]]:
+    """Return baseline and follow-ups: as given, else by the order of the sessions."""
+    told = [session for option in ("baseline", "followup") for session in given[option]]
+    if all(given.values()):
+        return given["baseline"][0], given["followup"]
+    rest = [session for session in sessions if session not in told]
+    if len(sessions) > 2 and (not order.sessions or order.weak or _dates(sessions)):
+        raise UsageError(f"Sessions are {_listed(sessions)}: choose with --baseline and --followup.{_dates(sessions)}")
+    if not told and not order.sessions:
+        raise UsageError(
+            f"Which visit came first, ses-{sessions[0]} or ses-{sessions[1]}? {order.evidence[0].upper()}"
+            f"{order.evidence[1:]}. {' '.join((*order.doubts, 'Say so with --baseline and --followup.'))}"
+        )
+    if given["baseline"] and len(sessions) > 2:  # what came before it is no follow-up
+        rest = [one for one in rest if sessions.index(one) > sessions.index(told[0])]
+    baseline = (given["baseline"] or (rest.pop(0),))[0]
+    followups = given["followup"] or tuple(rest)
+    wrong = [one for one in followups if order.sessions and sessions.index(one) < sessions.index(baseline)]
+    if told and (wrong or not followups):
+        option, early = "baseline" if given["baseline"] else "followup", wrong[0] if wrong else sessions[0]
+        raise UsageError(
+            f"--{option} {told[0]} would make ses-{baseline} the baseline and ses-{early} the follow-up, but "
+            f"ses-{early} came first ({order.evidence}). If that is meant, give both --baseline and --followup."
+        )
+    return baseline, followups
+
+
+def _evidence(order: Order, baseline: str, followup: str, given: Given) -> Finding:
+    """Say by what evidence a follow-up is told from the baseline."""
+    text = f"ses-{baseline} is the baseline and ses-{followup} the follow-up, "
+    if not all(given.values()):
+        told = next((f"--{option} says so" for option, sessions in given.items() if sessions), None)
+        known = order.evidence if order.sessions else "there are no others"
+        only = ": nothing else says which came first" if order.weak else ""
+        return Finding(
+            "Visits", f"{text}because {' and '.join(filter(None, (told, known)))}{only}.", warning=order.weak
+        )
+    if {baseline, followup} <= set(order.sessions):
+        if order.sessions.index(baseline) > order.sessions.index(followup):
+            backwards = f"though ses-{followup} came first ({order.evidence}): the differences are backwards in time."
+            return Finding("Visits", f"{text}as the command line or the plan says, {backwards}", warning=True)
+        return Finding("Visits", f"{text}as the command line or the plan says; {order.evidence} too.")
+    return Finding("Visits", f"{text}as the command line or the plan says; no other evidence was found.")
+
+
+def _listed(sessions: Sequence[str], most: int = 12) -> str:
+    return ", ".join(sessions[:most]) + (f" and {len(sessions) - most} more" if len(sessions) > most else "")
+
+
+def _dates(sessions: Sequence[str]) -> str:
+    """Say what to do where every session is named by its date: the same visit then has another label for everyone."""
+    if not all(re.fullmatch(r"(19|20)\d{2}[01]\d[0-3]\d.*", session) for session in sessions):
+        return ""
     return (
-        f"By acq_time ses-{first} came before ses-{second} for {int((both > 0).sum())} participants and after it for "
-        f"{int((both < 0).sum())}: this says no order.",
+        " They are named by date. If everyone's dates differ, a visit has no label of its own: give it one in the "
+        "preprocessed data (for example ses-baseline and ses-followup for everyone)."
     )
-
-
-def _by_words(sessions: list[str]) -> Order | None:
-    """Order by the words and numbers of the labels, if every two of them can be compared."""
-    meanings = {session: meaning_of(session) for session in sessions}
-    signs = {pair: compared(*(meanings[one] for one in pair)) for pair in combinations(sessions, 2)}
-    if not all(signs.values()):
-        return None
-    wins = dict.fromkeys(sessions, 0)
-    for (first, second), sign in signs.items():
-        wins[first] -= sign
-        wins[second] += sign
-    order = sorted(sessions, key=wins.__getitem__)
-    if any((order.index(second) - order.index(first)) * sign < 0 for (first, second), sign in signs.items()):
-        return None
-    said = [f"'{meanings[one].word}'" for one in order if meanings[one].word]
-    return Order(tuple(order), f"the labels say so ({', '.join(dict.fromkeys(said))})")

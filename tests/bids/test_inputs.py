@@ -9,6 +9,7 @@ from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.timing import repetition_time
 from bids_app.cli import settings_of as command_line
 from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
+from bids_app.settings.named import NamedPath
 
 MNI, MNI6 = "MNI152NLin2009cAsym", "MNI152NLin6Asym"
 
@@ -336,7 +337,7 @@ def test_two_derivatives_are_a_question_to_the_user(empty_trial):
     with pytest.raises(UsageError, match=r"Several .*/fmriprep, .*/fmriprep-23.2.1. Choose with --derivatives"):
         find_derivatives(empty_trial.bids)
     chosen = empty_trial.bids / "derivatives" / "fmriprep-23.2.1"
-    assert [dataset.path for dataset in find_derivatives(empty_trial.bids, [("old", chosen)])] == [chosen]
+    assert [dataset.path for dataset in find_derivatives(empty_trial.bids, [NamedPath("old", chosen)])] == [chosen]
 
 
 def test_the_bids_folder_may_be_the_derivative(empty_trial):

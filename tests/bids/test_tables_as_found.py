@@ -8,8 +8,8 @@ import pytest
 from bids_app.bids.tables import read_table
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import find_designs
 from bids_app.trial.outcomes import outcome_table
+from bids_app.trial.study import find_study
 from bids_app.trial.tables import read_tables
 
 PLAIN = "participant_id\tarm\tage\nsub-01\tketamine\t41.5\nsub-02\tusual care\t38\n"
@@ -83,7 +83,7 @@ def test_what_is_no_table_is_refused(written, content):
 
 
 def design_of(tables, sessions, trial):
-    (design,) = find_designs(tables, {(who, ses) for who in tables.participants.index for ses in sessions}, trial)
+    (design,) = find_study(tables, {(who, ses) for who in tables.participants.index for ses in sessions}, trial).designs
     return design
 
 

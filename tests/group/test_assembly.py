@@ -12,7 +12,8 @@ from bids_app.bids.scans import index_scans
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.graph.features import Feature
 from bids_app.group.estimable import check_design
-from bids_app.group.routes import MapRoute, ParcelRoute, find_routes
+from bids_app.group.found_routes import find_routes
+from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.group.sample import assemble, load_maps, route_flow
 from bids_app.settings.settings import Graph, ParcelGraph, Selection, Settings, Trial
 from bids_app.space.grid import Grid

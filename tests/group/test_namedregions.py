@@ -19,6 +19,7 @@ from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.deviation import Deviation
+from bids_app.settings.named import NamedRegion
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Settings, Trial
 from bids_app.space.grid import Grid
@@ -76,7 +77,7 @@ def test_a_mask_takes_the_voxels_whose_centres_are_in_it(voxels, tmp_path):
     of = voxels[1]
     values = np.zeros((5, 4, 3), dtype=np.uint8)
     values[1:3, 0, :] = 1
-    found, findings = find_named([("here", save_mask(tmp_path / "m.nii", values))], [voxels])
+    found, findings = find_named([NamedRegion("here", save_mask(tmp_path / "m.nii", values))], [voxels])
     expected = np.flatnonzero(values[of.grid.mask])
     np.testing.assert_array_equal(found["voxels"]["here"], expected)
     assert len(expected) == 4  # the third slice is not compared
@@ -89,7 +90,7 @@ def test_a_mask_of_another_resolution_and_field_of_view(voxels, tmp_path):
     affine[:3, 3] = (38, -20, -20)
     x = nib.affines.apply_affine(affine, np.indices((30, 30, 30)).reshape(3, -1).T)[:, 0].reshape(30, 30, 30)
     path = save_mask(tmp_path / "m.nii.gz", ((x >= 3) & (x <= 9)).astype(np.int16), affine)
-    found, _ = find_named([("slab", path)], [voxels])
+    found, _ = find_named([NamedRegion("slab", path)], [voxels])
     grid = voxels[1].grid
     np.testing.assert_array_equal(
         found["voxels"]["slab"], np.flatnonzero((grid.coordinates[:, 0] >= 3) & (grid.coordinates[:, 0] <= 9))
@@ -99,21 +100,21 @@ def test_a_mask_of_another_resolution_and_field_of_view(voxels, tmp_path):
 def test_a_mask_of_fractions_is_cut_and_it_is_said(voxels, tmp_path):
     values = np.zeros((5, 4, 3), dtype=np.float32)
     values[0, 0, 0], values[1, 0, 0] = 0.6, 0.4
-    found, findings = find_named([("soft", save_mask(tmp_path / "m.nii", values))], [voxels])
+    found, findings = find_named([NamedRegion("soft", save_mask(tmp_path / "m.nii", values))], [voxels])
     assert len(found["voxels"]["soft"]) == 1
     assert "cut at 0.5" in findings[0].text
 
 
 def test_parcels_are_found_by_their_names(parcels):
-    found, _ = find_named([("mPFC", None), ("7", None)], [parcels])
+    found, _ = find_named([NamedRegion("mPFC", None), NamedRegion("7", None)], [parcels])
     assert {name: nodes.tolist() for name, nodes in found["parcels of X"].items()} == {"mPFC": [1], "7": [2]}
 
 
 def test_what_is_in_no_route_is_named_with_what_there_is(voxels, parcels, tmp_path):
     with pytest.raises(UsageError, match=r"--regions ACC: .* Parcels of X: PCC, mPFC, 7\."):
-        find_named([("ACC", None), ("PCC", None)], [voxels, parcels])
+        find_named([NamedRegion("ACC", None), NamedRegion("PCC", None)], [voxels, parcels])
     with pytest.raises(UsageError, match=r"--regions here: .*needs maps of voxels"):
-        find_named([("here", save_mask(tmp_path / "m.nii", np.ones((5, 4, 3), np.uint8)))], [parcels])
+        find_named([NamedRegion("here", save_mask(tmp_path / "m.nii", np.ones((5, 4, 3), np.uint8)))], [parcels])
 
 
 @pytest.mark.parametrize(
@@ -126,11 +127,11 @@ def test_what_is_in_no_route_is_named_with_what_there_is(voxels, parcels, tmp_pa
 )
 def test_images_that_are_no_masks_of_the_brain(voxels, tmp_path, values, message):
     with pytest.raises(DataError, match=f"--regions here.*{message}"):
-        find_named([("here", save_mask(tmp_path / "m.nii", values))], [voxels])
+        find_named([NamedRegion("here", save_mask(tmp_path / "m.nii", values))], [voxels])
 
 
 def settings(output_dir, **trial):
-    trial = Trial(n_permutations=N_DRAWS, random_seed=3, regions=(("a", None),), **trial)
+    trial = Trial(n_permutations=N_DRAWS, random_seed=3, regions=(NamedRegion("a", None),), **trial)
     return Settings(output_dir, output_dir, "group", output_dir / "work", trial=trial)
 
 

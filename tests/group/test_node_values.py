@@ -21,6 +21,7 @@ from bids_app.group.cluster_labels import NOWHERE, Anatomy, cluster_anatomy
 from bids_app.group.node_values import read_nodes, read_same_nodes, read_values
 from bids_app.group.plan_match import file_deviations
 from bids_app.group.regions import Region, region_means, visit_means
+from bids_app.settings.named import NamedRegion
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Graph, Settings, Trial
 
@@ -189,7 +190,9 @@ def test_a_file_is_held_against_its_planned_hash(tmp_path, option, how):
     planned = hashlib.sha256(b"as planned").hexdigest()
     used = Settings(Path("bids"), Path("out"), "group", Path("work"))
     if how != "not given":
-        trial = {"allocations": Trial(allocations=path), "regions": Trial(regions=(("r", path),))}.get(option, Trial())
+        trial = {"allocations": Trial(allocations=path), "regions": Trial(regions=(NamedRegion("r", path),))}.get(
+            option, Trial()
+        )
         graph = Graph(mask=str(path)) if option == "mask" else Graph()
         used = replace(used, trial=trial, graph=graph)
     found = file_deviations(Plan("degree", hashes={option: planned}), used)

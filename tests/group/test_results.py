@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from bids_app import stats
 from bids_app.bids.scans import Scan
 from bids_app.graph.features import Feature
-from bids_app.group.analyses import Analysis
+from bids_app.group.analyses import Analysis, Test
 from bids_app.group.record import write_design
 from bids_app.group.result_tables import nodal_table
 from bids_app.group.results import cluster_table, write_results
@@ -77,9 +77,9 @@ def compare(of, neighbours=None):
     compared = {}
     for feature, visits in of.maps.items():
         baseline, followup = visits["pre"], visits["post"]
-        compared[feature, ANCOVA] = stats.compare_arms(followup, baseline, nuisance, draws, neighbours=neighbours)
+        compared[Test(feature, ANCOVA)] = stats.compare_arms(followup, baseline, nuisance, draws, neighbours=neighbours)
         change = followup - baseline
-        compared[feature, CHANGE] = stats.compare_arms(change, None, nuisance, draws, neighbours=neighbours)
+        compared[Test(feature, CHANGE)] = stats.compare_arms(change, None, nuisance, draws, neighbours=neighbours)
     return compared
 
 
@@ -104,9 +104,9 @@ def test_planted_cluster_is_where_it_was_put():
     p_fwe[1:5, 2, 3] = [0.03, 0.02, 0.01, 0.04]
     statistic[5, 6, 0], p_fwe[5, 6, 0] = -7, 0.002
     statistic[0, 0, 0], p_fwe[0, 0, 0] = 4, 0.06
-    example = compare(sample((DEGREE,), grid=grid))[DEGREE, ANCOVA]
+    example = compare(sample((DEGREE,), grid=grid))[Test(DEGREE, ANCOVA)]
     planted = replace(example, statistic=statistic.ravel(), p_fwe=p_fwe.ravel())
-    key = (DEGREE, ANCOVA)
+    key = Test(DEGREE, ANCOVA)
     of = sample((DEGREE,), grid=grid)
     table = cluster_table(of, {key: planted}, {key: 2 * p_fwe.ravel()}, Trial())
     assert len(table) == 2
@@ -126,10 +126,10 @@ def test_planted_cluster_is_where_it_was_put():
 
 def test_no_cluster_makes_an_empty_table_with_its_columns():
     grid = Grid(np.ones((3, 3, 3), dtype=bool), np.eye(4))
-    example = compare(sample((DEGREE,), grid=grid))[DEGREE, ANCOVA]
+    example = compare(sample((DEGREE,), grid=grid))[Test(DEGREE, ANCOVA)]
     nothing = replace(example, p_fwe=np.ones(27))
     of = sample((DEGREE,), grid=grid)
-    table = cluster_table(of, {(DEGREE, ANCOVA): nothing}, {(DEGREE, ANCOVA): np.ones(27)}, Trial())
+    table = cluster_table(of, {Test(DEGREE, ANCOVA): nothing}, {Test(DEGREE, ANCOVA): np.ones(27)}, Trial())
     assert table.empty
     assert {"direction", "peak_x", "volume_mm3", "p_fwe"} <= set(table)
 
@@ -137,8 +137,8 @@ def test_no_cluster_makes_an_empty_table_with_its_columns():
 def test_nodal_table_is_corrected_over_parcels():
     of = sample(parcels=PARCELS)
     compared = compare(of)
-    comparison = compared[DEGREE, ANCOVA]
-    table = nodal_table(PARCELS, (DEGREE, ANCOVA), comparison, comparison.p_fwe)
+    comparison = compared[Test(DEGREE, ANCOVA)]
+    table = nodal_table(PARCELS, Test(DEGREE, ANCOVA), comparison, comparison.p_fwe)
     assert list(table["name"]) == list("wxyz")
     expected = [
         ordinary_least_squares(of.maps[DEGREE]["post"][:, node], of.maps[DEGREE]["pre"][:, node], of.covariates)
@@ -163,10 +163,10 @@ def test_files_of_parcels(tmp_path):
     assert len(table) == 2 * 2 * 4
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert list(sidecar) == list(table)
-    over_metrics = stats.across([compared[DEGREE, CHANGE], compared[STRENGTH, CHANGE]])
+    over_metrics = stats.across([compared[Test(DEGREE, CHANGE)], compared[Test(STRENGTH, CHANGE)]])
     rows = table[(table["metric"] == "strength") & (table["estimator"] == "change")]
     np.testing.assert_allclose(rows["p_fwe_all"], over_metrics[1])
-    np.testing.assert_allclose(rows["difference"], compared[STRENGTH, CHANGE].effect.difference, rtol=1e-8)
+    np.testing.assert_allclose(rows["difference"], compared[Test(STRENGTH, CHANGE)].effect.difference, rtol=1e-8)
     assert (table["p_fwe_all"] >= table["p_fwe"]).all()
 
 
@@ -182,9 +182,9 @@ def test_files_of_voxels(tmp_path):
     assert all(path.exists() and (path.parent / f"{path.name.split('.')[0]}.json").exists() for path in written)
     prefix = tmp_path / "group" / "task-rest_res-3mm_contrast-drugVsUsualCare"
     for stat, values in (
-        ("t", compared[DEGREE, CHANGE].effect.t),
-        ("pFwe", compared[DEGREE, CHANGE].p_fwe),
-        ("tfce", compared[DEGREE, CHANGE].statistic),
+        ("t", compared[Test(DEGREE, CHANGE)].effect.t),
+        ("pFwe", compared[Test(DEGREE, CHANGE)].p_fwe),
+        ("tfce", compared[Test(DEGREE, CHANGE)].statistic),
     ):
         volume = nib.load(f"{prefix}_stat-{stat}_desc-degreeR025Change_statmap.nii.gz").get_fdata()
         np.testing.assert_allclose(volume[mask], values, rtol=1e-6)
@@ -195,7 +195,7 @@ def test_files_of_voxels(tmp_path):
     clusters = pd.read_csv(f"{prefix}_clusters.tsv", sep="\t")
     assert set(clusters["direction"]) == {"drug > usual care"}
     whole = clusters[(clusters["metric"] == "degree") & (clusters["estimator"] == "ancova")]
-    assert whole["n_voxels"].sum() == (compared[DEGREE, ANCOVA].p_fwe <= 0.05).sum()
+    assert whole["n_voxels"].sum() == (compared[Test(DEGREE, ANCOVA)].p_fwe <= 0.05).sum()
     assert (whole["volume_mm3"] == 27 * whole["n_voxels"]).all()
 
 

@@ -31,6 +31,7 @@ from bids_app.group.plan_record import write_plan
 from bids_app.group.region_tables import write_region_tables
 from bids_app.group.sample import assemble
 from bids_app.group.trial_tables import Notes, read_scores, write_arms, write_outcomes
+from bids_app.settings.named import NamedPath
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Trial
 from bids_app.trial.covariates import code
@@ -437,7 +438,7 @@ def test_other_folders_repeat_the_effect(tmp_path):
             image = nib.load(path)
             save_image(path, nib.Nifti1Image(scale * image.get_fdata(), image.affine))
     next((tmp_path / "short").rglob("sub-03*_stat-degree_desc-r025zSmooth6_boldmap.nii.gz")).unlink()
-    trial = replace(group.settings.trial, also=(("strict", tmp_path / "strict"), ("short", tmp_path / "short")))
+    trial = replace(group.settings.trial, also=tuple(NamedPath(name, tmp_path / name) for name in ("strict", "short")))
     settings = replace(group.settings, trial=trial)
     notes = Notes()
     write_region_tables(replace(group, settings=settings).run(None, notes), group.target)

@@ -13,8 +13,9 @@ from bids_app.bids.scan_facts import Cleaning, Origin, ScanFacts, Volumes
 from bids_app.errors import DataError, UsageError
 from bids_app.participant.parcel_series import atlas_parcels, average_parcels, table_parcels
 from bids_app.settings.atlas_source import find_atlas
-from bids_app.space.atlas import Atlas, check_names, network_of_nodes, source_entities
+from bids_app.space.atlas import Atlas, network_of_nodes
 from bids_app.space.atlas import read_atlas as lay_atlas
+from bids_app.space.atlas_names import check_names, source_entities
 from bids_app.space.grid import Grid, template_grid
 
 AFFINE = np.diag([3.0, 3, 3, 1])

@@ -13,7 +13,8 @@ import pytest
 from bids_app.bids.runs import BoldRun, SeriesRun
 from bids_app.bids.scans import index_scans
 from bids_app.participant.workflow import Layout, init_level_wf, init_participant_wf
-from bids_app.runtime.nipype_run import progress, read_failures
+from bids_app.runtime.failures import read_failures
+from bids_app.runtime.progress import progress
 from bids_app.settings.settings import Graph, Resources, Settings
 
 SCALE = ("--voxel-size", "15", "--denoise", "simple", "--min-minutes", "1", "--smooth-maps", "20")

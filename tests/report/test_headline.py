@@ -13,7 +13,7 @@ from stating import hypothesis
 from bids_app import stats
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
-from bids_app.group.analyses import Analysis
+from bids_app.group.analyses import Analysis, Test
 from bids_app.group.results import cluster_table
 from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Notes
@@ -167,7 +167,7 @@ def headline_of(seed, roles):
     inference = stats.Inference("tfce", grid.neighbours(6))
     analysis = Analysis("ancova")
     compared = {
-        (feature, analysis): stats.compare(
+        Test(feature, analysis): stats.compare(
             hypothesis("ancova", after, before, stats.nuisance(len(arm)), arm=arm), draws, inference
         )
         for feature, before, after in zip(FEATURES, baseline, followup, strict=True)

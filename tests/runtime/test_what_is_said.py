@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from bids_app import __version__, errors
 from bids_app.cli.main import keep_traceback
 from bids_app.errors import TrialgraphError
+from bids_app.runtime.failures import Failure, read_failures
 from bids_app.runtime.logs import conclude, log_to_terminal, start_log
-from bids_app.runtime.nipype_run import Failure, node_name, progress, read_failures
+from bids_app.runtime.nipype_run import node_name
+from bids_app.runtime.progress import progress
 from bids_app.settings.settings import Settings
 
 LINE = re.compile(r"step (\d+) of (\d+) \((\d+) of (\d+) parts\) after \d+ s")

@@ -6,6 +6,7 @@ import pytest
 
 from bids_app.errors import MissingInputError, OutputError, UsageError
 from bids_app.settings.checks import check_settings
+from bids_app.settings.named import NamedPath
 from bids_app.settings.settings import Graph, Resources, Selection, Settings, Signal, Trial
 from bids_app.system.environment import write_only_in
 
@@ -99,7 +100,7 @@ def test_derivatives_of_the_dataset_are_a_place_to_write(settings):
     [
         ({"bids_dir": Path("/no/such/data")}, "BIDS folder: /no/such/data does not exist"),
         (
-            {"selection": Selection(derivatives=(("fmriprep", Path("/no/fmriprep")),))},
+            {"selection": Selection(derivatives=(NamedPath("fmriprep", Path("/no/fmriprep")),))},
             "--derivatives: /no/fmriprep does not exist",
         ),
         ({"graph": Graph(mask="/no/mask.nii")}, "--mask: /no/mask.nii does not exist"),

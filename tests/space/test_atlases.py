@@ -13,9 +13,11 @@ from nilearn.maskers import NiftiMapsMasker
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.participant.parcel_series import average_parcels
 from bids_app.settings.atlas_source import DEBIAN, IN_DEBIAN, find_atlas
-from bids_app.space.atlas import check_names, load_atlas, network_of_nodes, read_atlas, save_atlas, source_entities
+from bids_app.space.atlas import network_of_nodes, read_atlas
 from bids_app.space.atlas_labels import labels_beside, read_labels
+from bids_app.space.atlas_names import check_names, source_entities
 from bids_app.space.grid import Grid, template_grid
+from bids_app.space.saved_atlas import load_atlas, save_atlas
 
 AFFINE = nib.affines.from_matvec(np.diag([4.0, 4, 4]), [-20, -20, -20])
 GRID = Grid(np.ones((10, 10, 10), dtype=bool), AFFINE)

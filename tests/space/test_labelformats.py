@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from bids_app.errors import DataError
 from bids_app.settings.atlas_source import find_atlas
-from bids_app.space.atlas import load_atlas, read_atlas, save_atlas
+from bids_app.space.atlas import read_atlas
 from bids_app.space.atlas_labels import read_labels, unique_names
 from bids_app.space.grid import Grid
+from bids_app.space.saved_atlas import load_atlas, save_atlas
 
 FSL = (
     '<?xml version="1.0" encoding="ISO-8859-1"?>\n<atlas version="1.0"><header><name>A</name>{kind}<images>'

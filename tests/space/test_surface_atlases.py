@@ -14,8 +14,10 @@ from surface_trial import AFFINE, add_surface_run, hemispheres, save_mesh, small
 
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.settings.atlas_source import find_atlas
-from bids_app.space.atlas import atlas_entities, fitting, load_atlas, read_atlas, save_atlas
+from bids_app.space.atlas import fitting, read_atlas
+from bids_app.space.atlas_names import atlas_entities
 from bids_app.space.grid import template_grid
+from bids_app.space.saved_atlas import load_atlas, save_atlas
 from bids_app.space.surface import HEMISPHERES
 
 COLOUR = (0.1, 0.2, 0.3, 1.0)

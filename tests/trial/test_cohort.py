@@ -7,7 +7,7 @@ import pytest
 
 from bids_app.errors import DataError, MissingInputError, UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import find_designs
+from bids_app.trial.study import find_study
 from bids_app.trial.tables import Tables, read_tables
 
 SESSIONS = {"1", "2"}
@@ -42,7 +42,7 @@ def design(levels=None, sessions=None, with_scans=SESSIONS, trial=None, **column
 
 
 def designs(given, with_scans, trial=None):
-    return find_designs(given, scanned(given, with_scans), trial or Trial())
+    return find_study(given, scanned(given, with_scans), trial or Trial()).designs
 
 
 def scanned(given, sessions):
@@ -181,7 +181,7 @@ def test_sessions_of_tables_that_match_no_scan_are_named_with_the_likely_cause()
 
 def test_participants_that_lost_their_zeros_are_named():
     given = tables(arm=["placebo", "drug"])
-    (found,) = find_designs(given, {("0", "1"), ("1", "1"), ("0", "2"), ("1", "2")}, Trial())
+    (found,) = find_study(given, {("0", "1"), ("1", "1"), ("0", "2"), ("1", "2")}, Trial()).designs
     (said,) = [one for one in found.findings if one.about == "Keys"]
     assert "sub-00 may be meant for sub-0, sub-01 may be meant for sub-1" in said.text
 
@@ -429,12 +429,12 @@ def test_levels_without_descriptions_do_no_harm(tmp_path):
     write(tmp_path / "participants.tsv", "participant_id,arm\nsub-01,placebo\nsub-02,B\n")
     (tmp_path / "participants.json").write_text('{"arm": {"Levels": ["placebo", "B"]}}')
     read = read_tables(tmp_path)
-    assert find_designs(read, scanned(read, SESSIONS), Trial())[0].reference == "placebo"
+    assert find_study(read, scanned(read, SESSIONS), Trial()).designs[0].reference == "placebo"
 
 
 def test_stages(shared_data):
     read = read_tables(shared_data / "stages" / "bids")
-    (found,) = find_designs(read, scanned(read, SESSIONS), Trial())
+    (found,) = find_study(read, scanned(read, SESSIONS), Trial()).designs
     assert (found.arm_column, found.active, found.reference) == ("arm", "medication", "placebo")
     assert read.participants["arm"].value_counts().to_dict() == {"medication": 35, "placebo": 14}
     assert read.participants["arm"].isna().sum() == 6
@@ -443,6 +443,6 @@ def test_stages(shared_data):
 def test_a_crossover_has_no_arm_to_find(shared_data):
     read = read_tables(shared_data / "bids_trees" / "ds005917_ketamine_rct")
     with pytest.raises(UsageError, match=r"looks like a cross-over trial: infusion_1, infusion_2 .* --arm infusion_1"):
-        find_designs(read, scanned(read, SESSIONS), Trial())
+        find_study(read, scanned(read, SESSIONS), Trial())
     first = Trial(arm="infusion_1", reference_arm="p", baseline="1", followup=("2",))
-    assert find_designs(read, scanned(read, SESSIONS), first)[0].contrast == "d − p"
+    assert find_study(read, scanned(read, SESSIONS), first).designs[0].contrast == "d − p"

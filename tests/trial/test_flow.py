@@ -9,8 +9,9 @@ from bids_app.bids.scans import Scan
 from bids_app.cli.settings_of import parse
 from bids_app.group.regions import usable_visits
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import Design, find_designs
+from bids_app.trial.design import Design
 from bids_app.trial.flow import by_visit, counts, participant_flow, weights
+from bids_app.trial.study import find_study
 from bids_app.trial.tables import Tables, read_tables
 
 DESIGN = Design("arm", "drug", "placebo", "1", "2")
@@ -186,7 +187,7 @@ def test_stages(shared_data):
     inputs = find_inputs(parse([str(word) for word in words]))
     tables = read_tables(stages / "bids")
     scans = [scan(run.entities["sub"], run.entities["ses"]) for run in inputs.runs]
-    (design,) = find_designs(tables, {(run.entities["sub"], run.entities["ses"]) for run in inputs.runs}, Trial())
+    (design,) = find_study(tables, {(run.entities["sub"], run.entities["ses"]) for run in inputs.runs}, Trial()).designs
     result = participant_flow(tables, design, by_visit(scans), {}, 4.0)
     table = counts(result, design)
     assert (design.baseline, design.followup) == ("1", "2")

@@ -15,9 +15,11 @@ from bids_app.cli.settings_of import parse
 from bids_app.errors import DataError, UsageError
 from bids_app.group.analyses import Analysis, analyses_of
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import Design, find_designs, scanned_visits
+from bids_app.trial.design import Design
 from bids_app.trial.flow import by_visit, counts, participant_flow
+from bids_app.trial.study import find_study
 from bids_app.trial.tables import Tables
+from bids_app.trial.visits import scanned_visits
 from bids_app.trial.wording import GROUPS, PARALLEL
 
 WHO = {"01": "patient", "02": "patient", "03": "control", "04": "control"}
@@ -32,7 +34,7 @@ def tables(who=None):
 
 def designs(sessions, who=None, **options):
     scanned = scanned_visits((name, session) for name in who or WHO for session in sessions)
-    return find_designs(tables(who), scanned, Trial(**{"design": "groups", "scheme": "freedman-lane"} | options))
+    return find_study(tables(who), scanned, Trial(**{"design": "groups", "scheme": "freedman-lane"} | options)).designs
 
 
 @pytest.mark.parametrize(("sessions", "visits"), [([None], {"followup": None}), (["1"], {"followup": "1"})])

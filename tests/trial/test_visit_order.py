@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bids_app.trial.moments import read_moments
 from bids_app.trial.session_labels import compared, meaning_of
-from bids_app.trial.visits import order_of
+from bids_app.trial.visit_order import order_of
 
 ORDERED = [  # each later than the one before
     *(("pre", "post"), ("before", "after"), ("baseline", "followup"), ("BL", "FU1"), ("bl", "day3"), ("base", "end")),

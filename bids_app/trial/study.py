@@ -1,0 +1,80 @@
+"""A study: what its tables say, and which arms are compared from which visit to which."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from bids_app.bids.findings import Finding
+from bids_app.settings.settings import Trial
+from bids_app.trial.arms import find_arms
+from bids_app.trial.design import Design
+from bids_app.trial.keys import unmatched
+from bids_app.trial.tables import Tables
+from bids_app.trial.visit_order import order_of
+from bids_app.trial.visits import find_visits
+from bids_app.trial.wording import WORDINGS
+
+
+@dataclass(frozen=True)
+class Study:
+    """The tables of a trial, and the comparisons that are made of it.
+
+    Attributes
+    ----------
+    tables : Tables
+        Of everyone, also of those whom an option leaves out.
+    designs : tuple of Design
+        One for each pair of arms that is compared and each follow-up, with the evidence by which the visits were told
+        apart. All have the same column of arms, and the same baseline or none.
+    """
+
+    tables: Tables
+    designs: tuple[Design, ...]
+
+    @property
+    def first(self) -> Design:
+        """The first comparison, for what all have alike."""
+        return self.designs[0]
+
+    @property
+    def has_several(self) -> bool:
+        """True if there is more than one comparison."""
+        return len(self.designs) > 1
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found in the tables, and of arms and visits."""
+        return (*self.tables.findings, *self.first.findings)
+
+
+def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:
+    """Settle arms and visits: as told, or found where only one choice makes sense.
+
+    Parameters
+    ----------
+    tables : Tables
+    scanned : set of (str, str)
+        Participant and session of every scan.
+    trial : settings.Trial
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    UsageError
+        A choice is open; the message lists what there is.
+    DataError
+        There are not at least two arms, or not two visits.
+    """
+    arms = find_arms(tables, trial)
+    visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
+    words = WORDINGS[trial.design]
+    said = (Finding(words.arms.capitalize(), words.warning, warning=True),) if words.warning else ()
+    findings = (*said, *arms.findings, *visits.findings, *unmatched(tables, scanned))
+    designs = tuple(
+        Design(arms.column, active, reference, visits.baseline, followup, findings, words=words)
+        for followup in visits.followups
+        for active, reference in arms.pairs(trial.contrasts)
+    )
+    return Study(tables, designs)
