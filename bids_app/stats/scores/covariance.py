@@ -27,7 +27,7 @@ class Structure(ABC):
 
     @abstractmethod
     def matrix(self, parameters: np.ndarray, n_visits: int) -> np.ndarray:
-        """Return the covariance, (M, M), which need not be positive definite."""
+        """Return the covariance, (M, M), which need not be positive definite; or LinAlgError where it cannot be."""
 
     @abstractmethod
     def first(self, parameters: np.ndarray, n_visits: int) -> np.ndarray:
@@ -173,6 +173,8 @@ class HeterogeneousToeplitz(Structure):
     def matrix(self, parameters: np.ndarray, n_visits: int) -> np.ndarray:
         """Return the covariance, (M, M)."""
         deviations, lags = _parts(parameters, n_visits)
+        if (deviations <= 0).any():
+            raise np.linalg.LinAlgError("a standard deviation is not positive")
         return np.outer(deviations, deviations) * lags[_distance(n_visits)]
 
     def first(self, parameters: np.ndarray, n_visits: int) -> np.ndarray:

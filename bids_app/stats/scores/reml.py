@@ -9,7 +9,8 @@ from bids_app.stats.scores.patterns import NotEstimated, Patterns
 
 N_STEPS, N_HALVINGS = 100, 30
 CLOSE = 1e-12  # of the log-likelihood, that another step would gain
-SINGULAR = 1e-8  # an eigenvalue, of a matrix with a diagonal of 1
+SINGULAR = 1e-8  # an eigenvalue of a correlation
+UNKNOWN = 1e-6  # of what one participant with all visits tells of a parameter
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,13 @@ class Maximum:
         """Of the visits, (M, M)."""
         return self.structure.matrix(self.parameters, self.likelihood.patterns.n_visits)
 
+    def determined_by(self, information: np.ndarray) -> bool:
+        """Whether an information, (H, H), tells of every parameter, as judged by that of one complete participant."""
+        steps = np.linalg.solve(self.covariance, self.first)
+        root = np.linalg.cholesky(np.einsum("hjk,ikj->hi", steps, steps) / 2)
+        share = np.linalg.solve(root, np.linalg.solve(root, information).T)
+        return bool(np.isfinite(share).all() and np.linalg.eigvalsh(share)[0] > UNKNOWN)
+
     @property
     def first(self) -> np.ndarray:
         """First derivatives of the covariance, (H, M, M)."""
@@ -166,15 +174,14 @@ def maximize(patterns: Patterns, structure: Structure, start: np.ndarray) -> Max
         here = Likelihood.at(patterns, structure.matrix(parameters, size))
     for count in range(N_STEPS):
         found = _examined(here, structure, parameters, count)
-        concave = is_positive_definite(found.observed)
-        if not concave and not is_positive_definite(found.expected):
+        concave = found.determined_by(found.observed)
+        if not concave and not found.determined_by(found.expected):
             raise NotEstimated("the scores do not determine its parameters")
         score = here.score(found.first)
         step = np.linalg.solve(found.observed if concave else found.expected, score)
-        if concave and score @ step < CLOSE:
-            _require_regular(structure.matrix(parameters, size))
-            return found
         parameters, here = _advance(here, structure, parameters, step)
+        if concave and score @ step < CLOSE:  # which the step just made has squared
+            return _examined(here, structure, parameters, count + 1)
     raise NotEstimated(f"the likelihood has no maximum that {N_STEPS} steps reach")
 
 
@@ -190,17 +197,9 @@ def require_known(patterns: Patterns, structure: Structure) -> None:
         raise NotEstimated(f"{free} degrees of freedom are too few for its {needed} parameters")
 
 
-def is_positive_definite(matrix: np.ndarray) -> bool:
-    """Whether a symmetric matrix is positive definite, and not nearly singular, whatever its units."""
-    diagonal = np.diag(matrix)
-    if not np.isfinite(matrix).all() or not (diagonal > 0).all():
-        return False
-    scaled = matrix / np.sqrt(np.outer(diagonal, diagonal))
-    return bool(np.linalg.eigvalsh(scaled)[0] > SINGULAR)
-
-
 def _examined(here: Likelihood, structure: Structure, parameters: np.ndarray, count: int) -> Maximum:
     size = here.patterns.n_visits
+    _require_regular(structure.matrix(parameters, size))
     first, second = structure.first(parameters, size), structure.second(parameters, size)
     return Maximum(structure, parameters, here, here.expected(first), here.observed(first, second), count)
 
@@ -221,8 +220,9 @@ def _advance(
 
 
 def _require_regular(covariance: np.ndarray) -> None:
-    if not is_positive_definite(covariance):
-        raise NotEstimated("the visits are estimated to depend on each other without any error of their own")
+    deviations = np.sqrt(np.diag(covariance))
+    if np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0] < SINGULAR:
+        raise NotEstimated("the likelihood grows on as the follow-ups come to depend on each other exactly")
 
 
 def _traces(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -28,8 +28,9 @@ class LargestT:
     .. math:: P(\max |t| \le c) = E_u F_{r, \mathrm{df}}\{c^2 / (r \max_i (l_i' u)^2)\}, \quad R = L L'
 
     over directions u: a fixed quasi-random sequence of them, and an exact length. The error of p is below 0.0005.
-    Unlike in `scipy.stats.multivariate_t`, contrasts may depend on each other, as an average does on its parts. Of several
-    treatments against one reference it is Dunnett's distribution; Bretz, Hothorn & Westfall (2010), ISBN 9781584885740.
+    Unlike in `scipy.stats.multivariate_t`, contrasts may depend on each other, as an average does on its parts. Of
+    several treatments against one reference it is Dunnett's distribution; Bretz, Hothorn & Westfall (2010),
+    ISBN 9781584885740.
 
     Examples
     --------
