@@ -13,7 +13,7 @@ METHODS = (KENWARD_ROGER, SATTERTHWAITE)
 
 @dataclass(frozen=True)
 class JointTest:
-    """Whether several contrasts are all 0.
+    """Whether several contrasts are all 0; NaN where the scores are too few for an F.
 
     Attributes
     ----------
@@ -110,6 +110,8 @@ class SmallSample:
         values = rows @ self.coefficients
         wald = float(values @ np.linalg.solve(rows @ self.covariance @ rows.T, values)) / len(rows)
         scale, df = (1.0, self._fai_cornelius(rows)) if self.method == SATTERTHWAITE else self._kenward_roger(rows)
+        if not (df > 0 and scale > 0):
+            scale, df = np.nan, np.nan
         return JointTest(scale * wald, len(rows), df, float(special.fdtrc(len(rows), df, scale * wald)))
 
     def _kenward_roger(self, rows: np.ndarray) -> tuple[float, float]:
@@ -117,12 +119,12 @@ class SmallSample:
         size = len(rows)
         inner = np.linalg.solve(rows @ self.model_based @ rows.T, rows @ self.changes @ rows.T)
         traces = np.trace(inner, axis1=1, axis2=2)
-        first = float(traces @ self.uncertainty @ traces)
-        second = float(np.einsum("hi,hab,iba->", self.uncertainty, inner, inner))
+        first = traces @ self.uncertainty @ traces
+        second = np.einsum("hi,hab,iba->", self.uncertainty, inner, inner)
         balance = (first + 6 * second) / (2 * size)
         ratio = ((size + 1) * first - (size + 4) * second) / ((size + 2) * second)
         share = 3 * size + 2 * (1 - ratio)
-        one, two, three = (np.array([ratio, size - ratio, size + 2 - ratio]) / share).tolist()
+        one, two, three = np.array([ratio, size - ratio, size + 2 - ratio]) / share
         mean = 1 / (1 - second / size)
         variance = 2 / size * (1 + one * balance) / ((1 - two * balance) ** 2 * (1 - three * balance))
         df = 4 + (size + 2) / (size * variance / (2 * mean**2) - 1)

@@ -104,6 +104,8 @@ def _first_that_converges(sample: Sample, structures: tuple[Structure, ...]) -> 
     for structure in structures:
         try:
             return maximize(sample.patterns, structure, sample.start()), tuple(left)
-        except (NotEstimated, np.linalg.LinAlgError) as error:
+        except NotEstimated as error:
             left.append(f"{structure.name}: {error}")
+        except np.linalg.LinAlgError:
+            left.append(f"{structure.name}: its equations have no single solution")
     raise NotEstimated("no form of the covariance of the follow-ups could be estimated; " + "; ".join(left))

@@ -10,6 +10,7 @@ from bids_app.stats.scores.patterns import NotEstimated, Patterns
 N_STEPS, N_HALVINGS = 100, 30
 CLOSE = 1e-12  # of the log-likelihood, that another step would gain
 SINGULAR = 1e-8  # an eigenvalue of a correlation
+DEPENDENT = "the likelihood grows on as the follow-ups come to depend on each other exactly"
 UNKNOWN = 1e-6  # of what one participant with all visits tells of a parameter
 
 
@@ -176,7 +177,7 @@ def maximize(patterns: Patterns, structure: Structure, start: np.ndarray) -> Max
         found = _examined(here, structure, parameters, count)
         concave = found.determined_by(found.observed)
         if not concave and not found.determined_by(found.expected):
-            raise NotEstimated("the scores do not determine its parameters")
+            raise NotEstimated(DEPENDENT if count else "the scores do not determine its parameters")
         score = here.score(found.first)
         step = np.linalg.solve(found.observed if concave else found.expected, score)
         parameters, here = _advance(here, structure, parameters, step)
@@ -216,13 +217,13 @@ def _advance(
             continue
         if found.value >= here.value - 1e-10 * (1 + abs(here.value)):
             return there, found
-    raise NotEstimated("the search for the largest likelihood stopped at a covariance that is nearly singular")
+    raise NotEstimated(DEPENDENT)
 
 
 def _require_regular(covariance: np.ndarray) -> None:
     deviations = np.sqrt(np.diag(covariance))
     if np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0] < SINGULAR:
-        raise NotEstimated("the likelihood grows on as the follow-ups come to depend on each other exactly")
+        raise NotEstimated(DEPENDENT)
 
 
 def _traces(one: np.ndarray, other: np.ndarray) -> np.ndarray:

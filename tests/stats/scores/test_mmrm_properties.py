@@ -161,6 +161,15 @@ def test_fewer_participants_than_visits_and_arms_are_too_few_for_unstructured():
     assert fit.left[0] == "unstructured: 21 degrees of freedom are too few for its 28 parameters"
 
 
+def test_a_joint_test_of_more_than_the_scores_can_tell_has_no_p():
+    generator = np.random.default_rng(0)
+    scores, arm = generator.standard_normal((6, 3)), np.arange(6) % 2
+    scores[0, 1:], scores[1, 2] = np.nan, np.nan
+    fit = fit_mmrm(scores, arm)
+    joint = fit.joint(all_differences(fit))
+    assert np.isnan([joint.statistic, joint.df_denominator, joint.p]).all()
+
+
 def test_visits_that_correlate_nearly_perfectly_are_still_fitted():
     generator = np.random.default_rng(0)
     scores = generator.standard_normal((60, 1)) + 0.01 * generator.standard_normal((60, 5))
