@@ -162,10 +162,9 @@ def test_fewer_participants_than_visits_and_arms_are_too_few_for_unstructured():
 
 
 def test_a_joint_test_of_more_than_the_scores_can_tell_has_no_p():
-    generator = np.random.default_rng(0)
-    scores, arm = generator.standard_normal((6, 3)), np.arange(6) % 2
-    scores[0, 1:], scores[1, 2] = np.nan, np.nan
-    fit = fit_mmrm(scores, arm)
+    scores = np.random.default_rng(7).standard_normal((8, 4))
+    scores[0, 1:], scores[1, 3], scores[2, 0] = np.nan, np.nan, np.nan
+    fit = fit_mmrm(scores, np.arange(8) % 2)
     joint = fit.joint(all_differences(fit))
     assert np.isnan([joint.statistic, joint.df_denominator, joint.p]).all()
 
