@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bids_app.stats.design import independent_columns
 from bids_app.stats.scores.patterns import NotEstimated, Patterns, Regressors
 
 
@@ -150,10 +149,10 @@ def _explained(scores: Scores, n_arms: int, by_visit: bool) -> tuple[Regressors,
     if scores.baseline is not None:
         columns.append(scores.baseline[:, None])
         names, own = [*names, "baseline"], [*own, True]
-    covariates = independent_columns(scores.covariates)
-    columns.append(covariates)
-    names += [f"covariate {column}" for column in range(covariates.shape[1])]
-    own += [by_visit] * covariates.shape[1]
+    n_covariates = scores.covariates.shape[1]
+    columns.append(scores.covariates)
+    names += [f"covariate {column}" for column in range(n_covariates)]
+    own += [by_visit] * n_covariates
     whole = np.column_stack(columns).astype(np.float64)
     centred = whole[:, n_arms:] - whole[:, n_arms:].mean(axis=0)
     spread = np.sqrt(np.square(centred).mean(axis=0))

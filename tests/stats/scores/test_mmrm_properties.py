@@ -116,8 +116,19 @@ def test_covariates_by_visit_have_a_coefficient_at_each_follow_up():
 
 def test_columns_that_add_nothing_are_left_out():
     scores, arm, baseline, covariates = arrays("dropout")
-    more = np.column_stack([covariates, np.ones(40), covariates[:, 1] + covariates[:, 2], arm])
-    np.testing.assert_allclose(last_of(fit_mmrm(scores, arm, baseline, more)), last_of(fitted("dropout")), rtol=1e-6)
+    more = np.column_stack([np.full(40, 0.1), covariates, covariates[:, 1] + covariates[:, 2], arm])
+    fit = fit_mmrm(scores, arm, baseline, more)
+    np.testing.assert_allclose(last_of(fit), last_of(fitted("dropout")), rtol=1e-6)
+    assert fit.labels[-3:] == ("covariate 1", "covariate 2", "covariate 3")
+    np.testing.assert_allclose(fit.coefficients[-3:], fitted("dropout").coefficients[-3:], rtol=1e-6)
+
+
+def test_a_stratum_that_nobody_has_at_a_follow_up_has_no_coefficient_there():
+    scores, arm, baseline, _ = arrays("dropout")
+    rare = (np.arange(40) < 4)[:, None].astype(float)
+    scores[:4, 3] = np.nan
+    fit = fit_mmrm(scores, arm, baseline, rare, by_visit=True)
+    assert fit.labels[-3:] == tuple(f"covariate 0 at follow-up {visit}" for visit in (1, 2, 3))
 
 
 def test_visits_that_nobody_has_both_step_back_and_say_so():
