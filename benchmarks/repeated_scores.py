@@ -26,7 +26,7 @@ TESTS = ("last follow-up", "average", "all follow-ups jointly")
 
 
 def null_trial(generator, sizes=(20, 20), n_visits=3, growth=0.3):
-    """Simulate scores, arm and baseline without an effect; a fifth drop out, likelier with a higher score before.
+    """Simulate scores, arm and baseline without an effect; a fifth drop out, likelier after a high score.
 
     The errors, the baseline's with them, are AR(1) of 0.6, and their standard deviation grows at each follow-up.
     """
@@ -36,9 +36,10 @@ def null_trial(generator, sizes=(20, 20), n_visits=3, growth=0.3):
     correlation = 0.6 ** np.abs(visits[:, None] - visits)
     values = generator.standard_normal((n, n_visits + 1)) @ np.linalg.cholesky(correlation).T
     scores = values[:, 1:] * (1 + growth * np.arange(n_visits))
-    keys = values[:, -2] + generator.gumbel(size=n)  # the last that is seen of who drops out late
+    since = generator.integers(1, n_visits, n)
+    keys = values[np.arange(n), since] + generator.gumbel(size=n)  # the last score that would be seen
     for participant in np.argsort(keys)[-round(DROPOUT * n) :]:
-        scores[participant, generator.integers(1, n_visits) if n_visits > 1 else 0 :] = np.nan
+        scores[participant, since[participant] :] = np.nan
     return scores, arm, values[:, 0]
 
 
