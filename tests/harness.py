@@ -22,11 +22,11 @@ def run(tmp_path_factory):
         env=os.environ | {"MPLBACKEND": "agg"},
     )
 
-    def call(*words, kill=(None,), limit=None, package=None):
+    def call(*words, kill=(None,), limit=None, package=None, hasty=False):
         log = folder / "said.txt"
         log.write_text("")
         task = {"words": [str(word) for word in words], "kill": list(kill), "log": str(log), "limit": limit}
-        task["package"] = package and str(package)
+        task |= {"package": package and str(package), "hasty": hasty}
         process.stdin.write(json.dumps(task) + "\n")
         process.stdin.flush()
         codes, seconds = json.loads(process.stdout.readline())

@@ -1,9 +1,9 @@
 """A process with everything imported that runs the app in copies of itself, which can be killed at a given moment.
 
 Reads lines of JSON, {"words": [...], "kill": [moment, ...], "limit": [which, number] or null, "package": folder or
-null}: one copy for each entry of kill, all at once; null lets it end. A moment is seconds, or [folder, pattern]: as
-soon as something in it is named so. A package is of another version, whose digest counts. Answers with the list of
-their exit codes, negative for a signal.
+null, "hasty": true or false}: one copy for each entry of kill, all at once; null lets it end. A moment is seconds, or
+[folder, pattern]: as soon as something in it is named so. A package is of another version, whose digest counts. Who is
+hasty registers images by a few steps only. Answers with the list of their exit codes, negative for a signal.
 """
 
 import json
@@ -36,7 +36,19 @@ def has_come(moment, begun):
     return time.monotonic() >= begun + moment
 
 
-def begin(words, log, limit=None, package=None):
+def register_hastily():
+    import ants  # seconds
+
+    whole, few = ants.registration, {"aff_iterations": (10, 5, 0), "reg_iterations": (4, 2, 0)}
+
+    def registration(fixed, moving, kind, **options):
+        levels = {} if kind != "SyN" else {"aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (2, 1, 0)}
+        return whole(fixed, moving, kind, **options | few | levels)
+
+    ants.registration = registration
+
+
+def begin(words, log, limit=None, package=None, hasty=False):
     child = os.fork()
     if child:
         return child
@@ -44,6 +56,8 @@ def begin(words, log, limit=None, package=None):
     if package:
         provenance.PACKAGE = Path(package)
         provenance.digest_of_code.cache_clear()
+    if hasty:
+        register_hastily()
     if limit:
         resource.setrlimit(limit[0], (limit[1], limit[1]))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -75,6 +89,8 @@ if __name__ == "__main__":
     for line in sys.stdin:
         task = json.loads(line)
         begun = time.monotonic()
-        children = [begin(task["words"], task["log"], task["limit"], task["package"]) for _ in task["kill"]]
+        children = [
+            begin(**{key: task[key] for key in ("words", "log", "limit", "package", "hasty")}) for _ in task["kill"]
+        ]
         codes = [end(child, moment, begun) for child, moment in zip(children, task["kill"], strict=True)]
         print(json.dumps([codes, time.monotonic() - begun]), flush=True)
