@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ SMALL = (*SCALE, "--metrics", "degree", "--smooth-maps", "20")
 
 
 OF_ENGINES = ("test_container", "test_apptainer", "test_slurm")  # one after the other: they share the machine
+ENGINES = "engines"
+BUILD_SECONDS = 1800
 LONG = ("slow", "container", "apptainer", "slurm")
 
 
@@ -44,19 +47,34 @@ LONG = ("slow", "container", "apptainer", "slurm")
 def pytest_collection_modifyitems(items):
     """Keep the tests of a file, and of files that share a trial, on one worker: what fixtures make is made once.
 
-    Groups with long tests come first, so that no worker waits for the other at the end.
+    Groups with long tests come first, so that no worker waits for the other at the end; of these the tests of the image
+    come last, which may be being built.
     """
     of_trial = {item.path for item in items if "compared" in getattr(item, "fixturenames", ())}
     group_of = {item: _group(item.path, of_trial) for item in items}
     long = {group for item, group in group_of.items() if any(map(item.get_closest_marker, LONG))}
     for item, group in group_of.items():
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: group_of[item] not in long)
+    items.sort(key=lambda item: (group_of[item] not in long, group_of[item] == ENGINES))
+
+
+def pytest_runtest_setup(item):
+    """Wait for the image where it is being built meanwhile, and a file says with which exit code that ended."""
+    built = os.environ.get("TRIALGRAPH_BUILT")
+    if not built or item.path.stem not in OF_ENGINES:
+        return
+    end = time.monotonic() + BUILD_SECONDS
+    while not Path(built).exists():
+        if time.monotonic() > end:
+            pytest.fail(f"the image is not built after {BUILD_SECONDS} s")
+        time.sleep(1)
+    if (code := Path(built).read_text().strip()) != "0":
+        pytest.fail(f"the image was not built: exit code {code}")
 
 
 def _group(path, of_trial):
     if path.stem in OF_ENGINES:
-        return "engines"
+        return ENGINES
     return "compared" if path in of_trial else path.stem
 
 
