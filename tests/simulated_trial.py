@@ -11,7 +11,7 @@ from bids_app.simulate import simulate_trial
 ROOT = Path(__file__).parents[1]
 NAMED = "default angular gyrus L"  # a parcel of the trial's atlas
 OF_GROUP = ("--n-permutations", 100, "--edge-statistic", "nbs", "--regions", NAMED)
-OPTIONS = ("--voxel-size", "8", "--n-cpus", "2", "--min-minutes", "2")
+OPTIONS = ("--voxel-size", "8", "--n-cpus", "1", "--min-minutes", "2")  # for two workers have two processors
 
 
 def call(*arguments):

@@ -24,7 +24,7 @@ def stages(shared_data):
 def analysed(stages, tmp_path_factory):
     output = tmp_path_factory.mktemp("stages")
     common = [str(stages / "bids"), str(output)]
-    options = ["--derivatives", str(stages / "derivatives-xcpd"), "--n-cpus", "2", "--n-null-graphs", "10"]
+    options = ["--derivatives", str(stages / "derivatives-xcpd"), "--n-cpus", "1", "--n-null-graphs", "10"]
     assert main([*common, "participant", *options]) == 0
     scores = ["bprs_change_t4", "bprs_change_t5", "sofas_change_t4", "sofas_change_t5"]
     more = [

@@ -44,7 +44,7 @@ def mask(derivative):
 @pytest.fixture(scope="module")
 def maps(derivative, mask, tmp_path_factory):
     output = tmp_path_factory.mktemp("output")
-    options = ["--mask", str(mask), "--voxel-size", "native", "--denoise", "none", "--n-cpus", "2"]
+    options = ["--mask", str(mask), "--voxel-size", "native", "--denoise", "none", "--n-cpus", "1"]
     assert main([str(derivative), str(output), "participant", *options]) == 0
     found = {}
     for metric in ("degree", "strength", "clustering", "clusteringWeighted"):

@@ -15,8 +15,7 @@ from bids_app.cli.main import main
 from bids_app.participant.confounds import STRATEGIES
 
 pytestmark = pytest.mark.slow
-ALONE = ("--voxel-size", "6", "--bandpass", "off", "--denoise", "simple", "--skip-bids-validation", "--n-cpus", "1")
-OPTIONS = (*ALONE[:-1], "2")
+OPTIONS = ("--voxel-size", "6", "--bandpass", "off", "--denoise", "simple", "--skip-bids-validation", "--n-cpus", "1")
 KILLED_ONCE_THERE_IS = (
     "work/**/anatomy/rough0_*.mat",  # the first of three registrations of the head
     "derivatives/preproc/logs/finished/*_T1w.json",
@@ -112,7 +111,7 @@ def test_what_is_done_is_not_done_again(preprocessed, shared_data):
 def test_a_run_that_is_killed_and_repeated_ends_the_same(shared_data, run, tmp_path):
     """Again and again in one folder; that the images hardly fit makes no odds."""
     out, undisturbed = tmp_path / "out", tmp_path / "undisturbed"
-    words, options = (shared_data / "pumi", out, "participant", *ALONE), {"hasty": True}
+    words, options = (shared_data / "pumi", out, "participant", *OPTIONS), {"hasty": True}
     for pattern in KILLED_ONCE_THERE_IS:
         codes, _, said = run(*words, **options, kill=[(str(out), pattern)])
         assert codes == [-9], said

@@ -122,7 +122,7 @@ def test_no_work_is_left_behind(analysed):
 
 
 def test_the_same_again_is_the_same(trial, analysed, tmp_path):
-    again = call(trial.bids_dir, tmp_path, "participant", *OPTIONS, "--participant-label", "02", "--n-cpus", 1)
+    again = call(trial.bids_dir, tmp_path, "participant", *OPTIONS, "--participant-label", "02", "--n-cpus", 2)
     assert again.returncode == 0, again.stderr
     maps = sorted(tmp_path.glob("sub-02/**/*.nii.gz"))
     assert maps
