@@ -16,7 +16,7 @@ from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
 from bids_app.report.group import design_paths
 from bids_app.report.group_methods import group_methods
 from bids_app.report.methods import participant_methods
-from bids_app.report.overview import comparison_folders
+from bids_app.report.overview import comparison_folders, several_comparisons
 from bids_app.report.pages import number, write_page
 from bids_app.settings.settings import GROUP
 from bids_app.system.small_files import Record, read_record
@@ -50,7 +50,7 @@ def write_citation(output_dir: Path, index: ScanIndex) -> Path:
     records = {path: read_comparison(path) for path in _records(output_dir)}
     more = (_tables(index), _atlases(output_dir, index))
     parts = participant_methods(settings, scans, description, *more) if settings and scans else []
-    parts += group_methods(list(records.values()), _trial(output_dir))
+    parts += group_methods(list(records.values()), _trial(output_dir), several_comparisons(output_dir / GROUP))
     if n_kinds > 1:
         parts.insert(0, ("Note", f"Scans were processed with {n_kinds} different settings; these are the latest."))
     keys = sorted(cited(" ".join(text for _, text in parts)))

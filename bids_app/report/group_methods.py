@@ -20,7 +20,9 @@ STATISTICS = {
 }
 
 
-def group_methods(records: Sequence[ComparisonRecord], trial: Facts | None) -> list[tuple[str, str]]:
+def group_methods(
+    records: Sequence[ComparisonRecord], trial: Facts | None, together: Facts | None = None
+) -> list[tuple[str, str]]:
     """Describe how the arms were compared.
 
     Parameters
@@ -29,6 +31,8 @@ def group_methods(records: Sequence[ComparisonRecord], trial: Facts | None) -> l
         Of each route.
     trial : dict or None
         Content of trial.json.
+    together : dict, optional
+        Content of comparisons.json, where there are several.
 
     Returns
     -------
@@ -39,6 +43,8 @@ def group_methods(records: Sequence[ComparisonRecord], trial: Facts | None) -> l
     for record in records:
         which = f", {record.arms.comparison}" if several else ""
         parts.append((f"Comparison: {record.route}{which}", f"{_model(record)} {_inference(record)}"))
+    if together:
+        parts.append(("Several comparisons", _together(together, records[0])))
     if trial and trial.get("Outcomes"):
         parts.append(("Clinical outcomes", _outcomes(trial, records[-1])))
     if trial:
@@ -84,6 +90,15 @@ def _inference(record: ComparisonRecord) -> str:
         f"{record.data.nodes_compared} nodes and both signs by the maximum statistic, and over the measures by the "
         f"minimum p; the false discovery rate is given beside them [@benjamini1995]. {judged(record)} "
         f"Significance: p ≤ {number(inference.alpha)}.{tail}{_named(record)}"
+    )
+
+
+def _together(together: Facts, record: ComparisonRecord) -> str:
+    how = together["Together"].replace("(Marcus, Peritz & Gabriel 1976)", "[@marcus1976]")
+    left = f" Not made: {' '.join(together['NotCompared'])}" if together["NotCompared"] else ""
+    return (
+        f"{len(together['Comparisons'])} comparisons were made. p over all of them is {record.arms.words.of(how)}; it "
+        f"is of a model of {together['Model']}.{left}"
     )
 
 

@@ -10,7 +10,7 @@ from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import titled
 from bids_app.runtime.group_folder import AGAIN, PAGE, results_id
-from bids_app.system.small_files import read_record
+from bids_app.system.small_files import Record, read_record
 from bids_app.trial.comparison_record import read_comparison
 from bids_app.trial.wording import PARALLEL, Wording
 
@@ -25,10 +25,22 @@ def comparison_folders(folder: Path) -> list[Path]:
     folder : Path
         Of the group level.
     """
-    path = folder / COMPARISONS
-    if not path.exists():
+    record = several_comparisons(folder)
+    if record is None:
         return [folder] if design_paths(folder) else []
-    return [folder / one["Folder"] for one in read_record(path, AGAIN)["Comparisons"]]
+    return [folder / one["Folder"] for one in record["Comparisons"]]
+
+
+def several_comparisons(folder: Path) -> Record | None:
+    """Return what the group level wrote of several comparisons together, None where there is one or none.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the group level.
+    """
+    path = folder / COMPARISONS
+    return read_record(path, AGAIN) if path.exists() else None
 
 
 def words_of(folder: Path) -> Wording:

@@ -84,6 +84,15 @@ def test_the_overview_names_every_comparison_and_its_page(compared, out):
     assert "nan" not in page.lower().split("</style>")[1]
 
 
+def test_the_methods_say_how_all_comparisons_are_corrected_together(compared, out):
+    text = (out / "logs" / "CITATION.md").read_text()
+    part = text.split("## Several comparisons")[1].split("##")[0]
+    assert "closed test" in part
+    assert f"{len(json.loads((out / 'group' / 'comparisons.json').read_text())['Comparisons'])} comparisons" in part
+    assert "@" not in part
+    assert "On closed testing procedures" in text
+
+
 def test_the_pages_are_made_anew_alike(compared, trial, out, app):
     before = {path: path.read_bytes() for path in (out / "group").rglob("*") if path.is_file()}
     assert app(trial.bids, out, "group", *GROUP, "--reports-only").code == 0
