@@ -43,7 +43,7 @@ def test_what_was_not_planted_is_said(tmp_path):
 
 @pytest.mark.slow
 def test_the_demo_finds_what_was_planted(tmp_path, capsys):
-    assert main(["demo", str(tmp_path), "--n-cpus", "2"]) == 0
+    assert main(["demo", str(tmp_path), "--n-cpus", "1"]) == 0
     table = pd.read_csv(tmp_path / "group" / "known_answer.tsv", sep="\t")
     assert len(table) == 8
     assert table["as_planted"].all()

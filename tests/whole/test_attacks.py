@@ -386,6 +386,7 @@ def without(key):
     return spoil
 
 
+ONE = ("--participant-label", "01")  # whose files are damaged
 STATUS = "logs/status/sub-01.json"
 MAP = "sub-01/ses-1/func/*stat-degree_desc-r025zSmooth20_boldmap.json"
 DESIGN = "group/*_design.json"
@@ -445,7 +446,8 @@ def test_files_of_ours_that_are_damaged_are_said(run, done, output, row):
     (path,) = output.glob(pattern)
     spoil(path)
     before = contents(output)
-    codes, _, said = run(done[0].bids, output, *level.split()[:1], *GROUP, *level.split()[1:], kill=[SECONDS])
+    words = (*level.split()[:1], *GROUP, *level.split()[1:], *(ONE if level == "participant" else ()))
+    codes, _, said = run(done[0].bids, output, *words, kill=[SECONDS])
     ends_well(codes, said)
     if codes[0] in (18, 64, 65, 66, 73) and " scans finished" not in said:
         assert contents(output) == before
@@ -470,7 +472,7 @@ def test_limits_of_the_system_are_said(run, done, output, row):
     which, number, level, fine = LIMITS[row]
     before = contents(output)
     words = (
-        (done[0].bids, output, level, *GROUP, "--bandpass", "off")
+        (done[0].bids, output, level, *GROUP, *ONE, "--bandpass", "off")
         if level == "participant"
         else (done[0].bids, output, level, *GROUP, "--hc3")
     )
