@@ -3,7 +3,8 @@
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 from nipype.interfaces.base import (
@@ -47,7 +48,8 @@ class CleanRun(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         scan = denoise.clean_run(self.inputs.run, load_grid(self.inputs.grid_file), self.inputs.options)
         folder = Path(runtime.cwd)
-        np.save(folder / "series.npy", scan.series)
+        with (folder / "series.npy").open("wb") as file:  # numpy's own writing to a file keeps no errno of a full disk
+            np.save(cast(Any, SimpleNamespace(write=file.write)), scan.series)
         np.savez(folder / "carpet.npz", **scan.carpet)
         self._results |= {
             "series_file": str(folder / "series.npy"),

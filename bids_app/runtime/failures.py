@@ -42,7 +42,7 @@ def _failure(path: Path) -> Failure:
     if known:
         kind, message = known[-1]
         return Failure(node, message.strip(), getattr(errors, kind).exit_code, path)
-    full = re.search(r"OSError: (?:\[Errno \d+\] )?(.+)$", text, flags=re.MULTILINE)
+    full = re.search(r"OSError: \[Errno \d+\] (.+)$", text, flags=re.MULTILINE)
     if full and errors.full_disk(full[1]):
         message = f"The work or output folder cannot take more: {full[1].strip()}."
         return Failure(node, message, errors.OutputError.exit_code, path)

@@ -37,16 +37,17 @@ def importers(package):
     }
 
 
-def closure(path, seen=()):
+def closure(path):
     """Return everything that is imported with a module, through modules of the package too."""
-    names = imported(path, module_level=True)
-    everything = set(names)
-    for name in names:
-        parts = name.split(".")
-        for stop in range(len(parts), 1, -1):
-            module = ROOT.joinpath(*parts[1:stop]).with_suffix(".py")
-            if parts[0] == "bids_app" and module.exists() and module not in seen:
-                everything |= closure(module, (*seen, module))
+    everything, seen, waiting = set(), set(), [path]
+    while waiting:
+        names = imported(waiting.pop(), module_level=True)
+        everything |= names
+        parts = [name.split(".") for name in names if name.startswith("bids_app.")]
+        modules = {ROOT.joinpath(*one[1:stop]).with_suffix(".py") for one in parts for stop in range(2, len(one) + 1)}
+        new = {module for module in modules - seen if module.exists()}
+        seen |= new
+        waiting += new
     return everything
 
 
