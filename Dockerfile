@@ -34,7 +34,7 @@ RUN sed -i '1s|.*|#!/opt/venv/bin/python -I|' /opt/trialgraph/run.py \
 # A small trial through both levels leaves the bytecode of what is imported, the compiled kernels and the list of fonts.
 RUN cd /tmp \
     && PYTHONPATH=/opt/trialgraph /opt/venv/bin/python -c 'from bids_app.simulate import simulate_trial; \
-        simulate_trial("trial", n_per_arm=4, voxel_size=8, n_volumes=120)' \
+        simulate_trial("trial", n_per_arm=3, voxel_size=8, n_volumes=120)' \
     && run="/opt/trialgraph/run.py trial/bids out" \
     && options="--work-dir work --n-cpus 1 --voxel-size 8 --min-minutes 2 --n-permutations 100" \
     && $run participant $options --atlas trial/atlas/*.nii.gz \

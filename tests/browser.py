@@ -17,6 +17,10 @@ BLANK_IMAGES = """() => [...document.images].filter(image => {
 }).map(image => image.alt || image.src.slice(0, 80))"""
 OPEN_ALL = "() => document.querySelectorAll('details').forEach(part => { part.open = true })"
 TOO_WIDE = "() => Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth)"
+CUT_TABLES = """() => [...document.querySelectorAll("table")]
+    .filter(table => table.scrollWidth > table.parentElement.clientWidth + 1)
+    .map(table => [...table.querySelectorAll("thead th")].map(head => head.textContent.trim()).join(", "))"""
+WIDE = 1000
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Visit:
         What axe-core has against it, with the place.
     overflow : int
         Pixels by which the page is wider than its window.
+    cut : list of str
+        Tables that are wider than their place, in a window of at least `WIDE`, by their heads.
     """
 
     errors: list[str]
@@ -42,9 +48,10 @@ class Visit:
     blank_images: list[str]
     violations: list[str]
     overflow: int
+    cut: list[str]
 
 
-NOTHING_WRONG = Visit([], [], [], [], 0)
+NOTHING_WRONG = Visit([], [], [], [], 0, [])
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +90,7 @@ def browse(chromium):
             page.evaluate(BLANK_IMAGES),
             _violations(Axe().run(page)),
             page.evaluate(TOO_WIDE),
+            page.evaluate(CUT_TABLES) if width >= WIDE else [],
         )
         if screenshot:
             page.screenshot(path=screenshot, full_page=True)

@@ -51,3 +51,10 @@ def test_pages_wider_than_the_window_are_seen(browse, page):
     wide = page('<span style="display: block; width: 700px">wide</span>')
     assert browse(wide, width=800).overflow == 0
     assert browse(wide, width=420).overflow > 200
+
+
+def test_a_table_that_is_cut_is_noticed(page, browse):
+    heads = "".join(f"<th>{name * 15}</th>" for name in "abcdefghijklm")
+    cut = page(f'<div style="overflow-x: auto" tabindex="0"><table><thead><tr>{heads}</tr></thead></table></div>')
+    assert browse(cut, width=1000).cut == [", ".join(name * 15 for name in "abcdefghijklm")]
+    assert browse(cut, width=3000).cut == []

@@ -66,7 +66,7 @@ def text_of(page):
     return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page.read_text(), flags=re.DOTALL).split())
 
 
-@pytest.mark.parametrize("width", [1400, 420])
+@pytest.mark.parametrize("width", [1000, 420])
 @pytest.mark.parametrize("page", PAGES)
 def test_nothing_is_wrong_in_a_browser(compared, browse, page, width):
     assert browse(compared / page, width) == NOTHING_WRONG
