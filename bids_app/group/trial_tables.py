@@ -195,7 +195,8 @@ def write_outcomes(run: "GroupRun") -> None:
     draws = draws_of(trial, words)
     ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
-        table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **draws)
+        own = draws | {"n_draws": draws["n_draws"] if words.randomized else None}
+        table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
         table = of_chosen(with_roles(table, trial.plan, trial.departed), participants)
         save_described(run.trial_path("outcomes"), retold(table, words), CLINICAL_COLUMNS | ROLE_COLUMN)
     if not words.randomized:  # the bounds are those of an effect of what chance allotted

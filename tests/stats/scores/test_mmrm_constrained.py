@@ -6,9 +6,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scored_trials import HERE, Dense, arrays, found_by
 
 from bids_app.stats.scores import KENWARD_ROGER, SATTERTHWAITE, NotEstimated, fit_constrained
+from bids_app.stats.scores.two_visits import mixed_estimate
+from bids_app.stats.twovisits import TwoVisits
 
 REFERENCE = pd.read_csv(HERE / "constrained.tsv", sep="\t")
 MODELS = sorted(set(REFERENCE[["trial", "visits", "structure"]].itertuples(index=False, name=None)))
@@ -47,6 +50,17 @@ def test_errors_and_degrees_of_freedom_are_those_of_pbkrtest(model):
     expected = reference(model, "pbkrtest")
     found = found_by(constrained(*model), expected.index, KENWARD_ROGER).astype(float)
     np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["complete", "dropout"])
+def test_the_row_of_two_visits_is_that_of_pbkrtest(name):
+    scores, arm, baseline, covariates = arrays(name)
+    baseline = np.where(np.arange(len(arm)) % 7 == 3, np.nan, baseline)
+    found = mixed_estimate(TwoVisits(arm, baseline, scores[:, -1], covariates), n_draws=0)
+    expected = reference((name, "last", "unstructured"), "pbkrtest").loc["difference 1 1"]
+    assert [found.estimate, found.standard_error, found.df] == pytest.approx(list(expected), rel=2e-6)
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(found.estimate / found.standard_error), found.df))
+    assert found.note == ""
 
 
 def test_of_complete_scores_it_is_the_ancova():
