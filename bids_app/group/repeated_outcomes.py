@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from bids_app.bids.result_names import study_name
 from bids_app.group.family import of_all_arms
 from bids_app.group.gathering import of_chosen
 from bids_app.group.targets import TrialScans
-from bids_app.group.trial_tables import scale_of
+from bids_app.group.trial_tables import retold, scale_of
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.roles import role_of
 from bids_app.settings.settings import Trial
@@ -22,6 +23,7 @@ from bids_app.trial.design import Design
 from bids_app.trial.outcomes import name_of, outcome_table
 from bids_app.trial.study import Study
 from bids_app.trial.tables import Tables
+from bids_app.trial.wording import Wording
 
 ROLE = {
     "role": "What the plan says that the outcome counts for: primary, secondary, or exploratory, as all is without a "
@@ -47,17 +49,26 @@ def write_repeated(trial: TrialScans, options: Trial) -> Path | None:
     """
     if not options.outcomes:
         return None
-    words = trial.study.first.words
+    words, path = trial.study.first.words, trial.settings.group_dir / study_name("mmrm")
     outcomes, left = read_repeated(trial.study, options, trial.settings.selection.participants)
-    table = repeated_table(outcomes, randomized=words.randomized)
+    table = retold(repeated_table(outcomes, randomized=words.randomized), words)
     table = table.assign(role=[_role(name, options) for name in table["outcome"]])
-    entered = [text for name, text in BASELINES.items() if name in set(table["baseline"])]
-    columns = {name: words.of(text) for name, text in (REPEATED_COLUMNS | ROLE).items()}
-    path = trial.settings.group_dir / study_name("mmrm")
-    model = " ".join(MODEL.format(baseline=" ".join(entered)).split())
-    about = {"Model": words.of(model), "NotModelled": left}
-    save_described(path, table, columns, **about, Warning=words.warning or "")
+    columns, about = _described(table, words)
+    save_described(path, table, columns, ReferenceArm=trial.study.first.reference, NotModelled=left, **about)
     return path
+
+
+def _described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return what the columns mean, and what the model is, of this table and in the words of the design."""
+    used = [name for name in BASELINES if name in set(table["baseline"])]
+    entered = "; ".join(f"{name}: {BASELINES[name]}" for name in used)
+    columns = REPEATED_COLUMNS | ROLE | {"baseline": f"How the baseline enters; {entered}"}
+    model = " ".join(MODEL.format(baseline=" ".join(BASELINES[name] for name in used)).split())
+    forms = table.dropna(subset=["covariance"]).drop_duplicates("outcome").set_index("outcome")["covariance"]
+    about: dict[str, Any] = {"Model": words.of(model), "Covariance": forms.to_dict()}
+    if words.warning:
+        about["Warning"] = words.warning
+    return {name: words.of(text) for name, text in columns.items()}, about
 
 
 def read_repeated(

@@ -168,6 +168,9 @@ def test_another_form_of_the_covariance_is_said_where_the_result_is(compared, ou
     assert f"mood: {note}." in page
     assert about["NotModelled"] == ["final has one column of follow-up scores, which cannot be of all 2 follow-ups"]
     assert about["NotModelled"][0] in page
+    methods = (out / "logs" / "CITATION.md").read_text()
+    assert f"The covariance of the visits was unstructured for hamd; {fit.structure} for mood." in methods
+    assert "every arm was compared with placebo at every follow-up and on average" in methods
 
 
 def test_the_pages_are_made_anew_alike(compared, trial, out, app):
