@@ -134,10 +134,11 @@ def _repeated(about: Facts, record: ComparisonRecord) -> str:
         by_form.setdefault(form, []).append(name)
     said = "; ".join(f"{form} for {', '.join(names)}" for form, names in by_form.items())
     return (
-        f" Over all {words.arms} and follow-ups, each outcome was analysed by one such model, where it has a baseline "
-        f"{before}; every {words.arm} was compared with {about['ReferenceArm']} at every follow-up and on average, "
-        "with 95 % intervals and p values by the multivariate t that hold for all of these together. The covariance "
-        f"of the visits was {said}."
+        f" Over all {words.arms} and follow-ups, each outcome was analysed by one mixed model for repeated measures "
+        f"[@mallinckrodt2008; @kenward1997], where it has a baseline {before}; every {words.arm} was compared with "
+        f"{about['ReferenceArm']} at every follow-up and on average, with 95 % intervals and p values by the "
+        "multivariate t that hold for all of these together. The covariance of the visits was "
+        f"{said}."
     )
 
 
