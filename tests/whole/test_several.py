@@ -173,6 +173,11 @@ def test_another_form_of_the_covariance_is_said_where_the_result_is(compared, ou
     assert "every arm was compared with placebo at every follow-up and on average" in methods
 
 
+def test_the_overview_is_in_order_in_a_browser(compared, out, browse):
+    found = browse(out / "group" / "index.html", 420)
+    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+
+
 def test_the_pages_are_made_anew_alike(compared, trial, out, app):
     before = {path: path.read_bytes() for path in (out / "group").rglob("*") if path.is_file()}
     assert app(trial.bids, out, "group", *GROUP, "--reports-only").code == 0
