@@ -8,7 +8,7 @@ import argparse
 import numpy as np
 
 from bids_app.stats.ancova import linear_estimate
-from bids_app.stats.mixed import mixed_estimate
+from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 
 N_ACTIVE, N_REFERENCE, N_LOST = 22, 21, 5

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from bids_app.stats.scores import KENWARD_ROGER, SATTERTHWAITE, fit_mmrm
+from bids_app.stats.scores import KENWARD_ROGER, SATTERTHWAITE, fit_constrained, fit_mmrm
 
 ALPHA, DROPOUT = 0.05, 0.2
 CONDITIONS = {
@@ -18,6 +18,9 @@ CONDITIONS = {
     "15 + 15 + 15": {"sizes": (15, 15, 15)},
     "20 + 20, five follow-ups": {"n_visits": 5},
     "12 + 12, five follow-ups": {"sizes": (12, 12), "n_visits": 5},
+    "20 + 20, one mean at baseline": {"constrained": True},
+    "10 + 10, one mean at baseline": {"sizes": (10, 10), "constrained": True},
+    "15 + 15 + 15, one mean at baseline": {"sizes": (15, 15, 15), "constrained": True},
     "20 + 20, AR(1) fitted, nearly right": {"structures": ["AR(1)"], "growth": 0.0},
     "20 + 20, heterogeneous Toeplitz fitted": {"structures": ["heterogeneous Toeplitz"]},
     "20 + 20, compound symmetry fitted, wrong": {"structures": ["compound symmetry"]},
@@ -43,9 +46,9 @@ def null_trial(generator, sizes=(20, 20), n_visits=3, growth=0.3):
     return scores, arm, values[:, 0]
 
 
-def p_values(trial, method, structures=None):
+def p_values(trial, method, structures=None, constrained=False):
     """Return p of the second arm at the last follow-up, of its average, and of all arms and follow-ups jointly."""
-    fit = fit_mmrm(*trial, structures=structures)
+    fit = (fit_constrained if constrained else fit_mmrm)(*trial, structures=structures)
     n_arms, n_visits = fit.shape
     last = fit.contrast(fit.weights(1, [n_visits - 1]), method=method).p
     average = fit.contrast(fit.weights(1, range(n_visits)), method=method).p
@@ -53,10 +56,11 @@ def p_values(trial, method, structures=None):
     return last, average, fit.joint(np.array(rows), method=method).p
 
 
-def error_rates(n_trials, method=KENWARD_ROGER, *, seed=0, structures=None, **condition):
+def error_rates(n_trials, method=KENWARD_ROGER, *, seed=0, structures=None, constrained=False, **condition):
     """Return the share of null trials with p <= .05, by test as `TESTS`, (3,)."""
     generator = np.random.default_rng(seed)
-    found = [p_values(null_trial(generator, **condition), method, structures) for _ in range(n_trials)]
+    trials = (null_trial(generator, **condition) for _ in range(n_trials))
+    found = [p_values(trial, method, structures, constrained) for trial in trials]
     return np.mean(np.array(found) <= ALPHA, axis=0)
 
 

@@ -8,6 +8,7 @@ from bids_app.graph.measures import GLOBALS, MEASURES
 from bids_app.group.analyses import BETWEEN
 from bids_app.group.named_regions import REGION_COLUMNS
 from bids_app.group.regions import ROI_COLUMNS
+from bids_app.group.repeated_outcomes import ROLE
 from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
 from bids_app.group.sensitivity import SENSITIVITY_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
@@ -18,6 +19,7 @@ from bids_app.stats.balance import BALANCE_COLUMNS
 from bids_app.stats.clinical import CLINICAL_COLUMNS
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS
 from bids_app.stats.motion import MOTION_COLUMNS
+from bids_app.stats.repeated import REPEATED_COLUMNS
 from bids_app.stats.robustness import AGREEMENT_COLUMNS
 from bids_app.trial.flow import FLOW_COLUMNS
 from bids_app.trial.outcomes import OUTCOME_COLUMNS
@@ -31,6 +33,7 @@ TABLES = {
     "motion.tsv": MOTION_COLUMNS,
     "balance.tsv": BALANCE_COLUMNS,
     "outcomes.tsv": {**OUTCOME_COLUMNS, **CLINICAL_COLUMNS},
+    "mmrm.tsv": {**REPEATED_COLUMNS, **ROLE},
     "missing.tsv, roimissing.tsv, regionsmissing.tsv, wholebrainmissing.tsv": MISSING_COLUMNS,
     "tipping.tsv": TIPPING_COLUMNS,
     "roi.tsv": ROI_COLUMNS,

@@ -207,6 +207,17 @@ def comparison_desc(feature: Any, analysis: Any) -> str:
     return feature.label + analysis.suffix
 
 
+def study_name(suffix: str, extension: str = ".tsv") -> str:
+    """Return the name of a file of all arms and follow-ups, where there are several comparisons.
+
+    Examples
+    --------
+    >>> study_name("mmrm")
+    'contrast-all_mmrm.tsv'
+    """
+    return build({"contrast": "all"}, suffix, extension)
+
+
 def trial_name(design: Any, suffix: str, extension: str = ".tsv") -> str:
     """Return the name of a file that belongs to no route."""
     return build({"contrast": contrast_label(design.active, design.reference)}, suffix, extension)

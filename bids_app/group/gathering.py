@@ -85,7 +85,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     """
     settings, tables, failed = trial.settings, trial.study.tables, trial.failed
     wanted, comparisons = settings.selection.participants, []
-    scores = read_scores(_chosen(tables, wanted), design, settings.trial)
+    scores = read_scores(of_chosen(tables, wanted), design, settings.trial)
     tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
     for route in trial.routes:
         flow = flow_of(trial, route, design)
@@ -138,7 +138,7 @@ def _departed(settings: Settings, samples: Sequence[tuple[Route, Sample]], score
     return replace(settings, trial=replace(trial, departed=departed))
 
 
-def _chosen(tables: Tables, participants: Collection[str]) -> Tables:
+def of_chosen(tables: Tables, participants: Collection[str]) -> Tables:
     """Leave out of the tables whom --participant-label leaves out."""
     if not participants:
         return tables

@@ -15,6 +15,7 @@ from bids_app.group.named_regions import write_named
 from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
 from bids_app.group.region_tables import write_region_tables
+from bids_app.group.repeated_outcomes import write_repeated
 from bids_app.group.several import write_comparisons
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import write_arms, write_outcomes
@@ -26,7 +27,7 @@ from bids_app.runtime.failures import Failure
 from bids_app.runtime.group_folder import PAGE, publish, staged_group
 from bids_app.runtime.logs import conclude, start_log
 from bids_app.runtime.nipype_run import execute
-from bids_app.settings.settings import GROUP, Settings
+from bids_app.settings.settings import GROUP, Settings, Trial
 from bids_app.trial.design import Design
 
 logger = logging.getLogger("bids_app")
@@ -100,7 +101,18 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
         runs.append(run.without_maps())
     if not runs:
         raise DataError("Nothing can be compared. " + " ".join(not_compared))
-    return runs, not_compared, _test_together(trial, [run.design for run in runs], not_compared, log_dir)
+    failures = _test_together(trial, [run.design for run in runs], not_compared, log_dir)
+    if not failures:
+        with runs[0].notes.softly("Clinical outcomes of all arms and follow-ups", asked=True):
+            write_repeated(trial, _departed(runs))
+    return runs, not_compared, failures
+
+
+def _departed(runs: Sequence[GroupRun]) -> Trial:
+    """Return the options with all that departs from the plan in any comparison."""
+    trials = [run.settings.trial for run in runs]
+    departed = [one for trial in trials for one in trial.departed]
+    return replace(trials[0], departed=tuple(one for n, one in enumerate(departed) if one not in departed[:n]))
 
 
 def _test_together(

@@ -103,7 +103,7 @@ def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
         An outcome is no number, or has no baseline for a cut-off in percent of it.
     """
     cutoffs = parse_cutoffs(trial.cutoffs)
-    words = list(dict.fromkeys(_scale(word, cutoffs) for word in trial.outcomes))
+    words = list(dict.fromkeys(scale_of(word, cutoffs) for word in trial.outcomes))
     names = [name_of(word) for word in words]
     said: dict[str, Sequence[str]] = {"--ordinal": trial.ordinal, "--higher-is-better": trial.higher_is_better}
     said["--cutoffs"] = [cutoff.outcome for cutoff in cutoffs]
@@ -170,7 +170,7 @@ def symptom_changes(scores: Scores | None, sample: Sample) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _scale(word: str, cutoffs: Iterable[Cutoff]) -> str:
+def scale_of(word: str, cutoffs: Iterable[Cutoff]) -> str:
     """Return the outcome that a word of the command line or the plan is about: hamd17 of hamd17:response."""
     name, colon, cutoff = word.partition(":")
     if not colon or "=" in word:
@@ -195,7 +195,8 @@ def write_outcomes(run: "GroupRun") -> None:
     draws = draws_of(trial, words)
     ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
-        table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **draws)
+        own = draws | {"n_draws": draws["n_draws"] if words.randomized else None}
+        table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
         table = of_chosen(with_roles(table, trial.plan, trial.departed), participants)
         save_described(run.trial_path("outcomes"), retold(table, words), CLINICAL_COLUMNS | ROLE_COLUMN)
     if not words.randomized:  # the bounds are those of an effect of what chance allotted

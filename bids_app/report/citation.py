@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bids_app.bids.files import save_text
+from bids_app.bids.files import save_text, sidecar_of
 from bids_app.bids.names import Name, build, scan_label
-from bids_app.bids.result_names import MAPS, atlas_of
+from bids_app.bids.result_names import MAPS, atlas_of, study_name
 from bids_app.bids.scans import ScanIndex
 from bids_app.bids.status import read_statuses
 from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
@@ -50,7 +50,8 @@ def write_citation(output_dir: Path, index: ScanIndex) -> Path:
     records = {path: read_comparison(path) for path in _records(output_dir)}
     more = (_tables(index), _atlases(output_dir, index))
     parts = participant_methods(settings, scans, description, *more) if settings and scans else []
-    parts += group_methods(list(records.values()), _trial(output_dir), several_comparisons(output_dir / GROUP))
+    beside = (several_comparisons(output_dir / GROUP), _repeated(output_dir))
+    parts += group_methods(list(records.values()), _trial(output_dir), *beside)
     if n_kinds > 1:
         parts.insert(0, ("Note", f"Scans were processed with {n_kinds} different settings; these are the latest."))
     keys = sorted(cited(" ".join(text for _, text in parts)))
@@ -122,6 +123,11 @@ def _records(output_dir: Path) -> list[Path]:
 def _trial(output_dir: Path) -> Record | None:
     paths = [path for folder in comparison_folders(output_dir / GROUP) for path in folder.glob("contrast-*_trial.json")]
     return _read(paths[-1]) if paths else None
+
+
+def _repeated(output_dir: Path) -> Record | None:
+    path = sidecar_of(output_dir / GROUP / study_name("mmrm"))
+    return _read(path) if path.exists() else None
 
 
 def _markdown(content: Mapping[str, Any]) -> str:

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from bids_app.bids.files import read_table
+import pandas as pd
+
+from bids_app.bids.files import read_table, sidecar_of
 from bids_app.bids.names import label
-from bids_app.bids.result_names import COMPARISONS
+from bids_app.bids.result_names import COMPARISONS, study_name
 from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import titled
@@ -86,9 +88,29 @@ def write_overview(folder: Path, results: str) -> Path:
     found = read_record(folder / COMPARISONS, AGAIN)
     record = {name: found[name] for name in SHOWN} | {"Baseline": found.get("Baseline")}
     routes = [_route(folder, one, record) for one in record["Routes"]]
-    words = words_of(folder)
-    write_page(folder / PAGE, "overview.html.jinja", record=record, routes=routes, results=results, words=words)
+    content = {"record": record, "routes": routes, "repeated": _repeated(folder), "words": words_of(folder)}
+    write_page(folder / PAGE, "overview.html.jinja", results=results, **content)
     return folder / PAGE
+
+
+def _repeated(folder: Path) -> dict[str, Any] | None:
+    """Return the clinical outcomes of all arms and follow-ups, by outcome; None where there are none."""
+    path = folder / study_name("mmrm")
+    if not path.exists():
+        return None
+    about = read_record(sidecar_of(path), AGAIN)
+    table = read_table(path, dtype=dict.fromkeys(("outcome", "active", "reference", "followup"), str))
+    text = table.select_dtypes(exclude="number").columns
+    table[text] = table[text].astype(object).fillna("")
+    outcomes = [_outcome(str(name), rows) for name, rows in table.groupby("outcome", sort=False)]
+    return {"table": path.name, "outcomes": outcomes, "model": about["Model"], "left": about["NotModelled"]}
+
+
+def _outcome(name: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return the rows of an outcome; what is noted of all of them stands by itself."""
+    notes = set(rows["note"])
+    note = notes.pop() if len(notes) == 1 else ""
+    return {"name": name, "note": note, "rows": rows.assign(note="" if note else rows["note"]).to_dict("records")}
 
 
 def _route(folder: Path, route: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:

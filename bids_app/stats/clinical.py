@@ -8,17 +8,18 @@ import pandas as pd
 
 from bids_app.stats.ancova import completed, linear_estimate
 from bids_app.stats.estimates import Estimate
-from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate
 from bids_app.stats.responders import proportion_estimate
+from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 
 METHODS = {
     "ancova": "follow-up adjusted for the baseline, by least squares",
     "change": "follow-up minus baseline, by least squares",
     "post": "follow-up alone, by least squares",
-    "mixed": "mixed model over both visits, random intercept, arms with one mean at baseline",
-    "mixed-interaction": "mixed model over both visits, random intercept, arm-by-visit interaction",
+    "mixed": "mixed model for repeated measures over both visits, unstructured, arms with one mean at baseline",
+    "mixed-interaction": "the same with a baseline mean of each arm: the difference of their changes, where nobody was "
+    "randomized",
     "ranks": "ranks of the follow-up, not adjusted; probability of doing better in the active arm",
     ADJUSTED: "ranks of the follow-up adjusted for those of the baseline, strata and covariates: a test alone",
     "proportion": "difference of the shares that reached the cut-off",
@@ -36,7 +37,7 @@ ESTIMATE_COLUMNS = {
     "ci_low": "Lower end of the 95 % confidence interval",
     "ci_high": "Upper end of the 95 % confidence interval",
     "t": "Student's t (ranks: Brunner and Munzel's)",
-    "df": "Degrees of freedom of t; between-within for the mixed model",
+    "df": "Degrees of freedom of t; of the mixed model by Kenward and Roger, as its standard error",
     "p": "Two-sided p of t; for proportions, of the score test whose interval is given",
     "p_hc3": "Two-sided p with the HC3 standard error, for arms of unequal variance",
     "p_rerandomized": "Two-sided p of re-randomizing the arms within the strata",
@@ -70,7 +71,7 @@ def clinical_table(
     ordinal: Collection[str] = (),
     higher_is_better: Collection[str] = (),
     successes: Mapping[str, Mapping[str, np.ndarray]] | None = None,
-    n_draws: int = 10_000,
+    n_draws: int | None = 10_000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Compare every outcome by every method that suits it.
@@ -83,8 +84,9 @@ def clinical_table(
         Outcomes that are compared by ranks too; outcomes of which more is better.
     successes : dict of dict of (n,) float ndarray, optional
         By outcome and by the text of the cut-off: 1 or 0, NaN where it is not known.
-    n_draws, seed : int, optional
-        Of the re-randomization.
+    n_draws : int or None, optional
+        Of the re-randomization; None where nobody was randomized, so that the arms differ before treatment too.
+    seed : int, optional
 
     Returns
     -------
@@ -93,7 +95,7 @@ def clinical_table(
         outcome, else ANCOVA; of a cut-off everyone randomized, with a missing follow-up as a failure. An outcome
         without a baseline has the rows that need none.
     """
-    draws = {"n_draws": n_draws, "seed": seed}
+    randomized, draws = n_draws is not None, {"n_draws": n_draws or 0, "seed": seed}
     rows = []
     for name, data in outcomes.items():
         if name in ordinal:
@@ -101,7 +103,7 @@ def clinical_table(
             rows.append(_row(name, "score", found, data.completers(), COMPLETE))
             if data.baseline is not None:
                 rows.append(_row(name, "score", adjusted_rank_estimate(data, **draws), data.completers(), COMPLETE))
-        rows += [_row(name, "score", *parts) for parts in _of_score(data, draws)]
+        rows += [_row(name, "score", *parts) for parts in _of_score(data, randomized, draws)]
         for endpoint, success in (successes or {}).get(name, {}).items():
             rows += [_row(name, endpoint, *parts) for parts in _of_cutoff(data, success, draws)]
     table = pd.DataFrame(rows, columns=list(CLINICAL_COLUMNS))
@@ -109,13 +111,13 @@ def clinical_table(
     return table.assign(analysis=np.where(again, SENSITIVITY, MAIN), deciding_p=np.where(again, "", DECIDES))
 
 
-def _of_score(data: TwoVisits, draws: dict[str, int]) -> list[tuple[Estimate, TwoVisits, str]]:
+def _of_score(data: TwoVisits, randomized: bool, draws: dict[str, int]) -> list[tuple[Estimate, TwoVisits, str]]:
     """Return estimate, data and population of each row."""
     if data.baseline is None:
         return [(linear_estimate(data, "post", **draws), data.completers(), COMPLETE)]
     linear = [(linear_estimate(data, name, **draws), completed(data, name), COMPLETE) for name in ("ancova", "change")]
-    mixed = [(mixed_estimate(data, constrained=alike, **draws), data, EVERYONE) for alike in (True, False)]
-    return [linear[0], mixed[0], linear[1], mixed[1]]
+    mixed = (mixed_estimate(data, constrained=randomized, **draws), data, EVERYONE)
+    return [linear[0], mixed, linear[1]]
 
 
 def _of_cutoff(data: TwoVisits, success: np.ndarray, draws: dict[str, int]) -> list[tuple[Estimate, TwoVisits, str]]:

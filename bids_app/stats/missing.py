@@ -10,15 +10,15 @@ from bids_app.stats.ancova import linear_estimate
 from bids_app.stats.clinical import COMPLETE, ESTIMATE_COLUMNS, EVERYONE
 from bids_app.stats.estimates import Estimate, counts
 from bids_app.stats.imputation import METHOD, MOVED, N_IMPUTATIONS, impute, tipping_points
-from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.responders import proportion_estimate
+from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 
 WORST, BEST = "worst case", "best case"
 ASSUMPTIONS = {
     "ancova": "complete cases: valid if missingness depends on the arm and the baseline only",
     "post": "complete cases: valid if missingness depends on the arm only",
-    "mixed": "mixed model: missing at random",
+    "mixed": "mixed model for repeated measures: missing at random, baselines too",
     METHOD: "multiple imputation by the regression on arm, baseline, covariates and strata: missing at random",
     WORST: "against the effect: missing follow-ups are the extremes observed that lessen the difference that was found",
     BEST: "the reverse of the worst case",

@@ -36,7 +36,7 @@ ROLE_COLUMN = {
 
 
 def outcome_table(tables: Tables, design: Design, outcomes: Iterable[str], strata: Sequence[str] = ()) -> pd.DataFrame:
-    """List every score of everyone who was randomized to one of the two arms.
+    """List every score of everyone who was randomized to one of the arms of a design.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def name_of(word: str) -> str:
 
 def _arms(tables: Tables, design: Design) -> pd.Series:
     text = arm_words(tables, design)
-    return text[text.isin([design.active, design.reference])].rename_axis("participant")
+    return text[text.isin(design.arms)].rename_axis("participant")
 
 
 def _strata(participants: Iterable[str], tables: Tables, names: Sequence[str]) -> np.ndarray | str:

@@ -12,9 +12,9 @@ from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.stats.ancova import linear_estimate
 from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table, describe
 from bids_app.stats.estimates import hedges_g
-from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.ranks import rank_estimate
 from bids_app.stats.responders import proportion_estimate
+from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.design import Design
 from bids_app.trial.outcomes import outcome_table, two_visits
@@ -98,7 +98,7 @@ def test_the_table_has_a_row_per_outcome_and_method():
     successes = {"hamd17": {response.name: response.reached(data.baseline, data.followup)}}
     table = clinical_table({"hamd17": data, "cssrs": ordinal}, ordinal=["cssrs"], successes=successes, n_draws=200)
     assert list(table) == list(CLINICAL_COLUMNS)
-    expected = ["ancova", "mixed", "change", "mixed-interaction", "proportion, missing as failure", "proportion"]
+    expected = ["ancova", "mixed", "change", "proportion, missing as failure", "proportion"]
     assert table.loc[table["outcome"] == "hamd17", "method"].tolist() == expected
     assert table.loc[table["outcome"] == "cssrs", "method"].tolist() == ["ranks", "post"]
     main = table[table["analysis"] == "main"]
@@ -113,6 +113,16 @@ def test_the_table_has_a_row_per_outcome_and_method():
     share = by_method.loc["proportion"]
     difference = share["followup_mean_active"] - share["followup_mean_reference"]
     assert share["estimate"] == pytest.approx(difference)
+
+
+def test_groups_that_nobody_randomized_have_no_common_mean_before():
+    data = simulated()
+    table = clinical_table({"hamd17": data}, n_draws=None)
+    assert table["method"].tolist() == ["ancova", "mixed-interaction", "change"]
+    assert table["p_rerandomized"].isna().all()
+    row = table.set_index("method").loc["mixed-interaction"]
+    assert row["estimate"] == mixed_estimate(data, constrained=False).estimate
+    assert row["n_active"] + row["n_reference"] == 44
 
 
 def test_the_same_seed_gives_the_same_table():

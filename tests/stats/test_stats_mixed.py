@@ -4,64 +4,53 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
-from depression_trial import long, simulated
+from depression_trial import simulated
 from scipy import stats as scipy_stats
 
 from benchmarks.clinical_errors import error_rate
 from bids_app.stats.ancova import linear_estimate
-from bids_app.stats.mixed import DIVERGED, SINGULAR, mixed_estimate
+from bids_app.stats.scores import fit_constrained
+from bids_app.stats.scores.two_visits import Whitened, mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 
 
-def test_the_interaction_equals_its_formula():
-    data, rows = simulated(), long(simulated())
-    found = mixed_estimate(data, constrained=False)
-    fit = smf.mixedlm("value ~ follow * arm + age + C(stratum)", rows, groups=rows["participant"]).fit()
-    assert (found.note, found.n_active, found.n_reference) == ("", 22, 22)
-    assert found.estimate == pytest.approx(fit.params["follow:arm"], rel=1e-5)
-    assert found.standard_error == pytest.approx(fit.bse["follow:arm"], rel=0.02)  # statsmodels' is a little larger
-    assert found.df == 84 - 44 - 2
-    assert found.p > fit.pvalues["follow:arm"]
-    assert np.isnan(found.p_rerandomized)
-
-
-def test_the_constrained_model_equals_its_formula_on_scaled_visits():
+def test_where_no_baseline_is_missing_the_constrained_estimate_is_that_of_the_ancova():
+    """The follow-ups given the baselines are regressed alike, whoever has none; only what their errors are differs."""
     data = simulated()
-    found = mixed_estimate(data, n_draws=0)
-    spread = [fit_spread(rows, "+ age + C(stratum)") for _, rows in long(data).groupby("visit")]
-    rows = long(replace(data, baseline=data.baseline * spread[1] / spread[0]))
-    formula = "value ~ follow + follow:arm + age * follow + C(stratum) * follow"
-    fit = smf.mixedlm(formula, rows, groups=rows["participant"]).fit()
-    assert found.estimate == pytest.approx(fit.params["follow:arm"], rel=1e-5)
-    design = fit.model.exog
-    same = rows["participant"].to_numpy()[:, None] == rows["participant"].to_numpy()
-    covariance = fit.scale * np.eye(len(rows)) + float(np.squeeze(fit.cov_re)) * same
-    errors = np.sqrt(np.diag(np.linalg.inv(design.T @ np.linalg.solve(covariance, design))))
-    assert found.standard_error == pytest.approx(errors[list(fit.params.index).index("follow:arm")], rel=1e-4)
-    assert found.standard_error <= fit.bse["follow:arm"] * (1 + 1e-4)
-    assert found.df == 84 - 44 - 4
-
-
-def test_of_complete_data_the_constrained_model_is_the_ancova():
-    """The ANCOVA takes the slope on the baseline, the model the correlation of visits that vary alike."""
-    data = simulated(missing=0, n=200)
     mixed, ancova = mixed_estimate(data, n_draws=500), linear_estimate(data, n_draws=500)
-    assert mixed.estimate == pytest.approx(ancova.estimate, abs=0.05)
-    assert mixed.standard_error == pytest.approx(ancova.standard_error, rel=0.03)
+    assert (mixed.n_active, mixed.n_reference) == (22, 22)
+    assert mixed.estimate == pytest.approx(ancova.estimate, rel=1e-7)
+    assert mixed.standard_error == pytest.approx(ancova.standard_error, rel=0.05)
+    assert 44 - 4 - 5 - 2 < mixed.df < 44 - 4
     assert mixed.p_rerandomized == pytest.approx(ancova.p_rerandomized, abs=0.01)
 
 
+def test_the_interaction_of_missing_follow_ups_is_that_of_the_regression_on_the_baseline():
+    r"""Anderson (1957): follow-ups at the mean baseline of all, by the regression of those who have both.
+
+    The difference of the changes is that of the ANCOVA less :math:`1 - b` times the arms' difference at baseline.
+    """
+    data = simulated(covariates=False)
+    data = replace(data, strata=None)
+    found = mixed_estimate(data, constrained=False)
+    rows = pd.DataFrame({"arm": data.arm, "baseline": data.baseline, "followup": data.followup})
+    fit = smf.ols("followup ~ arm + baseline", rows.dropna()).fit()
+    before = rows.groupby("arm")["baseline"].mean()
+    expected = fit.params["arm"] - (1 - fit.params["baseline"]) * (before[1] - before[0])
+    assert found.estimate == pytest.approx(expected, rel=1e-7)
+    assert (found.note, found.n_active, found.n_reference) == ("", 22, 22)
+    assert np.isnan(found.p_rerandomized)
+
+
 def test_of_complete_data_the_interaction_is_the_difference_of_changes():
-    data = simulated(missing=0, covariates=False)
+    data = simulated(missing=0)
+    mixed, change = mixed_estimate(data, constrained=False, n_draws=0), linear_estimate(data, "change", n_draws=0)
+    for name in ("estimate", "standard_error", "df", "t", "p"):
+        assert getattr(mixed, name) == pytest.approx(getattr(change, name), rel=1e-6)
+    data = replace(data, covariates=None, strata=None)
     mixed = mixed_estimate(data, constrained=False, n_draws=0)
     plain = scipy_stats.ttest_ind(data.change[data.arm == 1], data.change[data.arm == 0])
-    assert mixed.t == pytest.approx(plain.statistic, rel=1e-4)
-    assert mixed.df == plain.df
-    assert mixed.p == pytest.approx(plain.pvalue, rel=1e-3)
-
-
-def fit_spread(rows, more=""):
-    return np.sqrt(smf.ols(f"value ~ C(arm) {more}", rows).fit().scale)
+    assert (mixed.t, mixed.df, mixed.p) == pytest.approx((plain.statistic, plain.df, plain.pvalue), rel=1e-6)
 
 
 def test_a_stratum_without_a_follow_up_has_no_term_of_its_own_there():
@@ -69,18 +58,11 @@ def test_a_stratum_without_a_follow_up_has_no_term_of_its_own_there():
     followup = np.where(np.arange(44) < 2, np.nan, data.followup)
     rare = replace(data, followup=followup, strata=np.where(np.arange(44) < 2, "rare", "common"))
     found = mixed_estimate(rare, n_draws=100)
-    rows = pd.DataFrame(
-        {"arm": data.arm, "baseline": data.baseline, "followup": followup, "rare": rare.strata == "rare"}
-    )
-    rows = rows.reset_index(names="participant").melt(["participant", "arm", "rare"], var_name="visit").dropna()
-    rows = rows.astype({"rare": int})
-    spread = {name: fit_spread(of_visit, "+ rare") for name, of_visit in rows.groupby("visit")}
-    rows["value"] *= spread["followup"] / rows["visit"].map(spread)
-    rows = rows.assign(follow=(rows["visit"] == "followup") * 1)
-    fit = smf.mixedlm("value ~ follow + follow:arm + rare", rows, groups=rows["participant"]).fit()
+    rows = pd.DataFrame({"arm": data.arm, "baseline": data.baseline, "followup": followup}).dropna()
+    fit = smf.ols("followup ~ arm + baseline", rows).fit()
     assert found.note == ""
-    assert found.estimate == pytest.approx(fit.params["follow:arm"], rel=1e-4)
-    assert found.df == len(rows) - 44 - 2
+    assert found.estimate == pytest.approx(fit.params["arm"], rel=1e-7)
+    assert 0 < found.p_rerandomized < 1
 
 
 def test_who_has_no_value_at_all_is_counted():
@@ -92,23 +74,61 @@ def test_who_has_no_value_at_all_is_counted():
     assert found.note == "3 randomized have no value at any visit"
 
 
-def test_a_singular_mixed_model_falls_back_and_says_so():
+@pytest.mark.parametrize("constrained", [True, False])
+def test_visits_that_correlate_negatively_are_fitted(constrained):
+    data = replace(simulated(missing=2), strata=None, covariates=None)
+    noise = np.random.default_rng(0).standard_normal(44)
+    baseline = 25 - 3 * (np.nan_to_num(data.followup, nan=18) - 18) / 4 + noise
+    data = replace(data, baseline=baseline)
+    found = mixed_estimate(data, constrained=constrained, n_draws=0)
+    rows = pd.DataFrame({"arm": data.arm, "baseline": baseline, "followup": data.followup})
+    fit = smf.ols("followup ~ arm + baseline", rows.dropna()).fit()
+    assert fit.params["baseline"] < 0
+    before = rows.groupby("arm")["baseline"].mean()
+    shift = 0 if constrained else (1 - fit.params["baseline"]) * (before[1] - before[0])
+    assert found.estimate == pytest.approx(fit.params["arm"] - shift, rel=1e-6)
+
+
+@pytest.mark.parametrize("constrained", [True, False])
+def test_visits_that_depend_on_each_other_exactly_are_not_estimated(constrained):
     data = simulated(missing=2)
-    data = replace(
-        data, strata=None, covariates=None, baseline=25 - 3 * (data.followup - 18) / 4
-    )  # negative correlation: no shared intercept
-    data = replace(data, baseline=np.where(np.isnan(data.baseline), 25, data.baseline))
-    found = mixed_estimate(data, n_draws=0)
-    assert found.note.startswith((SINGULAR, DIVERGED))
-    wide = pd.DataFrame({"arm": data.arm, "baseline": data.baseline, "followup": data.followup})
-    rows = wide.reset_index(names="participant").melt(["participant", "arm"], var_name="visit").dropna()
-    spread = {name: fit_spread(of_visit) for name, of_visit in rows.groupby("visit")}
-    rows = rows.assign(
-        value=rows["value"] * spread["followup"] / rows["visit"].map(spread), follow=(rows["visit"] == "followup") * 1
-    )
-    fit = smf.ols("value ~ follow + follow:arm", rows).fit(cov_type="cluster", cov_kwds={"groups": rows["participant"]})
-    assert found.estimate == pytest.approx(fit.params["follow:arm"], rel=1e-8)
-    assert found.standard_error == pytest.approx(fit.bse["follow:arm"], rel=1e-8)
+    data = replace(data, followup=np.where(data.observed, data.baseline, np.nan))
+    found = mixed_estimate(data, constrained=constrained, n_draws=20)
+    assert found.note.startswith("not estimated: ")
+    assert np.isnan([found.estimate, found.p, found.p_rerandomized]).all()
+
+
+def test_missing_baselines_cost_nobody_the_follow_up():
+    """Who has a follow-up alone counts, and the mean of the others is not put in the baseline's place."""
+    generator = np.random.default_rng(3)
+    errors = {"mixed": [], "complete": []}
+    for _ in range(60):
+        arm = generator.permutation(np.arange(60) % 2)
+        baseline = generator.standard_normal(60)
+        followup = 0.9 * baseline + 0.4 * generator.standard_normal(60)
+        data = TwoVisits(arm, np.where(np.arange(60) < 20, np.nan, baseline), followup)
+        errors["mixed"].append(mixed_estimate(data, n_draws=0).estimate)
+        errors["complete"].append(linear_estimate(data.of(np.arange(60) >= 20), n_draws=0).estimate)
+    assert np.std(errors["mixed"]) < 1.05 * np.std(errors["complete"])
+
+
+def test_the_statistic_of_an_allocation_is_generalized_least_squares():
+    """Against V of all values written out: t of the arm at follow-up, up to a factor, over allocations."""
+    data = simulated(n=20, missing=3)
+    baseline = np.where(np.arange(20) == 7, np.nan, data.baseline)
+    whitened, nuisance = Whitened.of(data, baseline), data.nuisance()
+    values = np.column_stack([baseline, data.followup])
+    who, visit = np.nonzero(np.isfinite(values))
+    of_visits = fit_constrained(values[:, 1:], np.zeros(20, dtype=int), baseline, nuisance[:, 1:]).of_visits
+    root = np.linalg.cholesky(np.linalg.inv(of_visits[np.ix_(visit, visit)] * (who[:, None] == who))).T
+    fixed = np.hstack([nuisance[who] * (visit == one)[:, None] for one in (0, 1)])
+    draws = np.array([np.random.default_rng(seed).permutation(data.arm) for seed in range(6)])
+    expected = []
+    for arm in draws:
+        X = root @ np.column_stack([arm[who] * (visit == 1), fixed])
+        coefficients, squares = np.linalg.lstsq(X, root @ values[who, visit])[:2]
+        expected.append(coefficients[0] / np.sqrt(squares[0] * np.linalg.inv(X.T @ X)[0, 0]))
+    np.testing.assert_allclose(whitened.t_of(draws), expected, rtol=1e-9)
 
 
 def test_rerandomized_mixed_model_is_exact_under_the_null():
@@ -145,7 +165,6 @@ def test_missing_at_random_biases_completers_and_not_the_mixed_model():
     assert means["completers"] < -3
 
 
-@pytest.mark.slow
 def test_error_rates_of_the_linear_and_the_mixed_model():
     """300 null trials of 24, follow-up more varied than baseline, three follow-ups missing: p holds its level."""
     reached = {"ancova": 0, "change": 0, "mixed": 0, "mixed-interaction": 0}
@@ -159,7 +178,6 @@ def test_error_rates_of_the_linear_and_the_mixed_model():
         assert scipy_stats.binomtest(int(count), 300, 0.05).pvalue > 0.01, (name, count)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("condition", [{}, {"split": True}, {"explained": 0.84}, {"n_visits": 3, "ar": 0.8}])
 def test_false_alarms_are_as_many_as_they_should_be(condition):
     """Of 400 null trials, strata and covariates that explain the baseline among them."""

@@ -8,7 +8,6 @@ import statsmodels.formula.api as smf
 from scipy import stats as scipy_stats
 
 from bids_app.stats.ancova import linear_estimate
-from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.robustness import (
     AGREEMENT_COLUMNS,
     agreement,
@@ -16,6 +15,7 @@ from bids_app.stats.robustness import (
     robustness_columns,
     robustness_table,
 )
+from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.tables import read_tables
 

@@ -7,8 +7,8 @@ from depression_trial import simulated
 from bids_app.stats.ancova import linear_estimate
 from bids_app.stats.clinical import clinical_table
 from bids_app.stats.missing import missing_table
-from bids_app.stats.mixed import mixed_estimate
 from bids_app.stats.ranks import rank_estimate
+from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 
 HOLED = TwoVisits(

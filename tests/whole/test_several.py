@@ -2,13 +2,39 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import SMALL, SmallTrial
 
+from bids_app.stats.scores import fit_constrained
+
 ARMS = {"low": ("01", "02", "03"), "placebo": ("04", "05", "06"), "high": ("07", "08", "09")}
-GROUP = (*SMALL, "--n-permutations", "40")
+GROUP = (*SMALL, "--n-permutations", "40", "--outcomes", "hamd", "mood", "final")
 FOLDERS = [f"contrast-{arm}VsPlacebo_ses-{session}" for session in ("day3", "day7") for arm in ("high", "low")]
+
+
+def scores():
+    """hamd lacks a baseline and two follow-ups; of mood, nobody has both follow-ups; final has one column."""
+    generator = np.random.default_rng(4)
+    rows = []
+    for number, label in enumerate(sum(ARMS.values(), ())):
+        person = generator.standard_normal()
+        for session, scale in (("baseline", 1.0), ("day3", 1.5), ("day7", 2.0)):
+            hamd, mood = (20 + scale * (person + generator.standard_normal()) for _ in range(2))
+            hamd = np.nan if (label, session) in {("05", "baseline"), ("01", "day7"), ("08", "day7")} else hamd
+            mood = np.nan if session == ("day3", "day7")[number % 2] else mood
+            rows.append((f"sub-{label}", f"ses-{session}", hamd, mood))
+    return pd.DataFrame(rows, columns=["participant_id", "session_id", "hamd", "mood"])
+
+
+def add_scores(bids):
+    """Write them, and one that says no session."""
+    (bids / "phenotype").mkdir()
+    table = scores()
+    table.to_csv(bids / "phenotype" / "scales.tsv", sep="\t", index=False, na_rep="n/a")
+    final = table.groupby("participant_id", as_index=False)["hamd"].mean().rename(columns={"hamd": "final"})
+    final.to_csv(bids / "phenotype" / "final.tsv", sep="\t", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +47,7 @@ def trial(tmp_path_factory, app):
         for session in ("baseline", "day3", "day7"):
             if (label, session) != ("01", "day7"):
                 trial.add_run(label, session)
+    add_scores(trial.bids)
     assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
     return trial
 
@@ -91,6 +118,73 @@ def test_the_methods_say_how_all_comparisons_are_corrected_together(compared, ou
     assert f"{len(json.loads((out / 'group' / 'comparisons.json').read_text())['Comparisons'])} comparisons" in part
     assert "@" not in part
     assert "On closed testing procedures" in text
+
+
+def repeated(out):
+    path = out / "group" / "contrast-all_mmrm.tsv"
+    table = pd.read_csv(path, sep="\t", na_values="n/a")
+    about = json.loads(path.with_suffix(".json").read_text())
+    assert all(about[name]["Description"] for name in table)
+    return table, about
+
+
+def arrays(outcome):
+    """Return scores at both follow-ups, arm, and baseline, of placebo, high and low."""
+    wide = scores().pivot(index="participant_id", columns="session_id", values=outcome)
+    arm = {f"sub-{label}": ["placebo", "high", "low"].index(name) for name, labels in ARMS.items() for label in labels}
+    return wide[["ses-day3", "ses-day7"]].to_numpy(), wide.index.map(arm).to_numpy(), wide["ses-baseline"].to_numpy()
+
+
+def test_the_outcomes_are_modelled_once_over_all_arms_and_follow_ups(compared, out):
+    table, about = repeated(out)
+    rows = table[table["outcome"] == "hamd"]
+    fit = fit_constrained(*arrays("hamd"))
+    weights = [fit.weights(arm, visits) for arm in (1, 2) for visits in ([0], [1], [0, 1])]
+    together = fit.simultaneous(np.array(weights))
+    assert list(rows["active"] + " " + rows["followup"]) == [
+        f"{arm} {followup}" for arm in ("high", "low") for followup in ("day3", "day7", "average")
+    ]
+    for (_, row), own, joint in zip(rows.iterrows(), weights, together.contrasts, strict=True):
+        one = fit.contrast(own)
+        for name in ("estimate", "standard_error", "df", "t", "p", "ci_low", "ci_high"):
+            assert row[name] == pytest.approx(getattr(one, name), rel=1e-6), name
+        assert [row["p_together"], row["together_low"]] == pytest.approx([joint.p, joint.ci_low], rel=1e-6)
+        assert row["mean_active"] - row["mean_reference"] == pytest.approx(one.estimate, rel=1e-6)
+    assert set(rows["covariance"]) == {"unstructured"}
+    assert rows["note"].isna().all()
+    assert (set(rows["n_model"]), set(rows["role"])) == ({9}, {"exploratory"})
+    assert list(rows["n_active"]) == [3, 2, 3, 3, 2, 3]
+    assert list(rows["missing_active"]) == [0, 1, 0, 0, 1, 0]
+    assert "one mean, as randomization has it" in about["Model"]
+    page = (out / "group" / "index.html").read_text()
+    assert 'href="contrast-all_mmrm.tsv"' in page
+    assert "hamd: exploratory; unstructured covariance of the visits, 9 participants in the model" in page
+
+
+def test_another_form_of_the_covariance_is_said_where_the_result_is(compared, out):
+    table, about = repeated(out)
+    rows = table[table["outcome"] == "mood"]
+    fit = fit_constrained(*arrays("mood"))
+    assert fit.structure != "unstructured"
+    assert set(rows["covariance"]) == {fit.structure}
+    assert rows["estimate"].iloc[0] == pytest.approx(fit.differences()[1, 0].estimate, rel=1e-6)
+    (note,) = set(rows["note"])
+    assert note.startswith(
+        f"{fit.structure} covariance of the visits, a second choice; unstructured: nobody has scores"
+    )
+    assert "both ses-day3 and ses-day7" in note
+    page = (out / "group" / "index.html").read_text()
+    assert f"mood: {note}." in page
+    assert about["NotModelled"] == ["final has one column of follow-up scores, which cannot be of all 2 follow-ups"]
+    assert about["NotModelled"][0] in page
+    methods = (out / "logs" / "CITATION.md").read_text()
+    assert f"The covariance of the visits was unstructured for hamd; {fit.structure} for mood." in methods
+    assert "every arm was compared with placebo at every follow-up and on average" in methods
+
+
+def test_the_overview_is_in_order_in_a_browser(compared, out, browse):
+    found = browse(out / "group" / "index.html", 420)
+    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
 
 
 def test_the_pages_are_made_anew_alike(compared, trial, out, app):

@@ -7,7 +7,7 @@ names of arms and visits, files and words for people belong above.
 from bids_app.stats.scores.covariance import STRUCTURES
 from bids_app.stats.scores.degrees import KENWARD_ROGER, SATTERTHWAITE, JointTest
 from bids_app.stats.scores.fitted import Contrast, Mmrm, Simultaneous
-from bids_app.stats.scores.mmrm import fit_mmrm
+from bids_app.stats.scores.mmrm import fit_constrained, fit_mmrm
 from bids_app.stats.scores.patterns import NotEstimated
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "Mmrm",
     "NotEstimated",
     "Simultaneous",
+    "fit_constrained",
     "fit_mmrm",
 ]

@@ -145,10 +145,11 @@ class Autoregressive(Structure):
 
 
 @dataclass(frozen=True)
-class HeterogeneousToeplitz(Structure):
-    r"""A correlation for each distance of two visits, :math:`\sigma_j \sigma_k \rho_{|j - k|}`.
+class Heterogeneous(Structure):
+    r"""Visits that vary each by its own, :math:`\sigma_j \sigma_k \rho_{|j - k|}`.
 
-    The parameters are the M standard deviations and the M - 1 correlations; the visits count as equidistant.
+    The parameters are the M standard deviations and the correlations: M - 1 of Toeplitz, one for each distance, for
+    which the visits count as equidistant; one of compound symmetry.
 
     Examples
     --------
@@ -156,45 +157,62 @@ class HeterogeneousToeplitz(Structure):
     array([[  1. ,   1. ,   2.5],
            [  1. ,   4. ,  10. ],
            [  2.5,  10. , 100. ]])
+    >>> HETEROGENEOUS_COMPOUND_SYMMETRY.matrix(np.array([1.0, 2.0, 10.0, 0.5]), 3)
+    array([[  1.,   1.,   5.],
+           [  1.,   4.,  10.],
+           [  5.,  10., 100.]])
     """
 
-    name: str = "heterogeneous Toeplitz"
+    alike: Linear
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """As it is told to people."""
+        return f"heterogeneous {self.alike.name}"
 
     def n_parameters(self, n_visits: int) -> int:
         """Return H."""
-        return 2 * n_visits - 1
+        return n_visits + self.alike.n_parameters(n_visits) - 1
 
     def start(self, covariance: np.ndarray) -> np.ndarray:
-        """Return the standard deviations, and the mean correlation of each distance."""
+        """Return the standard deviations, and the mean correlation of those that are alike."""
         deviations = np.sqrt(np.diag(covariance))
         correlation = covariance / np.outer(deviations, deviations)
-        return np.concatenate([deviations, TOEPLITZ.start(correlation)[1:]])
+        return np.concatenate([deviations, self.alike.start(correlation)[1:]])
 
     def matrix(self, parameters: np.ndarray, n_visits: int) -> np.ndarray:
         """Return the covariance, (M, M)."""
-        deviations, lags = _parts(parameters, n_visits)
+        deviations, correlation = self._parts(parameters, n_visits)
         if (deviations <= 0).any():
             raise np.linalg.LinAlgError("a standard deviation is not positive")
-        return np.outer(deviations, deviations) * lags[_distance(n_visits)]
+        return np.outer(deviations, deviations) * correlation
 
     def first(self, parameters: np.ndarray, n_visits: int) -> np.ndarray:
-        """Return its first derivatives, (2 M - 1, M, M)."""
-        deviations, lags = _parts(parameters, n_visits)
-        by_deviation = _symmetric(deviations) * lags[_distance(n_visits)]
-        by_lag = np.outer(deviations, deviations) * _at_lags(n_visits)
-        return np.concatenate([by_deviation, by_lag])
+        """Return its first derivatives, (H, M, M)."""
+        deviations, correlation = self._parts(parameters, n_visits)
+        by_correlation = np.outer(deviations, deviations) * self._places(n_visits)
+        return np.concatenate([_symmetric(deviations) * correlation, by_correlation])
 
     def second(self, parameters: np.ndarray, n_visits: int) -> np.ndarray:
-        """Return its second derivatives, (2 M - 1, 2 M - 1, M, M)."""
-        deviations, lags = _parts(parameters, n_visits)
+        """Return its second derivatives, (H, H, M, M)."""
+        deviations, correlation = self._parts(parameters, n_visits)
         size = self.n_parameters(n_visits)
         found = np.zeros((size, size, n_visits, n_visits))
-        mixed = _symmetric(deviations)[:, None] * _at_lags(n_visits)
+        mixed = _symmetric(deviations)[:, None] * self._places(n_visits)
         found[:n_visits, n_visits:] = mixed
         found[n_visits:, :n_visits] = mixed.swapaxes(0, 1)
         for one, of_unit in enumerate(np.eye(n_visits)):
-            found[one, :n_visits] = _symmetric(of_unit) * lags[_distance(n_visits)]
+            found[one, :n_visits] = _symmetric(of_unit) * correlation
         return found
+
+    def _parts(self, parameters: np.ndarray, n_visits: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return standard deviations (M,) and correlations (M, M)."""
+        correlations = np.concatenate([[1.0], parameters[n_visits:]])
+        return parameters[:n_visits], self.alike.matrix(correlations, n_visits)
+
+    def _places(self, n_visits: int) -> np.ndarray:
+        """Return where each correlation stands, (H - M, M, M)."""
+        return self.alike.first(np.empty(0), n_visits)[1:]
 
 
 def _distance(n_visits: int) -> np.ndarray:
@@ -207,11 +225,6 @@ def _slope(correlation: float, distance: np.ndarray) -> np.ndarray:
     return distance * correlation ** np.maximum(distance - 1, 0)
 
 
-def _parts(parameters: np.ndarray, n_visits: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return standard deviations, and correlations by distance from 0 on."""
-    return parameters[:n_visits], np.concatenate([[1.0], parameters[n_visits:]])
-
-
 def _symmetric(deviations: np.ndarray) -> np.ndarray:
     """Return the derivatives of the outer product of the deviations by each of them, (M, M, M)."""
     units = np.eye(len(deviations))
@@ -219,23 +232,30 @@ def _symmetric(deviations: np.ndarray) -> np.ndarray:
     return half + half.swapaxes(1, 2)
 
 
-def _at_lags(n_visits: int) -> np.ndarray:
-    """Return where two visits are each distance from 1 on apart, (M - 1, M, M)."""
-    return (_distance(n_visits) == np.arange(1, n_visits)[:, None, None]).astype(float)
-
-
 UNSTRUCTURED = Linear("unstructured")
 TOEPLITZ = Linear("Toeplitz")
 COMPOUND_SYMMETRY = Linear("compound symmetry")
 AUTOREGRESSIVE = Autoregressive()
-HETEROGENEOUS_TOEPLITZ = HeterogeneousToeplitz()
-STRUCTURES = {
-    one.name: one for one in (UNSTRUCTURED, HETEROGENEOUS_TOEPLITZ, TOEPLITZ, AUTOREGRESSIVE, COMPOUND_SYMMETRY)
+HETEROGENEOUS_TOEPLITZ = Heterogeneous(TOEPLITZ)
+HETEROGENEOUS_COMPOUND_SYMMETRY = Heterogeneous(COMPOUND_SYMMETRY)
+STRUCTURES: dict[str, Structure] = {
+    one.name: one
+    for one in (
+        UNSTRUCTURED,
+        HETEROGENEOUS_TOEPLITZ,
+        HETEROGENEOUS_COMPOUND_SYMMETRY,
+        TOEPLITZ,
+        AUTOREGRESSIVE,
+        COMPOUND_SYMMETRY,
+    )
 }
 
 
-def steps(n_visits: int) -> tuple[Structure, ...]:
+def steps(n_visits: int, *, with_baseline: bool = False) -> tuple[Structure, ...]:
     """Return the structures in the order in which they are tried, without those that are the same for few visits.
+
+    A baseline that participants were selected by varies less than what follows: with one among the visits they all
+    allow each visit its own variance.
 
     Examples
     --------
@@ -243,7 +263,12 @@ def steps(n_visits: int) -> tuple[Structure, ...]:
     ['unstructured', 'heterogeneous Toeplitz', 'AR(1)', 'compound symmetry']
     >>> [one.name for one in steps(2)]
     ['unstructured', 'compound symmetry']
+    >>> [one.name for one in steps(3, with_baseline=True)]
+    ['unstructured', 'heterogeneous Toeplitz', 'heterogeneous compound symmetry']
     """
+    if with_baseline:
+        own = UNSTRUCTURED, HETEROGENEOUS_TOEPLITZ, HETEROGENEOUS_COMPOUND_SYMMETRY
+        return own if n_visits > 2 else own[:1]
     if n_visits > 2:
         return UNSTRUCTURED, HETEROGENEOUS_TOEPLITZ, AUTOREGRESSIVE, COMPOUND_SYMMETRY
     return (UNSTRUCTURED, COMPOUND_SYMMETRY)[:n_visits]

@@ -67,9 +67,9 @@ class Mmrm:
     labels : tuple of str
         What the p coefficients belong to: first the K x M adjusted means of the arms at the follow-ups, arm by arm, at
         the mean of the baseline and of the covariates over the participants of the model; then the slopes on the
-        baseline at each follow-up; then those on the covariates.
-    of_visits : (M, M) float ndarray
-        Residual covariance of a participant's follow-ups.
+        baseline at each follow-up, or of a constrained model the mean of the baseline; then those on the covariates.
+    of_visits : (M, M) or (1 + M, 1 + M) float ndarray
+        Residual covariance of a participant's follow-ups; of a constrained model of the baseline and these.
     structure : str
         Its form.
     left : tuple of str
@@ -77,9 +77,9 @@ class Mmrm:
     loglik : float
         Logarithm of the restricted likelihood.
     n_participants, n_values : int
-        With a follow-up; their scores.
-    n_without_followup, n_without_baseline : int
-        Left out: without any score, and of the others without a baseline.
+        In the model; their scores.
+    n_without_score, n_without_baseline : int
+        Left out: without any score, and of the others without a baseline that is adjusted for.
     n_steps : int
         Of the search.
     shape : tuple of int
@@ -95,7 +95,7 @@ class Mmrm:
     loglik: float
     n_participants: int
     n_values: int
-    n_without_followup: int
+    n_without_score: int
     n_without_baseline: int
     n_steps: int
     shape: tuple[int, int]

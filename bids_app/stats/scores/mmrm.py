@@ -67,12 +67,68 @@ def fit_mmrm(
     >>> round(found.estimate, 6), round(found.standard_error**2, 6), round(found.df, 6)
     (3.0, 0.666667, 4.0)
     """
-    everyone = Scores.checked(scores, arm, baseline, covariates)
-    members = everyone.followed & everyone.based
+    return _fit(Scores.checked(scores, arm, baseline, covariates), by_visit, structures)
+
+
+def fit_constrained(
+    scores: np.ndarray,
+    arm: np.ndarray,
+    baseline: np.ndarray,
+    covariates: np.ndarray | None = None,
+    *,
+    structures: Sequence[str] | None = None,
+) -> Mmrm:
+    r"""Fit the same with the baseline as a score like the others, of which the arms have one mean.
+
+    Parameters
+    ----------
+    scores : (n, M) float ndarray
+        Of n participants at M follow-ups; NaN where missing.
+    arm : (n,) int ndarray
+        As randomized: 0 to K - 1.
+    baseline : (n,) float ndarray
+        NaN where missing. Who lacks it, or all follow-ups, counts with the scores that are there.
+    covariates : (n, c) float ndarray, optional
+        As `fit_mmrm` has them, with a coefficient at each visit.
+    structures : sequence of str, optional
+        Forms of the covariance of the baseline and the follow-ups, as `fit_mmrm` has them; by default those that allow
+        the baseline its own variance.
+
+    Returns
+    -------
+    Mmrm
+        Its arms are compared at the follow-ups.
+
+    Raises
+    ------
+    NotEstimated, ValueError
+        As `fit_mmrm`.
+
+    Notes
+    -----
+    ``score ~ visit + arm:follow-up + covariates:visit``, Liang & Zeger (2000), Sankhya B 62:134: before treatment the
+    arms that chance made differ by chance alone. Of one follow-up that nobody misses its differences are those of the
+    ANCOVA.
+
+    Examples
+    --------
+    >>> baseline, arm = np.array([1.0, 2, 3, 2, 3, 4]), np.array([0, 0, 0, 1, 1, 1])
+    >>> scores = np.array([[2.0], [2], [5], [5], [4], [6]])
+    >>> round(fit_constrained(scores, arm, baseline).differences()[1, 0].estimate, 6)  # 5 - 3 - slope of 1 * (3 - 2)
+    1.0
+    """
+    return _fit(Scores.checked(scores, arm, baseline, covariates, constrained=True), True, structures)
+
+
+def _fit(everyone: Scores, by_visit: bool, structures: Sequence[str] | None) -> Mmrm:
+    members = everyone.scored & everyone.based
     entered = everyone.of(members)
     entered.require_every_cell(everyone.n_arms)
     sample = Sample.of(entered, everyone.n_arms, by_visit)
-    found, left = _first_that_converges(sample, _chosen(structures, entered.values.shape[1]))
+    n_visits = len(entered.visits)
+    constrained = everyone.constrained
+    tried = steps(n_visits, with_baseline=constrained) if structures is None else _named(structures)
+    found, left = _first_that_converges(sample, tried)
     return Mmrm(
         labels=sample.labels,
         of_visits=sample.unit**2 * found.covariance,
@@ -81,17 +137,15 @@ def fit_mmrm(
         loglik=found.likelihood.value + sample.constant,
         n_participants=len(entered.arm),
         n_values=sample.patterns.n_values,
-        n_without_followup=int(np.sum(~everyone.followed)),
-        n_without_baseline=int(np.sum(everyone.followed & ~everyone.based)),
+        n_without_score=int(np.sum(~everyone.scored)),
+        n_without_baseline=int(np.sum(everyone.scored & ~everyone.based)),
         n_steps=found.n_steps,
-        shape=(everyone.n_arms, entered.values.shape[1]),
+        shape=(everyone.n_arms, n_visits - constrained),
         inference=tuple(SmallSample.of(found, method).in_units(sample.scale, sample.offset) for method in METHODS),
     )
 
 
-def _chosen(structures: Sequence[str] | None, n_visits: int) -> tuple[Structure, ...]:
-    if structures is None:
-        return steps(n_visits)
+def _named(structures: Sequence[str]) -> tuple[Structure, ...]:
     unknown = [name for name in structures if name not in STRUCTURES]
     if unknown or not structures:
         raise ValueError(f"structures are of {', '.join(STRUCTURES)}, not {', '.join(unknown) or 'none'}")

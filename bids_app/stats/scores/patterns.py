@@ -32,10 +32,10 @@ class Regressors:
 
     @classmethod
     def of(
-        cls, of_participant: np.ndarray, names: tuple[str, ...], by_visit: np.ndarray, n_visits: int
+        cls, of_participant: np.ndarray, names: tuple[str, ...], by_visit: np.ndarray, visits: tuple[str, ...]
     ) -> "Regressors":
         """Give each column of (n, r) a coefficient of its own at each visit where ``by_visit``, (r,) bool, says so."""
-        size = len(names)
+        size, n_visits = len(names), len(visits)
         columns, labels = [], []
         for column, name in enumerate(names):
             at = np.zeros((n_visits, size, n_visits))
@@ -43,8 +43,17 @@ class Regressors:
             flat = at.reshape(n_visits * size, n_visits)
             own = bool(by_visit[column])
             columns.append(flat if own else flat.sum(axis=1, keepdims=True))
-            labels += [f"{name} at follow-up {visit + 1}" for visit in range(n_visits)] if own else [name]
+            labels += [f"{name} at {visit}" for visit in visits] if own else [name]
         return cls(of_participant, np.hstack(columns), tuple(labels))
+
+    def with_one_baseline(self, n_arms: int, n_visits: int) -> "Regressors":
+        """Give the arms, which come first, one coefficient at the first visit: after theirs of the other visits."""
+        cells = np.arange(n_arms * n_visits).reshape(n_arms, n_visits)
+        later, rest = cells[:, 1:].ravel(), np.arange(cells.size, len(self.labels))
+        shared = self.spread[:, cells[:, 0]].sum(axis=1)
+        spread = np.column_stack([self.spread[:, later], shared, self.spread[:, rest]])
+        labels = [self.labels[one] for one in later] + ["all arms at baseline"] + [self.labels[one] for one in rest]
+        return Regressors(self.of_participant, spread, tuple(labels))
 
     def rows(self, observed: np.ndarray) -> np.ndarray:
         """Return the design of the N values that exist, of (n, M) bool, (N, p)."""
@@ -82,6 +91,8 @@ class Patterns:
         Sums of the products of scores.
     spread : (M r, p) float ndarray
         As in `Regressors`.
+    visits : tuple of str
+        What the M visits are called.
     """
 
     observed: np.ndarray
@@ -90,9 +101,10 @@ class Patterns:
     mixed: np.ndarray
     squares: np.ndarray
     spread: np.ndarray
+    visits: tuple[str, ...]
 
     @classmethod
-    def of(cls, scores: np.ndarray, explained: Regressors) -> "Patterns":
+    def of(cls, scores: np.ndarray, explained: Regressors, visits: tuple[str, ...]) -> "Patterns":
         """Sum over the participants with the same visits, of scores (n, M) that are NaN where missing."""
         observed, pattern = np.unique(np.isfinite(scores), axis=0, return_inverse=True)
         members = (pattern.reshape(-1) == np.arange(len(observed))[:, None]).astype(float)
@@ -104,6 +116,7 @@ class Patterns:
             np.einsum("pi,ij,ia->pja", members, values, once, optimize=True),
             np.einsum("pi,ij,ik->pjk", members, values, values, optimize=True),
             explained.spread,
+            visits,
         )
 
     @property

@@ -190,8 +190,8 @@ def require_known(patterns: Patterns, structure: Structure) -> None:
     """Refuse a structure of which no participant tells a parameter, or that has more of them than the values."""
     gaps = structure.gaps(patterns.together)
     if gaps:
-        words = ", nor at ".join(f"{one + 1} and {other + 1}" for one, other in gaps)
-        raise NotEstimated(f"nobody has scores at both follow-up {words}")
+        words = ", nor at ".join(" and ".join(patterns.visits[visit] for visit in pair) for pair in gaps)
+        raise NotEstimated(f"nobody has scores at both {words}")
     free = patterns.n_values - patterns.spread.shape[1]
     needed = structure.n_parameters(patterns.n_visits)
     if free < needed:

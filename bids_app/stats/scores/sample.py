@@ -13,23 +13,32 @@ class Scores:
 
     Attributes
     ----------
-    values : (n, M) float ndarray
-        NaN where missing.
+    values : (n, M) or (n, 1 + M) float ndarray
+        NaN where missing; of a constrained model the baseline first.
     arm : (n,) int ndarray
         0 to K - 1.
     baseline : (n,) float ndarray or None
         NaN where missing.
     covariates : (n, c) float ndarray
+    constrained : bool
+        Whether the baseline is one of the values, of which the arms have one mean, rather than adjusted for.
     """
 
     values: np.ndarray
     arm: np.ndarray
     baseline: np.ndarray | None
     covariates: np.ndarray
+    constrained: bool = False
 
     @classmethod
     def checked(
-        cls, values: np.ndarray, arm: np.ndarray, baseline: np.ndarray | None, covariates: np.ndarray | None
+        cls,
+        values: np.ndarray,
+        arm: np.ndarray,
+        baseline: np.ndarray | None,
+        covariates: np.ndarray | None,
+        *,
+        constrained: bool = False,
     ) -> "Scores":
         """Refuse arrays that do not fit each other."""
         values, arm = np.asarray(values, dtype=np.float64), np.asarray(arm)
@@ -46,11 +55,21 @@ class Scores:
             raise ValueError(f"scores hold {np.isinf(values).sum()} infinite values")
         if not np.issubdtype(arm.dtype, np.integer) or (n and arm.min() < 0):
             raise ValueError("arms must be integers from 0 on")
-        return cls(values, arm, baseline, covariates)
+        if not constrained:
+            return cls(values, arm, baseline, covariates)
+        if baseline is None:
+            raise ValueError("a constrained model needs the baseline")
+        return cls(np.column_stack([baseline, values]), arm, None, covariates, constrained=True)
 
     @property
-    def followed(self) -> np.ndarray:
-        """Who has a score at any follow-up, (n,) bool."""
+    def visits(self) -> tuple[str, ...]:
+        """What the visits of the values are called."""
+        n_followups = self.values.shape[1] - self.constrained
+        return ("baseline",) * self.constrained + tuple(f"follow-up {visit + 1}" for visit in range(n_followups))
+
+    @property
+    def scored(self) -> np.ndarray:
+        """Who has any of the values, (n,) bool."""
         return np.asarray(np.isfinite(self.values).any(axis=1))
 
     @property
@@ -66,13 +85,14 @@ class Scores:
     def of(self, members: np.ndarray) -> "Scores":
         """Return those for whom ``members``, (n,) bool, is true."""
         baseline = None if self.baseline is None else self.baseline[members]
-        return Scores(self.values[members], self.arm[members], baseline, self.covariates[members])
+        covariates = self.covariates[members]
+        return Scores(self.values[members], self.arm[members], baseline, covariates, self.constrained)
 
     def require_every_cell(self, n_arms: int) -> None:
         """Refuse arms and follow-ups at which nobody has a score."""
-        there = np.isfinite(self.values)
+        there, names = np.isfinite(self.values[:, self.constrained :]), self.visits[self.constrained :]
         counts = np.stack([there[self.arm == arm].sum(axis=0) for arm in range(n_arms)]) if n_arms else there[:0]
-        empty = [f"arm {arm} at follow-up {visit + 1}" for arm, visit in np.argwhere(counts == 0)]
+        empty = [f"arm {arm} at {names[visit]}" for arm, visit in np.argwhere(counts == 0)]
         if empty or not n_arms:
             raise NotEstimated(f"nobody has a score in: {', '.join(empty) or 'any arm'}")
         if not np.isfinite(self.covariates).all():
@@ -123,8 +143,8 @@ class Sample:
         if unit <= 1e-10 * np.nanmax(np.abs(scores.values)):
             raise NotEstimated("the scores leave no error: as many coefficients as values, or scores that do not vary")
         belongs = explained.spread.reshape(-1, size, len(offset)).max(axis=0)
-        own = (1 / units) @ belongs
-        patterns = Patterns.of(residuals / unit, explained)
+        own = (1 / units) @ belongs / belongs.sum(axis=0)
+        patterns = Patterns.of(residuals / unit, explained, scores.visits)
         constant = -free * np.log(unit) + np.log(own).sum()
         return cls(patterns, explained.labels, residuals / unit, own * unit, own * offset, unit, float(constant))
 
@@ -143,7 +163,6 @@ class Sample:
 
 def _explained(scores: Scores, n_arms: int, by_visit: bool) -> tuple[Regressors, np.ndarray]:
     """Return what explains the scores, and the units (r,) by which it was divided."""
-    n_visits = scores.values.shape[1]
     names = [f"arm {arm}" for arm in range(n_arms)]
     columns, own = [scores.arm[:, None] == np.arange(n_arms)], [True] * n_arms
     if scores.baseline is not None:
@@ -158,6 +177,9 @@ def _explained(scores: Scores, n_arms: int, by_visit: bool) -> tuple[Regressors,
     spread = np.sqrt(np.square(centred).mean(axis=0))
     units = np.concatenate([np.ones(n_arms), np.where(spread > 0, spread, 1)])
     whole[:, n_arms:] = centred
-    explained = Regressors.of(whole / units, tuple(names), np.array(own), n_visits)
+    n_visits = len(scores.visits)
+    explained = Regressors.of(whole / units, tuple(names), np.array(own), scores.visits)
     needed = n_visits * (n_arms + (scores.baseline is not None))
+    if scores.constrained:
+        explained, needed = explained.with_one_baseline(n_arms, n_visits), needed - n_arms + 1
     return explained.independent(np.isfinite(scores.values), needed), units

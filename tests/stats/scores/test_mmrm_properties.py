@@ -70,7 +70,7 @@ def test_who_has_no_follow_up_or_no_baseline_changes_nothing_and_is_counted():
     scores, arm, baseline, covariates = arrays("dropout")
     there = np.isfinite(scores).any(axis=1)
     fit = fitted("dropout")
-    assert (fit.n_participants, fit.n_without_followup, fit.n_without_baseline) == (there.sum(), (~there).sum(), 0)
+    assert (fit.n_participants, fit.n_without_score, fit.n_without_baseline) == (there.sum(), (~there).sum(), 0)
     assert fit.n_values == np.isfinite(scores).sum()
     only = fit_mmrm(scores[there], arm[there], baseline[there], covariates[there])
     np.testing.assert_allclose(last_of(only), last_of(fit), rtol=1e-12)
@@ -137,7 +137,7 @@ def test_visits_that_nobody_has_both_step_back_and_say_so():
     scores[even, 1], scores[~even, 2] = np.nan, np.nan
     fit = fit_mmrm(scores, *more)
     assert fit.structure == "heterogeneous Toeplitz"
-    assert fit.left == ("unstructured: nobody has scores at both follow-up 2 and 3",)
+    assert fit.left == ("unstructured: nobody has scores at both follow-up 2 and follow-up 3",)
     assert last_of(fit)[1:].min() > 0
     np.testing.assert_allclose(last_of(fit), last_of(fit_mmrm(scores, *more, structures=["heterogeneous Toeplitz"])))
 
@@ -149,8 +149,8 @@ def test_the_steps_go_on_as_far_as_they_must():
     fit = fit_mmrm(scores, *more)
     assert fit.structure == "AR(1)"
     assert fit.left == (
-        "unstructured: nobody has scores at both follow-up 1 and 3, nor at 2 and 3",
-        "heterogeneous Toeplitz: nobody has scores at both follow-up 1 and 3",
+        "unstructured: nobody has scores at both follow-up 1 and follow-up 3, nor at follow-up 2 and follow-up 3",
+        "heterogeneous Toeplitz: nobody has scores at both follow-up 1 and follow-up 3",
     )
     once = np.where(np.eye(3)[np.arange(len(scores)) % 3] == 1, arrays("complete")[0], np.nan)
     with pytest.raises(

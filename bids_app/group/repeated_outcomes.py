@@ -1,0 +1,142 @@
+"""The clinical outcomes of a study of several comparisons: one model of all arms and all follow-ups of each."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bids_app.bids.files import save_described
+from bids_app.bids.result_names import study_name
+from bids_app.group.family import of_all_arms
+from bids_app.group.gathering import of_chosen
+from bids_app.group.targets import TrialScans
+from bids_app.group.trial_tables import retold, scale_of
+from bids_app.settings.cutoffs import parse_cutoffs
+from bids_app.settings.roles import role_of
+from bids_app.settings.settings import Trial
+from bids_app.stats.repeated import BASELINES, MODEL, REPEATED_COLUMNS, RepeatedScores, repeated_table
+from bids_app.trial.covariates import code
+from bids_app.trial.design import Design
+from bids_app.trial.outcomes import name_of, outcome_table
+from bids_app.trial.study import Study
+from bids_app.trial.tables import Tables
+from bids_app.trial.wording import Wording
+
+ROLE = {
+    "role": "What the plan says that the outcome counts for: primary, secondary, or exploratory, as all is without a "
+    "plan and as ordinal outcomes are, which ranks compare"
+}
+ONE_COLUMN = "{name} has one column of follow-up scores, which cannot be of all {n} follow-ups"
+
+
+def write_repeated(trial: TrialScans, options: Trial) -> Path | None:
+    """Write every arm against the reference at every follow-up, by one model of each outcome.
+
+    Parameters
+    ----------
+    trial : TrialScans
+        Of several comparisons.
+    options : settings.Trial
+        With where what was done departs from the plan.
+
+    Returns
+    -------
+    Path or None
+        None where no outcomes are asked for.
+    """
+    if not options.outcomes:
+        return None
+    words, path = trial.study.first.words, trial.settings.group_dir / study_name("mmrm")
+    outcomes, left = read_repeated(trial.study, options, trial.settings.selection.participants)
+    table = retold(repeated_table(outcomes, randomized=words.randomized), words)
+    table = table.assign(role=[_role(name, options) for name in table["outcome"]])
+    columns, about = _described(table, words)
+    save_described(path, table, columns, ReferenceArm=trial.study.first.reference, NotModelled=left, **about)
+    return path
+
+
+def _described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return what the columns mean, and what the model is, of this table and in the words of the design."""
+    used = [name for name in BASELINES if name in set(table["baseline"])]
+    entered = "; ".join(f"{name}: {BASELINES[name]}" for name in used)
+    columns = REPEATED_COLUMNS | ROLE | {"baseline": f"How the baseline enters; {entered}"}
+    model = " ".join(MODEL.format(baseline=" ".join(BASELINES[name] for name in used)).split())
+    forms = table.dropna(subset=["covariance"]).drop_duplicates("outcome").set_index("outcome")["covariance"]
+    about: dict[str, Any] = {"Model": words.of(model), "Covariance": forms.to_dict()}
+    if words.warning:
+        about["Warning"] = words.warning
+    return {name: words.of(text) for name, text in columns.items()}, about
+
+
+def read_repeated(
+    study: Study, options: Trial, participants: Sequence[str] = ()
+) -> tuple[dict[str, RepeatedScores], list[str]]:
+    """Collect the outcomes of everyone in any arm, at the baseline and at the follow-ups of a study.
+
+    Parameters
+    ----------
+    study : Study
+    options : settings.Trial
+    participants : sequence of str, optional
+        Whom --participant-label chose; everyone by default.
+
+    Returns
+    -------
+    outcomes : dict of RepeatedScores
+        By name. Follow-ups at which an outcome was never measured are not there.
+    left : list of str
+        Which outcomes are none of several follow-ups, and why.
+    """
+    tables, designs = of_chosen(study.tables, participants), of_all_arms(study.designs)
+    cutoffs, outcomes, left = parse_cutoffs(options.cutoffs), {}, []
+    for word in dict.fromkeys(scale_of(word, cutoffs) for word in options.outcomes):
+        found = dict(_by_followup(tables, designs, word, options))
+        name, values = name_of(word), [rows["followup"] for rows in found.values()]
+        if name not in tables.sessions and any(one.equals(other) for one, other in pairwise(values)):
+            left.append(ONE_COLUMN.format(name=name, n=len(designs)))
+        elif found:
+            outcomes[name] = _joined(found, tables, designs[0], options)
+    return outcomes, left
+
+
+def _by_followup(
+    tables: Tables, designs: Sequence[Design], word: str, options: Trial
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each follow-up with arm, stratum, baseline and follow-up of everyone, if anybody has a score then."""
+    for design in designs:
+        if word in tables.sessions and design.followup not in _measured(tables, word):
+            continue
+        rows = outcome_table(tables, design, [word], options.strata)
+        scores = rows.pivot(index="participant", columns="visit", values="value")
+        who = rows.drop_duplicates("participant").set_index("participant")[["arm", "stratum"]]
+        yield design.followup, who.join(scores.reindex(columns=["baseline", "followup"]))
+
+
+def _measured(tables: Tables, name: str) -> set[str]:
+    """Return the sessions at which anybody has a score."""
+    return set(tables.sessions[name].dropna().index.get_level_values("session_id"))
+
+
+def _joined(found: dict[str, pd.DataFrame], tables: Tables, design: Design, options: Trial) -> RepeatedScores:
+    rows = next(iter(found.values()))
+    participants = list(rows.index)
+    covariates = code(tables, design, options.covariates, participants, whom=design.words.enrolled).table
+    baseline = rows["baseline"].to_numpy(float)
+    return RepeatedScores(
+        arms=design.arms,
+        followups=tuple(found),
+        arm=rows["arm"].map({name: number for number, name in enumerate(design.arms)}).to_numpy(int),
+        baseline=baseline if np.isfinite(baseline).any() else None,
+        values=np.column_stack([one["followup"].reindex(participants).to_numpy(float) for one in found.values()]),
+        covariates=covariates.to_numpy(float) if len(covariates.columns) else None,
+        strata=rows["stratum"].to_numpy(str) if rows["stratum"].nunique() > 1 else None,
+    )
+
+
+def _role(outcome: str, options: Trial) -> str:
+    if outcome in options.ordinal:
+        return "exploratory"
+    return role_of(options.plan, outcome=outcome, departed=options.departed)

@@ -1,0 +1,197 @@
+"""The table of scores of all arms at all follow-ups of a study, by one mixed model for repeated measures of each."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bids_app.stats.scores import Mmrm, NotEstimated, fit_constrained, fit_mmrm
+from bids_app.stats.twovisits import TwoVisits
+
+AVERAGE = "average"
+ONE_MEAN, ADJUSTED, NO_BASELINE = "one mean of all arms", "adjusted for at each follow-up", "none"
+MODEL = (
+    "Of each outcome one mixed model for repeated measures of all arms and follow-ups, by restricted maximum "
+    "likelihood, valid if what is missing depends on observed values only; standard errors and degrees of freedom by "
+    "Kenward and Roger (1997). {baseline} Strata and covariates have a coefficient at each visit."
+)
+BASELINES = {
+    ONE_MEAN: "The baseline is a score like the others, of which the arms have one mean, as randomization has it "
+    "(Liang & Zeger 2000): whoever has any score counts.",
+    ADJUSTED: "The baseline is adjusted for with a slope at each follow-up; who lacks it, or every follow-up, is left "
+    "out.",
+    NO_BASELINE: "There is no baseline to adjust for.",
+}
+SECOND = "{used} covariance of the visits, a second choice; {left}"
+REPEATED_COLUMNS = {
+    "outcome": "Clinical outcome",
+    "active": "Arm that is compared",
+    "reference": "Arm that it is compared with",
+    "followup": f"Session of the follow-up; {AVERAGE}: over the follow-ups of the model, each counting alike",
+    "n_active": "Participants of the compared arm with a score then, in the model; of the average, at any follow-up",
+    "n_reference": "The same of the reference arm",
+    "missing_active": "Participants of the compared arm without a score then",
+    "missing_reference": "The same of the reference arm",
+    "mean_active": "Adjusted mean of the compared arm, in the units of the outcome",
+    "mean_reference": "The same of the reference arm",
+    "estimate": "Their difference",
+    "standard_error": "Standard error of the difference, by Kenward and Roger",
+    "df": "Degrees of freedom of t, by Kenward and Roger",
+    "t": "Student's t",
+    "ci_low": "Lower end of the 95 % confidence interval of this difference alone",
+    "ci_high": "Upper end",
+    "p": "Two-sided p of this difference alone",
+    "together_low": "Lower end of the 95 % interval that holds for all differences of the outcome together",
+    "together_high": "Upper end",
+    "p_together": "Two-sided p corrected over all differences of the outcome, averages among them, by the multivariate "
+    "t with their correlation and the fewest of their degrees of freedom; not over outcomes",
+    "n_model": "Participants in the model, of all arms",
+    "baseline": "How the baseline enters; " + "; ".join(f"{name}: {text}" for name, text in BASELINES.items()),
+    "covariance": "Form of the covariance of a participant's visits",
+    "note": "What was not possible, or must be known to read the row: which forms of the covariance were tried before",
+}
+
+
+@dataclass(frozen=True)
+class RepeatedScores:
+    """A score of everyone in K arms, before treatment and at M follow-ups, with what is missing left missing.
+
+    Attributes
+    ----------
+    arms : tuple of str
+        The reference first.
+    followups : tuple of str
+        In their order.
+    arm : (n,) int ndarray
+        0 to K - 1.
+    baseline : (n,) float ndarray or None
+    values : (n, M) float ndarray
+    covariates : (n, c) float ndarray or None
+    strata : (n,) ndarray of labels or None
+    """
+
+    arms: tuple[str, ...]
+    followups: tuple[str, ...]
+    arm: np.ndarray
+    baseline: np.ndarray | None
+    values: np.ndarray
+    covariates: np.ndarray | None = None
+    strata: np.ndarray | None = None
+
+    def known(self, arm: int) -> np.ndarray:
+        """Who of an arm has a score at each follow-up, (n_arm, M) bool."""
+        return np.isfinite(self.values[self.arm == arm])
+
+    @property
+    def shared(self) -> np.ndarray:
+        """Follow-ups at which every arm has a score, (m,) int."""
+        counts = np.array([self.known(arm).sum(axis=0) for arm in range(len(self.arms))])
+        return np.flatnonzero(counts.all(axis=0))
+
+    def baseline_as(self, randomized: bool) -> str:
+        """Say how the baseline enters the model."""
+        if self.baseline is None:
+            return NO_BASELINE
+        return ONE_MEAN if randomized else ADJUSTED
+
+    def fit(self, randomized: bool) -> Mmrm:
+        """Fit the model of all arms at the shared follow-ups."""
+        values = self.values[:, self.shared]
+        last = values[:, -1] if values.size else np.full(len(self.arm), np.nan)
+        explained = TwoVisits(self.arm, None, last, self.covariates, self.strata).filled().nuisance()[:, 1:]
+        if self.baseline is not None and randomized:
+            return fit_constrained(values, self.arm, self.baseline, explained)
+        return fit_mmrm(values, self.arm, self.baseline, explained, by_visit=True)
+
+
+def repeated_table(outcomes: Mapping[str, RepeatedScores], *, randomized: bool = True) -> pd.DataFrame:
+    """Compare every arm with the reference at every follow-up, and on average over them.
+
+    Parameters
+    ----------
+    outcomes : dict of RepeatedScores
+        By name.
+    randomized : bool, optional
+        Whether chance made the arms, so that they have one mean before treatment; else it is adjusted for.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `REPEATED_COLUMNS`; of one follow-up there is no average.
+    """
+    rows = [{"outcome": name, **row} for name, data in outcomes.items() for row in _rows(data, randomized)]
+    return pd.DataFrame(rows, columns=list(REPEATED_COLUMNS))
+
+
+def _rows(data: RepeatedScores, randomized: bool) -> Iterator[dict[str, Any]]:
+    about: dict[str, Any] = {"baseline": data.baseline_as(randomized)}
+    shared, n_arms = data.shared, len(data.arms)
+    wanted = [(arm, [visit]) for arm in range(1, n_arms) for visit in range(len(data.followups))]
+    found: dict[tuple[int, tuple[int, ...]], dict[str, Any]] = {}
+    try:
+        if not len(shared):
+            raise NotEstimated("at no follow-up every arm has a score")
+        fit = data.fit(randomized)
+        about |= {"n_model": fit.n_participants, "covariance": fit.structure, "note": _said(fit, data)}
+        wanted += [(arm, list(shared)) for arm in range(1, n_arms) if len(shared) > 1]
+        found = _estimates(fit, shared)
+    except NotEstimated as error:
+        about["note"] = f"not estimated: {_named(str(error), data)}"
+    for arm, visits in sorted(wanted, key=lambda one: (one[0], len(one[1]))):
+        row = {"active": data.arms[arm], "reference": data.arms[0], **_counted(data, arm, visits), **about}
+        if found and (arm, tuple(visits)) not in found:
+            row["note"] = "not estimated: an arm has no score at this follow-up, which is not in the model"
+        yield row | found.get((arm, tuple(visits)), {})
+
+
+def _counted(data: RepeatedScores, arm: int, visits: list[int]) -> dict[str, Any]:
+    counted: dict[str, Any] = {"followup": data.followups[visits[0]] if len(visits) == 1 else AVERAGE}
+    for name, one in (("active", arm), ("reference", 0)):
+        there = data.known(one)[:, visits].any(axis=1)
+        counted |= {f"n_{name}": int(there.sum()), f"missing_{name}": int(np.sum(~there))}
+    return counted
+
+
+def _estimates(fit: Mmrm, shared: np.ndarray) -> dict[tuple[int, tuple[int, ...]], dict[str, Any]]:
+    """Return what is estimated of each arm at each follow-up and on average, by arm and follow-ups of the data."""
+    n_arms, n_visits = fit.shape
+    sets = [[visit] for visit in range(n_visits)] + ([list(range(n_visits))] if n_visits > 1 else [])
+    keys = [(arm, visits) for arm in range(1, n_arms) for visits in sets]
+    weights = np.array([fit.weights(arm, visits) for arm, visits in keys])
+    together = fit.simultaneous(weights)
+    found = {}
+    for (arm, visits), own, joint in zip(keys, weights, together.contrasts, strict=True):
+        alone = fit.contrast(own)
+        found[arm, tuple(int(one) for one in shared[visits])] = {
+            "mean_active": fit.contrast(np.where(own > 0, own, 0)).estimate,
+            "mean_reference": fit.contrast(np.where(own < 0, -own, 0)).estimate,
+            **{name: getattr(alone, name) for name in ("estimate", "standard_error", "df", "t", "ci_low", "ci_high")},
+            **{"p": alone.p, "p_together": joint.p, "together_low": joint.ci_low, "together_high": joint.ci_high},
+        }
+    return found
+
+
+def _said(fit: Mmrm, data: RepeatedScores) -> str:
+    """Say which forms were tried before, and who was left out."""
+    parts = [SECOND.format(used=fit.structure, left="; ".join(fit.left))] if fit.left else []
+    if fit.n_without_baseline:
+        parts.append(f"{fit.n_without_baseline} without a baseline are left out")
+    return _named("; ".join(parts), data)
+
+
+def _named(text: str, data: RepeatedScores) -> str:
+    """Put the names of arms and sessions for their numbers.
+
+    Examples
+    --------
+    >>> values = np.array([[1, np.nan, 2], [1, 2, 3]])
+    >>> data = RepeatedScores(("placebo", "drug"), ("day3", "day7", "day14"), np.array([0, 1]), None, values)
+    >>> _named("nobody has scores at both baseline and follow-up 2", data)
+    'nobody has scores at both baseline and ses-day14'
+    """
+    shared = data.shared
+    text = re.sub(r"follow-up (\d+)", lambda one: f"ses-{data.followups[shared[int(one[1]) - 1]]}", text)
+    return re.sub(r"\barm (\d+)", lambda one: data.arms[int(one[1])], text)

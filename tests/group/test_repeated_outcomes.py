@@ -1,0 +1,119 @@
+"""The outcomes of a study of several comparisons: which scores are modelled, what they count for, and whose words."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_app.group.repeated_outcomes import read_repeated, write_repeated
+from bids_app.group.targets import TrialScans
+from bids_app.settings.deviation import Deviation
+from bids_app.settings.plan import Plan
+from bids_app.settings.settings import Settings, Trial
+from bids_app.trial.design import Design
+from bids_app.trial.study import Study
+from bids_app.trial.tables import Tables
+from bids_app.trial.wording import GROUPS, PARALLEL
+
+N = 30
+LABELS = [f"{number:02d}" for number in range(1, N + 1)]
+ARMS = ("placebo", "low", "high")
+
+
+def tables():
+    generator = np.random.default_rng(5)
+    person = generator.standard_normal(N)
+    columns = {
+        "arm": [ARMS[one % 3] for one in range(N)],
+        "age": generator.normal(40, 9, N),
+        "site": ["A", "A", "B"] * 10,
+    }
+    columns |= {f"mood_{visit}": person + generator.standard_normal(N) for visit in ("pre", "day3", "day7")}
+    columns |= {"sleep_before": person, "sleep_after": person + generator.standard_normal(N)}
+    index = pd.Index(LABELS, name="participant_id")
+    visits = pd.MultiIndex.from_product([LABELS, ["pre", "day3", "day7"]], names=["participant_id", "session_id"])
+    hamd = np.repeat(person, 3) + generator.standard_normal(3 * N)
+    sessions = pd.DataFrame({"hamd": hamd, "panss": hamd + 1}, index=visits)
+    sessions.loc[(slice(None), "day3"), "panss"] = np.nan
+    sessions.loc[("04", "pre"), "hamd"] = np.nan
+    return Tables(pd.DataFrame(columns, index=index), sessions, {})
+
+
+def study(words=PARALLEL):
+    designs = [
+        Design("arm", arm, "placebo", "pre", followup, words=words)
+        for followup in ("day3", "day7")
+        for arm in ("low", "high")
+    ]
+    return Study(tables(), tuple(designs))
+
+
+def written(tmp_path, options, words=PARALLEL):
+    settings = Settings(Path("bids"), tmp_path, "group", tmp_path / "work", trial=options)
+    settings.group_dir.mkdir(parents=True)
+    path = write_repeated(TrialScans(settings=settings, study=study(words), routes=[], failed=[]), options)
+    return pd.read_csv(path, sep="\t", na_values="n/a"), json.loads(path.with_suffix(".json").read_text())
+
+
+def test_scores_of_every_session_are_read_with_what_they_are_adjusted_for():
+    options = Trial(outcomes=("hamd",), covariates=("age",), strata=("site",))
+    found, left = read_repeated(study(), options)
+    data, given = found["hamd"], tables()
+    assert (data.arms, data.followups, left) == (ARMS, ("day3", "day7"), [])
+    assert [data.arms[one] for one in data.arm] == list(given.participants["arm"])
+    wide = given.sessions["hamd"].unstack()
+    np.testing.assert_array_equal(data.values, wide[["day3", "day7"]])
+    np.testing.assert_array_equal(data.baseline, wide["pre"])
+    np.testing.assert_array_equal(np.ravel(data.covariates), given.participants["age"])
+    assert list(data.strata) == list(given.participants["site"])
+
+
+def test_columns_of_each_visit_are_read_and_one_that_cannot_be_of_all_is_not():
+    found, left = read_repeated(study(), Trial(outcomes=("mood", "sleep")))
+    participants = tables().participants
+    np.testing.assert_array_equal(found["mood"].values, participants[["mood_day3", "mood_day7"]])
+    np.testing.assert_array_equal(found["mood"].baseline, participants["mood_pre"])
+    assert list(found) == ["mood"]
+    assert left == ["sleep has one column of follow-up scores, which cannot be of all 2 follow-ups"]
+
+
+def test_a_follow_up_at_which_nobody_was_asked_is_not_one_of_the_outcome():
+    found, _ = read_repeated(study(), Trial(outcomes=("panss",)))
+    assert found["panss"].followups == ("day7",)
+
+
+def test_whom_an_option_leaves_out_is_not_missing():
+    found, _ = read_repeated(study(), Trial(outcomes=("hamd",)), LABELS[:12])
+    assert len(found["hamd"].arm) == 12
+
+
+def test_without_outcomes_nothing_is_written(tmp_path):
+    settings = Settings(Path("bids"), tmp_path, "group", tmp_path / "work")
+    assert write_repeated(TrialScans(settings=settings, study=study(), routes=[], failed=[]), Trial()) is None
+
+
+def test_an_outcome_counts_for_what_the_plan_says(tmp_path):
+    plan = Plan("degree", primary_outcomes=("hamd",), secondary_outcomes=("mood", "panss"))
+    options = Trial(outcomes=("hamd", "mood", "panss"), ordinal=("panss",), plan=plan)
+    table, _ = written(tmp_path / "kept", options)
+    roles = table.groupby("outcome")["role"].unique().str.join(" ")
+    assert roles.to_dict() == {"hamd": "primary", "mood": "secondary", "panss": "exploratory"}
+    departed = replace(options, departed=(Deviation("alpha", 0.05, 0.1),))
+    table, about = written(tmp_path / "departed", departed)
+    assert set(table["role"]) == {"exploratory"}
+    assert about["Covariance"] == dict.fromkeys(("hamd", "mood", "panss"), "unstructured")
+
+
+@pytest.mark.parametrize("words", [PARALLEL, GROUPS])
+def test_groups_are_told_of_as_groups_and_adjusted_for_the_baseline(tmp_path, words):
+    table, about = written(tmp_path, Trial(outcomes=("hamd",)), words)
+    (entered,), said = set(table["baseline"]), json.dumps(about)
+    assert entered == ("one mean of all arms" if words.randomized else "adjusted for at each follow-up")
+    assert ("randomiz" in said.replace("nobody was randomized", "")) == words.randomized
+    assert ("all groups and follow-ups" in about["Model"]) != words.randomized
+    assert about.get("Warning") == words.warning
+    assert set(table["n_model"]) == {N if words.randomized else N - 1}
+    assert table["note"].isna().all() == words.randomized

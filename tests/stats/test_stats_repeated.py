@@ -1,0 +1,147 @@
+"""The table of all arms at all follow-ups: what is in it, and what is said where something is missing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from depression_trial import frame, simulated
+from scipy import stats
+
+from bids_app.stats.repeated import (
+    ADJUSTED,
+    AVERAGE,
+    NO_BASELINE,
+    ONE_MEAN,
+    REPEATED_COLUMNS,
+    RepeatedScores,
+    repeated_table,
+)
+from bids_app.stats.scores.two_visits import mixed_estimate
+
+
+def three_arms(seed=0, n=45, effect=(0.0, 0.0, -2.0)):
+    """Three arms, a baseline and three follow-ups; a fifth misses the last."""
+    generator = np.random.default_rng(seed)
+    arm = generator.permutation(np.arange(n) % 3)
+    person = generator.standard_normal(n)
+    visits = person[:, None] + generator.standard_normal((n, 4)) * [1, 1, 1.5, 2]
+    visits[:, 1:] += np.array(effect)[arm][:, None]
+    visits[generator.permutation(n)[: n // 5], 3] = np.nan
+    return RepeatedScores(("placebo", "low", "high"), ("w1", "w4", "w8"), arm, visits[:, 0], visits[:, 1:])
+
+
+def test_every_arm_has_a_row_at_every_follow_up_and_on_average():
+    data = three_arms()
+    table = repeated_table({"hamd": data})
+    assert list(table) == list(REPEATED_COLUMNS)
+    assert list(table["active"]) == ["low"] * 4 + ["high"] * 4
+    assert list(table["followup"]) == ["w1", "w4", "w8", AVERAGE] * 2
+    assert set(table["reference"]) == {"placebo"}
+    assert set(table["baseline"]) == {ONE_MEAN}
+    last = table[table["followup"] == "w8"]
+    assert (last["n_active"] + last["missing_active"] == 15).all()
+    assert (last["missing_active"] + last["missing_reference"] > 0).any()
+    assert (table["p_together"] >= table["p"]).all()
+    assert (table["together_low"] < table["ci_low"]).all()
+    of_high = table[table["active"] == "high"].set_index("followup")
+    average = of_high.loc[["w1", "w4", "w8"], "estimate"].mean()
+    assert of_high.loc[AVERAGE, "estimate"] == pytest.approx(average, rel=1e-9)
+    assert (of_high["mean_active"] - of_high["mean_reference"]).to_numpy() == pytest.approx(of_high["estimate"])
+
+
+@pytest.mark.parametrize("randomized", [True, False])
+def test_of_one_complete_follow_up_it_is_the_ancova_of_all_arms(randomized):
+    data = three_arms()
+    data = replace(data, followups=("w1",), values=data.values[:, :1])
+    table = repeated_table({"hamd": data}, randomized=randomized)
+    rows = {"y": data.values[:, 0], "low": data.arm == 1, "high": data.arm == 2, "b": data.baseline}
+    fit = smf.ols("y ~ low + high + b", pd.DataFrame(rows).astype(float)).fit()
+    assert list(table["followup"]) == ["w1", "w1"]
+    assert list(table["estimate"]) == pytest.approx(list(fit.params[["low", "high"]]), rel=1e-7)
+    if not randomized:
+        assert list(table["p"]) == pytest.approx(list(fit.pvalues[["low", "high"]]), rel=1e-6)
+        assert set(table["df"].round(4)) == {45 - 4}
+
+
+def test_of_two_arms_and_one_follow_up_it_is_the_row_of_two_visits():
+    data = simulated()
+    values = RepeatedScores(
+        ("placebo", "drug"), ("post",), data.arm, data.baseline, data.followup[:, None], data.covariates, data.strata
+    )
+    (row,) = repeated_table({"hamd": values}).to_dict("records")
+    expected = mixed_estimate(data, n_draws=0)
+    for name in ("estimate", "standard_error", "df", "t", "p", "ci_low", "ci_high"):
+        assert row[name] == pytest.approx(getattr(expected, name), rel=1e-9)
+    assert row["p_together"] == pytest.approx(row["p"], rel=1e-6)
+    fit = smf.ols("followup ~ arm + baseline + age + C(stratum)", frame(data).dropna()).fit()
+    assert row["estimate"] == pytest.approx(fit.params["arm"], rel=1e-6)
+
+
+def test_without_a_baseline_it_is_the_analysis_of_variance():
+    data = three_arms()
+    table = repeated_table({"hamd": replace(data, baseline=None, followups=("w1",), values=data.values[:, :1])})
+    groups = [data.values[data.arm == arm, 0] for arm in range(3)]
+    pooled = np.mean([one.var(ddof=1) for one in groups])
+    assert list(table["standard_error"]) == pytest.approx([np.sqrt(2 * pooled / 15)] * 2, rel=1e-8)
+    assert set(table["baseline"]) == {NO_BASELINE}
+    expected = stats.dunnett(groups[1], groups[2], control=groups[0], random_state=np.random.default_rng(0)).pvalue
+    np.testing.assert_allclose(table["p_together"], expected, atol=2e-3)
+
+
+def test_groups_that_differ_before_are_adjusted_for_it_and_who_has_none_is_left_out():
+    data = three_arms()
+    data = replace(data, baseline=np.where(np.arange(45) < 4, np.nan, data.baseline))
+    table = repeated_table({"hamd": data}, randomized=False)
+    assert set(table["baseline"]) == {ADJUSTED}
+    assert set(table["n_model"]) == {41}
+    assert set(table["note"]) == {"4 without a baseline are left out"}
+    assert set(repeated_table({"hamd": data})["n_model"]) == {45}
+
+
+def test_a_follow_up_that_an_arm_lacks_is_not_in_the_model():
+    data = three_arms()
+    values = np.where((data.arm[:, None] == 1) & (np.arange(3) == 1), np.nan, data.values)
+    table = repeated_table({"hamd": replace(data, values=values)})
+    expected = repeated_table({"hamd": replace(data, followups=("w1", "w8"), values=values[:, [0, 2]])})
+    lacking = table["followup"] == "w4"
+    assert table.loc[lacking, "estimate"].isna().all()
+    assert table.loc[lacking, "note"].str.startswith("not estimated: an arm has no score").all()
+    assert list(table.loc[~lacking, "estimate"]) == pytest.approx(list(expected["estimate"]))
+    assert list(table.loc[~lacking, "p_together"]) == pytest.approx(list(expected["p_together"]))
+
+
+def test_what_cannot_be_estimated_is_said_by_name():
+    data = three_arms()
+    nobody = np.where(data.arm[:, None] == 2, np.nan, data.values)
+    table = repeated_table({"hamd": replace(data, values=nobody)})
+    assert set(table["note"]) == {"not estimated: at no follow-up every arm has a score"}
+    assert list(table["followup"]) == ["w1", "w4", "w8"] * 2
+    once = np.where(np.arange(3) == np.arange(45)[:, None] % 3, data.values, np.nan)
+    once[np.isfinite(once)[:, 0], 0] = 1.0
+    apart = replace(data, values=once, baseline=None)
+    (note,) = set(repeated_table({"hamd": apart})["note"])
+    assert note.startswith("not estimated: no form of the covariance")
+    assert "nobody has scores at both ses-w1 and ses-w4" in note
+
+
+def test_a_second_choice_of_the_covariance_is_said():
+    data = three_arms()
+    values = data.values.copy()
+    even = np.arange(45) % 2 == 0
+    values[even, 1], values[~even, 2] = np.nan, np.nan
+    table = repeated_table({"hamd": replace(data, values=values)})
+    assert set(table["covariance"]) == {"heterogeneous Toeplitz"}
+    (note,) = set(table["note"])
+    assert note == (
+        "heterogeneous Toeplitz covariance of the visits, a second choice; "
+        "unstructured: nobody has scores at both ses-w4 and ses-w8"
+    )
+
+
+@pytest.mark.slow
+def test_in_null_trials_any_difference_is_found_as_often_as_it_should_be():
+    tables = (repeated_table({"x": three_arms(seed, effect=(0, 0, 0))}) for seed in range(200))
+    found = sum((table["p_together"] <= 0.05).any() for table in tables)
+    assert stats.binomtest(int(found), 200, 0.05).pvalue > 0.01
