@@ -34,6 +34,7 @@ from bids_app.system.machine import available_cpus, available_memory_gb
 from bids_app.system.small_files import read_json, read_yaml
 
 LEVELS = ("participant", "group")
+NOT_OF_CROSSOVER = ("baseline", "slopes", "cutoffs")
 Part = TypeVar("Part")
 
 
@@ -77,11 +78,15 @@ def parse(argv: Sequence[str]) -> Settings:
 
 
 def _of_design(planned: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the plan and the command line say, with what follows of it for groups that nobody randomized."""
+    """Return what the plan and the command line say, with what follows of it for its design."""
     if given.get("design") == "groups":
         planned = {name: value for name, value in planned.items() if name not in ("scheme", "allocations")}
     told = {**planned, **given}
     told["estimator_told"] = "estimator" in told
+    if told.get("design") == "crossover":
+        return _of_crossover(told)
+    if told.get("estimator") == "crossover":
+        raise UsageError("--estimator crossover is that of --design crossover.")
     if told.get("design") != "groups":
         return told
     wrong = ["--scheme rerandomize"] if told.get("scheme") == "rerandomize" else []
@@ -91,6 +96,22 @@ def _of_design(planned: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
             "repeat. Leave it out: residuals are permuted (Freedman and Lane)."
         )
     return {**told, "scheme": "freedman-lane"}
+
+
+def _of_crossover(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of a cross-over trial with what follows, and refuse what it has no place for."""
+    if told.get("estimator", "crossover") != "crossover":
+        raise UsageError(
+            f"--design crossover with --estimator {told['estimator']}: a cross-over trial has no baseline, but "
+            "two periods. Leave it out: half the difference between the periods is compared between the sequences."
+        )
+    wrong = [f"--{name.replace('_', '-')}" for name in NOT_OF_CROSSOVER if told.get(name)]
+    if wrong:
+        raise UsageError(
+            f"--design crossover with {' and '.join(wrong)}: not made of a cross-over trial, where "
+            "everyone has two periods, each after a treatment. Leave it out."
+        )
+    return {**told, "estimator": "crossover", "baseline_motion": False}
 
 
 def _settings(options: Namespace) -> Settings:

@@ -17,14 +17,22 @@ from bids_app.group.sample import Sample
 from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
 from bids_app.settings.settings import Trial
 from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
-from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table
+from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table, crossover_table
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
 from bids_app.stats.motion import MEASURES, MOTION_COLUMNS, compared, motion_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
 from bids_app.trial.covariates import balance_columns, code
 from bids_app.trial.design import Design
-from bids_app.trial.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
+from bids_app.trial.outcomes import (
+    OUTCOME_COLUMNS,
+    ROLE_COLUMN,
+    name_of,
+    of_visits,
+    outcome_table,
+    two_visits,
+    with_roles,
+)
 from bids_app.trial.tables import Tables
 from bids_app.trial.wording import Wording
 
@@ -120,15 +128,18 @@ def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
     coded = code(tables, design, trial.covariates, participants, whom=enrolled)
     covariates = coded.table if len(coded.table.columns) else None
     outcomes = {name: two_visits(table, name, design, covariates) for name in names}
-    odd = [one for name, rows in table.groupby("outcome", sort=False) for one in _odd_scores(str(name), rows, enrolled)]
+    of_each = table.groupby("outcome", sort=False)
+    odd = [one for name, rows in of_each for one in _odd_scores(str(name), rows, enrolled, design)]
     findings = (*(one for one in coded.findings if one.warning), *odd)
     return Scores(table, outcomes, participants, _successes(outcomes, cutoffs), findings)
 
 
-def _odd_scores(name: str, rows: pd.DataFrame, enrolled: str) -> Iterator[Finding]:
+def _odd_scores(name: str, rows: pd.DataFrame, enrolled: str, design: Design) -> Iterator[Finding]:
     """Warn of scores that may be codes for missing values, and of baselines that are missing."""
     values = rows.set_index("participant")["value"]
     yield from odd_numbers(f"Outcome {name}", values)
+    if design.treatments:  # nothing of a period is adjusted for
+        return
     before = values[(rows["visit"] == "baseline").to_numpy()]
     missing = before.index[before.isna()]
     if 0 < len(missing) < len(before):
@@ -155,7 +166,7 @@ def symptom_changes(scores: Scores | None, sample: Sample) -> pd.DataFrame:
     DataFrame
         n rows in the order of the sample, a column for each outcome that four of each arm have; NaN where missing.
     """
-    if scores is None:
+    if scores is None or sample.design.treatments:
         return pd.DataFrame()
     participants = sample.covariates.index.str.removeprefix("sub-")
     columns = {}
@@ -191,14 +202,17 @@ def write_outcomes(run: "GroupRun") -> None:
     trial, notes, words = run.settings.trial, run.notes, run.design.words
     participants = run.settings.selection.participants
     scores = cast(Scores, run.scores)
-    save_described(run.trial_path("scores"), scores.table, OUTCOME_COLUMNS)
+    save_described(run.trial_path("scores"), of_visits(scores.table, run.design), OUTCOME_COLUMNS)
     draws = draws_of(trial, words)
     ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
-        table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **draws)
+        if run.design.treatments:
+            table = crossover_table(scores.outcomes, **ranked, **draws)
+        else:
+            table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **draws)
         table = of_chosen(with_roles(table, trial.plan, trial.departed), participants)
         save_described(run.trial_path("outcomes"), retold(table, words), CLINICAL_COLUMNS | ROLE_COLUMN)
-    if not words.randomized:  # the bounds are those of an effect of what chance allotted
+    if not words.bounded:  # the bounds are those of an effect of what chance allotted
         return
     with notes.softly("Missing follow-ups of the outcomes"):
         table = of_chosen(missing_table(scores.outcomes, **draws), participants)
@@ -265,6 +279,8 @@ def write_arms(run: "GroupRun", target: "Target") -> None:
 
 def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame:
     """Compare motion and data kept; groups that nobody randomized differ at the first visit by more than chance."""
+    if design.treatments:
+        return _motion_of_periods(flow, arm, design)
     if design.words.randomized:
         return motion_table(flow, arm)
     rows = []
@@ -272,6 +288,17 @@ def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame
         values = {visit: flow[f"{visit}_{measure}"].to_numpy(float) for visit in design.visits}
         if len(values) > 1:
             values["change"] = values["followup"] - values["baseline"]
+        rows += [{"measure": measure, "visit": one, **compared(of, arm == 1)} for one, of in values.items()]
+    return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
+
+
+def _motion_of_periods(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame:
+    """Compare motion and data kept in each period between the sequences, and the treatments within participants."""
+    rows = []
+    for measure in MEASURES:
+        first, second = (flow[f"{visit}_{measure}"].to_numpy(float) for visit in design.visits)
+        values = dict(zip(design.called.values(), (first, second), strict=True))
+        values[f"{design.contrast}, half the difference of the periods"] = (first - second) / 2
         rows += [{"measure": measure, "visit": one, **compared(of, arm == 1)} for one, of in values.items()]
     return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
 
@@ -288,9 +315,11 @@ def _before_treatment(run: "GroupRun", randomized: pd.DataFrame) -> pd.DataFrame
                 balance_columns(tables, run.design, [str(name)], participants).reset_index(drop=True).to_dict("series")
             )
     for name, data in (scores.outcomes if scores else {}).items():
-        if data.baseline is not None:
+        if data.baseline is not None and not run.design.treatments:
             baseline = pd.Series(data.baseline, index=cast(Scores, scores).participants)
             columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
+    if run.design.treatments:  # no scan is before treatment
+        return pd.DataFrame(columns)
     at = " at baseline" if run.design.baseline is not None else ""
     columns[f"mean FD{at}, mm"] = randomized[f"{run.design.first}_mean_fd"].to_numpy(float)
     return pd.DataFrame(columns)

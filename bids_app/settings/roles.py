@@ -105,10 +105,13 @@ def _settings(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Devia
 def _follows(name: str, planned: Settings, used: Settings) -> bool:
     """Say whether it is done because of another setting, which is compared itself.
 
-    What is done with parcels is what is done with voxels, and groups that nobody randomized have one scheme.
+    What is done with parcels is what is done with voxels, and groups that nobody randomized have one scheme,
+    and cross-over trials one estimator.
     """
     if name == "scheme":
         return planned.trial.design != used.trial.design == "groups"
+    if name in ("estimator", "baseline_motion"):
+        return planned.trial.design != used.trial.design == "crossover"
     field = {"parcel_threshold": "thresholds", "parcel_density": "densities"}.get(name)
     graphs = (planned.graph, used.graph)
     return field is not None and all(getattr(one, field) == getattr(one.parcels, field) for one in graphs)

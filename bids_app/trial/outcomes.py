@@ -106,6 +106,11 @@ def two_visits(table: pd.DataFrame, outcome: str, design: Design, covariates: pd
     )
 
 
+def of_visits(table: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """Return a table for people, whose column ``visit`` says the periods of a cross-over trial."""
+    return table.assign(visit=table["visit"].replace(design.columns))
+
+
 def with_roles(table: pd.DataFrame, plan: "Plan | None", departed: Sequence[Deviation] = ()) -> pd.DataFrame:
     """Tag the rows of the clinical table.
 

@@ -19,7 +19,7 @@ from bids_app.report.trial import role_text, route_context, trial_context
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
 from bids_app.trial.comparison_record import read_comparison
-from bids_app.trial.flow import FLOW_COLUMNS
+from bids_app.trial.flow_table import FLOW_COLUMNS
 
 PLAN = Plan("degree", threshold=0.25, alpha=0.01, primary_outcomes=("hamd",), sha256="0123abcd")
 TEMPLATES = ("trial_arms.html.jinja", "trial_regions.html.jinja", "trial.html.jinja")

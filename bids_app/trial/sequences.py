@@ -1,0 +1,202 @@
+"""Cross-over trials: who was given which treatment in which period, and which sessions these are."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bids_app.bids.findings import Finding
+from bids_app.bids.values import people, who
+from bids_app.errors import DataError
+from bids_app.settings.settings import Trial
+from bids_app.trial.design import PERIODS
+from bids_app.trial.period_sessions import Order, PeriodSessions, Visit
+from bids_app.trial.tables import Tables
+from bids_app.trial.treatment_tables import Given, Stated, stated_orders, treatments_of_sessions
+from bids_app.trial.treatments import Treatments, find_treatments, of_labels
+
+ABOUT = "Sequences"
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Who was given which treatment in which period.
+
+    Attributes
+    ----------
+    active, reference : str
+        The treatments; differences are those of the active from the reference.
+    orders : dict of (str, str)
+        Of each participant whose order is known, the treatments of the two periods.
+    periods : dict of str
+        By participant and session, one of `PERIODS`.
+    evidence : str
+        By what the orders are known, for people; it stands for the column of the arms.
+    findings : tuple of Finding
+    """
+
+    active: str
+    reference: str
+    orders: Mapping[str, Order]
+    periods: Mapping[Visit, str]
+    evidence: str
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def treatments(self) -> tuple[str, str]:
+        """The active and the reference treatment."""
+        return self.active, self.reference
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two sequences are called: that with the active treatment first, and the other."""
+        return f"{self.active} first", f"{self.reference} first"
+
+    def sequence(self, participant: str) -> str | None:
+        """Return what a participant's sequence is called, or None."""
+        order = self.orders.get(participant)
+        return None if order is None else f"{order[0]} first"
+
+    def session(self, participant: str, session: str | None) -> str | None:
+        """Return what a session is compared as: its period, or itself."""
+        return self.periods.get((participant, session or ""), session)
+
+    def told(self, tables: Tables) -> Tables:
+        """Return the tables with everyone's sequence, and with the periods in place of the sessions they were."""
+        column = pd.Series({one: self.sequence(one) for one in tables.participants.index}, dtype=object)
+        sessions = tables.sessions.copy()
+        sessions.index = (
+            pd.MultiIndex.from_tuples(
+                [(name, self.session(name, session)) for name, session in sessions.index],
+                names=tables.sessions.index.names,
+            )
+            if len(sessions)
+            else sessions.index
+        )
+        return replace(
+            tables,
+            participants=tables.participants.assign(**{self.evidence: column}),
+            sessions=sessions,
+            levels={name: of for name, of in tables.levels.items() if name != self.evidence},
+        )
+
+
+def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> Sequences:
+    """Settle who was given which treatment in which period: as the tables and labels say, never by the alphabet.
+
+    Parameters
+    ----------
+    tables : Tables
+    scanned : set of (str, str)
+        Participant and session of every scan.
+    trial : settings.Trial
+
+    Returns
+    -------
+    Sequences
+
+    Raises
+    ------
+    UsageError
+        A choice is open; the message lists what there is.
+    DataError
+        The order is not known, sources contradict each other, or everyone had the same order.
+    """
+    scanned = sorted(scanned)
+    stated, given = stated_orders(tables, trial), treatments_of_sessions(tables)
+    treatments = _treatments(stated, given, scanned, trial)
+    orders = _agreed([(one.source, one.orders(treatments)) for one in stated])
+    of_visits = _of_visits(given, treatments, scanned)
+    found = PeriodSessions(tables, scanned, treatments, trial)
+    if of_visits:
+        outcomes = found.one_of_each(of_visits)
+        timed, source = found.timed(outcomes)
+        orders = _agreed([*orders, *([(source, timed)] if timed else [])])
+        merged = _merged(orders)
+        periods = {
+            visit: PERIODS[merged[visit[0]].index(name)] for visit, name in outcomes.items() if visit[0] in merged
+        }
+        told = f"Which treatment a session was of is said by {_where(given)}"
+    else:
+        merged, (sessions, why) = _merged(orders), found.in_order()
+        if not merged:
+            raise DataError(found.not_known("neither participants.tsv nor sessions.tsv says who was given what"))
+        periods = {visit: PERIODS[sessions.index(visit[1])] for visit in scanned if visit[1] in sessions}
+        told = f"ses-{sessions[0]} is period 1 and ses-{sessions[1]} is period 2, because {why}"
+    _require_both(merged, found)
+    evidence = next(iter(source for source, of in orders if of))
+    findings = (*_said(merged, orders, treatments), Finding("Visits", f"{told}."), *found.unused(periods))
+    findings += tuple(one for each in stated for one in each.findings)
+    return Sequences(*treatments.names, merged, periods, evidence, findings)
+
+
+def _treatments(stated: Sequence[Stated], given: Given | None, scanned: Collection[Visit], trial: Trial) -> Treatments:
+    """Settle the two treatments by all words that tables have for them, else by the labels of the sessions."""
+    words = {word: name for one in stated for word, name in one.words.items()}
+    if given is not None:
+        words |= given.words
+    where = " and ".join(dict.fromkeys([*(one.source for one in stated), *([given.source] if given else [])]))
+    if not words:
+        words = {label: label for label in of_labels({session for _, session in scanned})}
+        where = "the tables name none, and what the sessions are called"
+    return find_treatments(words, trial, where)
+
+
+def _of_visits(given: Given | None, treatments: Treatments, scanned: Collection[Visit]) -> dict[Visit, str]:
+    """Return the treatment of each session: by sessions.tsv, and by the labels where these name both treatments."""
+    said = {} if given is None else given.of(treatments)
+    labels = {session: treatments.of_session(session) for session in {session for _, session in scanned}}
+    by_label = {session: found[0] for session, found in labels.items() if found}
+    if set(by_label.values()) != set(treatments.names):
+        return said
+    wrong = [visit for visit, name in said.items() if by_label.get(visit[1], name) != name]
+    if wrong:
+        raise DataError(
+            f"The labels of the sessions and sessions.tsv say different treatments: {people(wrong)}. Correct one."
+        )
+    return said | {visit: by_label[visit[1]] for visit in scanned if visit[1] in by_label}
+
+
+def _where(given: Given | None) -> str:
+    return "the labels of the sessions" if given is None else given.source
+
+
+def _agreed(orders: Sequence[tuple[str, Mapping[str, Order]]]) -> list[tuple[str, Mapping[str, Order]]]:
+    """Refuse sources that contradict each other."""
+    for place, (source, of) in enumerate(orders):
+        for other, of_other in orders[:place]:
+            if wrong := [one for one in of if of_other.get(one, of[one]) != of[one]]:
+                first = wrong[0]
+                raise DataError(
+                    f"{other} and {source} contradict each other about the order of the treatments of {people(wrong)}: "
+                    f"{' then '.join(of_other[first])}, or {' then '.join(of[first])} for {who(first)}. Correct one."
+                )
+    return list(orders)
+
+
+def _merged(orders: Sequence[tuple[str, Mapping[str, Order]]]) -> dict[str, Order]:
+    return {name: order for _, of in reversed(orders) for name, order in of.items()}
+
+
+def _require_both(orders: Mapping[str, Order], found: PeriodSessions) -> None:
+    """Refuse a trial of which no order is known, or one only."""
+    if not orders:
+        sessions = ", ".join(f"ses-{one}" for one in found.sessions if found.treatments.of_session(one))
+        named = f"sessions are named by treatment ({sessions}), and " if sessions else ""
+        raise DataError(found.not_known(f"{named}neither times nor columns of participants.tsv say what came first"))
+    if len(firsts := {order[0] for order in orders.values()}) == 1:
+        raise DataError(
+            f"Everyone had {firsts.pop()} first ({len(orders)} participants): the treatment cannot be told from the "
+            "period. A cross-over trial has participants of both sequences."
+        )
+
+
+def _said(
+    merged: Mapping[str, Order], orders: Sequence[tuple[str, Mapping[str, Order]]], treatments: Treatments
+) -> Iterator[Finding]:
+    """Say who had which treatment first, and by what that is known."""
+    active, reference = treatments.names
+    counts = [f"{name} first: {sum(order[0] == name for order in merged.values())}" for name in treatments.names]
+    known = " and ".join(source for source, of in orders if of)
+    text = f"{active!r} is compared with {reference!r} within participants, who were given both in turn "
+    yield Finding(ABOUT, f"{text}({'; '.join(counts)} participants). The order is that of {known}.")
