@@ -34,7 +34,13 @@ from bids_app.system.machine import available_cpus, available_memory_gb
 from bids_app.system.small_files import read_json, read_yaml
 
 LEVELS = ("participant", "group")
-NOT_OF_CROSSOVER = ("baseline", "slopes", "cutoffs")
+NOT_OF_CROSSOVER = {
+    "baseline": "--baseline",
+    "slopes": "--slopes",
+    "cutoffs": "--cutoffs",
+    "baseline_motion": "baseline_motion = true",
+}
+NOT_OF_DESIGN = {"groups": ("scheme", "allocations"), "crossover": ("estimator", *NOT_OF_CROSSOVER)}
 Part = TypeVar("Part")
 
 
@@ -79,8 +85,8 @@ def parse(argv: Sequence[str]) -> Settings:
 
 def _of_design(planned: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the plan and the command line say, with what follows of it for its design."""
-    if given.get("design") == "groups":
-        planned = {name: value for name, value in planned.items() if name not in ("scheme", "allocations")}
+    beside = NOT_OF_DESIGN.get(str(given.get("design")), ())  # what the plan says of another design
+    planned = {name: value for name, value in planned.items() if name not in beside}
     told = {**planned, **given}
     told["estimator_told"] = "estimator" in told
     if told.get("design") == "crossover":
@@ -105,7 +111,7 @@ def _of_crossover(told: Mapping[str, Any]) -> dict[str, Any]:
             f"--design crossover with --estimator {told['estimator']}: a cross-over trial has no baseline, but "
             "two periods. Leave it out: half the difference between the periods is compared between the sequences."
         )
-    wrong = [f"--{name.replace('_', '-')}" for name in NOT_OF_CROSSOVER if told.get(name)]
+    wrong = [said for name, said in NOT_OF_CROSSOVER.items() if told.get(name)]
     if wrong:
         raise UsageError(
             f"--design crossover with {' and '.join(wrong)}: not made of a cross-over trial, where "

@@ -7,6 +7,7 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import in_order
 from bids_app.errors import UsageError
 from bids_app.settings.settings import Trial
+from bids_app.trial.design import PERIODS
 from bids_app.trial.moments import read_moments
 from bids_app.trial.tables import Tables
 from bids_app.trial.treatments import Treatments
@@ -94,28 +95,39 @@ class PeriodSessions:
             places = {session: float(place) for place, session in enumerate(order.sessions)}
             yield (lambda participant, session: places.get(session)), "the order of the sessions"
 
-    def in_order(self) -> tuple[tuple[str, str], str]:
-        """Return the sessions of the two periods where everyone's have the same labels, and by what they are known."""
-        wanted = self.trial.followup
-        if unknown := [one for one in wanted if one not in self.sessions]:
-            raise UsageError(f"--followup {' '.join(unknown)}: no such session; there are {', '.join(self.sessions)}.")
-        sessions = [one for one in self.sessions if one in wanted] if wanted else list(self.sessions)
-        if len(sessions) != 2:
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What of acq_time could not be read, in whole sentences."""
+        return () if self.tables.moments is None else read_moments(self.tables.moments)[1]
+
+    def in_order(self) -> tuple[dict[Visit, str], list[Finding]]:
+        """Return the period of each session where everyone's have the same labels, and by what it is known."""
+        sessions = self._two()
+        visits = {visit for visit in self.scanned if visit[1] in sessions}
+        order, wanted = order_of(visits, self.tables.moments, self.tables.logged), self.trial.followup
+        first, second = order.sessions or wanted or sessions
+        if not (order.sessions or wanted):
             raise UsageError(
-                f"Sessions are {', '.join(self.sessions) or 'none'}: which are the outcomes of period 1 and of period "
-                "2? Say so with --followup SESSION SESSION."
+                f"Which session was period 1, ses-{first} or ses-{second}? {order.evidence[0].upper()}"
+                f"{order.evidence[1:]}. Say so with --followup SESSION SESSION, period 1 first."
             )
-        order = order_of(
-            {visit for visit in self.scanned if visit[1] in sessions}, self.tables.moments, self.tables.logged
-        )
-        if order.sessions:
-            return (order.sessions[0], order.sessions[1]), order.evidence
-        if wanted:
-            return (wanted[0], wanted[1]), "--followup names them so"
-        raise UsageError(
-            f"Which session was period 1, ses-{sessions[0]} or ses-{sessions[1]}? {order.evidence}. Say so with "
-            "--followup SESSION SESSION, period 1 first."
-        )
+        why = order.evidence if order.sessions else "--followup names them so"
+        text = f"ses-{first} is period 1 and ses-{second} is period 2, because {why}."
+        periods = dict(zip((first, second), PERIODS, strict=True))
+        said = [Finding("Visits", text, warning=order.weak), *(Finding("Visits", one, True) for one in order.doubts)]
+        return {visit: periods[visit[1]] for visit in sorted(visits)}, said
+
+    def _two(self) -> tuple[str, ...]:
+        """Return the sessions of the two periods, in no order: as --followup says, or all there are."""
+        wanted, there = self.trial.followup, ", ".join(filter(None, self.sessions)) or "none"
+        if unknown := [one for one in wanted if one not in self.sessions]:
+            raise UsageError(f"--followup {' '.join(unknown)}: no such session; there are {there}.")
+        if len(wanted or self.sessions) != 2:
+            raise UsageError(
+                f"Sessions are {there}: which are the outcomes of period 1 and of period 2? Say so with --followup "
+                "SESSION SESSION."
+            )
+        return wanted or self.sessions
 
     def not_known(self, looked: str) -> str:
         """Return that the order is not known, and what would tell it."""

@@ -9,6 +9,7 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import people, who
 from bids_app.errors import DataError
 from bids_app.settings.settings import Trial
+from bids_app.trial.arms import REFERENCE_LEVELS
 from bids_app.trial.design import PERIODS
 from bids_app.trial.period_sessions import Order, PeriodSessions, Visit
 from bids_app.trial.tables import Tables
@@ -16,6 +17,7 @@ from bids_app.trial.treatment_tables import Given, Stated, stated_orders, treatm
 from bids_app.trial.treatments import Treatments, find_treatments, of_labels
 
 ABOUT = "Sequences"
+Orders = list[tuple[str, dict[str, Order]]]  # of each source, by participant
 
 
 @dataclass(frozen=True)
@@ -106,28 +108,54 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     stated, given = stated_orders(tables, trial), treatments_of_sessions(tables)
     treatments = _treatments(stated, given, scanned, trial)
     orders = _agreed([(one.source, one.orders(treatments)) for one in stated])
-    of_visits = _of_visits(given, treatments, scanned)
     found = PeriodSessions(tables, scanned, treatments, trial)
-    if of_visits:
-        outcomes = found.one_of_each(of_visits)
-        timed, source = found.timed(outcomes)
-        orders = _agreed([*orders, *([(source, timed)] if timed else [])])
-        merged = _merged(orders)
-        periods = {
-            visit: PERIODS[merged[visit[0]].index(name)] for visit, name in outcomes.items() if visit[0] in merged
-        }
-        told = f"Which treatment a session was of is said by {_where(given)}"
+    if of_visits := _of_visits(given, treatments, scanned):
+        orders, periods = _by_treatment(found, of_visits, orders)
+        said = f"Which treatment a session was of is said by {_where(given)}."
+        told = [Finding("Visits", said), *(Finding("Visits", text, warning=True) for text in found.doubts)]
     else:
-        merged, (sessions, why) = _merged(orders), found.in_order()
-        if not merged:
+        periods, told = found.in_order()
+        if not any(of for _, of in orders):
             raise DataError(found.not_known("neither participants.tsv nor sessions.tsv says who was given what"))
-        periods = {visit: PERIODS[sessions.index(visit[1])] for visit in scanned if visit[1] in sessions}
-        told = f"ses-{sessions[0]} is period 1 and ses-{sessions[1]} is period 2, because {why}"
+    merged = _merged(orders)
     _require_both(merged, found)
-    evidence = next(iter(source for source, of in orders if of))
-    findings = (*_said(merged, orders, treatments), Finding("Visits", f"{told}."), *found.unused(periods))
-    findings += tuple(one for each in stated for one in each.findings)
+    periods = {visit: period for visit, period in periods.items() if visit[0] in merged}
+    findings = (
+        *_said(merged, orders, treatments),
+        *told,
+        *found.unused(periods),
+        *_open(stated, merged, periods, scanned),
+    )
+    evidence = next(source for source, of in orders if of)
     return Sequences(*treatments.names, merged, periods, evidence, findings)
+
+
+def _by_treatment(
+    found: PeriodSessions, of_visits: Mapping[Visit, str], orders: Orders
+) -> tuple[Orders, dict[Visit, str]]:
+    """Return the orders that are known with those by times, and the period of each session, by its treatment."""
+    outcomes = found.one_of_each(of_visits)
+    timed, source = found.timed(outcomes)
+    orders = _agreed([*orders, *([(source, timed)] if timed else [])])
+    merged = _merged(orders)
+    return orders, {
+        visit: PERIODS[merged[visit[0]].index(name)] for visit, name in outcomes.items() if visit[0] in merged
+    }
+
+
+def _open(
+    stated: Sequence[Stated], merged: Mapping[str, Order], periods: Mapping[Visit, str], scanned: Collection[Visit]
+) -> Iterator[Finding]:
+    """Say of whom something is not known: their order, or which of their scans was of which period."""
+    for one in stated:
+        yield from one.findings
+        if unread := [name for name in one.said if name not in merged]:
+            text = f"{one.source} says no order of these two treatments for {people(unread)} ({len(unread)})"
+            yield Finding(ABOUT, f"{text}: they stand in the flow but are not compared.", warning=True)
+    placed = {participant for participant, _ in periods}
+    if lost := sorted({participant for participant, _ in scanned if participant in merged} - placed):
+        text = f"No scan of {people(lost)} ({len(lost)}) is known to be of a period: they are not compared."
+        yield Finding("Visits", text, warning=True)
 
 
 def _treatments(stated: Sequence[Stated], given: Given | None, scanned: Collection[Visit], trial: Trial) -> Treatments:
@@ -136,9 +164,14 @@ def _treatments(stated: Sequence[Stated], given: Given | None, scanned: Collecti
     if given is not None:
         words |= given.words
     where = " and ".join(dict.fromkeys([*(one.source for one in stated), *([given.source] if given else [])]))
+    labels = of_labels({session for _, session in scanned})
     if not words:
-        words = {label: label for label in of_labels({session for _, session in scanned})}
         where = "the tables name none, and what the sessions are called"
+    elif all(len(word) == 1 for word in words) and set(labels) & set(REFERENCE_LEVELS):
+        where += " and the labels of the sessions"  # which say what the letters stand for, or cannot be told from them
+    else:
+        labels = []
+    words |= {label: label for label in labels}
     return find_treatments(words, trial, where)
 
 
@@ -161,7 +194,7 @@ def _where(given: Given | None) -> str:
     return "the labels of the sessions" if given is None else given.source
 
 
-def _agreed(orders: Sequence[tuple[str, Mapping[str, Order]]]) -> list[tuple[str, Mapping[str, Order]]]:
+def _agreed(orders: Orders) -> Orders:
     """Refuse sources that contradict each other."""
     for place, (source, of) in enumerate(orders):
         for other, of_other in orders[:place]:
@@ -171,10 +204,10 @@ def _agreed(orders: Sequence[tuple[str, Mapping[str, Order]]]) -> list[tuple[str
                     f"{other} and {source} contradict each other about the order of the treatments of {people(wrong)}: "
                     f"{' then '.join(of_other[first])}, or {' then '.join(of[first])} for {who(first)}. Correct one."
                 )
-    return list(orders)
+    return orders
 
 
-def _merged(orders: Sequence[tuple[str, Mapping[str, Order]]]) -> dict[str, Order]:
+def _merged(orders: Orders) -> dict[str, Order]:
     return {name: order for _, of in reversed(orders) for name, order in of.items()}
 
 
@@ -191,9 +224,7 @@ def _require_both(orders: Mapping[str, Order], found: PeriodSessions) -> None:
         )
 
 
-def _said(
-    merged: Mapping[str, Order], orders: Sequence[tuple[str, Mapping[str, Order]]], treatments: Treatments
-) -> Iterator[Finding]:
+def _said(merged: Mapping[str, Order], orders: Orders, treatments: Treatments) -> Iterator[Finding]:
     """Say who had which treatment first, and by what that is known."""
     active, reference = treatments.names
     counts = [f"{name} first: {sum(order[0] == name for order in merged.values())}" for name in treatments.names]

@@ -4,13 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from bids_app.bids.findings import Finding
-from bids_app.bids.values import in_order, people, words_of
+from bids_app.bids.values import people, words_of
 from bids_app.errors import UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.arms import ARM_COLUMNS
+from bids_app.trial.arms import ARM_COLUMNS, period_columns
 from bids_app.trial.tables import Tables
 from bids_app.trial.treatments import Treatments, name_of, read_order
 
@@ -97,17 +95,6 @@ def stated_orders(tables: Tables, trial: Trial) -> list[Stated]:
     if trial.arm and not known:
         raise UsageError(f"--arm {trial.arm}: no value says an order of treatments, as ketamine-placebo or AB would.")
     return known
-
-
-def period_columns(participants: pd.DataFrame) -> list[list[str]]:
-    """Return columns that differ by a number in their names alone and hold the same two values, by number."""
-    families: dict[tuple[str, ...], list[str]] = {}
-    for column in participants.columns:
-        values = participants[column].dropna()
-        if re.search(r"\d$", column) and values.nunique() == 2:
-            stem = re.sub(r"\d+$", "", column)
-            families.setdefault((stem, *sorted(map(str, values.unique()))), []).append(column)
-    return [in_order(columns) for columns in families.values() if len(columns) > 1]
 
 
 def _of_column(tables: Tables, column: str) -> Stated:

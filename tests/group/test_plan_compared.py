@@ -62,6 +62,7 @@ CHANGED = {
     "--covariates age": "covariates",
     "--strata sex": "strata",
     "--design groups": "design",
+    "--design crossover": "design",
     "--estimator change": "estimator",
     "--scheme freedman-lane": "scheme",
     "--statistic t": "statistic",
