@@ -111,6 +111,11 @@ class Analysis:
         where = "at the visit" if alone else f"on the follow-up, adjusted for the baseline of the same {node}"
         return f"{between}{'the ' if between else ''}slope of {self.subject} {where}{blocks}"
 
+    def sides(self, design: Design) -> tuple[str, str]:
+        """Return what its differences are of, the first minus the second."""
+        first, second = design.called.values() if self.estimator == "period" else design.sides
+        return (design.active, design.reference) if self.estimator == "carry-over" else (first, second)
+
     def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
         if self.estimator == "within":
@@ -118,8 +123,7 @@ class Analysis:
             return f"{after} > {before}" if sign > 0 else f"{after} < {before}"
         if self.estimator in ("slope", "symptom"):
             return f"{'rises' if sign > 0 else 'falls'} with {self.subject}"
-        beside = {"period": tuple(design.called.values()), "carry-over": (design.active, design.reference)}
-        larger, smaller = beside.get(self.estimator, design.sides)[::sign]
+        larger, smaller = self.sides(design)[::sign]
         return f"{larger} > {smaller}"
 
 

@@ -118,10 +118,12 @@ def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
     circular, family = words.of(CIRCULAR), words.of(FAMILY)
 
     def save(suffix: str, table: pd.DataFrame, columns: Mapping[str, Any], **more: str) -> Path:
+        if run.design.treatments:
+            columns = {name: words.of(text) if isinstance(text, str) else text for name, text in columns.items()}
         return save_described(run.path(target, suffix), table, columns, **more)
 
     levels = {region.name: region.text for region in values.regions}
-    clusters = {"Description": ROI_COLUMNS["cluster"], "Levels": levels}
+    clusters = {"Description": words.of(ROI_COLUMNS["cluster"]), "Levels": levels}
     save(
         "roi", of_visits(roi_table(values), run.design), _roi_columns(run.design) | {"cluster": clusters}, Note=circular
     )

@@ -149,10 +149,17 @@ def grid_of(route: MapRoute, image: Any, kept: np.ndarray) -> Nodes:
 
 def of_periods(route: Route, sequences: Sequences) -> Route:
     """Return a route whose scans have the period of a cross-over trial as their session, where they are of one."""
-    scans = {of: [_of_period(scan, sequences) for scan in found] for of, found in route.scans.items()}
+    scans = {
+        of: [of_session(scan, sequences.session(scan.participant, scan.session)) for scan in found]
+        for of, found in route.scans.items()
+    }
     return replace(route, scans=scans)
 
 
-def _of_period(scan: Scan, sequences: Sequences) -> Scan:
-    session = sequences.session(scan.participant, scan.session)
-    return scan if session == scan.session else replace(scan, entities={**scan.entities, "ses": str(session)})
+def of_session(scan: Scan, session: str | None) -> Scan:
+    """Return a scan as it is compared: of another session than its name says, or of its own."""
+    return (
+        scan
+        if session is None or session == scan.session
+        else replace(scan, entities={**scan.entities, "ses": session})
+    )

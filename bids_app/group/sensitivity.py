@@ -28,7 +28,8 @@ LOW_MOTION = 0.2
 SENSITIVITY_COLUMNS = {
     "region": "Region where the arms differ",
     "variation": "What is done otherwise than in the headline analysis, all else alike",
-    "method": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone",
+    "method": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone; "
+    "crossover: half of period 1 minus period 2, compared between the sequences",
     **ESTIMATE_COLUMNS,
 }
 HC3 = "p_hc3 of each row allows the arms' variances to differ."

@@ -13,7 +13,7 @@ from bids_app.runtime.group_folder import AGAIN
 from bids_app.system.small_files import read_record
 from bids_app.trial.comparison_record import Arms, ComparisonRecord, read_comparison
 from bids_app.trial.design import PERIODS
-from bids_app.trial.flow_table import read_flow
+from bids_app.trial.flow_table import read_flow, with_heads
 
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
@@ -107,6 +107,7 @@ def _records(folder: Path, entities: Mapping[str, str], suffix: str) -> list[dic
     table = _table(folder, entities, suffix)
     if table is None:
         return []
+    table = with_heads(table, dict(zip(PERIODS, VISITS, strict=True)))
     text = table.select_dtypes(exclude="number").columns
     table[text] = table[text].astype(object).fillna("")
     return table.to_dict("records")

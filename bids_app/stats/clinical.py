@@ -30,6 +30,10 @@ MAIN, SENSITIVITY = "main", "sensitivity"
 DECIDES = "p"
 COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
 BOTH = "with both periods"
+OF_DIFFERENCES = (
+    "ranks of the difference between the periods; the estimate is the probability that it is better in the sequence "
+    "with the active treatment first"
+)
 ESTIMATE_COLUMNS = {
     "n_active": "Participants of the active arm in the row",
     "n_reference": "Participants of the reference arm in the row",
@@ -64,6 +68,17 @@ CLINICAL_COLUMNS = {
         for statistic, text in (("mean", "Mean"), ("sd", "Standard deviation"))
     },
     **ESTIMATE_COLUMNS,
+}
+CROSSOVER_COLUMNS = {
+    name.replace("baseline", "period1").replace("followup", "period2"): text.replace("at baseline", "in period 1")
+    .replace("at follow-up", "in period 2")
+    .replace(" arms", " sequences")
+    .replace(" arm", " sequence")
+    for name, text in CLINICAL_COLUMNS.items()
+} | {
+    "method": f"crossover: {METHODS['crossover']}; ranks: of that difference",
+    "population": BOTH,
+    "estimate": "Active minus reference treatment, in the units of the outcome; for ranks the probability",
 }
 
 
@@ -133,7 +148,7 @@ def crossover_table(
         if name in ordinal:
             half = replace(data, baseline=None, followup=-data.change / 2)
             found = rank_estimate(half, higher_is_better=name in higher_is_better, **draws)
-            rows.append(_row(name, "score", found, both, BOTH))
+            rows.append(_row(name, "score", replace(found, note=OF_DIFFERENCES), both, BOTH))
         rows.append(_row(name, "score", linear_estimate(data, "crossover", **draws), both, BOTH))
     return _first_is_main(rows)
 

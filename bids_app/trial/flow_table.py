@@ -1,6 +1,6 @@
 """The flow of participants as it is written, and read again."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -37,15 +37,23 @@ def flow_columns(design: Design) -> dict[str, str]:
 
 def written(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
     """Return the flow with the columns of `flow_columns`; `read_flow` takes them back."""
-    return flow.rename(columns=_renamed(flow, design.columns))
+    return with_heads(flow, design.columns)
 
 
-def _renamed(flow: pd.DataFrame, names: Mapping[str, str]) -> dict[Hashable, str]:
-    heads = {column: str(column).partition("_") for column in flow}
-    return {column: f"{names[head]}_{rest}" for column, (head, _, rest) in heads.items() if head in names and rest}
+def with_heads(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table whose columns begin with other names.
+
+    Examples
+    --------
+    >>> list(with_heads(pd.DataFrame(columns=["baseline_scans", "baseline", "arm"]), {"baseline": "period1"}))
+    ['period1_scans', 'baseline', 'arm']
+    """
+    heads = {column: str(column).partition("_") for column in table}
+    changed = {column: f"{names[head]}_{rest}" for column, (head, _, rest) in heads.items() if head in names and rest}
+    return table.rename(columns=changed)
 
 
 def read_flow(path: Path) -> pd.DataFrame:
     """Read the flow of participants as it was written, arms as words: an arm may be called 1, TRUE or None."""
     flow = pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False, dtype={"arm": str})
-    return flow.rename(columns=_renamed(flow, dict(zip(PERIODS, VISITS, strict=True))))
+    return with_heads(flow, dict(zip(PERIODS, VISITS, strict=True)))

@@ -1,7 +1,7 @@
 """Which sessions are the two periods of a cross-over trial, and by what times the treatments are in order."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import in_order
@@ -26,16 +26,26 @@ NO_ORDER = (
 
 @dataclass(frozen=True)
 class PeriodSessions:
-    """What is looked through for the sessions of the two periods."""
+    """What is looked through for the sessions of the two periods.
+
+    Attributes
+    ----------
+    tables : Tables
+    visits : list of (str, str)
+        Participant and session of every scan, and of what the tables say of sessions of the same labels.
+    treatments : Treatments
+    trial : settings.Trial
+    """
 
     tables: Tables
-    scanned: Collection[Visit]
+    visits: Collection[Visit]
     treatments: Treatments
     trial: Trial
-    sessions: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sessions", tuple(in_order(session for _, session in self.scanned)))
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        """The labels of all sessions."""
+        return tuple(in_order(session for _, session in self.visits))
 
     def one_of_each(self, of_visits: Mapping[Visit, str]) -> dict[Visit, str]:
         """Return of each participant the session of each treatment whose outcome is compared."""
@@ -91,7 +101,7 @@ class PeriodSessions:
             known = {visit: float(time.value) for visit, time in times.dropna().items()}
             yield (lambda participant, session: known.get((participant, session))), "acq_time"
         if not any(self.treatments.of_session(session) for session in self.sessions):
-            order = order_of(self.scanned, None, self.tables.logged)
+            order = order_of(self.visits, None, self.tables.logged)
             places = {session: float(place) for place, session in enumerate(order.sessions)}
             yield (lambda participant, session: places.get(session)), "the order of the sessions"
 
@@ -103,8 +113,8 @@ class PeriodSessions:
     def in_order(self) -> tuple[dict[Visit, str], list[Finding]]:
         """Return the period of each session where everyone's have the same labels, and by what it is known."""
         sessions = self._two()
-        visits = {visit for visit in self.scanned if visit[1] in sessions}
-        order, wanted = order_of(visits, self.tables.moments, self.tables.logged), self.trial.followup
+        own = {visit for visit in self.visits if visit[1] in sessions}
+        order, wanted = order_of(own, self.tables.moments, self.tables.logged), self.trial.followup
         first, second = order.sessions or wanted or sessions
         if not (order.sessions or wanted):
             raise UsageError(
@@ -115,7 +125,7 @@ class PeriodSessions:
         text = f"ses-{first} is period 1 and ses-{second} is period 2, because {why}."
         periods = dict(zip((first, second), PERIODS, strict=True))
         said = [Finding("Visits", text, warning=order.weak), *(Finding("Visits", one, True) for one in order.doubts)]
-        return {visit: periods[visit[1]] for visit in sorted(visits)}, said
+        return {visit: periods[visit[1]] for visit in sorted(own)}, said
 
     def _two(self) -> tuple[str, ...]:
         """Return the sessions of the two periods, in no order: as --followup says, or all there are."""

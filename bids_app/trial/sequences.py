@@ -104,12 +104,13 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     DataError
         The order is not known, sources contradict each other, or everyone had the same order.
     """
-    scanned = sorted(scanned)
+    labels = {session for _, session in scanned}
+    visits = sorted({*scanned, *(visit for visit in tables.sessions.index if visit[1] in labels)})  # or with a score
     stated, given = stated_orders(tables, trial), treatments_of_sessions(tables)
-    treatments = _treatments(stated, given, scanned, trial)
+    treatments = _treatments(stated, given, labels, trial)
     orders = _agreed([(one.source, one.orders(treatments)) for one in stated])
-    found = PeriodSessions(tables, scanned, treatments, trial)
-    if of_visits := _of_visits(given, treatments, scanned):
+    found = PeriodSessions(tables, visits, treatments, trial)
+    if of_visits := _of_visits(given, treatments, visits):
         orders, periods = _by_treatment(found, of_visits, orders)
         said = f"Which treatment a session was of is said by {_where(given)}."
         told = [Finding("Visits", said), *(Finding("Visits", text, warning=True) for text in found.doubts)]
@@ -158,13 +159,13 @@ def _open(
         yield Finding("Visits", text, warning=True)
 
 
-def _treatments(stated: Sequence[Stated], given: Given | None, scanned: Collection[Visit], trial: Trial) -> Treatments:
+def _treatments(stated: Sequence[Stated], given: Given | None, sessions: Collection[str], trial: Trial) -> Treatments:
     """Settle the two treatments by all words that tables have for them, else by the labels of the sessions."""
     words = {word: name for one in stated for word, name in one.words.items()}
     if given is not None:
         words |= given.words
     where = " and ".join(dict.fromkeys([*(one.source for one in stated), *([given.source] if given else [])]))
-    labels = of_labels({session for _, session in scanned})
+    labels = of_labels(sessions)
     if not words:
         where = "the tables name none, and what the sessions are called"
     elif all(len(word) == 1 for word in words) and set(labels) & set(REFERENCE_LEVELS):
@@ -175,10 +176,11 @@ def _treatments(stated: Sequence[Stated], given: Given | None, scanned: Collecti
     return find_treatments(words, trial, where)
 
 
-def _of_visits(given: Given | None, treatments: Treatments, scanned: Collection[Visit]) -> dict[Visit, str]:
+def _of_visits(given: Given | None, treatments: Treatments, visits: Collection[Visit]) -> dict[Visit, str]:
     """Return the treatment of each session: by sessions.tsv, and by the labels where these name both treatments."""
-    said = {} if given is None else given.of(treatments)
-    labels = {session: treatments.of_session(session) for session in {session for _, session in scanned}}
+    named = {} if given is None else given.of(treatments)
+    said = {visit: name for visit, name in named.items() if visit in visits}
+    labels = {session: treatments.of_session(session) for session in {session for _, session in visits}}
     by_label = {session: found[0] for session, found in labels.items() if found}
     if set(by_label.values()) != set(treatments.names):
         return said
@@ -187,7 +189,7 @@ def _of_visits(given: Given | None, treatments: Treatments, scanned: Collection[
         raise DataError(
             f"The labels of the sessions and sessions.tsv say different treatments: {people(wrong)}. Correct one."
         )
-    return said | {visit: by_label[visit[1]] for visit in scanned if visit[1] in by_label}
+    return said | {visit: by_label[visit[1]] for visit in visits if visit[1] in by_label}
 
 
 def _where(given: Given | None) -> str:

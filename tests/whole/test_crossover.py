@@ -15,6 +15,7 @@ from bids_app.trial.wording import CARRY_OVER
 ORDERS = {"ketamine-placebo": ("01", "02", "03", "04"), "placebo-ketamine": ("05", "06", "07", "08")}
 EVERYONE = sum(ORDERS.values(), ())
 WORDS = ("--design", "crossover", "--n-permutations", "1000", "--map-values", "raw")
+ASKED = (*SMALL, *WORDS, "--outcomes", "hamd", "--robustness")
 OTHER_DESIGN = re.compile(r"\b(arms?|baselines?|follow-?ups?|ANCOVA)\b", re.IGNORECASE)
 N_VOLUMES, LEFT = 60, slice(0, SHAPE[0] // 2)
 TREATMENT, PERIOD = 14.0, 9.0  # how much more the left half has of a common signal under ketamine, and in period 2
@@ -40,6 +41,10 @@ def study(tmp_path_factory, app):
             if (label, session) != ("08", "ketamine"):
                 planted(trial.add_run(label, session), label, session)
     trial.add_arms("sequence", **{f"s{label}": order for order, labels in ORDERS.items() for label in labels})
+    for label in EVERYONE:
+        rows = f"ses-ketamine\t{5 + int(label) % 3}\nses-placebo\t{9 + int(label) % 4}\n"
+        (trial.bids / f"sub-{label}").mkdir()
+        (trial.bids / f"sub-{label}" / f"sub-{label}_sessions.tsv").write_text(f"session_id\thamd\n{rows}")
     assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
     return trial
 
@@ -47,7 +52,7 @@ def study(tmp_path_factory, app):
 @pytest.fixture(scope="module")
 def compared(study, app):
     out = study.bids.parent / "out"
-    outcome = app(study.bids, out, "group", *SMALL, *WORDS)
+    outcome = app(study.bids, out, "group", *ASKED)
     assert outcome.code == 0, outcome.said
     return out, outcome
 
@@ -139,6 +144,32 @@ def test_the_record_says_the_design(compared):
     assert not record["Covariates"]
 
 
+def test_scores_of_both_periods_are_compared_as_the_maps_are(compared):
+    out, _ = compared
+    (row,) = table(out, "outcomes").to_dict("records")
+    assert (row["method"], row["analysis"], row["population"]) == ("crossover", "main", "with both periods")
+    assert (row["n_active"], row["n_reference"]) == (4, 4)  # also of whom a scan is missing
+    difference = {int(label): (5 + int(label) % 3) - (9 + int(label) % 4) for label in EVERYONE}
+    halves = [np.mean([difference[int(label)] for label in labels]) / 2 for labels in ORDERS.values()]
+    assert row["estimate"] == pytest.approx(sum(halves))
+    scores = table(out, "scores")
+    own = scores[scores["participant"] == "05"].set_index("visit")["value"]
+    assert own.to_dict() == {"period1": 10, "period2": 7}
+    assert not list((out / "group").glob("*missing.tsv")) + list((out / "group").glob("*_association.tsv"))
+
+
+def test_the_regions_are_read_of_both_periods_by_every_choice(compared):
+    out, _ = compared
+    roi = table(out, "roi")
+    assert set(roi["visit"]) == {"period1", "period2"}
+    sensitivity, robustness = table(out, "sensitivity"), table(out, "robustness")
+    assert set(robustness["estimator"]) == {"crossover"}
+    primary = robustness[robustness["primary"]].set_index("region")["estimate"]
+    headline = sensitivity[sensitivity["variation"].str.startswith("none")].set_index("region")["estimate"]
+    assert headline.notna().all()
+    assert primary[headline.index].to_numpy() == pytest.approx(headline.to_numpy(), rel=1e-5)
+
+
 def test_the_page_speaks_of_treatments_sequences_and_periods(compared):
     out, outcome = compared
     page = visible((out / "group" / "index.html").read_text())
@@ -154,13 +185,15 @@ def test_the_page_speaks_of_treatments_sequences_and_periods(compared):
     assert "ketamine was compared with placebo within participants" in ours
     (path,) = (out / "group").glob("*_design.json")
     assert not OTHER_DESIGN.findall(json.dumps(json.loads(path.read_text())["Findings"]))
+    for sidecar in (out / "group").glob("*_statmap.json"):
+        assert not OTHER_DESIGN.findall(sidecar.read_text()), sidecar
     assert "'ketamine' is compared with 'placebo' within participants" in " ".join(outcome.said.split())
 
 
 def test_the_pages_are_made_anew_alike(compared, study, app):
     out, _ = compared
     before = {path: path.read_bytes() for path in (out / "group").rglob("*") if path.is_file()}
-    assert app(study.bids, out, "group", *SMALL, *WORDS, "--reports-only").code == 0
+    assert app(study.bids, out, "group", *ASKED, "--reports-only").code == 0
     assert before == {path: path.read_bytes() for path in (out / "group").rglob("*") if path.is_file()}
 
 
