@@ -96,7 +96,7 @@ def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawR
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
     tables = read_tables(settings.bids_dir)
     scanned = scanned_visits((run.entities["sub"], run.entities.get("ses")) for run in runs)
-    if settings.trial.design != "groups" and not any(session for _, session in scanned):
+    if settings.trial.design == "parallel" and not any(session for _, session in scanned):
         raise DataError(f"The scans have no session: two visits are needed to compare the arms. {GROUPS_TOO}")
     study = find_study(tables, scanned, settings.trial)
     visits: dict[str, set[str | None]] = {}

@@ -59,7 +59,7 @@ def _model(record: ComparisonRecord) -> str:
     others = [words for key, words in record.analyses.estimators.items() if key != record.analyses.headline]
     others += record.analyses.descriptive.values() if within else ()
     text += f"; beside it, {'; '.join(others)}" if others else ""
-    text += " [@freeman1989]" if within else ""
+    text += " [@freeman1989]" if "carry-over" in record.analyses.descriptive else ""
     text += f". {words.warning.removesuffix('.')}" if words.warning else ""
     return f"{text}. Effect sizes are Hedges g [@hedges1981] with 95 % confidence intervals."
 
@@ -109,8 +109,8 @@ def _outcomes(trial: Facts, record: ComparisonRecord) -> str:
     if record.arms.treatments:
         return (
             f"Clinical outcomes ({names}) were compared as half the difference between the periods, between the "
-            f"sequences by least squares, for {whom} who have both, by statsmodels [@statsmodels]; their p values are "
-            "of each outcome by itself."
+            f"sequences by least squares, for those of {whom} with both, by statsmodels [@statsmodels]; their p values "
+            "are of each outcome by itself."
         )
     if record.arms.baseline_session is None:
         return (

@@ -105,6 +105,8 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
         The order is not known, sources contradict each other, or everyone had the same order.
     """
     labels = {session for _, session in scanned}
+    if not any(labels):
+        raise DataError("The scans have no session: the two periods of a cross-over trial are two sessions.")
     visits = sorted({*scanned, *(visit for visit in tables.sessions.index if visit[1] in labels)})  # or with a score
     stated, given = stated_orders(tables, trial), treatments_of_sessions(tables)
     treatments = _treatments(stated, given, labels, trial)

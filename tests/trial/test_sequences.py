@@ -169,6 +169,18 @@ def test_without_an_order_it_is_said_what_would_tell_it(dataset):
         assert what in str(error.value)
 
 
+def test_scans_without_a_session_are_of_no_period(dataset):
+    with pytest.raises(DataError, match="the two periods of a cross-over trial are two sessions"):
+        find_sequences(dataset(), scanned(""), OF_DRUG)
+
+
+def test_scores_of_a_session_without_a_scan_are_of_its_period_too(dataset):
+    sessions = {label: {"session_id": ["ses-ketamine", "ses-placebo"], "hamd": [1, 2]} for label in FIRST}
+    tables = dataset({"sequence": orders(("ketamine-placebo", "placebo-ketamine"))}, sessions=sessions)
+    found = find_sequences(tables, scanned(*NAMED) - {("03", "ketamine")}, OF_DRUG)
+    assert found.told(tables).sessions.loc[("03", "period2"), "hamd"] == 1
+
+
 def test_everyone_in_one_order_is_refused(dataset):
     tables = dataset({"sequence": ["ketamine-placebo"] * 4})
     with pytest.raises(DataError, match="Everyone had ketamine first"):
