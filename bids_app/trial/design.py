@@ -94,6 +94,19 @@ class Design:
         """The arms in the order of their numbers: the reference is 0, the active arm 1."""
         return self.reference, self.active, *self.further
 
+    def given(self, arm: str, session: str | None) -> str:
+        """Return what a visit of an arm is a visit of: the arm, or of a cross-over trial the treatment.
+
+        Examples
+        --------
+        >>> design = Design("sequence", "a first", "b first", *PERIODS, treatments=("a", "b"))
+        >>> [design.given(arm, period) for arm in design.arms for period in PERIODS]
+        ['b', 'a', 'a', 'b']
+        """
+        if not self.treatments:
+            return arm
+        return self.treatments[0] if (arm == self.active) == (session == self.baseline) else self.treatments[1]
+
     @property
     def contrast(self) -> str:
         """The direction of every difference, for people."""
