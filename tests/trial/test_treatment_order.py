@@ -10,6 +10,7 @@ from bids_app.cli.settings_of import parse
 from bids_app.errors import DataError, UsageError
 from bids_app.group.analyses import Analysis, analyses_of
 from bids_app.settings.settings import Trial
+from bids_app.trial.covariates import read_column
 from bids_app.trial.flow import by_visit, participant_flow
 from bids_app.trial.flow_table import flow_columns, read_flow, written
 from bids_app.trial.sequences import find_sequences
@@ -179,6 +180,15 @@ def test_scores_of_a_session_without_a_scan_are_of_its_period_too(dataset):
     tables = dataset({"sequence": orders(("ketamine-placebo", "placebo-ketamine"))}, sessions=sessions)
     found = find_sequences(tables, scanned(*NAMED) - {("03", "ketamine")}, OF_DRUG)
     assert found.told(tables).sessions.loc[("03", "period2"), "hamd"] == 1
+
+
+def test_what_was_measured_after_a_treatment_is_not_adjusted_for(dataset):
+    sessions = {label: {"session_id": ["ses-ketamine", "ses-placebo"], "pulse": [60, 70]} for label in FIRST}
+    tables = dataset({"sequence": orders(("ketamine-placebo", "placebo-ketamine"))}, sessions=sessions)
+    study = find_study(tables, scanned(*NAMED), OF_DRUG)
+    with pytest.raises(UsageError, match="pulse is a column of sessions: in a cross-over trial every session is after"):
+        read_column(study.tables, study.first, "pulse")
+    assert read_column(study.tables, study.first, "age").is_number
 
 
 def test_everyone_in_one_order_is_refused(dataset):
