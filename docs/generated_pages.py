@@ -21,7 +21,7 @@ from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS
 from bids_app.stats.motion import MOTION_COLUMNS
 from bids_app.stats.repeated import REPEATED_COLUMNS
 from bids_app.stats.robustness import AGREEMENT_COLUMNS
-from bids_app.trial.flow import FLOW_COLUMNS
+from bids_app.trial.flow_table import FLOW_COLUMNS
 from bids_app.trial.outcomes import OUTCOME_COLUMNS
 
 TABLES = {

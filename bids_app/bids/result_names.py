@@ -180,7 +180,7 @@ def status_path(output_dir: Path, participant: str) -> Path:
 
 def stem(route: Any, design: Any) -> dict[str, str]:
     """Return the entities of a group file: those of the route and the contrast."""
-    return {**route.entities, "contrast": contrast_label(design.active, design.reference)}
+    return {**route.entities, "contrast": contrast_label(*design.sides)}
 
 
 def group_name(route: Any, design: Any, suffix: str, extension: str, **more: str) -> str:
@@ -194,7 +194,7 @@ COMPARISONS = "comparisons.json"  # of the group level: which there are, where t
 def comparison_folder(design: Any) -> str:
     """Return the folder of one of several comparisons, below that of all: which arms, at which follow-up."""
     session = f"_ses-{design.followup}" if design.followup else ""
-    return f"contrast-{contrast_label(design.active, design.reference)}{session}"
+    return f"contrast-{contrast_label(*design.sides)}{session}"
 
 
 def family_name(route: Any, suffix: str, extension: str, **more: str | None) -> str:
@@ -220,4 +220,4 @@ def study_name(suffix: str, extension: str = ".tsv") -> str:
 
 def trial_name(design: Any, suffix: str, extension: str = ".tsv") -> str:
     """Return the name of a file that belongs to no route."""
-    return build({"contrast": contrast_label(design.active, design.reference)}, suffix, extension)
+    return build({"contrast": contrast_label(*design.sides)}, suffix, extension)

@@ -96,15 +96,17 @@ def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawR
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
     tables = read_tables(settings.bids_dir)
     scanned = scanned_visits((run.entities["sub"], run.entities.get("ses")) for run in runs)
-    if settings.trial.design != "groups" and not any(session for _, session in scanned):
+    if settings.trial.design == "parallel" and not any(session for _, session in scanned):
         raise DataError(f"The scans have no session: two visits are needed to compare the arms. {GROUPS_TOO}")
     study = find_study(tables, scanned, settings.trial)
     visits: dict[str, set[str | None]] = {}
     for run in runs:
-        visits.setdefault(run.entities["sub"], set()).add(run.entities.get("ses"))
+        participant, session = run.entities["sub"], run.entities.get("ses")
+        found = study.sequences
+        visits.setdefault(participant, set()).add(found.session(participant, session) if found else session)
     say_all(study.findings)
     for design in study.designs:
-        _preview_comparison(settings, tables, visits, design)
+        _preview_comparison(settings, study.tables, visits, design)
 
 
 def _preview_comparison(
@@ -114,9 +116,9 @@ def _preview_comparison(
     arms = arm_words(tables, design)
     labels = sorted({*visits, *tables.participants.index})
     rows = [(f"sub-{label}", *_standing(label, visits.get(label, set()), arms, design)) for label in labels]
-    sessions = " and ".join(f"ses-{session}" for session in design.visits.values() if session)
     heads = ("participant", design.words.arm, *design.called.values(), "would be compared")
-    _show(f"{design.active} compared with {design.reference}{', ' * bool(sessions)}{sessions}", heads, rows)
+    title = " compared with ".join(design.sides)
+    _show(f"{title}{', ' * bool(design.sessions)}{design.sessions}", heads, rows)
     compared = [label for label, row in zip(labels, rows, strict=True) if row[-1] == "yes"]
     _say(f"{len(compared)} of {len(rows)} would be compared, if their scans turn out good enough.")
     say_all(_too_few(arms.reindex(compared), design))
@@ -133,7 +135,8 @@ def _too_few(arms: pd.Series, design: Design) -> Iterator[Finding]:
     """Say so where the group level would refuse to compare, however good the scans are."""
     n_active, n_reference = ((arms == arm).sum() for arm in (design.active, design.reference))
     if min(n_active, n_reference) < MIN_PER_ARM:
-        words, at = design.words, " at both visits" if design.baseline is not None else ""
+        both = "in both periods" if design.treatments else "at both visits"
+        words, at = design.words, f" {both}" if design.baseline is not None else ""
         text = (
             f"{n_active} participants of {design.active} and {n_reference} of {design.reference} have scans{at}, at "
             f"least {MIN_PER_ARM} of each are needed: as it is, the group level cannot compare the {words.arms}."

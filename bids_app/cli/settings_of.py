@@ -34,6 +34,13 @@ from bids_app.system.machine import available_cpus, available_memory_gb
 from bids_app.system.small_files import read_json, read_yaml
 
 LEVELS = ("participant", "group")
+NOT_OF_CROSSOVER = {
+    "baseline": "--baseline",
+    "slopes": "--slopes",
+    "cutoffs": "--cutoffs",
+    "baseline_motion": "baseline_motion = true",
+}
+NOT_OF_DESIGN = {"groups": ("scheme", "allocations"), "crossover": ("estimator", *NOT_OF_CROSSOVER)}
 Part = TypeVar("Part")
 
 
@@ -77,11 +84,15 @@ def parse(argv: Sequence[str]) -> Settings:
 
 
 def _of_design(planned: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the plan and the command line say, with what follows of it for groups that nobody randomized."""
-    if given.get("design") == "groups":
-        planned = {name: value for name, value in planned.items() if name not in ("scheme", "allocations")}
+    """Return what the plan and the command line say, with what follows of it for its design."""
+    beside = NOT_OF_DESIGN.get(str(given.get("design")), ())  # what the plan says of another design
+    planned = {name: value for name, value in planned.items() if name not in beside}
     told = {**planned, **given}
     told["estimator_told"] = "estimator" in told
+    if told.get("design") == "crossover":
+        return _of_crossover(told)
+    if told.get("estimator") == "crossover":
+        raise UsageError("--estimator crossover is that of --design crossover.")
     if told.get("design") != "groups":
         return told
     wrong = ["--scheme rerandomize"] if told.get("scheme") == "rerandomize" else []
@@ -91,6 +102,22 @@ def _of_design(planned: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
             "repeat. Leave it out: residuals are permuted (Freedman and Lane)."
         )
     return {**told, "scheme": "freedman-lane"}
+
+
+def _of_crossover(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of a cross-over trial with what follows, and refuse what it has no place for."""
+    if told.get("estimator", "crossover") != "crossover":
+        raise UsageError(
+            f"--design crossover with --estimator {told['estimator']}: a cross-over trial has no baseline, but "
+            "two periods. Leave it out: half the difference between the periods is compared between the sequences."
+        )
+    wrong = [said for name, said in NOT_OF_CROSSOVER.items() if told.get(name)]
+    if wrong:
+        raise UsageError(
+            f"--design crossover with {' and '.join(wrong)}: not made of a cross-over trial, where "
+            "everyone has two periods, each after a treatment. Leave it out."
+        )
+    return {**told, "estimator": "crossover", "baseline_motion": False}
 
 
 def _settings(options: Namespace) -> Settings:

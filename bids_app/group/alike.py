@@ -51,6 +51,7 @@ class Made:
     scan : str
         Its name for people.
     arm : str
+        Or of a cross-over trial what was given.
     facts : dict
         Of its sidecar.
     """
@@ -151,7 +152,7 @@ def require_alike(
 
 def _said(what: str, values: Mapping[str, Sequence[Made]], words: Wording) -> str:
     listed = "; ".join(f"{value} in {_of(found)}" for value, found in values.items())
-    return f"They differ in the {what}: {listed}.{words.of(_with_arm(values))}"
+    return f"They differ in the {what}: {listed}.{_with_arm(values, words)}"
 
 
 def _of(found: Sequence[Made]) -> str:
@@ -160,11 +161,12 @@ def _of(found: Sequence[Made]) -> str:
     return f"{len(names)} scans ({', '.join(names[:SHOWN])}{more})"
 
 
-def _with_arm(values: Mapping[str, Sequence[Made]]) -> str:
+def _with_arm(values: Mapping[str, Sequence[Made]], words: Wording) -> str:
     """Say so where the arms differ in a value as a whole: their difference could then be due to that alone."""
     arms = [{scan.arm for scan in found} for found in values.values()]
     if all(len(one) == 1 for one in arms) and len(set.union(*arms)) > 1:
-        return " This goes with the arm, so that a difference between the arms could come from it alone."
+        one, several = words.compared.removesuffix("s"), words.compared
+        return f" This goes with the {one}, so that a difference between the {several} could come from it alone."
     return ""
 
 

@@ -20,7 +20,17 @@ BETWEEN = {
     "ancova": "follow-up adjusted for the baseline of the same {node} (ANCOVA)",
     "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
     "post": "follow-up alone, not adjusted for the baseline",
+    "crossover": "half the difference between the periods, compared between the sequences: the treatments within "
+    "participants, free of the period",
+    "first-period": "period 1 alone, compared between the sequences: the treatments between participants, by half of "
+    "the data",
 }
+OF_PERIODS = {
+    "period": "period 1 minus period 2, whatever was given (descriptive)",
+    "carry-over": "sum of the periods, compared between the sequences: carry-over, a weak test that must not choose "
+    "the analysis (descriptive)",
+}
+HEADLINES = ("ancova", "crossover")  # whose maps are named by the feature alone
 ALONE = "visit by itself"
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
 BLOCKS = "; residuals are permuted within arms and strata"
@@ -36,7 +46,7 @@ class Analysis:
     Attributes
     ----------
     estimator : str
-        Key of `BETWEEN`, ``within``, ``slope``, ``slope-by-arm``, ``symptom`` or ``symptom-by-arm``.
+        Key of `BETWEEN` or of `OF_PERIODS`, ``within``, ``slope``, ``slope-by-arm``, ``symptom`` or ``symptom-by-arm``.
     subject : str or None
         The arm that ``within`` describes, the covariate of a slope, or the outcome of a symptom.
 
@@ -56,8 +66,8 @@ class Analysis:
 
     @property
     def suffix(self) -> str:
-        """What follows the feature in the desc label of a map; nothing for ANCOVA."""
-        if self.estimator == "ancova":
+        """What follows the feature in the desc label of a map; nothing for ANCOVA, and in a cross-over trial."""
+        if self.estimator in HEADLINES:
             return ""
         camel = label(f"{self.estimator} {self.subject or ''}")
         return camel[0].upper() + camel[1:]
@@ -70,6 +80,8 @@ class Analysis:
     def estimand(self, design: Design) -> stats.Estimand:
         """Return what is estimated, as `stats.Estimand`: the reference is arm 0, the active arm is 1."""
         visits = cast(dict[str, str], {"baseline": None, **design.visits})
+        if design.treatments:
+            return stats.two_periods(self.estimator, *visits.values())
         if self.estimator == "within":
             of_arm = (design.reference, design.active).index(self.subject)
             return replace(stats.two_visits("within", **visits), of_arm=of_arm)
@@ -84,6 +96,8 @@ class Analysis:
     def text(self, node: str, design: Design) -> str:
         """Say for people what it is."""
         alone, said = design.baseline is None, design.words.of
+        if self.estimator in OF_PERIODS:
+            return OF_PERIODS[self.estimator]
         if self.compares_arms:
             return ALONE if alone else said(BETWEEN[self.estimator]).format(node=node)
         if self.estimator == "within":
@@ -97,6 +111,11 @@ class Analysis:
         where = "at the visit" if alone else f"on the follow-up, adjusted for the baseline of the same {node}"
         return f"{between}{'the ' if between else ''}slope of {self.subject} {where}{blocks}"
 
+    def sides(self, design: Design) -> tuple[str, str]:
+        """Return what its differences are of, the first minus the second."""
+        first, second = design.called.values() if self.estimator == "period" else design.sides
+        return (design.active, design.reference) if self.estimator == "carry-over" else (first, second)
+
     def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
         if self.estimator == "within":
@@ -104,7 +123,7 @@ class Analysis:
             return f"{after} > {before}" if sign > 0 else f"{after} < {before}"
         if self.estimator in ("slope", "symptom"):
             return f"{'rises' if sign > 0 else 'falls'} with {self.subject}"
-        larger, smaller = (design.active, design.reference)[::sign]
+        larger, smaller = self.sides(design)[::sign]
         return f"{larger} > {smaller}"
 
 
@@ -152,6 +171,9 @@ def analyses_of(
     describes : bool, optional
         Of the route: otherwise the arms are compared, and no more.
     """
+    if design.treatments:
+        beside = ("first-period", *OF_PERIODS) if describes else ("first-period",)
+        return [Analysis(estimator) for estimator in (trial.estimator, *beside)]
     alone = design.baseline is None
     between = dict.fromkeys(("post",) if alone else (trial.estimator, "ancova", "change"))
     if not describes:
@@ -183,6 +205,9 @@ def run_analysis(
     stats.Comparison
     """
     estimand = analysis.estimand(sample.design)
+    if analysis.estimator == "period":
+        first, second = (maps[session] for session in sample.design.visits.values())
+        maps = dict(stats.by_treatment(first, second, sample.arm).items())
     covariate = _covariate(analysis, sample)
     rows = np.ones(len(sample.arm), dtype=bool)
     if estimand.of_arm is not None:

@@ -11,7 +11,7 @@ from bids_app.group.trial_tables import Scores
 from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT
-from bids_app.trial.wording import PARALLEL, Wording
+from bids_app.trial.wording import CARRY_OVER, PARALLEL, Wording
 
 ABOUT = "Statistics"
 
@@ -39,6 +39,7 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
         _intervals(trial, words),
         _spread(trial, words),
         _model(trial, words),
+        CARRY_OVER if sample.design.treatments else None,
         _motion(sample, trial),
         _minutes(settings, flow, words),
         _averages(flow, sample.design),
@@ -46,7 +47,7 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
         "Each family of tests (the voxels, the parcels of each atlas, the measures of whole graphs, connections, "
         "whole-brain means) is corrected by itself; nothing is corrected over the families, or over the analyses "
         "beside the headline's.",
-        None if one_visit else _within(words),
+        None if one_visit or sample.design.treatments else _within(words),
     )
     return tuple(Finding(ABOUT, text) for text in texts if text)
 
@@ -89,7 +90,8 @@ def _draws(trial: Trial, sample: Sample) -> str:
         return "The allocations of the table of --allocations are taken to be all that were possible, each as likely."
     within = f" within each stratum ({', '.join(trial.strata)})" if trial.strata else ""
     return (
-        f"The randomization is taken to have made every allocation of these sizes of the arms{within} equally likely. "
+        "The randomization is taken to have made every allocation of these sizes of the "
+        f"{sample.design.words.arms}{within} equally likely. "
         "If it was stratified otherwise or minimised, say so with --strata or --allocations."
     )
 
@@ -119,11 +121,18 @@ def _model(trial: Trial, words: Wording) -> str | None:
             "ANCOVA takes the follow-up to depend linearly on the baseline and the covariates, alike in both "
             f"{words.arms}; {words.linear}."
         )
+    if trial.estimator == "crossover":
+        return (
+            "What the periods differ in is taken to be the same for everyone, whatever was given; Hedges g is over the "
+            "spread of half the difference between a participant's periods, not over that between participants."
+        )
     return None
 
 
 def _motion(sample: Sample, trial: Trial) -> str:
     design = sample.design
+    if design.treatments:
+        return f"Motion is not adjusted for, {design.words.later_motion}."
     adjusted, at = design.motion in sample.covariates, "" if design.baseline is None else " at baseline"
     first = f"Motion{at} is adjusted for" if adjusted else f"Motion{at} is not adjusted for"
     why = "" if adjusted else " (--no-baseline-motion)" if not trial.baseline_motion else " (it is not known, or alike)"

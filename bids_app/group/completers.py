@@ -42,9 +42,13 @@ def _completers(flow: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Fi
     arm = (randomized["arm"] == design.active).to_numpy(int)
     losses = attrition(arm, randomized["analysed"].to_numpy(bool))
     total, lost = sum(losses.randomized), sum(losses.lost)
-    drawn = "Arm labels are re-drawn" if trial.scheme == "rerandomize" else "Residuals are permuted"
+    drawn = (
+        f"{design.words.arm.capitalize()} labels are re-drawn"
+        if trial.scheme == "rerandomize"
+        else "Residuals are permuted"
+    )
     within = f" within strata ({', '.join(trial.strata)})" if trial.strata else ""
-    words, about = design.words, ABOUT if design.baseline is not None else "Missing scans"
+    words, about = design.words, ABOUT if design.baseline is not None and not design.treatments else "Missing scans"
     text = f"{drawn} among the {total - lost} of {total} {words.enrolled} who are compared{within}. "
     if not lost:
         yield Finding(about, text + "Nobody is missing.")

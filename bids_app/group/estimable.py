@@ -24,8 +24,9 @@ def check_design(route: Route, sample: Sample) -> None:
         stats.allocations(sample.arm, sample.strata, 1)
     except ValueError as error:
         raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
-    left = len(sample.arm) - n_adjusted - len(sample.design.visits)
-    baseline = "" if sample.design.baseline is None else "the baseline and for "
+    crossed = sample.design.treatments is not None  # then nothing but the difference of the visits is in the model
+    left = len(sample.arm) - n_adjusted - (1 if crossed else len(sample.design.visits))
+    baseline = "" if sample.design.baseline is None or crossed else "the baseline and for "
     adjusted = f"to adjust for {baseline}{', '.join(map(str, sample.covariates)) or 'no covariate'}"
     if left < 1:
         raise DataError(

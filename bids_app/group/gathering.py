@@ -19,7 +19,7 @@ from bids_app.group.estimable import check_design
 from bids_app.group.found_routes import find_routes
 from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
-from bids_app.group.routes import Route
+from bids_app.group.routes import Route, of_periods
 from bids_app.group.sample import Sample, assemble, route_flow
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
@@ -59,7 +59,10 @@ def find_trial(settings: Settings) -> TrialScans:
     if study.first.baseline is None:  # then the visit by itself is all that can be compared
         settings = replace(settings, trial=replace(settings.trial, estimator="post"))
     for design in study.designs:
-        contrast_label(design.active, design.reference)  # refused here rather than when the results are written
+        contrast_label(*design.sides)  # refused here rather than when the results are written
+    if found := study.sequences:
+        routes = [of_periods(route, found) for route in routes]
+        failed = [replace(one, session=found.session(one.participant, one.session)) for one in failed]
     return TrialScans(settings=settings, study=study, routes=routes, failed=failed)
 
 

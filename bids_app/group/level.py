@@ -9,6 +9,7 @@ from bids_app.bids.files import sweep
 from bids_app.bids.result_names import comparison_folder
 from bids_app.errors import DataError
 from bids_app.group.analyses import analyses_of
+from bids_app.group.arm_tables import write_arms
 from bids_app.group.family import read_family
 from bids_app.group.gathering import chosen, find_trial, gather, made_from
 from bids_app.group.named_regions import write_named
@@ -18,7 +19,7 @@ from bids_app.group.region_tables import write_region_tables
 from bids_app.group.repeated_outcomes import write_repeated
 from bids_app.group.several import write_comparisons
 from bids_app.group.targets import GroupRun, Target, TrialScans
-from bids_app.group.trial_tables import write_arms, write_outcomes
+from bids_app.group.trial_tables import write_outcomes
 from bids_app.group.whole_brain import write_whole_brain
 from bids_app.group.workflow import init_group_wf, init_together_wf
 from bids_app.report.index import write_pages_of_all

@@ -83,8 +83,9 @@ def _roles(run: GroupRun) -> list[dict[str, str]]:
 def _plan(settings: Settings, design: Design) -> dict[str, Any]:
     """Return what the plan says, what it leaves open and how that was done, and where the analysis departs from it."""
     plan, used = cast(Plan, settings.trial.plan), settings_of(settings)
-    found = {"arm": design.arm_column, "reference": design.reference}
-    used |= found | {"baseline": design.baseline, "followup": design.followup}
+    used |= {"arm": design.arm_column, "reference": design.sides[1]}
+    if not design.treatments:  # whose sessions are in the flow, for they differ
+        used |= {"baseline": design.baseline, "followup": design.followup}
     return {
         "SHA256": plan.sha256,
         "Settled": plan.settled,

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
@@ -12,7 +13,7 @@ from bids_app.graph.features import FULL, edges_text
 from bids_app.group.analyses import analyses_of, main_draws
 from bids_app.group.cluster_labels import anatomy_columns
 from bids_app.group.routes import MapRoute, Route
-from bids_app.group.sample import Sample
+from bids_app.group.sample import Maps, Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import Settings, Trial
@@ -29,7 +30,8 @@ from bids_app.trial.comparison_record import (
     Statistic,
 )
 from bids_app.trial.design import Design
-from bids_app.trial.flow import FLOW_COLUMNS
+from bids_app.trial.flow_table import flow_columns, written
+from bids_app.trial.wording import PARALLEL
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ def write_design(run: GroupRun, target: Target) -> Path:
         software=f"trialgraph {__version__}",
     )
     path = run.path(target, "design", ".json")
-    save_described(run.path(target, "flow"), flow, {**FLOW_COLUMNS, "arm": design.words.of(FLOW_COLUMNS["arm"])})
+    save_described(run.path(target, "flow"), written(flow, design), flow_columns(design))
     _write_matrix(run.path(target, "matrix"), sample, flow)
     save_json(path, record.to_json())
     return path
@@ -91,7 +93,8 @@ def _arms(design: Design, sample: Sample) -> Arms:
         baseline_session=design.baseline,
         followup_session=design.followup or None,
         number_analysed={design.active: n_active, design.reference: len(sample.arm) - n_active},
-        comparison_of=None if design.words.randomized else "groups",
+        comparison_of=None if design.words is PARALLEL else design.words.key,
+        treatments=design.treatments,
     )
 
 
@@ -157,15 +160,23 @@ def _data(settings: Settings, route: Route, sample: Sample, flow: pd.DataFrame) 
     )
 
 
+def _compared(visits: Maps, design: Design) -> np.ndarray:
+    """Return the (n, V) values whose spread is compared: of the follow-up, or of the difference between periods."""
+    if design.treatments:
+        first, second = (visits[session] for session in design.visits.values())
+        return (first - second) / 2
+    return visits[design.visits["followup"]]
+
+
 def _variance_warnings(sample: Sample) -> dict[str, str]:
     """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
     found, words = {}, sample.design.words
     for feature, visits in sample.maps.items():
         try:
-            warning = stats.variance_warning(visits[sample.design.visits["followup"]], sample.arm)
+            warning = stats.variance_warning(_compared(visits, sample.design), sample.arm)
         except ValueError:  # nothing to compare, which the results will show
             found[feature.title] = (
-                f"it is the same for everyone of {'an arm' if words.randomized else 'a group'}, at every node"
+                f"it is the same for everyone of {'a' if words.arm != 'arm' else 'an'} {words.arm}, at every node"
             )
         else:
             if warning.serious:

@@ -29,6 +29,8 @@ from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_t
 from bids_app.stats.missing import MISSING_COLUMNS, missing_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.covariates import code, filled, motion_of, with_motion
+from bids_app.trial.design import Design
+from bids_app.trial.outcomes import of_visits
 from bids_app.trial.strata import strata
 
 CIRCULAR = (
@@ -65,7 +67,7 @@ def write_region_tables(run: GroupRun, target: Target) -> list[Region] | None:
     """
     route, notes = target.route, run.notes
     regions, everyone = None, _everyone(run, target.flow)
-    if run.design.words.randomized:
+    if run.design.words.bounded:
         _write_missing_of_all(run, target, everyone)
     errors, asked = (*NUMERICAL, DataError, MissingInputError), run.settings.trial.robustness
     with notes.softly(f"Regions of {route.name}", errors, asked=asked):
@@ -116,22 +118,31 @@ def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
     circular, family = words.of(CIRCULAR), words.of(FAMILY)
 
     def save(suffix: str, table: pd.DataFrame, columns: Mapping[str, Any], **more: str) -> Path:
+        if run.design.treatments:
+            columns = {name: words.of(text) if isinstance(text, str) else text for name, text in columns.items()}
         return save_described(run.path(target, suffix), table, columns, **more)
 
     levels = {region.name: region.text for region in values.regions}
-    clusters = {"Description": ROI_COLUMNS["cluster"], "Levels": levels}
-    save("roi", roi_table(values), ROI_COLUMNS | {"cluster": clusters}, Note=circular)
-    if words.randomized:
+    clusters = {"Description": words.of(ROI_COLUMNS["cluster"]), "Levels": levels}
+    save(
+        "roi", of_visits(roi_table(values), run.design), _roi_columns(run.design) | {"cluster": clusters}, Note=circular
+    )
+    if words.bounded:
         with notes.softly(f"Missing follow-ups of the regions of {name}"):
             _write_missing(run, target, "roimissing", values.data(), circular)
     with notes.softly(f"Sensitivity of the regions of {name}"):
         write_sensitivity(save, run, target.route, values)
-    if run.scores:
+    if run.scores and not run.design.treatments:
         with notes.softly(f"Brain and symptom of {name}"):
             save("association", _associations(values, run.scores, trial), COLUMNS, Note=circular, Family=family)
     if trial.robustness:
         with notes.softly(f"Robustness of {name}", (*NUMERICAL, DataError), asked=True):
             write_robustness(save, run.settings, target.route, run.design, values)
+
+
+def _roi_columns(design: Design) -> dict[str, str]:
+    visits = " or ".join(design.columns.values())
+    return ROI_COLUMNS | {name: design.words.of(ROI_COLUMNS[name]) for name in ("arm", "cluster")} | {"visit": visits}
 
 
 def _associations(values: RegionValues, scores: Scores, trial: Trial) -> pd.DataFrame:

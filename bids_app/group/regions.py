@@ -83,7 +83,7 @@ def _found(route: Route, settings: Settings, design: Design, feature: Feature) -
     regions = []
     row: Any  # has the columns of the table
     for row in significant.itertuples():
-        larger, smaller = (design.active, design.reference)[:: 1 if row.t > 0 else -1]
+        larger, smaller = design.sides[:: 1 if row.t > 0 else -1]
         text = f"{feature.title}: {route.node} {row.name}, {larger} > {smaller}"
         nodes = np.array([rows.get_loc(row.index)])
         regions.append(Region(f"{feature.label} {row.name}", feature, nodes, text))
@@ -107,7 +107,7 @@ def _clusters(route: MapRoute, settings: Settings, design: Design, feature: Feat
     found = stats.find_clusters(p_fwe[kept], statistic[kept], neighbours, trial.alpha * ROUNDING)
     regions = []
     for number, cluster in enumerate(found, start=1):
-        larger, smaller = (design.active, design.reference)[:: cluster.sign]
+        larger, smaller = design.sides[:: cluster.sign]
         peak = ", ".join(f"{edge:.0f}" for edge in grid.coordinates[cluster.peak])
         size = f"{len(cluster.nodes)} {grid.node}{'s' if len(cluster.nodes) > 1 else ''}"
         text = f"{feature.title}: {size}, peak at {peak} mm, {larger} > {smaller}"
@@ -120,7 +120,7 @@ def _components(route: ConnectionRoute, settings: Settings, design: Design, feat
     """Return the components of significant connections."""
     significant, regions = _significant(settings, route, design, feature), []
     for number, rows in significant.groupby("component", sort=True):
-        larger, smaller = (design.active, design.reference)[:: 1 if rows["t"].iloc[0] > 0 else -1]
+        larger, smaller = design.sides[:: 1 if rows["t"].iloc[0] > 0 else -1]
         n_parcels = len({*rows["from"], *rows["to"]})
         text = f"{feature.title}: {len(rows)} connections of {n_parcels} parcels, {larger} > {smaller}"
         regions.append(Region(f"{feature.label} {number}", feature, rows["index"].to_numpy() - 1, text))

@@ -17,7 +17,7 @@ STATISTICS = {
     "difference": "Adjusted difference between the arms, mean change, or slope, in the units of the map",
     "ciLow": "Lower end of the 95 % confidence interval of the difference",
     "ciHigh": "Upper end of the 95 % confidence interval of the difference",
-    "hedgesG": "Difference over the pooled within-arm standard deviation of the outcome (Hedges g)",
+    "hedgesG": "Difference over the standard deviation of the outcome, pooled within the arms (Hedges g)",
     "gLow": "Lower end of the 95 % confidence interval of Hedges g",
     "gHigh": "Upper end of the 95 % confidence interval of Hedges g",
     "partialR2": "Share of the adjusted variance that the effect explains",
@@ -33,7 +33,8 @@ TABLE_COLUMNS = {
     "metric": "Graph measure",
     "edges": "Edge rule: r and its threshold, d and its density, auc (area over the densities), full (no threshold)",
     "estimator": "; ".join(f"{name}: {text.format(node='voxel or parcel')}" for name, text in BETWEEN.items())
-    + "; within: follow-up minus baseline of one arm; slope, slope-by-arm: of a covariate",
+    + "; period, carry-over: of a cross-over trial, descriptive; within: follow-up minus baseline of one arm; slope, "
+    "slope-by-arm: of a covariate",
     "t": STATISTICS["t"],
     "difference": STATISTICS["difference"],
     "ci_low": STATISTICS["ciLow"],

@@ -108,8 +108,9 @@ def _sidecar(
     """Return what makes the sidecar of a map of one statistic."""
 
     def sidecar(statistic: str) -> dict[str, Any]:
+        said = design.words.of(STATISTICS[statistic]) if design.treatments else STATISTICS[statistic]
         return {
-            "Description": f"{STATISTICS[statistic]}: {test.feature.title}; {design.contrast}.",
+            "Description": f"{said}: {test.feature.title}; {' − '.join(test.analysis.sides(design))}.",
             "Estimator": test.analysis.text(route.node, design),
             "Role": test.role(settings.trial),
             "Statistic": route.statistic(settings.trial),

@@ -1,6 +1,6 @@
 """Routes: the kinds of result that the group level can compare."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from bids_app.graph.features import Feature
 from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid, Nodes, load_grid
 from bids_app.trial.comparison_record import Kind
+from bids_app.trial.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -144,3 +145,21 @@ def grid_of(route: MapRoute, image: Any, kept: np.ndarray) -> Nodes:
     if route.surface:
         return load_grid(route.surface).within(kept)
     return Grid(kept.reshape(image.shape), image.affine)
+
+
+def of_periods(route: Route, sequences: Sequences) -> Route:
+    """Return a route whose scans have the period of a cross-over trial as their session, where they are of one."""
+    scans = {
+        of: [of_session(scan, sequences.session(scan.participant, scan.session)) for scan in found]
+        for of, found in route.scans.items()
+    }
+    return replace(route, scans=scans)
+
+
+def of_session(scan: Scan, session: str | None) -> Scan:
+    """Return a scan as it is compared: of another session than its name says, or of its own."""
+    return (
+        scan
+        if session is None or session == scan.session
+        else replace(scan, entities={**scan.entities, "ses": session})
+    )

@@ -186,7 +186,7 @@ def _mixed(
     route: Route, scans: Sequence[Scan], arms: Mapping[str, str], design: Design, trial: Trial
 ) -> tuple[Finding, ...]:
     """Refuse scans that were not made alike, and return what their sidecars say."""
-    compared = [made(scan, arms[scan.participant]) for scan in scans]
+    compared = [made(scan, design.given(arms[scan.participant], scan.session)) for scan in scans]
     alike = require_alike(route.name, compared, accept_mixed=trial.accept_mixed, words=design.words)
     return (*alike, *of_scans(scans))
 

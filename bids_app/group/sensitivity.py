@@ -28,7 +28,8 @@ LOW_MOTION = 0.2
 SENSITIVITY_COLUMNS = {
     "region": "Region where the arms differ",
     "variation": "What is done otherwise than in the headline analysis, all else alike",
-    "method": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone",
+    "method": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone; "
+    "crossover: half of period 1 minus period 2, compared between the sequences",
     **ESTIMATE_COLUMNS,
 }
 HC3 = "p_hc3 of each row allows the arms' variances to differ."
@@ -128,6 +129,8 @@ def sensitivity_table(
 
 def estimators_of(design: Design) -> tuple[str, ...]:
     """Return how a difference can be estimated: without a baseline, of the visit by itself."""
+    if design.treatments:
+        return ("crossover",)
     return ESTIMATORS if design.baseline is not None else ("post",)
 
 
@@ -145,14 +148,22 @@ def _variations(
         yield f"not adjusted for {first}motion", own, everyone, covariates.drop(columns=design.motion)
     motion = values.flow[[f"{visit}_mean_fd" for visit in design.visits]].to_numpy(float)
     if np.isfinite(motion[everyone]).any(axis=0).all():  # who is not known to have moved little is left out below
-        of = "the visit" if design.baseline is None else "both visits"
-        if design.baseline is not None:
+        of = "the visit" if design.baseline is None else "both periods" if design.treatments else "both visits"
+        if design.treatments:
+            between = covariates.assign(mean_fd_difference=(motion[:, 0] - motion[:, 1]) / 2)
+            yield "adjusted for the difference in motion, which treatment may have changed", own, everyone, between
+        elif design.baseline is not None:
             after = covariates.assign(followup_mean_fd=motion[:, 1])
             why = ", which treatment may have changed" if design.words.randomized else ""
             yield f"adjusted for follow-up motion too{why}", own, everyone, after
         median = np.nanmedian(motion[everyone], axis=0)
         below = everyone & (motion <= median).all(axis=1)
-        yield f"mean FD of {of} at most the visit's median", own, below, covariates
+        yield (
+            f"mean FD of {of} at most the {'period' if design.treatments else 'visit'}'s median",
+            own,
+            below,
+            covariates,
+        )
         still = everyone & (motion <= LOW_MOTION).all(axis=1)
         yield f"mean FD of {of} at most {LOW_MOTION} mm", own, still, covariates
     for site in [] if sites is None else sorted(set(sites[everyone])):

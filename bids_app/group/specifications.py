@@ -13,7 +13,7 @@ from bids_app.bids.scans import Scan, ScanIndex, index_scans
 from bids_app.graph.features import Feature
 from bids_app.graph.measures import ALL_GLOBALS, MEASURES
 from bids_app.group.regions import RegionValues, visit_means
-from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, Route, TableRoute
+from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, Route, TableRoute, of_session
 from bids_app.settings.settings import Settings
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.design import Design
@@ -32,13 +32,14 @@ def found_specifications(settings: Settings, route: Route) -> dict[Choices, list
         the smoothing in mm.
     """
     compared = next(iter(route.scans.values()))
-    allowed = {Name.parse(scan.path).without("stat", "desc") for scan in compared}
+    allowed = {Name.parse(scan.path).without("stat", "desc"): scan.session for scan in compared}
     found: dict[Choices, list[Scan]] = {}
     for processing, folder in ((OWN, settings.output_dir), *settings.trial.also):
         for pairs, scan in _left(route, index_scans(folder)):
-            if Name.parse(scan.path).without("stat", "desc") in allowed:
+            name = Name.parse(scan.path).without("stat", "desc")
+            if name in allowed:
                 key = tuple(sorted({**dict(pairs), "processing": processing}.items()))
-                found.setdefault(key, []).append(scan)
+                found.setdefault(key, []).append(of_session(scan, allowed[name]))
     return {choices: scans for choices, scans in found.items() if len(scans) == len(allowed)}
 
 

@@ -1,7 +1,7 @@
 """The tables of the trial as a whole: clinical outcomes, missing follow-ups, balance and motion."""
 
 import logging
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -16,24 +16,30 @@ from bids_app.errors import DataError, UsageError
 from bids_app.group.sample import Sample
 from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
 from bids_app.settings.settings import Trial
-from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
-from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table
+from bids_app.stats.clinical import CLINICAL_COLUMNS, CROSSOVER_COLUMNS, clinical_table, crossover_table
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
-from bids_app.stats.motion import MEASURES, MOTION_COLUMNS, compared, motion_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
-from bids_app.trial.covariates import balance_columns, code
+from bids_app.trial.covariates import code
 from bids_app.trial.design import Design
-from bids_app.trial.outcomes import OUTCOME_COLUMNS, ROLE_COLUMN, name_of, outcome_table, two_visits, with_roles
+from bids_app.trial.flow_table import with_heads
+from bids_app.trial.outcomes import (
+    ROLE_COLUMN,
+    name_of,
+    of_visits,
+    outcome_columns,
+    outcome_table,
+    two_visits,
+    with_roles,
+)
 from bids_app.trial.tables import Tables
 from bids_app.trial.wording import Wording
 
 if TYPE_CHECKING:  # which holds the scores and notes of this module
-    from bids_app.group.targets import GroupRun, Target
+    from bids_app.group.targets import GroupRun
 
 logger = logging.getLogger("bids_app")
 
-DESCRIBING = ("age", "sex", "gender", "education", "handedness", "bmi", "ethnicity", "race")
 # What a table of numbers can fail of, on data that are read correctly. A key or an index that is not there is a fault
 # of the app, which ends the run.
 NUMERICAL = (ValueError, ArithmeticError, np.linalg.LinAlgError)
@@ -120,15 +126,18 @@ def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
     coded = code(tables, design, trial.covariates, participants, whom=enrolled)
     covariates = coded.table if len(coded.table.columns) else None
     outcomes = {name: two_visits(table, name, design, covariates) for name in names}
-    odd = [one for name, rows in table.groupby("outcome", sort=False) for one in _odd_scores(str(name), rows, enrolled)]
+    of_each = table.groupby("outcome", sort=False)
+    odd = [one for name, rows in of_each for one in _odd_scores(str(name), rows, enrolled, design)]
     findings = (*(one for one in coded.findings if one.warning), *odd)
     return Scores(table, outcomes, participants, _successes(outcomes, cutoffs), findings)
 
 
-def _odd_scores(name: str, rows: pd.DataFrame, enrolled: str) -> Iterator[Finding]:
+def _odd_scores(name: str, rows: pd.DataFrame, enrolled: str, design: Design) -> Iterator[Finding]:
     """Warn of scores that may be codes for missing values, and of baselines that are missing."""
     values = rows.set_index("participant")["value"]
     yield from odd_numbers(f"Outcome {name}", values)
+    if design.treatments:  # nothing of a period is adjusted for
+        return
     before = values[(rows["visit"] == "baseline").to_numpy()]
     missing = before.index[before.isna()]
     if 0 < len(missing) < len(before):
@@ -155,7 +164,7 @@ def symptom_changes(scores: Scores | None, sample: Sample) -> pd.DataFrame:
     DataFrame
         n rows in the order of the sample, a column for each outcome that four of each arm have; NaN where missing.
     """
-    if scores is None:
+    if scores is None or sample.design.treatments:
         return pd.DataFrame()
     participants = sample.covariates.index.str.removeprefix("sub-")
     columns = {}
@@ -191,15 +200,19 @@ def write_outcomes(run: "GroupRun") -> None:
     trial, notes, words = run.settings.trial, run.notes, run.design.words
     participants = run.settings.selection.participants
     scores = cast(Scores, run.scores)
-    save_described(run.trial_path("scores"), scores.table, OUTCOME_COLUMNS)
+    save_described(run.trial_path("scores"), of_visits(scores.table, run.design), outcome_columns(run.design))
     draws = draws_of(trial, words)
     ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
-        own = draws | {"n_draws": draws["n_draws"] if words.randomized else None}
-        table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
-        table = of_chosen(with_roles(table, trial.plan, trial.departed), participants)
-        save_described(run.trial_path("outcomes"), retold(table, words), CLINICAL_COLUMNS | ROLE_COLUMN)
-    if not words.randomized:  # the bounds are those of an effect of what chance allotted
+        if run.design.treatments:
+            table = crossover_table(scores.outcomes, **ranked, **draws)
+        else:
+            own = draws | {"n_draws": draws["n_draws"] if words.randomized else None}
+            table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
+        table = retold(of_chosen(with_roles(table, trial.plan, trial.departed), participants), words)
+        columns = CROSSOVER_COLUMNS if run.design.treatments else CLINICAL_COLUMNS
+        save_described(run.trial_path("outcomes"), with_heads(table, run.design.columns), columns | ROLE_COLUMN)
+    if not words.bounded:  # the bounds are those of an effect of what chance allotted
         return
     with notes.softly("Missing follow-ups of the outcomes"):
         table = of_chosen(missing_table(scores.outcomes, **draws), participants)
@@ -243,55 +256,3 @@ def _successes(outcomes: Mapping[str, TwoVisits], cutoffs: Iterable[Cutoff]) -> 
         reached = cutoff.reached(np.nan * data.followup if data.baseline is None else data.baseline, data.followup)
         successes.setdefault(cutoff.outcome, {})[cutoff.name] = reached
     return successes
-
-
-def write_arms(run: "GroupRun", target: "Target") -> None:
-    """Write motion by arm and visit, and how alike the arms were before treatment.
-
-    Parameters
-    ----------
-    run : targets.GroupRun
-    target : targets.Target
-    """
-    design, notes, name, flow = run.design, run.notes, target.route.name, target.flow
-    randomized = flow[flow["arm"].isin([design.active, design.reference])]
-    arm = (randomized["arm"] == design.active).to_numpy(int)
-    with notes.softly(f"Motion of {name}"):
-        save_described(run.path(target, "motion"), _motion(randomized, arm, design), MOTION_COLUMNS)
-    with notes.softly(f"Balance of {name}"):
-        table = _before_treatment(run, randomized)
-        path = run.path(target, "balance")
-        save_described(path, standardized_differences(table, arm), BALANCE_COLUMNS)
-
-
-def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame:
-    """Compare motion and data kept; groups that nobody randomized differ at the first visit by more than chance."""
-    if design.words.randomized:
-        return motion_table(flow, arm)
-    rows = []
-    for measure in MEASURES:
-        values = {visit: flow[f"{visit}_{measure}"].to_numpy(float) for visit in design.visits}
-        if len(values) > 1:
-            values["change"] = values["followup"] - values["baseline"]
-        rows += [{"measure": measure, "visit": one, **compared(of, arm == 1)} for one, of in values.items()]
-    return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
-
-
-def _before_treatment(run: "GroupRun", randomized: pd.DataFrame) -> pd.DataFrame:
-    trial, tables, scores = run.settings.trial, run.tables, run.scores
-    participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
-    described = [name for name in tables.participants if str(name).lower() in DESCRIBING]
-    names = dict.fromkeys([*described, *trial.covariates, *trial.strata])
-    columns: dict[Hashable, pd.Series | np.ndarray] = {}
-    for name in names:
-        with run.notes.softly(f"Balance of {name}", DataError):
-            columns |= (
-                balance_columns(tables, run.design, [str(name)], participants).reset_index(drop=True).to_dict("series")
-            )
-    for name, data in (scores.outcomes if scores else {}).items():
-        if data.baseline is not None:
-            baseline = pd.Series(data.baseline, index=cast(Scores, scores).participants)
-            columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
-    at = " at baseline" if run.design.baseline is not None else ""
-    columns[f"mean FD{at}, mm"] = randomized[f"{run.design.first}_mean_fd"].to_numpy(float)
-    return pd.DataFrame(columns)

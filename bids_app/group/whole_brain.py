@@ -34,8 +34,10 @@ def write_whole_brain(run: GroupRun, target: Target) -> Path:
     columns = dict(TABLE_COLUMNS)
     for visit, both in values.items():
         for arm, members in ((design.active, sample.arm == 1), (design.reference, sample.arm == 0)):
-            means[f"{visit}_mean_{label(arm)}"] = both[members].mean(axis=0)
-            columns[f"{visit}_mean_{label(arm)}"] = f"Mean of {arm} at {visit}, in the units of the measure"
+            column = f"{design.columns[visit]}_mean_{label(arm)}"
+            means[column] = both[members].mean(axis=0)
+            at = design.called[visit] if design.treatments else visit
+            columns[column] = f"Mean of {arm} at {at}, in the units of the measure"
     of_sessions = {session: values[visit] for visit, session in design.visits.items()}
     table = compare_alone(pd.DataFrame(means), sample, of_sessions, run.settings.trial)
     path = run.path(target, "wholebrain")

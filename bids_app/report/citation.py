@@ -21,7 +21,8 @@ from bids_app.report.pages import number, write_page
 from bids_app.settings.settings import GROUP
 from bids_app.system.small_files import Record, read_record
 from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
-from bids_app.trial.flow import counts, read_flow
+from bids_app.trial.flow import counts
+from bids_app.trial.flow_table import read_flow
 
 SOFTWARE = (
     *("networkx", "nibabel", "nilearn", "nipype", "numba", "numpy", "pandas", "pybids", "scikit-learn"),
@@ -239,7 +240,10 @@ def _of_comparison(output_dir: Path, path: Path, record: ComparisonRecord) -> It
     arms, analyses, inference = record.arms, record.analyses, record.inference
     flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
     where, of_flow = (one.relative_to(output_dir).as_posix() for one in (path, flow))
-    yield arms.words.arms, f"{', '.join(arms.names)} (column {arms.arm_column})", where
+    by = f"by {arms.arm_column}" if arms.treatments else f"column {arms.arm_column}"
+    yield arms.words.arms, f"{', '.join(arms.names)} ({by})", where
+    if arms.treatments:
+        yield "treatments", arms.contrast, where
     yield "visits", ", ".join(filter(None, arms.design.visits.values())) or "one", where
     for step, value in _flow(flow, record):
         yield step, value, of_flow

@@ -19,6 +19,7 @@ from bids_app.report.surfacefigures import surface_effect_figure
 from bids_app.space.surface_files import load_surface
 from bids_app.trial.comparison_record import ComparisonRecord
 
+OF_PERIODS = ("period", "carry-over")  # of a cross-over trial
 N_VIEWERS = 8  # each adds half a megabyte to the page
 Maps = dict[str, Any]  # images of one effect, by statistic
 
@@ -56,7 +57,7 @@ class _Drawer(ABC):
 
     def draw(self, feature: Feature, *, with_viewer: bool) -> dict[str, Any]:
         """Draw all figures of a feature."""
-        within = [key for key in self.record.analyses.descriptive if key.startswith("within:")]
+        within = [key for key in self.record.analyses.descriptive if key.startswith(("within:", *OF_PERIODS))]
         loaded = {key: self._load(feature, key) for key in (*self.record.analyses.estimators, *within)}
         largest = max(colour_range(maps["hedgesG"].get_fdata()) for maps in loaded.values())
         drawn = {key: self._strip(feature, key, maps, largest) for key, maps in loaded.items()}
@@ -83,6 +84,8 @@ class _Drawer(ABC):
         if key.startswith("within:"):
             before, after = self.record.arms.baseline_session, self.record.arms.followup_session
             return f"{feature.title}: Hedges g, ses-{after} − ses-{before} within {key.partition(':')[2]} (not tested)"
+        beside = {"period": self.record.arms.design.called.values(), "carry-over": self.record.arms.names}
+        contrast = " − ".join(beside[key]) if key in beside else contrast
         return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {self.record.inference.alpha}"
 
     def _strip(self, feature: Feature, key: str, maps: Maps, largest: float) -> dict[str, Any]:

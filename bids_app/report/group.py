@@ -20,7 +20,7 @@ from bids_app.report.trial import route_context, trial_context
 from bids_app.report.trialfigures import matrix_figure
 from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
 from bids_app.trial.design import Design
-from bids_app.trial.flow import read_flow
+from bids_app.trial.flow_table import read_flow
 
 
 def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *, up: str = "") -> Path:
@@ -82,7 +82,7 @@ def _route(folder: Path, design_path: Path) -> dict[str, Any]:
         "whole_brain": _records(folder / build(entities, "wholebrain", ".tsv")),
         "named": _records(folder / build(entities, "regions", ".tsv")),
         "means": {
-            said: {arm: f"{visit}_mean_{label(arm)}" for arm in record.arms.names}
+            said: {arm: f"{arms.columns[visit]}_mean_{label(arm)}" for arm in record.arms.names}
             for visit, said in arms.called.items()
         },
     }

@@ -62,26 +62,29 @@ def _model(record: ComparisonRecord) -> str:
     n = record.arms.number_analysed
     arms, words = " and ".join(f"{count} of {arm}" for arm, count in n.items()), record.arms.words
     adjusted = [*record.analyses.covariates, *(f"stratum {name}" for name in record.analyses.strata)]
-    text = (
-        f"{record.arms.active_arm} was compared with {record.arms.reference_arm} ({arms}). The headline is the "
-        f"{record.analyses.headline_text}"
-    )
+    active, reference = record.arms.sides
+    within = " within participants" if record.arms.treatments else ""
+    text = f"{active} was compared with {reference}{within} ({arms}). The headline is {'' if within else 'the '}"
+    text += record.analyses.headline_text + (" [@hills1979]" if within else "")
     text += " [@vickers2001]" if record.analyses.headline == "ancova" else ""
     text += f", adjusted for {', '.join(adjusted)}" if adjusted else ""
     others = [words for key, words in record.analyses.estimators.items() if key != record.analyses.headline]
+    others += record.analyses.descriptive.values() if within else ()
     text += f"; beside it, {'; '.join(others)}" if others else ""
+    text += " [@freeman1989]" if "carry-over" in record.analyses.descriptive else ""
     text += f". {words.warning.removesuffix('.')}" if words.warning else ""
     return f"{text}. Effect sizes are Hedges g [@hedges1981] with 95 % confidence intervals."
 
 
 def _inference(record: ComparisonRecord) -> str:
     inference, where = record.inference, "within strata" if record.analyses.strata else ""
+    labels = f"{record.arms.words.arm} labels"
     if inference.scheme == "freedman-lane":
         text = f"Residuals were permuted {inference.draws} times {where} [@freedman1983; @winkler2014]"
     elif inference.all_allocations_enumerated:
-        text = f"The arm labels were put through all {inference.draws} possible allocations {where} [@rosenberger2019]"
+        text = f"The {labels} were put through all {inference.draws} possible allocations {where} [@rosenberger2019]"
     else:
-        text = f"The arm labels were re-randomized {inference.draws} times {where} [@rosenberger2019]"
+        text = f"The {labels} were re-randomized {inference.draws} times {where} [@rosenberger2019]"
     counted = "allocation" if record.arms.words.randomized else "order"
     how = STATISTICS[inference.statistic].format(threshold=number(inference.cluster_threshold))
     errors = ", with HC3 standard errors [@mackinnon1985]" if inference.standard_errors == "HC3" else ""
@@ -124,6 +127,12 @@ def _outcomes(trial: Facts, record: ComparisonRecord) -> str:
         ", ".join(trial["Outcomes"]) if isinstance(trial["Outcomes"][0], str) else f"{len(trial['Outcomes'])} scores"
     )
     whom, words = record.arms.words.of(_whom(trial)), record.arms.words
+    if record.arms.treatments:
+        return (
+            f"Clinical outcomes ({names}) were compared as half the difference between the periods, between the "
+            f"sequences by least squares, for those of {whom} with both, by statsmodels [@statsmodels]; their p values "
+            "are of each outcome by itself."
+        )
     if record.arms.baseline_session is None:
         return (
             f"Clinical outcomes ({names}) were compared by least squares, and where they have a baseline adjusted for "

@@ -115,7 +115,7 @@ def _sentences(parts: Sequence[tuple[str, str, str]], record: ComparisonRecord, 
     for role, what, over in parts:
         rule = f"FWE p ≤ {record.inference.alpha} over {where}{over}"
         first = f"{record.analyses.headline_text}, " if not said else ""
-        arms = record.arms.words.arms
+        arms = record.arms.words.compared
         who = f"The {arms}" if len(parts) == 1 and role == "exploratory" else f"{role.capitalize()}: the {arms}"
         said.append(f"{who} {what} ({first}{rule}).")
     return " ".join(said)
@@ -190,7 +190,7 @@ def _plural(what: str) -> str:
 def edge_headline(results: Sequence[Row], record: ComparisonRecord) -> dict[str, Any]:
     """Say by which components of connections the arms differ in the headline analysis."""
     own = next(result for result in results if result["estimator"] == record.analyses.headline)
-    alpha, statistic, arms = record.inference.alpha, record.inference.statistic.upper(), record.arms.words.arms
+    alpha, statistic, arms = record.inference.alpha, record.inference.statistic.upper(), record.arms.words.compared
     how = f"{record.analyses.headline_text}, {statistic}, FWE p ≤ {alpha}"
     if not own["components"]:
         text = f"The {arms} do not differ significantly in any component of connections ({how})."
@@ -211,7 +211,7 @@ def edge_headline(results: Sequence[Row], record: ComparisonRecord) -> dict[str,
 
 def _parcel_text(row: Row, record: ComparisonRecord, p: str) -> str:
     place = centre(row)  # spheres may have no better name
-    larger, smaller = record.arms.names[:: 1 if row["t"] > 0 else -1]
+    larger, smaller = record.arms.sides[:: 1 if row["t"] > 0 else -1]
     return (
         f"{larger} > {smaller}, {row['name']}{f' ({place} mm)' if place else ''}: g = {number(row['hedges_g'])} "
         f"({number(row['g_low'])} to {number(row['g_high'])}), {_p(row[p], record, p)}"

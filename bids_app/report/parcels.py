@@ -83,7 +83,7 @@ def _draw(
     """Draw the forest of those shown, all parcels in the brain, and their map."""
     what = "measures" if record.kind == "global" else f"the {len(result['rows'])} parcels with the smallest p"
     title = f"{result['feature']}: {what}, {record.arms.contrast}"
-    direction = f"{record.arms.active_arm} > {record.arms.reference_arm}"
+    direction = " > ".join(record.arms.sides)
     feature = Feature(*rows[["metric", "edges"]].iloc[0])
     desc = camel([entities.get("desc", ""), feature.label])
     drawn: dict[str, tuple[Figure | None, str]] = {"forest": (forest_figure(result["rows"], title, direction), ".svg")}

@@ -8,10 +8,12 @@ import pandas as pd
 
 from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build
-from bids_app.report.trialfigures import VISITS, association_figure, curve_figure, visits_figure
+from bids_app.report.trialfigures import LABELS, VISITS, association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
 from bids_app.system.small_files import read_record
-from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
+from bids_app.trial.comparison_record import Arms, ComparisonRecord, read_comparison
+from bids_app.trial.design import PERIODS
+from bids_app.trial.flow_table import read_flow, with_heads
 
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
@@ -38,14 +40,20 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     path = folder / build(entities, "trial", ".json")
     facts = {"Plan": None} | read_record(path, AGAIN) if path.exists() else None
     tables = {name: _records(folder, entities, name) for name in ("outcomes", "missing", "tipping")}
-    figures = _outcome_figures(folder, entities, facts) if facts else []
     record = read_comparison(design_paths[0])
+    figures = _outcome_figures(folder, entities, record) if facts else []
     said = {"role_text": role_text(facts), "words": record.arms.words, "when": _when(record)}
+    said |= {"periods": record.arms.treatments is not None, "visits": _visits_of(record).values()}
     return {"facts": facts, **said, **tables, "figures": figures}
 
 
 def _when(record: ComparisonRecord) -> str:
-    return "baseline and follow-up" if record.arms.baseline_session else "the visit"
+    return " and ".join(_visits_of(record).values()) if record.arms.baseline_session else "the visit"
+
+
+def _visits_of(record: ComparisonRecord) -> dict[str, str]:
+    """Return what the visits are called; an outcome may have a baseline where the scans have none."""
+    return record.arms.design.called if record.arms.treatments else dict(zip(VISITS, LABELS, strict=True))
 
 
 def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:
@@ -57,7 +65,7 @@ def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonR
         context[name] = [row for row in context[name] if row["n_active"] or row["n_reference"]]
     context["regions"] = facts.get("Regions", {}).get(record.route)
     context["notes"] = {name: _note(folder, entities, name) for name in NOTED}
-    context["motion_figure"] = _motion_figure(folder, entities, record.arms.names)
+    context["motion_figure"] = _motion_figure(folder, entities, record.arms)
     context["when"] = _when(record)
     context["visits"] = _region_visits(folder, entities, context["regions"] or [], record)
     context["scatters"] = _scatters(folder, entities, record.arms.names)
@@ -99,6 +107,7 @@ def _records(folder: Path, entities: Mapping[str, str], suffix: str) -> list[dic
     table = _table(folder, entities, suffix)
     if table is None:
         return []
+    table = with_heads(table, dict(zip(PERIODS, VISITS, strict=True)))
     text = table.select_dtypes(exclude="number").columns
     table[text] = table[text].astype(object).fillna("")
     return table.to_dict("records")
@@ -110,7 +119,7 @@ def _note(folder: Path, entities: Mapping[str, str], suffix: str) -> str:
     return " ".join(content[key] for key in ("Note", "Family") if isinstance(content.get(key), str))
 
 
-def _outcome_figures(folder: Path, entities: Mapping[str, str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _outcome_figures(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> list[dict[str, Any]]:
     scores = _table(folder, entities, "scores")
     if scores is None:
         return []
@@ -118,13 +127,14 @@ def _outcome_figures(folder: Path, entities: Mapping[str, str], facts: Mapping[s
     for outcome, rows in scores.groupby("outcome", sort=False):
         path = _figure_path(folder, entities, "outcomes", len(drawn))
         wide = _wide(rows)
-        save_figure(path, visits_figure(wide, (facts["ActiveArm"], facts["ReferenceArm"]), str(outcome)))
+        save_figure(path, visits_figure(wide, record.arms.names, str(outcome), record.arms.design.called))
         drawn.append({"outcome": outcome, "path": path})
     return drawn
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
     """Return arm, and what there is of baseline and followup, a row per participant."""
+    rows = rows.assign(visit=rows["visit"].replace(dict(zip(PERIODS, VISITS, strict=True))))
     wide = rows.pivot(index="participant", columns="visit", values="value")
     wide = wide[[visit for visit in VISITS if visit in wide]]
     return wide.join(rows.drop_duplicates("participant").set_index("participant")["arm"])
@@ -135,14 +145,15 @@ def _figure_path(folder: Path, entities: Mapping[str, str], suffix: str, number:
     return folder / "figures" / build(entities, f"{suffix}{end}", ".svg")
 
 
-def _motion_figure(folder: Path, entities: Mapping[str, str], arms: tuple[str, str]) -> Path | None:
-    flow = _table(folder, entities, "flow")
+def _motion_figure(folder: Path, entities: Mapping[str, str], arms: Arms) -> Path | None:
+    flow_path = folder / build(entities, "flow", ".tsv")
+    flow = read_flow(flow_path) if flow_path.exists() else None
     columns = {f"{visit}_mean_fd": visit for visit in VISITS}
     columns = {column: visit for column, visit in columns.items() if flow is not None and column in flow}
     if flow is None or not columns or flow[list(columns)].isna().all(axis=None):
         return None
     path = _figure_path(folder, entities, "motion")
-    save_figure(path, visits_figure(flow.rename(columns=columns), arms, "mean FD (mm)"))
+    save_figure(path, visits_figure(flow.rename(columns=columns), arms.names, "mean FD (mm)", arms.design.called))
     return path
 
 
@@ -158,7 +169,7 @@ def _region_visits(
         rows = roi[(roi["cluster"] == region["Name"]) & roi["analysed"]]
         path = _figure_path(folder, entities, "roi", len(drawn))
         values = "mean z score" if record.data.map_values == "z" else "mean value"
-        save_figure(path, visits_figure(_wide(rows), record.arms.names, values))
+        save_figure(path, visits_figure(_wide(rows), record.arms.names, values, record.arms.design.called))
         drawn.append({"region": region["Name"], "text": region["Text"], "path": path})
     return drawn
 

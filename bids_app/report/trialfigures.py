@@ -16,7 +16,9 @@ LABELS = ("baseline", "follow-up")
 VARIED = ("estimator", "metric", "edges", "values", "smoothing")
 
 
-def visits_figure(wide: pd.DataFrame, arms: tuple[str, str], quantity: str) -> Figure:
+def visits_figure(
+    wide: pd.DataFrame, arms: tuple[str, str], quantity: str, called: Mapping[str, str] | None = None
+) -> Figure:
     """Draw every participant's visits by arm, with means and their 95 % confidence intervals.
 
     Parameters
@@ -26,9 +28,12 @@ def visits_figure(wide: pd.DataFrame, arms: tuple[str, str], quantity: str) -> F
     arms : (str, str)
     quantity : str
         With its unit.
+    called : dict of str, optional
+        What the visits are called, where there are two.
     """
     visits = [visit for visit in VISITS if visit in wide]
-    labels = LABELS if len(visits) > 1 else ("visit",)
+    named = dict(zip(VISITS, LABELS, strict=True)) | (dict(called or {}) if len(called or ()) > 1 else {})
+    labels = [named[visit] for visit in visits] if len(visits) > 1 else ["visit"]
     places = list(range(len(visits)))
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True)
     figure.subplots_adjust(left=0.09, right=0.99, top=0.9, bottom=0.1, wspace=0.05)

@@ -105,10 +105,13 @@ def _settings(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Devia
 def _follows(name: str, planned: Settings, used: Settings) -> bool:
     """Say whether it is done because of another setting, which is compared itself.
 
-    What is done with parcels is what is done with voxels, and groups that nobody randomized have one scheme.
+    What is done with parcels is what is done with voxels, and groups that nobody randomized have one scheme,
+    and cross-over trials one estimator and no baseline.
     """
     if name == "scheme":
         return planned.trial.design != used.trial.design == "groups"
+    if name in ("estimator", "baseline", "baseline_motion", "slopes", "cutoffs"):
+        return planned.trial.design != used.trial.design == "crossover"
     field = {"parcel_threshold": "thresholds", "parcel_density": "densities"}.get(name)
     graphs = (planned.graph, used.graph)
     return field is not None and all(getattr(one, field) == getattr(one.parcels, field) for one in graphs)
@@ -193,7 +196,8 @@ def role_of(
         return "exploratory"
     if any(one.what not in (*PRECISION, *LISTS) for one in departed):
         return "exploratory"
-    if estimator not in (None, plan.estimator or Trial.estimator):
+    of_design = "crossover" if plan.further.get("design") == "crossover" else Trial.estimator
+    if estimator not in (None, plan.estimator or of_design):
         return "exploratory"
     if metric == plan.metric or outcome in _named(plan.primary_outcomes):
         return "primary"

@@ -52,6 +52,7 @@ CONTRASTS = {
 DESIGNS = {
     "parallel": "arms that were randomized",
     "groups": "people whom nobody randomized, as patients and controls, also at one visit",
+    "crossover": "two treatments that everyone was given in turn, in an order that was randomized",
 }
 RANDOM_SEED = 0  # of the permutations and of the random graphs
 QUERIES = ("bold", "mask", "confounds", "timeseries")
@@ -168,7 +169,7 @@ class Trial:
     map_values: str = setting("z", choices=("z", "raw"))
     n_permutations: int = setting(10_000, at_least(1))
     random_seed: int = setting(RANDOM_SEED, at_least(0))
-    estimator: str = setting("ancova", choices=("ancova", "change", "post"))
+    estimator: str = setting("ancova", choices=("ancova", "change", "post", "crossover"))
     estimator_told: bool = False
     scheme: str = setting("rerandomize", choices=("rerandomize", "freedman-lane"))
     allocations: Path | None = None

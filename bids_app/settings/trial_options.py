@@ -6,14 +6,20 @@ from bids_app.settings.settings import CONTRASTS, DESIGNS, EDGE_STATISTICS
 
 TRIAL = (
     option("--design", help="what is compared: " + each(DESIGNS)),
-    option("--arm", metavar="COLUMN", help="column of participants.tsv that holds the arm"),
+    option(
+        "--arm",
+        metavar="COLUMN",
+        help="column of participants.tsv that holds the arm; of a cross-over trial the sequence, or what was given in "
+        "a period",
+    ),
     option(
         "--arms",
         nargs="+",
         metavar="VALUE",
-        help="the values of that column that are compared, two or more; who has another stands in the flow",
+        help="the values of that column that are compared, two or more; who has another stands in the flow; of a "
+        "cross-over trial the two treatments",
     ),
-    option("--reference-arm", metavar="LEVEL", help="the arm that the others are compared with"),
+    option("--reference-arm", metavar="LEVEL", help="the arm, or treatment, that the others are compared with"),
     option("--contrasts", help="of more than two arms, which are compared: " + each(CONTRASTS)),
     option("--baseline", metavar="SESSION", help="session before treatment"),
     option(
@@ -21,7 +27,7 @@ TRIAL = (
         nargs="+",
         metavar="SESSION",
         help="sessions after treatment, each of which is compared; by default all after the baseline, where their "
-        "order is known",
+        "order is known; of a cross-over trial those of the two periods, or what their labels have in common",
     ),
     option("--covariates", nargs="+", metavar="COLUMN", help="columns of the tables to adjust for"),
     option("--strata", nargs="+", metavar="COLUMN", help="columns that stratified the randomization"),
@@ -53,7 +59,8 @@ TRIAL = (
 COMPARISON = (
     option(
         "--estimator",
-        help="what the headline is about; ancova and change are always there, but for groups at one visit (post)",
+        help="what the headline is about; ancova and change are always there, but for groups at one visit (post) and "
+        "cross-over trials (crossover)",
     ),
     option(
         "--scheme",

@@ -1,6 +1,7 @@
 """The table of the clinical outcomes: one row per outcome and method."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ METHODS = {
     "ancova": "follow-up adjusted for the baseline, by least squares",
     "change": "follow-up minus baseline, by least squares",
     "post": "follow-up alone, by least squares",
+    "crossover": "half of period 1 minus period 2, compared between the sequences, by least squares",
     "mixed": "mixed model for repeated measures over both visits, unstructured, arms with one mean at baseline",
     "mixed-interaction": "the same with a baseline mean of each arm: the difference of their changes, where nobody was "
     "randomized",
@@ -28,6 +30,11 @@ METHODS = {
 MAIN, SENSITIVITY = "main", "sensitivity"
 DECIDES = "p"
 COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
+BOTH = "with both periods"
+OF_DIFFERENCES = (
+    "ranks of the difference between the periods; the estimate is the probability that it is better in the sequence "
+    "with the active treatment first"
+)
 ESTIMATE_COLUMNS = {
     "n_active": "Participants of the active arm in the row",
     "n_reference": "Participants of the reference arm in the row",
@@ -62,6 +69,17 @@ CLINICAL_COLUMNS = {
         for statistic, text in (("mean", "Mean"), ("sd", "Standard deviation"))
     },
     **ESTIMATE_COLUMNS,
+}
+CROSSOVER_COLUMNS = {
+    name.replace("baseline", "period1").replace("followup", "period2"): text.replace("at baseline", "in period 1")
+    .replace("at follow-up", "in period 2")
+    .replace(" arms", " sequences")
+    .replace(" arm", " sequence")
+    for name, text in CLINICAL_COLUMNS.items()
+} | {
+    "method": f"crossover: {METHODS['crossover']}; ranks: of that difference",
+    "population": BOTH,
+    "estimate": "Active minus reference treatment, in the units of the outcome; for ranks the probability",
 }
 
 
@@ -106,6 +124,38 @@ def clinical_table(
         rows += [_row(name, "score", *parts) for parts in _of_score(data, randomized, draws)]
         for endpoint, success in (successes or {}).get(name, {}).items():
             rows += [_row(name, endpoint, *parts) for parts in _of_cutoff(data, success, draws)]
+    return _first_is_main(rows)
+
+
+def crossover_table(
+    outcomes: Mapping[str, TwoVisits],
+    *,
+    ordinal: Collection[str] = (),
+    higher_is_better: Collection[str] = (),
+    n_draws: int = 10_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare every outcome of a cross-over trial as `clinical_table` does: arms are sequences, visits its periods.
+
+    Raises
+    ------
+    ValueError
+        An outcome is of one period only.
+    """
+    draws, rows = {"n_draws": n_draws, "seed": seed}, []
+    for name, data in outcomes.items():
+        if data.baseline is None:
+            raise ValueError(f"{name} is known at one period only: a cross-over trial compares both")
+        both = completed(data, "crossover")
+        if name in ordinal:
+            half = replace(data, baseline=None, followup=-data.change / 2)
+            found = rank_estimate(half, higher_is_better=name in higher_is_better, **draws)
+            rows.append(_row(name, "score", replace(found, note=OF_DIFFERENCES), both, BOTH))
+        rows.append(_row(name, "score", linear_estimate(data, "crossover", **draws), both, BOTH))
+    return _first_is_main(rows)
+
+
+def _first_is_main(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(CLINICAL_COLUMNS))
     again = table.duplicated(["outcome", "endpoint"])
     return table.assign(analysis=np.where(again, SENSITIVITY, MAIN), deciding_p=np.where(again, "", DECIDES))

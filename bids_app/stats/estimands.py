@@ -7,6 +7,7 @@ import numpy as np
 
 Row = tuple[float, ...]
 AGAINST_REFERENCE: tuple[Row, ...] = ((-1.0, 1.0),)  # of two arms
+BY_TREATMENT = ("on active", "on reference")  # maps of each participant, whichever period they are of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,3 +118,64 @@ def two_visits(
     if estimator not in named:
         raise ValueError(f"the estimator must be one of {', '.join(named)}, not {estimator!r}")
     return named[estimator]
+
+
+def two_periods(estimator: str, first: str = "period1", second: str = "period2") -> Estimand:
+    r"""Return the estimand of an estimator that has a name: of a 2 x 2 cross-over trial, compared as two sequences.
+
+    Parameters
+    ----------
+    estimator : str
+        ``crossover``: half the difference between the periods, which is the treatment effect; ``first-period``: that
+        of the first period alone; ``carry-over``: the sum of the periods; ``period``: the first period minus the
+        second, of maps by treatment as from `by_treatment`.
+    first, second : str, optional
+        What the periods are called.
+
+    Returns
+    -------
+    Estimand
+        Of sequence 1, active treatment first, minus sequence 0.
+
+    Raises
+    ------
+    ValueError
+        If there is no such estimator.
+
+    Notes
+    -----
+    With :math:`d = y_1 - y_2` the treatment effect is :math:`(\bar d_{AB} - \bar d_{BA}) / 2`, whatever the
+    periods differ in, and the period effect :math:`(\bar d_{AB} + \bar d_{BA}) / 2`. That is the first formula for
+    the differences between the treatments in place of those between the periods, so that the same draws test it. The
+    sum of the periods tells carry-over from nothing between participants only: a weak test, and one that must not
+    choose the analysis (Hills & Armitage 1979, doi:10.1111/j.1365-2125.1979.tb05903.x; Freeman 1989,
+    doi:10.1002/sim.4780081202).
+
+    Examples
+    --------
+    >>> two_periods("crossover").outcome
+    {'period1': 0.5, 'period2': -0.5}
+    """
+    weights = {
+        "crossover": {first: 0.5, second: -0.5},
+        "first-period": {first: 1.0},
+        "carry-over": {first: 1.0, second: 1.0},
+        "period": dict(zip(BY_TREATMENT, (0.5, -0.5), strict=True)),
+    }
+    if estimator not in weights:
+        raise ValueError(f"the estimator must be one of {', '.join(weights)}, not {estimator!r}")
+    return Estimand(outcome=weights[estimator], tested=AGAINST_REFERENCE)
+
+
+def by_treatment(first: np.ndarray, second: np.ndarray, sequence: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the (n, V) maps of each treatment from those of the periods; sequence 1 has the active one first.
+
+    Examples
+    --------
+    >>> maps = by_treatment(np.array([[1.0], [2.0]]), np.array([[5.0], [7.0]]), np.array([1, 0]))
+    >>> [maps[name].ravel().tolist() for name in BY_TREATMENT]
+    [[1.0, 7.0], [5.0, 2.0]]
+    """
+    active_first = np.asarray(sequence)[:, None] == 1
+    pair = np.where(active_first, first, second), np.where(active_first, second, first)
+    return dict(zip(BY_TREATMENT, pair, strict=True))

@@ -144,7 +144,7 @@ def _column(tables: "Tables", trial: Trial) -> str:
         return two[0]
     if len(two) > 1:
         raise UsageError(f"Several columns could hold the arm: {', '.join(two)}. Choose with --arm.")
-    if periods := _periods(participants):
+    if periods := next(iter(period_columns(participants)), []):
         raise UsageError(_CROSSOVER.format(columns=", ".join(periods), first=periods[0]))
     several = [column for column, count in n_arms.items() if 2 < count <= MOST_COMPARED]
     if len(several if len(named) > 1 else named) == 1:
@@ -166,23 +166,11 @@ def _likely(tables: "Tables", column: str) -> set[str]:
 
 
 _CROSSOVER = (
-    "This looks like a cross-over trial: {columns} of participants.tsv hold the same two treatments in turn. Two "
-    "parallel arms are compared here: give --arm {first}, which compares the first period, with --reference-arm, "
-    "--baseline and --followup. The visits of both arms must have the same session labels: where the label says the "
-    "treatment (d2, p2), rename the sessions of the first period alike (for example ses-followup) in a copy of the "
-    "preprocessed data."
+    "This looks like a cross-over trial: {columns} of participants.tsv hold the same two treatments in turn. Give "
+    "--design crossover, which compares the treatments within participants. --arm {first}, with --reference-arm, "
+    "--baseline and --followup, compares parallel arms in the first period alone, if the visits of both arms have the "
+    "same session labels."
 )
-
-
-def _periods(participants: pd.DataFrame) -> list[str]:
-    """Return columns that differ by a number in their names alone and hold the same two values."""
-    families: dict[tuple[str, ...], list[str]] = {}
-    for column in participants.columns:
-        values = participants[column].dropna()
-        if re.search(r"\d$", column) and values.nunique() == 2:
-            stem = re.sub(r"\d+$", "", column)
-            families.setdefault((stem, *sorted(map(str, values.unique()))), []).append(column)
-    return next((columns for columns in families.values() if len(columns) > 1), [])
 
 
 def _compared(words: pd.Series, meaning: MeaningOf, column: str, trial: Trial) -> tuple[list[str], tuple[Finding, ...]]:
@@ -258,6 +246,17 @@ def _named(wanted: str, words: pd.Series, column: str, option: str) -> str:
     if (named := match(wanted, levels)) is None:
         raise UsageError(f"{option} {wanted}: column {column} of participants.tsv holds {listed(words)}.")
     return named
+
+
+def period_columns(participants: pd.DataFrame) -> list[list[str]]:
+    """Return columns that differ by a number in their names alone and hold the same two values, by number."""
+    families: dict[tuple[str, ...], list[str]] = {}
+    for column in participants.columns:
+        values = participants[column].dropna()
+        if re.search(r"\d$", column) and values.nunique() == 2:
+            stem = re.sub(r"\d+$", "", column)
+            families.setdefault((stem, *sorted(map(str, values.unique()))), []).append(column)
+    return [in_order(columns) for columns in families.values() if len(columns) > 1]
 
 
 def listed(words: pd.Series) -> str:

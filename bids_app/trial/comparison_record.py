@@ -23,7 +23,8 @@ Statistic = Literal["tfce", "t", "cluster-extent", "cluster-mass", "nbs", "nbs-i
 class Arms:
     """Which arm was compared with which, from which visit to which, and how many of each.
 
-    Without a baseline one visit was compared by itself. `comparison_of` says so where nobody was randomized.
+    Without a baseline one visit was compared by itself. `comparison_of` says so where nobody was randomized. Of a
+    cross-over trial the arms are its sequences, the visits its periods, and the contrast is that of the `treatments`.
     """
 
     contrast: str
@@ -34,11 +35,17 @@ class Arms:
     followup_session: str | None
     number_analysed: dict[str, int]
     comparison_of: str | None = None
+    treatments: tuple[str, ...] | None = None
 
     @property
     def names(self) -> tuple[str, str]:
         """The active and the reference arm."""
         return self.active_arm, self.reference_arm
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What a difference is of, the first minus the second."""
+        return self.design.sides
 
     @property
     def comparison(self) -> str:
@@ -49,7 +56,8 @@ class Arms:
     def design(self) -> Design:
         """The same without the numbers, as the flow of participants needs it."""
         visits = (self.baseline_session, self.followup_session or "")
-        return Design(self.arm_column, *self.names, *visits, words=self.words)
+        treatments = None if self.treatments is None else (self.treatments[0], self.treatments[1])
+        return Design(self.arm_column, *self.names, *visits, words=self.words, treatments=treatments)
 
     @property
     def words(self) -> Wording:
@@ -59,7 +67,7 @@ class Arms:
     @property
     def sessions(self) -> str:
         """The sessions that were compared, for people; nothing where the scans have none."""
-        return " and ".join(f"ses-{session}" for session in self.design.visits.values() if session is not None)
+        return self.design.sessions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,6 +75,11 @@ def read_column(tables: Tables, design: Design, name: str) -> Column:
     everyone = tables.participants.index
     if name in tables.participants:
         found = tables.participants[name]
+    elif name in tables.sessions and design.treatments:
+        raise UsageError(
+            f"{name} is a column of sessions: in a cross-over trial every session is after a treatment. Columns of "
+            "participants.tsv can be adjusted for."
+        )
     elif name in tables.sessions:
         visits = pd.MultiIndex.from_product([everyone, [design.visits[design.first]]])
         found = tables.sessions[name].reindex(visits).set_axis(everyone)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from bids_app.bids.findings import Finding
 from bids_app.trial.wording import PARALLEL, Wording
 
+PERIODS = ("period1", "period2")  # what the visits of a cross-over trial are called in place of their sessions
+
 
 @dataclass(frozen=True)
 class Design:
@@ -24,6 +26,9 @@ class Design:
         Arms that are in the model beside these two, numbered after them.
     words : Wording
         What is said of them.
+    treatments : (str, str) or None
+        Of a cross-over trial, what is compared: the arms are then its sequences, that with the first of these first
+        and the other, and the visits its periods.
     """
 
     arm_column: str
@@ -34,6 +39,7 @@ class Design:
     findings: tuple[Finding, ...] = ()
     further: tuple[str, ...] = ()
     words: Wording = PARALLEL
+    treatments: tuple[str, str] | None = None
 
     @property
     def visits(self) -> dict[str, str | None]:
@@ -46,7 +52,14 @@ class Design:
         """What each visit is called, for people."""
         if self.baseline is None:
             return {"followup": "visit"}
+        if self.treatments:
+            return {"baseline": "period 1", "followup": "period 2"}
         return {"baseline": "baseline", "followup": "follow-up"}
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What each visit is called in the columns of tables."""
+        return {visit: str(session) if self.treatments else visit for visit, session in self.visits.items()}
 
     @property
     def first(self) -> str:
@@ -61,14 +74,40 @@ class Design:
     @property
     def comparison(self) -> str:
         """Which arms are compared at which session, for people."""
-        return f"{self.contrast} at ses-{self.followup}" if self.followup else self.contrast
+        at = self.followup and not self.treatments  # which are compared over both visits
+        return f"{self.contrast} at ses-{self.followup}" if at else self.contrast
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What a difference is of, the first minus the second: the arms, or of a cross-over trial the treatments."""
+        return self.treatments or (self.active, self.reference)
+
+    @property
+    def sessions(self) -> str:
+        """The visits that are compared, for people; nothing where the scans have no session."""
+        if self.treatments:
+            return " and ".join(self.called.values())
+        return " and ".join(f"ses-{session}" for session in self.visits.values() if session)
 
     @property
     def arms(self) -> tuple[str, ...]:
         """The arms in the order of their numbers: the reference is 0, the active arm 1."""
         return self.reference, self.active, *self.further
 
+    def given(self, arm: str, session: str | None) -> str:
+        """Return what a visit of an arm is a visit of: the arm, or of a cross-over trial the treatment.
+
+        Examples
+        --------
+        >>> design = Design("sequence", "a first", "b first", *PERIODS, treatments=("a", "b"))
+        >>> [design.given(arm, period) for arm in design.arms for period in PERIODS]
+        ['b', 'a', 'a', 'b']
+        """
+        if not self.treatments:
+            return arm
+        return self.treatments[0] if (arm == self.active) == (session == self.baseline) else self.treatments[1]
+
     @property
     def contrast(self) -> str:
         """The direction of every difference, for people."""
-        return f"{self.active} − {self.reference}"
+        return " − ".join(self.sides)

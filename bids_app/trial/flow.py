@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from bids_app.bids.findings import Finding
+from bids_app.bids.names import Name
 from bids_app.bids.scans import Scan
 from bids_app.bids.values import people
 from bids_app.trial.arms import arm_words
@@ -22,17 +22,6 @@ VISITS = ("baseline", "followup")
 NO_SCAN = "no scan"
 LEFT_OUT = "left out by --participant-label"
 Visit = tuple[str, str | None]  # participant and session
-FLOW_COLUMNS = {
-    "participant_id": "Participant",
-    "arm": "Arm that the participant was randomized to",
-    **{f"{visit}_scans": f"Scans at {visit}" for visit in VISITS},
-    **{f"{visit}_volumes": f"Volumes kept at {visit}" for visit in VISITS},
-    **{f"{visit}_minutes": f"Minutes of data kept at {visit}" for visit in VISITS},
-    **{f"{visit}_mean_fd": f"Mean framewise displacement at {visit}, mm" for visit in VISITS},
-    **{f"{visit}_coverage": f"Share of the analysis mask with a signal at {visit}" for visit in VISITS},
-    "analysed": "Whether the participant is in the comparison",
-    "reason": "Why not",
-}
 
 
 @dataclass(frozen=True)
@@ -131,7 +120,10 @@ def participant_flow(
         row = {"participant_id": f"sub-{participant}", "arm": None if pd.isna(arm) else arm}
         reasons = list(no_arm(participant, arms, design))
         for visit, session in design.visits.items():
-            facts, reason = _visit(visits.get((participant, session), []), min_minutes)
+            scans = visits.get((participant, session), [])
+            facts, reason = _visit(scans, min_minutes)
+            if design.treatments:
+                row[f"{visit}_session"] = _label_of(scans)
             row |= {f"{visit}_{name}": value for name, value in facts.items()}
             if reason == NO_SCAN and session and (participant, None) in visits:
                 reason = f"no scan of ses-{session}; there is one whose name says no session"
@@ -171,6 +163,11 @@ def without(flow: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
         return flow
     there = flow["participant_id"].str.removeprefix("sub-").isin(chosen)
     return flow.assign(analysed=flow["analysed"] & there, reason=flow["reason"].astype(object).where(there, LEFT_OUT))
+
+
+def _label_of(scans: Sequence[Scan]) -> str | None:
+    """Return the session that the name of a period's scan says."""
+    return Name.parse(scans[0].path).entities.get("ses") if scans else None
 
 
 def _visit(scans: Sequence[Scan], min_minutes: float) -> tuple[dict[str, float], str | None]:
@@ -249,7 +246,8 @@ def counts(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
         steps["with a scan"] = has["visit"]
     else:
         steps |= {f"with a {visit} scan": there for visit, there in has.items()}
-        steps["with both"] = has["baseline"] & has["follow-up"]
+        first, second = has.values()
+        steps["with both"] = first & second
     steps["analysed"] = flow["analysed"]
     return pd.DataFrame(
         {
@@ -279,8 +277,3 @@ def groups(flow: pd.DataFrame, design: Design) -> dict[str, pd.Series]:
         f"no {design.words.arm}": flow["arm"].isna(),
     }
     return compared | {name: members for name, members in rest.items() if members.any()}
-
-
-def read_flow(path: Path) -> pd.DataFrame:
-    """Read the flow of participants as it was written, arms as words: an arm may be called 1, TRUE or None."""
-    return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False, dtype={"arm": str})

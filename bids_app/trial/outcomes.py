@@ -106,6 +106,19 @@ def two_visits(table: pd.DataFrame, outcome: str, design: Design, covariates: pd
     )
 
 
+def outcome_columns(design: Design) -> dict[str, str]:
+    """Describe the columns of the outcomes as they are written."""
+    if not design.treatments:
+        return OUTCOME_COLUMNS
+    visits = f"{' or '.join(design.columns.values())}, or the label of another session"
+    return OUTCOME_COLUMNS | {"arm": design.words.of(OUTCOME_COLUMNS["arm"]), "visit": visits}
+
+
+def of_visits(table: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """Return a table for people, whose column ``visit`` says the periods of a cross-over trial."""
+    return table.assign(visit=table["visit"].replace(design.columns))
+
+
 def with_roles(table: pd.DataFrame, plan: "Plan | None", departed: Sequence[Deviation] = ()) -> pd.DataFrame:
     """Tag the rows of the clinical table.
 

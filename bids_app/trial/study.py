@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from bids_app.bids.findings import Finding
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import find_arms
-from bids_app.trial.design import Design
+from bids_app.trial.design import PERIODS, Design
 from bids_app.trial.keys import unmatched
+from bids_app.trial.sequences import Sequences, find_sequences
 from bids_app.trial.tables import Tables
 from bids_app.trial.visit_order import order_of
 from bids_app.trial.visits import find_visits
-from bids_app.trial.wording import WORDINGS
+from bids_app.trial.wording import CROSSOVER, WORDINGS
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,13 @@ class Study:
     designs : tuple of Design
         One for each pair of arms that is compared and each follow-up, with the evidence by which the visits were told
         apart. All have the same column of arms, and the same baseline or none.
+    sequences : Sequences or None
+        Of a cross-over trial; the tables then have the periods in place of the sessions that they were.
     """
 
     tables: Tables
     designs: tuple[Design, ...]
+    sequences: Sequences | None = None
 
     @property
     def first(self) -> Design:
@@ -67,6 +71,8 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     DataError
         There are not at least two arms, or not two visits.
     """
+    if trial.design == "crossover":
+        return _crossover(tables, scanned, trial)
     arms = find_arms(tables, trial)
     visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
     words = WORDINGS[trial.design]
@@ -78,3 +84,13 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
         for active, reference in arms.pairs(trial.contrasts)
     )
     return Study(tables, designs)
+
+
+def _crossover(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:
+    """Settle the one comparison of a cross-over trial: of its sequences, over both periods."""
+    found = find_sequences(tables, scanned, trial)
+    findings = (*found.findings, *unmatched(tables, scanned))
+    design = Design(
+        found.evidence, *found.names, *PERIODS, findings=findings, words=CROSSOVER, treatments=found.treatments
+    )
+    return Study(found.told(tables), (design,), found)

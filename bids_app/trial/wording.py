@@ -16,6 +16,12 @@ class Wording:
         Of people, that they belong to the comparison: everyone randomized.
     randomized : bool
         Whether chance made the groups: then what is of everyone randomized can be estimated too.
+    key : str
+        Of `WORDINGS`, as --design names it.
+    compared : str
+        What differs where there is an effect: the arms themselves, or of sequences the treatments.
+    bounded : bool
+        Whether what missing follow-ups may do is bounded: of arms that were randomized and have one follow-up.
     later_motion : str
         Why motion at the follow-up is not adjusted for.
     later_minutes : str
@@ -36,9 +42,12 @@ class Wording:
         What stands first on the page.
     """
 
+    key: str
     arm: str
     arms: str
+    compared: str
     enrolled: str
+    bounded: bool
     randomized: bool
     later_motion: str
     later_minutes: str
@@ -59,14 +68,18 @@ class Wording:
         >>> GROUPS.of("The arms have 3 and 9 participants; labels are those of everyone randomized.")
         'The groups have 3 and 9 participants; labels are those of everyone in the groups.'
         """
+        text = re.sub(r"(?<!-)\barms differ\b", f"{self.compared} differ", text)
         words = {"arm": self.arm, "arms": self.arms, "Arm": self.arm.capitalize(), "Arms": self.arms.capitalize()}
         words["randomized"] = self.enrolled
         return re.sub(r"(?<!-)\b([Aa]rms?|randomized)\b", lambda found: words[found.group()], text)
 
 
 PARALLEL = Wording(
+    key="parallel",
     arm="arm",
     arms="arms",
+    compared="arms",
+    bounded=True,
     enrolled="randomized",
     randomized=True,
     later_motion="since treatment may change it: a difference between the arms may be one of motion",
@@ -85,8 +98,11 @@ PARALLEL = Wording(
     balance="No p-values: in arms that were randomized, any difference before treatment is by chance.",
 )
 GROUPS = Wording(
+    key="groups",
     arm="group",
     arms="groups",
+    compared="groups",
+    bounded=False,
     enrolled="in the groups",
     randomized=False,
     later_motion="so that a difference between the groups may be one of motion",
@@ -105,4 +121,33 @@ GROUPS = Wording(
     warning="Errors are exchangeable between the groups once covariates are taken out; nobody was randomized, so a "
     "difference may come from what else differs between the groups.",
 )
-WORDINGS = {"parallel": PARALLEL, "groups": GROUPS}
+CROSSOVER = Wording(
+    key="crossover",
+    arm="sequence",
+    arms="sequences",
+    compared="treatments",
+    bounded=False,
+    enrolled="randomized",
+    randomized=True,
+    later_motion="since treatment may change it: a difference between the treatments may be one of motion",
+    later_minutes="which happens after randomization",
+    spread="The test is exact for the hypothesis that it makes no difference to anybody which treatment was first, "
+    "whatever the periods differ in. Read as one of equal means it assumes that the differences between the periods "
+    "vary alike in both sequences: where the smaller sequence varies more, p is too small.",
+    linear="under randomization p holds without that",
+    losses="That is a valid test if the order of the treatments changes neither the values nor who is missing: those "
+    "compared have both periods, and must be the same people as in any other allocation. Nothing in the data can show "
+    "this, and nothing is estimated of those who have one period only.",
+    differing="If the order of the treatments changed who is missing, and the missing would have differed in what is "
+    "measured, the p values and intervals of those compared do not hold.",
+    over_time="it holds the treatment and the period together",
+    before="Everyone randomized, by sequence",
+    balance="No p-values: in sequences that were randomized, any difference before treatment is by chance.",
+)
+CARRY_OVER = (
+    "The treatment effect is taken to be free of carry-over: what the first treatment left behind in period 2 is taken "
+    "to be the same in both sequences, as after a wash-out that is long enough. The sum of the periods, compared "
+    "between the sequences, is a weak test of that: it cannot show that there is none, and must not be used to choose "
+    "between period 1 alone and both periods (Freeman 1989, Statistics in Medicine 8:1421)."
+)
+WORDINGS = {one.key: one for one in (PARALLEL, GROUPS, CROSSOVER)}

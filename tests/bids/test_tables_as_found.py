@@ -123,5 +123,5 @@ def test_scores_in_a_long_phenotype_file(written, tmp_path):
 
 def test_a_crossover_is_explained(written, tmp_path):
     written("participant_id\tgroup\tdrug_1\tdrug_2\nsub-1\tMDD\td\tp\nsub-2\tBP\tp\td\nsub-3\tHC\td\tp\n")
-    with pytest.raises(UsageError, match=r"cross-over trial: drug_1, drug_2.*--arm drug_1.*rename the sessions"):
+    with pytest.raises(UsageError, match=r"cross-over trial: drug_1, drug_2.*--design crossover.*--arm drug_1"):
         design_of(read_tables(tmp_path), {"b0", "d2", "p2"}, Trial())

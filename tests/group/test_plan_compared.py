@@ -62,6 +62,7 @@ CHANGED = {
     "--covariates age": "covariates",
     "--strata sex": "strata",
     "--design groups": "design",
+    "--design crossover": "design",
     "--estimator change": "estimator",
     "--scheme freedman-lane": "scheme",
     "--statistic t": "statistic",
@@ -162,6 +163,20 @@ def test_whatever_differs_is_a_departure(written, words, whole):
     assert feature_role(trial, Feature("degree", "r025"), "ancova") == role
     outcomes = role_of(trial.plan, outcome="hamd17", departed=trial.departed)
     assert outcomes == (role if whole else "exploratory")
+
+
+def test_a_plan_of_a_crossover_has_its_estimator_without_naming_it(written):
+    trial = parsed(written(MINIMAL + '[trial]\ndesign = "crossover"\n')).trial
+    assert (trial.design, trial.estimator, trial.baseline_motion, trial.departed) == (
+        "crossover",
+        "crossover",
+        False,
+        (),
+    )
+    assert feature_role(trial, Feature("degree", "r025"), "crossover") == "primary"
+    assert feature_role(trial, Feature("degree", "r025"), "first-period") == "exploratory"
+    with pytest.raises(UsageError, match="--design crossover with --estimator change"):
+        parsed(written(MINIMAL + '[trial]\ndesign = "crossover"\n[analysis]\nestimator = "change"\n'))
 
 
 def test_files_are_compared_by_name_and_by_content(written, tmp_path):

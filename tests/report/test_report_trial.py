@@ -11,15 +11,16 @@ from region_trial import DESIGN, made, save_group_maps
 from bids_app.bids.files import save_described, save_json, save_table
 from bids_app.bids.names import Name
 from bids_app.bids.result_names import group_name, trial_name
+from bids_app.group.arm_tables import write_arms
 from bids_app.group.plan_record import write_plan
 from bids_app.group.region_tables import write_region_tables
-from bids_app.group.trial_tables import Notes, read_scores, write_arms, write_outcomes
+from bids_app.group.trial_tables import Notes, read_scores, write_outcomes
 from bids_app.report.pages import number, p_value, write_page
 from bids_app.report.trial import role_text, route_context, trial_context
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
 from bids_app.trial.comparison_record import read_comparison
-from bids_app.trial.flow import FLOW_COLUMNS
+from bids_app.trial.flow_table import FLOW_COLUMNS
 
 PLAN = Plan("degree", threshold=0.25, alpha=0.01, primary_outcomes=("hamd",), sha256="0123abcd")
 TEMPLATES = ("trial_arms.html.jinja", "trial_regions.html.jinja", "trial.html.jinja")

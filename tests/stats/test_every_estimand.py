@@ -19,12 +19,14 @@ from bids_app.stats import (
     nuisance,
     residual_permutations,
     sign_flips,
+    two_periods,
     two_visits,
 )
 
 N, V = 36, 5
 AFTER, CHANGE = {"f1": 1.0}, {"f1": 1.0, "b": -1.0}
 TWO = {name: two_visits(name, "b", "f1") for name in ("ancova", "change", "post", "within", "slope", "slope-by-arm")}
+TWO |= {name: two_periods(name, "f1", "f2") for name in ("crossover", "first-period", "carry-over")}
 THREE = {
     "high dose": Estimand(outcome=AFTER, adjusts=("b",), tested=((-1, 0, 1),)),
     "between doses": Estimand(outcome=CHANGE, tested=((0, -1, 1),)),

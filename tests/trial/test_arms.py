@@ -11,7 +11,8 @@ from bids_app.report.flowchart import flowchart
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import find_arms
 from bids_app.trial.design import Design
-from bids_app.trial.flow import counts, participant_flow, read_flow
+from bids_app.trial.flow import counts, participant_flow
+from bids_app.trial.flow_table import read_flow
 from bids_app.trial.outcomes import outcome_table
 from bids_app.trial.tables import Tables, read_tables
 

@@ -1,0 +1,97 @@
+"""Motion by arm and visit, and how alike the arms were before treatment."""
+
+from collections.abc import Hashable
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from bids_app.bids.files import save_described
+from bids_app.errors import DataError
+from bids_app.group.targets import GroupRun, Target
+from bids_app.group.trial_tables import Scores
+from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
+from bids_app.stats.motion import MEASURES, MOTION_COLUMNS, compared, motion_table
+from bids_app.trial.covariates import balance_columns
+from bids_app.trial.design import Design
+
+DESCRIBING = ("age", "sex", "gender", "education", "handedness", "bmi", "ethnicity", "race")
+
+
+def write_arms(run: GroupRun, target: Target) -> None:
+    """Write motion by arm and visit, and how alike the arms were before treatment.
+
+    Parameters
+    ----------
+    run : targets.GroupRun
+    target : targets.Target
+    """
+    design, notes, name, flow = run.design, run.notes, target.route.name, target.flow
+    randomized = flow[flow["arm"].isin([design.active, design.reference])]
+    arm = (randomized["arm"] == design.active).to_numpy(int)
+    with notes.softly(f"Motion of {name}"):
+        save_described(run.path(target, "motion"), _motion(randomized, arm, design), _motion_columns(design))
+    with notes.softly(f"Balance of {name}"):
+        table = _before_treatment(run, randomized)
+        path = run.path(target, "balance")
+        save_described(path, standardized_differences(table, arm), BALANCE_COLUMNS)
+
+
+def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame:
+    """Compare motion and data kept; groups that nobody randomized differ at the first visit by more than chance."""
+    if design.treatments:
+        return _motion_of_periods(flow, arm, design)
+    if design.words.randomized:
+        return motion_table(flow, arm)
+    rows = []
+    for measure in MEASURES:
+        values = {visit: flow[f"{visit}_{measure}"].to_numpy(float) for visit in design.visits}
+        if len(values) > 1:
+            values["change"] = values["followup"] - values["baseline"]
+        rows += [{"measure": measure, "visit": one, **compared(of, arm == 1)} for one, of in values.items()]
+    return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
+
+
+def _motion_columns(design: Design) -> dict[str, str]:
+    if not design.treatments:
+        return MOTION_COLUMNS
+    columns = {name: design.words.of(text) for name, text in MOTION_COLUMNS.items()}
+    visits = "period 1, period 2, or half their difference, which compares the treatments within participants"
+    return columns | {
+        "visit": visits,
+        "p": "Two-sided p of Welch's t",
+        "p_rank": "Two-sided p of Mann and Whitney's test",
+    }
+
+
+def _motion_of_periods(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame:
+    """Compare motion and data kept in each period between the sequences, and the treatments within participants."""
+    rows = []
+    for measure in MEASURES:
+        first, second = (flow[f"{visit}_{measure}"].to_numpy(float) for visit in design.visits)
+        values = dict(zip(design.called.values(), (first, second), strict=True))
+        values[f"{design.contrast}, half the difference of the periods"] = (first - second) / 2
+        rows += [{"measure": measure, "visit": one, **compared(of, arm == 1)} for one, of in values.items()]
+    return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
+
+
+def _before_treatment(run: GroupRun, randomized: pd.DataFrame) -> pd.DataFrame:
+    trial, tables, scores = run.settings.trial, run.tables, run.scores
+    participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
+    described = [name for name in tables.participants if str(name).lower() in DESCRIBING]
+    names = dict.fromkeys([*described, *trial.covariates, *trial.strata])
+    columns: dict[Hashable, pd.Series | np.ndarray] = {}
+    for name in names:
+        with run.notes.softly(f"Balance of {name}", DataError):
+            columns |= (
+                balance_columns(tables, run.design, [str(name)], participants).reset_index(drop=True).to_dict("series")
+            )
+    for name, data in (scores.outcomes if scores else {}).items():
+        if data.baseline is not None and not run.design.treatments:
+            baseline = pd.Series(data.baseline, index=cast(Scores, scores).participants)
+            columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
+    if run.design.treatments:  # no scan is before treatment
+        return pd.DataFrame(columns)
+    at = " at baseline" if run.design.baseline is not None else ""
+    columns[f"mean FD{at}, mm"] = randomized[f"{run.design.first}_mean_fd"].to_numpy(float)
+    return pd.DataFrame(columns)

@@ -1,0 +1,249 @@
+"""Cross-over trials: who was given which treatment in which period, and which sessions these are."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bids_app.bids.findings import Finding
+from bids_app.bids.values import people, who
+from bids_app.errors import DataError, UsageError
+from bids_app.settings.settings import Trial
+from bids_app.trial.arms import REFERENCE_LEVELS
+from bids_app.trial.design import PERIODS
+from bids_app.trial.period_sessions import Order, PeriodSessions, Visit
+from bids_app.trial.tables import Tables
+from bids_app.trial.treatment_tables import Given, Stated, stated_orders, treatments_of_sessions
+from bids_app.trial.treatments import Treatments, find_treatments, of_labels
+
+ABOUT = "Sequences"
+Orders = list[tuple[str, dict[str, Order]]]  # of each source, by participant
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Who was given which treatment in which period.
+
+    Attributes
+    ----------
+    active, reference : str
+        The treatments; differences are those of the active from the reference.
+    orders : dict of (str, str)
+        Of each participant whose order is known, the treatments of the two periods.
+    periods : dict of str
+        By participant and session, one of `PERIODS`.
+    evidence : str
+        By what the orders are known, for people; it stands for the column of the arms.
+    findings : tuple of Finding
+    """
+
+    active: str
+    reference: str
+    orders: Mapping[str, Order]
+    periods: Mapping[Visit, str]
+    evidence: str
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def treatments(self) -> tuple[str, str]:
+        """The active and the reference treatment."""
+        return self.active, self.reference
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two sequences are called: that with the active treatment first, and the other."""
+        return f"{self.active} first", f"{self.reference} first"
+
+    def sequence(self, participant: str) -> str | None:
+        """Return what a participant's sequence is called, or None."""
+        order = self.orders.get(participant)
+        return None if order is None else f"{order[0]} first"
+
+    def session(self, participant: str, session: str | None) -> str | None:
+        """Return what a session is compared as: its period, or itself."""
+        return self.periods.get((participant, session or ""), session)
+
+    def told(self, tables: Tables) -> Tables:
+        """Return the tables with everyone's sequence, and with the periods in place of the sessions they were."""
+        column = pd.Series({one: self.sequence(one) for one in tables.participants.index}, dtype=object)
+        sessions = tables.sessions.copy()
+        sessions.index = (
+            pd.MultiIndex.from_tuples(
+                [(name, self.session(name, session)) for name, session in sessions.index],
+                names=tables.sessions.index.names,
+            )
+            if len(sessions)
+            else sessions.index
+        )
+        return replace(
+            tables,
+            participants=tables.participants.assign(**{self.evidence: column}),
+            sessions=sessions,
+            levels={name: of for name, of in tables.levels.items() if name != self.evidence},
+        )
+
+
+def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> Sequences:
+    """Settle who was given which treatment in which period: as the tables and labels say, never by the alphabet.
+
+    Parameters
+    ----------
+    tables : Tables
+    scanned : set of (str, str)
+        Participant and session of every scan.
+    trial : settings.Trial
+
+    Returns
+    -------
+    Sequences
+
+    Raises
+    ------
+    UsageError
+        A choice is open; the message lists what there is.
+    DataError
+        The order is not known, sources contradict each other, or everyone had the same order.
+    """
+    labels = {session for _, session in scanned}
+    if not any(labels):
+        raise DataError("The scans have no session: the two periods of a cross-over trial are two sessions.")
+    visits = sorted({*scanned, *(visit for visit in tables.sessions.index if visit[1] in labels)})  # or with a score
+    stated, given = stated_orders(tables, trial), treatments_of_sessions(tables)
+    treatments = _treatments(stated, given, labels, trial)
+    orders = _agreed([(one.source, one.orders(treatments)) for one in stated])
+    found = PeriodSessions(tables, visits, treatments, trial)
+    if of_visits := _of_visits(given, treatments, visits):
+        orders, periods = _by_treatment(found, of_visits, orders)
+        said = f"Which treatment a session was of is said by {_where(given)}."
+        told = [Finding("Visits", said), *(Finding("Visits", text, warning=True) for text in found.doubts)]
+    else:
+        periods, told = found.in_order()
+        if not any(of for _, of in orders):
+            raise DataError(found.not_known("neither participants.tsv nor sessions.tsv says who was given what"))
+    merged = _merged(orders)
+    _require_both(merged, found)
+    periods = {visit: period for visit, period in periods.items() if visit[0] in merged}
+    _require_apart(periods, [visit for visit in scanned if visit[0] in merged])
+    findings = (
+        *_said(merged, orders, treatments),
+        *told,
+        *found.unused(periods),
+        *_open(stated, merged, periods, scanned),
+    )
+    evidence = next(source for source, of in orders if of)
+    return Sequences(*treatments.names, merged, periods, evidence, findings)
+
+
+def _require_apart(periods: Mapping[Visit, str], scanned: Collection[Visit]) -> None:
+    """Refuse a session that has the name of a period and is not that one."""
+    if wrong := sorted(
+        {session for visit in scanned for session in visit[1:] if periods.get(visit) != session} & {*PERIODS}
+    ):
+        raise UsageError(
+            f"ses-{' and ses-'.join(wrong)}: periods are called so here, and sessions of that name are something else. "
+            "Give them other labels."
+        )
+
+
+def _by_treatment(
+    found: PeriodSessions, of_visits: Mapping[Visit, str], orders: Orders
+) -> tuple[Orders, dict[Visit, str]]:
+    """Return the orders that are known with those by times, and the period of each session, by its treatment."""
+    outcomes = found.one_of_each(of_visits)
+    timed, source = found.timed(outcomes)
+    orders = _agreed([*orders, *([(source, timed)] if timed else [])])
+    merged = _merged(orders)
+    return orders, {
+        visit: PERIODS[merged[visit[0]].index(name)] for visit, name in outcomes.items() if visit[0] in merged
+    }
+
+
+def _open(
+    stated: Sequence[Stated], merged: Mapping[str, Order], periods: Mapping[Visit, str], scanned: Collection[Visit]
+) -> Iterator[Finding]:
+    """Say of whom something is not known: their order, or which of their scans was of which period."""
+    for one in stated:
+        yield from one.findings
+        if unread := [name for name in one.said if name not in merged]:
+            text = f"{one.source} says no order of these two treatments for {people(unread)} ({len(unread)})"
+            yield Finding(ABOUT, f"{text}: they stand in the flow but are not compared.", warning=True)
+    placed = {participant for participant, _ in periods}
+    if lost := sorted({participant for participant, _ in scanned if participant in merged} - placed):
+        text = f"No scan of {people(lost)} ({len(lost)}) is known to be of a period: they are not compared."
+        yield Finding("Visits", text, warning=True)
+
+
+def _treatments(stated: Sequence[Stated], given: Given | None, sessions: Collection[str], trial: Trial) -> Treatments:
+    """Settle the two treatments by all words that tables have for them, else by the labels of the sessions."""
+    words = {word: name for one in stated for word, name in one.words.items()}
+    if given is not None:
+        words |= given.words
+    where = " and ".join(dict.fromkeys([*(one.source for one in stated), *([given.source] if given else [])]))
+    labels = of_labels(sessions)
+    if not words:
+        where = "the tables name none, and what the sessions are called"
+    elif all(len(word) == 1 for word in words) and set(labels) & set(REFERENCE_LEVELS):
+        where += " and the labels of the sessions"  # which say what the letters stand for, or cannot be told from them
+    else:
+        labels = []
+    words |= {label: label for label in labels}
+    return find_treatments(words, trial, where)
+
+
+def _of_visits(given: Given | None, treatments: Treatments, visits: Collection[Visit]) -> dict[Visit, str]:
+    """Return the treatment of each session: by sessions.tsv, and by the labels where these name both treatments."""
+    named = {} if given is None else given.of(treatments)
+    said = {visit: name for visit, name in named.items() if visit in visits}
+    labels = {session: treatments.of_session(session) for session in {session for _, session in visits}}
+    by_label = {session: found[0] for session, found in labels.items() if found}
+    if set(by_label.values()) != set(treatments.names):
+        return said
+    wrong = [visit for visit, name in said.items() if by_label.get(visit[1], name) != name]
+    if wrong:
+        raise DataError(
+            f"The labels of the sessions and sessions.tsv say different treatments: {people(wrong)}. Correct one."
+        )
+    return said | {visit: by_label[visit[1]] for visit in visits if visit[1] in by_label}
+
+
+def _where(given: Given | None) -> str:
+    return "the labels of the sessions" if given is None else given.source
+
+
+def _agreed(orders: Orders) -> Orders:
+    """Refuse sources that contradict each other."""
+    for place, (source, of) in enumerate(orders):
+        for other, of_other in orders[:place]:
+            if wrong := [one for one in of if of_other.get(one, of[one]) != of[one]]:
+                first = wrong[0]
+                raise DataError(
+                    f"{other} and {source} contradict each other about the order of the treatments of {people(wrong)}: "
+                    f"{' then '.join(of_other[first])}, or {' then '.join(of[first])} for {who(first)}. Correct one."
+                )
+    return orders
+
+
+def _merged(orders: Orders) -> dict[str, Order]:
+    return {name: order for _, of in reversed(orders) for name, order in of.items()}
+
+
+def _require_both(orders: Mapping[str, Order], found: PeriodSessions) -> None:
+    """Refuse a trial of which no order is known, or one only."""
+    if not orders:
+        sessions = ", ".join(f"ses-{one}" for one in found.sessions if found.treatments.of_session(one))
+        named = f"sessions are named by treatment ({sessions}), and " if sessions else ""
+        raise DataError(found.not_known(f"{named}neither times nor columns of participants.tsv say what came first"))
+    if len(firsts := {order[0] for order in orders.values()}) == 1:
+        raise DataError(
+            f"Everyone had {firsts.pop()} first ({len(orders)} participants): the treatment cannot be told from the "
+            "period. A cross-over trial has participants of both sequences."
+        )
+
+
+def _said(merged: Mapping[str, Order], orders: Orders, treatments: Treatments) -> Iterator[Finding]:
+    """Say who had which treatment first, and by what that is known."""
+    active, reference = treatments.names
+    counts = [f"{name} first: {sum(order[0] == name for order in merged.values())}" for name in treatments.names]
+    known = " and ".join(source for source, of in orders if of)
+    text = f"{active!r} is compared with {reference!r} within participants, who were given both in turn "
+    yield Finding(ABOUT, f"{text}({'; '.join(counts)} participants). The order is that of {known}.")
