@@ -73,7 +73,7 @@ def whole(tmp_path_factory):
 
 def rows_of(page, caption):
     """Return the cells of a table of the page, by its caption."""
-    (table,) = [part for part in re.findall("<table>.*?</table>", page, flags=re.DOTALL) if caption in part]
+    (table,) = [part for part in re.findall("<table.*?</table>", page, flags=re.DOTALL) if caption in part]
     body = table.split("<tbody>")[1]
     return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, flags=re.DOTALL) for row in body.split("<tr>")[1:]]
 
@@ -99,10 +99,10 @@ def test_numbers_of_the_page_are_those_of_the_files(whole):
     folder = group.settings.output_dir / "group"
     outcomes = pd.read_csv(folder / trial_name(DESIGN, "outcomes"), sep="\t", na_values="n/a")
     for cells, row in zip(rows_of(page, "compared with"), outcomes.itertuples(), strict=True):
-        assert cells[:4] == [row.outcome, row.endpoint, row.method, row.population]
-        assert cells[5] == row.role
-        assert cells[11] == f"{number(row.estimate)} ({number(row.ci_low)} to {number(row.ci_high)})"
-        assert cells[12:15] == [p_value(p).replace("<", "&lt;") for p in (row.p, row.p_hc3, row.p_rerandomized)]
+        assert cells[:3] == [row.outcome, row.endpoint, f"{row.method}, {row.population}"]
+        assert cells[3] == f"{row.analysis}, {row.role}"
+        assert cells[7] == f"{number(row.estimate)} ({number(row.ci_low)} to {number(row.ci_high)})"
+        assert cells[8:11] == [p_value(p).replace("<", "&lt;") for p in (row.p, row.p_hc3, row.p_rerandomized)]
     path = folder / group_name(group.route, DESIGN, "sensitivity", ".tsv")
     sensitivity = pd.read_csv(path, sep="\t", na_values="n/a")
     for cells, row in zip(rows_of(page, "the effect when"), sensitivity.itertuples(), strict=True):
@@ -123,7 +123,7 @@ def test_images_have_their_words_and_nothing_is_loaded(whole):
     assert len(images) == 1 + 1 + 2 + 2 + 1, "motion; the region; two outcomes; two associations; one curve"
     assert all(len(re.search('alt="([^"]*)"', image)[1]) > 20 for image in images)
     assert not re.findall(r"""(?:src|href)=["']?https?:""", page)
-    assert page.count("<table>") == page.count("<caption>")
+    assert page.count("<table") == page.count("<caption>")
 
 
 def test_without_plan_outcomes_or_regions_the_page_says_so(tmp_path):
