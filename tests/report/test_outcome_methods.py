@@ -15,7 +15,7 @@ REPEATED = {"ReferenceArm": "placebo", "Covariance": {"hamd": "unstructured", "m
 
 
 def said(record, repeated=None):
-    return dict(group_methods([record], TRIAL, repeated))["Clinical outcomes"]
+    return dict(group_methods([record], TRIAL, repeated=repeated))["Clinical outcomes"]
 
 
 def test_arms_that_chance_made_have_one_mean_before():
