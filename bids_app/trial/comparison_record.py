@@ -23,8 +23,8 @@ Statistic = Literal["tfce", "t", "cluster-extent", "cluster-mass", "nbs", "nbs-i
 class Arms:
     """Which arm was compared with which, from which visit to which, and how many of each.
 
-    Without a baseline one visit was compared by itself. `comparison_of` says so where nobody was randomized. Of a
-    cross-over trial the arms are its sequences, the visits its periods, and the contrast is that of the `treatments`.
+    Without a baseline one visit was compared by itself. Of a cross-over trial (`comparison_of`) the arms are its
+    sequences, the visits its periods, and the contrast is that of the `treatments`.
     """
 
     contrast: str
@@ -35,7 +35,7 @@ class Arms:
     followup_session: str | None
     number_analysed: dict[str, int]
     comparison_of: str | None = None
-    treatments: tuple[str, ...] | None = None
+    treatments: tuple[str, str] | None = None
 
     @property
     def names(self) -> tuple[str, str]:
@@ -56,8 +56,7 @@ class Arms:
     def design(self) -> Design:
         """The same without the numbers, as the flow of participants needs it."""
         visits = (self.baseline_session, self.followup_session or "")
-        treatments = None if self.treatments is None else (self.treatments[0], self.treatments[1])
-        return Design(self.arm_column, *self.names, *visits, words=self.words, treatments=treatments)
+        return Design(self.arm_column, *self.names, *visits, words=self.words, treatments=self.treatments)
 
     @property
     def words(self) -> Wording:
@@ -282,7 +281,7 @@ def _value(of: Any, value: object, key: str) -> Any:
         raise DataError(f"It lacks {key}.")
     if origin is Literal:
         if value not in inner:
-            raise DataError(f"{key} is {_shown(value)}, none of {', '.join(inner)}.")
+            raise DataError(f"{key} is {value!r:.40}, none of {', '.join(inner)}.")
         return value
     if origin is tuple:
         return tuple(_value(inner[0], one, key) for one in _checked(list, value, key))
@@ -294,9 +293,5 @@ def _value(of: Any, value: object, key: str) -> Any:
 def _checked(kind: type, value: Any, key: str) -> Any:
     fits = isinstance(value, (int, float) if kind is float else kind)
     if not fits or isinstance(value, bool) != (kind is bool):  # to Python true and false are numbers
-        raise DataError(f"{key} is {_shown(value)}, not {_WORDS[kind]}.")
+        raise DataError(f"{key} is {value!r:.40}, not {_WORDS[kind]}.")
     return value
-
-
-def _shown(value: object) -> str:
-    return repr(value)[:40]
