@@ -1,6 +1,8 @@
 """A 2 x 2 cross-over trial against the textbook: effect, error, degrees of freedom, and every sequence there is."""
 
+import runpy
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -158,6 +160,19 @@ def test_scores_are_compared_as_maps_are_and_need_both_periods():
     assert set(table["population"]) == {"with both periods"}
     with pytest.raises(ValueError, match="hamd is known at one period only"):
         crossover_table({"hamd": TwoVisits(SEQUENCE, None, first)})
+
+
+def test_null_trials_whose_periods_differ_are_found_as_often_as_they_should_be():
+    """Short form of benchmarks/crossover.py, and what the periods differ in makes no odds."""
+    benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "crossover.py"))
+    differ, nothing = (benchmark["CASES"][name] for name in ("the periods differ", "nothing works"))
+    found = [benchmark["smallest_p"](differ, seed) for seed in range(150)]
+    low, high = scipy_stats.binom.interval(0.998, len(found), benchmark["ALPHA"])
+    for name in benchmark["ESTIMATORS"]:
+        assert low <= sum(one[name] <= benchmark["ALPHA"] for one in found) <= high, name
+    assert [benchmark["smallest_p"](nothing, seed)["crossover"] for seed in range(5)] == [
+        one["crossover"] for one in found[:5]
+    ]
 
 
 def test_an_estimator_that_is_not_there_is_named():
