@@ -62,12 +62,13 @@ def chromium():
         pytest.skip("Chromium is not installed")
     from playwright.sync_api import sync_playwright
 
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("TMPDIR", "/tmp")  # the app's own, in which a socket's path would be too long
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--allow-file-access-from-files"]
-        browser = playwright.chromium.launch(executable_path=program, args=arguments, env=dict(os.environ))
-        yield browser
-        browser.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", "/tmp")  # the app's own may be gone, and a socket's path in it would be too long
+        with sync_playwright() as playwright:
+            arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--allow-file-access-from-files"]
+            browser = playwright.chromium.launch(executable_path=program, args=arguments, env=dict(os.environ))
+            yield browser
+            browser.close()
 
 
 @pytest.fixture(scope="session")
