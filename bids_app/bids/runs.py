@@ -1,6 +1,5 @@
 """From settings to the runs that will be analysed: the only importer of pybids."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -31,8 +30,6 @@ from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.timing import declared
 from bids_app.errors import DataError, NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
-
-logger = logging.getLogger(__name__)
 
 IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
 ON_SURFACE = {"desc": Query.NONE, "extension": [".dtseries.nii", ".func.gii"]}

@@ -1,6 +1,5 @@
 """The demo: a simulated trial with a known answer, analysed by both levels, and held against that answer."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +22,6 @@ from bids_app.settings.atlas_source import find_atlas
 from bids_app.settings.checks import check_settings
 from bids_app.settings.settings import Graph, Resources, Settings, Trial
 from bids_app.simulate import PlantedRegion, SimulatedTrial, simulate_trial
-
-logger = logging.getLogger("bids_app")
 
 VOXEL_SIZE = 5
 N_PERMUTATIONS = 2_000

@@ -1,6 +1,5 @@
 """The results of the group level: maps, cluster table, nodal table."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 from pathlib import Path
@@ -36,7 +35,6 @@ from bids_app.space.atlas import fitting
 from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
-logger = logging.getLogger(__name__)
 Comparisons = Mapping[Test, stats.Comparison]
 Corrected = Mapping[Test, np.ndarray]  # p over all features
 

@@ -1,6 +1,5 @@
 """From the scans of a route and the trial's tables to the arrays that are compared."""
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,8 +27,6 @@ from bids_app.trial.flow import by_visit, participant_flow, runs_without_motion,
 from bids_app.trial.strata import strata, strata_said
 from bids_app.trial.tables import Tables
 from bids_app.trial.wording import Wording
-
-logger = logging.getLogger(__name__)
 
 MIN_PER_ARM = 2
 SESSION = "ses-"  # before a label, so that no session is called as an argument of numpy's
