@@ -39,17 +39,24 @@ def write_arms(run: GroupRun, target: Target) -> None:
 
 def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame:
     """Compare motion and data kept; groups that nobody randomized differ at the first visit by more than chance."""
-    if design.treatments:
-        return _motion_of_periods(flow, arm, design)
-    if design.words.randomized:
+    if design.words.randomized and not design.treatments:
         return motion_table(flow, arm)
-    rows = []
-    for measure in MEASURES:
-        values = {visit: flow[f"{visit}_{measure}"].to_numpy(float) for visit in design.visits}
-        if len(values) > 1:
-            values["change"] = values["followup"] - values["baseline"]
-        rows += [{"measure": measure, "visit": one, **compared(of, arm == 1)} for one, of in values.items()]
+    rows = [
+        {"measure": measure, "visit": visit, **compared(values, arm == 1)}
+        for measure in MEASURES
+        for visit, values in _of_visits(flow, measure, design).items()
+    ]
     return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
+
+
+def _of_visits(flow: pd.DataFrame, measure: str, design: Design) -> dict[str, np.ndarray]:
+    """Return a measure at each visit and its change; of periods half their difference, of the treatments."""
+    values = {visit: flow[f"{visit}_{measure}"].to_numpy(float) for visit in design.visits}
+    if design.treatments:
+        half = (values["baseline"] - values["followup"]) / 2
+        of_periods = {design.called[visit]: of for visit, of in values.items()}
+        return of_periods | {f"{design.contrast}, half the difference of the periods": half}
+    return values | ({"change": values["followup"] - values["baseline"]} if len(values) > 1 else {})
 
 
 def _motion_columns(design: Design) -> dict[str, str]:
@@ -62,17 +69,6 @@ def _motion_columns(design: Design) -> dict[str, str]:
         "p": "Two-sided p of Welch's t",
         "p_rank": "Two-sided p of Mann and Whitney's test",
     }
-
-
-def _motion_of_periods(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame:
-    """Compare motion and data kept in each period between the sequences, and the treatments within participants."""
-    rows = []
-    for measure in MEASURES:
-        first, second = (flow[f"{visit}_{measure}"].to_numpy(float) for visit in design.visits)
-        values = dict(zip(design.called.values(), (first, second), strict=True))
-        values[f"{design.contrast}, half the difference of the periods"] = (first - second) / 2
-        rows += [{"measure": measure, "visit": one, **compared(of, arm == 1)} for one, of in values.items()]
-    return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
 
 
 def _before_treatment(run: GroupRun, randomized: pd.DataFrame) -> pd.DataFrame:

@@ -88,7 +88,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     """
     settings, tables, failed = trial.settings, trial.study.tables, trial.failed
     wanted, comparisons = settings.selection.participants, []
-    scores = read_scores(of_chosen(tables, wanted), design, settings.trial)
+    scores = read_scores(tables_of_chosen(tables, wanted), design, settings.trial)
     tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
     for route in trial.routes:
         flow = flow_of(trial, route, design)
@@ -141,7 +141,7 @@ def _departed(settings: Settings, samples: Sequence[tuple[Route, Sample]], score
     return replace(settings, trial=replace(trial, departed=departed))
 
 
-def of_chosen(tables: Tables, participants: Collection[str]) -> Tables:
+def tables_of_chosen(tables: Tables, participants: Collection[str]) -> Tables:
     """Leave out of the tables whom --participant-label leaves out."""
     if not participants:
         return tables

@@ -11,7 +11,7 @@ import pandas as pd
 from bids_app.bids.files import save_described
 from bids_app.bids.result_names import study_name
 from bids_app.group.family import of_all_arms
-from bids_app.group.gathering import of_chosen
+from bids_app.group.gathering import tables_of_chosen
 from bids_app.group.targets import TrialScans
 from bids_app.group.trial_tables import retold, scale_of
 from bids_app.settings.cutoffs import parse_cutoffs
@@ -90,7 +90,7 @@ def read_repeated(
     left : list of str
         Which outcomes are none of several follow-ups, and why.
     """
-    tables, designs = of_chosen(study.tables, participants), of_all_arms(study.designs)
+    tables, designs = tables_of_chosen(study.tables, participants), of_all_arms(study.designs)
     cutoffs, outcomes, left = parse_cutoffs(options.cutoffs), {}, []
     for word in dict.fromkeys(scale_of(word, cutoffs) for word in options.outcomes):
         found = dict(_by_followup(tables, designs, word, options))

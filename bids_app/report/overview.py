@@ -99,9 +99,7 @@ def _repeated(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     about = read_record(sidecar_of(path), AGAIN)
-    table = read_table(path, dtype=dict.fromkeys(("outcome", "active", "reference", "followup"), str))
-    text = table.select_dtypes(exclude="number").columns
-    table[text] = table[text].astype(object).fillna("")
+    table = _without_gaps(read_table(path, dtype=dict.fromkeys(("outcome", "active", "reference", "followup"), str)))
     outcomes = [_outcome(str(name), rows) for name, rows in table.groupby("outcome", sort=False)]
     return {"table": path.name, "outcomes": outcomes, "model": about["Model"], "left": about["NotModelled"]}
 
@@ -113,12 +111,17 @@ def _outcome(name: str, rows: pd.DataFrame) -> dict[str, Any]:
     return {"name": name, "note": note, "rows": rows.assign(note="" if note else rows["note"]).to_dict("records")}
 
 
+def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns of words are empty where nothing stands."""
+    words = table.select_dtypes(exclude="number")
+    return table.assign(**words.astype(object).fillna(""))
+
+
 def _route(folder: Path, route: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:
     table = read_table(folder / route["Table"], dtype={"node": str})
     table["judged"] = table["p_together"].where(table["role"] == "primary", table["p_together_all"])
     found = table[table["judged"] <= record["Alpha"]]
-    text = table.select_dtypes(exclude="number").columns
-    table[text] = table[text].astype(object).fillna("")
+    table = _without_gaps(table)
     return {
         "name": route["Route"],
         "anchor": label(route["Route"]),

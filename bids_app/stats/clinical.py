@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.stats.ancova import completed, linear_estimate
+from bids_app.stats.ancova import completed, linear_estimate, outcome_of
 from bids_app.stats.estimates import Estimate
 from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate
 from bids_app.stats.responders import proportion_estimate
@@ -148,7 +148,7 @@ def crossover_table(
             raise ValueError(f"{name} is known at one period only: a cross-over trial compares both")
         both = completed(data, "crossover")
         if name in ordinal:
-            half = replace(data, baseline=None, followup=-data.change / 2)
+            half = replace(data, baseline=None, followup=outcome_of(data, "crossover")[0])
             found = rank_estimate(half, higher_is_better=name in higher_is_better, **draws)
             rows.append(_row(name, "score", replace(found, note=OF_DIFFERENCES), both, BOTH))
         rows.append(_row(name, "score", linear_estimate(data, "crossover", **draws), both, BOTH))
