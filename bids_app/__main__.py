@@ -11,7 +11,23 @@ def run() -> None:
     if sys.getfilesystemencoding().lower() not in ("utf-8", "utf8") and not sys.flags.utf8_mode:
         os.environ["PYTHONUTF8"] = "1"  # of the processes that are started later
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    if "_ARGCOMPLETE" in os.environ:
+        _complete()
     sys.exit(supervised(_main))
+
+
+def _complete() -> None:
+    """Answer the shell that asks how a word may go on, and leave; ``register-python-argcomplete`` makes it ask."""
+    import argcomplete
+
+    from bids_app.settings.everyday import LEVELS
+    from bids_app.settings.parser import app_parser
+
+    parser = app_parser()
+    for action in parser._actions:
+        if action.dest == "level":
+            vars(action)["completer"] = argcomplete.ChoicesCompleter(dict.fromkeys(LEVELS, ""))
+    argcomplete.autocomplete(parser)
 
 
 def _main() -> int:

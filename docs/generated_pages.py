@@ -12,6 +12,7 @@ from bids_app.group.repeated_outcomes import ROLE
 from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
 from bids_app.group.sensitivity import SENSITIVITY_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
+from bids_app.settings.everyday import LEVEL_OF
 from bids_app.settings.parser import app_parser, demo_parser
 from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
@@ -52,7 +53,8 @@ def options_page():
         lines += [f"## `{parser.prog}`", "", parser.description, ""]
         for group in parser._action_groups:
             if group._group_actions:
-                lines += [f"### {group.title.capitalize()} of {parser.prog}", ""]
+                level = f" [{LEVEL_OF[group.title]}]" if group.title in LEVEL_OF else ""
+                lines += [f"### {group.title.capitalize()} of {parser.prog}{level}", ""]
                 lines += ["| option | what it does | allowed | default |", "|---|---|---|---|"]
                 lines += [_row(action) for action in group._group_actions]
                 lines.append("")

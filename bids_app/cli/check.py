@@ -18,7 +18,7 @@ from bids_app.group.targets import GroupRun
 from bids_app.group.trial_tables import read_scores
 from bids_app.participant.nodes import check_atlases
 from bids_app.preproc.raw_runs import RawRun, raw_runs, wants_preprocessing
-from bids_app.runtime.logs import log_to_terminal
+from bids_app.runtime.logs import call_of, log_to_terminal
 from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.arms import arm_words
 from bids_app.trial.covariates import code, slopes
@@ -66,6 +66,7 @@ def preview_participants(settings: Settings, *, with_trial: bool = False) -> int
         _say(f"Voxel by voxel: {', '.join(one.title for one in settings.graph.mapped)}.")
     if with_trial:
         _preview_trial(settings, inputs.runs)
+        _say(f"Next: {call_of(settings, 'participant')}")
     return 0
 
 
@@ -77,6 +78,7 @@ def _preview_raw(settings: Settings, *, with_trial: bool) -> int:
     _say("For publication, fMRIPrep is the better preprocessing: see the documentation for what differs.")
     if with_trial:
         _preview_trial(settings, runs)
+        _say(f"Next: {call_of(settings, 'participant')}")
     return 0
 
 

@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from bids_app.cli.settings_of import LEVELS, dashed, parse
+from bids_app.cli.settings_of import dashed, parse
 from bids_app.cli.validate import check_dataset
-from bids_app.errors import OutputError, TrialgraphError, full_disk
+from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
 from bids_app.settings.checks import check_settings
+from bids_app.settings.everyday import LEVELS, USAGES
 from bids_app.settings.parser import demo_parser
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_code
@@ -36,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = dashed(sys.argv[1:] if argv is None else argv)
     try:
+        if not argv:
+            raise UsageError(f"nothing to do.\nusage: {USAGES}\nSee trialgraph --help")
         if argv[:1] == ["demo"] and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
             return _demo(argv[1:])
         if argv[:1] == ["check"] and argv[2:3] not in ([level] for level in LEVELS):
@@ -81,7 +84,7 @@ def _run(settings: Settings) -> int:
     settings = replace(settings, work_dir=work_dir / f"code-{digest_of_code()}")  # no other version's results
     with working_in(work_dir, settings.keep_work_dir) as conclude:
         settings.work_dir.mkdir(exist_ok=True)
-        if not settings.skip_validation:
+        if settings.level == "participant" and not settings.skip_validation:  # the group level reads tables alone
             _validate(settings)
         return conclude(_step(settings)(settings))
 
@@ -99,8 +102,11 @@ def _step(settings: Settings) -> Callable[[Settings], int]:
 
 def _check(argv: Sequence[str]) -> int:
     """Say what both levels would do with a dataset."""
-    folders, options = argv[:2], argv[2:]
-    return _preview(parse([*folders, "participant", *options, "--dry-run"]), with_trial=True)
+    settings = parse(argv, check=True)
+    code = _preview(settings, with_trial=True)
+    if not settings.skip_validation:
+        _validate(settings)
+    return code
 
 
 def _preview(settings: Settings, *, with_trial: bool = False) -> int:

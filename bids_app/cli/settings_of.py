@@ -9,11 +9,15 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from bids_app.cli.adopted import find_adopted
 from bids_app.errors import DataError, UnknownLevelError, UsageError
 from bids_app.graph.measures import UNSIGNED, VOXEL_MEASURES
 from bids_app.group.plan_match import file_deviations
+from bids_app.settings.argument_parser import meant
 from bids_app.settings.atlas_source import find_atlas
+from bids_app.settings.config import read_config
 from bids_app.settings.cutoffs import parse_cutoffs
+from bids_app.settings.everyday import LEVELS
 from bids_app.settings.parser import read_given, with_defaults
 from bids_app.settings.plan import read_plan
 from bids_app.settings.roles import deviations, left_to
@@ -33,7 +37,6 @@ from bids_app.space.templates import cached_template
 from bids_app.system.machine import available_cpus, available_memory_gb
 from bids_app.system.small_files import read_json, read_yaml
 
-LEVELS = ("participant", "group")
 NOT_OF_CROSSOVER = {
     "baseline": "--baseline",
     "slopes": "--slopes",
@@ -52,13 +55,18 @@ def dashed(argv: Sequence[str]) -> list[str]:
     ]
 
 
-def parse(argv: Sequence[str]) -> Settings:
+def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
     """Turn arguments into Settings.
+
+    What the command line says goes first, then what the file of options says, then the plan; the group level takes
+    what all leave open from what the participant level was given.
 
     Parameters
     ----------
     argv : list of str
         The arguments, without the program's name.
+    check : bool, optional
+        Of ``trialgraph check``.
 
     Returns
     -------
@@ -68,13 +76,18 @@ def parse(argv: Sequence[str]) -> Settings:
     ------
     UsageError, UnknownLevelError, MissingInputError
     """
-    given = read_given(argv)
-    if given["level"] not in LEVELS:
-        raise UnknownLevelError(f"analysis level {given['level']!r} is unknown; it is one of: {', '.join(LEVELS)}.")
-    plan = read_plan(given["plan"]) if "plan" in given else None
-    options = with_defaults(_of_design(left_to(plan, given), given))
+    given = read_given(argv, check=check)
+    if (level := given["level"]) not in LEVELS:
+        near = meant(level, LEVELS)
+        raise UnknownLevelError(f"analysis level {level!r} is unknown; it is one of: {', '.join(LEVELS)}{near}.")
+    config = read_config(given["config"]) if "config" in given else None
+    given = {**(config.options if config else {}), **given}
+    plan = read_plan(given["plan"]) if "plan" in given else config and config.plan
+    told = _of_design(left_to(plan, given), given)
+    adopted = find_adopted(given["output_dir"], told) if level == "group" and not given.get("reports_only") else None
+    options = with_defaults({**(adopted.options if adopted else {}), **told})
     parse_cutoffs(options.cutoffs)
-    settings = _settings(options)
+    settings = replace(_settings(options), adopted=adopted.text if adopted else None)
     if plan is None:
         return settings
     places = {name: given[name] for name in ("bids_dir", "output_dir", "level")}

@@ -15,14 +15,22 @@ from bids_app.system.small_files import read_json
 
 VALIDATOR = "bids-validator-deno"
 SHOWN = 5
+# What a run reads of raw data, or would if it had a name of BIDS; what lies elsewhere stops nothing.
+READ = re.compile(
+    r"""/?( dataset_description\.json | participants\.(tsv|json) | sessions\.json | [^/]*_(bold|T1w)\.json
+    | sub-[^/]+/(ses-[^/]+/)?( [^/]*_(sessions|scans)\.(tsv|json) | (func|anat|fmap)/.* ) )?""",
+    re.VERBOSE,
+)
+BESIDE = re.compile(r"_(events|physio|stim|physioevents)\.(tsv|json)(\.gz)?$")  # in func, and never read
 
 
 def check_dataset(bids_dir: Path, participants: Collection[str] = ()) -> str | None:
-    """Refuse raw data that are not valid BIDS.
+    """Refuse raw data that are not valid BIDS where they are read.
 
     A derivative is not checked: no version of fMRIPrep writes one without errors. Neither are, within raw data,
     the participants that are not analysed, and what is below ``derivatives``. Nor is a folder of tables alone,
-    which is never valid: participants are listed there that have no data. Warnings count for nothing.
+    which is never valid: participants are listed there that have no data. Warnings count for nothing; errors in
+    files that no run reads (stimuli, events, EEG, questionnaires) are said and stop nothing.
 
     Parameters
     ----------
@@ -33,7 +41,7 @@ def check_dataset(bids_dir: Path, participants: Collection[str] = ()) -> str | N
     Returns
     -------
     str or None
-        Why nothing was checked.
+        Why nothing was checked, or which errors stop nothing.
 
     Raises
     ------
@@ -50,13 +58,15 @@ def check_dataset(bids_dir: Path, participants: Collection[str] = ()) -> str | N
     issues = _issues(validator, bids_dir)
     if issues is None:
         return f"{VALIDATOR} could not be run: {bids_dir} is not checked."
-    wrong = [issue for issue in issues if issue["severity"] == "error" and _concerns(issue, participants)]
-    if wrong:
+    errors = [issue for issue in issues if issue["severity"] == "error" and _concerns(issue, participants)]
+    if wrong := [issue for issue in errors if _is_read(issue)]:
         raise InvalidDatasetError(
             f"{bids_dir} is not valid BIDS: {summary(wrong)}. See all with `{VALIDATOR} {bids_dir}`; "
             "correct them, or go on with --skip-bids-validation."
         )
-    return None
+    return (
+        f"{bids_dir} has errors in files that are not read, which stop nothing: {summary(errors)}." if errors else None
+    )
 
 
 def find_validator() -> str | None:
@@ -101,6 +111,11 @@ def _issues(validator: str, bids_dir: Path) -> list[dict[str, Any]] | None:
         return json.loads(done.stdout)["issues"]["issues"]
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _is_read(issue: Mapping[str, Any]) -> bool:
+    place = issue.get("location") or ""
+    return READ.fullmatch(place) is not None and not BESIDE.search(place)
 
 
 def _concerns(issue: Mapping[str, Any], participants: Collection[str]) -> bool:

@@ -49,7 +49,8 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
         "beside the headline's.",
         None if one_visit or sample.design.treatments else _within(words),
     )
-    return tuple(Finding(ABOUT, text) for text in texts if text)
+    adopted = (Finding("Options", settings.adopted),) if settings.adopted else ()
+    return (*adopted, *(Finding(ABOUT, text) for text in texts if text))
 
 
 def left_out(

@@ -70,18 +70,23 @@ def find_routes(settings: Settings, index: ScanIndex) -> list[Route]:
     routes: list[Route] = [route for route in (*maps, *_parcel_routes(settings, index)) if route]
     if not routes:
         descs = {map_desc(settings.graph, one.edges, settings.trial.map_values) for one in settings.graph.compared}
-        wanted = f"desc-{' or '.join(sorted(descs))} on the grid res-{resolution(settings.graph)}"
+        wanted = f"desc-{' or '.join(sorted(descs))} {_on_grid(resolution(settings.graph))}"
         present = {_kind(scan) for kind in MAPS for scan in index.of("boldmap", kind)}
         found = "; ".join(sorted(present)) or "no maps at all"
         raise NothingSelectedError(
             f"{settings.output_dir} holds no graph maps with {wanted}, and no nodal tables for this threshold. "
-            f"There is: {found}. Run the participant level first, with the same graph options."
+            f"There is: {found}. Give --voxel-size, --metrics, --threshold, --density and --smooth-maps as they were at "
+            "the participant level, or leave them out to have them taken over; or run it again with those."
         )
     return routes
 
 
 def _kind(scan: Scan) -> str:
-    return f"desc-{scan.entities.get('desc')} on res-{scan.entities.get('res')}"
+    return f"desc-{scan.entities.get('desc')} {_on_grid(scan.entities.get('res'))}"
+
+
+def _on_grid(res: str | None) -> str:
+    return f"on the grid res-{res}" if res else "on the grid of the data"
 
 
 def _wanted(settings: Settings, scan: Scan) -> bool:

@@ -18,7 +18,7 @@ from bids_app.report.index import write_index_page, write_pages_of_all
 from bids_app.report.participant import write_participant_page
 from bids_app.runtime.failures import Failure
 from bids_app.runtime.group_folder import changed_sources
-from bids_app.runtime.logs import conclude, start_log
+from bids_app.runtime.logs import call_of, conclude, start_log
 from bids_app.runtime.nipype_run import execute, node_name
 from bids_app.settings.settings import GROUP, Settings
 from bids_app.system.locks import turn_in
@@ -85,7 +85,8 @@ def _graph_level(settings: Settings, log_dir: Path, earlier: Sequence[Failure] =
     page = _page_to_look_at(settings, inputs)
     failed = sum(bool(failures_of(run, failures)) for run in inputs.runs)
     logger.info("%d of %d scans finished, %d failed.", len(inputs.runs) - failed, len(inputs.runs), failed)
-    return conclude([*earlier, *failures], page, log_dir)
+    whole = page == settings.output_dir / "index.html"
+    return conclude([*earlier, *failures], page, log_dir, call_of(settings, "group") if whole else None)
 
 
 def _page_to_look_at(settings: Settings, inputs: Inputs) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import sys
 import uuid
 from collections.abc import Iterable
@@ -16,6 +17,17 @@ from bids_app.system.provenance import shareable
 from bids_app.system.supervisor import log_when_terminated
 
 logger = logging.getLogger("bids_app")
+
+
+def call_of(settings: Settings, level: str) -> str:
+    """Return the call of a level on the same folders, to be copied.
+
+    Examples
+    --------
+    >>> call_of(Settings(Path("/data/my trial"), Path("/data/out"), "participant", Path("w")), "group")
+    "trialgraph '/data/my trial' /data/out group"
+    """
+    return shlex.join(["trialgraph", str(settings.bids_dir), str(settings.output_dir), level])
 
 
 def start_log(settings: Settings) -> Path:
@@ -47,10 +59,12 @@ def log_to_terminal(verbose: int = 0) -> None:
     logger.propagate = False
 
 
-def conclude(failures: Iterable[Failure], page: Path | None, log_dir: Path) -> int:
-    """Say where to look, and return the exit code."""
+def conclude(failures: Iterable[Failure], page: Path | None, log_dir: Path, next_call: str | None = None) -> int:
+    """Say where to look and, where nothing failed, what comes next; return the exit code."""
+    codes = {failure.exit_code for failure in failures}
     if page is not None and page.exists():
         logger.info("Look at %s.", page)
     logger.info("Messages and errors of this run: %s.", log_dir)
-    codes = {failure.exit_code for failure in failures}
+    if next_call and not codes:
+        logger.info("Next: %s", next_call)
     return 0 if not codes else codes.pop() if len(codes) == 1 else 1

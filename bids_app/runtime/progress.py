@@ -10,7 +10,6 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeElapsedColumn,
@@ -20,7 +19,7 @@ from rich.progress import (
 
 @contextmanager
 def progress(names: Sequence[str], stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
-    """Show how far a job is: a bar on a terminal, a line every tenth of the way elsewhere.
+    """Show how many scans, or comparisons, are through: a bar on a terminal, a line every tenth of them elsewhere.
 
     Parameters
     ----------
@@ -36,8 +35,8 @@ def progress(names: Sequence[str], stream: TextIO | None = None) -> Iterator[Cal
     """
     stream = stream or sys.stderr
     columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        *(TextColumn("steps"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()),
+        *(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()),
+        *(TextColumn("left"), TimeRemainingColumn()),
     )
     count = _Count(names)
     if stream.isatty():
@@ -45,31 +44,34 @@ def progress(names: Sequence[str], stream: TextIO | None = None) -> Iterator[Cal
             task = bar.add_task(count.text, total=len(names))
             yield lambda name: bar.update(task, completed=count.add(name), description=count.text)
         return
-    started, total = time.monotonic(), len(names)
+    started = time.monotonic()
 
     def advance(name: str) -> None:
-        done = count.add(name)
-        if done == total or done * 10 // total > (done - 1) * 10 // total:
-            seconds = time.monotonic() - started
-            print(f"step {done} of {total} ({count.text}) after {seconds:.0f} s", file=stream, flush=True)
+        before, total = count.through, count.total
+        count.add(name)
+        if count.through * 10 // total > before * 10 // total:
+            print(f"{count.text} after {time.monotonic() - started:.0f} s", file=stream, flush=True)
 
     yield advance
 
 
 class _Count:
-    """Counts the steps that were taken, and the scans that are through."""
+    """Counts the steps that were taken, and the scans or comparisons that are through."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.left, self.done = Counter(name.rpartition(".")[0] for name in names), 0
-        self.total = len(self.left)
+        self.total, self.through, self.last = len(self.left), 0, ""
 
     def add(self, name: str) -> int:
         """Count a step; return how many there were."""
         self.done += 1
-        self.left[name.rpartition(".")[0]] -= 1
+        part = name.rpartition(".")[0]
+        self.left[part] -= 1
+        if self.left[part] == 0:
+            self.through, self.last = self.through + 1, part.rpartition(".")[2].removesuffix("_wf")
         return self.done
 
     @property
     def text(self) -> str:
-        """How many parts are through."""
-        return f"{sum(count <= 0 for count in self.left.values())} of {self.total} parts"
+        """How many are through, and which was the last."""
+        return f"{self.through} of {self.total} done{f', last {self.last}' if self.last else ''}"

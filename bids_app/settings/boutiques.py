@@ -20,13 +20,14 @@ def descriptor(parser: argparse.ArgumentParser) -> dict[str, Any]:
     Parameters
     ----------
     parser : argparse.ArgumentParser
-        Its first three arguments are positional: dataset, output, level.
+        Its three positional arguments are dataset, output, level.
 
     Returns
     -------
     dict
     """
     options = [action for action in parser._actions if _is_option(action)]
+    places = [action for action in parser._actions if not action.option_strings]
     return {
         "name": "trialgraph",
         "description": parser.description,
@@ -34,7 +35,7 @@ def descriptor(parser: argparse.ArgumentParser) -> dict[str, Any]:
         "schema-version": "0.5",
         "command-line": " ".join(["/run.py", "[BIDS_DIR] [OUTPUT_DIR] [LEVEL]", *map(_key, options)]),
         "container-image": {"type": "docker", "image": f"bids/trialgraph:{__version__}"},
-        "inputs": [*map(_positional, parser._actions[1:4]), *map(_option, options)],
+        "inputs": [*map(_positional, places), *map(_option, options)],
         "output-files": [
             {
                 "id": "output",

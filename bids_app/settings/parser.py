@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from bids_app import __version__
-from bids_app.errors import UsageError
 from bids_app.settings import scan_options, trial_options
+from bids_app.settings.argument_parser import Formatter, Given, Help, Parser
+from bids_app.settings.everyday import EVERYDAY, LEVEL_OF, OF_BOTH, USAGE, USAGES, examples
 from bids_app.settings.options import add_options
 from bids_app.settings.settings import RANDOM_SEED
 from bids_app.settings.words import as_path
@@ -22,6 +23,10 @@ GROUPS = {
     "clinical outcomes": trial_options.OUTCOMES,
     "the run": trial_options.RUN,
 }
+DESCRIPTION = (
+    "Voxel-wise and parcel-wise graph maps of resting-state fMRI, compared between the arms of a\nrandomized trial."
+)
+CHECK = "Say what both levels would do with a dataset, from which files and why, and what is missing. Writes nothing."
 
 
 class ExecutionSpec(argparse.Action):
@@ -41,37 +46,16 @@ class ExecutionSpec(argparse.Action):
         parser.exit()
 
 
-class Given(argparse.Namespace):
-    """What the command line says, and nothing else: that it knows every name keeps the defaults of the parser out."""
-
-    def __getattr__(self, name: str) -> None:
-        """Say that nothing is said."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-
-
-class Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Show the defaults that say something."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        says_nothing = action.default is None or action.default is False or action.default == []
-        return action.help if says_nothing else super()._get_help_string(action)
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that leaves with the exit code for a wrong call (64) in place of argparse's 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise in place of leaving."""
-        raise UsageError(f"{message}. See {self.prog} --help.")
-
-
 def demo_parser() -> Parser:
     """Return the parser of ``trialgraph demo``."""
-    parser = Parser(prog="trialgraph demo", description="Simulate a small trial with a known answer and analyse it.")
+    parser = Parser(
+        prog="trialgraph demo",
+        description="Simulate a small trial with a known answer and analyse it.",
+        formatter_class=Formatter,
+    )
     add = parser.add_argument
     add("output_dir", type=as_path, help="folder to make the trial and its analysis in")
-    add("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once (default: %(default)s)")
+    add("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once")
     add(
         "--random-seed",
         type=int,
@@ -84,34 +68,104 @@ def demo_parser() -> Parser:
 
 def app_parser() -> Parser:
     """Return the parser of the app."""
-    parser = Parser(
-        prog="trialgraph",
-        description="Voxel-wise and parcel-wise graph maps of resting-state fMRI, compared between the arms of a "
-        "randomized trial. 'trialgraph demo OUTPUT_DIR' simulates a small trial and analyses it.",
-        formatter_class=Formatter,
-    )
-    parser.add_argument("bids_dir", type=as_path, help="the raw BIDS dataset, or an fMRIPrep derivative by itself")
-    parser.add_argument(
-        "output_dir", type=as_path, help="where the results go; group reads what participant wrote here"
-    )
+    parser = _parser("trialgraph", DESCRIPTION, usage=USAGE)
     parser.add_argument("level", metavar="{participant,group}", help="which level of the analysis to run")
     parser.add_argument("--version", action="version", version=f"trialgraph {__version__}", help="print it and leave")
     parser.add_argument(
         "--bids-exec-spec", action=ExecutionSpec, nargs=0, help="print the Boutiques descriptor of the app and leave"
     )
-    for title, options in GROUPS.items():
-        add_options(parser, title, options)
+    _add_groups(parser)
     return parser
 
 
-def read_given(argv: Sequence[str]) -> dict[str, Any]:
+def check_parser() -> Parser:
+    """Return the parser of ``trialgraph check``, which is of both levels."""
+    parser = _parser("trialgraph check", CHECK, usage="trialgraph check BIDS_DIR OUTPUT_DIR [options]")
+    _add_groups(parser)
+    return parser
+
+
+def _parser(prog: str, description: str, usage: str) -> Parser:
+    """Return a parser that takes the two folders, and says in short or at length what it takes."""
+    parser = Parser(
+        prog=prog, description=description.replace("\n", " "), usage=usage, formatter_class=Formatter, add_help=False
+    )
+    command = None if prog == "trialgraph" else "check"
+    parser.add_argument("bids_dir", type=as_path, help="the raw BIDS dataset, or an fMRIPrep derivative by itself")
+    parser.add_argument(
+        "output_dir", type=as_path, help="where the results go; group reads what participant wrote here"
+    )
+    parser.add_argument(
+        *("-h", "--help"),
+        action=Help,
+        print_help=lambda level: help_text(level or command),
+        help="say what most calls need, or of a level that is named before, and leave",
+    )
+    parser.add_argument(
+        "--help-all",
+        action=Help,
+        print_help=lambda level: help_text(level or command, everything=True),
+        help="say every option, and leave",
+    )
+    return parser
+
+
+def _add_groups(parser: Parser) -> None:
+    for title, options in GROUPS.items():
+        add_options(parser, title, options)
+
+
+def help_text(command: str | None = None, *, everything: bool = False) -> str:
+    """Return the help: of a level, of ``check``, or of both levels; its everyday options or every one.
+
+    Parameters
+    ----------
+    command : {"participant", "group", "check"} or None
+    everything : bool, optional
+
+    Examples
+    --------
+    >>> "--covariates" in help_text("group"), "--covariates" in help_text("participant")
+    (True, False)
+    """
+    parser = check_parser() if command == "check" else app_parser()
+    parser.usage = parser.usage if command else USAGES
+    parser.description = parser.description if command == "check" else DESCRIPTION
+    parser.epilog = examples(command)
+    for group in parser._action_groups:
+        level = LEVEL_OF.get(group.title or "")
+        elsewhere = {command, level} == {"participant", "group"}
+        for action in group._group_actions:
+            left_out = not (everything or action.dest in EVERYDAY) or (elsewhere and action.dest not in OF_BOTH)
+            if level and left_out:
+                action.help = argparse.SUPPRESS
+            elif not everything:
+                action.help = EVERYDAY.get(action.dest) or action.help
+                action.option_strings = action.option_strings if action.dest == "help" else _main_name(action)
+    return parser.format_help()
+
+
+def _main_name(action: argparse.Action) -> list[str]:
+    """Return the first long name of an option; none of an argument."""
+    return [name for name in action.option_strings if name.startswith("--")][:1]
+
+
+def read_given(argv: Sequence[str], *, check: bool = False) -> dict[str, Any]:
     """Return the options that are given, by name.
+
+    Parameters
+    ----------
+    argv : list of str
+    check : bool, optional
+        Of ``trialgraph check``, which names no level.
 
     Examples
     --------
     >>> sorted(read_given(["bids", "out", "group", "--no-baseline-motion", "--alpha", "0.05"]))
     ['alpha', 'baseline_motion', 'bids_dir', 'level', 'output_dir']
     """
+    if check:
+        return vars(check_parser().parse_args(argv, Given())) | {"level": "participant", "dry_run": True}
     return vars(app_parser().parse_args(argv, Given()))
 
 

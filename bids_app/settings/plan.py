@@ -167,11 +167,28 @@ def read_plan(path: Path) -> Plan:
     except DataError as error:
         raise UsageError(str(error)) from error
     try:
-        plan = Plan(**_values(sections), sha256=digest_of_file(path))
-        _ = plan.options  # which refuses what no option takes
-        return plan
+        return plan_of(sections, path)
     except UsageError as error:
         raise UsageError(f"--plan {path}: {error}") from None
+
+
+def plan_of(sections: Mapping[str, Any], path: Path) -> Plan:
+    """Return the plan that the sections of a file are.
+
+    Parameters
+    ----------
+    sections : dict
+    path : Path
+        The whole file, whose hash the plan has.
+
+    Raises
+    ------
+    UsageError
+        A key or value is not one that a plan has.
+    """
+    plan = Plan(**_values(sections), sha256=digest_of_file(path))
+    _ = plan.options  # which refuses what no option takes
+    return plan
 
 
 def _sections() -> dict[str, dict[str, str]]:

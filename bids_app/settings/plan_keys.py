@@ -28,9 +28,11 @@ NOT_PLANNED = {
     "output_dir": "where the results go",
     "level": "both levels belong to one analysis",
     "plan": "it is the plan",
+    "config": "what it says are options, which are planned themselves",
+    "adopted": "it says which options came from the participant level; these are planned themselves",
     "departed": "it is what the comparison with the plan found",
     "estimator_told": "the estimator itself is planned",
-    **dict.fromkeys(("help", "version", "bids_exec_spec"), "prints and leaves"),
+    **dict.fromkeys(("help", "help_all", "version", "bids_exec_spec"), "prints and leaves"),
     **dict.fromkeys(("work_dir", "keep_work_dir"), "intermediate files; results do not depend on them"),
     **dict.fromkeys(
         ("n_cpus", "omp_nthreads", "mem_gb", "nipype_plugin_file", "plugin"),

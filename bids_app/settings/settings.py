@@ -226,6 +226,7 @@ class Settings:
     trial: Trial = Trial()
     resources: Resources = Resources()
     group_folder: str = GROUP
+    adopted: str | None = None  # what the group level took from what the participant level was given
 
     @property
     def group_dir(self) -> Path:

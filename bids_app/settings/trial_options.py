@@ -148,6 +148,13 @@ OUTCOMES = (
 
 RUN = (
     option(
+        "--config",
+        type=words.as_path,
+        metavar="TOML",
+        help="a file of options of both levels by their names, and with a section [plan] the plan; what is given on "
+        "the command line goes first",
+    ),
+    option(
         "-w",
         "--work-dir",
         type=words.as_path,

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from bids_app.errors import OutputError, TrialgraphError, UnknownLevelError, Usa
 from bids_app.settings import parser
 from bids_app.settings.atlas_source import find_atlas
 from bids_app.settings.deviation import Deviation
+from bids_app.settings.everyday import EVERYDAY, LEVEL_OF
 from bids_app.settings.settings import Graph, ParcelGraph, Resources, Selection, Settings, Signal, Trial
 from bids_app.system import machine
 
@@ -183,6 +185,8 @@ def test_every_option_is_in_that_list():
     assert {name for names in untried for name in names} == {
         "-h",
         "--help",
+        "--help-all",
+        "--config",
         "--plan",
         "--version",
         "--bids-exec-spec",
@@ -226,6 +230,11 @@ def test_the_work_folder_of_many_participants_has_a_name_that_file_systems_take(
     assert parsed("--participant-label", *first).work_dir != parsed("--participant-label", *same_start).work_dir
 
 
+def test_a_level_that_is_nearly_one_is_asked_about():
+    with pytest.raises(UnknownLevelError, match=r"participant, group \(did you mean participant\?\)"):
+        settings_of.parse(["data", "out", "particpant"])
+
+
 @pytest.mark.parametrize("level", ["run", "Participant", "participant1", ""])
 def test_an_unknown_level_is_named_with_those_there_are(level):
     with pytest.raises(UnknownLevelError, match=f"'{level}' is unknown; it is one of: participant, group"):
@@ -236,6 +245,12 @@ def test_an_unknown_level_is_named_with_those_there_are(level):
     ("words", "fragment"),
     [
         (["--no-such-option"], "unrecognized arguments: --no-such-option"),
+        (["--treshold", "0.3"], r"unrecognized arguments: --treshold 0.3 \(did you mean --threshold\?\)"),
+        (["--follow_up", "day3"], r"did you mean --followup\?"),
+        (
+            ["--metrics", "clusterin"],
+            r"'clusterin' \(did you mean clustering\?\); it is one of degree, ",
+        ),
         (["--density", "0.5:0.1:0.1"], "0.5:0.1:0.1 is no range: give FROM:TO:STEP"),
         (["--atlas", "brodman"], "--atlas brodman: no file or folder, and no atlas by this name"),
         (["--atlas", "a:b", "power"], "no atlas by this name"),
@@ -303,15 +318,77 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"trialgraph {__version__}\n"
 
 
-def test_help_lists_every_option_once_and_no_option_without_explanation(capsys):
-    with pytest.raises(SystemExit):
-        main.main(["--help"])
-    shown = capsys.readouterr().out
+def helped(capsys, *argv):
+    with pytest.raises(SystemExit) as left:
+        main.main(list(argv))
+    assert left.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_all_help_lists_every_option_once_and_no_option_without_explanation(capsys):
+    shown = helped(capsys, "--help-all")
     for action in parser.app_parser()._actions:
         assert action.help
         assert all(name in shown for name in action.option_strings)
-    for group in ("which scans", "cleaning the signal", "the graph", "the trial", "the run"):
-        assert shown.count(f"\n{group}:\n") == 1
+    for group, level in LEVEL_OF.items():
+        assert shown.count(f"\n{group} [{level}]:\n") == 1
+    assert set(LEVEL_OF) == set(parser.GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("argv", "there", "elsewhere"),
+    [
+        (["--help"], ["--denoise", "--covariates", "[participant]", "[group]", "trialgraph check"], ["--connectivity"]),
+        (["participant", "--help"], ["--denoise", "--min-minutes"], ["--covariates", "--connectivity"]),
+        (["bids", "out", "participant", "-h"], ["--denoise", "--min-minutes"], ["--covariates"]),
+        (["group", "--help"], ["--covariates", "--voxel-size", "--min-minutes"], ["--denoise", "--connectivity"]),
+        (["group", "--help-all"], ["--covariates", "--connectivity"], ["--dummy-scans"]),
+        (["check", "--help"], ["trialgraph check BIDS_DIR OUTPUT_DIR", "--covariates", "--denoise"], ["{participant"]),
+        (["demo", "--help"], ["trialgraph demo", "--random-seed"], ["--covariates"]),
+    ],
+)
+def test_help_is_of_a_level_fits_on_a_page_and_ends_with_examples(argv, there, elsewhere, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = helped(capsys, *argv)
+    assert [word for word in there if word not in shown] == []
+    assert [word for word in elsewhere if word in shown] == []
+    assert "['" not in shown  # no default as Python writes a list
+    if "--help-all" not in argv:
+        assert len(shown.splitlines()) < 120
+    if "demo" not in argv:
+        assert "\nexamples:\n  trialgraph " in shown
+    assert all(action in parser.app_parser()._option_string_actions for action in EVERYDAY_NAMES)
+
+
+EVERYDAY_NAMES = [f"--{name.replace('_', '-')}" for name in EVERYDAY]
+
+
+def test_a_command_that_is_not_finished_says_how_to_call(capsys):
+    assert main.main([]) == 64
+    assert "usage: trialgraph BIDS_DIR OUTPUT_DIR {participant,group}" in capsys.readouterr().err
+    assert main.main(["check", "bids"]) == 64
+    assert "required: output_dir. See trialgraph check --help." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("trialgraph bids out group --refer", ["--reference-arm"]),
+        ("trialgraph bids out g", ["group"]),
+        ("trialgraph bids out participant --denoise a", ["acompcor"]),
+    ],
+)
+def test_a_shell_is_told_how_a_word_goes_on(line, words, tmp_path):
+    said = tmp_path / "said"
+    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "9"}
+    environment = {**os.environ, **asked, "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_STDOUT_FILENAME": str(said)}
+    subprocess.run([sys.executable, RUN], env=environment, check=False, capture_output=True)
+    assert [word.strip() for word in said.read_text().splitlines()] == words
+
+
+def test_check_takes_options_before_the_folders(capsys):
+    assert main.main(["check", "--voxel-size", "4", "/no/such/folder", "out"]) == 66
+    assert "/no/such/folder does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

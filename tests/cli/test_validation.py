@@ -29,6 +29,13 @@ def raw(tmp_path):
     return root
 
 
+def misname(root, participant):
+    """Leave a file where scans lie that has no name of BIDS: a scan of such a name would not be seen."""
+    path = root / f"sub-{participant}" / "func" / f"sub-{participant}_wrong.tsv"
+    path.parent.mkdir()
+    path.write_text("a\n1\n")
+
+
 def describe(root, **more):
     content = {"Name": "valid", "BIDSVersion": "1.10.0", **more}
     (root / "dataset_description.json").write_text(json.dumps(content))
@@ -41,22 +48,43 @@ def test_a_valid_dataset_passes_whatever_the_warnings(raw):
 
 @needs_validator
 def test_errors_are_told_in_short_with_their_place_and_the_way_on(raw):
-    (raw / "sub-02" / "beh" / "sub-02_wrong.tsv").write_text("a\n1\n")
+    misname(raw, "02")
     with pytest.raises(InvalidDatasetError) as refused:
         check_dataset(raw)
     assert refused.value.exit_code == 16
-    for fragment in ("/sub-02/beh/sub-02_wrong.tsv", "--skip-bids-validation", str(raw)):
+    for fragment in ("/sub-02/func/sub-02_wrong.tsv", "--skip-bids-validation", str(raw)):
         assert fragment in str(refused.value)
 
 
 @needs_validator
+@pytest.mark.parametrize(
+    "place", ["sub-02/beh/sub-02_wrong.tsv", "wrong.tsv", "sub-02/func/sub-02_task-rest_wrong_events.tsv"]
+)
+def test_errors_in_what_no_run_reads_are_said_and_stop_nothing(raw, place):
+    (raw / place).parent.mkdir(exist_ok=True)
+    (raw / place).write_text("a\n1\n")
+    assert "errors in files that are not read, which stop nothing: " in check_dataset(raw)
+    assert f"in /{place}" in check_dataset(raw)
+
+
+@needs_validator
+def test_a_questionnaire_with_a_row_per_session_is_read(raw):
+    """As the documentation has it, and as many public data are, though the validator refuses it."""
+    (raw / "phenotype").mkdir()
+    rows = "".join(f"sub-{who}\tses-{visit}\t{visit}\n" for who in ("01", "02") for visit in (1, 2))
+    (raw / "phenotype" / "hamd.tsv").write_text(f"participant_id\tsession_id\thamd\n{rows}")
+    said = check_dataset(raw)
+    assert said is None or "in /phenotype/hamd.tsv" in said
+
+
+@needs_validator
 def test_only_those_who_are_analysed_count(raw):
-    (raw / "sub-02" / "beh" / "sub-02_wrong.tsv").write_text("a\n1\n")
+    misname(raw, "02")
     assert check_dataset(raw, ("01",)) is None
     with pytest.raises(InvalidDatasetError):
         check_dataset(raw, ("01", "02"))
-    (raw / "wrong.tsv").write_text("a\n1\n")
-    with pytest.raises(InvalidDatasetError, match=r"/wrong\.tsv"):
+    describe(raw, DatasetType=3)
+    with pytest.raises(InvalidDatasetError, match=r"/dataset_description\.json"):
         check_dataset(raw, ("01",))
 
 
@@ -69,7 +97,7 @@ def test_what_lies_in_derivatives_does_not_count(raw):
 
 @needs_validator
 def test_the_process_leaves_with_16_and_writes_nothing(raw, tmp_path):
-    (raw / "wrong.tsv").write_text("a\n1\n")
+    misname(raw, "02")
     call = [sys.executable, RUN, raw, tmp_path / "out", "participant"]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 16
@@ -77,6 +105,8 @@ def test_the_process_leaves_with_16_and_writes_nothing(raw, tmp_path):
     assert not list((tmp_path / "out").iterdir())
     done = subprocess.run([*call, "--skip-bids-validation"], capture_output=True, check=False)
     assert done.returncode == 66, "there is nothing preprocessed"
+    done = subprocess.run([*call[:-1], "group"], capture_output=True, text=True, check=False)
+    assert done.returncode == 18, "the group level reads tables alone, which it checks itself"
 
 
 def test_a_derivative_is_not_checked(raw):

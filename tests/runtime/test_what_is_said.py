@@ -21,28 +21,22 @@ from bids_app.runtime.nipype_run import node_name
 from bids_app.runtime.progress import progress
 from bids_app.settings.settings import Settings
 
-LINE = re.compile(r"step (\d+) of (\d+) \((\d+) of (\d+) parts\) after \d+ s")
+LINE = re.compile(r"(\d+) of (\d+) done, last (\w+) after \d+ s")
 
 
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=9), seed=st.integers(0, 99))
-def test_progress_counts_each_step_once_and_ends_with_all_parts(sizes, seed):
-    names = [f"top.scan{number}.step{step}" for number, size in enumerate(sizes) for step in range(size)]
+def test_progress_counts_each_scan_once_by_name_and_ends_with_all(sizes, seed):
+    names = [f"top.scan{number}_wf.step{step}" for number, size in enumerate(sizes) for step in range(size)]
     random.Random(seed).shuffle(names)
     stream = io.StringIO()
     with progress(names, stream) as advance:
         for name in names:
             advance(name)
-    lines = [tuple(map(int, LINE.fullmatch(line).groups())) for line in stream.getvalue().splitlines()]
-    assert {(total, parts) for _, total, _, parts in lines} == {(len(names), len(sizes))}
-    steps = [line[0] for line in lines]
-    assert steps == sorted(set(steps))
-    assert len(lines) <= 10
-    assert {int(10 * step / len(names)) for step in steps} >= set(range(1, 11)) or len(names) < 10
-    assert lines[-1][0::2] == (len(names), len(sizes))
-    for step, _, through, _ in lines:
-        taken = names[:step]
-        whole = [n for n, size in enumerate(sizes) if sum(name.startswith(f"top.scan{n}.") for name in taken) == size]
-        assert through == len(whole)
+    ends = sorted(range(len(sizes)), key=lambda n: max(names.index(name) for name in names if f".scan{n}_" in name))
+    tenths = [n for n in range(1, len(sizes) + 1) if n * 10 // len(sizes) > (n - 1) * 10 // len(sizes)]
+    said = [LINE.fullmatch(line).groups() for line in stream.getvalue().splitlines()]
+    assert said == [(str(n), str(len(sizes)), f"scan{ends[n - 1]}") for n in tenths]
+    assert tenths[-1] == len(sizes)
 
 
 KNOWN = sorted(kind.__name__ for kind in TrialgraphError.__subclasses__())
