@@ -16,6 +16,7 @@ from bids_app.group.gathering import find_trial, gather
 from bids_app.group.sample import MIN_PER_ARM
 from bids_app.group.targets import GroupRun
 from bids_app.group.trial_tables import read_scores
+from bids_app.participant.forecast import Outlook, forecast, outlook
 from bids_app.participant.nodes import check_atlases
 from bids_app.preproc.raw_runs import RawRun, raw_runs, wants_preprocessing
 from bids_app.runtime.logs import call_of, log_to_terminal
@@ -55,13 +56,15 @@ def preview_participants(settings: Settings, *, with_trial: bool = False) -> int
         ("name", "made by", "folder"),
         [(one.name, _made_by(one), str(one.path)) for one in inputs.datasets],
     )
+    bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
+    outlooks = {run.label: outlook(run, settings.signal) for run in bold}
     _show(
         f"{len(inputs.runs)} scans of {len(inputs.by_participant)} participants would be processed",
-        ("scan", "file", "with", "why this one"),
-        [_scan(run) for runs in inputs.by_participant.values() for run in runs],
+        ("scan", "file", "with", "why this one", "minutes left"),
+        [(*_scan(run), _left(outlooks.get(run.label))) for runs in inputs.by_participant.values() for run in runs],
     )
-    bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
     check_atlases(settings, inputs)
+    say_all(forecast(settings, inputs, list(outlooks.values())))
     if bold and settings.graph.mapped:
         _say(f"Voxel by voxel: {', '.join(one.title for one in settings.graph.mapped)}.")
     if with_trial:
@@ -92,6 +95,10 @@ def _scan(run: BoldRun | SeriesRun) -> tuple[str, str, str, str]:
         beside = [name for name, path in (("brain mask", run.mask), ("confounds", run.confounds)) if path is not None]
         return run.label, run.bold.name, ", ".join(beside) or "nothing", run.reason
     return run.label, run.timeseries.name, "", run.reason
+
+
+def _left(found: Outlook | None) -> str:
+    return "" if found is None or found.minutes is None else f"{found.minutes:.1f}"
 
 
 def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawRun]) -> None:

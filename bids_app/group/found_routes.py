@@ -75,8 +75,8 @@ def find_routes(settings: Settings, index: ScanIndex) -> list[Route]:
         found = "; ".join(sorted(present)) or "no maps at all"
         raise NothingSelectedError(
             f"{settings.output_dir} holds no graph maps with {wanted}, and no nodal tables for this threshold. "
-            f"There is: {found}. Give --voxel-size, --metrics, --threshold, --density and --smooth-maps as they were at "
-            "the participant level, or leave them out to have them taken over; or run it again with those."
+            f"There is: {found}. Give --voxel-size, --metrics, --threshold, --density and --smooth-maps as they were "
+            "at the participant level, or leave them out to have them taken over; or run it again with those."
         )
     return routes
 

@@ -25,18 +25,23 @@ logger = logging.getLogger("bids_app")
 
 def settle_grid(settings: Settings, inputs: Inputs) -> tuple[str | None, int]:
     """Settle the analysis grid; parcel series alone need none."""
-    bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
-    if not bold:
+    bold = _first_bold(inputs)
+    if bold is None:
         return None, 0
-    on_surface = is_surface(bold[0].bold)
-    grid = _surface(settings, inputs, bold) if on_surface else _voxels(settings, bold)
+    grid = find_grid(settings, inputs)
     grid_file = settings.work_dir / "grid.nii.gz"
-    if on_surface:
-        grid_file = surface_path(settings.output_dir, bold[0].entities)
+    if is_surface(bold.bold):
+        grid_file = surface_path(settings.output_dir, bold.entities)
     if not (grid_file.exists() and load_grid(grid_file).same_as(grid)):  # with a new time, all would be computed anew
         save_grid(grid, grid_file)
     logger.info("Analysis grid: %s.", grid)
     return str(grid_file), grid.n_nodes
+
+
+def find_grid(settings: Settings, inputs: Inputs) -> Grid | Surface:
+    """Return the nodes that the BOLD images of a call are read at; there is at least one."""
+    bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
+    return _surface(settings, inputs, bold) if is_surface(bold[0].bold) else _voxels(settings, bold)
 
 
 def settle_atlases(settings: Settings, inputs: Inputs, grid_file: str | None) -> list[Path]:

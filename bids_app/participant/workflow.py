@@ -131,7 +131,7 @@ def init_bold_wf(
             space=run.entities.get("space"),
             state=_modules_state(settings.graph),
         )
-        memory = _graph_gb(layout.n_nodes, settings)
+        memory = graph_gb(layout.n_nodes, settings)
         _add_voxel_graph(workflow, pe.Node(graph, name="graph", mem_gb=memory, n_procs=n_threads))
     for atlas_file in layout.atlas_files:
         _add_parcels(workflow, atlas_file)
@@ -177,7 +177,7 @@ def _bits_gb(settings: Settings) -> float | None:
     return None if allowed is None else max(allowed - SERIES_GB, 0.1)
 
 
-def _graph_gb(n_nodes: int, settings: Settings) -> float:
+def graph_gb(n_nodes: int, settings: Settings) -> float:
     """Estimate the memory of a scan's graphs, whose bits share the pass over the correlations as far as allowed."""
     bits_gb, allowed = len(settings.graph.rules) * n_nodes**2 / 8e9, _bits_gb(settings)
     return SERIES_GB + (bits_gb if allowed is None else min(bits_gb, allowed))
