@@ -125,8 +125,8 @@ def _of_grid(settings: Settings, inputs: Inputs, outlooks: Sequence[Outlook]) ->
     coarse = max((one.voxel for one in outlooks if one.voxel is not None), default=0.0)
     if isinstance(grid, Grid) and coarse > 1.5 * max(grid.voxel_size):
         text = (
-            f"The data have voxels of {coarse:g} mm: on the finer grid of the analysis neighbours are interpolated from "
-            "the same data, and their correlations are high for that alone. Give --voxel-size native, or one as large."
+            f"The data have voxels of {coarse:g} mm: on the finer grid of the analysis neighbours are interpolated "
+            "from the same data, and their correlations are high for that alone. Give --voxel-size native, or one as large."
         )
         yield Finding(ABOUT, text, warning=True)
 
@@ -136,11 +136,10 @@ def _cost(settings: Settings, n_nodes: int, n_scans: int) -> str:
     n_cpus = settings.resources.n_cpus
     alone = replace(settings, resources=replace(settings.resources, mem_gb=None))
     seconds = REST_SECONDS + n_nodes**2 / 2 * _seconds_of_a_pair() * GRAPH_AGAINST_PRODUCTS
-    wall = seconds * n_scans / n_cpus
+    wall, on = _lasting(seconds * n_scans / n_cpus), f"{n_cpus} processor{'s' * (n_cpus > 1)}"
     return (
         f"A scan takes up to {graph_gb(n_nodes, alone):.1f} GB of memory and about {_lasting(seconds)} of processor "
-        f"time, all {n_scans} about {_lasting(wall)} on {n_cpus} processor{'s' * (n_cpus > 1)} (a tenth of the pairs joined; "
-        "denser graphs take longer)."
+        f"time, all {n_scans} about {wall} on {on} (a tenth of the pairs joined; denser graphs take longer)."
     )
 
 
