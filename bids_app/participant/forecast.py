@@ -126,7 +126,7 @@ def _of_grid(settings: Settings, inputs: Inputs, outlooks: Sequence[Outlook]) ->
     if isinstance(grid, Grid) and coarse > 1.5 * max(grid.voxel_size):
         text = (
             f"The data have voxels of {coarse:g} mm: on the finer grid of the analysis neighbours are interpolated "
-            "from the same data, and their correlations are high for that alone. Give --voxel-size native, or one as large."
+            "from the same data, and their correlations are high for that alone. Give --voxel-size native, or larger."
         )
         yield Finding(ABOUT, text, warning=True)
 

@@ -175,7 +175,7 @@ def test_a_traceback_is_kept_in_the_logs_else_where_there_is_room(tmp_path, monk
 
 def test_the_table_of_exit_codes_has_every_error():
     """Those of the execution specification of BIDS Apps and of sysexits.h."""
-    page = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
     table = page[page.index("| exit code | meaning |") :].partition("\n\n")[0]
     told = set(map(int, re.findall(r"\| (\d+) \|", table)))
     assert {kind.exit_code for kind in TrialgraphError.__subclasses__()} <= told
