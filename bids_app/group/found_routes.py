@@ -23,6 +23,10 @@ from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY
 from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, ParcelRoute, Route, TableRoute
 from bids_app.settings.settings import Settings
 
+ELSEWISE = (
+    "Give --voxel-size, --metrics, --threshold, --density and --smooth-maps as they were at the participant level, or "
+    "leave them out to have them taken over; or run it again with those."
+)
 NAMED: dict[type[TableRoute], str] = {
     ParcelRoute: "parcels of",
     GlobalRoute: "global measures of",
@@ -72,11 +76,10 @@ def find_routes(settings: Settings, index: ScanIndex) -> list[Route]:
         descs = {map_desc(settings.graph, one.edges, settings.trial.map_values) for one in settings.graph.compared}
         wanted = f"desc-{' or '.join(sorted(descs))} {_on_grid(resolution(settings.graph))}"
         present = {_kind(scan) for kind in MAPS for scan in index.of("boldmap", kind)}
-        found = "; ".join(sorted(present)) or "no maps at all"
+        found, way_on = "; ".join(sorted(present)), ELSEWISE if present else "Run the participant level first."
         raise NothingSelectedError(
             f"{settings.output_dir} holds no graph maps with {wanted}, and no nodal tables for this threshold. "
-            f"There is: {found}. Give --voxel-size, --metrics, --threshold, --density and --smooth-maps as they were "
-            "at the participant level, or leave them out to have them taken over; or run it again with those."
+            f"There is: {found or 'no maps at all'}. {way_on}"
         )
     return routes
 

@@ -106,6 +106,19 @@ def test_a_dry_run_of_the_group_level_says_what_the_run_says(finished, check):
     assert "Degree, r > 0.25; adjusted for baseline_mean_fd" in said
 
 
+def test_the_options_of_the_participant_level_need_not_be_given_again(finished, check):
+    trial, output, _ = finished
+    code, said = check(trial.bids, output, "group", "--dry-run")
+    assert code == 0
+    assert "As the participant level was called: --" in said
+    assert "voxels: 5 participants would be compared" in said
+    code, said = check(trial.bids, output, "group", "--dry-run", "--voxel-size", "7")
+    assert code == 18
+    assert "on the grid res-7mm" in said
+    assert "leave them out to have them taken over" in said
+    assert "None" not in said
+
+
 def test_a_folder_called_check_can_be_a_dataset(tmp_path, monkeypatch, check):
     (tmp_path / "check").mkdir()
     (tmp_path / "check" / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.8.0"}')
