@@ -12,6 +12,7 @@ from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import titled
 from bids_app.runtime.group_folder import AGAIN, PAGE, results_id
+from bids_app.stats.repeated import JOINT
 from bids_app.system.small_files import Record, read_record
 from bids_app.trial.comparison_record import read_comparison
 from bids_app.trial.wording import PARALLEL, Wording
@@ -104,11 +105,14 @@ def _repeated(folder: Path) -> dict[str, Any] | None:
     return {"table": path.name, "outcomes": outcomes, "model": about["Model"], "left": about["NotModelled"]}
 
 
-def _outcome(name: str, rows: pd.DataFrame) -> dict[str, Any]:
-    """Return the rows of an outcome; what is noted of all of them stands by itself."""
-    notes = set(rows["note"])
+def _outcome(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    """Return the rows of an outcome, and of F apart; what is noted of all of them stands by itself."""
+    of_f = table["df_numerator"].notna()
+    notes = set(table.loc[~of_f, "note"])
     note = notes.pop() if len(notes) == 1 else ""
-    return {"name": name, "note": note, "rows": rows.assign(note="" if note else rows["note"]).to_dict("records")}
+    table = table.assign(note=table["note"].where(table["note"] != note, ""))
+    tests = table[of_f].assign(said=table.loc[of_f, "followup"].map(JOINT))
+    return {"name": name, "note": note, "rows": table[~of_f].to_dict("records"), "tests": tests.to_dict("records")}
 
 
 def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.stats.scores import Mmrm, NotEstimated, fit_constrained, fit_mmrm
+from bids_app.stats.scores import JointTest, Mmrm, NotEstimated, fit_constrained, fit_mmrm
 from bids_app.stats.twovisits import TwoVisits
 
 AVERAGE = "average"
+ANY_ARM, ANY, INTERACTION = "any arm", "any", "interaction"
+JOINT = {ANY: "any difference at any follow-up", INTERACTION: "differences that change from one follow-up to another"}
+NO_F = "no F: too few scores for its degrees of freedom"
 ONE_MEAN, ADJUSTED, NO_BASELINE = "one mean of all arms", "adjusted for at each follow-up", "none"
 MODEL = (
     "Of each outcome one mixed model for repeated measures of all arms and follow-ups, by restricted maximum "
-    "likelihood, valid if what is missing depends on observed values only; standard errors and degrees of freedom by "
-    "Kenward and Roger (1997). {baseline} Strata and covariates have a coefficient at each visit."
+    "likelihood, valid if what is missing depends on observed values only; standard errors, F and degrees of freedom "
+    "by Kenward and Roger (1997). {baseline} Strata and covariates have a coefficient at each visit."
 )
 BASELINES = {
     ONE_MEAN: "The baseline is a score like the others, of which the arms have one mean, as randomization has it "
@@ -28,10 +31,12 @@ BASELINES = {
 SECOND = "{used} covariance of the visits, a second choice; {left}"
 REPEATED_COLUMNS = {
     "outcome": "Clinical outcome",
-    "active": "Arm that is compared",
+    "active": f"Arm that is compared; {ANY_ARM}: all but the reference arm, where there are several",
     "reference": "Arm that it is compared with",
-    "followup": f"Session of the follow-up; {AVERAGE}: over the follow-ups of the model, each counting alike",
-    "n_active": "Participants of the compared arm with a score then, in the model; of the average, at any follow-up",
+    "followup": f"Session of the follow-up; {AVERAGE}: over the follow-ups of the model, each counting alike; of a row "
+    "with F what is tested: " + "; ".join(f"{name}: {text}" for name, text in JOINT.items()),
+    "n_active": "Participants of the compared arm with a score then, in the model; of the average and of F, at any "
+    "follow-up",
     "n_reference": "The same of the reference arm",
     "missing_active": "Participants of the compared arm without a score then",
     "missing_reference": "The same of the reference arm",
@@ -39,11 +44,13 @@ REPEATED_COLUMNS = {
     "mean_reference": "The same of the reference arm",
     "estimate": "Their difference",
     "standard_error": "Standard error of the difference, by Kenward and Roger",
-    "df": "Degrees of freedom of t, by Kenward and Roger",
+    "df": "Degrees of freedom of t, or of the denominator of F, by Kenward and Roger",
     "t": "Student's t",
+    "f": "F of several differences at once, scaled as Kenward and Roger have it",
+    "df_numerator": "How many they are: degrees of freedom of its numerator",
     "ci_low": "Lower end of the 95 % confidence interval of this difference alone",
     "ci_high": "Upper end",
-    "p": "Two-sided p of this difference alone",
+    "p": "Two-sided p of this difference alone, or p of F",
     "together_low": "Lower end of the 95 % interval that holds for all differences of the outcome together",
     "together_high": "Upper end",
     "p_together": "Two-sided p corrected over all differences of the outcome, averages among them, by the multivariate "
@@ -120,7 +127,7 @@ def repeated_table(outcomes: Mapping[str, RepeatedScores], *, randomized: bool =
     Returns
     -------
     DataFrame
-        Columns as `REPEATED_COLUMNS`; of one follow-up there is no average.
+        Columns as `REPEATED_COLUMNS`; of one follow-up there is no average. Rows of F, of several differences, last.
     """
     rows = [{"outcome": name, **row} for name, data in outcomes.items() for row in _rows(data, randomized)]
     return pd.DataFrame(rows, columns=list(REPEATED_COLUMNS))
@@ -128,7 +135,7 @@ def repeated_table(outcomes: Mapping[str, RepeatedScores], *, randomized: bool =
 
 def _rows(data: RepeatedScores, randomized: bool) -> Iterator[dict[str, Any]]:
     about: dict[str, Any] = {"baseline": data.baseline_as(randomized)}
-    shared, n_arms = data.shared, len(data.arms)
+    shared, n_arms, fit = data.shared, len(data.arms), None
     wanted = [(arm, [visit]) for arm in range(1, n_arms) for visit in range(len(data.followups))]
     found: dict[tuple[int, tuple[int, ...]], dict[str, Any]] = {}
     try:
@@ -141,18 +148,35 @@ def _rows(data: RepeatedScores, randomized: bool) -> Iterator[dict[str, Any]]:
     except NotEstimated as error:
         about["note"] = f"not estimated: {_named(str(error), data)}"
     for arm, visits in sorted(wanted, key=lambda one: (one[0], len(one[1]))):
-        row = {"active": data.arms[arm], "reference": data.arms[0], **_counted(data, arm, visits), **about}
+        row = {"active": data.arms[arm], **_counted(data, [arm], visits), **about}
         if found and (arm, tuple(visits)) not in found:
             row["note"] = "not estimated: an arm has no score at this follow-up, which is not in the model"
         yield row | found.get((arm, tuple(visits)), {})
+    if fit:
+        yield from (about | row for row in _joint_rows(fit, data, about["note"]))
 
 
-def _counted(data: RepeatedScores, arm: int, visits: list[int]) -> dict[str, Any]:
-    counted: dict[str, Any] = {"followup": data.followups[visits[0]] if len(visits) == 1 else AVERAGE}
-    for name, one in (("active", arm), ("reference", 0)):
-        there = data.known(one)[:, visits].any(axis=1)
+def _counted(data: RepeatedScores, arms: list[int], visits: list[int]) -> dict[str, Any]:
+    followup = data.followups[visits[0]] if len(visits) == 1 else AVERAGE
+    counted: dict[str, Any] = {"reference": data.arms[0], "followup": followup}
+    for name, those in (("active", arms), ("reference", [0])):
+        there = np.isfinite(data.values[np.isin(data.arm, those)][:, visits]).any(axis=1)
         counted |= {f"n_{name}": int(there.sum()), f"missing_{name}": int(np.sum(~there))}
     return counted
+
+
+def _joint_rows(fit: Mmrm, data: RepeatedScores, note: str) -> Iterator[dict[str, Any]]:
+    """Test several differences at once: all of them, and theirs from those of the first follow-up."""
+    others = list(range(1, len(data.arms)))
+    counted = {"active": data.arms[1] if len(others) == 1 else ANY_ARM, **_counted(data, others, list(data.shared))}
+    for followup, weights in zip(JOINT, (fit.every_difference(), fit.every_change()), strict=True):
+        if len(weights) > (followup == ANY):  # one difference alone has its t
+            yield counted | {"followup": followup} | _of_f(fit.joint(weights), note)
+
+
+def _of_f(test: JointTest, note: str) -> dict[str, Any]:
+    found = {"f": test.statistic, "df_numerator": test.df_numerator, "df": test.df_denominator, "p": test.p}
+    return found | {"note": NO_F if np.isnan(test.p) else note}
 
 
 def _estimates(fit: Mmrm, shared: np.ndarray) -> dict[tuple[int, tuple[int, ...]], dict[str, Any]]:
