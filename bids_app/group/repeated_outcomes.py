@@ -13,11 +13,19 @@ from bids_app.bids.result_names import study_name
 from bids_app.group.family import of_all_arms
 from bids_app.group.gathering import tables_of_chosen
 from bids_app.group.targets import TrialScans
-from bids_app.group.trial_tables import retold, scale_of
+from bids_app.group.trial_tables import draws_of, retold, scale_of
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.roles import role_of
 from bids_app.settings.settings import Trial
-from bids_app.stats.repeated import BASELINES, MODEL, REPEATED_COLUMNS, RepeatedScores, repeated_table
+from bids_app.stats.repeated import (
+    ANY_ARM,
+    BASELINES,
+    MODEL,
+    REPEATED_COLUMNS,
+    RERANDOMIZED,
+    RepeatedScores,
+    repeated_table,
+)
 from bids_app.trial.covariates import code
 from bids_app.trial.design import Design
 from bids_app.trial.outcomes import name_of, outcome_table
@@ -51,7 +59,10 @@ def write_repeated(trial: TrialScans, options: Trial) -> Path | None:
         return None
     words, path = trial.study.first.words, trial.settings.group_dir / study_name("mmrm")
     outcomes, left = read_repeated(trial.study, options, trial.settings.selection.participants)
-    table = retold(repeated_table(outcomes, randomized=words.randomized), words)
+    table = repeated_table(outcomes, randomized=words.randomized, **draws_of(options, words))
+    table = retold(table, words).replace({"active": {ANY_ARM: words.of(ANY_ARM)}})
+    if not words.randomized:
+        table = table.drop(columns="p_rerandomized")
     table = table.assign(role=[_role(name, options) for name in table["outcome"]])
     columns, about = _described(table, words)
     save_described(path, table, columns, ReferenceArm=trial.study.first.reference, NotModelled=left, **about)
@@ -63,7 +74,9 @@ def _described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dic
     used = [name for name in BASELINES if name in set(table["baseline"])]
     entered = "; ".join(f"{name}: {BASELINES[name]}" for name in used)
     columns = REPEATED_COLUMNS | ROLE | {"baseline": f"How the baseline enters; {entered}"}
+    columns = {name: text for name, text in columns.items() if name in table}
     model = " ".join(MODEL.format(baseline=" ".join(BASELINES[name] for name in used)).split())
+    model += f" {RERANDOMIZED}" * int(table.get("p_rerandomized", pd.Series()).notna().any())
     forms = table.dropna(subset=["covariance"]).drop_duplicates("outcome").set_index("outcome")["covariance"]
     about: dict[str, Any] = {"Model": words.of(model), "Covariance": forms.to_dict()}
     if words.warning:

@@ -18,6 +18,14 @@ from bids_app.trial.comparison_record import read_comparison
 from bids_app.trial.wording import PARALLEL, Wording
 
 SHOWN = ("ArmColumn", "Comparisons", "NotCompared", "Routes", "Together", "Model", "Alpha")
+WORDS = (
+    "outcome",
+    "active",
+    "reference",
+    "followup",
+    "covariance",
+    "note",
+)  # of the outcomes, also where all are empty
 
 
 def comparison_folders(folder: Path) -> list[Path]:
@@ -100,9 +108,10 @@ def _repeated(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     about = read_record(sidecar_of(path), AGAIN)
-    table = _without_gaps(read_table(path, dtype=dict.fromkeys(("outcome", "active", "reference", "followup"), str)))
+    table = _without_gaps(read_table(path, dtype=dict.fromkeys(WORDS, str)))
     outcomes = [_outcome(str(name), rows) for name, rows in table.groupby("outcome", sort=False)]
-    return {"table": path.name, "outcomes": outcomes, "model": about["Model"], "left": about["NotModelled"]}
+    shown: dict[str, Any] = {"table": path.name, "outcomes": outcomes, "drawn": "p_rerandomized" in table}
+    return shown | {"model": about["Model"], "left": about["NotModelled"]}
 
 
 def _outcome(name: str, table: pd.DataFrame) -> dict[str, Any]:

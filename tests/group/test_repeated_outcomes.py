@@ -52,6 +52,7 @@ def study(words=PARALLEL):
 
 
 def written(tmp_path, options, words=PARALLEL):
+    options = replace(options, n_permutations=100)
     settings = Settings(Path("bids"), tmp_path, "group", tmp_path / "work", trial=options)
     settings.group_dir.mkdir(parents=True)
     path = write_repeated(TrialScans(settings=settings, study=study(words), routes=[], failed=[]), options)
@@ -117,3 +118,6 @@ def test_groups_are_told_of_as_groups_and_adjusted_for_the_baseline(tmp_path, wo
     assert about.get("Warning") == words.warning
     assert set(table["n_model"]) == {N if words.randomized else N - 1}
     assert table["note"].isna().all() == words.randomized
+    assert ("p_rerandomized" in table) == words.randomized == ("re-drawn" in about["Model"])
+    assert list(table) == [name for name, one in about.items() if isinstance(one, dict) and "Description" in one]
+    assert set(table["active"]) == {"low", "high", f"any {words.arm}"}
