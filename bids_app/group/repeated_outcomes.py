@@ -13,11 +13,13 @@ from bids_app.bids.result_names import study_name
 from bids_app.group.family import of_all_arms
 from bids_app.group.gathering import tables_of_chosen
 from bids_app.group.targets import TrialScans
-from bids_app.group.trial_tables import draws_of, retold, scale_of
+from bids_app.group.trial_tables import Notes, draws_of, retold, scale_of
 from bids_app.settings.cutoffs import parse_cutoffs
-from bids_app.settings.roles import role_of
+from bids_app.settings.deviation import Deviation, said
+from bids_app.settings.roles import Role, below, outcome_model, role_of
 from bids_app.settings.settings import Trial
 from bids_app.stats.repeated import (
+    ANY,
     ANY_ARM,
     BASELINES,
     MODEL,
@@ -34,13 +36,14 @@ from bids_app.trial.tables import Tables
 from bids_app.trial.wording import Wording
 
 ROLE = {
-    "role": "What the plan says that the outcome counts for: primary, secondary, or exploratory, as all is without a "
-    "plan and as ordinal outcomes are, which ranks compare"
+    "role": "What the plan says that the row counts for: primary, secondary, or exploratory, as all is without a plan "
+    "and as ordinal outcomes are, which ranks compare. F of any difference, or the only difference, has the role of "
+    "the outcome, and the others the one below"
 }
 ONE_COLUMN = "{name} has one column of follow-up scores, which cannot be of all {n} follow-ups"
 
 
-def write_repeated(trial: TrialScans, options: Trial) -> Path | None:
+def write_repeated(trial: TrialScans, options: Trial, notes: Notes) -> Path | None:
     """Write every arm against the reference at every follow-up, by one model of each outcome.
 
     Parameters
@@ -49,6 +52,8 @@ def write_repeated(trial: TrialScans, options: Trial) -> Path | None:
         Of several comparisons.
     options : settings.Trial
         With where what was done departs from the plan.
+    notes : trial_tables.Notes
+        To which is added which planned outcome no row decides.
 
     Returns
     -------
@@ -63,9 +68,13 @@ def write_repeated(trial: TrialScans, options: Trial) -> Path | None:
     table = retold(table, words).replace({"active": {ANY_ARM: words.of(ANY_ARM)}})
     if not words.randomized:
         table = table.drop(columns="p_rerandomized")
-    table = table.assign(role=[_role(name, options) for name in table["outcome"]])
+    table = table.assign(role=_roles(table, options))
+    departed = list(_undecided(table, left, options))
+    notes.undecided(departed)
     columns, about = _described(table, words)
-    save_described(path, table, columns, ReferenceArm=trial.study.first.reference, NotModelled=left, **about)
+    about |= {"ReferenceArm": trial.study.first.reference, "NotModelled": left}
+    about["Deviations"] = [{"What": one.what, "Planned": said(one.planned), "Used": said(one.used)} for one in departed]
+    save_described(path, table, columns, **about)
     return path
 
 
@@ -149,7 +158,39 @@ def _joined(found: dict[str, pd.DataFrame], tables: Tables, design: Design, opti
     )
 
 
-def _role(outcome: str, options: Trial) -> str:
+def _roles(table: pd.DataFrame, options: Trial) -> list[Role]:
+    """Say what each row counts for: one row of an outcome has its role, if the model decides."""
+    decides = outcome_model(options, alone=False) == "mmrm"
+    n_rows = table.groupby("outcome")["outcome"].transform("size")
+    own = ((table["followup"] == ANY) | (n_rows == 1)) & decides
+    roles = [_role(str(name), options) for name in table["outcome"]]
+    return [role if one else below(role) for role, one in zip(roles, own, strict=True)]
+
+
+def _role(outcome: str, options: Trial) -> Role:
     if outcome in options.ordinal:
         return "exploratory"
     return role_of(options.plan, outcome=outcome, departed=options.departed)
+
+
+def _undecided(table: pd.DataFrame, left: Sequence[str], options: Trial) -> Iterator[Deviation]:
+    """Yield which primary outcomes of the plan no row of all comparisons decides, and why."""
+    decided = set(table.loc[(table["role"] == "primary") & table["p"].notna(), "outcome"])
+    for word in (options.plan and options.plan.primary_outcomes) or ():
+        name, _, cutoff = name_of(word).partition(":")
+        if role_of(options.plan, outcome=name_of(word), departed=options.departed) == "primary" and (
+            cutoff or name not in decided
+        ):
+            yield Deviation("primary_outcomes", name_of(word), _why(table, left, options, (name, cutoff)))
+
+
+def _why(table: pd.DataFrame, left: Sequence[str], options: Trial, endpoint: tuple[str, str]) -> str:
+    name, cutoff = endpoint
+    each = "each comparison by itself, none of which decides"
+    if cutoff or name in options.ordinal:
+        return f"{each}: {'shares' if cutoff else 'ranks'} are of one follow-up"
+    if outcome_model(options, alone=False) == "ancova":
+        return f"{each}: ancova is of one follow-up"
+    notes = [one for one in left if one.startswith(f"{name} ")]
+    notes += [str(note) for note in table.loc[table["outcome"] == name, "note"] if note]
+    return f"{each}: {notes[0] if notes else 'it has no scores'}"

@@ -54,7 +54,7 @@ def group_methods(
         text = _outcomes(trial, records[-1]) + (_repeated(repeated, records[-1]) if repeated else "")
         parts.append(("Clinical outcomes", text))
     if trial:
-        parts.append(("Plan", _plan(trial)))
+        parts.append(("Plan", _plan(trial, repeated)))
     return parts
 
 
@@ -172,10 +172,10 @@ def _whom(trial: Facts) -> str:
     return "everyone randomized" if everyone else f"the {len(trial['Population'])} chosen by --participant-label"
 
 
-def _plan(trial: Facts) -> str:
+def _plan(trial: Facts, repeated: Facts | None) -> str:
     if not trial.get("Plan"):
         return "There was no analysis plan: every result is exploratory."
-    departed = trial["Plan"]["Deviations"]
+    departed = [*trial["Plan"]["Deviations"], *(repeated["Deviations"] if repeated else [])]
     departures = "; ".join(Deviation(row["What"], row["Planned"], row["Used"]).text for row in departed)
     return (
         f"The analysis was planned before (SHA-256 of the plan {trial['Plan']['SHA256']}). "

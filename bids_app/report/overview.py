@@ -12,6 +12,7 @@ from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import titled
 from bids_app.runtime.group_folder import AGAIN, PAGE, results_id
+from bids_app.settings.deviation import Deviation
 from bids_app.stats.repeated import JOINT
 from bids_app.system.small_files import Record, read_record
 from bids_app.trial.comparison_record import read_comparison
@@ -110,18 +111,25 @@ def _repeated(folder: Path) -> dict[str, Any] | None:
     about = read_record(sidecar_of(path), AGAIN)
     table = _without_gaps(read_table(path, dtype=dict.fromkeys(WORDS, str)))
     outcomes = [_outcome(str(name), rows) for name, rows in table.groupby("outcome", sort=False)]
-    shown: dict[str, Any] = {"table": path.name, "outcomes": outcomes, "drawn": "p_rerandomized" in table}
+    departed = [Deviation(row["What"], row["Planned"], row["Used"]).text for row in about["Deviations"]]
+    shown: dict[str, Any] = {
+        "departed": departed,
+        "table": path.name,
+        "outcomes": outcomes,
+        "drawn": "p_rerandomized" in table,
+    }
     return shown | {"model": about["Model"], "left": about["NotModelled"]}
 
 
 def _outcome(name: str, table: pd.DataFrame) -> dict[str, Any]:
-    """Return the rows of an outcome, and of F apart; what is noted of all of them stands by itself."""
+    """Return the rows of an outcome, of F apart, and that which decides; what is noted of all stands by itself."""
     of_f = table["df_numerator"].notna()
     notes = set(table.loc[~of_f, "note"])
     note = notes.pop() if len(notes) == 1 else ""
-    table = table.assign(note=table["note"].where(table["note"] != note, ""))
-    tests = table[of_f].assign(said=table.loc[of_f, "followup"].map(JOINT))
-    return {"name": name, "note": note, "rows": table[~of_f].to_dict("records"), "tests": tests.to_dict("records")}
+    said = [JOINT.get(followup, f"at ses-{followup}") for followup in table["followup"]]
+    table = table.assign(note=table["note"].where(table["note"] != note, ""), said=said)
+    parts = {"rows": table[~of_f], "tests": table[of_f], "primary": table[table["role"] == "primary"]}
+    return {"name": name, "note": note} | {part: rows.to_dict("records") for part, rows in parts.items()}
 
 
 def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:

@@ -127,6 +127,14 @@ def clinical_table(
     return _first_is_main(rows)
 
 
+def by_mixed_model(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of `clinical_table` with the mixed model in place of ANCOVA as the main row of an outcome."""
+    of_ancova = set(table.loc[(table["analysis"] == MAIN) & (table["method"] == "ancova"), "outcome"])
+    mixed = table["method"].str.startswith("mixed") & table["outcome"].isin(of_ancova)
+    endpoint = table.groupby(["outcome", "endpoint"], sort=False).ngroup()
+    return _first_is_main(table.take(np.lexsort([~mixed.to_numpy(), endpoint.to_numpy()])).reset_index(drop=True))
+
+
 def crossover_table(
     outcomes: Mapping[str, TwoVisits],
     *,
@@ -155,7 +163,7 @@ def crossover_table(
     return _first_is_main(rows)
 
 
-def _first_is_main(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _first_is_main(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(CLINICAL_COLUMNS))
     again = table.duplicated(["outcome", "endpoint"])
     return table.assign(analysis=np.where(again, SENSITIVITY, MAIN), deciding_p=np.where(again, "", DECIDES))

@@ -24,6 +24,9 @@ RECORD = {
 }
 
 
+DEPARTED = [{"What": "primary_outcomes", "Planned": "cgi", "Used": "each comparison by itself"}]
+
+
 def scores(n=24):
     generator = np.random.default_rng(1)
     values = generator.standard_normal((n, 1)) + generator.standard_normal((n, 3))
@@ -33,13 +36,14 @@ def scores(n=24):
 @pytest.fixture(params=[200, 0])
 def page(request, tmp_path):
     """Return the table, and the words of its block of the page; with and without re-randomization."""
-    table = repeated_table({"hamd": scores()}, n_draws=request.param).assign(role="exploratory")
+    table = repeated_table({"hamd": scores()}, n_draws=request.param).assign(role="secondary")
+    table.loc[table["followup"] == ANY, "role"] = "primary"
     if not request.param:
         table = table.drop(columns="p_rerandomized")
     columns = {name: REPEATED_COLUMNS.get(name, "Role") for name in table}
-    save_described(tmp_path / study_name("mmrm"), table, columns, Model="A model.", NotModelled=[])
+    save_described(tmp_path / study_name("mmrm"), table, columns, Model="A model.", NotModelled=[], Deviations=DEPARTED)
     (tmp_path / COMPARISONS).write_text(json.dumps(RECORD))
-    html = write_overview(tmp_path, "abc").read_text().split('id="outcomes"')[1]
+    html = write_overview(tmp_path, "abc").read_text().split("</style>")[1]
     return table, " ".join(re.sub("<[^>]+>", " ", html).split()).replace("&lt;", "<").replace(" .", ".")
 
 
@@ -53,8 +57,12 @@ def test_p_of_the_model_p_rerandomized_and_f_are_on_the_page(page):
         assert " ".join(p_value(row[name]) for name in shown) in text
     tests = table.dropna(subset="f").set_index("followup")
     of_any, of_both = tests.loc[ANY], tests.loc[INTERACTION]
-    said = f"hamd, any arm − placebo, any difference at any follow-up: F(4, {of_any['df']:.3g}) = {of_any['f']:.3g}, "
+    which = "any arm − placebo, any difference at any follow-up"
+    said = f"F(4, {of_any['df']:.3g}) = {of_any['f']:.3g}, "
     said += f"p of the model {p_value(of_any['p'])}"
-    assert said + (f", p re-randomized {p_value(of_any['p_rerandomized'])}." if drawn else ".") in text
+    said += f", p re-randomized {p_value(of_any['p_rerandomized'])}." if drawn else "."
+    assert f"hamd, {which} (primary): {said}" in text
+    assert f"Primary outcome hamd. {which}: {said}" in text
+    assert "Departs from the plan primary_outcomes: planned cgi, used each comparison by itself" in text
     assert f"F(2, {of_both['df']:.3g}) = {of_both['f']:.3g}, p of the model {p_value(of_both['p'])}." in text
     assert "nan" not in text
