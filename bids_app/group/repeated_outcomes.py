@@ -22,6 +22,7 @@ from bids_app.stats.repeated import (
     ANY,
     ANY_ARM,
     BASELINES,
+    JOINT,
     MODEL,
     REPEATED_COLUMNS,
     RERANDOMIZED,
@@ -83,11 +84,12 @@ def _described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dic
     used = [name for name in BASELINES if name in set(table["baseline"])]
     entered = "; ".join(f"{name}: {BASELINES[name]}" for name in used)
     columns = REPEATED_COLUMNS | ROLE | {"baseline": f"How the baseline enters; {entered}"}
-    columns = {name: text for name, text in columns.items() if name in table}
     model = " ".join(MODEL.format(baseline=" ".join(BASELINES[name] for name in used)).split())
-    model += f" {RERANDOMIZED}" * int(table.get("p_rerandomized", pd.Series()).notna().any())
     forms = table.dropna(subset=["covariance"]).drop_duplicates("outcome").set_index("outcome")["covariance"]
-    about: dict[str, Any] = {"Model": words.of(model), "Covariance": forms.to_dict()}
+    drawn = bool(table.get("p_rerandomized", pd.Series()).notna().any())
+    model += f" {RERANDOMIZED}" if drawn else ""
+    about: dict[str, Any] = {"Model": words.of(model), "Covariance": forms.to_dict(), "LabelsRedrawn": drawn}
+    about["JointTests"] = [name for name in JOINT if (table["f"].notna() & (table["followup"] == name)).any()]
     if words.warning:
         about["Warning"] = words.warning
     return {name: words.of(text) for name, text in columns.items()}, about

@@ -18,8 +18,8 @@ from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import outcome_model
 from bids_app.settings.settings import Trial
-from bids_app.stats.clinical import CLINICAL_COLUMNS, CROSSOVER_COLUMNS, by_mixed_model, clinical_table, crossover_table
-from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
+from bids_app.stats.clinical import by_mixed_model, clinical_columns, clinical_table, crossover_table, methods_of
+from bids_app.stats.missing import TIPPING_COLUMNS, missing_columns, missing_table, tipping_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
 from bids_app.trial.covariates import code
@@ -225,13 +225,14 @@ def write_outcomes(run: "GroupRun") -> None:
         table = with_roles(table, trial.plan, trial.departed, alone=run.alone)
         notes.undecided(_undecided(table, trial))
         table = retold(of_chosen(table, participants), words)
-        columns = CROSSOVER_COLUMNS if run.design.treatments else CLINICAL_COLUMNS
-        save_described(run.trial_path("outcomes"), with_heads(table, run.design.columns), columns | ROLE_COLUMN)
+        columns = clinical_columns(table, crossover=run.design.treatments is not None) | ROLE_COLUMN
+        shown = with_heads(table, run.design.columns)
+        save_described(run.trial_path("outcomes"), shown, columns, Methods=methods_of(table))
     if not words.bounded:  # the bounds are those of an effect of what chance allotted
         return
     with notes.softly("Missing follow-ups of the outcomes"):
         table = of_chosen(missing_table(scores.outcomes, **draws), participants)
-        save_described(run.trial_path("missing"), table, MISSING_COLUMNS)
+        save_described(run.trial_path("missing"), table, missing_columns(table))
     with notes.softly("Tipping points of the outcomes"):
         table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)
         save_described(run.trial_path("tipping"), table, TIPPING_COLUMNS)

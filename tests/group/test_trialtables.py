@@ -35,6 +35,7 @@ from bids_app.group.trial_tables import Notes, read_scores, write_outcomes
 from bids_app.settings.named import NamedPath
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Trial
+from bids_app.stats.clinical import METHODS
 from bids_app.trial.covariates import code
 
 OUTCOMES = {
@@ -344,6 +345,11 @@ def test_the_plan_can_have_the_mixed_model_decide_and_what_it_cannot_is_a_depart
     table = trial_table(tmp_path, "outcomes")
     rows = table[table["role"] == "primary"]
     assert (rows["outcome"] + " " + rows["method"]).tolist() == ["hamd mixed", "age post"]
+    (sidecar,) = tmp_path.rglob("*_outcomes.json")
+    about = json.loads(sidecar.read_text())
+    assert about["Methods"]["mixed"] == ["hamd", "ideation"]
+    assert about["Methods"]["post"] == ["age"]
+    assert {name for name in METHODS if f"{name}: " in about["method"]["Description"]} == set(table["method"])
     (departed,) = json.loads(write_plan(run, {}).read_text())["Plan"]["Deviations"]
     assert departed == {"What": "primary_outcomes", "Planned": "age by mmrm", "Used": "age by post"}
     assert notes.unmet == ["primary_outcomes: planned age by mmrm, used age by post"]
