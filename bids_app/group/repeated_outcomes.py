@@ -64,19 +64,32 @@ def write_repeated(trial: TrialScans, options: Trial, notes: Notes) -> Path | No
     if not options.outcomes:
         return None
     words, path = trial.study.first.words, trial.settings.group_dir / study_name("mmrm")
-    outcomes, left = read_repeated(trial.study, options, trial.settings.selection.participants)
-    table = repeated_table(outcomes, randomized=words.randomized, **draws_of(options, words))
-    table = retold(table, words).replace({"active": {ANY_ARM: words.of(ANY_ARM)}})
-    if not words.randomized:
-        table = table.drop(columns="p_rerandomized")
-    table = table.assign(role=_roles(table, options))
-    departed = list(_undecided(table, left, options))
+    table, left = outcomes_of_all(trial.study, options, trial.settings.selection.participants)
+    departed = list(undecided(table, left, options))
     notes.undecided(departed)
     columns, about = _described(table, words)
     about |= {"ReferenceArm": trial.study.first.reference, "NotModelled": left}
     about["Deviations"] = [{"What": one.what, "Planned": said(one.planned), "Used": said(one.used)} for one in departed]
     save_described(path, table, columns, **about)
     return path
+
+
+def outcomes_of_all(study: Study, options: Trial, participants: Sequence[str] = ()) -> tuple[pd.DataFrame, list[str]]:
+    """Compare the outcomes of all arms at all follow-ups, and say what each row counts for.
+
+    Returns
+    -------
+    table : DataFrame
+    left : list of str
+        As from `read_repeated`.
+    """
+    words = study.first.words
+    outcomes, left = read_repeated(study, options, participants)
+    table = repeated_table(outcomes, randomized=words.randomized, **draws_of(options, words))
+    table = retold(table, words).replace({"active": {ANY_ARM: words.of(ANY_ARM)}})
+    if not words.randomized:
+        table = table.drop(columns="p_rerandomized")
+    return table.assign(role=_roles(table, options)), left
 
 
 def _described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dict[str, Any]]:
@@ -175,7 +188,7 @@ def _role(outcome: str, options: Trial) -> Role:
     return role_of(options.plan, outcome=outcome, departed=options.departed)
 
 
-def _undecided(table: pd.DataFrame, left: Sequence[str], options: Trial) -> Iterator[Deviation]:
+def undecided(table: pd.DataFrame, left: Sequence[str], options: Trial) -> Iterator[Deviation]:
     """Yield which primary outcomes of the plan no row of all comparisons decides, and why."""
     decided = set(table.loc[(table["role"] == "primary") & table["p"].notna(), "outcome"])
     for word in (options.plan and options.plan.primary_outcomes) or ():

@@ -214,16 +214,9 @@ def write_outcomes(run: "GroupRun") -> None:
     scores = cast(Scores, run.scores)
     save_described(run.trial_path("scores"), of_visits(scores.table, run.design), outcome_columns(run.design))
     draws = draws_of(trial, words)
-    ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
-        if run.design.treatments:
-            table = crossover_table(scores.outcomes, **ranked, **draws)
-        else:
-            own = draws | {"n_draws": draws["n_draws"] if words.randomized else None}
-            table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
-            table = by_mixed_model(table) if outcome_model(trial, alone=run.alone) == "mmrm" else table
-        table = with_roles(table, trial.plan, trial.departed, alone=run.alone)
-        notes.undecided(_undecided(table, trial))
+        table = outcomes_of(scores, run.design, trial, alone=run.alone)
+        notes.undecided(undecided(table, trial))
         table = retold(of_chosen(table, participants), words)
         columns = clinical_columns(table, crossover=run.design.treatments is not None) | ROLE_COLUMN
         shown = with_heads(table, run.design.columns)
@@ -238,7 +231,20 @@ def write_outcomes(run: "GroupRun") -> None:
         save_described(run.trial_path("tipping"), table, TIPPING_COLUMNS)
 
 
-def _undecided(table: pd.DataFrame, trial: Trial) -> Iterator[Deviation]:
+def outcomes_of(scores: Scores, design: Design, trial: Trial, *, alone: bool) -> pd.DataFrame:
+    """Compare the outcomes of a comparison, which is the only one or not, and say what each row counts for."""
+    draws, model = draws_of(trial, design.words), outcome_model(trial, alone=alone)
+    ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
+    if design.treatments:
+        table = crossover_table(scores.outcomes, **ranked, **draws)
+    else:
+        own = draws | {"n_draws": draws["n_draws"] if design.words.randomized else None}
+        table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
+        table = by_mixed_model(table) if model == "mmrm" else table
+    return with_roles(table, trial.plan, trial.departed, alone=alone)
+
+
+def undecided(table: pd.DataFrame, trial: Trial) -> Iterator[Deviation]:
     """Yield which primary outcomes are decided by another model than planned, or by none."""
     for row in table[table["role"] == "primary"].to_dict("records"):
         name, method = row["outcome"], row["method"]

@@ -14,7 +14,11 @@ from bids_app.stats.repeated import ANY, INTERACTION, REPEATED_COLUMNS, Repeated
 
 RECORD = {
     "ArmColumn": "arm",
-    "Comparisons": [],
+    "Comparisons": [
+        {"Folder": f"contrast-{arm}_ses-{visit}", "Active": arm, "Reference": "placebo", "Followup": visit}
+        for visit in ("day3", "day7")
+        for arm in ("low", "high")
+    ],
     "NotCompared": [],
     "Routes": [],
     "Together": "",
@@ -44,6 +48,9 @@ def page(request, tmp_path):
     save_described(tmp_path / study_name("mmrm"), table, columns, Model="A model.", NotModelled=[], Deviations=DEPARTED)
     (tmp_path / COMPARISONS).write_text(json.dumps(RECORD))
     html = write_overview(tmp_path, "abc").read_text().split("</style>")[1]
+    for one in RECORD["Comparisons"]:
+        named = f"{one['Active']} − placebo at ses-{one['Followup']}"
+        assert f'<a href="{one["Folder"]}/index.html#outcomes">{named}</a>' in html
     return table, " ".join(re.sub("<[^>]+>", " ", html).split()).replace("&lt;", "<").replace(" .", ".")
 
 
@@ -66,3 +73,4 @@ def test_p_of_the_model_p_rerandomized_and_f_are_on_the_page(page):
     assert "Departs from the plan primary_outcomes: planned cgi, used each comparison by itself" in text
     assert f"F(2, {of_both['df']:.3g}) = {of_both['f']:.3g}, p of the model {p_value(of_both['p'])}." in text
     assert "nan" not in text
+    assert "(tipping point) stand under Clinical outcomes on the page of each follow-up" in text

@@ -112,6 +112,19 @@ def test_the_overview_names_every_comparison_and_its_page(compared, out):
     assert "nan" not in page.lower().split("</style>")[1]
 
 
+def test_each_page_has_what_missing_follow_ups_may_do_and_the_overview_says_where(compared, out):
+    overview = (out / "group" / "index.html").read_text()
+    for folder in FOLDERS:
+        own = out / "group" / folder
+        for suffix in ("missing", "tipping"):
+            (path,) = own.glob(f"*VsPlacebo_{suffix}.tsv")
+            assert {"hamd", "mood"} <= set(pd.read_csv(path, sep="\t")["value"])
+        page = (own / "index.html").read_text()
+        assert 'id="outcomes"' in page
+        assert "hamd, tipping point: " in page
+        assert f'href="{folder}/index.html#outcomes"' in overview
+
+
 def test_the_methods_say_how_all_comparisons_are_corrected_together(compared, out):
     text = (out / "logs" / "CITATION.md").read_text()
     part = text.split("## Several comparisons")[1].split("##")[0]
