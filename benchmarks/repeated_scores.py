@@ -1,6 +1,6 @@
 """How often the mixed model for repeated measures finds a difference where there is none, at a nominal 5 %.
 
-python -m benchmarks.repeated_scores [--trials 1000]
+python -m benchmarks.repeated_scores [--trials 1000] [--only "one mean"]
 """
 
 import argparse
@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from bids_app.stats.scores import KENWARD_ROGER, SATTERTHWAITE, fit_constrained, fit_mmrm
+from bids_app.stats.scores import KENWARD_ROGER, SATTERTHWAITE, Randomized, fit_constrained, fit_mmrm
 
 ALPHA, DROPOUT = 0.05, 0.2
 CONDITIONS = {
@@ -26,6 +26,7 @@ CONDITIONS = {
     "20 + 20, compound symmetry fitted, wrong": {"structures": ["compound symmetry"]},
 }
 TESTS = ("last follow-up", "average", "all follow-ups jointly")
+RERANDOMIZED, N_DRAWS = "re-randomized", 200
 
 
 def null_trial(generator, sizes=(20, 20), n_visits=3, growth=0.3):
@@ -48,12 +49,21 @@ def null_trial(generator, sizes=(20, 20), n_visits=3, growth=0.3):
 
 def p_values(trial, method, structures=None, constrained=False):
     """Return p of the second arm at the last follow-up, of its average, and of all arms and follow-ups jointly."""
+    if method == RERANDOMIZED:
+        return p_rerandomized(*trial, structures)
     fit = (fit_constrained if constrained else fit_mmrm)(*trial, structures=structures)
-    n_arms, n_visits = fit.shape
+    n_visits = fit.shape[1]
     last = fit.contrast(fit.weights(1, [n_visits - 1]), method=method).p
     average = fit.contrast(fit.weights(1, range(n_visits)), method=method).p
-    rows = [fit.weights(arm, [visit]) for arm in range(1, n_arms) for visit in range(n_visits)]
-    return last, average, fit.joint(np.array(rows), method=method).p
+    return last, average, fit.joint(fit.every_difference(), method=method).p
+
+
+def p_rerandomized(scores, arm, baseline, structures):
+    """Return the same p by re-randomization."""
+    n, n_visits = scores.shape
+    data = Randomized(scores, arm, baseline, np.empty((n, 0)), structures=structures, n_draws=N_DRAWS)
+    weights = np.vstack([np.eye(n_visits)[-1], np.full(n_visits, 1 / n_visits)])
+    return *data.p_of_differences(1, weights), data.p_of_any()
 
 
 def error_rates(n_trials, method=KENWARD_ROGER, *, seed=0, structures=None, constrained=False, **condition):
@@ -68,12 +78,15 @@ def main():
     """Print a line per condition and method."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=1000)
-    n_trials = parser.parse_args().trials
+    parser.add_argument("--only", default="", help="conditions whose name has these words")
+    asked = parser.parse_args()
+    n_trials = asked.trials
     error = np.sqrt(ALPHA * (1 - ALPHA) / n_trials)
     print(f"{n_trials} null trials, {DROPOUT:.0%} drop out; Monte Carlo standard error at .05: {error:.3f}")
     print(f"{'':<55}" + "".join(f"{name:>24}" for name in TESTS) + f"{'ms per trial':>14}")
-    for name, condition in CONDITIONS.items():
-        for method in (KENWARD_ROGER, SATTERTHWAITE):
+    for name, condition in ((name, one) for name, one in CONDITIONS.items() if asked.only in name):
+        rerandomized = (RERANDOMIZED,) * condition.get("constrained", False)
+        for method in (KENWARD_ROGER, SATTERTHWAITE, *rerandomized):
             began = time.perf_counter()
             rates = error_rates(n_trials, method, **condition)
             spent = 1000 * (time.perf_counter() - began) / n_trials

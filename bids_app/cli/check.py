@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
 
 import pandas as pd
 from rich import box
@@ -12,10 +14,12 @@ from bids_app.bids.datasets import Dataset
 from bids_app.bids.findings import Finding, say_all
 from bids_app.bids.runs import BoldRun, SeriesRun, find_inputs
 from bids_app.errors import DataError, MissingInputError
-from bids_app.group.gathering import find_trial, gather
+from bids_app.group.gathering import find_trial, gather, tables_of_chosen
+from bids_app.group.repeated_outcomes import outcomes_of_all
+from bids_app.group.repeated_outcomes import undecided as undecided_of_all
 from bids_app.group.sample import MIN_PER_ARM
 from bids_app.group.targets import GroupRun
-from bids_app.group.trial_tables import read_scores
+from bids_app.group.trial_tables import Scores, outcomes_of, read_scores, undecided
 from bids_app.participant.forecast import Outlook, forecast, outlook
 from bids_app.participant.nodes import check_atlases
 from bids_app.preproc.raw_runs import RawRun, raw_runs, wants_preprocessing
@@ -26,7 +30,7 @@ from bids_app.trial.covariates import code, slopes
 from bids_app.trial.design import Design
 from bids_app.trial.flow import counts, no_arm
 from bids_app.trial.strata import strata, strata_said
-from bids_app.trial.study import find_study
+from bids_app.trial.study import Study, find_study
 from bids_app.trial.tables import Tables, read_tables
 from bids_app.trial.visits import GROUPS_TOO, scanned_visits
 
@@ -116,6 +120,7 @@ def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawR
     say_all(study.findings)
     for design in study.designs:
         _preview_comparison(settings, study.tables, visits, design)
+    _preview_decisions(settings, study)
 
 
 def _preview_comparison(
@@ -202,7 +207,22 @@ def preview_group(settings: Settings) -> int:
         else:
             _preview_targets(run)
             code = DataError.exit_code if run.strangers else code
-    return code
+    return DataError.exit_code if _preview_decisions(trial.settings, trial.study) else code
+
+
+def _preview_decisions(settings: Settings, study: Study) -> bool:
+    """Say which planned primary outcomes no row would decide, without an answer to what differs."""
+    trial, participants = replace(settings.trial, n_permutations=1), settings.selection.participants
+    if not (trial.outcomes and trial.plan and trial.plan.primary_outcomes):
+        return False
+    if study.has_several:
+        departed = list(undecided_of_all(*outcomes_of_all(study, trial, participants), trial))
+    else:
+        scores = read_scores(tables_of_chosen(study.tables, participants), study.first, trial)
+        departed = list(undecided(outcomes_of(cast(Scores, scores), study.first, trial, alone=True), trial))
+    for one in departed:
+        _say(f"Would depart from the plan: {one.text}.")
+    return bool(departed)
 
 
 def _preview_targets(run: GroupRun) -> None:

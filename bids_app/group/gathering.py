@@ -110,7 +110,8 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     say_all((*tables.findings, *design.findings, *(one for *_, sample in comparisons for one in sample.findings)))
     settings = _departed(settings, samples, scores)
     targets = [Target(route, flow, sample, named[route.name]) for route, flow, sample in comparisons]
-    return GroupRun(settings, design, tables, scores, failed=failed, targets=targets)
+    alone = not trial.study.has_several
+    return GroupRun(settings, design, tables, scores, failed=failed, targets=targets, alone=alone)
 
 
 def one_of_several(designs: Sequence[Design], own: Design) -> tuple[Finding, ...]:

@@ -105,7 +105,7 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
     failures = _test_together(trial, [run.design for run in runs], not_compared, log_dir)
     if not failures:
         with runs[0].notes.softly("Clinical outcomes of all arms and follow-ups", asked=True):
-            write_repeated(trial, _departed(runs))
+            write_repeated(trial, _departed(runs), runs[0].notes)
     return runs, not_compared, failures
 
 

@@ -10,7 +10,7 @@ from bids_app.group.plan_match import given_files
 from bids_app.group.regions import Region
 from bids_app.group.targets import GroupRun
 from bids_app.settings.cutoffs import parse_cutoffs
-from bids_app.settings.deviation import said
+from bids_app.settings.deviation import Deviation, said
 from bids_app.settings.plan import Plan
 from bids_app.settings.roles import feature_role, settings_of, single
 from bids_app.settings.settings import Settings
@@ -44,7 +44,7 @@ def write_plan(run: GroupRun, regions: Mapping[str, Sequence[Region] | None]) ->
         "Cutoffs": [
             {"Outcome": one.outcome, "Name": one.name, "Rule": one.rule} for one in parse_cutoffs(trial.cutoffs)
         ],
-        "Plan": _plan(settings, design) if trial.plan else None,
+        "Plan": _plan(settings, design, (*trial.departed, *notes.departed)) if trial.plan else None,
         "Files": _files(settings),
         "Roles": _roles(run),
         "Regions": {
@@ -80,7 +80,7 @@ def _roles(run: GroupRun) -> list[dict[str, str]]:
     ]
 
 
-def _plan(settings: Settings, design: Design) -> dict[str, Any]:
+def _plan(settings: Settings, design: Design, departed: Sequence[Deviation]) -> dict[str, Any]:
     """Return what the plan says, what it leaves open and how that was done, and where the analysis departs from it."""
     plan, used = cast(Plan, settings.trial.plan), settings_of(settings)
     used |= {"arm": design.arm_column, "reference": design.sides[1]}
@@ -90,9 +90,7 @@ def _plan(settings: Settings, design: Design) -> dict[str, Any]:
         "SHA256": plan.sha256,
         "Settled": plan.settled,
         "LeftOpen": [f"{name} ({_done(name, used[name])})" if name in used else name for name in plan.left_open],
-        "Deviations": [
-            {"What": one.what, "Planned": said(one.planned), "Used": said(one.used)} for one in settings.trial.departed
-        ],
+        "Deviations": [{"What": one.what, "Planned": said(one.planned), "Used": said(one.used)} for one in departed],
     }
 
 

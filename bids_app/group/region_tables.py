@@ -26,7 +26,7 @@ from bids_app.group.trial_tables import NUMERICAL, Scores
 from bids_app.group.whole_brain import values_of_everyone
 from bids_app.settings.settings import Trial
 from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table
-from bids_app.stats.missing import MISSING_COLUMNS, missing_table
+from bids_app.stats.missing import missing_columns, missing_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.covariates import code, filled, motion_of, with_motion
 from bids_app.trial.design import Design
@@ -110,7 +110,7 @@ def _write_missing(run: GroupRun, target: Target, suffix: str, values: Mapping[s
     """Write what missing follow-ups may do to each of the values."""
     trial = run.settings.trial
     table = missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
-    save_described(run.path(target, suffix), table, MISSING_COLUMNS, Note=f"{EVERYONE} {note}")
+    save_described(run.path(target, suffix), table, missing_columns(table), Note=f"{EVERYONE} {note}")
 
 
 def _write(run: GroupRun, target: Target, values: RegionValues) -> None:

@@ -13,11 +13,22 @@ from bids_app.bids.result_names import study_name
 from bids_app.group.family import of_all_arms
 from bids_app.group.gathering import tables_of_chosen
 from bids_app.group.targets import TrialScans
-from bids_app.group.trial_tables import retold, scale_of
+from bids_app.group.trial_tables import Notes, draws_of, retold, scale_of
 from bids_app.settings.cutoffs import parse_cutoffs
-from bids_app.settings.roles import role_of
+from bids_app.settings.deviation import Deviation, said
+from bids_app.settings.roles import Role, below, outcome_model, role_of
 from bids_app.settings.settings import Trial
-from bids_app.stats.repeated import BASELINES, MODEL, REPEATED_COLUMNS, RepeatedScores, repeated_table
+from bids_app.stats.repeated import (
+    ANY,
+    ANY_ARM,
+    BASELINES,
+    JOINT,
+    MODEL,
+    REPEATED_COLUMNS,
+    RERANDOMIZED,
+    RepeatedScores,
+    repeated_table,
+)
 from bids_app.trial.covariates import code
 from bids_app.trial.design import Design
 from bids_app.trial.outcomes import name_of, outcome_table
@@ -26,13 +37,14 @@ from bids_app.trial.tables import Tables
 from bids_app.trial.wording import Wording
 
 ROLE = {
-    "role": "What the plan says that the outcome counts for: primary, secondary, or exploratory, as all is without a "
-    "plan and as ordinal outcomes are, which ranks compare"
+    "role": "What the plan says that the row counts for: primary, secondary, or exploratory, as all is without a plan "
+    "and as ordinal outcomes are, which ranks compare. F of any difference, or the only difference, has the role of "
+    "the outcome, and the others the one below"
 }
 ONE_COLUMN = "{name} has one column of follow-up scores, which cannot be of all {n} follow-ups"
 
 
-def write_repeated(trial: TrialScans, options: Trial) -> Path | None:
+def write_repeated(trial: TrialScans, options: Trial, notes: Notes) -> Path | None:
     """Write every arm against the reference at every follow-up, by one model of each outcome.
 
     Parameters
@@ -41,6 +53,8 @@ def write_repeated(trial: TrialScans, options: Trial) -> Path | None:
         Of several comparisons.
     options : settings.Trial
         With where what was done departs from the plan.
+    notes : trial_tables.Notes
+        To which is added which planned outcome no row decides.
 
     Returns
     -------
@@ -50,12 +64,32 @@ def write_repeated(trial: TrialScans, options: Trial) -> Path | None:
     if not options.outcomes:
         return None
     words, path = trial.study.first.words, trial.settings.group_dir / study_name("mmrm")
-    outcomes, left = read_repeated(trial.study, options, trial.settings.selection.participants)
-    table = retold(repeated_table(outcomes, randomized=words.randomized), words)
-    table = table.assign(role=[_role(name, options) for name in table["outcome"]])
+    table, left = outcomes_of_all(trial.study, options, trial.settings.selection.participants)
+    departed = list(undecided(table, left, options))
+    notes.undecided(departed)
     columns, about = _described(table, words)
-    save_described(path, table, columns, ReferenceArm=trial.study.first.reference, NotModelled=left, **about)
+    about |= {"ReferenceArm": trial.study.first.reference, "NotModelled": left}
+    about["Deviations"] = [{"What": one.what, "Planned": said(one.planned), "Used": said(one.used)} for one in departed]
+    save_described(path, table, columns, **about)
     return path
+
+
+def outcomes_of_all(study: Study, options: Trial, participants: Sequence[str] = ()) -> tuple[pd.DataFrame, list[str]]:
+    """Compare the outcomes of all arms at all follow-ups, and say what each row counts for.
+
+    Returns
+    -------
+    table : DataFrame
+    left : list of str
+        As from `read_repeated`.
+    """
+    words = study.first.words
+    outcomes, left = read_repeated(study, options, participants)
+    table = repeated_table(outcomes, randomized=words.randomized, **draws_of(options, words))
+    table = retold(table, words).replace({"active": {ANY_ARM: words.of(ANY_ARM)}})
+    if not words.randomized:
+        table = table.drop(columns="p_rerandomized")
+    return table.assign(role=_roles(table, options)), left
 
 
 def _described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dict[str, Any]]:
@@ -65,7 +99,10 @@ def _described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dic
     columns = REPEATED_COLUMNS | ROLE | {"baseline": f"How the baseline enters; {entered}"}
     model = " ".join(MODEL.format(baseline=" ".join(BASELINES[name] for name in used)).split())
     forms = table.dropna(subset=["covariance"]).drop_duplicates("outcome").set_index("outcome")["covariance"]
-    about: dict[str, Any] = {"Model": words.of(model), "Covariance": forms.to_dict()}
+    drawn = bool(table.get("p_rerandomized", pd.Series()).notna().any())
+    model += f" {RERANDOMIZED}" if drawn else ""
+    about: dict[str, Any] = {"Model": words.of(model), "Covariance": forms.to_dict(), "LabelsRedrawn": drawn}
+    about["JointTests"] = [name for name in JOINT if (table["f"].notna() & (table["followup"] == name)).any()]
     if words.warning:
         about["Warning"] = words.warning
     return {name: words.of(text) for name, text in columns.items()}, about
@@ -136,7 +173,39 @@ def _joined(found: dict[str, pd.DataFrame], tables: Tables, design: Design, opti
     )
 
 
-def _role(outcome: str, options: Trial) -> str:
+def _roles(table: pd.DataFrame, options: Trial) -> list[Role]:
+    """Say what each row counts for: one row of an outcome has its role, if the model decides."""
+    decides = outcome_model(options, alone=False) == "mmrm"
+    n_rows = table.groupby("outcome")["outcome"].transform("size")
+    own = ((table["followup"] == ANY) | (n_rows == 1)) & decides
+    roles = [_role(str(name), options) for name in table["outcome"]]
+    return [role if one else below(role) for role, one in zip(roles, own, strict=True)]
+
+
+def _role(outcome: str, options: Trial) -> Role:
     if outcome in options.ordinal:
         return "exploratory"
     return role_of(options.plan, outcome=outcome, departed=options.departed)
+
+
+def undecided(table: pd.DataFrame, left: Sequence[str], options: Trial) -> Iterator[Deviation]:
+    """Yield which primary outcomes of the plan no row of all comparisons decides, and why."""
+    decided = set(table.loc[(table["role"] == "primary") & table["p"].notna(), "outcome"])
+    for word in (options.plan and options.plan.primary_outcomes) or ():
+        name, _, cutoff = name_of(word).partition(":")
+        if role_of(options.plan, outcome=name_of(word), departed=options.departed) == "primary" and (
+            cutoff or name not in decided
+        ):
+            yield Deviation("primary_outcomes", name_of(word), _why(table, left, options, (name, cutoff)))
+
+
+def _why(table: pd.DataFrame, left: Sequence[str], options: Trial, endpoint: tuple[str, str]) -> str:
+    name, cutoff = endpoint
+    each = "each comparison by itself, none of which decides"
+    if cutoff or name in options.ordinal:
+        return f"{each}: {'shares' if cutoff else 'ranks'} are of one follow-up"
+    if outcome_model(options, alone=False) == "ancova":
+        return f"{each}: ancova is of one follow-up"
+    notes = [one for one in left if one.startswith(f"{name} ")]
+    notes += [str(note) for note in table.loc[table["outcome"] == name, "note"] if note]
+    return f"{each}: {notes[0] if notes else 'it has no scores'}"

@@ -72,6 +72,8 @@ class GroupRun:
     notes : Notes
     failed : list of FailedScan
     targets : list of Target
+    alone : bool
+        Whether it is the only comparison.
     """
 
     settings: Settings
@@ -81,6 +83,7 @@ class GroupRun:
     notes: Notes = field(default_factory=Notes)
     failed: list[FailedScan] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
+    alone: bool = True
 
     def without_maps(self) -> "GroupRun":
         """Return all but the maps of its samples."""

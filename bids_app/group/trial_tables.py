@@ -15,9 +15,11 @@ from bids_app.bids.values import people
 from bids_app.errors import DataError, UsageError
 from bids_app.group.sample import Sample
 from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
+from bids_app.settings.deviation import Deviation
+from bids_app.settings.roles import outcome_model
 from bids_app.settings.settings import Trial
-from bids_app.stats.clinical import CLINICAL_COLUMNS, CROSSOVER_COLUMNS, clinical_table, crossover_table
-from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
+from bids_app.stats.clinical import by_mixed_model, clinical_columns, clinical_table, crossover_table, methods_of
+from bids_app.stats.missing import TIPPING_COLUMNS, missing_columns, missing_table, tipping_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
 from bids_app.trial.covariates import code
@@ -54,10 +56,20 @@ class Notes:
     problems : list of str
     unmet : list of str
         Those of them that were asked for by an option or by the plan; the exit code says so.
+    departed : list of Deviation
+        Planned analyses that turned out not to be estimated.
     """
 
     problems: list[str] = field(default_factory=list)
     unmet: list[str] = field(default_factory=list)
+    departed: list[Deviation] = field(default_factory=list)
+
+    def undecided(self, departed: Iterable[Deviation]) -> None:
+        """Say which planned analyses are not there, as departures from the plan."""
+        for one in departed:
+            logger.warning("Departs from the plan: %s.", one.text)
+            self.departed.append(one)
+            self.unmet.append(one.text)
 
     @contextmanager
     def softly(
@@ -202,24 +214,46 @@ def write_outcomes(run: "GroupRun") -> None:
     scores = cast(Scores, run.scores)
     save_described(run.trial_path("scores"), of_visits(scores.table, run.design), outcome_columns(run.design))
     draws = draws_of(trial, words)
-    ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
     with notes.softly("Clinical outcomes", asked=True):
-        if run.design.treatments:
-            table = crossover_table(scores.outcomes, **ranked, **draws)
-        else:
-            own = draws | {"n_draws": draws["n_draws"] if words.randomized else None}
-            table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
-        table = retold(of_chosen(with_roles(table, trial.plan, trial.departed), participants), words)
-        columns = CROSSOVER_COLUMNS if run.design.treatments else CLINICAL_COLUMNS
-        save_described(run.trial_path("outcomes"), with_heads(table, run.design.columns), columns | ROLE_COLUMN)
+        table = outcomes_of(scores, run.design, trial, alone=run.alone)
+        notes.undecided(undecided(table, trial))
+        table = retold(of_chosen(table, participants), words)
+        columns = clinical_columns(table, crossover=run.design.treatments is not None) | ROLE_COLUMN
+        shown = with_heads(table, run.design.columns)
+        save_described(run.trial_path("outcomes"), shown, columns, Methods=methods_of(table))
     if not words.bounded:  # the bounds are those of an effect of what chance allotted
         return
     with notes.softly("Missing follow-ups of the outcomes"):
         table = of_chosen(missing_table(scores.outcomes, **draws), participants)
-        save_described(run.trial_path("missing"), table, MISSING_COLUMNS)
+        save_described(run.trial_path("missing"), table, missing_columns(table))
     with notes.softly("Tipping points of the outcomes"):
         table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)
         save_described(run.trial_path("tipping"), table, TIPPING_COLUMNS)
+
+
+def outcomes_of(scores: Scores, design: Design, trial: Trial, *, alone: bool) -> pd.DataFrame:
+    """Compare the outcomes of a comparison, which is the only one or not, and say what each row counts for."""
+    draws, model = draws_of(trial, design.words), outcome_model(trial, alone=alone)
+    ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
+    if design.treatments:
+        table = crossover_table(scores.outcomes, **ranked, **draws)
+    else:
+        own = draws | {"n_draws": draws["n_draws"] if design.words.randomized else None}
+        table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
+        table = by_mixed_model(table) if model == "mmrm" else table
+    return with_roles(table, trial.plan, trial.departed, alone=alone)
+
+
+def undecided(table: pd.DataFrame, trial: Trial) -> Iterator[Deviation]:
+    """Yield which primary outcomes are decided by another model than planned, or by none."""
+    for row in table[table["role"] == "primary"].to_dict("records"):
+        name, method = row["outcome"], row["method"]
+        score = row["endpoint"] == "score" and name not in trial.ordinal
+        if score and trial.outcome_model == "mmrm" and not method.startswith("mixed"):
+            yield Deviation("primary_outcomes", f"{name} by mmrm", f"{name} by {method}")
+        if np.isnan(row["p"]):
+            what = name if row["endpoint"] == "score" else f"{name}:{row['endpoint']}"
+            yield Deviation("primary_outcomes", f"{what} by {method}", row["note"] or "nothing that has a p")
 
 
 def draws_of(trial: Trial, words: Wording) -> dict[str, Any]:

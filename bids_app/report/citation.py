@@ -123,7 +123,16 @@ def _records(output_dir: Path) -> list[Path]:
 
 def _trial(output_dir: Path) -> Record | None:
     paths = [path for folder in comparison_folders(output_dir / GROUP) for path in folder.glob("contrast-*_trial.json")]
-    return _read(paths[-1]) if paths else None
+    if not paths:
+        return None
+    methods: dict[str, dict[str, None]] = {}
+    for path in paths:
+        beside = path.with_name(path.name.replace("_trial.", "_outcomes."))
+        for method, endpoints in (_read(beside)["Methods"] if beside.exists() else {}).items():
+            methods[method] = methods.get(method, {}) | dict.fromkeys(endpoints)
+    record = _read(paths[-1])
+    record["Methods"] = {name: list(found) for name, found in methods.items()}
+    return record
 
 
 def _repeated(output_dir: Path) -> Record | None:

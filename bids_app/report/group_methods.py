@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bids_app.report.headline import judged
+from bids_app.report.outcome_methods import outcomes_text, repeated_text
 from bids_app.report.pages import number
 from bids_app.settings.deviation import Deviation
 from bids_app.trial.comparison_record import ComparisonRecord
@@ -51,10 +52,10 @@ def group_methods(
     if together:
         parts.append(("Several comparisons", _together(together, records[0])))
     if trial and trial.get("Outcomes"):
-        text = _outcomes(trial, records[-1]) + (_repeated(repeated, records[-1]) if repeated else "")
+        text = outcomes_text(trial, records[-1]) + (repeated_text(repeated, records[-1]) if repeated else "")
         parts.append(("Clinical outcomes", text))
     if trial:
-        parts.append(("Plan", _plan(trial)))
+        parts.append(("Plan", _plan(trial, repeated)))
     return parts
 
 
@@ -122,60 +123,10 @@ def _named(record: ComparisonRecord) -> str:
     )
 
 
-def _outcomes(trial: Facts, record: ComparisonRecord) -> str:
-    names = (
-        ", ".join(trial["Outcomes"]) if isinstance(trial["Outcomes"][0], str) else f"{len(trial['Outcomes'])} scores"
-    )
-    whom, words = record.arms.words.of(_whom(trial)), record.arms.words
-    if record.arms.treatments:
-        return (
-            f"Clinical outcomes ({names}) were compared as half the difference between the periods, between the "
-            f"sequences by least squares, for those of {whom} with both, by statsmodels [@statsmodels]; their p values "
-            "are of each outcome by itself."
-        )
-    if record.arms.baseline_session is None:
-        return (
-            f"Clinical outcomes ({names}) were compared by least squares, and where they have a baseline adjusted for "
-            f"it, for {whom}, by statsmodels [@statsmodels]; their p values are of each outcome by itself."
-        )
-    before = "one mean of the arms" if words.randomized else f"a mean of each {words.arm}"
-    cited = " [@liang2000]" if words.randomized else " (the difference of their changes)"
-    return (
-        f"Clinical outcomes ({names}) were compared by ANCOVA on the baseline [@vickers2001], computed by statsmodels "
-        f"[@statsmodels], and by a mixed model for repeated measures of both visits of {whom} [@mallinckrodt2008] with "
-        f"{before} at the baseline{cited}, an unstructured covariance, and the standard errors and degrees of freedom "
-        "of Kenward and Roger [@kenward1997]; their p values are of each outcome by itself."
-    )
-
-
-def _repeated(about: Facts, record: ComparisonRecord) -> str:
-    """Describe the model of all arms and follow-ups, of what stands beside its table."""
-    words, forms = record.arms.words, about["Covariance"]
-    if not forms:
-        return ""
-    before = "with it as a score like the others and one mean" if words.randomized else "adjusted for it"
-    by_form: dict[str, list[str]] = {}
-    for name, form in forms.items():
-        by_form.setdefault(form, []).append(name)
-    said = "; ".join(f"{form} for {', '.join(names)}" for form, names in by_form.items())
-    return (
-        f" Over all {words.arms} and follow-ups, each outcome was analysed by one mixed model for repeated measures "
-        f"[@mallinckrodt2008; @kenward1997], where it has a baseline {before}; every {words.arm} was compared with "
-        f"{about['ReferenceArm']} at every follow-up and on average, with 95 % intervals and p values by the "
-        "multivariate t that hold for all of these together. The covariance of the visits was "
-        f"{said}."
-    )
-
-
-def _whom(trial: Facts) -> str:
-    everyone = trial.get("Population", "all") == "all"
-    return "everyone randomized" if everyone else f"the {len(trial['Population'])} chosen by --participant-label"
-
-
-def _plan(trial: Facts) -> str:
+def _plan(trial: Facts, repeated: Facts | None) -> str:
     if not trial.get("Plan"):
         return "There was no analysis plan: every result is exploratory."
-    departed = trial["Plan"]["Deviations"]
+    departed = [*trial["Plan"]["Deviations"], *(repeated["Deviations"] if repeated else [])]
     departures = "; ".join(Deviation(row["What"], row["Planned"], row["Used"]).text for row in departed)
     return (
         f"The analysis was planned before (SHA-256 of the plan {trial['Plan']['SHA256']}). "

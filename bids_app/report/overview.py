@@ -12,11 +12,21 @@ from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import titled
 from bids_app.runtime.group_folder import AGAIN, PAGE, results_id
+from bids_app.settings.deviation import Deviation
+from bids_app.stats.repeated import JOINT
 from bids_app.system.small_files import Record, read_record
 from bids_app.trial.comparison_record import read_comparison
 from bids_app.trial.wording import PARALLEL, Wording
 
 SHOWN = ("ArmColumn", "Comparisons", "NotCompared", "Routes", "Together", "Model", "Alpha")
+WORDS = (
+    "outcome",
+    "active",
+    "reference",
+    "followup",
+    "covariance",
+    "note",
+)  # of the outcomes, also where all are empty
 
 
 def comparison_folders(folder: Path) -> list[Path]:
@@ -99,16 +109,27 @@ def _repeated(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     about = read_record(sidecar_of(path), AGAIN)
-    table = _without_gaps(read_table(path, dtype=dict.fromkeys(("outcome", "active", "reference", "followup"), str)))
+    table = _without_gaps(read_table(path, dtype=dict.fromkeys(WORDS, str)))
     outcomes = [_outcome(str(name), rows) for name, rows in table.groupby("outcome", sort=False)]
-    return {"table": path.name, "outcomes": outcomes, "model": about["Model"], "left": about["NotModelled"]}
+    departed = [Deviation(row["What"], row["Planned"], row["Used"]).text for row in about["Deviations"]]
+    shown: dict[str, Any] = {
+        "departed": departed,
+        "table": path.name,
+        "outcomes": outcomes,
+        "drawn": "p_rerandomized" in table,
+    }
+    return shown | {"model": about["Model"], "left": about["NotModelled"]}
 
 
-def _outcome(name: str, rows: pd.DataFrame) -> dict[str, Any]:
-    """Return the rows of an outcome; what is noted of all of them stands by itself."""
-    notes = set(rows["note"])
+def _outcome(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    """Return the rows of an outcome, of F apart, and that which decides; what is noted of all stands by itself."""
+    of_f = table["df_numerator"].notna()
+    notes = set(table.loc[~of_f, "note"])
     note = notes.pop() if len(notes) == 1 else ""
-    return {"name": name, "note": note, "rows": rows.assign(note="" if note else rows["note"]).to_dict("records")}
+    said = [JOINT.get(followup, f"at ses-{followup}") for followup in table["followup"]]
+    table = table.assign(note=table["note"].where(table["note"] != note, ""), said=said)
+    parts = {"rows": table[~of_f], "tests": table[of_f], "primary": table[table["role"] == "primary"]}
+    return {"name": name, "note": note} | {part: rows.to_dict("records") for part, rows in parts.items()}
 
 
 def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:

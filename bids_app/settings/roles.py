@@ -205,6 +205,29 @@ def role_of(
     return "secondary" if listed else "exploratory"
 
 
+def below(role: Role) -> Role:
+    """Return what beside a result counts for that has a role: less.
+
+    Examples
+    --------
+    >>> below("primary"), below("exploratory")
+    ('secondary', 'exploratory')
+    """
+    return ROLES[min(ROLES.index(role) + 1, len(ROLES) - 1)]
+
+
+def outcome_model(trial: Trial, *, alone: bool) -> str:
+    """Return the model that decides of outcomes, by whether there is one comparison alone.
+
+    Examples
+    --------
+    >>> outcome_model(Trial(), alone=True), outcome_model(Trial(), alone=False)
+    ('ancova', 'mmrm')
+    """
+    by_default = "ancova" if alone else "mmrm"
+    return by_default if trial.outcome_model == "auto" else trial.outcome_model
+
+
 def feature_role(trial: Trial, feature: Feature, estimator: str) -> Role:
     """Say what an analysis of a feature counts for: by another edge rule than the planned it explores.
 

@@ -54,6 +54,11 @@ DESIGNS = {
     "groups": "people whom nobody randomized, as patients and controls, also at one visit",
     "crossover": "two treatments that everyone was given in turn, in an order that was randomized",
 }
+OUTCOME_MODELS = {
+    "auto": "ancova of one comparison, mmrm of several",
+    "ancova": "least squares at the follow-up of a comparison, adjusted for the baseline",
+    "mmrm": "the mixed model for repeated measures; of several comparisons its F of any difference",
+}
 RANDOM_SEED = 0  # of the permutations and of the random graphs
 QUERIES = ("bold", "mask", "confounds", "timeseries")
 
@@ -186,6 +191,7 @@ class Trial:
     alpha: float = setting(0.05, PROBABILITY)
     outcomes: tuple[str, ...] = ()
     ordinal: tuple[str, ...] = ()
+    outcome_model: str = setting("auto", choices=OUTCOME_MODELS)
     higher_is_better: tuple[str, ...] = ()
     cutoffs: tuple[str, ...] = ()
     robustness: bool = False

@@ -2,7 +2,7 @@
 
 from bids_app.settings import words
 from bids_app.settings.options import each, option
-from bids_app.settings.settings import CONTRASTS, DESIGNS, EDGE_STATISTICS
+from bids_app.settings.settings import CONTRASTS, DESIGNS, EDGE_STATISTICS, OUTCOME_MODELS
 
 TRIAL = (
     option("--design", help="what is compared: " + each(DESIGNS)),
@@ -128,6 +128,7 @@ OUTCOMES = (
         help="columns of the tables, per visit; NAME=BASELINE,FOLLOWUP for two columns of participants.tsv",
     ),
     option("--ordinal", nargs="+", metavar="NAME", help="outcomes that are compared by ranks too"),
+    option("--outcome-model", help="which model decides of an outcome: " + each(OUTCOME_MODELS)),
     option("--higher-is-better", nargs="+", metavar="NAME", help="outcomes of which more is better"),
     option(
         "--cutoffs",

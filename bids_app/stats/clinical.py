@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.stats.ancova import completed, linear_estimate, outcome_of
-from bids_app.stats.estimates import Estimate
+from bids_app.stats.estimates import Estimate, described
 from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate
 from bids_app.stats.responders import proportion_estimate
 from bids_app.stats.scores.two_visits import mixed_estimate
@@ -38,14 +38,13 @@ OF_DIFFERENCES = (
 ESTIMATE_COLUMNS = {
     "n_active": "Participants of the active arm in the row",
     "n_reference": "Participants of the reference arm in the row",
-    "estimate": "Active minus reference arm, in the units of the outcome; for ranks the probability, for cut-offs the "
-    "difference of the shares",
+    "estimate": "Active minus reference arm, in the units of the outcome",
     "standard_error": "Standard error of the estimate",
     "ci_low": "Lower end of the 95 % confidence interval",
     "ci_high": "Upper end of the 95 % confidence interval",
-    "t": "Student's t (ranks: Brunner and Munzel's)",
-    "df": "Degrees of freedom of t; of the mixed model by Kenward and Roger, as its standard error",
-    "p": "Two-sided p of t; for proportions, of the score test whose interval is given",
+    "t": "Student's t",
+    "df": "Degrees of freedom of t",
+    "p": "Two-sided p of t",
     "p_hc3": "Two-sided p with the HC3 standard error, for arms of unequal variance",
     "p_rerandomized": "Two-sided p of re-randomizing the arms within the strata",
     "effect_size": "Effect size",
@@ -54,10 +53,10 @@ ESTIMATE_COLUMNS = {
     "effect_kind": "What the effect size is; Hedges g is in units of the SD within the arms of the outcome analysed",
     "note": "What was not possible, or must be known to read the row",
 }
-CLINICAL_COLUMNS = {
+_COLUMNS = {
     "outcome": "Clinical outcome",
     "endpoint": "The score, or the cut-off that was reached",
-    "method": "; ".join(f"{name}: {text}" for name, text in METHODS.items()),
+    "method": "",
     "population": f"{COMPLETE}, or {EVERYONE} with whatever exists",
     "analysis": f"{MAIN}: the row that the endpoint is judged by; {SENSITIVITY}: the same question by other means",
     "deciding_p": "Which column of the main row decides: p, which belongs to the interval of the row; the other p are "
@@ -70,17 +69,30 @@ CLINICAL_COLUMNS = {
     },
     **ESTIMATE_COLUMNS,
 }
-CROSSOVER_COLUMNS = {
+CLINICAL_COLUMNS = described(_COLUMNS, METHODS, METHODS)
+CROSSOVER_METHODS = {"crossover": METHODS["crossover"], "ranks": "ranks of that difference"}
+_CROSSOVER_COLUMNS = {
     name.replace("baseline", "period1").replace("followup", "period2"): text.replace("at baseline", "in period 1")
     .replace("at follow-up", "in period 2")
     .replace(" arms", " sequences")
     .replace(" arm", " sequence")
-    for name, text in CLINICAL_COLUMNS.items()
-} | {
-    "method": f"crossover: {METHODS['crossover']}; ranks: of that difference",
-    "population": BOTH,
-    "estimate": "Active minus reference treatment, in the units of the outcome; for ranks the probability",
-}
+    for name, text in _COLUMNS.items()
+} | {"population": BOTH, "estimate": "Active minus reference treatment, in the units of the outcome"}
+
+
+def clinical_columns(table: pd.DataFrame, *, crossover: bool = False) -> dict[str, str]:
+    """Describe the columns of a table of this module by what is in it."""
+    columns, methods = (_CROSSOVER_COLUMNS, CROSSOVER_METHODS) if crossover else (_COLUMNS, METHODS)
+    return described(columns, methods, table["method"])
+
+
+def methods_of(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Return by which methods which endpoints of a table of this module were estimated, or tested."""
+    found: dict[str, list[str]] = {}
+    for row in table[table[["estimate", "p_rerandomized"]].notna().any(axis=1)].to_dict("records"):
+        endpoint = row["outcome"] if row["endpoint"] == "score" else f"{row['outcome']}:{row['endpoint']}"
+        found.setdefault(row["method"], []).append(endpoint)
+    return found
 
 
 def clinical_table(
@@ -127,6 +139,14 @@ def clinical_table(
     return _first_is_main(rows)
 
 
+def by_mixed_model(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of `clinical_table` with the mixed model in place of ANCOVA as the main row of an outcome."""
+    of_ancova = set(table.loc[(table["analysis"] == MAIN) & (table["method"] == "ancova"), "outcome"])
+    mixed = table["method"].str.startswith("mixed") & table["outcome"].isin(of_ancova)
+    endpoint = table.groupby(["outcome", "endpoint"], sort=False).ngroup()
+    return _first_is_main(table.take(np.lexsort([~mixed.to_numpy(), endpoint.to_numpy()])).reset_index(drop=True))
+
+
 def crossover_table(
     outcomes: Mapping[str, TwoVisits],
     *,
@@ -155,7 +175,7 @@ def crossover_table(
     return _first_is_main(rows)
 
 
-def _first_is_main(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _first_is_main(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(CLINICAL_COLUMNS))
     again = table.duplicated(["outcome", "endpoint"])
     return table.assign(analysis=np.where(again, SENSITIVITY, MAIN), deciding_p=np.where(again, "", DECIDES))

@@ -1,5 +1,6 @@
 """An estimated difference between the arms, with its interval, its p-values and its effect size."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,12 @@ from bids_app.stats.permutation import compare_arms
 from bids_app.stats.twovisits import TwoVisits
 
 LEVEL = 0.95
+OF_KIND = {  # what a column is beside, of methods whose names begin so
+    "estimate": {"ranks": "; for ranks the probability", "proportion": "; for cut-offs the difference of the shares"},
+    "t": {"ranks": "; of ranks Brunner and Munzel's"},
+    "df": {"mixed": "; of the mixed model by Kenward and Roger, as its standard error"},
+    "p": {"proportion": "; for proportions, of the score test whose interval is given"},
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,35 @@ class Estimate:
     effect_high: float = np.nan
     effect_kind: str = ""
     note: str = ""
+
+
+def described(columns: Mapping[str, str], methods: Mapping[str, str], used: Iterable[str]) -> dict[str, str]:
+    """Describe the columns of a table of estimates by the methods that are in it, and by no other.
+
+    Parameters
+    ----------
+    columns : dict of str
+        What they are for any method.
+    methods : dict of str
+        What each method is.
+    used : iterable of str
+        Those in the table.
+
+    Examples
+    --------
+    >>> columns = {"estimate": "Difference", "t": "t", "df": "df", "p": "p"}
+    >>> methods = {"post": "alone", "ranks": "ranks"}
+    >>> described(columns, methods, ["ranks"])["estimate"], described(columns, methods, ["post"])["method"]
+    ('Difference; for ranks the probability', 'post: alone')
+    """
+    there = set(used)
+    special = {
+        name: columns[name]
+        + "".join(text for kind, text in kinds.items() if any(one.startswith(kind) for one in there))
+        for name, kinds in OF_KIND.items()
+    }
+    method = "; ".join(f"{name}: {text}" for name, text in methods.items() if name in there)
+    return {**columns, **special, "method": method}
 
 
 def by_t(

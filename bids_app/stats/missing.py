@@ -8,7 +8,7 @@ import pandas as pd
 
 from bids_app.stats.ancova import linear_estimate
 from bids_app.stats.clinical import COMPLETE, ESTIMATE_COLUMNS, EVERYONE
-from bids_app.stats.estimates import Estimate, counts
+from bids_app.stats.estimates import Estimate, counts, described
 from bids_app.stats.imputation import METHOD, MOVED, N_IMPUTATIONS, impute, tipping_points
 from bids_app.stats.responders import proportion_estimate
 from bids_app.stats.scores.two_visits import mixed_estimate
@@ -23,14 +23,15 @@ ASSUMPTIONS = {
     WORST: "against the effect: missing follow-ups are the extremes observed that lessen the difference that was found",
     BEST: "the reverse of the worst case",
 }
-MISSING_COLUMNS = {
+_COLUMNS = {
     "value": "Outcome, region or parcel",
-    "method": "; ".join(f"{name}: {text}" for name, text in ASSUMPTIONS.items()),
+    "method": "",
     "population": f"{COMPLETE}, or {EVERYONE}",
     "missing_active": "Participants of the active arm without a follow-up",
     "missing_reference": "Participants of the reference arm without a follow-up",
     **ESTIMATE_COLUMNS,
 }
+MISSING_COLUMNS = described(_COLUMNS, ASSUMPTIONS, ASSUMPTIONS)
 TIPPING_COLUMNS = {
     "value": "Outcome, region or parcel",
     "moved": "Whose imputed follow-ups are moved: of the active arm, of the reference arm, or of both by the same",
@@ -43,6 +44,11 @@ TIPPING_COLUMNS = {
     "alpha": "Level of significance",
     "note": "What else must be known",
 }
+
+
+def missing_columns(table: pd.DataFrame) -> dict[str, str]:
+    """Describe the columns of `missing_table` by what is in it."""
+    return described(_COLUMNS, ASSUMPTIONS, table["method"])
 
 
 def extreme_cases(data: TwoVisits) -> tuple[Estimate, ...]:

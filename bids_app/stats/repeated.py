@@ -8,15 +8,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.stats.scores import Mmrm, NotEstimated, fit_constrained, fit_mmrm
+from bids_app.stats.scores import JointTest, Mmrm, NotEstimated, Randomized, fit_constrained, fit_mmrm
 from bids_app.stats.twovisits import TwoVisits
 
+Difference = tuple[int, tuple[int, ...]]  # of an arm from the reference, averaged over follow-ups of the data
+ALL: Difference = (0, ())
 AVERAGE = "average"
+ANY_ARM, ANY, INTERACTION = "any arm", "any", "interaction"
+JOINT = {ANY: "any difference at any follow-up", INTERACTION: "differences that change from one follow-up to another"}
+NO_P = "no p by re-randomization: {error}"
+NO_F = "no F: too few scores for its degrees of freedom"
 ONE_MEAN, ADJUSTED, NO_BASELINE = "one mean of all arms", "adjusted for at each follow-up", "none"
 MODEL = (
     "Of each outcome one mixed model for repeated measures of all arms and follow-ups, by restricted maximum "
-    "likelihood, valid if what is missing depends on observed values only; standard errors and degrees of freedom by "
-    "Kenward and Roger (1997). {baseline} Strata and covariates have a coefficient at each visit."
+    "likelihood, valid if what is missing depends on observed values only; standard errors, F and degrees of freedom "
+    "by Kenward and Roger (1997). {baseline} Strata and covariates have a coefficient at each visit."
+)
+RERANDOMIZED = (
+    "p_rerandomized is of labels re-drawn within the strata: of the two arms of a difference, and of all arms for F. "
+    "Scores are weighted by the covariance of the same model without what is tested, which no draw changes, so that p "
+    "is exact if treatment changed nobody's score at any visit nor whether it is missing."
 )
 BASELINES = {
     ONE_MEAN: "The baseline is a score like the others, of which the arms have one mean, as randomization has it "
@@ -28,10 +39,12 @@ BASELINES = {
 SECOND = "{used} covariance of the visits, a second choice; {left}"
 REPEATED_COLUMNS = {
     "outcome": "Clinical outcome",
-    "active": "Arm that is compared",
+    "active": f"Arm that is compared; {ANY_ARM}: all but the reference arm, where there are several",
     "reference": "Arm that it is compared with",
-    "followup": f"Session of the follow-up; {AVERAGE}: over the follow-ups of the model, each counting alike",
-    "n_active": "Participants of the compared arm with a score then, in the model; of the average, at any follow-up",
+    "followup": f"Session of the follow-up; {AVERAGE}: over the follow-ups of the model, each counting alike; of a row "
+    "with F what is tested: " + "; ".join(f"{name}: {text}" for name, text in JOINT.items()),
+    "n_active": "Participants of the compared arm with a score then, in the model; of the average and of F, at any "
+    "follow-up",
     "n_reference": "The same of the reference arm",
     "missing_active": "Participants of the compared arm without a score then",
     "missing_reference": "The same of the reference arm",
@@ -39,11 +52,15 @@ REPEATED_COLUMNS = {
     "mean_reference": "The same of the reference arm",
     "estimate": "Their difference",
     "standard_error": "Standard error of the difference, by Kenward and Roger",
-    "df": "Degrees of freedom of t, by Kenward and Roger",
+    "df": "Degrees of freedom of t, or of the denominator of F, by Kenward and Roger",
     "t": "Student's t",
+    "f": "F of several differences at once, scaled as Kenward and Roger have it",
+    "df_numerator": "How many they are: degrees of freedom of its numerator",
     "ci_low": "Lower end of the 95 % confidence interval of this difference alone",
     "ci_high": "Upper end",
-    "p": "Two-sided p of this difference alone",
+    "p": "Two-sided p of this difference alone, or p of F",
+    "p_rerandomized": "The same p by re-randomizing the arms within the strata; none of the interaction, of which no "
+    "allocation is an example: treatment may work alike at every follow-up",
     "together_low": "Lower end of the 95 % interval that holds for all differences of the outcome together",
     "together_high": "Upper end",
     "p_together": "Two-sided p corrected over all differences of the outcome, averages among them, by the multivariate "
@@ -97,17 +114,28 @@ class RepeatedScores:
             return NO_BASELINE
         return ONE_MEAN if randomized else ADJUSTED
 
+    @property
+    def explained(self) -> np.ndarray:
+        """Covariates and dummies of the strata, those that add nothing to the others left out, (n, c) float."""
+        followup = self.values[:, -1]
+        return TwoVisits(self.arm, None, followup, self.covariates, self.strata).filled().nuisance()[:, 1:]
+
     def fit(self, randomized: bool) -> Mmrm:
         """Fit the model of all arms at the shared follow-ups."""
         values = self.values[:, self.shared]
-        last = values[:, -1] if values.size else np.full(len(self.arm), np.nan)
-        explained = TwoVisits(self.arm, None, last, self.covariates, self.strata).filled().nuisance()[:, 1:]
         if self.baseline is not None and randomized:
-            return fit_constrained(values, self.arm, self.baseline, explained)
-        return fit_mmrm(values, self.arm, self.baseline, explained, by_visit=True)
+            return fit_constrained(values, self.arm, self.baseline, self.explained)
+        return fit_mmrm(values, self.arm, self.baseline, self.explained, by_visit=True)
+
+    def repeating(self, n_draws: int, seed: int) -> Randomized:
+        """Return the same scores, to repeat the randomization."""
+        values = self.values[:, self.shared]
+        return Randomized(values, self.arm, self.baseline, self.explained, self.strata, n_draws=n_draws, seed=seed)
 
 
-def repeated_table(outcomes: Mapping[str, RepeatedScores], *, randomized: bool = True) -> pd.DataFrame:
+def repeated_table(
+    outcomes: Mapping[str, RepeatedScores], *, randomized: bool = True, n_draws: int = 10_000, seed: int = 0
+) -> pd.DataFrame:
     """Compare every arm with the reference at every follow-up, and on average over them.
 
     Parameters
@@ -116,46 +144,92 @@ def repeated_table(outcomes: Mapping[str, RepeatedScores], *, randomized: bool =
         By name.
     randomized : bool, optional
         Whether chance made the arms, so that they have one mean before treatment; else it is adjusted for.
+    n_draws : int, optional
+        Of the re-randomization, of arms that chance made; 0 for none.
+    seed : int, optional
 
     Returns
     -------
     DataFrame
-        Columns as `REPEATED_COLUMNS`; of one follow-up there is no average.
+        Columns as `REPEATED_COLUMNS`; of one follow-up there is no average. Rows of F, of several differences, last.
     """
-    rows = [{"outcome": name, **row} for name, data in outcomes.items() for row in _rows(data, randomized)]
+    n_draws = n_draws if randomized else 0
+    rows = [
+        {"outcome": name, **row}
+        for name, data in outcomes.items()
+        for row in _rows(data, randomized, data.repeating(n_draws, seed) if n_draws else None)
+    ]
     return pd.DataFrame(rows, columns=list(REPEATED_COLUMNS))
 
 
-def _rows(data: RepeatedScores, randomized: bool) -> Iterator[dict[str, Any]]:
+def _rows(data: RepeatedScores, randomized: bool, draws: Randomized | None) -> Iterator[dict[str, Any]]:
     about: dict[str, Any] = {"baseline": data.baseline_as(randomized)}
-    shared, n_arms = data.shared, len(data.arms)
-    wanted = [(arm, [visit]) for arm in range(1, n_arms) for visit in range(len(data.followups))]
-    found: dict[tuple[int, tuple[int, ...]], dict[str, Any]] = {}
+    shared, fit = data.shared, None
+    wanted = {(arm, (visit,)) for arm in range(1, len(data.arms)) for visit in range(len(data.followups))}
+    found: dict[Difference, dict[str, Any]] = {}
+    drawn: dict[Difference, float] = {}
     try:
         if not len(shared):
             raise NotEstimated("at no follow-up every arm has a score")
         fit = data.fit(randomized)
-        about |= {"n_model": fit.n_participants, "covariance": fit.structure, "note": _said(fit, data)}
-        wanted += [(arm, list(shared)) for arm in range(1, n_arms) if len(shared) > 1]
         found = _estimates(fit, shared)
+        drawn, why = _drawn(draws, found, shared) if draws else ({}, "")
+        note = "; ".join(filter(None, [_said(fit, data), why]))
+        about |= {"n_model": fit.n_participants, "covariance": fit.structure, "note": note}
     except NotEstimated as error:
         about["note"] = f"not estimated: {_named(str(error), data)}"
-    for arm, visits in sorted(wanted, key=lambda one: (one[0], len(one[1]))):
-        row = {"active": data.arms[arm], "reference": data.arms[0], **_counted(data, arm, visits), **about}
-        if found and (arm, tuple(visits)) not in found:
+    for one in sorted(wanted | set(found), key=lambda one: (one[0], len(one[1]), one[1])):
+        row = {"active": data.arms[one[0]], **_counted(data, [one[0]], list(one[1])), **about, **found.get(one, {})}
+        if found and one not in found:
             row["note"] = "not estimated: an arm has no score at this follow-up, which is not in the model"
-        yield row | found.get((arm, tuple(visits)), {})
+        yield row | {"p_rerandomized": drawn.get(one, np.nan)}
+    if fit:
+        yield from (about | row for row in _joint_rows(fit, data, drawn.get(ALL, np.nan)))
 
 
-def _counted(data: RepeatedScores, arm: int, visits: list[int]) -> dict[str, Any]:
-    counted: dict[str, Any] = {"followup": data.followups[visits[0]] if len(visits) == 1 else AVERAGE}
-    for name, one in (("active", arm), ("reference", 0)):
-        there = data.known(one)[:, visits].any(axis=1)
+def _drawn(
+    draws: Randomized, found: Mapping[Difference, Any], shared: np.ndarray
+) -> tuple[dict[Difference, float], str]:
+    """Return p by re-randomization of each difference and of `ALL`; or none of them, and why."""
+    drawn: dict[Difference, float] = {}
+    try:
+        for arm in sorted({arm for arm, _ in found}):
+            visits = [visits for one, visits in found if one == arm]
+            weights = np.array([np.isin(shared, one) / len(one) for one in visits])
+            p = draws.p_of_differences(arm, weights)
+            drawn |= {(arm, one): float(value) for one, value in zip(visits, p, strict=True)}
+        return drawn | {ALL: draws.p_of_any()}, ""
+    except NotEstimated:
+        return {}, NO_P.format(error="the model without a difference is not estimated")
+    except ValueError as error:  # of strata that leave no other allocation
+        return {}, NO_P.format(error=error)
+
+
+def _counted(data: RepeatedScores, arms: list[int], visits: list[int]) -> dict[str, Any]:
+    followup = data.followups[visits[0]] if len(visits) == 1 else AVERAGE
+    counted: dict[str, Any] = {"reference": data.arms[0], "followup": followup}
+    for name, those in (("active", arms), ("reference", [0])):
+        there = np.isfinite(data.values[np.isin(data.arm, those)][:, visits]).any(axis=1)
         counted |= {f"n_{name}": int(there.sum()), f"missing_{name}": int(np.sum(~there))}
     return counted
 
 
-def _estimates(fit: Mmrm, shared: np.ndarray) -> dict[tuple[int, tuple[int, ...]], dict[str, Any]]:
+def _joint_rows(fit: Mmrm, data: RepeatedScores, drawn: float) -> Iterator[dict[str, Any]]:
+    """Test several differences at once: all of them, and theirs from those of the first follow-up."""
+    others = list(range(1, len(data.arms)))
+    counted = {"active": data.arms[1] if len(others) == 1 else ANY_ARM, **_counted(data, others, list(data.shared))}
+    for followup, weights in zip(JOINT, (fit.every_difference(), fit.every_change()), strict=True):
+        if len(weights) > (followup == ANY):  # one difference alone has its t
+            p = {"p_rerandomized": drawn if followup == ANY else np.nan}
+            yield counted | {"followup": followup} | _of_f(fit.joint(weights)) | p
+
+
+def _of_f(test: JointTest) -> dict[str, Any]:
+    found = {"f": test.statistic, "df_numerator": test.df_numerator, "df": test.df_denominator, "p": test.p}
+    return found | ({"note": NO_F} if np.isnan(test.p) else {})
+
+
+def _estimates(fit: Mmrm, shared: np.ndarray) -> dict[Difference, dict[str, Any]]:
     """Return what is estimated of each arm at each follow-up and on average, by arm and follow-ups of the data."""
     n_arms, n_visits = fit.shape
     sets = [[visit] for visit in range(n_visits)] + ([list(range(n_visits))] if n_visits > 1 else [])

@@ -10,7 +10,7 @@ import pandas as pd
 from bids_app.bids.values import all_numbers
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.deviation import Deviation
-from bids_app.settings.roles import role_of
+from bids_app.settings.roles import below, role_of
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.arms import arm_words
 from bids_app.trial.design import Design
@@ -119,7 +119,9 @@ def of_visits(table: pd.DataFrame, design: Design) -> pd.DataFrame:
     return table.assign(visit=table["visit"].replace(design.columns))
 
 
-def with_roles(table: pd.DataFrame, plan: "Plan | None", departed: Sequence[Deviation] = ()) -> pd.DataFrame:
+def with_roles(
+    table: pd.DataFrame, plan: "Plan | None", departed: Sequence[Deviation] = (), *, alone: bool = True
+) -> pd.DataFrame:
     """Tag the rows of the clinical table.
 
     Parameters
@@ -130,17 +132,21 @@ def with_roles(table: pd.DataFrame, plan: "Plan | None", departed: Sequence[Devi
         Its outcomes are names, or ``NAME:CUTOFF`` such as hamd17:response.
     departed : list of Deviation, optional
         From `roles.deviations`.
+    alone : bool, optional
+        Whether this comparison is the only one.
 
     Returns
     -------
     DataFrame
         With the column ``role``, as `ROLE_COLUMN` describes it. The main analysis of an endpoint has the role that
-        the plan gives the endpoint; the other ways to analyse it are exploratory.
+        the plan gives the endpoint, or of one comparison of several the one below; the other ways to analyse it are
+        exploratory.
     """
     roles = []
     for row in table.itertuples():
         endpoint = str(row.outcome) if row.endpoint == "score" else f"{row.outcome}:{row.endpoint}"
         role = role_of(plan, outcome=endpoint, departed=departed)
+        role = role if alone else below(role)
         roles.append(role if row.analysis == "main" else "exploratory")
     return table.assign(role=roles)
 

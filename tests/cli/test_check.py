@@ -58,6 +58,33 @@ def test_arms_too_small_to_compare_are_said(two_arms, tmp_path, check):
     assert (code, "4 of 4 would be compared" in said, "of each are needed" in said) == (0, True, False)
 
 
+@pytest.mark.parametrize(
+    ("sessions", "model", "said"),
+    [
+        (("1", "2"), "mmrm", "primary_outcomes: planned age by mmrm, used age by post"),
+        (
+            ("1", "2", "3"),
+            "ancova",
+            "planned age, used each comparison by itself, none of which decides: ancova is of one",
+        ),
+        (("1", "2", "3"), "auto", "none of which decides: age has one column of follow-up scores"),
+    ],
+)
+def test_a_primary_outcome_that_no_row_would_decide_is_said(empty_trial, tmp_path, check, sessions, model, said):
+    arms = {f"{number:02d}": ("placebo", "ketamine")[number % 2] for number in range(1, 9)}
+    for participant in arms:
+        for session in sessions:
+            empty_trial.add_run(participant, session, hollow=True)
+    rows = "\n".join(f"sub-{label}\t{arm}\t{30 + int(label) ** 2}" for label, arm in arms.items())
+    (empty_trial.bids / "participants.tsv").write_text(f"participant_id\tarm\tage\n{rows}\n")
+    plan = tmp_path / "plan.toml"
+    plan.write_text('[metrics]\nprimary = "degree"\n[outcomes]\nprimary = ["age"]\n' + f'outcome_model = "{model}"\n')
+    code, text = check("check", empty_trial.bids, tmp_path / "out", "--plan", plan)
+    assert code == 0
+    assert "Would depart from the plan: " in text
+    assert said in text
+
+
 def test_every_file_is_there_with_its_reason(two_arms, tmp_path, check):
     two_arms.add_run("01", "1", space="T1w", hollow=True)
     code, said = check("check", two_arms.bids, tmp_path / "out")

@@ -111,6 +111,7 @@ OPTIONS = [
     ("--alpha 0.01", "trial.alpha", 0.01),
     ("--outcomes hamd17 cssrs", "trial.outcomes", ("hamd17", "cssrs")),
     ("--ordinal cssrs", "trial.ordinal", ("cssrs",)),
+    ("--outcome-model mmrm", "trial.outcome_model", "mmrm"),
     ("--higher-is-better mmse", "trial.higher_is_better", ("mmse",)),
     ("--cutoffs hamd17:response=50%,remission<=7", "trial.cutoffs", ("hamd17:response=50%,remission<=7",)),
     ("--robustness", "trial.robustness", True),

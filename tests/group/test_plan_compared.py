@@ -78,6 +78,7 @@ CHANGED = {
     "--n-permutations 500": "n_permutations",
     "--random-seed 3": "seed",
     "--ordinal hamd17": "ordinal",
+    "--outcome-model mmrm": "outcome_model",
     "--higher-is-better hamd17": "higher_is_better",
     "--cutoffs hamd17:response=40%": "cutoffs",
     "--robustness": "robustness",

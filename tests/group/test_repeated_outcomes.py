@@ -10,6 +10,7 @@ import pytest
 
 from bids_app.group.repeated_outcomes import read_repeated, write_repeated
 from bids_app.group.targets import TrialScans
+from bids_app.group.trial_tables import Notes
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Settings, Trial
@@ -39,6 +40,7 @@ def tables():
     sessions = pd.DataFrame({"hamd": hamd, "panss": hamd + 1}, index=visits)
     sessions.loc[(slice(None), "day3"), "panss"] = np.nan
     sessions.loc[("04", "pre"), "hamd"] = np.nan
+    sessions["flat"] = 1.0
     return Tables(pd.DataFrame(columns, index=index), sessions, {})
 
 
@@ -51,10 +53,13 @@ def study(words=PARALLEL):
     return Study(tables(), tuple(designs))
 
 
-def written(tmp_path, options, words=PARALLEL):
+def written(tmp_path, options, words=PARALLEL, notes=None):
+    options = replace(options, n_permutations=100)
     settings = Settings(Path("bids"), tmp_path, "group", tmp_path / "work", trial=options)
     settings.group_dir.mkdir(parents=True)
-    path = write_repeated(TrialScans(settings=settings, study=study(words), routes=[], failed=[]), options)
+    path = write_repeated(
+        TrialScans(settings=settings, study=study(words), routes=[], failed=[]), options, notes or Notes()
+    )
     return pd.read_csv(path, sep="\t", na_values="n/a"), json.loads(path.with_suffix(".json").read_text())
 
 
@@ -92,19 +97,48 @@ def test_whom_an_option_leaves_out_is_not_missing():
 
 def test_without_outcomes_nothing_is_written(tmp_path):
     settings = Settings(Path("bids"), tmp_path, "group", tmp_path / "work")
-    assert write_repeated(TrialScans(settings=settings, study=study(), routes=[], failed=[]), Trial()) is None
+    assert write_repeated(TrialScans(settings=settings, study=study(), routes=[], failed=[]), Trial(), Notes()) is None
 
 
-def test_an_outcome_counts_for_what_the_plan_says(tmp_path):
+def test_one_row_of_an_outcome_counts_for_what_the_plan_says(tmp_path):
     plan = Plan("degree", primary_outcomes=("hamd",), secondary_outcomes=("mood", "panss"))
     options = Trial(outcomes=("hamd", "mood", "panss"), ordinal=("panss",), plan=plan)
-    table, _ = written(tmp_path / "kept", options)
-    roles = table.groupby("outcome")["role"].unique().str.join(" ")
-    assert roles.to_dict() == {"hamd": "primary", "mood": "secondary", "panss": "exploratory"}
+    table, about = written(tmp_path / "kept", options)
+    counts = table.groupby(["outcome", "role"]).size().to_dict()
+    assert counts == {
+        ("hamd", "primary"): 1,
+        ("hamd", "secondary"): 7,
+        ("mood", "secondary"): 1,
+        ("mood", "exploratory"): 7,
+        ("panss", "exploratory"): 3,
+    }
+    (decides,) = table[table["role"] == "primary"].to_dict("records")
+    assert (decides["followup"], decides["active"], about["Deviations"]) == ("any", "any arm", [])
     departed = replace(options, departed=(Deviation("alpha", 0.05, 0.1),))
     table, about = written(tmp_path / "departed", departed)
     assert set(table["role"]) == {"exploratory"}
     assert about["Covariance"] == dict.fromkeys(("hamd", "mood", "panss"), "unstructured")
+
+
+@pytest.mark.parametrize(
+    ("primary", "options", "why"),
+    [
+        ("hamd", {"outcome_model": "ancova"}, "ancova is of one follow-up"),
+        ("hamd", {"ordinal": ("hamd",)}, "ranks are of one follow-up"),
+        ("hamd:response", {"cutoffs": ("hamd:response=50%",)}, "shares are of one follow-up"),
+        ("sleep", {"outcomes": ("sleep",)}, "sleep has one column of follow-up scores"),
+        ("flat", {"outcomes": ("flat",)}, "not estimated: the scores leave no error"),
+    ],
+)
+def test_a_primary_outcome_that_no_row_decides_is_a_departure(tmp_path, primary, options, why):
+    options = Trial(**({"outcomes": ("hamd",)} | options), plan=Plan("degree", primary_outcomes=(primary,)))
+    notes = Notes()
+    table, about = written(tmp_path, options, notes=notes)
+    assert "primary" not in set(table["role"])
+    ((what, planned, used),) = [one.values() for one in about["Deviations"]]
+    assert (what, planned) == ("primary_outcomes", primary)
+    assert used.startswith(f"each comparison by itself, none of which decides: {why}")
+    assert [one.text for one in notes.departed] == notes.unmet == [f"{what}: planned {planned}, used {used}"]
 
 
 @pytest.mark.parametrize("words", [PARALLEL, GROUPS])
@@ -117,3 +151,6 @@ def test_groups_are_told_of_as_groups_and_adjusted_for_the_baseline(tmp_path, wo
     assert about.get("Warning") == words.warning
     assert set(table["n_model"]) == {N if words.randomized else N - 1}
     assert table["note"].isna().all() == words.randomized
+    assert ("p_rerandomized" in table) == words.randomized == ("re-drawn" in about["Model"])
+    assert list(table) == [name for name, one in about.items() if isinstance(one, dict) and "Description" in one]
+    assert set(table["active"]) == {"low", "high", f"any {words.arm}"}

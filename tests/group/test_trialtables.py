@@ -35,6 +35,7 @@ from bids_app.group.trial_tables import Notes, read_scores, write_outcomes
 from bids_app.settings.named import NamedPath
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Trial
+from bids_app.stats.clinical import METHODS
 from bids_app.trial.covariates import code
 
 OUTCOMES = {
@@ -333,6 +334,28 @@ def test_the_plan_says_what_an_outcome_counts_for(tmp_path):
         "Strength, r > 0.25": "exploratory",
     }
     assert facts["Plan"]["SHA256"] == "abc"
+
+
+def test_the_plan_can_have_the_mixed_model_decide_and_what_it_cannot_is_a_departure(tmp_path):
+    plan = Plan("degree", primary_outcomes=("hamd", "age"), further={"outcome_model": "mmrm"})
+    group = made(tmp_path, plan=plan, **OUTCOMES | {"outcomes": ("hamd", "age", "ideation"), "outcome_model": "mmrm"})
+    notes = Notes()
+    run = group.run(read_scores(group.tables, DESIGN, group.settings.trial), notes)
+    write_outcomes(run)
+    table = trial_table(tmp_path, "outcomes")
+    rows = table[table["role"] == "primary"]
+    assert (rows["outcome"] + " " + rows["method"]).tolist() == ["hamd mixed", "age post"]
+    (sidecar,) = tmp_path.rglob("*_outcomes.json")
+    about = json.loads(sidecar.read_text())
+    assert about["Methods"]["mixed"] == ["hamd", "ideation"]
+    assert about["Methods"]["post"] == ["age"]
+    assert {name for name in METHODS if f"{name}: " in about["method"]["Description"]} == set(table["method"])
+    (departed,) = json.loads(write_plan(run, {}).read_text())["Plan"]["Deviations"]
+    assert departed == {"What": "primary_outcomes", "Planned": "age by mmrm", "Used": "age by post"}
+    assert notes.unmet == ["primary_outcomes: planned age by mmrm, used age by post"]
+    write_outcomes(replace(run, alone=False))
+    table = trial_table(tmp_path, "outcomes")
+    assert set(table["role"]) == {"secondary", "exploratory"}
 
 
 def test_a_site_of_those_without_scans_leaves_the_headline_as_the_maps_have_it(tmp_path):

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.stats.ancova import linear_estimate
-from bids_app.stats.clinical import CLINICAL_COLUMNS, clinical_table, describe
+from bids_app.stats.clinical import CLINICAL_COLUMNS, by_mixed_model, clinical_table, describe
 from bids_app.stats.estimates import hedges_g
 from bids_app.stats.ranks import rank_estimate
 from bids_app.stats.responders import proportion_estimate
@@ -113,6 +113,27 @@ def test_the_table_has_a_row_per_outcome_and_method():
     share = by_method.loc["proportion"]
     difference = share["followup_mean_active"] - share["followup_mean_reference"]
     assert share["estimate"] == pytest.approx(difference)
+
+
+def test_the_mixed_model_can_be_what_a_score_is_judged_by():
+    """Not where there is none, of ordinal outcomes, or of cut-offs; all numbers stay as they are."""
+    data, alone = simulated(), replace(simulated(seed=9), baseline=None)
+    successes = {"hamd17": {"response": np.isfinite(data.followup).astype(float)}}
+    given = {"panss": alone, "hamd17": data, "cssrs": data}
+    table = clinical_table(given, ordinal=["cssrs"], successes=successes, n_draws=50)
+    turned = by_mixed_model(table)
+    main = turned[turned["analysis"] == "main"]
+    assert (main["outcome"] + " " + main["method"]).tolist() == [
+        "panss post",
+        "hamd17 mixed",
+        "hamd17 proportion, missing as failure",
+        "cssrs ranks",
+    ]
+    assert turned.loc[turned["outcome"] == "hamd17", "method"].tolist()[:3] == ["mixed", "ancova", "change"]
+    assert set(turned.loc[turned["analysis"] == "main", "deciding_p"]) == {"p"}
+    key, beside = ["outcome", "endpoint", "method"], ["analysis", "deciding_p"]
+    before, after = (one.drop(columns=beside).sort_values(key, ignore_index=True) for one in (table, turned))
+    pd.testing.assert_frame_equal(before, after)
 
 
 def test_groups_that_nobody_randomized_have_no_common_mean_before():

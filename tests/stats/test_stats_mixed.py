@@ -9,8 +9,7 @@ from scipy import stats as scipy_stats
 
 from benchmarks.clinical_errors import error_rate
 from bids_app.stats.ancova import linear_estimate
-from bids_app.stats.scores import fit_constrained
-from bids_app.stats.scores.two_visits import Whitened, mixed_estimate
+from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 
 
@@ -110,25 +109,6 @@ def test_missing_baselines_cost_nobody_the_follow_up():
         errors["mixed"].append(mixed_estimate(data, n_draws=0).estimate)
         errors["complete"].append(linear_estimate(data.of(np.arange(60) >= 20), n_draws=0).estimate)
     assert np.std(errors["mixed"]) < 1.05 * np.std(errors["complete"])
-
-
-def test_the_statistic_of_an_allocation_is_generalized_least_squares():
-    """Against V of all values written out: t of the arm at follow-up, up to a factor, over allocations."""
-    data = simulated(n=20, missing=3)
-    baseline = np.where(np.arange(20) == 7, np.nan, data.baseline)
-    whitened, nuisance = Whitened.of(data, baseline), data.nuisance()
-    values = np.column_stack([baseline, data.followup])
-    who, visit = np.nonzero(np.isfinite(values))
-    of_visits = fit_constrained(values[:, 1:], np.zeros(20, dtype=int), baseline, nuisance[:, 1:]).of_visits
-    root = np.linalg.cholesky(np.linalg.inv(of_visits[np.ix_(visit, visit)] * (who[:, None] == who))).T
-    fixed = np.hstack([nuisance[who] * (visit == one)[:, None] for one in (0, 1)])
-    draws = np.array([np.random.default_rng(seed).permutation(data.arm) for seed in range(6)])
-    expected = []
-    for arm in draws:
-        X = root @ np.column_stack([arm[who] * (visit == 1), fixed])
-        coefficients, squares = np.linalg.lstsq(X, root @ values[who, visit])[:2]
-        expected.append(coefficients[0] / np.sqrt(squares[0] * np.linalg.inv(X.T @ X)[0, 0]))
-    np.testing.assert_allclose(whitened.t_of(draws), expected, rtol=1e-9)
 
 
 def test_rerandomized_mixed_model_is_exact_under_the_null():

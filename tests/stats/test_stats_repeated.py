@@ -11,7 +11,10 @@ from scipy import stats
 
 from bids_app.stats.repeated import (
     ADJUSTED,
+    ANY,
+    ANY_ARM,
     AVERAGE,
+    JOINT,
     NO_BASELINE,
     ONE_MEAN,
     REPEATED_COLUMNS,
@@ -32,9 +35,14 @@ def three_arms(seed=0, n=45, effect=(0.0, 0.0, -2.0)):
     return RepeatedScores(("placebo", "low", "high"), ("w1", "w4", "w8"), arm, visits[:, 0], visits[:, 1:])
 
 
+def of_differences(table):
+    """Leave out the rows of F."""
+    return table[table["df_numerator"].isna()]
+
+
 def test_every_arm_has_a_row_at_every_follow_up_and_on_average():
     data = three_arms()
-    table = repeated_table({"hamd": data})
+    table = of_differences(repeated_table({"hamd": data}))
     assert list(table) == list(REPEATED_COLUMNS)
     assert list(table["active"]) == ["low"] * 4 + ["high"] * 4
     assert list(table["followup"]) == ["w1", "w4", "w8", AVERAGE] * 2
@@ -55,7 +63,7 @@ def test_every_arm_has_a_row_at_every_follow_up_and_on_average():
 def test_of_one_complete_follow_up_it_is_the_ancova_of_all_arms(randomized):
     data = three_arms()
     data = replace(data, followups=("w1",), values=data.values[:, :1])
-    table = repeated_table({"hamd": data}, randomized=randomized)
+    table = of_differences(repeated_table({"hamd": data}, randomized=randomized))
     rows = {"y": data.values[:, 0], "low": data.arm == 1, "high": data.arm == 2, "b": data.baseline}
     fit = smf.ols("y ~ low + high + b", pd.DataFrame(rows).astype(float)).fit()
     assert list(table["followup"]) == ["w1", "w1"]
@@ -81,13 +89,44 @@ def test_of_two_arms_and_one_follow_up_it_is_the_row_of_two_visits():
 
 def test_without_a_baseline_it_is_the_analysis_of_variance():
     data = three_arms()
-    table = repeated_table({"hamd": replace(data, baseline=None, followups=("w1",), values=data.values[:, :1])})
+    data = replace(data, baseline=None, followups=("w1",), values=data.values[:, :1])
+    table = of_differences(repeated_table({"hamd": data}))
     groups = [data.values[data.arm == arm, 0] for arm in range(3)]
     pooled = np.mean([one.var(ddof=1) for one in groups])
     assert list(table["standard_error"]) == pytest.approx([np.sqrt(2 * pooled / 15)] * 2, rel=1e-8)
     assert set(table["baseline"]) == {NO_BASELINE}
     expected = stats.dunnett(groups[1], groups[2], control=groups[0], random_state=np.random.default_rng(0)).pvalue
     np.testing.assert_allclose(table["p_together"], expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("randomized", [True, False])
+def test_f_of_any_difference_and_of_the_interaction_close_the_table(randomized):
+    data = three_arms()
+    table = repeated_table({"hamd": data}, randomized=randomized)
+    rows, fit = table.tail(2), data.fit(randomized)
+    assert list(rows["followup"]) == list(JOINT)
+    assert list(rows["active"] + " " + rows["reference"]) == [f"{ANY_ARM} placebo"] * 2
+    assert (list(rows["df_numerator"]), list(rows["n_active"])) == ([6, 4], [30, 30])
+    for (_, row), weights in zip(rows.iterrows(), (fit.every_difference(), fit.every_change()), strict=True):
+        test = fit.joint(weights)
+        assert (row["f"], row["df"], row["p"]) == (test.statistic, test.df_denominator, test.p)
+        assert row["p"] == pytest.approx(stats.f.sf(row["f"], row["df_numerator"], row["df"]), rel=1e-9)
+    assert rows[["estimate", "t", "ci_low", "p_together"]].isna().all(axis=None)
+
+
+def test_of_one_follow_up_f_is_that_of_the_ancova_and_of_one_difference_there_is_none():
+    data = three_arms()
+    once = replace(data, followups=("w1",), values=data.values[:, :1])
+    (row,) = repeated_table({"hamd": once}, randomized=False).dropna(subset="f").to_dict("records")
+    y, b = once.values[:, 0], once.baseline
+    fit = smf.ols("y ~ C(arm) + b", pd.DataFrame({"y": y, "arm": once.arm, "b": b})).fit()
+    test = fit.f_test("C(arm)[T.1] = 0, C(arm)[T.2] = 0")
+    assert (row["followup"], row["df_numerator"]) == (ANY, 2)
+    assert (row["f"], row["df"], row["p"]) == pytest.approx((test.fvalue, test.df_denom, test.pvalue), rel=1e-6)
+    two = replace(once, arms=once.arms[:2], arm=once.arm % 2)
+    assert repeated_table({"hamd": two})["f"].isna().all()
+    several = replace(data, arms=data.arms[:2], arm=data.arm % 2)
+    assert list(repeated_table({"hamd": several})["active"].tail(2)) == ["low", "low"]
 
 
 def test_groups_that_differ_before_are_adjusted_for_it_and_who_has_none_is_left_out():
@@ -105,6 +144,8 @@ def test_a_follow_up_that_an_arm_lacks_is_not_in_the_model():
     values = np.where((data.arm[:, None] == 1) & (np.arange(3) == 1), np.nan, data.values)
     table = repeated_table({"hamd": replace(data, values=values)})
     expected = repeated_table({"hamd": replace(data, followups=("w1", "w8"), values=values[:, [0, 2]])})
+    assert list(table["df_numerator"].dropna()) == [4, 2]
+    table, expected = of_differences(table), of_differences(expected)
     lacking = table["followup"] == "w4"
     assert table.loc[lacking, "estimate"].isna().all()
     assert table.loc[lacking, "note"].str.startswith("not estimated: an arm has no score").all()

@@ -148,6 +148,8 @@ def test_only_the_main_analysis_of_a_planned_endpoint_has_its_role():
     plan = Plan("degree", primary_outcomes=("hamd17",), secondary_outcomes=("hamd17:response", "cssrs"))
     roles = with_roles(table, plan)["role"].tolist()
     assert roles == ["primary", "exploratory", "secondary", "exploratory", "secondary"]
+    of_several = with_roles(table, plan, alone=False)["role"].tolist()
+    assert of_several == ["secondary", "exploratory", "exploratory", "exploratory", "exploratory"]
     assert set(with_roles(table, None)["role"]) == {"exploratory"}
     assert set(with_roles(table, plan, [Deviation("alpha", 0.05, 0.1)])["role"]) == {"exploratory"}
 

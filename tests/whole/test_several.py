@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from conftest import SMALL, SmallTrial
 
+from bids_app.stats.repeated import NO_F
 from bids_app.stats.scores import fit_constrained
 
 ARMS = {"low": ("01", "02", "03"), "placebo": ("04", "05", "06"), "high": ("07", "08", "09")}
@@ -111,6 +112,19 @@ def test_the_overview_names_every_comparison_and_its_page(compared, out):
     assert "nan" not in page.lower().split("</style>")[1]
 
 
+def test_each_page_has_what_missing_follow_ups_may_do_and_the_overview_says_where(compared, out):
+    overview = (out / "group" / "index.html").read_text()
+    for folder in FOLDERS:
+        own = out / "group" / folder
+        for suffix in ("missing", "tipping"):
+            (path,) = own.glob(f"*VsPlacebo_{suffix}.tsv")
+            assert {"hamd", "mood"} <= set(pd.read_csv(path, sep="\t")["value"])
+        page = (own / "index.html").read_text()
+        assert 'id="outcomes"' in page
+        assert "hamd, tipping point: " in page
+        assert f'href="{folder}/index.html#outcomes"' in overview
+
+
 def test_the_methods_say_how_all_comparisons_are_corrected_together(compared, out):
     text = (out / "logs" / "CITATION.md").read_text()
     part = text.split("## Several comparisons")[1].split("##")[0]
@@ -137,7 +151,8 @@ def arrays(outcome):
 
 def test_the_outcomes_are_modelled_once_over_all_arms_and_follow_ups(compared, out):
     table, about = repeated(out)
-    rows = table[table["outcome"] == "hamd"]
+    own = table["outcome"] == "hamd"
+    rows, tests = (table[own & (table["df_numerator"].isna() == of_one)] for of_one in (True, False))
     fit = fit_constrained(*arrays("hamd"))
     weights = [fit.weights(arm, visits) for arm in (1, 2) for visits in ([0], [1], [0, 1])]
     together = fit.simultaneous(np.array(weights))
@@ -159,6 +174,11 @@ def test_the_outcomes_are_modelled_once_over_all_arms_and_follow_ups(compared, o
     page = (out / "group" / "index.html").read_text()
     assert 'href="contrast-all_mmrm.tsv"' in page
     assert "hamd: exploratory; unstructured covariance of the visits, 9 participants in the model" in page
+    for (_, row), weights in zip(tests.iterrows(), (fit.every_difference(), fit.every_change()), strict=True):
+        test = fit.joint(weights)
+        assert [row["f"], row["df"], row["p"]] == pytest.approx([test.statistic, test.df_denominator, test.p], rel=1e-6)
+    assert "hamd, any arm − placebo, any difference at any follow-up: F(4, " in page
+    assert "differences that change from one follow-up to another: F(2, " in page
 
 
 def test_another_form_of_the_covariance_is_said_where_the_result_is(compared, out):
@@ -168,7 +188,9 @@ def test_another_form_of_the_covariance_is_said_where_the_result_is(compared, ou
     assert fit.structure != "unstructured"
     assert set(rows["covariance"]) == {fit.structure}
     assert rows["estimate"].iloc[0] == pytest.approx(fit.differences()[1, 0].estimate, rel=1e-6)
-    (note,) = set(rows["note"])
+    of_f = rows["df_numerator"].notna()
+    (note,) = set(rows.loc[~of_f, "note"])
+    assert set(rows.loc[of_f, "note"]) <= {note, NO_F}
     assert note.startswith(
         f"{fit.structure} covariance of the visits, a second choice; unstructured: nobody has scores"
     )

@@ -9,6 +9,7 @@ from bids_app.stats.scores.degrees import KENWARD_ROGER, SATTERTHWAITE, JointTes
 from bids_app.stats.scores.fitted import Contrast, Mmrm, Simultaneous
 from bids_app.stats.scores.mmrm import fit_constrained, fit_mmrm
 from bids_app.stats.scores.patterns import NotEstimated
+from bids_app.stats.scores.rerandomized import Randomized
 
 __all__ = [
     "KENWARD_ROGER",
@@ -18,6 +19,7 @@ __all__ = [
     "JointTest",
     "Mmrm",
     "NotEstimated",
+    "Randomized",
     "Simultaneous",
     "fit_constrained",
     "fit_mmrm",

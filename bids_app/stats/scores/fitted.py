@@ -169,6 +169,17 @@ class Mmrm:
         found[reference, chosen] -= 1 / len(chosen)
         return found
 
+    def every_difference(self, reference: int = 0) -> np.ndarray:
+        """Return the weights, (C, K, M), of each other arm minus the reference at each follow-up, arm by arm."""
+        n_visits = range(self.shape[1])
+        rows = [self.weights(arm, [visit], reference) for arm in self._others(reference) for visit in n_visits]
+        return np.array(rows).reshape(-1, *self.shape)
+
+    def every_change(self, reference: int = 0) -> np.ndarray:
+        """Return the weights, (C, K, M), of these differences minus those of the first follow-up: the interaction."""
+        of_arms = self.every_difference(reference).reshape(-1, self.shape[1], *self.shape)
+        return (of_arms[:, 1:] - of_arms[:, :1]).reshape(-1, *self.shape)
+
     def simultaneous(self, weights: np.ndarray, *, method: str = KENWARD_ROGER, level: float = LEVEL) -> Simultaneous:
         """Estimate several contrasts, with weights (C, K, M), whose intervals hold together.
 

@@ -123,14 +123,9 @@ def fit_constrained(
 def _fit(everyone: Scores, by_visit: bool, structures: Sequence[str] | None) -> Mmrm:
     members = everyone.scored & everyone.based
     entered = everyone.of(members)
-    entered.require_every_cell(everyone.n_arms)
-    sample = Sample.of(entered, everyone.n_arms, by_visit)
-    n_visits = len(entered.visits)
-    constrained = everyone.constrained
-    tried = steps(n_visits, with_baseline=constrained) if structures is None else _named(structures)
-    found, left = _first_that_converges(sample, tried)
+    sample, found, left = maximum_of(entered, everyone.n_arms, by_visit, structures)
     return Mmrm(
-        labels=sample.labels,
+        labels=sample.explained.labels,
         of_visits=sample.unit**2 * found.covariance,
         structure=found.structure.name,
         left=left,
@@ -140,9 +135,28 @@ def _fit(everyone: Scores, by_visit: bool, structures: Sequence[str] | None) -> 
         n_without_score=int(np.sum(~everyone.scored)),
         n_without_baseline=int(np.sum(everyone.scored & ~everyone.based)),
         n_steps=found.n_steps,
-        shape=(everyone.n_arms, n_visits - constrained),
+        shape=(everyone.n_arms, len(entered.visits) - everyone.constrained),
         inference=tuple(SmallSample.of(found, method).in_units(sample.scale, sample.offset) for method in METHODS),
     )
+
+
+def maximum_of(
+    entered: Scores, n_arms: int, by_visit: bool, structures: Sequence[str] | None
+) -> tuple[Sample, Maximum, tuple[str, ...]]:
+    """Find the maximum of the first form of the covariance that has one, of participants who have all that is needed.
+
+    Returns
+    -------
+    sample : Sample
+    found : Maximum
+    left : tuple of str
+        Why the forms before it were left.
+    """
+    entered.require_every_cell(n_arms)
+    sample = Sample.of(entered, n_arms, by_visit)
+    by_default = steps(len(entered.visits), with_baseline=entered.constrained)
+    found, left = _first_that_converges(sample, by_default if structures is None else _named(structures))
+    return sample, found, left
 
 
 def _named(structures: Sequence[str]) -> tuple[Structure, ...]:

@@ -107,8 +107,8 @@ class Sample:
     ----------
     patterns : Patterns
         Of the residuals of least squares, in units of their standard deviation, and of regressors that are scaled.
-    labels : tuple of str
-        Of the p coefficients.
+    explained : Regressors
+        What explains them, of n participants and p coefficients.
     residuals : (n, M) float ndarray
         Those of the patterns.
     scale : (p,) float ndarray
@@ -122,7 +122,7 @@ class Sample:
     """
 
     patterns: Patterns
-    labels: tuple[str, ...]
+    explained: Regressors
     residuals: np.ndarray
     scale: np.ndarray
     offset: np.ndarray
@@ -146,7 +146,7 @@ class Sample:
         own = (1 / units) @ belongs / belongs.sum(axis=0)
         patterns = Patterns.of(residuals / unit, explained, scores.visits)
         constant = -free * np.log(unit) + np.log(own).sum()
-        return cls(patterns, explained.labels, residuals / unit, own * unit, own * offset, unit, float(constant))
+        return cls(patterns, explained, residuals / unit, own * unit, own * offset, unit, float(constant))
 
     def start(self) -> np.ndarray:
         """Return a covariance of the visits to begin with, (M, M): of pairs, as near to them as it may be."""

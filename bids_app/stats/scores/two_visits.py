@@ -1,18 +1,13 @@
 """The mixed model of one score before and after treatment: everyone counts with the visits that exist."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from bids_app.stats.allocation import allocations
-from bids_app.stats.design import leading
 from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g
-from bids_app.stats.leastsquares import without
-from bids_app.stats.pvalues import count_draws
 from bids_app.stats.scores.covariance import UNSTRUCTURED
 from bids_app.stats.scores.fitted import Contrast
 from bids_app.stats.scores.mmrm import fit_constrained, fit_mmrm
 from bids_app.stats.scores.patterns import NotEstimated
+from bids_app.stats.scores.rerandomized import Randomized
 from bids_app.stats.twovisits import TwoVisits
 
 FEW = "not estimated: too few visits for the model"
@@ -82,68 +77,21 @@ def _fitted(data: TwoVisits, baseline: np.ndarray, constrained: bool) -> Contras
 
 
 def _rerandomized_p(data: TwoVisits, baseline: np.ndarray, n_draws: int, seed: int) -> float:
-    """Re-randomize the arms of everyone, with a covariance of the visits that does not know the arms.
+    """Re-randomize the arms of everyone, as `Randomized`.
 
-    Values are whitened by the model without arms, so that each allocation's statistic is a function of the labels only,
-    and p is exact if treatment changed nobody's value nor whether it is missing. NaN where no other allocation is
-    possible, or that model is not estimated.
+    NaN where no other allocation is possible, or the model without the arms is not estimated.
     """
+    everyone = Randomized(
+        data.followup[:, None],
+        data.arm,
+        baseline,
+        data.nuisance()[:, 1:],
+        data.strata,
+        structures=[UNSTRUCTURED.name],
+        n_draws=n_draws,
+        seed=seed,
+    )
     try:
-        draws = allocations(data.arm, data.strata, n_draws, seed)
-        whitened = Whitened.of(data, baseline)
+        return float(everyone.p_of_differences(1, np.ones((1, 1)))[0])
     except ValueError:
         return np.nan
-    return float(count_draws(lambda window: whitened.t_of(draws.arms[window])[:, None], len(draws)).p[0])
-
-
-@dataclass(frozen=True)
-class Whitened:
-    """The follow-ups as independent values of one variance, what the arms are not needed for taken out.
-
-    Attributes
-    ----------
-    members : (m,) int ndarray
-        Who has a follow-up.
-    weights : (m,) float ndarray
-        What a follow-up's mean is multiplied by.
-    basis : (m, q) float ndarray
-        Their rows of the orthonormal columns, over baselines too, of visits, strata and covariates.
-    residual : (m,) float ndarray
-    squares : float
-        Sum of the squares of all residuals, of baselines too.
-    """
-
-    members: np.ndarray
-    weights: np.ndarray
-    basis: np.ndarray
-    residual: np.ndarray
-    squares: float
-
-    @classmethod
-    def of(cls, data: TwoVisits, baseline: np.ndarray) -> "Whitened":
-        """Whiten by the model of one arm."""
-        nuisance, nobody = data.nuisance(), np.zeros(len(data.arm), dtype=int)
-        fit = fit_constrained(data.followup[:, None], nobody, baseline, nuisance[:, 1:], structures=[UNSTRUCTURED.name])
-        of_baseline, together, of_followup = fit.of_visits[np.triu_indices(2)]
-        before, members = np.isfinite(baseline), np.flatnonzero(data.observed)
-        slopes = np.where(before, together / of_baseline, 0)[members]
-        weights = 1 / np.sqrt(of_followup - slopes * together)
-        zeros = np.zeros_like(nuisance)
-        first = np.column_stack([nuisance, zeros, np.where(before, baseline, 0)])
-        last = np.column_stack([zeros, nuisance, data.followup])[members]
-        rows = np.vstack(
-            [first[before] / np.sqrt(of_baseline), (last - slopes[:, None] * first[members]) * weights[:, None]]
-        )
-        fixed, values = rows[:, :-1], rows[:, -1]
-        basis = np.linalg.qr(fixed[:, leading(fixed)])[0]
-        residual, after = without(basis, values), slice(before.sum(), None)
-        return cls(members, weights, basis[after], residual[after], float(residual @ residual))
-
-    def t_of(self, arms: np.ndarray) -> np.ndarray:
-        """Return t of the arm at follow-up, up to a factor that the draws share, of allocations (D, n)."""
-        columns = arms[:, self.members] * self.weights
-        products = columns @ self.residual
-        left = np.square(columns).sum(axis=1) - np.square(columns @ self.basis).sum(axis=1)
-        spread = left * self.squares - np.square(products)
-        tested = (left > 1e-10 * np.square(self.weights).sum()) & (spread > 0)
-        return np.where(tested, products / np.sqrt(np.where(tested, spread, 1)), 0.0)

@@ -10,7 +10,8 @@
 #             pbkrtest takes the generalized inverse of the information, for which the scores are multiplied, as it does
 #             so below an absolute limit only. Compound symmetry is a random intercept.
 # lmerTest    degrees of freedom by Satterthwaite, of compound symmetry.
-# F rows      several rows at once: estimate is the scaled F, standard_error its scale, df the denominator's.
+# F rows      several rows at once, all differences, or (interaction) theirs from those of the first visit: estimate is
+#             the scaled F, standard_error its scale, df the denominator's.
 suppressMessages({library(nlme); library(emmeans); library(lme4); library(pbkrtest); library(lmerTest)})
 options(digits = 12)
 set.seed(1)  # emmeans perturbs the scores at random
@@ -104,9 +105,14 @@ of_lmer <- function(trial, structure, expected) {
                        sqrt(as.numeric(t(L) %*% vcov(fit) %*% L)), contest1D(fit, L)$df)
   }
   joint <- t(sapply(rows[grep("difference", names(rows))], full))
-  found <- KRmodcomp(fit, joint)$test["Ftest", ]
-  say(trial, structure, "pbkrtest", "F", found$stat, found$F.scaling, found$ddf)
-  if (unit == 1) { found <- contestMD(fit, joint); say(trial, structure, "lmerTest", "F", found[["F value"]], 1, found$DenDF) }
+  parallel <- do.call(rbind, lapply(1:(K - 1), function(k)
+    t(sapply(2:M, function(v) full(rows[[paste("difference", k, v)]] - rows[[paste("difference", k, 1)]])))))
+  for (name in c("F", "F interaction")) {
+    L <- if (name == "F") joint else parallel
+    found <- KRmodcomp(fit, L)$test["Ftest", ]
+    say(trial, structure, "pbkrtest", name, found$stat, found$F.scaling, found$ddf)
+    if (unit == 1) { found <- contestMD(fit, L); say(trial, structure, "lmerTest", name, found[["F value"]], 1, found$DenDF) }
+  }
 }
 
 cat("trial\tstructure\tsource\tcontrast\testimate\tstandard_error\tdf\n")

@@ -7,7 +7,7 @@ on the same model fitted by lme4, agree to 1e-6.
 
 import numpy as np
 import pytest
-from scored_trials import REFERENCE, all_differences, fitted, found_by, reference
+from scored_trials import REFERENCE, fitted, found_by, reference
 
 from bids_app.stats.scores import KENWARD_ROGER, SATTERTHWAITE
 
@@ -38,12 +38,18 @@ def test_estimates_errors_and_likelihood_are_those_of_gls(name, structure):
 @pytest.mark.parametrize(("name", "structure", "source", "method"), SMALL_SAMPLE)
 def test_errors_and_degrees_of_freedom_are_those_of_lme4(name, structure, source, method):
     fit, expected = fitted(name, structure), reference(name, structure, source)
-    rows = expected.drop("F")
+    rows = expected.drop(["F", "F interaction"])
     found = found_by(fit, rows.index, method).astype(float)
     np.testing.assert_allclose(found, rows, rtol=2e-6)
-    joint = fit.joint(all_differences(fit), method=method)
-    assert joint.statistic == pytest.approx(expected.loc["F", "estimate"], rel=2e-6)
-    assert joint.df_denominator == pytest.approx(expected.loc["F", "df"], rel=2e-6)
+
+
+@pytest.mark.parametrize(("name", "structure", "source", "method"), SMALL_SAMPLE)
+def test_f_of_all_differences_and_of_the_interaction_are_those_of_lme4(name, structure, source, method):
+    fit, expected = fitted(name, structure), reference(name, structure, source)
+    for which, weights in (("F", fit.every_difference()), ("F interaction", fit.every_change())):
+        joint = fit.joint(weights, method=method)
+        assert joint.statistic == pytest.approx(expected.loc[which, "estimate"], rel=2e-6)
+        assert joint.df_denominator == pytest.approx(expected.loc[which, "df"], rel=2e-6)
 
 
 @pytest.mark.parametrize(("name", "structure"), MODELS)

@@ -1,0 +1,109 @@
+"""How clinical outcomes were compared, in words: by the methods that their tables hold, and by no other."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bids_app.stats.repeated import ANY
+from bids_app.trial.comparison_record import ComparisonRecord
+
+Facts = Mapping[str, Any]
+MIXED = (
+    "by a mixed model for repeated measures of both visits [@mallinckrodt2008] of {whom} with {before} at the "
+    "baseline, an unstructured covariance, and the standard errors and degrees of freedom of Kenward and Roger "
+    "[@kenward1997]"
+)
+SAID = {
+    "ancova": "by least squares, ANCOVA on the baseline [@vickers2001; @statsmodels], of {present}",
+    "change": "by least squares, the change from the baseline [@statsmodels], of {present}",
+    "post": "by least squares, the {score} alone [@statsmodels], of {present}",
+    "crossover": "by least squares, half the difference between the periods, between the sequences [@statsmodels], of "
+    "{present}",
+    "mixed": MIXED.replace("{before}", "one mean of the arms [@liang2000]"),
+    "mixed-interaction": MIXED.replace("{before}", "a mean of each arm (the difference of their changes)"),
+    "ranks": "by ranks of the {score}, not adjusted, with the interval of Brunner and Munzel for the probability of "
+    "doing better [@brunner2000], of {present}",
+    "ranks, adjusted": "by ranks adjusted for those of the baseline [@quade1967], a test by re-randomization alone, of "
+    "{present}",
+    "proportion": "by the shares that reached a cut-off, with the interval of the score test [@miettinen1985], of "
+    "{present}",
+    "proportion, missing as failure": "by the same shares [@miettinen1985] of {whom}, a missing follow-up counted as a "
+    "failure",
+}
+
+
+def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
+    """Describe how the outcomes of comparisons were analysed.
+
+    Parameters
+    ----------
+    trial : dict
+        Content of trial.json, and ``Methods``: which endpoints were estimated by which.
+    record : ComparisonRecord
+
+    Returns
+    -------
+    str
+        With keys of the bibliography.
+    """
+    words, names, whom = record.arms.words, _listed(trial["Outcomes"]), _whom(trial)
+    score, having = "follow-up", "a follow-up"
+    if record.arms.treatments:
+        score, having = "difference between the periods", "both periods"
+    elif record.arms.baseline_session is None:
+        score, having = "score at the visit", "one"
+    said = {"whom": whom, "present": f"those of {whom} with {having}", "score": score}
+    found = [
+        f"{words.of(text.format(**said))}: {_listed(endpoints)}"
+        for method, text in SAID.items()
+        if (endpoints := trial["Methods"].get(method))
+    ]
+    if not found:
+        return f"Clinical outcomes ({names}) were asked for, and none of them could be compared by itself."
+    return (
+        f"Clinical outcomes ({names}) were compared {'; '.join(found)}. Their p values are of each outcome by itself."
+    )
+
+
+def repeated_text(about: Facts, record: ComparisonRecord) -> str:
+    """Describe the model of all arms and follow-ups, of what stands beside its table; nothing where there is none."""
+    words, forms = record.arms.words, about["Covariance"]
+    if not forms:
+        return ""
+    before = "with it as a score like the others and one mean" if words.randomized else "adjusted for it"
+    by_form: dict[str, list[str]] = {}
+    for name, form in forms.items():
+        by_form.setdefault(form, []).append(name)
+    said = "; ".join(f"{form} for {_listed(names)}" for form, names in by_form.items())
+    return (
+        f" Over all {words.arms} and follow-ups, {_listed(forms)} {'was' if len(forms) == 1 else 'were each'} analysed "
+        "by one mixed model for repeated measures [@mallinckrodt2008; @kenward1997], where it has a baseline "
+        f"{before}; every {words.arm} was compared with {about['ReferenceArm']} at every follow-up and on average, "
+        "with 95 % intervals and p values by the multivariate t that hold for all of these together."
+        f"{_joint(about, record)} The covariance of the visits was {said}."
+    )
+
+
+def _joint(about: Facts, record: ComparisonRecord) -> str:
+    """Say what F tests, and by what p is beside that of the model."""
+    words, text = record.arms.words, ""
+    if about["JointTests"]:
+        asked = [
+            f"any {words.arm} differs at any follow-up" if one == ANY else "differences change over the follow-ups"
+            for one in about["JointTests"]
+        ]
+        text += f" Whether {' and whether '.join(asked)} was tested by F of Kenward and Roger."
+    if about["LabelsRedrawn"]:
+        text += (
+            f" Beside p of the model stands p by re-randomization of the {words.arms} within strata "
+            "[@rosenberger2019], with the covariance of the model without what is tested."
+        )
+    return text
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _whom(trial: Facts) -> str:
+    everyone = trial.get("Population", "all") == "all"
+    return "everyone randomized" if everyone else f"the {len(trial['Population'])} chosen by --participant-label"
