@@ -22,6 +22,7 @@ GROUPS = {
     "clinical outcomes": trial_options.OUTCOMES,
     "the run": trial_options.RUN,
 }
+DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover")  # those of simulate.SCENARIOS
 
 
 class ExecutionSpec(argparse.Action):
@@ -71,6 +72,7 @@ def demo_parser() -> Parser:
     parser = Parser(prog="trialgraph demo", description="Simulate a small trial with a known answer and analyse it.")
     add = parser.add_argument
     add("output_dir", type=as_path, help="folder to make the trial and its analysis in")
+    add("--design", choices=DEMOS, default=DEMOS[0], help="the study that is simulated (default: %(default)s)")
     add("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once (default: %(default)s)")
     add(
         "--random-seed",
