@@ -76,12 +76,12 @@ def over_followups(arm, maps, there, draws, rows):
     return dict(zip(found, across(list(found.values())), strict=True))
 
 
-def joint_tests(arm, maps, there, seed):
+def joint_tests(arm, maps, there, seed, n_draws=N_DRAWS):
     """Return p of each test of the closed test of every arm against the reference, that of all arms last."""
     n_others = int(arm.max())
     tests = []
     for one in intersections([(number, 0) for number in range(1, n_others + 1)], n_others + 1):
-        draws = allocations(arm, [one.blocks[label] for label in arm], N_DRAWS, seed=1_000_000 + seed)
+        draws = allocations(arm, [one.blocks[label] for label in arm], n_draws, seed=1_000_000 + seed)
         rows = {number: ROWS[n_others][number - 1] for number, _ in one.pairs}
         tests.append(over_followups(arm, maps, there, draws, rows))
     return tests
@@ -112,7 +112,7 @@ def three_arms(seed, effect=0.0, spread=1.0):
     return found
 
 
-def three_visits(seed, effects=(0.0, 0.0)):
+def three_visits(seed, effects=(0.0, 0.0), n_draws=N_DRAWS):
     """Fifteen per arm, two follow-ups; of the second 8 are lost, likelier who was high at the baseline."""
     rng = np.random.default_rng(seed)
     arm = rng.permutation(np.repeat([0, 1], 15))
@@ -123,7 +123,7 @@ def three_visits(seed, effects=(0.0, 0.0)):
     means = maps["baseline"].mean(axis=1)
     keys = 2 * means / means.std() + rng.gumbel(size=len(arm))
     there = {"day3": np.arange(len(arm)), "day14": np.sort(np.argsort(keys)[:-8])}
-    p = closed(joint_tests(arm, maps, there, seed))
+    p = closed(joint_tests(arm, maps, there, seed, n_draws))
     idle = [(1, visit) for visit, effect in zip(FOLLOWUPS, effects, strict=True) if not effect]
     found = {"false alarm": is_found(p, idle)}
     return found | ({"the effect of day 3": is_found(p, [(1, "day3")])} if effects[0] else {})
@@ -170,6 +170,7 @@ CASES = {
         partial(three_arms, effect=1.2, spread=0.5), bounded=OF_CLOSED
     ),
     "three visits, nothing works": Case(three_visits, bounded=("false alarm",)),
+    "three visits, nothing works, 500 draws": Case(partial(three_visits, n_draws=500), exact=("false alarm",)),
     "three visits, effect at the first follow-up": Case(
         partial(three_visits, effects=(1.0, 0.0)), bounded=("false alarm",)
     ),
@@ -236,7 +237,7 @@ def main():
             for name, count in counts(case, range(n), options.jobs).items():
                 interval = stats.binomtest(count, n).proportion_ci()
                 rate = f"{count / n:.3f} ({interval.low:.3f} to {interval.high:.3f})"
-                print(f"{title:<46}{name:<42}{rate} {judged(case, name, count, n)}", flush=True)
+                print(f"{title:<46}{name:<46}{rate} {judged(case, name, count, n)}", flush=True)
 
 
 if __name__ == "__main__":
