@@ -159,6 +159,7 @@ SCENARIOS = {
         n_per_arm=10,
         effects={"high": {"ses-day3": EVERYWHERE}, "low": {"ses-day3": {LEFT_ANGULAR: 1.0}}},
         n_visits_of_lost=(1,),
+        voxel_size=8,
     ),
     "three-visits": Scenario(
         title="a trial of ketamine against midazolam with two follow-ups",
@@ -167,6 +168,7 @@ SCENARIOS = {
         n_per_arm=9,
         effects={"ketamine": {"ses-day3": EVERYWHERE, "ses-day14": {LEFT_ANGULAR: 1.0}}},
         n_visits_of_lost=(1, 2, 2),
+        voxel_size=8,
     ),
     "groups": Scenario(
         title="a comparison of patients with controls, who are younger",

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from bids_app.simulate import simulate_trial
 from bids_app.simulate.brain import PLANTED, make_brain
+from bids_app.simulate.files import write_dataset
 from bids_app.simulate.people import recruit
 from bids_app.simulate.scan import framewise_displacement, simulate_bold, simulate_motion
 from bids_app.simulate.scenarios import EVERYWHERE, SCENARIOS
@@ -262,3 +264,18 @@ def test_planted_regions_rise_as_stated_and_nothing_else_does():
                 assert (rise - chance)[inside].mean() < 0.4
     elsewhere = ~np.any([region.contains(coordinates) for region in PLANTED], axis=0)
     assert np.abs((active - null)[:, elsewhere].mean(axis=1)).max() < 0.1
+
+
+PAGES = {"three-arms": "several-arms", "three-visits": "follow-ups", "groups": "groups", "crossover": "crossover"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tables_that_the_documentation_shows_are_those_of_the_demo(name, tmp_path):
+    scenario = SCENARIOS[name]
+    write_dataset(tmp_path, tmp_path / "derivatives", scenario, recruit(scenario, seed=0))
+    text = (Path(__file__).parents[2] / "docs" / "designs" / f"{PAGES[name]}.md").read_text()
+    shown = [line.strip() for line in text.splitlines() if "\t" in line]
+    tables = (tmp_path / "participants.tsv", tmp_path / "sub-01" / "sub-01_sessions.tsv")
+    written = [line for path in tables for line in path.read_text().splitlines()]
+    assert len(shown) > 4
+    assert [line for line in shown if line not in written] == []
