@@ -47,7 +47,7 @@ def run_demo(output_dir: Path, work_dir: Path, *, design: str = "two-arms", n_cp
     draws = ("--n-permutations", str(N_PERMUTATIONS), "--random-seed", str(seed))
     if code := group_level(_settings(trial, output_dir, "group", *called, *how, *draws)):
         return code
-    answer = known_answer(output_dir / "group", trial.planted, list(scenario.answers))
+    answer = known_answer(output_dir / "group", trial.planted, list(scenario.answers), estimator=scenario.estimator)
     save_table(output_dir / "group" / "known_answer.tsv", answer)
     _print_answer(answer)
     _print_where_to_go(output_dir, scenario)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from bids_app.bids.names import Name, contrast_label
-from bids_app.bids.result_names import COMPARISONS
+from bids_app.bids.result_names import COMPARISONS, comparison_desc
 from bids_app.graph.features import Feature
+from bids_app.group.analyses import Analysis
 from bids_app.settings.settings import Trial
 from bids_app.simulate import Answer, PlantedRegion
 from bids_app.system.small_files import read_json
@@ -20,7 +21,9 @@ EDGES = "r025"
 WORDS = {1: "rise", -1: "fall", 0: "nothing"}
 
 
-def known_answer(group_dir: Path, planted: Sequence[PlantedRegion], answers: Sequence[Answer]) -> pd.DataFrame:
+def known_answer(
+    group_dir: Path, planted: Sequence[PlantedRegion], answers: Sequence[Answer], *, estimator: str = "ancova"
+) -> pd.DataFrame:
     """Hold the result against what was planted.
 
     Parameters
@@ -30,6 +33,8 @@ def known_answer(group_dir: Path, planted: Sequence[PlantedRegion], answers: Seq
     planted : sequence of simulate.PlantedRegion
     answers : sequence of simulate.Answer
         What is planted in each comparison.
+    estimator : str
+        That of the headline.
 
     Returns
     -------
@@ -41,7 +46,7 @@ def known_answer(group_dir: Path, planted: Sequence[PlantedRegion], answers: Seq
     for answer in answers:
         comparison = f"{answer.active} − {answer.reference}" + f" at ses-{answer.session}" * (len(answers) > 1)
         for metric in METRICS:
-            p, effect = _maps(group_dir, answer, Feature(metric, EDGES).label)
+            p, effect = _maps(group_dir, answer, comparison_desc(Feature(metric, EDGES), Analysis(estimator)))
             rows += [
                 {"comparison": comparison, **row} for row in _of_regions(p, effect, planted, answer.shares, metric)
             ]

@@ -98,6 +98,13 @@ class Scenario:
         """How many scans there are."""
         return len(self.arms) * self.n_per_arm * len(self.sessions) + sum(self.n_visits_of_lost)
 
+    @property
+    def estimator(self) -> str:
+        """What the headline of the group level is about."""
+        if self.design == "crossover":
+            return "crossover"
+        return "ancova" if len(self.sessions) > 1 else "post"
+
     def is_treated(self, visit: int) -> bool:
         """Say whether a visit, counted from 0, is after a treatment, whatever the arm."""
         return self.design == "crossover" or (self.design == "parallel" and visit > 0)
