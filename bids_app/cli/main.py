@@ -140,4 +140,5 @@ def _demo(argv: Sequence[str]) -> int:
     with working_in(work_dir, keep=False) as conclude:
         from bids_app.cli.demo import run_demo
 
-        return conclude(run_demo(options.output_dir, work_dir, n_cpus=options.n_cpus, seed=options.random_seed))
+        how = {"design": options.design, "n_cpus": options.n_cpus, "seed": options.random_seed}
+        return conclude(run_demo(options.output_dir, work_dir, **how))

@@ -83,7 +83,7 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
     for name, design in wanted.items():
         sample = assemble(route, flow_of(trial, route, design), trial.study.tables, design, options)
         for feature in sample.features:
-            path = folder / f"{label(name)}-{feature.label}.npz"
+            path = folder / label(route.name) / f"{label(name)}-{feature.label}.npz"
             maps.setdefault(feature, {})[name] = sample.save_maps(feature, path)
         samples[name] = sample.without_maps()
     if why:

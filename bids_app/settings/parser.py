@@ -27,6 +27,7 @@ DESCRIPTION = (
     "Voxel-wise and parcel-wise graph maps of resting-state fMRI, compared between the arms of a\nrandomized trial."
 )
 CHECK = "Say what both levels would do with a dataset, from which files and why, and what is missing. Writes nothing."
+DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover")  # those of simulate.SCENARIOS
 
 
 class ExecutionSpec(argparse.Action):
@@ -55,6 +56,7 @@ def demo_parser() -> Parser:
     )
     add = parser.add_argument
     add("output_dir", type=as_path, help="folder to make the trial and its analysis in")
+    add("--design", choices=DEMOS, default=DEMOS[0], help="the study that is simulated")
     add("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once")
     add(
         "--random-seed",

@@ -1,5 +1,6 @@
 """What all scans of a simulated trial share: tissue, networks and the regions that the drug changes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -30,7 +31,7 @@ VENTRICLES: dict[str, Any] = {"center_mm": (0, -12, 14), "semi_axes_mm": (22, 35
 
 @dataclass(frozen=True)
 class PlantedRegion:
-    """A sphere in which the active arm changes between the visits.
+    """A sphere in which something is planted.
 
     Attributes
     ----------
@@ -102,15 +103,15 @@ class Brain:
         contrast = 1000 - 150 * self.white_matter + 300 * self.csf
         return contrast * (1 + 0.05 * self.planes[:, 2])
 
-    def loadings(self, seed_gains: np.ndarray, response: float = 0.0) -> np.ndarray:
+    def loadings(self, seed_gains: np.ndarray, shares: Mapping[str, float] | None = None) -> np.ndarray:
         """Weigh the network series for each voxel.
 
         Parameters
         ----------
         seed_gains : (S,) ndarray
             Strength of each seed in this scan, about 1.
-        response : float
-            Share of the planted change that is present.
+        shares : dict of float, optional
+            Share of the planted change that is present, by region.
 
         Returns
         -------
@@ -122,7 +123,7 @@ class Brain:
         for region in PLANTED:
             added = [ADDED_LOADINGS[region.name].get(network, 0.0) for network in NETWORKS]
             inside = region.contains(self.grid.coordinates)
-            weights[inside] = UNTREATED_SHARE * weights[inside] + response * np.array(added)
+            weights[inside] = UNTREATED_SHARE * weights[inside] + (shares or {}).get(region.name, 0.0) * np.array(added)
         return weights
 
 

@@ -12,6 +12,7 @@ from nilearn.datasets import fetch_coords_dosenbach_2010
 from scipy.spatial import cKDTree
 
 from bids_app.simulate.people import Participant
+from bids_app.simulate.scenarios import Scenario
 from bids_app.space.grid import template_grid
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ RAW_STRIDE = 2
 ATLAS_VOXEL_MM = 3
 ATLAS_REACH_MM = 15.0
 
-RAW_README = """# A simulated randomized trial
+RAW_README = """# A simulated study
 
-Nobody was scanned. `trialgraph demo` made every number here from a random seed: resting-state
-fMRI before and three days after ketamine or midazolam, with HAM-D-17 and C-SSRS scores.
+Nobody was scanned. `trialgraph demo` made every number here from a random seed: {title}, with
+resting-state fMRI, HAM-D-17 and C-SSRS scores.
 `code/planted.json` holds the true answer. The raw images are a coarse copy of the simulated
 signal; the analysis reads the preprocessed images in `derivatives/fmriprep`.
 """
@@ -35,7 +36,7 @@ fMRIPrep did not make these files. They follow the names and the confounds of fM
 any tool that reads fMRIPrep can read them.
 """
 RAW_DESCRIPTION = {
-    "Name": "Simulated ketamine trial",
+    "Name": "Simulated study",
     "BIDSVersion": "1.10.0",
     "DatasetType": "raw",
     "License": "CC0",
@@ -43,7 +44,7 @@ RAW_DESCRIPTION = {
     "GeneratedBy": [{"Name": "trialgraph simulator"}],
 }
 DERIVATIVE_DESCRIPTION = {
-    "Name": "Simulated preprocessed data of a simulated ketamine trial",
+    "Name": "Simulated preprocessed data of a simulated study",
     "BIDSVersion": "1.10.0",
     "DatasetType": "derivative",
     "License": "CC0",
@@ -56,11 +57,12 @@ DERIVATIVE_DESCRIPTION = {
     ],
     "DatasetLinks": {"raw": "../.."},
 }
+ARM_COLUMN = {
+    "parallel": "Randomized arm",
+    "groups": "Group; nobody was randomized",
+    "crossover": "Randomized order of the treatments",
+}
 PARTICIPANT_COLUMNS = {
-    "arm": {
-        "Description": "Randomized arm",
-        "Levels": {"ketamine": "Active arm, one infusion", "midazolam": "Active placebo, one infusion"},
-    },
     "age": {"Description": "Age at baseline", "Units": "year"},
     "sex": {"Description": "Sex", "Levels": {"F": "Female", "M": "Male"}},
 }
@@ -83,25 +85,28 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     table.to_csv(path, sep="\t", index=False, na_rep="n/a", float_format="%.8g", lineterminator="\n")
 
 
-def write_dataset(bids_dir: Path, fmriprep_dir: Path, participants: Sequence[Participant]) -> None:
+def write_dataset(bids_dir: Path, fmriprep_dir: Path, scenario: Scenario, participants: Sequence[Participant]) -> None:
     """Write what stands at the roots of the two datasets, and each participant's sessions.
 
     Parameters
     ----------
     bids_dir, fmriprep_dir : Path
+    scenario : Scenario
     participants : list of Participant
     """
     for folder, description, readme in (
-        (bids_dir, RAW_DESCRIPTION, RAW_README),
+        (bids_dir, RAW_DESCRIPTION, RAW_README.format(title=scenario.title)),
         (fmriprep_dir, DERIVATIVE_DESCRIPTION, DERIVATIVE_README),
     ):
         write_json(folder / "dataset_description.json", description)
         (folder / "README.md").write_text(readme, encoding="utf-8")
     # As in fMRIPrep: the schema knows no confounds tables.
     (fmriprep_dir / ".bidsignore").write_text("*_timeseries.tsv\n*_timeseries.json\n", encoding="utf-8")
-    rows = [{"participant_id": who.label, "arm": who.arm, "age": who.age, "sex": who.sex} for who in participants]
+    column = scenario.column
+    rows = [{"participant_id": who.label, column: who.arm, "age": who.age, "sex": who.sex} for who in participants]
     write_table(bids_dir / "participants.tsv", pd.DataFrame(rows))
-    write_json(bids_dir / "participants.json", PARTICIPANT_COLUMNS)
+    about = {"Description": ARM_COLUMN[scenario.design], "Levels": dict(scenario.arms)}
+    write_json(bids_dir / "participants.json", {column: about, **PARTICIPANT_COLUMNS})
     write_json(bids_dir / "sessions.json", SESSION_COLUMNS)
     for who in participants:
         path = bids_dir / who.label / f"{who.label}_sessions.tsv"

@@ -1,17 +1,23 @@
-"""Who takes part in a simulated trial, what lasts between their visits, and their scores."""
+"""Who takes part in a simulated study, what lasts between their visits, and their scores."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from bids_app.simulate.brain import n_seeds
+from bids_app.simulate.brain import PLANTED, n_seeds
+from bids_app.simulate.scenarios import ADULTS, Scenario, Shares
 
-ARMS = ("ketamine", "midazolam")
-SESSIONS = {"ses-baseline": timedelta(0), "ses-day3": timedelta(days=3)}
 ONE_RESTLESS_IN = 14
 LASTING_SPREAD = 0.8
 RESPONSE_SPREAD = 0.3
+# Mean, spread and range of the scores: with symptoms, and without.
+PATIENTS = {"hamd17": (24, 3, 18, 35), "cssrs": (3.5, 0.9, 1, 5)}
+HEALTHY = {"hamd17": (3, 2, 0, 7), "cssrs": (0.2, 0.4, 0, 1)}
+# How much a score falls without a response, how much more with a whole one, and the spread of that.
+FALLS = {"hamd17": (6, 5, 4.5), "cssrs": (0.6, 1.2, 0.9)}
+HIGHEST = {"hamd17": 52, "cssrs": 5}
 
 
 @dataclass(frozen=True)
@@ -24,15 +30,15 @@ class Visit:
     acq_time : str
     scores : dict of str to int
         ``hamd17`` and ``cssrs``.
-    response : float
-        Share of the planted change that is present.
+    shares : dict of float
+        Share of the planted change that is present, by region.
     random_seed : numpy.random.SeedSequence
     """
 
     session_id: str
     acq_time: str
     scores: dict[str, int]
-    response: float
+    shares: Shares
     random_seed: np.random.SeedSequence
 
 
@@ -49,65 +55,71 @@ class Participant:
     visits: tuple[Visit, ...]
 
 
-def recruit(n_per_arm: int, *, effect: float, seed: int) -> list[Participant]:
-    """Randomize participants, the last of whom misses the follow-up.
+def recruit(scenario: Scenario, *, effect: float = 1.0, seed: int) -> list[Participant]:
+    """Put participants into arms by chance; the last ones drop out.
 
     Parameters
     ----------
-    n_per_arm : int
-        Participants with both visits in each arm.
+    scenario : Scenario
     effect : float
-        Mean size of the difference between the arms.
+        Mean size of the difference between the arms, where 1 is the scenario's own.
     seed : int
 
     Returns
     -------
     list of Participant
-        ``2 * n_per_arm + 1``.
+        ``scenario.n_people``.
     """
-    trial_seed, *own_seeds = np.random.SeedSequence(seed).spawn(2 * n_per_arm + 2)
+    trial_seed, *own_seeds = np.random.SeedSequence(seed).spawn(1 + scenario.n_people)
     rng = np.random.default_rng(trial_seed)
-    arms = [*rng.permutation(ARMS * n_per_arm), rng.choice(ARMS)]
+    arms = rng.permutation(list(scenario.arms) * scenario.n_per_arm).tolist()
+    arms += [rng.choice(list(scenario.arms)) for _ in scenario.n_visits_of_lost]
     order = rng.permutation(len(arms))
     restless = order < max(1, len(arms) // ONE_RESTLESS_IN)
+    n_visits = [len(scenario.sessions)] * (len(scenario.arms) * scenario.n_per_arm) + [*scenario.n_visits_of_lost]
+    people = [
+        _participant(scenario, str(arm), effect=effect, seed=own, restless=bool(moves))
+        for arm, own, moves in zip(arms, own_seeds, restless, strict=True)
+    ]
     return [
-        _participant(
-            f"sub-{index + 1:02d}",
-            str(arms[index]),
-            restless=bool(restless[index]),
-            effect=effect,
-            seed=own_seeds[index],
-            n_visits=1 if index == len(arms) - 1 else len(SESSIONS),
-        )
-        for index in range(len(arms))
+        replace(who, label=f"sub-{number:02d}", visits=who.visits[:count])
+        for number, (who, count) in enumerate(zip(people, n_visits, strict=True), start=1)
     ]
 
 
 def _participant(
-    label: str, arm: str, *, restless: bool, effect: float, seed: np.random.SeedSequence, n_visits: int
+    scenario: Scenario, arm: str, *, effect: float, seed: np.random.SeedSequence, restless: bool
 ) -> Participant:
-    own_seed, *visit_seeds = seed.spawn(1 + len(SESSIONS))
+    own_seed, *visit_seeds = seed.spawn(1 + len(scenario.sessions))
     rng = np.random.default_rng(own_seed)
     seed_gains = np.exp(rng.normal(0, LASTING_SPREAD, n_seeds()))
-    eagerness = max(0.0, rng.normal(1, RESPONSE_SPREAD))
-    response = effect * eagerness if arm == "ketamine" else 0.0
-    age, sex = int(rng.integers(22, 61)), str(rng.choice(["F", "M"]))
-    scores = _scores(response, rng)
+    eagerness = effect * max(0.0, rng.normal(1, RESPONSE_SPREAD))
+    age, sex = int(rng.integers(*scenario.ages.get(arm, ADULTS))), str(rng.choice(["F", "M"]))
+    responses = [eagerness * sum(scenario.effect(arm, one).values()) / len(PLANTED) for one in scenario.sessions]
+    scores = _scores(scenario, arm, responses, rng)
     first = datetime(2024, 1, 8, 9) + timedelta(days=int(rng.integers(300)), minutes=int(rng.integers(420)))
     visits = tuple(
-        Visit(session, (first + later).isoformat(), scores[index], response * (index > 0), visit_seeds[index])
-        for index, (session, later) in enumerate(SESSIONS.items())
+        Visit(
+            session,
+            (first + later).isoformat(),
+            scores[index],
+            scenario.shares(arm, session, age=age, eagerness=eagerness),
+            visit_seeds[index],
+        )
+        for index, (session, later) in enumerate(scenario.sessions.items())
     )
-    return Participant(label, arm, age, sex, restless, seed_gains, visits[:n_visits])
+    return Participant("", arm, age, sex, restless, seed_gains, visits)
 
 
-def _scores(response: float, rng: np.random.Generator) -> list[dict[str, int]]:
-    """Both arms improve; who responds more in the brain improves more."""
-    hamd = np.clip(rng.normal(24, 3), 18, 35)
-    ideation = np.clip(rng.normal(3.5, 0.9), 1, 5)
-    later_hamd = hamd - rng.normal(6 + 5 * response, 4.5)
-    later_ideation = ideation - rng.normal(0.6 + 1.2 * response, 0.9)
-    return [
-        {"hamd17": int(np.clip(round(total), 0, 52)), "cssrs": int(np.clip(round(worst), 0, 5))}
-        for total, worst in ((hamd, ideation), (later_hamd, later_ideation))
-    ]
+def _scores(scenario: Scenario, arm: str, responses: Sequence[float], rng: np.random.Generator) -> list[dict[str, int]]:
+    """Everyone who is treated improves; who responds more in the brain improves more."""
+    typical = HEALTHY if arm in scenario.healthy else PATIENTS
+    before = {name: np.clip(rng.normal(mean, spread), low, high) for name, (mean, spread, low, high) in typical.items()}
+    visits = []
+    for number, response in enumerate(responses):
+        falls = FALLS if scenario.is_treated(number) else {}
+        now = dict(before)
+        for name, (fall, more, spread) in falls.items():
+            now[name] -= rng.normal(fall + more * response, spread)
+        visits.append({name: int(np.clip(round(now[name]), 0, HIGHEST[name])) for name in now})
+    return visits

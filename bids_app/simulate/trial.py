@@ -1,8 +1,8 @@
-"""A randomized trial with a known answer, from its seed to its files."""
+"""A study with a known answer, from its seed to its files."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from bids_app.simulate.confounds import make_confounds
 from bids_app.simulate.files import write_atlas, write_dataset, write_json, write_scan
 from bids_app.simulate.people import Participant, Visit, recruit
 from bids_app.simulate.scan import simulate_bold, simulate_motion
+from bids_app.simulate.scenarios import SCENARIOS, Scenario
 from bids_app.space.grid import Grid
 
 MIN_DURATION_S = 120.0
@@ -24,10 +25,11 @@ PASSING_SPREAD = 0.2
 
 @dataclass(frozen=True)
 class SimulatedTrial:
-    """Where a simulated trial lies and what was planted in it.
+    """Where a simulated study lies and what was planted in it.
 
     Attributes
     ----------
+    scenario : Scenario
     bids_dir, derivatives_dir : Path
         Raw dataset and its fMRIPrep-like derivatives.
     atlas : Path
@@ -35,6 +37,7 @@ class SimulatedTrial:
     planted : tuple of PlantedRegion
     """
 
+    scenario: Scenario
     bids_dir: Path
     derivatives_dir: Path
     atlas: Path
@@ -55,8 +58,9 @@ class Scan:
 def simulate_trial(  # noqa: PLR0913 - called by hand, by keyword
     root: str | PathLike[str],
     *,
-    n_per_arm: int = 14,
-    voxel_size: int = 5,
+    scenario: Scenario = SCENARIOS["two-arms"],
+    n_per_arm: int | None = None,
+    voxel_size: int | None = None,
     n_volumes: int = 180,
     repetition_time: float = 2.0,
     effect: float = 1.0,
@@ -64,24 +68,22 @@ def simulate_trial(  # noqa: PLR0913 - called by hand, by keyword
     n_jobs: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulatedTrial:
-    """Simulate a trial of ketamine against midazolam and write it as BIDS.
-
-    The regions of ``PLANTED`` change in the ketamine arm, at follow-up only. One participant
-    beyond the two arms is randomized too but has no follow-up.
+    """Simulate a study and write it as BIDS.
 
     Parameters
     ----------
     root : path-like
         Gets ``bids/`` and ``atlas/``.
-    n_per_arm : int
-        Participants with both visits in each arm.
-    voxel_size : int
-        Edge of the voxels in mm.
+    scenario : Scenario, optional
+        By default a trial of ketamine against midazolam: the regions of ``PLANTED`` change in the ketamine arm, at
+        follow-up only. One participant beyond the two arms is randomized too but has no follow-up.
+    n_per_arm, voxel_size : int, optional
+        In place of the scenario's.
     n_volumes : int
     repetition_time : float
         In seconds.
     effect : float
-        Mean size of the planted changes and of the difference in scores; 0 makes a null trial.
+        What all differences of arms are multiplied by; 0 makes a null trial.
     seed : int
         Equal seeds give equal files, whatever ``n_jobs`` is.
     n_jobs : int
@@ -106,10 +108,11 @@ def simulate_trial(  # noqa: PLR0913 - called by hand, by keyword
     if bids_dir.exists() and any(bids_dir.iterdir()):
         raise FileExistsError(f"{bids_dir} already holds files; choose another folder or remove it")
     derivatives_dir = bids_dir / "derivatives" / "fmriprep"
-    participants = recruit(n_per_arm, effect=effect, seed=seed)
-    write_dataset(bids_dir, derivatives_dir, participants)
-    write_json(bids_dir / "code" / "planted.json", _ground_truth(participants, effect, seed))
-    brain = make_brain(voxel_size)
+    scenario = replace(scenario, n_per_arm=n_per_arm or scenario.n_per_arm)
+    participants = recruit(scenario, effect=effect, seed=seed)
+    write_dataset(bids_dir, derivatives_dir, scenario, participants)
+    write_json(bids_dir / "code" / "planted.json", _ground_truth(scenario, participants, effect, seed))
+    brain = make_brain(voxel_size or scenario.voxel_size)
 
     def make(job: tuple[Participant, Visit]) -> None:
         who, visit = job
@@ -122,25 +125,24 @@ def simulate_trial(  # noqa: PLR0913 - called by hand, by keyword
         for done, _ in enumerate(pool.map(make, jobs), start=1):
             if progress:
                 progress(done, len(jobs))
-    return SimulatedTrial(bids_dir, derivatives_dir, write_atlas(Path(root) / "atlas"), PLANTED)
+    return SimulatedTrial(scenario, bids_dir, derivatives_dir, write_atlas(Path(root) / "atlas"), PLANTED)
 
 
 def _simulate_scan(brain: Brain, who: Participant, visit: Visit, n_volumes: int, repetition_time: float) -> Scan:
     rng = np.random.default_rng(visit.random_seed)
     passing = rng.normal(0, PASSING_SPREAD, who.seed_gains.shape)
-    loadings = brain.loadings(who.seed_gains + passing, visit.response)
+    loadings = brain.loadings(who.seed_gains + passing, visit.shares)
     motion = simulate_motion(n_volumes, restless=who.restless, rng=rng)
     bold = simulate_bold(brain, loadings, motion, repetition_time=repetition_time, rng=rng)
     confounds, metadata = make_confounds(brain, bold, motion, repetition_time=repetition_time)
     return Scan(brain.grid, bold, confounds, metadata, repetition_time)
 
 
-def _ground_truth(participants: Sequence[Participant], effect: float, seed: int) -> dict[str, Any]:
+def _ground_truth(scenario: Scenario, participants: Sequence[Participant], effect: float, seed: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "effect": effect,
-        "arm": "ketamine",
-        "session": "ses-day3",
         "regions": [asdict(region) for region in PLANTED],
-        "responses": {who.label: who.visits[-1].response for who in participants},
+        "comparisons": [{**vars(one), "shares": dict(one.shares)} for one in scenario.answers],
+        "present": {who.label: {visit.session_id: visit.shares for visit in who.visits} for who in participants},
     }

@@ -1,6 +1,7 @@
 """Who is simulated, how they move, what is in their scans, and the files: each against its definition."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ from scipy import fft, sparse
 from bids_app.simulate.brain import ADDED_LOADINGS, NETWORKS, PLANTED, Brain, PlantedRegion, n_seeds
 from bids_app.simulate.confounds import make_confounds
 from bids_app.simulate.files import write_dataset, write_scan
-from bids_app.simulate.people import SESSIONS, recruit
+from bids_app.simulate.people import recruit
 from bids_app.simulate.scan import (
     PASS_BAND_HZ,
     SIGNAL_UNIT,
@@ -23,10 +24,22 @@ from bids_app.simulate.scan import (
     simulate_bold,
     simulate_motion,
 )
+from bids_app.simulate.scenarios import ANGULAR, EVERYWHERE, LEFT_ANGULAR, SCENARIOS, THALAMUS
 from bids_app.simulate.trial import Scan
 from bids_app.space.grid import Grid
 
 N_VOLUMES, SECONDS = 120, 2.0
+TWO_ARMS = SCENARIOS["two-arms"]
+
+
+def of_size(n_per_arm, name="two-arms"):
+    return replace(SCENARIOS[name], n_per_arm=n_per_arm)
+
+
+def present(visit):
+    """The share of the planted change, which is one in all regions."""
+    (share,) = set(visit.shares.values())
+    return share
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +58,7 @@ def brain():
 @settings(max_examples=40, deadline=None)
 @given(n_per_arm=st.integers(1, 20), seed=st.integers(0, 2**31), effect=st.floats(0, 3))
 def test_arms_are_balanced_and_only_the_last_misses_the_followup(n_per_arm, seed, effect):
-    people = recruit(n_per_arm, effect=effect, seed=seed)
+    people = recruit(of_size(n_per_arm), effect=effect, seed=seed)
     assert [who.label for who in people] == [f"sub-{number:02d}" for number in range(1, 2 * n_per_arm + 2)]
     both = people[:-1]
     assert sum(who.arm == "ketamine" for who in both) == sum(who.arm == "midazolam" for who in both) == n_per_arm
@@ -53,15 +66,15 @@ def test_arms_are_balanced_and_only_the_last_misses_the_followup(n_per_arm, seed
     assert [len(who.visits) for who in people] == [2] * len(both) + [1]
     assert sum(who.restless for who in people) == max(1, len(people) // 14)
     for who in people:
-        assert [visit.session_id for visit in who.visits] == list(SESSIONS)[: len(who.visits)]
-        assert who.visits[0].response == 0, "nothing has changed before the drug"
+        assert [visit.session_id for visit in who.visits] == list(TWO_ARMS.sessions)[: len(who.visits)]
+        assert present(who.visits[0]) == 0, "nothing has changed before the drug"
         assert 22 <= who.age <= 60
         assert (who.seed_gains > 0).all()
         for visit in who.visits:
             assert 0 <= visit.scores["hamd17"] <= 52
             assert 0 <= visit.scores["cssrs"] <= 5
         if who.arm == "midazolam":
-            assert who.visits[-1].response == 0
+            assert present(who.visits[-1]) == 0
         times = [datetime.fromisoformat(visit.acq_time) for visit in who.visits]
         assert [later - first for first, later in pairwise(times)] == [timedelta(days=3)] * (len(times) - 1)
     keys = [tuple(visit.random_seed.spawn_key) for who in people for visit in who.visits]
@@ -71,13 +84,13 @@ def test_arms_are_balanced_and_only_the_last_misses_the_followup(n_per_arm, seed
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**31), effect=st.floats(0.01, 3))
 def test_the_effect_scales_the_response_and_changes_nobody(seed, effect):
-    null, one, other = (recruit(4, effect=size, seed=seed) for size in (0.0, 1.0, effect))
+    null, one, other = (recruit(of_size(4), effect=size, seed=seed) for size in (0.0, 1.0, effect))
     for a, b, c in zip(null, one, other, strict=True):
         assert (a.label, a.arm, a.age, a.sex, a.restless) == (b.label, b.arm, b.age, b.sex, b.restless)
         np.testing.assert_array_equal(a.seed_gains, c.seed_gains)
         assert a.visits[0].scores == c.visits[0].scores
-        assert a.visits[-1].response == 0
-        assert c.visits[-1].response == pytest.approx(effect * b.visits[-1].response)
+        assert present(a.visits[-1]) == 0
+        assert present(c.visits[-1]) == pytest.approx(effect * present(b.visits[-1]))
         assert c.visits[-1].scores["hamd17"] <= a.visits[-1].scores["hamd17"], "who responds has no more symptoms"
 
 
@@ -165,9 +178,9 @@ def test_a_response_adds_to_the_planted_regions_alone_and_in_proportion(brain):
         planted |= inside
         expected = [ADDED_LOADINGS[region.name].get(network, 0) for network in NETWORKS]
         for response in (0.5, 1.0):
-            added = brain.loadings(gains, response)[inside] - before[inside]
+            added = brain.loadings(gains, {region.name: response})[inside] - before[inside]
             np.testing.assert_allclose(added, np.tile(np.multiply(response, expected), (inside.sum(), 1)), atol=1e-6)
-    np.testing.assert_array_equal(brain.loadings(gains, 1.0)[~planted], before[~planted])
+    np.testing.assert_array_equal(brain.loadings(gains, EVERYWHERE)[~planted], before[~planted])
 
 
 @pytest.fixture(scope="module")
@@ -237,16 +250,96 @@ def test_the_files_of_a_scan_hold_it_and_the_raw_one_is_every_second_voxel(brain
     assert sidecar["RepetitionTime"] == SECONDS
 
 
-def test_the_tables_of_a_dataset_are_its_people(tmp_path):
-    people = recruit(3, effect=1.0, seed=8)
-    write_dataset(tmp_path / "raw", tmp_path / "raw" / "derivatives" / "fmriprep", people)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_tables_of_a_dataset_are_its_people(tmp_path, name):
+    scenario = of_size(3, name)
+    people = recruit(scenario, effect=1.0, seed=8)
+    write_dataset(tmp_path / "raw", tmp_path / "raw" / "derivatives" / "fmriprep", scenario, people)
     table = pd.read_csv(tmp_path / "raw" / "participants.tsv", sep="\t").set_index("participant_id")
     for who in people:
-        assert table.loc[who.label].to_dict() == {"arm": who.arm, "age": who.age, "sex": who.sex}
+        assert table.loc[who.label].to_dict() == {scenario.column: who.arm, "age": who.age, "sex": who.sex}
         visits = pd.read_csv(tmp_path / "raw" / who.label / f"{who.label}_sessions.tsv", sep="\t")
         assert visits.to_dict("records") == [
             {"session_id": one.session_id, "acq_time": one.acq_time, **one.scores} for one in who.visits
         ]
     described = json.loads((tmp_path / "raw" / "participants.json").read_text())
     assert set(described) == set(table.columns)
-    assert set(described["arm"]["Levels"]) >= set(table["arm"])
+    assert set(described[scenario.column]["Levels"]) == set(table[scenario.column])
+
+
+def of_region(people, session, region):
+    """The share that is there of a region's change, by arm."""
+    found = {}
+    for who in people:
+        for visit in who.visits:
+            if visit.session_id == session:
+                found.setdefault(who.arm, []).append(visit.shares[region])
+    return {arm: np.array(shares) for arm, shares in found.items()}
+
+
+def test_each_dose_changes_its_own_regions():
+    people = recruit(of_size(60, "three-arms"), seed=1)
+    for region in EVERYWHERE:
+        after = of_region(people, "ses-day3", region)
+        assert after["placebo"].max() == 0
+        assert after["high"].mean() == pytest.approx(1, abs=0.15)
+        assert after["low"].mean() == pytest.approx(int(region == LEFT_ANGULAR), abs=0.15)
+        assert max(shares.max() for shares in of_region(people, "ses-baseline", region).values()) == 0
+    falls = {
+        arm: np.mean([w.visits[0].scores["hamd17"] - w.visits[1].scores["hamd17"] for w in people[:-1] if w.arm == arm])
+        for arm in ("high", "low", "placebo")
+    }
+    assert falls["high"] > falls["low"] > falls["placebo"]
+
+
+def test_the_change_outlasts_the_first_followup_in_one_region_and_who_is_lost_lacks_the_last_visits():
+    people = recruit(of_size(40, "three-visits"), seed=2)
+    assert [len(who.visits) for who in people[-4:]] == [3, 1, 2, 2]
+    assert sum(len(who.visits) for who in people) == of_size(40, "three-visits").n_scans
+    for region in EVERYWHERE:
+        day3, day14 = (of_region(people, session, region)["ketamine"].mean() for session in ("ses-day3", "ses-day14"))
+        assert day3 == pytest.approx(1, abs=0.15)
+        assert day14 == pytest.approx(int(region == LEFT_ANGULAR), abs=0.15)
+
+
+def test_of_groups_age_goes_with_one_region_and_the_group_with_the_others():
+    scenario = of_size(60, "groups")
+    people = recruit(scenario, seed=3)
+    ages = {arm: np.mean([who.age for who in people if who.arm == arm]) for arm in scenario.arms}
+    assert 8 < ages["patient"] - ages["control"] < 16
+    for who in people:
+        assert who.visits[0].shares[THALAMUS] == pytest.approx(2 * (who.age - 22) / 39)
+        assert (who.visits[0].shares[LEFT_ANGULAR] > 0) == (who.arm == "patient")
+        assert who.visits[0].scores["hamd17"] <= 7 or who.arm == "patient"
+
+
+def test_of_a_crossover_trial_the_treatment_changes_one_period_and_the_period_everyone():
+    people = recruit(of_size(40, "crossover"), seed=4)
+    for session, active in (("ses-1", "ketamine-placebo"), ("ses-2", "placebo-ketamine")):
+        angular, thalamus = (of_region(people, session, region) for region in (LEFT_ANGULAR, THALAMUS))
+        for arm in angular:
+            assert angular[arm].mean() == pytest.approx(int(arm == active), abs=0.15)
+            np.testing.assert_allclose(thalamus[arm], 0.8 * (session == "ses-2"))
+    scores = {"ketamine": [], "placebo": []}
+    for who in people[:-1]:
+        for treatment, visit in zip(who.arm.split("-"), who.visits, strict=True):
+            scores[treatment].append(visit.scores["hamd17"])
+    assert np.mean(scores["ketamine"]) < np.mean(scores["placebo"]) - 1
+
+
+def test_what_is_planted_in_each_comparison_is_what_its_arm_has_more_of():
+    found = {
+        name: [(a.active, a.reference, a.session, *sorted(a.shares)) for a in one.answers]
+        for name, one in SCENARIOS.items()
+    }
+    angular, everywhere = sorted(ANGULAR), sorted(EVERYWHERE)
+    assert found == {
+        "two-arms": [("ketamine", "midazolam", "day3", *everywhere)],
+        "three-arms": [("high", "placebo", "day3", *everywhere), ("low", "placebo", "day3", LEFT_ANGULAR)],
+        "three-visits": [
+            ("ketamine", "midazolam", "day3", *everywhere),
+            ("ketamine", "midazolam", "day14", LEFT_ANGULAR),
+        ],
+        "groups": [("patient", "control", "1", *angular)],
+        "crossover": [("ketamine", "placebo", "", *angular)],
+    }

@@ -1,5 +1,7 @@
 import hashlib
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -11,11 +13,14 @@ from scipy.ndimage import gaussian_filter
 
 from bids_app.simulate import simulate_trial
 from bids_app.simulate.brain import PLANTED, make_brain
+from bids_app.simulate.files import write_dataset
 from bids_app.simulate.people import recruit
 from bids_app.simulate.scan import framewise_displacement, simulate_bold, simulate_motion
+from bids_app.simulate.scenarios import EVERYWHERE, SCENARIOS
 from bids_app.space.grid import template_grid
 
 TINY = {"n_per_arm": 2, "voxel_size": 8, "n_volumes": 60, "seed": 3}
+TWO_ARMS = SCENARIOS["two-arms"]
 COARSE_MM = 10
 SMOOTH_MM = 6
 
@@ -149,7 +154,7 @@ def test_equal_seeds_give_equal_bytes_however_many_threads(tiny, tmp_path):
 
 
 def test_another_seed_gives_another_trial():
-    first, second = (recruit(3, effect=1.0, seed=seed) for seed in (0, 1))
+    first, second = (recruit(replace(TWO_ARMS, n_per_arm=3), effect=1.0, seed=seed) for seed in (0, 1))
     assert not np.array_equal(first[0].seed_gains, second[0].seed_gains)
 
 
@@ -173,7 +178,7 @@ def test_refuses_a_scan_too_short_for_the_pass_band(tmp_path):
 def test_scores_fall_more_with_the_drug_only_if_there_is_an_effect():
     def difference(effect, score):
         falls = {"ketamine": [], "midazolam": []}
-        for who in recruit(150, effect=effect, seed=5)[:-1]:
+        for who in recruit(replace(TWO_ARMS, n_per_arm=150), effect=effect, seed=5)[:-1]:
             falls[who.arm].append(who.visits[0].scores[score] - who.visits[1].scores[score])
         active, control = (np.array(falls[arm]) for arm in ("ketamine", "midazolam"))
         return (active.mean() - control.mean()) / np.sqrt((active.var() + control.var()) / 2)
@@ -184,7 +189,12 @@ def test_scores_fall_more_with_the_drug_only_if_there_is_an_effect():
 
 
 def test_motion_does_not_know_the_arm():
-    restless = [who for seed in range(300) for who in recruit(4, effect=1.0, seed=seed) if who.restless]
+    restless = [
+        who
+        for seed in range(300)
+        for who in recruit(replace(TWO_ARMS, n_per_arm=4), effect=1.0, seed=seed)
+        if who.restless
+    ]
     share = np.mean([who.arm == "ketamine" for who in restless])
     assert len(restless) == 300
     assert 0.4 < share < 0.6
@@ -225,12 +235,14 @@ def smoothed(grid, values):
 def follow_up_changes(brain, responses):
     """Follow-up minus baseline of participants who differ only in their response: (R, P, 2, N) ndarray."""
     changes = []
-    for who in recruit(2, effect=1.0, seed=11):
+    for who in recruit(replace(TWO_ARMS, n_per_arm=2), effect=1.0, seed=11):
         maps = []
         for visit, response in enumerate([0.0, *responses]):
             rng = np.random.default_rng((min(visit, 1), who.age))
             motion = simulate_motion(180, restless=False, rng=rng)
-            loadings = brain.loadings(who.seed_gains, response)
+            loadings = brain.loadings(
+                who.seed_gains, {region: response * share for region, share in EVERYWHERE.items()}
+            )
             bold = simulate_bold(brain, loadings, motion, repetition_time=2.0, rng=rng)
             maps.append(graph_maps(brain, bold, motion))
         changes.append(np.array(maps[1:]) - np.array(maps[0]))
@@ -252,3 +264,18 @@ def test_planted_regions_rise_as_stated_and_nothing_else_does():
                 assert (rise - chance)[inside].mean() < 0.4
     elsewhere = ~np.any([region.contains(coordinates) for region in PLANTED], axis=0)
     assert np.abs((active - null)[:, elsewhere].mean(axis=1)).max() < 0.1
+
+
+PAGES = {"three-arms": "several-arms", "three-visits": "follow-ups", "groups": "groups", "crossover": "crossover"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tables_that_the_documentation_shows_are_those_of_the_demo(name, tmp_path):
+    scenario = SCENARIOS[name]
+    write_dataset(tmp_path, tmp_path / "derivatives", scenario, recruit(scenario, seed=0))
+    text = (Path(__file__).parents[2] / "docs" / "designs" / f"{PAGES[name]}.md").read_text()
+    shown = [line.strip() for line in text.splitlines() if "\t" in line]
+    tables = (tmp_path / "participants.tsv", tmp_path / "sub-01" / "sub-01_sessions.tsv")
+    written = [line for path in tables for line in path.read_text().splitlines()]
+    assert len(shown) > 4
+    assert [line for line in shown if line not in written] == []

@@ -1,4 +1,4 @@
-"""Short form of benchmarks/error_rates.py: family-wise error in null trials, and power in trials with an effect."""
+"""Short forms of benchmarks/error_rates.py and designs.py: family-wise error in null trials, power with an effect."""
 
 import runpy
 from pathlib import Path
@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 from stating import hypothesis
 
-RATES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "error_rates.py"))
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+RATES = runpy.run_path(str(BENCHMARKS / "error_rates.py"))
+DESIGNS = runpy.run_path(str(BENCHMARKS / "designs.py"))
 Condition, Row = RATES["Condition"], RATES["Row"]
 TRIALS = 200
 
@@ -52,3 +54,32 @@ def test_planted_slopes_and_means_are_found(estimator, scheme, statistic):
     significant = found.p_fwe <= 0.05
     assert significant[planted].mean() > 0.8
     assert significant[~planted].mean() < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", DESIGNS["CASES"])
+def test_every_design_keeps_its_level(title):
+    case, n_trials = DESIGNS["CASES"][title], 150
+    counts = DESIGNS["counts"](case, range(n_trials))
+    assert {*case.exact, *case.bounded} <= set(counts)
+    judged = {name: DESIGNS["judged"](case, name, count, n_trials, level=0.998) for name, count in counts.items()}
+    assert set(judged.values()) <= {"as it should", ""}, judged
+
+
+@pytest.mark.slow
+def test_what_a_covariate_explains_is_found_where_it_is_not_adjusted_for():
+    counts = DESIGNS["counts"](DESIGNS["CASES"]["groups, only their ages differ"], range(40))
+    assert counts["not adjusted"] > 20
+
+
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("three arms, one works", "closed test: the arm that works"),
+        ("three visits, effect at the first follow-up", "the effect of day 3"),
+        ("cross-over, periods and treatments differ", "crossover"),
+        ("groups, they differ too", "adjusted for age"),
+    ],
+)
+def test_what_is_there_is_found_in_every_design(title, found):
+    assert DESIGNS["counts"](DESIGNS["CASES"][title], range(15))[found] >= 9

@@ -1,0 +1,205 @@
+"""The studies that can be simulated: who is given what at which visit, and what is planted where."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bids_app.simulate.brain import PLANTED
+
+Shares = Mapping[str, float]  # by region, the share of the planted change that is present
+NONE: Shares = {}
+LEFT_ANGULAR, RIGHT_ANGULAR, THALAMUS = (region.name for region in PLANTED)
+ANGULAR: Shares = {LEFT_ANGULAR: 1.0, RIGHT_ANGULAR: 1.0}
+EVERYWHERE: Shares = {**ANGULAR, THALAMUS: 1.0}
+ADULTS = (22, 61)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is planted in one comparison.
+
+    Attributes
+    ----------
+    active, reference : str
+        A difference is the active minus the reference.
+    session : str
+        At which it is compared, without ``ses-``.
+    shares : dict of float
+        Size of the difference by region; 1 is the whole of the planted change.
+    """
+
+    active: str
+    reference: str
+    session: str
+    shares: Shares
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A study that can be simulated.
+
+    Attributes
+    ----------
+    title : str
+        What is simulated, for people.
+    design : str
+        As ``--design`` of the group level calls it.
+    arms : dict of str
+        What is said of each arm, group or sequence; the last is the reference, or begins with it.
+    sessions : dict of timedelta
+        The visits, ``ses-`` first, and when they are.
+    n_per_arm : int
+        Participants with every visit.
+    effects : dict of dict of Shares
+        What an arm has at a visit, by arm and visit; what is not there is nothing.
+    column : str
+        Of participants.tsv, that holds the arms.
+    period_effect : dict of Shares
+        What everyone has at a visit.
+    with_age : Shares
+        What the oldest have and the youngest have not, at every visit.
+    ages : dict of (int, int)
+        From which to below which age the members of an arm are; those of others are `ADULTS`.
+    healthy : tuple of str
+        Arms whose members have no symptoms.
+    n_visits_of_lost : tuple of int
+        How many visits each has of those who are randomized beyond ``n_per_arm`` and drop out.
+    treatments : (str, str) or None
+        Of a cross-over trial, the active treatment and the reference.
+    options : tuple of str
+        Of the group level, beside ``--design``.
+    voxel_size : int
+        Edge of the voxels in mm.
+    """
+
+    title: str
+    design: str = "parallel"
+    arms: Mapping[str, str]
+    sessions: Mapping[str, timedelta]
+    n_per_arm: int
+    effects: Mapping[str, Mapping[str, Shares]]
+    column: str = "arm"
+    period_effect: Mapping[str, Shares] = field(default_factory=dict)
+    with_age: Shares = field(default_factory=dict)
+    ages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    healthy: tuple[str, ...] = ()
+    n_visits_of_lost: tuple[int, ...] = ()
+    treatments: tuple[str, str] | None = None
+    options: tuple[str, ...] = ()
+    voxel_size: int = 6
+
+    @property
+    def n_people(self) -> int:
+        """How many take part, those who drop out among them."""
+        return len(self.arms) * self.n_per_arm + len(self.n_visits_of_lost)
+
+    @property
+    def n_scans(self) -> int:
+        """How many scans there are."""
+        return len(self.arms) * self.n_per_arm * len(self.sessions) + sum(self.n_visits_of_lost)
+
+    @property
+    def estimator(self) -> str:
+        """What the headline of the group level is about."""
+        if self.design == "crossover":
+            return "crossover"
+        return "ancova" if len(self.sessions) > 1 else "post"
+
+    def is_treated(self, visit: int) -> bool:
+        """Say whether a visit, counted from 0, is after a treatment, whatever the arm."""
+        return self.design == "crossover" or (self.design == "parallel" and visit > 0)
+
+    def effect(self, arm: str, session: str) -> Shares:
+        """Return what an arm is given at a visit, without what everyone has."""
+        return self.effects.get(arm, {}).get(session, NONE)
+
+    def shares(self, arm: str, session: str, *, age: int, eagerness: float) -> Shares:
+        """Return what is there of the planted change in one scan.
+
+        Parameters
+        ----------
+        arm, session : str
+        age : int
+        eagerness : float
+            How strongly a participant responds to what the arm is given, about 1.
+        """
+        given, everyone = self.effect(arm, session), self.period_effect.get(session, NONE)
+        years = (age - ADULTS[0]) / (ADULTS[1] - ADULTS[0])
+        return {
+            region: eagerness * given.get(region, 0.0)
+            + everyone.get(region, 0.0)
+            + years * self.with_age.get(region, 0.0)
+            for region in EVERYWHERE
+        }
+
+    @property
+    def answers(self) -> Iterator[Answer]:
+        """What is planted in each comparison that the group level makes."""
+        first, *later = self.sessions
+        *others, reference = self.arms
+        if self.treatments:
+            yield Answer(*self.treatments, "", self.effect(others[0], first))
+            return
+        for session in later or [first]:
+            for arm in others:
+                yield Answer(arm, reference, session.removeprefix("ses-"), self.effect(arm, session))
+
+
+MIDAZOLAM = {"midazolam": "Active placebo, one infusion"}
+KETAMINE = {"ketamine": "Active arm, one infusion"}
+BEFORE_AND_AFTER = {"ses-baseline": timedelta(0), "ses-day3": timedelta(days=3)}
+
+SCENARIOS = {
+    "two-arms": Scenario(
+        title="a trial of ketamine against midazolam",
+        arms=KETAMINE | MIDAZOLAM,
+        sessions=BEFORE_AND_AFTER,
+        n_per_arm=14,
+        effects={"ketamine": {"ses-day3": EVERYWHERE}},
+        n_visits_of_lost=(1,),
+        voxel_size=5,
+    ),
+    "three-arms": Scenario(
+        title="a trial of two doses of ketamine against placebo",
+        arms={"high": "Ketamine, 0.5 mg/kg", "low": "Ketamine, 0.1 mg/kg", "placebo": "Saline"},
+        sessions=BEFORE_AND_AFTER,
+        n_per_arm=10,
+        effects={"high": {"ses-day3": EVERYWHERE}, "low": {"ses-day3": {LEFT_ANGULAR: 1.0}}},
+        n_visits_of_lost=(1,),
+        voxel_size=8,
+    ),
+    "three-visits": Scenario(
+        title="a trial of ketamine against midazolam with two follow-ups",
+        arms=KETAMINE | MIDAZOLAM,
+        sessions={**BEFORE_AND_AFTER, "ses-day14": timedelta(days=14)},
+        n_per_arm=9,
+        effects={"ketamine": {"ses-day3": EVERYWHERE, "ses-day14": {LEFT_ANGULAR: 1.0}}},
+        n_visits_of_lost=(1, 2, 2),
+        voxel_size=8,
+    ),
+    "groups": Scenario(
+        title="a comparison of patients with controls, who are younger",
+        design="groups",
+        column="group",
+        arms={"patient": "Depression", "control": "Nobody with depression"},
+        sessions={"ses-1": timedelta(0)},
+        n_per_arm=20,
+        effects={"patient": {"ses-1": ANGULAR}},
+        with_age={THALAMUS: 2.0},
+        ages={"control": (22, 49), "patient": (34, 61)},
+        healthy=("control",),
+        options=("--covariates", "age"),
+    ),
+    "crossover": Scenario(
+        title="a cross-over trial of ketamine and placebo",
+        design="crossover",
+        column="sequence",
+        arms={"ketamine-placebo": "Ketamine in period 1", "placebo-ketamine": "Placebo in period 1"},
+        sessions={"ses-1": timedelta(0), "ses-2": timedelta(days=28)},
+        n_per_arm=10,
+        effects={"ketamine-placebo": {"ses-1": ANGULAR}, "placebo-ketamine": {"ses-2": ANGULAR}},
+        period_effect={"ses-2": {THALAMUS: 0.8}},
+        n_visits_of_lost=(1,),
+        treatments=("ketamine", "placebo"),
+    ),
+}
