@@ -1,4 +1,4 @@
-"""Family-wise error and power of a 2 x 2 cross-over trial, of its first period alone, and of the test of carry-over.
+"""Family-wise error and power of a 2 x 2 cross-over trial: with baselines of the periods, and of what stands beside it.
 
 python -m benchmarks.crossover [--trials 1000] [--jobs 1]
 """
@@ -12,12 +12,18 @@ import numpy as np
 from scipy import stats
 from scipy.ndimage import gaussian_filter
 
-from bids_app.stats import Inference, allocations, compare, hypothesis, neighbours, nuisance, two_periods
+from bids_app.stats import Inference, allocations, compare, crossed, hypothesis, neighbours, nuisance, two_periods
 
 ALPHA, N_DRAWS, PER_SEQUENCE = 0.05, 100, 10
 MASK = np.ones((5, 5, 4), dtype=bool)
 TOUCHING = neighbours(MASK)
-ESTIMATORS = ("crossover", "first-period", "carry-over")
+PERIODS, BASELINES = ("period1", "period2"), ("baseline1", "baseline2")
+ESTIMATORS = {
+    "crossover": ("crossover", None),
+    "adjusted for the difference of the baselines": ("crossover", BASELINES),
+    "first-period": ("first-period", None),
+    "carry-over": ("carry-over", None),
+}
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,14 @@ class Case:
         Of period 2, on everyone.
     carry_over : float
         Of the active treatment, in the period after it.
+    baseline_carry_over : float
+        Of the active treatment, at the baseline after it.
     """
 
     treatment: float = 0.0
     period: float = 0.0
     carry_over: float = 0.0
+    baseline_carry_over: float = 0.0
 
 
 CASES = {
@@ -44,19 +53,32 @@ CASES = {
     "the periods differ": Case(period=0.8),
     "the periods and the treatments differ": Case(treatment=0.3, period=0.8),
     "the periods differ, and the active treatment is carried over": Case(period=0.8, carry_over=0.5),
+    "the active treatment is carried over to the baseline, and no further": Case(baseline_carry_over=0.5),
+    "the active treatment is carried over, to the baseline too": Case(carry_over=0.5, baseline_carry_over=0.5),
 }
 
 
 def simulate(case, seed):
-    """Return the sequence of each participant, 1 for the active treatment first, and the maps of both periods."""
+    """Return the sequence of each participant, 1 for the active treatment first, and the maps of periods and baselines.
+
+    Half of the variance within a participant is of the occasion, which baseline and outcome of a period share.
+    """
     rng = np.random.default_rng(seed)
     sequence = rng.permutation(np.repeat([0, 1], PER_SEQUENCE))
-    noise = gaussian_filter(rng.standard_t(6, (3, len(sequence), *MASK.shape)), (0, 0, 0.7, 0.7, 0.7))[..., MASK]
-    person, *own = noise / noise.std() / np.sqrt(2)  # half of the variance is between people
+    person, *own = noise_of(rng, 3, len(sequence))  # half of the variance is between people
     active_first = sequence[:, None] == 1
     first = person + own[0] + case.treatment * active_first
     second = person + own[1] + case.period + case.treatment * ~active_first + case.carry_over * active_first
-    return sequence, {"period1": first, "period2": second}
+    more = noise_of(np.random.default_rng([seed, 1]), 2, len(sequence))
+    before = [person + (occasion + own_noise) / np.sqrt(2) for occasion, own_noise in zip(own, more, strict=True)]
+    before[1] = before[1] + case.baseline_carry_over * active_first
+    return sequence, dict(zip((*PERIODS, *BASELINES), (first, second, *before), strict=True))
+
+
+def noise_of(rng, n_maps, n):
+    """Return smooth maps of n participants, (n_maps, n, V), whose variance is half."""
+    noise = gaussian_filter(rng.standard_t(6, (n_maps, n, *MASK.shape)), (0, 0, 0.7, 0.7, 0.7))[..., MASK]
+    return noise / noise.std() / np.sqrt(2)
 
 
 def smallest_p(case, seed):
@@ -64,8 +86,11 @@ def smallest_p(case, seed):
     sequence, maps = simulate(case, seed)
     draws = allocations(sequence, None, N_DRAWS, seed=1_000_000 + seed)
     found = {}
-    for name in ESTIMATORS:
-        tested = hypothesis(two_periods(name), maps, nuisance(len(sequence)), arm=sequence)
+    for name, (estimator, before) in ESTIMATORS.items():
+        estimand = two_periods(estimator, *PERIODS, before)
+        made = crossed(estimator, maps, sequence, PERIODS, before)
+        own = {visit: made[visit] for visit in estimand.visits}
+        tested = hypothesis(estimand, own, nuisance(len(sequence)), arm=sequence)
         found[name] = compare(tested, draws, Inference(neighbours=TOUCHING)).p_fwe.min()
     return found
 

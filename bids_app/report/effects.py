@@ -84,7 +84,7 @@ class _Drawer(ABC):
         if key.startswith("within:"):
             before, after = self.record.arms.baseline_session, self.record.arms.followup_session
             return f"{feature.title}: Hedges g, ses-{after} − ses-{before} within {key.partition(':')[2]} (not tested)"
-        beside = {"period": self.record.arms.design.called.values(), "carry-over": self.record.arms.names}
+        beside = {"period": self.record.arms.design.periods, "carry-over": self.record.arms.names}
         contrast = " − ".join(beside[key]) if key in beside else contrast
         return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {self.record.inference.alpha}"
 

@@ -66,6 +66,7 @@ def _model(record: ComparisonRecord) -> str:
     within = " within participants" if record.arms.treatments else ""
     text = f"{active} was compared with {reference}{within} ({arms}). The headline is {'' if within else 'the '}"
     text += record.analyses.headline_text + (" [@hills1979]" if within else "")
+    text += " [@kenward2010]" if record.arms.period_baselines else ""
     text += " [@vickers2001]" if record.analyses.headline == "ancova" else ""
     text += f", adjusted for {', '.join(adjusted)}" if adjusted else ""
     others = [words for key, words in record.analyses.estimators.items() if key != record.analyses.headline]
@@ -128,10 +129,11 @@ def _outcomes(trial: Facts, record: ComparisonRecord) -> str:
     )
     whom, words = record.arms.words.of(_whom(trial)), record.arms.words
     if record.arms.treatments:
+        before = ", adjusted for the difference of their baselines if they have such" * record.arms.design.has_baselines
         return (
             f"Clinical outcomes ({names}) were compared as half the difference between the periods, between the "
-            f"sequences by least squares, for those of {whom} with both, by statsmodels [@statsmodels]; their p values "
-            "are of each outcome by itself."
+            f"sequences by least squares{before}, for those of {whom} with both, by statsmodels [@statsmodels]; their "
+            "p values are of each outcome by itself."
         )
     if record.arms.baseline_session is None:
         return (

@@ -8,7 +8,7 @@ from bids_app.stats.closure import Intersection, closed, intersections
 from bids_app.stats.clusters import Cluster, find_clusters, find_components
 from bids_app.stats.design import independent_columns, nuisance
 from bids_app.stats.effects import Effect, JointEffect, estimate, hedges
-from bids_app.stats.estimands import Estimand, by_treatment, two_periods, two_visits
+from bids_app.stats.estimands import Estimand, by_treatment, crossed, two_periods, two_visits
 from bids_app.stats.extent import cluster_statistic, component_statistic
 from bids_app.stats.hypotheses import Hypothesis, arm_codes, hypothesis
 from bids_app.stats.inference import STATISTICS, Inference
@@ -49,6 +49,7 @@ __all__ = [
     "compare",
     "compare_arms",
     "component_statistic",
+    "crossed",
     "estimate",
     "exchange_blocks",
     "f_to_z",

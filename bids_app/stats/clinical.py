@@ -18,7 +18,9 @@ METHODS = {
     "ancova": "follow-up adjusted for the baseline, by least squares",
     "change": "follow-up minus baseline, by least squares",
     "post": "follow-up alone, by least squares",
-    "crossover": "half of period 1 minus period 2, compared between the sequences, by least squares",
+    "crossover": "half of period 1 minus period 2, compared between the sequences, by least squares; where the periods "
+    "have baselines, adjusted for the difference of these",
+    "unadjusted": "the same, whatever the baselines",
     "mixed": "mixed model for repeated measures over both visits, unstructured, arms with one mean at baseline",
     "mixed-interaction": "the same with a baseline mean of each arm: the difference of their changes, where nobody was "
     "randomized",
@@ -31,6 +33,7 @@ MAIN, SENSITIVITY = "main", "sensitivity"
 DECIDES = "p"
 COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
 BOTH = "with both periods"
+ALL_FOUR = "with both periods and their baselines"
 OF_DIFFERENCES = (
     "ranks of the difference between the periods; the estimate is the probability that it is better in the sequence "
     "with the active treatment first"
@@ -77,8 +80,9 @@ CROSSOVER_COLUMNS = {
     .replace(" arm", " sequence")
     for name, text in CLINICAL_COLUMNS.items()
 } | {
-    "method": f"crossover: {METHODS['crossover']}; ranks: of that difference",
-    "population": BOTH,
+    "method": f"crossover: {METHODS['crossover']}; unadjusted: {METHODS['unadjusted']}; ranks: of that difference, not "
+    "adjusted",
+    "population": f"{BOTH}, or {ALL_FOUR}",
     "estimate": "Active minus reference treatment, in the units of the outcome; for ranks the probability",
 }
 
@@ -146,12 +150,15 @@ def crossover_table(
     for name, data in outcomes.items():
         if data.baseline is None:
             raise ValueError(f"{name} is known at one period only: a cross-over trial compares both")
-        both = completed(data, "crossover")
+        both = completed(data, "unadjusted")
         if name in ordinal:
-            half = replace(data, baseline=None, followup=outcome_of(data, "crossover")[0])
+            half = replace(data, baseline=None, followup=outcome_of(data, "unadjusted")[0])
             found = rank_estimate(half, higher_is_better=name in higher_is_better, **draws)
             rows.append(_row(name, "score", replace(found, note=OF_DIFFERENCES), both, BOTH))
-        rows.append(_row(name, "score", linear_estimate(data, "crossover", **draws), both, BOTH))
+        for estimator in ("crossover", "unadjusted") if data.of_baselines is not None else ("crossover",):
+            found, adjusted = linear_estimate(data, estimator, **draws), estimator == "crossover"
+            whom = ALL_FOUR if adjusted and data.of_baselines is not None else BOTH
+            rows.append(_row(name, "score", found, completed(data, estimator), whom))
     return _first_is_main(rows)
 
 
