@@ -133,7 +133,9 @@ def _outcomes(trial: Facts, record: ComparisonRecord) -> str:
         return (
             f"Clinical outcomes ({names}) were compared as half the difference between the periods, between the "
             f"sequences by least squares{before}, for those of {whom} with both, by statsmodels [@statsmodels]; their "
-            "p values are of each outcome by itself."
+            "p values are of each outcome by itself. Where somebody has one period only, a mixed model of all periods "
+            "that are there (random participant, period and treatment) stands beside it, with the standard error and "
+            "degrees of freedom of Kenward and Roger [@kenward1997]."
         )
     if record.arms.baseline_session is None:
         return (

@@ -11,6 +11,7 @@ from bids_app.stats.ancova import completed, linear_estimate, outcome_of
 from bids_app.stats.estimates import Estimate
 from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate
 from bids_app.stats.responders import proportion_estimate
+from bids_app.stats.scores.periods import periods_estimate
 from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 
@@ -21,6 +22,8 @@ METHODS = {
     "crossover": "half of period 1 minus period 2, compared between the sequences, by least squares; where the periods "
     "have baselines, adjusted for the difference of these",
     "unadjusted": "the same, whatever the baselines",
+    "mixed-periods": "mixed model of all periods that are there, with a random participant, period and treatment, "
+    "whatever the baselines; where somebody has one period only",
     "mixed": "mixed model for repeated measures over both visits, unstructured, arms with one mean at baseline",
     "mixed-interaction": "the same with a baseline mean of each arm: the difference of their changes, where nobody was "
     "randomized",
@@ -33,6 +36,7 @@ MAIN, SENSITIVITY = "main", "sensitivity"
 DECIDES = "p"
 COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
 BOTH = "with both periods"
+ANY_PERIOD = "with a period"
 ALL_FOUR = "with both periods and their baselines"
 OF_DIFFERENCES = (
     "ranks of the difference between the periods; the estimate is the probability that it is better in the sequence "
@@ -80,9 +84,9 @@ CROSSOVER_COLUMNS = {
     .replace(" arm", " sequence")
     for name, text in CLINICAL_COLUMNS.items()
 } | {
-    "method": f"crossover: {METHODS['crossover']}; unadjusted: {METHODS['unadjusted']}; ranks: of that difference, not "
-    "adjusted",
-    "population": f"{BOTH}, or {ALL_FOUR}",
+    "method": f"crossover: {METHODS['crossover']}; unadjusted: {METHODS['unadjusted']}; mixed-periods: "
+    f"{METHODS['mixed-periods']}; ranks: of that difference, not adjusted",
+    "population": f"{BOTH}, {ALL_FOUR}, or {ANY_PERIOD}",
     "estimate": "Active minus reference treatment, in the units of the outcome; for ranks the probability",
 }
 
@@ -159,6 +163,8 @@ def crossover_table(
             found, adjusted = linear_estimate(data, estimator, **draws), estimator == "crossover"
             whom = ALL_FOUR if adjusted and data.of_baselines is not None else BOTH
             rows.append(_row(name, "score", found, completed(data, estimator), whom))
+        if (np.isfinite(data.baseline) != data.observed).any():
+            rows.append(_row(name, "score", periods_estimate(data), data, ANY_PERIOD))
     return _first_is_main(rows)
 
 
