@@ -14,7 +14,7 @@ ORDERS = {"drug-placebo": ("01", "02", "03", "04"), "placebo-drug": ("05", "06",
 EVERYONE = sum(ORDERS.values(), ())
 SESSIONS = tuple(f"{treatment}{when}" for treatment in ("drug", "placebo") for when in ("pre", "post"))
 WORDS = ("--design", "crossover", "--n-permutations", "1000", "--map-values", "raw")
-LOST = ("08", "placebopre")
+LOST, NOT_SCORED = ("08", "placebopre"), ("03", "drugpost")
 
 
 def score(label, session):
@@ -34,7 +34,8 @@ def trial(tmp_path_factory, app):
     made.add_arms("sequence", **{f"s{label}": order for order, labels in ORDERS.items() for label in labels})
     for label in EVERYONE:
         (made.bids / f"sub-{label}").mkdir()
-        rows = "".join(f"ses-{session}\t{score(label, session)}\n" for session in SESSIONS)
+        scores = {one: "n/a" if (label, one) == NOT_SCORED else score(label, one) for one in SESSIONS}
+        rows = "".join(f"ses-{session}\t{value}\n" for session, value in scores.items())
         (made.bids / f"sub-{label}" / f"sub-{label}_sessions.tsv").write_text(f"session_id\thamd\n{rows}")
     assert app(made.bids, root / "out", "participant", *SMALL).code == 0
     return made
@@ -76,11 +77,17 @@ def test_the_effect_is_adjusted_for_the_difference_of_the_baselines(compared):
     assert row["t"] == pytest.approx(fit.tvalues[0], rel=1e-6)
 
 
-def test_scores_are_adjusted_alike_and_stand_without_beside(compared):
-    fit = least_squares(score, EVERYONE)
-    adjusted, alone = table(compared, "outcomes").to_dict("records")
+def test_scores_are_adjusted_alike_and_stand_without_beside_and_with_who_has_one_period(compared):
+    fit = least_squares(score, [label for label in EVERYONE if label != NOT_SCORED[0]])
+    adjusted, alone, mixed = table(compared, "outcomes").to_dict("records")
     assert (adjusted["method"], adjusted["analysis"], alone["method"]) == ("crossover", "main", "unadjusted")
     assert (adjusted["estimate"], adjusted["p"]) == (pytest.approx(fit.params[0]), pytest.approx(fit.pvalues[0]))
+    assert (mixed["method"], mixed["population"], mixed["note"]) == (
+        "mixed-periods",
+        "with a period",
+        "1 with one period only",
+    )
+    assert (mixed["n_active"], mixed["n_reference"], alone["n_active"]) == (4, 4, 3)
 
 
 def test_flow_record_motion_and_page_say_it(compared):
@@ -99,6 +106,7 @@ def test_flow_record_motion_and_page_say_it(compared):
     assert "period 1 and period 2, each with its baseline" in page
     methods = (compared / "logs" / "CITATION.md").read_text()
     assert "adjusted for the difference of their baselines" in methods
+    assert "a mixed model of all periods that are there" in methods
 
 
 def test_check_says_the_baselines(trial, app, tmp_path):
