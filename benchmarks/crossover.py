@@ -23,6 +23,7 @@ ESTIMATORS = {
     "adjusted for the difference of the baselines": ("crossover", BASELINES),
     "first-period": ("first-period", None),
     "carry-over": ("carry-over", None),
+    "carry-over at the baselines": ("baseline-carry-over", BASELINES),
 }
 
 

@@ -37,6 +37,10 @@ OF_BASELINES = {
     "first-period": ", adjusted for its baseline in the same {node}",
     "period": ", adjusted for the baselines",
 }
+BASELINE_CARRY_OVER = {
+    "baseline-carry-over": "baseline of period 2 minus that of period 1, compared between the sequences: what was left "
+    "of the first treatment by then (descriptive)"
+}
 HEADLINES = ("ancova", "crossover")  # whose maps are named by the feature alone
 ALONE = "visit by itself"
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
@@ -53,7 +57,8 @@ class Analysis:
     Attributes
     ----------
     estimator : str
-        Key of `BETWEEN` or of `OF_PERIODS`, ``within``, ``slope``, ``slope-by-arm``, ``symptom`` or ``symptom-by-arm``.
+        Key of `BETWEEN`, `OF_PERIODS` or `BASELINE_CARRY_OVER`, ``within``, ``slope``, ``slope-by-arm``, ``symptom`` or
+        ``symptom-by-arm``.
     subject : str or None
         The arm that ``within`` describes, the covariate of a slope, or the outcome of a symptom.
 
@@ -104,8 +109,9 @@ class Analysis:
         """Say for people what it is."""
         alone, said = design.baseline is None, design.words.of
         before = OF_BASELINES.get(self.estimator, "") * design.has_baselines
-        if self.estimator in OF_PERIODS:
-            return OF_PERIODS[self.estimator].replace(" (descriptive)", f"{before} (descriptive)")
+        described = OF_PERIODS | BASELINE_CARRY_OVER
+        if self.estimator in described:
+            return described[self.estimator].replace(" (descriptive)", f"{before} (descriptive)")
         if self.compares_arms:
             return ALONE if alone else f"{said(BETWEEN[self.estimator])}{before}".format(node=node)
         if self.estimator == "within":
@@ -122,7 +128,7 @@ class Analysis:
     def sides(self, design: Design) -> tuple[str, str]:
         """Return what its differences are of, the first minus the second."""
         first, second = design.periods if self.estimator == "period" else design.sides
-        return (design.active, design.reference) if self.estimator == "carry-over" else (first, second)
+        return (design.active, design.reference) if self.estimator.endswith("carry-over") else (first, second)
 
     def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
@@ -181,7 +187,8 @@ def analyses_of(
     """
     if design.treatments:
         beside = ("unadjusted",) * design.has_baselines
-        return [Analysis(one) for one in (trial.estimator, *beside, "first-period", *(OF_PERIODS if describes else ()))]
+        described = [*OF_PERIODS, *(BASELINE_CARRY_OVER if design.has_baselines else ())] if describes else []
+        return [Analysis(one) for one in (trial.estimator, *beside, "first-period", *described)]
     alone = design.baseline is None
     between = dict.fromkeys(("post",) if alone else (trial.estimator, "ancova", "change"))
     if not describes:

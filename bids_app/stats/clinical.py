@@ -36,7 +36,7 @@ MAIN, SENSITIVITY = "main", "sensitivity"
 DECIDES = "p"
 COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
 BOTH = "with both periods"
-ANY_PERIOD = "with a period"
+ANY_PERIOD = "with at least one period"
 ALL_FOUR = "with both periods and their baselines"
 OF_DIFFERENCES = (
     "ranks of the difference between the periods; the estimate is the probability that it is better in the sequence "

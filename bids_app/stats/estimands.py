@@ -131,7 +131,8 @@ def two_periods(
     estimator : str
         ``crossover``: half the difference between the periods, which is the treatment effect; ``unadjusted``: the
         same, whatever the baselines; ``first-period``: that of the first period alone; ``carry-over``: the sum of the
-        periods; ``period``: the first period minus the second, of maps by treatment as from `by_treatment`.
+        periods; ``period``: the first period minus the second, of maps by treatment as from `by_treatment`;
+        ``baseline-carry-over``: the second baseline minus the first.
     first, second : str, optional
         What the periods are called.
     baselines : (str, str), optional
@@ -156,7 +157,8 @@ def two_periods(
     choose the analysis (Hills & Armitage 1979, doi:10.1111/j.1365-2125.1979.tb05903.x; Freeman 1989,
     doi:10.1002/sim.4780081202). The difference of the baselines as a covariate takes out what of d was there before
     treatment; differences of changes would add the noise of both baselines instead (Kenward & Roger 2010,
-    doi:10.1093/biostatistics/kxp046).
+    doi:10.1093/biostatistics/kxp046). What the first treatment left behind at the second baseline is told within
+    participants too, from how the baselines differ between the sequences.
 
     Examples
     --------
@@ -172,6 +174,8 @@ def two_periods(
         "carry-over": {first: 1.0, second: 1.0},
         "period": dict(zip(BY_TREATMENT, (0.5, -0.5), strict=True)),
     }
+    if baselines:
+        weights["baseline-carry-over"] = dict(zip(baselines, (-1.0, 1.0), strict=True))
     if estimator not in weights:
         raise ValueError(f"the estimator must be one of {', '.join(weights)}, not {estimator!r}")
     adjusts = {"crossover": (OF_BASELINES,), "period": (OF_BASELINES,), "first-period": (baselines or ())[:1]}

@@ -191,7 +191,9 @@ def with_baselines(seed=0):
     return dict(zip(("period1", "period2", "baseline1", "baseline2"), (first, second, *before), strict=True))
 
 
-@pytest.mark.parametrize("estimator", ["crossover", "unadjusted", "first-period", "period", "carry-over"])
+@pytest.mark.parametrize(
+    "estimator", ["crossover", "unadjusted", "first-period", "period", "carry-over", "baseline-carry-over"]
+)
 def test_baselines_are_adjusted_for_as_least_squares_does_it(estimator):
     """Kenward & Roger: half of y1 - y2 on the sequence and on b1 - b2, each voxel's own; of period 1 on b1."""
     names, maps = (("period1", "period2"), ("baseline1", "baseline2")), with_baselines()
@@ -207,6 +209,7 @@ def test_baselines_are_adjusted_for_as_least_squares_does_it(estimator):
         "first-period": (y1, b1),
         "period": ((y1 - y2) / 2 * flipped, (b1 - b2) * flipped),
         "carry-over": (y1 + y2, None),
+        "baseline-carry-over": (b2 - b1, None),
     }[estimator]
     for voxel in range(V):
         columns = [SEQUENCE, np.ones(N), *([] if covariate is None else [covariate[:, voxel]])]

@@ -144,14 +144,20 @@ def test_the_flow_needs_all_four_and_is_read_again(found, tmp_path):
 def test_what_is_compared_and_adjusted_for(found):
     (design,) = found(BY_TREATMENT).designs
     analyses = analyses_of(Trial(design="crossover", estimator="crossover"), design)
-    assert [one.key for one in analyses] == ["crossover", "unadjusted", "first-period", "period", "carry-over"]
+    assert [one.key for one in analyses] == [
+        *("crossover", "unadjusted", "first-period", "period", "carry-over"),
+        "baseline-carry-over",
+    ]
     assert [one.estimand(design).adjusts for one in analyses] == [
         ("difference of the baselines",),
         (),
         ("baseline1",),
         ("difference of the baselines",),
         (),
+        (),
     ]
+    assert analyses[-1].estimand(design).outcome == {"baseline1": -1, "baseline2": 1}
+    assert analyses[-1].direction(1, design) == "drug first > placebo first"
     assert (
         analyses[0].text("voxel", design).endswith("adjusted for the difference of their baselines in the same voxel")
     )

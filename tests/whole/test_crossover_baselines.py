@@ -84,7 +84,7 @@ def test_scores_are_adjusted_alike_and_stand_without_beside_and_with_who_has_one
     assert (adjusted["estimate"], adjusted["p"]) == (pytest.approx(fit.params[0]), pytest.approx(fit.pvalues[0]))
     assert (mixed["method"], mixed["population"], mixed["note"]) == (
         "mixed-periods",
-        "with a period",
+        "with at least one period",
         "1 with one period only",
     )
     assert (mixed["n_active"], mixed["n_reference"], alone["n_active"]) == (4, 4, 3)
@@ -101,6 +101,7 @@ def test_flow_record_motion_and_page_say_it(compared):
     assert record["PeriodBaselines"]
     assert list(record["Estimators"]) == ["crossover", "unadjusted", "first-period"]
     assert "adjusted for the difference of their baselines" in record["Estimators"]["crossover"]
+    assert list(record["Descriptive"]) == ["period", "carry-over", "baseline-carry-over"]
     page = " ".join((compared / "group" / "index.html").read_text().split())
     assert BASELINES_CARRY.split(":")[0] in page
     assert "period 1 and period 2, each with its baseline" in page

@@ -86,7 +86,7 @@ def test_the_table_has_it_where_somebody_has_one_period_only():
     assert (first["method"], first["n_active"] + first["n_reference"]) == ("crossover", 7)
     assert (mixed["method"], mixed["population"], mixed["analysis"]) == (
         "mixed-periods",
-        "with a period",
+        "with at least one period",
         "sensitivity",
     )
     assert (mixed["n_active"] + mixed["n_reference"], mixed["note"]) == (10, "3 with one period only")
