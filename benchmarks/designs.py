@@ -21,6 +21,7 @@ from bids_app.stats import (
     allocations,
     closed,
     compare,
+    crossed,
     hypothesis,
     intersections,
     neighbours,
@@ -35,6 +36,12 @@ MASK = np.ones((5, 5, 4), dtype=bool)
 INFERENCE = Inference(neighbours=neighbours(MASK))
 ROWS = {1: ((-1.0, 1.0),), 2: ((-1.0, 1.0, 0.0), (-1.0, 0.0, 1.0))}  # by the count of arms beside the reference
 FOLLOWUPS = ("day3", "day14")
+PERIODS = ("period1", "period2")
+OF_CROSSOVER = {name: (name, False) for name in ("crossover", "first-period", "carry-over")}
+OF_BASELINES = {
+    "adjusted for the difference of the baselines": ("crossover", True),
+    "carry-over at the baselines": ("baseline-carry-over", True),
+}
 
 
 @dataclass(frozen=True)
@@ -129,8 +136,12 @@ def three_visits(seed, effects=(0.0, 0.0), n_draws=N_DRAWS):
     return found | ({"the effect of day 3": is_found(p, [(1, "day3")])} if effects[0] else {})
 
 
-def crossover(seed, treatment=0.0, period=0.0, carry_over=0.0):
-    """Ten per sequence; what acts on every voxel in standard deviations of one period, carry-over in period 2."""
+def crossover(seed, treatment=0.0, period=0.0, carry_over=0.0, baseline_carry_over=None):
+    """Ten per sequence; what acts on every voxel in standard deviations of one period, carry-over in period 2.
+
+    With a number for the carry-over to the baseline of period 2 there are baselines: half of the variance within a
+    participant is of the occasion, which baseline and outcome of a period share.
+    """
     rng = np.random.default_rng(seed)
     sequence = rng.permutation(np.repeat([0, 1], 10))
     person, *own = noise(rng, 3, len(sequence)) / np.sqrt(2)  # half of the variance is between people
@@ -139,10 +150,19 @@ def crossover(seed, treatment=0.0, period=0.0, carry_over=0.0):
         "period1": person + own[0] + treatment * active_first,
         "period2": person + own[1] + period + treatment * ~active_first + carry_over * active_first,
     }
+    before = None
+    if baseline_carry_over is not None:
+        before = ("baseline1", "baseline2")
+        more = noise(np.random.default_rng([seed, 1]), 2, len(sequence)) / np.sqrt(2)
+        maps |= {name: person + (one + two) / np.sqrt(2) for name, one, two in zip(before, own, more, strict=True)}
+        maps["baseline2"] = maps["baseline2"] + baseline_carry_over * active_first
     draws = allocations(sequence, None, N_DRAWS, seed=1_000_000 + seed)
     found = {}
-    for name in ("crossover", "first-period", "carry-over"):
-        tested = hypothesis(two_periods(name), maps, nuisance(len(sequence)), arm=sequence)
+    for name, (estimator, baselines) in (OF_CROSSOVER | (OF_BASELINES if before else {})).items():
+        estimand = two_periods(estimator, *PERIODS, before if baselines else None)
+        made = crossed(estimator, maps, sequence, PERIODS, before if baselines else None)
+        own_maps = {visit: made[visit] for visit in estimand.visits}
+        tested = hypothesis(estimand, own_maps, nuisance(len(sequence)), arm=sequence)
         found[name] = bool(compare(tested, draws, INFERENCE).p_fwe.min() <= ALPHA)
     return found
 
@@ -182,6 +202,14 @@ CASES = {
     "cross-over, periods differ, carry-over": Case(
         partial(crossover, period=0.8, carry_over=0.5), exact=("first-period",)
     ),
+    "cross-over with baselines, nothing works": Case(
+        partial(crossover, baseline_carry_over=0.0), exact=(*PARALLEL, "carry-over", *OF_BASELINES)
+    ),
+    "cross-over with baselines, treatments differ": Case(partial(crossover, treatment=0.3, baseline_carry_over=0.0)),
+    "cross-over with baselines, carried over to them": Case(
+        partial(crossover, baseline_carry_over=0.5), exact=("crossover",)
+    ),
+    "cross-over with baselines, carried over to all": Case(partial(crossover, carry_over=0.5, baseline_carry_over=0.5)),
     "groups, only their ages differ": Case(groups, exact=("adjusted for age",)),
     "groups, they differ too": Case(partial(groups, effect=1.2)),
 }

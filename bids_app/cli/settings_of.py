@@ -38,12 +38,11 @@ from bids_app.system.machine import available_cpus, available_memory_gb
 from bids_app.system.small_files import read_json, read_yaml
 
 NOT_OF_CROSSOVER = {
-    "baseline": "--baseline",
     "slopes": "--slopes",
     "cutoffs": "--cutoffs",
     "baseline_motion": "baseline_motion = true",
 }
-NOT_OF_DESIGN = {"groups": ("scheme", "allocations"), "crossover": ("estimator", *NOT_OF_CROSSOVER)}
+NOT_OF_DESIGN = {"groups": ("scheme", "allocations"), "crossover": ("estimator", "baseline", *NOT_OF_CROSSOVER)}
 Part = TypeVar("Part")
 
 
@@ -98,7 +97,8 @@ def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
 
 def _of_design(planned: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the plan and the command line say, with what follows of it for its design."""
-    beside = NOT_OF_DESIGN.get(str(given.get("design")), ())  # what the plan says of another design
+    other = given.get("design") != planned.get("design")
+    beside = NOT_OF_DESIGN.get(str(given.get("design")), ()) if other else ()  # what the plan says of another design
     planned = {name: value for name, value in planned.items() if name not in beside}
     told = {**planned, **given}
     told["estimator_told"] = "estimator" in told
@@ -121,8 +121,8 @@ def _of_crossover(told: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is said of a cross-over trial with what follows, and refuse what it has no place for."""
     if told.get("estimator", "crossover") != "crossover":
         raise UsageError(
-            f"--design crossover with --estimator {told['estimator']}: a cross-over trial has no baseline, but "
-            "two periods. Leave it out: half the difference between the periods is compared between the sequences."
+            f"--design crossover with --estimator {told['estimator']}: that is one of "
+            "arms. Leave it out: half the difference between the periods is compared between the sequences."
         )
     wrong = [said for name, said in NOT_OF_CROSSOVER.items() if told.get(name)]
     if wrong:
@@ -147,8 +147,8 @@ def _settings(options: Namespace) -> Settings:
         trial=_of_options(
             Trial,
             options,
-            baseline=_label("ses", options.baseline),
-            followup=tuple(dict.fromkeys(_label("ses", one) or "" for one in options.followup)),
+            baseline=_sessions(options.baseline),
+            followup=_sessions(options.followup),
             regions=_different("--regions", options.regions),
             also=_different("--also", options.also),
             plan=None,
@@ -156,6 +156,11 @@ def _settings(options: Namespace) -> Settings:
         skip_validation=options.skip_bids_validation or options.reports_only,
         resources=_resources(options),
     )
+
+
+def _sessions(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return labels of sessions without ses-, each once."""
+    return tuple(dict.fromkeys(_label("ses", one) or "" for one in labels))
 
 
 def _of_options(part: type[Part], options: Namespace, **made: Any) -> Part:

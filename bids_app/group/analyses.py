@@ -22,6 +22,8 @@ BETWEEN = {
     "post": "follow-up alone, not adjusted for the baseline",
     "crossover": "half the difference between the periods, compared between the sequences: the treatments within "
     "participants, free of the period",
+    "unadjusted": "half the difference between the periods, not adjusted for their baselines, which may hold what the "
+    "first treatment left behind",
     "first-period": "period 1 alone, compared between the sequences: the treatments between participants, by half of "
     "the data",
 }
@@ -29,6 +31,15 @@ OF_PERIODS = {
     "period": "period 1 minus period 2, whatever was given (descriptive)",
     "carry-over": "sum of the periods, compared between the sequences: carry-over, a weak test that must not choose "
     "the analysis (descriptive)",
+}
+OF_BASELINES = {
+    "crossover": ", adjusted for the difference of their baselines in the same {node}",
+    "first-period": ", adjusted for its baseline in the same {node}",
+    "period": ", adjusted for the baselines",
+}
+BASELINE_CARRY_OVER = {
+    "baseline-carry-over": "baseline of period 2 minus that of period 1, compared between the sequences: what was left "
+    "of the first treatment by then (descriptive)"
 }
 HEADLINES = ("ancova", "crossover")  # whose maps are named by the feature alone
 ALONE = "visit by itself"
@@ -46,7 +57,8 @@ class Analysis:
     Attributes
     ----------
     estimator : str
-        Key of `BETWEEN` or of `OF_PERIODS`, ``within``, ``slope``, ``slope-by-arm``, ``symptom`` or ``symptom-by-arm``.
+        Key of `BETWEEN`, `OF_PERIODS` or `BASELINE_CARRY_OVER`, ``within``, ``slope``, ``slope-by-arm``, ``symptom`` or
+        ``symptom-by-arm``.
     subject : str or None
         The arm that ``within`` describes, the covariate of a slope, or the outcome of a symptom.
 
@@ -81,7 +93,7 @@ class Analysis:
         """Return what is estimated, as `stats.Estimand`: the reference is arm 0, the active arm is 1."""
         visits = cast(dict[str, str], {"baseline": None, **design.visits})
         if design.treatments:
-            return stats.two_periods(self.estimator, *visits.values())
+            return stats.two_periods(self.estimator, str(design.baseline), design.followup, design.baselines)
         if self.estimator == "within":
             of_arm = (design.reference, design.active).index(self.subject)
             return replace(stats.two_visits("within", **visits), of_arm=of_arm)
@@ -96,10 +108,12 @@ class Analysis:
     def text(self, node: str, design: Design) -> str:
         """Say for people what it is."""
         alone, said = design.baseline is None, design.words.of
-        if self.estimator in OF_PERIODS:
-            return OF_PERIODS[self.estimator]
+        before = OF_BASELINES.get(self.estimator, "") * design.has_baselines
+        described = OF_PERIODS | BASELINE_CARRY_OVER
+        if self.estimator in described:
+            return described[self.estimator].replace(" (descriptive)", f"{before} (descriptive)")
         if self.compares_arms:
-            return ALONE if alone else said(BETWEEN[self.estimator]).format(node=node)
+            return ALONE if alone else f"{said(BETWEEN[self.estimator])}{before}".format(node=node)
         if self.estimator == "within":
             return f"follow-up minus baseline within {self.subject} ({said('descriptive; no comparison of the arms')})"
         blocks, between = said(BLOCKS), said("difference between the arms in ") * self.estimator.endswith("-by-arm")
@@ -113,8 +127,8 @@ class Analysis:
 
     def sides(self, design: Design) -> tuple[str, str]:
         """Return what its differences are of, the first minus the second."""
-        first, second = design.called.values() if self.estimator == "period" else design.sides
-        return (design.active, design.reference) if self.estimator == "carry-over" else (first, second)
+        first, second = design.periods if self.estimator == "period" else design.sides
+        return (design.active, design.reference) if self.estimator.endswith("carry-over") else (first, second)
 
     def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
@@ -172,8 +186,9 @@ def analyses_of(
         Of the route: otherwise the arms are compared, and no more.
     """
     if design.treatments:
-        beside = ("first-period", *OF_PERIODS) if describes else ("first-period",)
-        return [Analysis(estimator) for estimator in (trial.estimator, *beside)]
+        beside = ("unadjusted",) * design.has_baselines
+        described = [*OF_PERIODS, *(BASELINE_CARRY_OVER if design.has_baselines else ())] if describes else []
+        return [Analysis(one) for one in (trial.estimator, *beside, "first-period", *described)]
     alone = design.baseline is None
     between = dict.fromkeys(("post",) if alone else (trial.estimator, "ancova", "change"))
     if not describes:
@@ -205,9 +220,10 @@ def run_analysis(
     stats.Comparison
     """
     estimand = analysis.estimand(sample.design)
-    if analysis.estimator == "period":
-        first, second = (maps[session] for session in sample.design.visits.values())
-        maps = dict(stats.by_treatment(first, second, sample.arm).items())
+    if sample.design.treatments:
+        design, visits = sample.design, cast(dict[str, np.ndarray], maps)
+        periods = str(design.baseline), design.followup
+        maps = dict(stats.crossed(analysis.estimator, visits, sample.arm, periods, design.baselines).items())
     covariate = _covariate(analysis, sample)
     rows = np.ones(len(sample.arm), dtype=bool)
     if estimand.of_arm is not None:

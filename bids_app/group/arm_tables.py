@@ -13,7 +13,7 @@ from bids_app.group.trial_tables import Scores
 from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
 from bids_app.stats.motion import MEASURES, MOTION_COLUMNS, compared, motion_table
 from bids_app.trial.covariates import balance_columns
-from bids_app.trial.design import Design
+from bids_app.trial.design import BASELINES, Design
 
 DESCRIBING = ("age", "sex", "gender", "education", "handedness", "bmi", "ethnicity", "race")
 
@@ -63,7 +63,8 @@ def _motion_columns(design: Design) -> dict[str, str]:
     if not design.treatments:
         return MOTION_COLUMNS
     columns = {name: design.words.of(text) for name, text in MOTION_COLUMNS.items()}
-    visits = "period 1, period 2, or half their difference, which compares the treatments within participants"
+    half = "half the difference of the periods, which compares the treatments within participants"
+    visits = f"{', '.join(design.called.values())}, or {half}"
     return columns | {
         "visit": visits,
         "p": "Two-sided p of Welch's t",
@@ -86,7 +87,9 @@ def _before_treatment(run: GroupRun, randomized: pd.DataFrame) -> pd.DataFrame:
         if data.baseline is not None and not run.design.treatments:
             baseline = pd.Series(data.baseline, index=cast(Scores, scores).participants)
             columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
-    if run.design.treatments:  # no scan is before treatment
+    if run.design.has_baselines:
+        columns["mean FD at the baseline of period 1, mm"] = randomized[f"{BASELINES[0]}_mean_fd"].to_numpy(float)
+    if run.design.treatments:  # no other scan is before treatment
         return pd.DataFrame(columns)
     at = " at baseline" if run.design.baseline is not None else ""
     columns[f"mean FD{at}, mm"] = randomized[f"{run.design.first}_mean_fd"].to_numpy(float)

@@ -11,7 +11,7 @@ from bids_app.group.trial_tables import Scores
 from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT
-from bids_app.trial.wording import CARRY_OVER, PARALLEL, Wording
+from bids_app.trial.wording import BASELINES_CARRY, CARRY_OVER, PARALLEL, Wording
 
 ABOUT = "Statistics"
 
@@ -40,6 +40,7 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
         _spread(trial, words),
         _model(trial, words),
         CARRY_OVER if sample.design.treatments else None,
+        BASELINES_CARRY if sample.design.has_baselines else None,
         _motion(sample, trial),
         _minutes(settings, flow, words),
         _averages(flow, sample.design),

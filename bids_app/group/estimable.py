@@ -25,8 +25,9 @@ def check_design(route: Route, sample: Sample) -> None:
     except ValueError as error:
         raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
     crossed = sample.design.treatments is not None  # then nothing but the difference of the visits is in the model
-    left = len(sample.arm) - n_adjusted - (1 if crossed else len(sample.design.visits))
-    baseline = "" if sample.design.baseline is None or crossed else "the baseline and for "
+    left = len(sample.arm) - n_adjusted - (1 + sample.design.has_baselines if crossed else len(sample.design.visits))
+    baseline = "the difference of the baselines and for " * sample.design.has_baselines
+    baseline = baseline or ("" if sample.design.baseline is None or crossed else "the baseline and for ")
     adjusted = f"to adjust for {baseline}{', '.join(map(str, sample.covariates)) or 'no covariate'}"
     if left < 1:
         raise DataError(

@@ -85,7 +85,7 @@ def _plan(settings: Settings, design: Design, departed: Sequence[Deviation]) -> 
     plan, used = cast(Plan, settings.trial.plan), settings_of(settings)
     used |= {"arm": design.arm_column, "reference": design.sides[1]}
     if not design.treatments:  # whose sessions are in the flow, for they differ
-        used |= {"baseline": design.baseline, "followup": design.followup}
+        used |= {"baseline": (design.baseline,) if design.baseline else None, "followup": design.followup}
     return {
         "SHA256": plan.sha256,
         "Settled": plan.settled,

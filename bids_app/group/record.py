@@ -95,6 +95,7 @@ def _arms(design: Design, sample: Sample) -> Arms:
         number_analysed={design.active: n_active, design.reference: len(sample.arm) - n_active},
         comparison_of=None if design.words is PARALLEL else design.words.key,
         treatments=design.treatments,
+        period_baselines=design.has_baselines or None,
     )
 
 
@@ -163,8 +164,7 @@ def _data(settings: Settings, route: Route, sample: Sample, flow: pd.DataFrame) 
 def _compared(visits: Maps, design: Design) -> np.ndarray:
     """Return the (n, V) values whose spread is compared: of the follow-up, or of the difference between periods."""
     if design.treatments:
-        first, second = (visits[session] for session in design.visits.values())
-        return (first - second) / 2
+        return (visits[design.baseline] - visits[design.followup]) / 2
     return visits[design.visits["followup"]]
 
 

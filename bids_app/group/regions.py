@@ -1,7 +1,7 @@
 """The regions where the arms differ, read back from the group's maps, and everyone's values in them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatch
 from pathlib import Path
 from typing import Any, TypedDict
@@ -21,7 +21,7 @@ from bids_app.group.routes import ConnectionRoute, MapRoute, Route, grid_of
 from bids_app.settings.settings import Settings
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.system.images import read_image
-from bids_app.trial.design import Design
+from bids_app.trial.design import BASELINES, Design
 from bids_app.trial.flow import MIN_COVERAGE, Visit, by_visit, too_little, weights
 
 # Maps are kept in single precision: a p that is alpha must not be above it after rounding.
@@ -207,6 +207,8 @@ class RegionValues:
     covariates : DataFrame
         n rows; what the maps are adjusted for.
     strata : (n,) ndarray of str or None
+    before : dict of (n, K) float ndarray
+        Of a cross-over trial whose periods have baselines, the values there.
     """
 
     regions: list[Region]
@@ -216,12 +218,13 @@ class RegionValues:
     arm: np.ndarray
     covariates: pd.DataFrame
     strata: np.ndarray | None
+    before: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def visits(self) -> dict[str, np.ndarray]:
         """The values of each visit that is compared, in order."""
         both = {"baseline": self.baseline, "followup": self.followup}
-        return {visit: values for visit, values in both.items() if values is not None}
+        return {visit: values for visit, values in both.items() if values is not None} | dict(self.before)
 
     @property
     def analysed(self) -> np.ndarray:
@@ -229,22 +232,33 @@ class RegionValues:
         return self.flow["analysed"].to_numpy(bool)
 
     def data(
-        self,
-        baseline: np.ndarray | None = None,
-        followup: np.ndarray | None = None,
-        covariates: pd.DataFrame | None = None,
+        self, means: Mapping[str, np.ndarray] | None = None, covariates: pd.DataFrame | None = None
     ) -> dict[str, TwoVisits]:
-        """Return a `TwoVisits` per region, of these values or of others of the same participants."""
-        baseline = self.baseline if baseline is None else baseline
-        followup = self.followup if followup is None else followup
+        """Return a `TwoVisits` per region, of these values or of others of the same participants, by visit."""
+        means = self.visits if means is None else means
         covariates = self.covariates if covariates is None else covariates
         numbers = covariates.to_numpy(float) if len(covariates.columns) else None
+        first, second = (means.get(name) for name in BASELINES)
         return {
             region.name: TwoVisits(
-                self.arm, None if baseline is None else baseline[:, k], followup[:, k], numbers, self.strata
+                self.arm,
+                means["baseline"][:, k] if "baseline" in means else None,
+                means["followup"][:, k],
+                numbers,
+                self.strata,
+                None if first is None or second is None else first[:, k] - second[:, k],
             )
             for k, region in enumerate(self.regions)
         }
+
+
+def of_regions(
+    regions: list[Region], flow: pd.DataFrame, values: Mapping[str, np.ndarray], **rest: Any
+) -> RegionValues:
+    """Return the values of each visit, (n, K), as `RegionValues`; the rest are its covariates and strata."""
+    before = {visit: values[visit] for visit in BASELINES if visit in values}
+    arm = flow["active"].to_numpy(int)
+    return RegionValues(regions, flow, values.get("baseline"), values["followup"], arm, **rest, before=before)
 
 
 def read_regions(
@@ -282,8 +296,7 @@ def read_regions(
                 values[visit][:, own] = visit_means(scans, feature.metric, of_feature, of_visit)
     if not np.isfinite(values["followup"]).any():
         raise DataError(f"{route.name}: no value in the regions could be read.")
-    arm = flow["active"].to_numpy(int)
-    return RegionValues(regions, flow, values.get("baseline"), values["followup"], arm, covariates, strata)
+    return of_regions(regions, flow, values, covariates=covariates, strata=strata)
 
 
 def roi_table(values: RegionValues) -> pd.DataFrame:

@@ -29,7 +29,8 @@ SENSITIVITY_COLUMNS = {
     "region": "Region where the arms differ",
     "variation": "What is done otherwise than in the headline analysis, all else alike",
     "method": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone; "
-    "crossover: half of period 1 minus period 2, compared between the sequences",
+    "crossover: half of period 1 minus period 2, compared between the sequences, adjusted for the difference of "
+    "their baselines, if there are such; unadjusted: the same, whatever the baselines",
     **ESTIMATE_COLUMNS,
 }
 HC3 = "p_hc3 of each row allows the arms' variances to differ."
@@ -130,7 +131,7 @@ def sensitivity_table(
 def estimators_of(design: Design) -> tuple[str, ...]:
     """Return how a difference can be estimated: without a baseline, of the visit by itself."""
     if design.treatments:
-        return ("crossover",)
+        return ("crossover", "unadjusted") if design.has_baselines else ("crossover",)
     return ESTIMATORS if design.baseline is not None else ("post",)
 
 
@@ -148,7 +149,8 @@ def _variations(
         yield f"not adjusted for {first}motion", own, everyone, covariates.drop(columns=design.motion)
     motion = values.flow[[f"{visit}_mean_fd" for visit in design.visits]].to_numpy(float)
     if np.isfinite(motion[everyone]).any(axis=0).all():  # who is not known to have moved little is left out below
-        of = "the visit" if design.baseline is None else "both periods" if design.treatments else "both visits"
+        both = "both periods and their baselines" if design.has_baselines else "both periods"
+        of = "the visit" if design.baseline is None else both if design.treatments else "both visits"
         if design.treatments:
             between = covariates.assign(mean_fd_difference=(motion[:, 0] - motion[:, 1]) / 2)
             yield "adjusted for the difference in motion, which treatment may have changed", own, everyone, between

@@ -115,9 +115,7 @@ def reader(
             for visit, session in design.visits.items():
                 of_visit = [(name, session) if used else None for name, used in zip(names, rows, strict=True)]
                 means[visit] = visit_means(specifications[key], chosen["metric"], values.regions, of_visit)
-            cache[key] = {
-                name: data.of(rows) for name, data in values.data(means.get("baseline"), means["followup"]).items()
-            }
+            cache[key] = {name: data.of(rows) for name, data in values.data(means).items()}
         return cache[key]
 
     return read

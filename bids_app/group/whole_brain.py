@@ -12,7 +12,7 @@ from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.node_values import read_nodes, read_values
-from bids_app.group.regions import Everyone, Region, RegionValues, read_regions
+from bids_app.group.regions import Everyone, Region, of_regions, read_regions
 from bids_app.group.result_tables import TABLE_COLUMNS, compare_alone
 from bids_app.group.routes import GlobalRoute, Route
 from bids_app.group.targets import GroupRun, Target
@@ -68,10 +68,8 @@ def values_of_everyone(route: Route, everyone: Everyone) -> dict[str, TwoVisits]
     else:
         means = {visit: _means(route, of_visit) for visit, of_visit in everyone["visits"].items()}
         regions = [Region(one.title, one, np.array([], dtype=int), "whole brain") for one in route.scans]
-        flow, rest = everyone["flow"], (everyone["covariates"], everyone["strata"])
-        values = RegionValues(
-            regions, flow, means.get("baseline"), means["followup"], flow["active"].to_numpy(int), *rest
-        )
+        rest = {"covariates": everyone["covariates"], "strata": everyone["strata"]}
+        values = of_regions(regions, everyone["flow"], means, **rest)
     data = {
         name: one for name, one in values.data().items() if one.observed.any() and np.ptp(one.completers().followup)
     }

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,7 +165,7 @@ def _t1ws(layout: BIDSLayout, participant: str) -> dict[str | None, list[Path]]:
     return images
 
 
-def _t1w(images: Mapping[str | None, list[Path]], session: str | None, baseline: str | None) -> Path | None:
+def _t1w(images: Mapping[str | None, list[Path]], session: str | None, baseline: Sequence[str]) -> Path | None:
     """Choose the T1w of a run: of its own visit, else the only one, else of the baseline, else of the earliest visit.
 
     Parameters
@@ -174,7 +174,7 @@ def _t1w(images: Mapping[str | None, list[Path]], session: str | None, baseline:
         By session.
     session : str or None
         Of the run.
-    baseline : str or None
+    baseline : sequence of str
         As --baseline says.
 
     Raises
@@ -185,7 +185,7 @@ def _t1w(images: Mapping[str | None, list[Path]], session: str | None, baseline:
     if not images:
         return None
     earliest = earliest_of([one for one in images if one])
-    of_visit = next((one for one in (session, baseline, earliest) if one in images), None)
+    of_visit = next((one for one in (session, *baseline, earliest) if one in images), None)
     if of_visit is None and len(images) == 1:
         (of_visit,) = images
     if of_visit not in images:

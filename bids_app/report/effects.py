@@ -19,7 +19,7 @@ from bids_app.report.surfacefigures import surface_effect_figure
 from bids_app.space.surface_files import load_surface
 from bids_app.trial.comparison_record import ComparisonRecord
 
-OF_PERIODS = ("period", "carry-over")  # of a cross-over trial
+OF_PERIODS = ("period", "carry-over", "baseline-carry-over")  # of a cross-over trial
 N_VIEWERS = 8  # each adds half a megabyte to the page
 Maps = dict[str, Any]  # images of one effect, by statistic
 
@@ -84,7 +84,8 @@ class _Drawer(ABC):
         if key.startswith("within:"):
             before, after = self.record.arms.baseline_session, self.record.arms.followup_session
             return f"{feature.title}: Hedges g, ses-{after} − ses-{before} within {key.partition(':')[2]} (not tested)"
-        beside = {"period": self.record.arms.design.called.values(), "carry-over": self.record.arms.names}
+        arms = self.record.arms
+        beside = dict(zip(OF_PERIODS, (arms.design.periods, arms.names, arms.names), strict=True))
         contrast = " − ".join(beside[key]) if key in beside else contrast
         return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {self.record.inference.alpha}"
 

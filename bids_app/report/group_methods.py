@@ -67,6 +67,7 @@ def _model(record: ComparisonRecord) -> str:
     within = " within participants" if record.arms.treatments else ""
     text = f"{active} was compared with {reference}{within} ({arms}). The headline is {'' if within else 'the '}"
     text += record.analyses.headline_text + (" [@hills1979]" if within else "")
+    text += " [@kenward2010]" if record.arms.period_baselines else ""
     text += " [@vickers2001]" if record.analyses.headline == "ancova" else ""
     text += f", adjusted for {', '.join(adjusted)}" if adjusted else ""
     others = [words for key, words in record.analyses.estimators.items() if key != record.analyses.headline]

@@ -16,8 +16,11 @@ SAID = {
     "ancova": "by least squares, ANCOVA on the baseline [@vickers2001; @statsmodels], of {present}",
     "change": "by least squares, the change from the baseline [@statsmodels], of {present}",
     "post": "by least squares, the {score} alone [@statsmodels], of {present}",
-    "crossover": "by least squares, half the difference between the periods, between the sequences [@statsmodels], of "
-    "{present}",
+    "crossover": "by least squares, half the difference between the periods, between the sequences{adjusted} "
+    "[@statsmodels], of {present}",
+    "unadjusted": "by the same, whatever the baselines, of {present}",
+    "mixed-periods": "by a mixed model of all periods that are there, with a random participant, period and treatment, "
+    "and the standard error and degrees of freedom of Kenward and Roger [@kenward1997], of everyone with a period",
     "mixed": MIXED.replace("{before}", "one mean of the arms [@liang2000]"),
     "mixed-interaction": MIXED.replace("{before}", "a mean of each arm (the difference of their changes)"),
     "ranks": "by ranks of the {score}, not adjusted, with the interval of Brunner and Munzel for the probability of "
@@ -51,7 +54,8 @@ def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
         score, having = "difference between the periods", "both periods"
     elif record.arms.baseline_session is None:
         score, having = "score at the visit", "one"
-    said = {"whom": whom, "present": f"those of {whom} with {having}", "score": score}
+    of_baselines = ", adjusted for the difference of their baselines" * record.arms.design.has_baselines
+    said = {"whom": whom, "present": f"those of {whom} with {having}", "score": score, "adjusted": of_baselines}
     found = [
         f"{words.of(text.format(**said))}: {_listed(endpoints)}"
         for method, text in SAID.items()

@@ -53,7 +53,7 @@ def _when(record: ComparisonRecord) -> str:
 
 def _visits_of(record: ComparisonRecord) -> dict[str, str]:
     """Return what the visits are called; an outcome may have a baseline where the scans have none."""
-    return record.arms.design.called if record.arms.treatments else dict(zip(VISITS, LABELS, strict=True))
+    return dict(zip(VISITS, record.arms.design.periods if record.arms.treatments else LABELS, strict=True))
 
 
 def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _follows(name: str, planned: Settings, used: Settings) -> bool:
     """Say whether it is done because of another setting, which is compared itself.
 
     What is done with parcels is what is done with voxels, and groups that nobody randomized have one scheme,
-    and cross-over trials one estimator and no baseline.
+    and cross-over trials one estimator, and other baselines.
     """
     if name == "scheme":
         return planned.trial.design != used.trial.design == "groups"

@@ -165,7 +165,7 @@ class Trial:
     arm: str | None = None
     arms: tuple[str, ...] = ()
     reference_arm: str | None = None
-    baseline: str | None = None
+    baseline: tuple[str, ...] = ()
     followup: tuple[str, ...] = ()
     contrasts: str = setting("reference", choices=CONTRASTS)
     covariates: tuple[str, ...] = ()

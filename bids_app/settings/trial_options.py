@@ -21,7 +21,13 @@ TRIAL = (
     ),
     option("--reference-arm", metavar="LEVEL", help="the arm, or treatment, that the others are compared with"),
     option("--contrasts", help="of more than two arms, which are compared: " + each(CONTRASTS)),
-    option("--baseline", metavar="SESSION", help="session before treatment"),
+    option(
+        "--baseline",
+        nargs="+",
+        metavar="SESSION",
+        help="session before treatment; of a cross-over trial those before each period, or what their labels have in "
+        "common",
+    ),
     option(
         "--followup",
         nargs="+",

@@ -8,7 +8,7 @@ from bids_app.stats.closure import Intersection, closed, intersections
 from bids_app.stats.clusters import Cluster, find_clusters, find_components
 from bids_app.stats.design import independent_columns, nuisance
 from bids_app.stats.effects import Effect, JointEffect, estimate, hedges
-from bids_app.stats.estimands import Estimand, by_treatment, two_periods, two_visits
+from bids_app.stats.estimands import Estimand, by_treatment, crossed, two_periods, two_visits
 from bids_app.stats.extent import cluster_statistic, component_statistic
 from bids_app.stats.hypotheses import Hypothesis, arm_codes, hypothesis
 from bids_app.stats.inference import STATISTICS, Inference
@@ -17,6 +17,7 @@ from bids_app.stats.model import LinearModel
 from bids_app.stats.permutation import Comparison, compare, compare_arms
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
+from bids_app.stats.sequences import compared_treatments, of_rows, within
 from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
 from bids_app.stats.tfce import tfce, tfnbs
 from bids_app.stats.variance import VarianceWarning, variance_warning
@@ -48,7 +49,9 @@ __all__ = [
     "cluster_statistic",
     "compare",
     "compare_arms",
+    "compared_treatments",
     "component_statistic",
+    "crossed",
     "estimate",
     "exchange_blocks",
     "f_to_z",
@@ -64,6 +67,7 @@ __all__ = [
     "monte_carlo_error",
     "neighbours",
     "nuisance",
+    "of_rows",
     "residual_permutations",
     "sign_flips",
     "t_to_z",
@@ -73,4 +77,5 @@ __all__ = [
     "two_periods",
     "two_visits",
     "variance_warning",
+    "within",
 ]

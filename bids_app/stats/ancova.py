@@ -9,7 +9,7 @@ from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g, rerandomi
 from bids_app.stats.twovisits import TwoVisits
 
 ESTIMATORS = ("ancova", "change", "post")
-OF_BOTH = ("change", "crossover")  # need the values of both visits
+OF_BOTH = ("change", "crossover", "unadjusted")  # need the values of both visits
 FEW = "not estimated: too few participants for the model"
 NO_BASELINE = "one value per participant: there is no baseline to adjust for"
 
@@ -20,9 +20,10 @@ def linear_estimate(data: TwoVisits, estimator: str = "ancova", *, n_draws: int 
     Parameters
     ----------
     data : TwoVisits
-    estimator : {"ancova", "change", "post", "crossover"}
+    estimator : {"ancova", "change", "post", "crossover", "unadjusted"}
         Follow-up adjusted for the baseline; follow-up minus baseline; follow-up alone; half of period 1 minus period 2
-        of sequences, in place of baseline and follow-up. Without a baseline all are the follow-up alone.
+        of sequences, in place of baseline and follow-up, adjusted for the difference of their baselines where there
+        are such, or not. Without a baseline all are the follow-up alone.
     n_draws : int, optional
         Of the re-randomization; 0 for none.
     seed : int, optional
@@ -60,9 +61,14 @@ def linear_estimate(data: TwoVisits, estimator: str = "ancova", *, n_draws: int 
 
 
 def completed(data: TwoVisits, estimator: str) -> TwoVisits:
-    """Return those whose outcome is known; a difference needs both scores, ANCOVA takes the mean baseline."""
+    """Return those whose outcome is known; a difference needs both scores, ANCOVA takes the mean baseline.
+
+    Of the baselines of periods both are needed: the second is no longer from before any treatment.
+    """
     if estimator in OF_BOTH and data.baseline is not None:
         data = data.of(np.isfinite(data.baseline))
+    if estimator == "crossover" and data.of_baselines is not None:
+        data = data.of(np.isfinite(data.of_baselines))
     return data.completers()
 
 
@@ -70,8 +76,8 @@ def outcome_of(data: TwoVisits, estimator: str) -> tuple[np.ndarray, np.ndarray 
     """Return what is explained, and what it is adjusted for or None, of those of `completed`."""
     if estimator == "change":
         return data.change, None
-    if estimator == "crossover":
-        return -data.change / 2, None
+    if estimator in ("crossover", "unadjusted"):
+        return -data.change / 2, data.of_baselines if estimator == "crossover" else None
     return data.followup, data.baseline if estimator == "ancova" else None
 
 

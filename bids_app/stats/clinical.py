@@ -11,6 +11,7 @@ from bids_app.stats.ancova import completed, linear_estimate, outcome_of
 from bids_app.stats.estimates import Estimate, described
 from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate
 from bids_app.stats.responders import proportion_estimate
+from bids_app.stats.scores.periods import periods_estimate
 from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 
@@ -18,7 +19,11 @@ METHODS = {
     "ancova": "follow-up adjusted for the baseline, by least squares",
     "change": "follow-up minus baseline, by least squares",
     "post": "follow-up alone, by least squares",
-    "crossover": "half of period 1 minus period 2, compared between the sequences, by least squares",
+    "crossover": "half of period 1 minus period 2, compared between the sequences, by least squares; where the periods "
+    "have baselines, adjusted for the difference of these",
+    "unadjusted": "the same, whatever the baselines",
+    "mixed-periods": "mixed model of all periods that are there, with a random participant, period and treatment, "
+    "whatever the baselines; where somebody has one period only",
     "mixed": "mixed model for repeated measures over both visits, unstructured, arms with one mean at baseline",
     "mixed-interaction": "the same with a baseline mean of each arm: the difference of their changes, where nobody was "
     "randomized",
@@ -31,6 +36,8 @@ MAIN, SENSITIVITY = "main", "sensitivity"
 DECIDES = "p"
 COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
 BOTH = "with both periods"
+ANY_PERIOD = "with at least one period"
+ALL_FOUR = "with both periods and their baselines"
 OF_DIFFERENCES = (
     "ranks of the difference between the periods; the estimate is the probability that it is better in the sequence "
     "with the active treatment first"
@@ -70,14 +77,19 @@ _COLUMNS = {
     **ESTIMATE_COLUMNS,
 }
 CLINICAL_COLUMNS = described(_COLUMNS, METHODS, METHODS)
-CROSSOVER_METHODS = {"crossover": METHODS["crossover"], "ranks": "ranks of that difference"}
+CROSSOVER_METHODS = {name: METHODS[name] for name in ("crossover", "unadjusted", "mixed-periods")} | {
+    "ranks": "ranks of that difference"
+}
 _CROSSOVER_COLUMNS = {
     name.replace("baseline", "period1").replace("followup", "period2"): text.replace("at baseline", "in period 1")
     .replace("at follow-up", "in period 2")
     .replace(" arms", " sequences")
     .replace(" arm", " sequence")
     for name, text in _COLUMNS.items()
-} | {"population": BOTH, "estimate": "Active minus reference treatment, in the units of the outcome"}
+} | {
+    "population": f"{BOTH}, {ALL_FOUR}, or {ANY_PERIOD}",
+    "estimate": "Active minus reference treatment, in the units of the outcome",
+}
 
 
 def clinical_columns(table: pd.DataFrame, *, crossover: bool = False) -> dict[str, str]:
@@ -166,12 +178,17 @@ def crossover_table(
     for name, data in outcomes.items():
         if data.baseline is None:
             raise ValueError(f"{name} is known at one period only: a cross-over trial compares both")
-        both = completed(data, "crossover")
+        both = completed(data, "unadjusted")
         if name in ordinal:
-            half = replace(data, baseline=None, followup=outcome_of(data, "crossover")[0])
+            half = replace(data, baseline=None, followup=outcome_of(data, "unadjusted")[0])
             found = rank_estimate(half, higher_is_better=name in higher_is_better, **draws)
             rows.append(_row(name, "score", replace(found, note=OF_DIFFERENCES), both, BOTH))
-        rows.append(_row(name, "score", linear_estimate(data, "crossover", **draws), both, BOTH))
+        for estimator in ("crossover", "unadjusted") if data.of_baselines is not None else ("crossover",):
+            found, adjusted = linear_estimate(data, estimator, **draws), estimator == "crossover"
+            whom = ALL_FOUR if adjusted and data.of_baselines is not None else BOTH
+            rows.append(_row(name, "score", found, completed(data, estimator), whom))
+        if (np.isfinite(data.baseline) != data.observed).any():
+            rows.append(_row(name, "score", periods_estimate(data), data, ANY_PERIOD))
     return _first_is_main(rows)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 Row = tuple[float, ...]
 AGAINST_REFERENCE: tuple[Row, ...] = ((-1.0, 1.0),)  # of two arms
 BY_TREATMENT = ("on active", "on reference")  # maps of each participant, whichever period they are of
+OF_BASELINES = "difference of the baselines"  # maps of each participant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,17 +121,22 @@ def two_visits(
     return named[estimator]
 
 
-def two_periods(estimator: str, first: str = "period1", second: str = "period2") -> Estimand:
+def two_periods(
+    estimator: str, first: str = "period1", second: str = "period2", baselines: tuple[str, str] | None = None
+) -> Estimand:
     r"""Return the estimand of an estimator that has a name: of a 2 x 2 cross-over trial, compared as two sequences.
 
     Parameters
     ----------
     estimator : str
-        ``crossover``: half the difference between the periods, which is the treatment effect; ``first-period``: that
-        of the first period alone; ``carry-over``: the sum of the periods; ``period``: the first period minus the
-        second, of maps by treatment as from `by_treatment`.
+        ``crossover``: half the difference between the periods, which is the treatment effect; ``unadjusted``: the
+        same, whatever the baselines; ``first-period``: that of the first period alone; ``carry-over``: the sum of the
+        periods; ``period``: the first period minus the second, of maps by treatment as from `by_treatment`;
+        ``baseline-carry-over``: the second baseline minus the first.
     first, second : str, optional
         What the periods are called.
+    baselines : (str, str), optional
+        What the baselines of the periods are called: their difference is adjusted for, of the first period its own.
 
     Returns
     -------
@@ -149,22 +155,59 @@ def two_periods(estimator: str, first: str = "period1", second: str = "period2")
     the differences between the treatments in place of those between the periods, so that the same draws test it. The
     sum of the periods tells carry-over from nothing between participants only: a weak test, and one that must not
     choose the analysis (Hills & Armitage 1979, doi:10.1111/j.1365-2125.1979.tb05903.x; Freeman 1989,
-    doi:10.1002/sim.4780081202).
+    doi:10.1002/sim.4780081202). The difference of the baselines as a covariate takes out what of d was there before
+    treatment; differences of changes would add the noise of both baselines instead (Kenward & Roger 2010,
+    doi:10.1093/biostatistics/kxp046). What the first treatment left behind at the second baseline is told within
+    participants too, from how the baselines differ between the sequences.
 
     Examples
     --------
     >>> two_periods("crossover").outcome
     {'period1': 0.5, 'period2': -0.5}
+    >>> two_periods("first-period", baselines=("before1", "before2")).adjusts
+    ('before1',)
     """
     weights = {
         "crossover": {first: 0.5, second: -0.5},
+        "unadjusted": {first: 0.5, second: -0.5},
         "first-period": {first: 1.0},
         "carry-over": {first: 1.0, second: 1.0},
         "period": dict(zip(BY_TREATMENT, (0.5, -0.5), strict=True)),
     }
+    if baselines:
+        weights["baseline-carry-over"] = dict(zip(baselines, (-1.0, 1.0), strict=True))
     if estimator not in weights:
         raise ValueError(f"the estimator must be one of {', '.join(weights)}, not {estimator!r}")
-    return Estimand(outcome=weights[estimator], tested=AGAINST_REFERENCE)
+    adjusts = {"crossover": (OF_BASELINES,), "period": (OF_BASELINES,), "first-period": (baselines or ())[:1]}
+    return Estimand(
+        outcome=weights[estimator], adjusts=adjusts.get(estimator, ()) if baselines else (), tested=AGAINST_REFERENCE
+    )
+
+
+def crossed(
+    estimator: str,
+    maps: Mapping[str, np.ndarray],
+    sequence: np.ndarray,
+    periods: tuple[str, str],
+    baselines: tuple[str, str] | None = None,
+) -> dict[str, np.ndarray]:
+    """Return the (n, V) maps that the estimand of `two_periods` is of, by name, from those of the visits.
+
+    Examples
+    --------
+    >>> visits = {"1": np.ones((2, 1)), "2": np.zeros((2, 1)), "a": np.array([[3.0], [5.0]]), "b": np.zeros((2, 1))}
+    >>> crossed("period", visits, np.array([1, 0]), ("1", "2"), ("a", "b"))[OF_BASELINES].ravel().tolist()
+    [3.0, -5.0]
+    """
+    made = dict(maps)
+    if estimator == "period":
+        made |= by_treatment(maps[periods[0]], maps[periods[1]], sequence)
+    if baselines is None:
+        return made
+    first, second = maps[baselines[0]], maps[baselines[1]]
+    if estimator == "period":
+        first, second = by_treatment(first, second, sequence).values()
+    return made | {OF_BASELINES: first - second}
 
 
 def by_treatment(first: np.ndarray, second: np.ndarray, sequence: np.ndarray) -> dict[str, np.ndarray]:

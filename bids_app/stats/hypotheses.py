@@ -113,7 +113,7 @@ def hypothesis(
         raise ValueError(f"the maps have {shape[0]} participants, nuisance {len(nuisance)}")
     labels = _arm(arm, estimand, shape[0])
     columns = _columns(estimand, labels, covariate, np.asarray(nuisance, dtype=np.float64))
-    _require_estimable(columns["tested"], columns["nuisance"], len(own))
+    require_estimable(columns["tested"], columns["nuisance"], len(own))
     outcome = _outcome(estimand, read)
     return Hypothesis(kind=estimand.kind, outcome=outcome, regressors=tuple(own), arm=labels, **columns)
 
@@ -206,7 +206,8 @@ def _columns(
     return {"tested": np.hstack(slopes), "nuisance": np.column_stack([nuisance, arms, covariate, *others])}
 
 
-def _require_estimable(tested: np.ndarray, nuisance: np.ndarray, n_regressors: int) -> None:
+def require_estimable(tested: np.ndarray, nuisance: np.ndarray, n_regressors: int) -> None:
+    """Refuse, by a ValueError, tested columns (n, q) that the nuisance (n, m) holds, and a model without an error."""
     rank = np.linalg.matrix_rank(_scaled(nuisance)) if nuisance.size else 0
     together = np.linalg.matrix_rank(_scaled(np.column_stack([tested, nuisance])))
     df = len(tested) - rank - tested.shape[1] - n_regressors

@@ -19,7 +19,8 @@ P_COLUMNS = ("p", "p_hc3", "p_rerandomized")
 FIXED_COLUMNS = {
     "region": "Region or cluster",
     "estimator": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up "
-    "alone; crossover: half of period 1 minus period 2, compared between the sequences",
+    "alone; crossover: half of period 1 minus period 2, compared between the sequences, adjusted for the difference of "
+    "their baselines, if there are such; unadjusted: the same, whatever the baselines",
     "rank": "Place of the specification among those of the region, from the lowest effect size to the highest",
     "primary": "Whether this is the analysis that was planned, or is the default",
     **{name: text for name, text in ESTIMATE_COLUMNS.items() if name not in P_COLUMNS},

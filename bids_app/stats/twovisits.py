@@ -1,6 +1,6 @@
 """One value of everyone randomized, before and after treatment, with what is missing left missing."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class TwoVisits:
         Measured before randomization.
     strata : (n,) ndarray of labels or None
         Strata of the randomization.
+    of_baselines : (n,) float ndarray or None
+        Of a cross-over trial, whose periods stand for the visits, the difference of the baselines of the periods.
     """
 
     arm: np.ndarray
@@ -30,6 +32,7 @@ class TwoVisits:
     followup: np.ndarray
     covariates: np.ndarray | None = None
     strata: np.ndarray | None = None
+    of_baselines: np.ndarray | None = None
 
     @property
     def observed(self) -> np.ndarray:
@@ -43,7 +46,7 @@ class TwoVisits:
 
     def of(self, members: np.ndarray) -> "TwoVisits":
         """Return those for whom ``members``, (n,) bool, is true."""
-        names = ("arm", "baseline", "followup", "covariates", "strata")
+        names = [field.name for field in fields(self)]
         values = {name: getattr(self, name) for name in names}
         return replace(self, **{name: value[members] for name, value in values.items() if value is not None})
 

@@ -24,7 +24,7 @@ class Arms:
     """Which arm was compared with which, from which visit to which, and how many of each.
 
     Without a baseline one visit was compared by itself. Of a cross-over trial (`comparison_of`) the arms are its
-    sequences, the visits its periods, and the contrast is that of the `treatments`.
+    sequences, the visits its periods, and the contrast is that of the `treatments`; the periods may have baselines.
     """
 
     contrast: str
@@ -36,6 +36,7 @@ class Arms:
     number_analysed: dict[str, int]
     comparison_of: str | None = None
     treatments: tuple[str, str] | None = None
+    period_baselines: bool | None = None
 
     @property
     def names(self) -> tuple[str, str]:
@@ -56,7 +57,14 @@ class Arms:
     def design(self) -> Design:
         """The same without the numbers, as the flow of participants needs it."""
         visits = (self.baseline_session, self.followup_session or "")
-        return Design(self.arm_column, *self.names, *visits, words=self.words, treatments=self.treatments)
+        return Design(
+            self.arm_column,
+            *self.names,
+            *visits,
+            words=self.words,
+            treatments=self.treatments,
+            has_baselines=bool(self.period_baselines),
+        )
 
     @property
     def words(self) -> Wording:

@@ -6,6 +6,7 @@ from bids_app.bids.findings import Finding
 from bids_app.trial.wording import PARALLEL, Wording
 
 PERIODS = ("period1", "period2")  # what the visits of a cross-over trial are called in place of their sessions
+BASELINES = ("baseline1", "baseline2")  # and the baselines of its periods, where they have such
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Design:
     treatments : (str, str) or None
         Of a cross-over trial, what is compared: the arms are then its sequences, that with the first of these first
         and the other, and the visits its periods.
+    has_baselines : bool
+        Of a cross-over trial, whether each period has a baseline; these are visits beside the periods.
     """
 
     arm_column: str
@@ -40,12 +43,26 @@ class Design:
     further: tuple[str, ...] = ()
     words: Wording = PARALLEL
     treatments: tuple[str, str] | None = None
+    has_baselines: bool = False
 
     @property
     def visits(self) -> dict[str, str | None]:
-        """The sessions that are compared, by visit and in order; None is that of scans without one."""
+        """The sessions that are compared, by visit and in order; None is that of scans without one.
+
+        Baselines of periods stand after the periods, which are first in every design.
+        """
         before = {} if self.baseline is None else {"baseline": self.baseline}
-        return {**before, "followup": self.followup or None}
+        return {**before, "followup": self.followup or None, **{name: name for name in self.baselines or ()}}
+
+    @property
+    def baselines(self) -> tuple[str, str] | None:
+        """The baselines of the periods, if there are such."""
+        return BASELINES if self.has_baselines else None
+
+    @property
+    def periods(self) -> tuple[str, str]:
+        """What the periods of a cross-over trial are called, for people."""
+        return "period 1", "period 2"
 
     @property
     def called(self) -> dict[str, str]:
@@ -53,7 +70,8 @@ class Design:
         if self.baseline is None:
             return {"followup": "visit"}
         if self.treatments:
-            return {"baseline": "period 1", "followup": "period 2"}
+            before = {name: f"baseline of {of}" for name, of in zip(self.baselines or (), self.periods, strict=False)}
+            return {**dict(zip(("baseline", "followup"), self.periods, strict=True)), **before}
         return {"baseline": "baseline", "followup": "follow-up"}
 
     @property
@@ -86,7 +104,7 @@ class Design:
     def sessions(self) -> str:
         """The visits that are compared, for people; nothing where the scans have no session."""
         if self.treatments:
-            return " and ".join(self.called.values())
+            return " and ".join(self.periods) + ", each with its baseline" * self.has_baselines
         return " and ".join(f"ses-{session}" for session in self.visits.values() if session)
 
     @property
@@ -105,7 +123,8 @@ class Design:
         """
         if not self.treatments:
             return arm
-        return self.treatments[0] if (arm == self.active) == (session == self.baseline) else self.treatments[1]
+        first = session in (self.baseline, BASELINES[0])
+        return self.treatments[0] if (arm == self.active) == first else self.treatments[1]
 
     @property
     def contrast(self) -> str:

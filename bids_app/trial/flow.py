@@ -246,8 +246,7 @@ def counts(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
         steps["with a scan"] = has["visit"]
     else:
         steps |= {f"with a {visit} scan": there for visit, there in has.items()}
-        first, second = has.values()
-        steps["with both"] = first & second
+        steps["with both" if len(has) == 2 else "with all"] = pd.concat(has, axis=1).all(axis=1)
     steps["analysed"] = flow["analysed"]
     return pd.DataFrame(
         {

@@ -8,14 +8,17 @@ import pandas as pd
 from bids_app.trial.design import PERIODS, Design
 from bids_app.trial.flow import VISITS
 
+FACTS = {
+    "scans": "Scans at {visit}",
+    "volumes": "Volumes kept at {visit}",
+    "minutes": "Minutes of data kept at {visit}",
+    "mean_fd": "Mean framewise displacement at {visit}, mm",
+    "coverage": "Share of the analysis mask with a signal at {visit}",
+}
 FLOW_COLUMNS = {
     "participant_id": "Participant",
     "arm": "Arm that the participant was randomized to",
-    **{f"{visit}_scans": f"Scans at {visit}" for visit in VISITS},
-    **{f"{visit}_volumes": f"Volumes kept at {visit}" for visit in VISITS},
-    **{f"{visit}_minutes": f"Minutes of data kept at {visit}" for visit in VISITS},
-    **{f"{visit}_mean_fd": f"Mean framewise displacement at {visit}, mm" for visit in VISITS},
-    **{f"{visit}_coverage": f"Share of the analysis mask with a signal at {visit}" for visit in VISITS},
+    **{f"{visit}_{name}": text.format(visit=visit) for name, text in FACTS.items() for visit in VISITS},
     "analysed": "Whether the participant is in the comparison",
     "reason": "Why not",
 }
@@ -26,12 +29,10 @@ def flow_columns(design: Design) -> dict[str, str]:
     columns = {**FLOW_COLUMNS, "arm": design.words.of(FLOW_COLUMNS["arm"])}
     if not design.treatments:
         return columns
+    columns = {name: text for name, text in columns.items() if name.partition("_")[0] not in VISITS}
     for visit, label in design.columns.items():
-        own = {name: columns.pop(name) for name in list(columns) if name.startswith(f"{visit}_")}
-        said = {f"{label}_session": f"Session that was {design.called[visit]}"}
-        columns |= said | {
-            name.replace(visit, label): text.replace(visit, design.called[visit]) for name, text in own.items()
-        }
+        columns[f"{label}_session"] = f"Session that was {design.called[visit]}"
+        columns |= {f"{label}_{name}": text.format(visit=design.called[visit]) for name, text in FACTS.items()}
     return columns
 
 

@@ -13,7 +13,7 @@ from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import below, role_of
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.arms import arm_words
-from bids_app.trial.design import Design
+from bids_app.trial.design import BASELINES, Design
 from bids_app.trial.keys import likely, plain_key
 from bids_app.trial.session_labels import compared, meaning_of
 from bids_app.trial.strata import strata as strata_of
@@ -96,13 +96,15 @@ def two_visits(table: pd.DataFrame, outcome: str, design: Design, covariates: pd
     rows = table[table["outcome"] == outcome]
     wide = rows.pivot(index="participant", columns="visit", values="value")
     first = rows.drop_duplicates("participant").set_index("participant")
-    wide = wide.reindex(first.index).reindex(columns=["baseline", "followup"])
+    wide = wide.reindex(first.index).reindex(columns=["baseline", "followup", *BASELINES])
+    before = wide[BASELINES[0]] - wide[BASELINES[1]]
     return TwoVisits(
         arm=(first["arm"] == design.active).to_numpy(int),
         baseline=wide["baseline"].to_numpy(float) if wide["baseline"].notna().any() else None,
         followup=wide["followup"].to_numpy(float),
         covariates=None if covariates is None else covariates.reindex(first.index).to_numpy(float),
         strata=first["stratum"].to_numpy(str) if first["stratum"].nunique() > 1 else None,
+        of_baselines=before.to_numpy(float) if design.has_baselines and before.notna().any() else None,
     )
 
 
@@ -233,6 +235,8 @@ def _pair(name: str, tables: Tables, design: Design) -> dict[str, str]:
         visit: [column for column, label in labels.items() if plain_key(label) == plain_key(session)]
         for visit, session in design.visits.items()
     }
+    if not any(found.get(name) for name in BASELINES):  # scores may be of the periods alone
+        found = {visit: columns for visit, columns in found.items() if visit not in BASELINES}
     if not all(found.values()):
         found = _by_meaning(labels) or found
     for visit, columns in found.items():

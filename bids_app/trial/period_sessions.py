@@ -7,8 +7,9 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import in_order
 from bids_app.errors import UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import PERIODS
+from bids_app.trial.design import BASELINES, PERIODS
 from bids_app.trial.moments import read_moments
+from bids_app.trial.period_baselines import PeriodBaselines
 from bids_app.trial.tables import Tables
 from bids_app.trial.treatments import Treatments
 from bids_app.trial.visit_order import order_of
@@ -47,9 +48,17 @@ class PeriodSessions:
         """The labels of all sessions."""
         return tuple(in_order(session for _, session in self.visits))
 
+    @property
+    def baselines(self) -> PeriodBaselines:
+        """What finds the baselines of the periods."""
+        return PeriodBaselines(self.treatments, self.trial)
+
     def one_of_each(self, of_visits: Mapping[Visit, str]) -> dict[Visit, str]:
         """Return of each participant the session of each treatment whose outcome is compared."""
-        chosen = {visit: name for visit, name in of_visits.items() if self._is_chosen(visit[1])}
+        wanted = self.trial.followup
+        chosen = {
+            visit: name for visit, name in of_visits.items() if not wanted or self.baselines.is_named(visit[1], wanted)
+        }
         of_each: dict[tuple[str, str], list[str]] = {}
         for (participant, session), name in chosen.items():
             of_each.setdefault((participant, name), []).append(session)
@@ -58,12 +67,6 @@ class PeriodSessions:
         if any(len(sessions) > 1 for sessions in of_each.values()):
             raise UsageError(self._which(chosen))
         return chosen
-
-    def _is_chosen(self, session: str) -> bool:
-        """Say whether --followup names a session, by its label or by what the label says beside the treatment."""
-        found = self.treatments.of_session(session)
-        wanted = self.trial.followup
-        return not wanted or session in wanted or (found is not None and found[1] in [one.lower() for one in wanted])
 
     def _which(self, chosen: Mapping[Visit, str]) -> str:
         sessions = {
@@ -123,21 +126,36 @@ class PeriodSessions:
             )
         why = order.evidence if order.sessions else "--followup names them so"
         text = f"ses-{first} is period 1 and ses-{second} is period 2, because {why}."
-        periods = dict(zip((first, second), PERIODS, strict=True))
+        periods = dict(zip((first, second), PERIODS, strict=True)) | self.in_order_before()
+        own = {visit for visit in self.visits if visit[1] in periods}
         said = [Finding("Visits", text, warning=order.weak), *(Finding("Visits", one, True) for one in order.doubts)]
         return {visit: periods[visit[1]] for visit in sorted(own)}, said
 
+    def in_order_before(self) -> dict[str, str]:
+        """Return the baselines that have the same labels for everyone, with the period that each is of."""
+        before = self.baselines.in_order(self.sessions)
+        known = order_of(
+            {visit for visit in self.visits if visit[1] in before}, self.tables.moments, self.tables.logged
+        )
+        if before and not (known.sessions or self.trial.baseline):
+            raise UsageError(
+                f"Which baseline is that of period 1, ses-{before[0]} or ses-{before[1]}? Say so with --baseline "
+                "SESSION SESSION, period 1 first."
+            )
+        return dict(zip(known.sessions or before, BASELINES, strict=True)) if before else {}
+
     def _two(self) -> tuple[str, ...]:
-        """Return the sessions of the two periods, in no order: as --followup says, or all there are."""
+        """Return the sessions of the two periods, in no order: as --followup says, or all but baselines."""
         wanted, there = self.trial.followup, ", ".join(filter(None, self.sessions)) or "none"
+        rest = tuple(one for one in self.sessions if one not in self.baselines.in_order(self.sessions))
         if unknown := [one for one in wanted if one not in self.sessions]:
             raise UsageError(f"--followup {' '.join(unknown)}: no such session; there are {there}.")
-        if len(wanted or self.sessions) != 2:
+        if len(wanted or rest) != 2:
             raise UsageError(
                 f"Sessions are {there}: which are the outcomes of period 1 and of period 2? Say so with --followup "
                 "SESSION SESSION."
             )
-        return wanted or self.sessions
+        return wanted or rest
 
     def not_known(self, looked: str) -> str:
         """Return that the order is not known, and what would tell it."""

@@ -10,7 +10,8 @@ from bids_app.bids.values import people, who
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import REFERENCE_LEVELS
-from bids_app.trial.design import PERIODS
+from bids_app.trial.design import BASELINES, PERIODS
+from bids_app.trial.period_baselines import require_before, said_of
 from bids_app.trial.period_sessions import Order, PeriodSessions, Visit
 from bids_app.trial.tables import Tables
 from bids_app.trial.treatment_tables import Given, Stated, stated_orders, treatments_of_sessions
@@ -31,7 +32,7 @@ class Sequences:
     orders : dict of (str, str)
         Of each participant whose order is known, the treatments of the two periods.
     periods : dict of str
-        By participant and session, one of `PERIODS`.
+        By participant and session, one of `PERIODS` or of `BASELINES`.
     evidence : str
         By what the orders are known, for people; it stands for the column of the arms.
     findings : tuple of Finding
@@ -53,6 +54,11 @@ class Sequences:
     def names(self) -> tuple[str, str]:
         """What the two sequences are called: that with the active treatment first, and the other."""
         return f"{self.active} first", f"{self.reference} first"
+
+    @property
+    def has_baselines(self) -> bool:
+        """Whether the periods have baselines."""
+        return any(period in BASELINES for period in self.periods.values())
 
     def sequence(self, participant: str) -> str | None:
         """Return what a participant's sequence is called, or None."""
@@ -124,9 +130,11 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     _require_both(merged, found)
     periods = {visit: period for visit, period in periods.items() if visit[0] in merged}
     _require_apart(periods, [visit for visit in scanned if visit[0] in merged])
+    require_before(periods, tables)
     findings = (
         *_said(merged, orders, treatments),
         *told,
+        *said_of(periods, trial),
         *found.unused(periods),
         *_open(stated, merged, periods, scanned),
     )
@@ -137,7 +145,8 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
 def _require_apart(periods: Mapping[Visit, str], scanned: Collection[Visit]) -> None:
     """Refuse a session that has the name of a period and is not that one."""
     if wrong := sorted(
-        {session for visit in scanned for session in visit[1:] if periods.get(visit) != session} & {*PERIODS}
+        {session for visit in scanned for session in visit[1:] if periods.get(visit) != session}
+        & {*PERIODS, *periods.values()}
     ):
         raise UsageError(
             f"ses-{' and ses-'.join(wrong)}: periods are called so here, and sessions of that name are something else. "
@@ -149,13 +158,19 @@ def _by_treatment(
     found: PeriodSessions, of_visits: Mapping[Visit, str], orders: Orders
 ) -> tuple[Orders, dict[Visit, str]]:
     """Return the orders that are known with those by times, and the period of each session, by its treatment."""
-    outcomes = found.one_of_each(of_visits)
+    before = found.baselines.of_treatment(of_visits, found.sessions)
+    outcomes = found.one_of_each({visit: name for visit, name in of_visits.items() if visit not in before})
     timed, source = found.timed(outcomes)
     orders = _agreed([*orders, *([(source, timed)] if timed else [])])
     merged = _merged(orders)
-    return orders, {
-        visit: PERIODS[merged[visit[0]].index(name)] for visit, name in outcomes.items() if visit[0] in merged
+    periods = {
+        visit: names[merged[visit[0]].index(name)]
+        for names, of in ((PERIODS, outcomes), (BASELINES, before))
+        for visit, name in of.items()
+        if visit[0] in merged
     }
+    of_all = found.in_order_before() if found.trial.baseline and not before else {}  # the same label for everyone
+    return orders, periods | {visit: of_all[visit[1]] for visit in found.visits if visit[1] in of_all}
 
 
 def _open(

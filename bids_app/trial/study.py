@@ -91,6 +91,12 @@ def _crossover(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     found = find_sequences(tables, scanned, trial)
     findings = (*found.findings, *unmatched(tables, scanned))
     design = Design(
-        found.evidence, *found.names, *PERIODS, findings=findings, words=CROSSOVER, treatments=found.treatments
+        found.evidence,
+        *found.names,
+        *PERIODS,
+        findings=findings,
+        words=CROSSOVER,
+        treatments=found.treatments,
+        has_baselines=found.has_baselines,
     )
     return Study(found.told(tables), (design,), found)

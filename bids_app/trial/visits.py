@@ -71,7 +71,7 @@ def find_visits(order: Order, scanned: Collection[tuple[str, str]], trial: Trial
     """
     sessions = list(order.sessions) or sorted({session for _, session in scanned})
     there = ", ".join(filter(None, sessions))
-    given = {"baseline": (trial.baseline,) if trial.baseline else (), "followup": trial.followup}
+    given = {"baseline": trial.baseline, "followup": trial.followup}
     for option, session in ((option, one) for option, told in given.items() for one in told):
         if session not in sessions:
             raise UsageError(f"--{option} {session}: no scan of that session; there are {there or 'none'}.")
@@ -80,8 +80,10 @@ def find_visits(order: Order, scanned: Collection[tuple[str, str]], trial: Trial
         return Visits(None, alone, _said_alone(alone))
     if len(sessions) < 2:
         raise DataError(f"Two visits are needed; there are scans of {there or 'no session'}. {GROUPS_TOO}")
-    if trial.baseline in trial.followup:
-        raise UsageError(f"--baseline and --followup are both {trial.baseline}.")
+    if len(trial.baseline) > 1:
+        raise UsageError(f"--baseline {' '.join(trial.baseline)}: one session is before treatment.")
+    if set(trial.baseline) & set(trial.followup):
+        raise UsageError(f"--baseline and --followup are both {trial.baseline[0]}.")
     baseline, followups = _chosen(order, sessions, given)
     doubts = tuple(Finding("Visits", text, warning=True) for text in order.doubts)
     evidence = tuple(_evidence(order, baseline, followup, given) for followup in followups)
@@ -91,9 +93,9 @@ def find_visits(order: Order, scanned: Collection[tuple[str, str]], trial: Trial
 def _alone(sessions: Sequence[str], trial: Trial) -> bool:
     """Say whether groups are compared at a visit by itself, and refuse what that leaves no baseline for."""
     if len(sessions) > 1:
-        return bool(trial.followup) and trial.estimator == "post" and trial.baseline is None
+        return bool(trial.followup) and trial.estimator == "post" and not trial.baseline
     if trial.baseline:
-        raise UsageError(f"--baseline {trial.baseline}: there are scans of this visit only; leave --baseline out.")
+        raise UsageError(f"--baseline {trial.baseline[0]}: there are scans of this visit only; leave --baseline out.")
     if trial.estimator_told and trial.estimator != "post":
         raise UsageError(
             f"--estimator {trial.estimator}: there are scans of one visit only, and so no baseline. Leave it out, or "

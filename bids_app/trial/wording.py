@@ -150,4 +150,12 @@ CARRY_OVER = (
     "between the sequences, is a weak test of that: it cannot show that there is none, and must not be used to choose "
     "between period 1 alone and both periods (Freeman 1989, Statistics in Medicine 8:1421)."
 )
+BASELINES_CARRY = (
+    "The baseline of period 2 comes after the first treatment: it is taken to be free of what that left behind. The "
+    "test is exact for the hypothesis that treatment changes nobody's value, at the baselines too; where the first "
+    "treatment still acts on the second baseline and no longer on the outcome of period 2, adjusting for the baselines "
+    "makes an effect of that. Half the difference between the periods that is not adjusted, which stands beside it, "
+    "is free of this (Kenward & Roger 2010, Biostatistics 11:1). How the baselines differ between the sequences tells "
+    "what was left behind, but cannot show that there is nothing, and must not choose between the two."
+)
 WORDINGS = {one.key: one for one in (PARALLEL, GROUPS, CROSSOVER)}

@@ -70,6 +70,8 @@ def test_text_and_columns_name_the_methods_that_the_table_holds_and_no_other(whi
 
 def _phrase(method):
     """Return the words that no other method's text begins with."""
+    if method == "mixed-periods":
+        return "of all periods that are there"
     if method.startswith("mixed"):
         return "one mean of the arms [@liang2000]" if method == "mixed" else "(the difference of their changes)"
     if method == "post":

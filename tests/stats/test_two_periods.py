@@ -17,6 +17,7 @@ from bids_app.stats import (
     allocations,
     by_treatment,
     compare,
+    crossed,
     estimate,
     hypothesis,
     nuisance,
@@ -155,9 +156,9 @@ def test_scores_are_compared_as_maps_are_and_need_both_periods():
     assert (found.n_active, found.n_reference, found.df) == (3, 3, 4)
     assert (found.t, found.p) == pytest.approx((expected.statistic, expected.pvalue))
     table = crossover_table({"hamd": data, "items": data}, ordinal=["items"], n_draws=20)
-    assert list(table["method"]) == ["crossover", "ranks", "crossover"]
-    assert list(table["analysis"]) == ["main", "main", "sensitivity"]
-    assert set(table["population"]) == {"with both periods"}
+    assert list(table["method"]) == ["crossover", "mixed-periods", "ranks", "crossover", "mixed-periods"]
+    assert list(table["analysis"]) == ["main", "sensitivity", "main", "sensitivity", "sensitivity"]
+    assert set(table.loc[table["method"] != "mixed-periods", "population"]) == {"with both periods"}
     with pytest.raises(ValueError, match="hamd is known at one period only"):
         crossover_table({"hamd": TwoVisits(SEQUENCE, None, first)})
 
@@ -171,5 +172,72 @@ def test_what_the_periods_differ_in_makes_no_odds():
 
 
 def test_an_estimator_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match="must be one of crossover, first-period, carry-over, period, not 'ancova'"):
+    with pytest.raises(
+        ValueError, match="must be one of crossover, unadjusted, first-period, carry-over, period, not 'anc"
+    ):
         two_periods("ancova")
+
+
+def with_baselines(seed=0):
+    """Return the maps of periods and baselines; what a participant had at a baseline is half of the outcome."""
+    first, second = trial(seed)
+    rng = np.random.default_rng([seed, 1])
+    before = [values / 2 + rng.normal(0, 0.5, (N, V)) for values in trial(seed, effect=0)]
+    return dict(zip(("period1", "period2", "baseline1", "baseline2"), (first, second, *before), strict=True))
+
+
+@pytest.mark.parametrize(
+    "estimator", ["crossover", "unadjusted", "first-period", "period", "carry-over", "baseline-carry-over"]
+)
+def test_baselines_are_adjusted_for_as_least_squares_does_it(estimator):
+    """Kenward & Roger: half of y1 - y2 on the sequence and on b1 - b2, each voxel's own; of period 1 on b1."""
+    names, maps = (("period1", "period2"), ("baseline1", "baseline2")), with_baselines()
+    estimand = two_periods(estimator, *names[0], names[1])
+    made = crossed(estimator, maps, SEQUENCE, *names)
+    tested = hypothesis(estimand, {name: made[name] for name in estimand.visits}, nuisance(N), arm=SEQUENCE)
+    found = estimate(VoxelModels.prepare(tested))
+    y1, y2, b1, b2 = maps.values()
+    flipped = np.where(SEQUENCE == 1, 1, -1)[:, None]  # the period is the mean of the differences by treatment
+    outcome, covariate = {
+        "crossover": ((y1 - y2) / 2, b1 - b2),
+        "unadjusted": ((y1 - y2) / 2, None),
+        "first-period": (y1, b1),
+        "period": ((y1 - y2) / 2 * flipped, (b1 - b2) * flipped),
+        "carry-over": (y1 + y2, None),
+        "baseline-carry-over": (b2 - b1, None),
+    }[estimator]
+    for voxel in range(V):
+        columns = [SEQUENCE, np.ones(N), *([] if covariate is None else [covariate[:, voxel]])]
+        fit = sm.OLS(outcome[:, voxel], np.column_stack(columns)).fit()
+        assert found.difference[voxel] == pytest.approx(fit.params[0])
+        assert found.t[voxel] == pytest.approx(fit.tvalues[0])
+        assert found.df == fit.df_resid
+
+
+def test_the_period_is_that_of_the_model_of_the_effect():
+    """Period and treatment are two coefficients of one model, also where it has the baselines."""
+    y1, y2, b1, b2 = (values[:, 1] for values in with_baselines().values())
+    fit = sm.OLS((y1 - y2) / 2, np.column_stack([np.where(SEQUENCE == 1, 1, -1) / 2, np.ones(N), b1 - b2])).fit()
+    made = crossed("period", with_baselines(), SEQUENCE, ("period1", "period2"), ("baseline1", "baseline2"))
+    estimand = two_periods("period", "period1", "period2", ("baseline1", "baseline2"))
+    tested = hypothesis(estimand, {name: made[name] for name in estimand.visits}, nuisance(N), arm=SEQUENCE)
+    found = estimate(VoxelModels.prepare(tested))
+    assert found.difference[1] == pytest.approx(2 * fit.params[1])
+    assert found.t[1] == pytest.approx(fit.tvalues[1])
+
+
+def test_scores_with_baselines_are_of_who_has_all_four_and_beside_it_of_both_periods():
+    y1, y2, b1, b2 = (values[:, 1] for values in with_baselines().values())
+    before = b1 - b2
+    before[3] = np.nan
+    rows = crossover_table({"hamd": TwoVisits(SEQUENCE, y1, y2, of_baselines=before)}, n_draws=20).to_dict("records")
+    known = np.isfinite(before)
+    design = np.column_stack([SEQUENCE, np.ones(N), np.nan_to_num(before)])[known]
+    fit = sm.OLS(((y1 - y2) / 2)[known], design).fit()
+    assert [(row["method"], row["population"], row["n_active"]) for row in rows] == [
+        ("crossover", "with both periods and their baselines", 3),
+        ("unadjusted", "with both periods", 4),
+    ]
+    assert (rows[0]["estimate"], rows[0]["df"]) == (pytest.approx(fit.params[0]), fit.df_resid)
+    assert rows[0]["p"] == pytest.approx(fit.pvalues[0])
+    assert rows[1]["p"] == pytest.approx(scipy_stats.ttest_ind(*np.split((y1 - y2) / 2, [4])).pvalue)

@@ -291,7 +291,6 @@ def test_the_flow_is_written_by_periods_and_read_again(dataset, tmp_path):
     ("words", "message"),
     [
         (["--estimator", "ancova"], "--design crossover with --estimator ancova"),
-        (["--baseline", "b0"], "--design crossover with --baseline"),
         (["--slopes", "age"], "--design crossover with --slopes"),
         (["--outcomes", "h", "--cutoffs", "h:response=50%"], "--design crossover with --cutoffs"),
     ],

@@ -34,6 +34,15 @@ class Contrast:
     level: float = LEVEL
 
 
+def contrast_of(small: SmallSample, row: np.ndarray, level: float = LEVEL) -> Contrast:
+    """Estimate the sum of the coefficients with weights, (p,)."""
+    estimate, df = float(row @ small.coefficients), small.df(row)
+    error = float(np.sqrt(row @ small.covariance @ row))
+    margin = _quantile(df, 0.5 + level / 2) * error
+    t = estimate / error
+    return Contrast(estimate, error, df, t, two_sided(t, df), estimate - margin, estimate + margin, level)
+
+
 @dataclass(frozen=True)
 class Simultaneous:
     """Several contrasts whose intervals hold together, and whose p are adjusted for their number.
@@ -122,12 +131,7 @@ class Mmrm:
 
     def contrast(self, weights: np.ndarray, *, method: str = KENWARD_ROGER, level: float = LEVEL) -> Contrast:
         """Estimate the sum of the adjusted means with weights, (K, M)."""
-        small, row = self._by(method), self._row(weights)
-        estimate, df = float(row @ small.coefficients), small.df(row)
-        error = float(np.sqrt(row @ small.covariance @ row))
-        margin = _quantile(df, 0.5 + level / 2) * error
-        t = estimate / error
-        return Contrast(estimate, error, df, t, two_sided(t, df), estimate - margin, estimate + margin, level)
+        return contrast_of(self._by(method), self._row(weights), level)
 
     def joint(self, weights: np.ndarray, *, method: str = KENWARD_ROGER) -> JointTest:
         """Test that several independent contrasts with weights, (C, K, M), are all 0."""

@@ -55,6 +55,19 @@ class Regressors:
         labels = [self.labels[one] for one in later] + ["all arms at baseline"] + [self.labels[one] for one in rest]
         return Regressors(self.of_participant, spread, tuple(labels))
 
+    def with_treatments(self, given: np.ndarray) -> "Regressors":
+        """Give the arms, which come first, coefficients of the treatments, but the first, and of the visits.
+
+        Treatments are from 0 on, ``given`` to each of K arms at each visit, (K, M): the arms are sequences of them.
+        """
+        cells, (n_arms, n_visits) = given.size, given.shape
+        treated = given.reshape(-1, 1) == np.arange(1, given.max() + 1)
+        shared = np.column_stack([treated, np.tile(np.eye(n_visits), (n_arms, 1))])
+        names = [f"treatment {one}" for one in range(1, given.max() + 1)]
+        labels = [*names, *(f"visit {visit + 1}" for visit in range(n_visits)), *self.labels[cells:]]
+        spread = np.column_stack([self.spread[:, :cells] @ shared, self.spread[:, cells:]])
+        return Regressors(self.of_participant, spread, tuple(labels))
+
     def rows(self, observed: np.ndarray) -> np.ndarray:
         """Return the design of the N values that exist, of (n, M) bool, (N, p)."""
         participant, visit = np.nonzero(observed)

@@ -22,6 +22,8 @@ class Scores:
     covariates : (n, c) float ndarray
     constrained : bool
         Whether the baseline is one of the values, of which the arms have one mean, rather than adjusted for.
+    given : (K, M) int ndarray or None
+        Of a cross-over trial, whose sequences are the arms and whose periods the follow-ups, the treatments.
     """
 
     values: np.ndarray
@@ -29,6 +31,7 @@ class Scores:
     baseline: np.ndarray | None
     covariates: np.ndarray
     constrained: bool = False
+    given: np.ndarray | None = None
 
     @classmethod
     def checked(
@@ -86,7 +89,7 @@ class Scores:
         """Return those for whom ``members``, (n,) bool, is true."""
         baseline = None if self.baseline is None else self.baseline[members]
         covariates = self.covariates[members]
-        return Scores(self.values[members], self.arm[members], baseline, covariates, self.constrained)
+        return Scores(self.values[members], self.arm[members], baseline, covariates, self.constrained, self.given)
 
     def require_every_cell(self, n_arms: int) -> None:
         """Refuse arms and follow-ups at which nobody has a score."""
@@ -182,4 +185,6 @@ def _explained(scores: Scores, n_arms: int, by_visit: bool) -> tuple[Regressors,
     needed = n_visits * (n_arms + (scores.baseline is not None))
     if scores.constrained:
         explained, needed = explained.with_one_baseline(n_arms, n_visits), needed - n_arms + 1
+    if scores.given is not None:
+        explained, needed = explained.with_treatments(scores.given), n_visits + int(scores.given.max())
     return explained.independent(np.isfinite(scores.values), needed), units
