@@ -12,7 +12,7 @@ from bids_app.bids.datasets import Dataset
 from bids_app.bids.findings import Finding, say_all
 from bids_app.bids.runs import BoldRun, SeriesRun, find_inputs
 from bids_app.errors import DataError, MissingInputError
-from bids_app.group.gathering import find_trial, gather
+from bids_app.group.gathering import find_trial, gather, tables_for
 from bids_app.group.sample import MIN_PER_ARM
 from bids_app.group.targets import GroupRun
 from bids_app.group.trial_tables import read_scores
@@ -26,7 +26,7 @@ from bids_app.trial.design import Design
 from bids_app.trial.flow import counts, no_arm
 from bids_app.trial.strata import strata, strata_said
 from bids_app.trial.study import find_study
-from bids_app.trial.tables import Tables, read_tables
+from bids_app.trial.tables import Tables
 from bids_app.trial.visits import GROUPS_TOO, scanned_visits
 
 PLAIN_WIDTH = 240  # where nobody sees the width, lines are not broken
@@ -94,8 +94,8 @@ def _scan(run: BoldRun | SeriesRun) -> tuple[str, str, str, str]:
 
 def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawRun]) -> None:
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
-    tables = read_tables(settings.bids_dir)
     scanned = scanned_visits((run.entities["sub"], run.entities.get("ses")) for run in runs)
+    tables = tables_for(settings, scanned)
     if settings.trial.design == "parallel" and not any(session for _, session in scanned):
         raise DataError(f"The scans have no session: two visits are needed to compare the arms. {GROUPS_TOO}")
     study = find_study(tables, scanned, settings.trial)
@@ -133,13 +133,15 @@ def _preview_comparison(
 
 def _too_few(arms: pd.Series, design: Design) -> Iterator[Finding]:
     """Say so where the group level would refuse to compare, however good the scans are."""
-    n_active, n_reference = ((arms == arm).sum() for arm in (design.active, design.reference))
-    if min(n_active, n_reference) < MIN_PER_ARM:
+    counts = {arm: (arms == arm).sum() for arm in design.compared}
+    if min(counts.values()) < MIN_PER_ARM:
         both = "in both periods" if design.treatments else "at both visits"
+        first, *others = (f"{n} participants of {arm}" for arm, n in counts.items())
+        said = " and ".join([first, *(other.replace(" participants", "") for other in others)])
         words, at = design.words, f" {both}" if design.baseline is not None else ""
         text = (
-            f"{n_active} participants of {design.active} and {n_reference} of {design.reference} have scans{at}, at "
-            f"least {MIN_PER_ARM} of each are needed: as it is, the group level cannot compare the {words.arms}."
+            f"{said} have scans{at}, at least {MIN_PER_ARM} of each are needed: as it is, the group level cannot "
+            f"compare the {words.arms}."
         )
         yield Finding(words.arms.capitalize(), text, warning=True)
 

@@ -22,6 +22,7 @@ BETWEEN = {
     "post": "follow-up alone, not adjusted for the baseline",
     "crossover": "half the difference between the periods, compared between the sequences: the treatments within "
     "participants, free of the period",
+    "within": "mean of the later visit minus the first of everyone, tested by flipping signs",
     "first-period": "period 1 alone, compared between the sequences: the treatments between participants, by half of "
     "the data",
 }
@@ -30,7 +31,8 @@ OF_PERIODS = {
     "carry-over": "sum of the periods, compared between the sequences: carry-over, a weak test that must not choose "
     "the analysis (descriptive)",
 }
-HEADLINES = ("ancova", "crossover")  # whose maps are named by the feature alone
+PAIRED = "mean of the difference between the treatments within participants, tested by flipping signs"
+HEADLINES = ("ancova", "crossover", "within")  # whose maps are named by the feature alone
 ALONE = "visit by itself"
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
 BLOCKS = "; residuals are permuted within arms and strata"
@@ -67,7 +69,7 @@ class Analysis:
     @property
     def suffix(self) -> str:
         """What follows the feature in the desc label of a map; nothing for ANCOVA, and in a cross-over trial."""
-        if self.estimator in HEADLINES:
+        if self.estimator in HEADLINES and self.subject is None:
             return ""
         camel = label(f"{self.estimator} {self.subject or ''}")
         return camel[0].upper() + camel[1:]
@@ -75,7 +77,13 @@ class Analysis:
     @property
     def compares_arms(self) -> bool:
         """True if it is a difference between the arms, which the trial is about; False for what describes."""
-        return self.estimator in BETWEEN
+        return self.estimator in BETWEEN and self.subject is None
+
+    @classmethod
+    def of(cls, key: str) -> "Analysis":
+        """Return the analysis of a `key`."""
+        estimator, _, subject = key.partition(":")
+        return cls(estimator, subject or None)
 
     def estimand(self, design: Design) -> stats.Estimand:
         """Return what is estimated, as `stats.Estimand`: the reference is arm 0, the active arm is 1."""
@@ -83,7 +91,7 @@ class Analysis:
         if design.treatments:
             return stats.two_periods(self.estimator, *visits.values())
         if self.estimator == "within":
-            of_arm = (design.reference, design.active).index(self.subject)
+            of_arm = None if self.subject is None else design.arms.index(self.subject)
             return replace(stats.two_visits("within", **visits), of_arm=of_arm)
         named = SYMPTOMS.get(self.estimator, self.estimator)
         found = stats.two_visits(named, **visits, **({"covariate": self.subject} if self.subject else {}))
@@ -96,35 +104,38 @@ class Analysis:
     def text(self, node: str, design: Design) -> str:
         """Say for people what it is."""
         alone, said = design.baseline is None, design.words.of
+        blocks = "; residuals are permuted (Freedman and Lane)" if design.single else said(BLOCKS)
         if self.estimator in OF_PERIODS:
             return OF_PERIODS[self.estimator]
+        if self.estimator == "within" and self.subject is None:
+            return PAIRED if design.words.key == "paired" else BETWEEN["within"]
         if self.compares_arms:
             return ALONE if alone else said(BETWEEN[self.estimator]).format(node=node)
         if self.estimator == "within":
             return f"follow-up minus baseline within {self.subject} ({said('descriptive; no comparison of the arms')})"
-        blocks, between = said(BLOCKS), said("difference between the arms in ") * self.estimator.endswith("-by-arm")
+        between = said("difference between the arms in ") * self.estimator.endswith("-by-arm")
         if self.estimator in SYMPTOMS:
             what = "what" if alone or between else "change that"
             of = "" if alone else "the change of "
-            over = "" if between else said(", over both arms")
+            over = "" if between or design.single else said(", over both arms")
             return f"{between}{what} goes along with {of}{self.subject}{over}{blocks} (exploratory)"
         where = "at the visit" if alone else f"on the follow-up, adjusted for the baseline of the same {node}"
         return f"{between}{'the ' if between else ''}slope of {self.subject} {where}{blocks}"
 
-    def sides(self, design: Design) -> tuple[str, str]:
+    def sides(self, design: Design) -> tuple[str, ...]:
         """Return what its differences are of, the first minus the second."""
-        first, second = design.called.values() if self.estimator == "period" else design.sides
-        return (design.active, design.reference) if self.estimator == "carry-over" else (first, second)
+        if self.estimator == "period":
+            return tuple(design.called.values())
+        return design.compared if self.estimator == "carry-over" else design.sides
 
     def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
-        if self.estimator == "within":
+        if self.estimator == "within" and self.subject is not None:
             before, after = f"ses-{design.baseline}", f"ses-{design.followup}"
             return f"{after} > {before}" if sign > 0 else f"{after} < {before}"
         if self.estimator in ("slope", "symptom"):
-            return f"{'rises' if sign > 0 else 'falls'} with {self.subject}"
-        larger, smaller = self.sides(design)[::sign]
-        return f"{larger} > {smaller}"
+            return design.direction(sign, self.subject)
+        return " > ".join(self.sides(design)[::sign])
 
 
 @dataclass(frozen=True)
@@ -154,7 +165,7 @@ class Test:
 
     def role(self, trial: Trial) -> Role:
         """Say what it counts for, by the plan."""
-        return feature_role(trial, self.feature, self.analysis.estimator)
+        return feature_role(trial, self.feature, self.analysis.key)
 
 
 def analyses_of(
@@ -174,6 +185,8 @@ def analyses_of(
     if design.treatments:
         beside = ("first-period", *OF_PERIODS) if describes else ("first-period",)
         return [Analysis(estimator) for estimator in (trial.estimator, *beside)]
+    if design.single:
+        return _of_one_group(trial, design, symptoms, describes=describes)
     alone = design.baseline is None
     between = dict.fromkeys(("post",) if alone else (trial.estimator, "ancova", "change"))
     if not describes:
@@ -182,6 +195,18 @@ def analyses_of(
     slopes = [Analysis(kind, name) for name in trial.slopes for kind in ("slope", "slope-by-arm")]
     changes = [Analysis(kind, str(name)) for name in symptoms for kind in ("symptom", "symptom-by-arm")]
     return [*(Analysis(estimator) for estimator in between), *within, *slopes, *changes]
+
+
+def _of_one_group(trial: Trial, design: Design, symptoms: Iterable[Hashable], *, describes: bool) -> list[Analysis]:
+    """Return the analyses of one group: its change, slopes, and what goes along with the outcomes."""
+    change = [Analysis("within")] if design.of_change else []
+    slopes = [Analysis("slope", name) for name in trial.slopes] if describes or not change else []
+    return [*change, *slopes, *(Analysis("symptom", str(name)) for name in symptoms if describes)]
+
+
+def headline_of(trial: Trial) -> Analysis:
+    """Return the analysis that the page begins with."""
+    return Analysis.of(trial.estimator)
 
 
 def run_analysis(
@@ -231,7 +256,7 @@ def _of_rows(maps: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def _nuisance(analysis: Analysis, sample: Sample, rows: np.ndarray) -> np.ndarray:
     """Return what is adjusted for; a slope's own covariate is not, and the change within an arm is as it is."""
-    if analysis.estimator == "within":
+    if analysis.estimator == "within" and analysis.subject is not None:
         return np.ones((int(rows.sum()), 1))
     own = analysis.subject if analysis.estimator.startswith("slope") else None
     return sample.nuisance(without=own)[rows]
@@ -274,6 +299,8 @@ def main_draws(sample: Sample, trial: Trial) -> Draws:
     """Return the draws that test a difference of the arms, by the scheme that was chosen."""
     if trial.scheme == "rerandomize":
         return sample.draws(trial)
+    if trial.scheme == "sign-flips":
+        return stats.sign_flips(len(sample.arm), trial.n_permutations, trial.random_seed)
     return stats.residual_permutations(len(sample.arm), sample.strata, trial.n_permutations, trial.random_seed)
 
 

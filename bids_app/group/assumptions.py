@@ -39,6 +39,7 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
         _intervals(trial, words),
         _spread(trial, words),
         _model(trial, words),
+        _centred(sample),
         CARRY_OVER if sample.design.treatments else None,
         _motion(sample, trial),
         _minutes(settings, flow, words),
@@ -47,7 +48,7 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
         "Each family of tests (the voxels, the parcels of each atlas, the measures of whole graphs, connections, "
         "whole-brain means) is corrected by itself; nothing is corrected over the families, or over the analyses "
         "beside the headline's.",
-        None if one_visit or sample.design.treatments else _within(words),
+        None if one_visit or sample.design.treatments or sample.design.single else _within(words),
     )
     return tuple(Finding(ABOUT, text) for text in texts if text)
 
@@ -81,6 +82,11 @@ def _within(words: Wording) -> str:
 
 
 def _draws(trial: Trial, sample: Sample) -> str:
+    if trial.scheme == "sign-flips":
+        return (
+            "The difference of each participant is taken to be as likely as its negative where nothing changes, that "
+            "is to be distributed symmetrically about 0: all ways to flip signs are then equally likely."
+        )
     if trial.scheme == "freedman-lane":
         return (
             "Residuals are permuted (Freedman and Lane): their errors are taken to be exchangeable, that is of one "
@@ -97,7 +103,7 @@ def _draws(trial: Trial, sample: Sample) -> str:
 
 
 def _intervals(trial: Trial, words: Wording) -> str:
-    alike = f"normal errors that vary alike in both {words.arms}"
+    alike = f"normal errors that vary alike in both {words.arms}" if words.several else "normal errors"
     errors = "HC3 standard errors, and normal means" if trial.hc3 else alike
     return (
         f"Confidence intervals are parametric (Student's t, {errors}), p of maps, parcels and measures by permutation: "
@@ -107,7 +113,7 @@ def _intervals(trial: Trial, words: Wording) -> str:
 
 
 def _spread(trial: Trial, words: Wording) -> str:
-    if trial.hc3:
+    if trial.hc3 and words.several:
         return words.of(
             "With HC3 standard errors the test holds for arms that differ in spread too, but only approximately in "
             "small arms."
@@ -129,10 +135,22 @@ def _model(trial: Trial, words: Wording) -> str | None:
     return None
 
 
+def _centred(sample: Sample) -> str | None:
+    """Say what covariates do to the mean of a change."""
+    if not sample.design.of_change or not (len(sample.covariates.columns) or sample.strata is not None):
+        return None
+    return (
+        "Covariates are centred: the mean change is that of everyone as they are, and covariates make it more precise "
+        "only. The signs of the residuals are flipped (Winkler et al. 2014), which is approximate in small samples."
+    )
+
+
 def _motion(sample: Sample, trial: Trial) -> str:
     design = sample.design
     if design.treatments:
         return f"Motion is not adjusted for, {design.words.later_motion}."
+    if design.of_change:
+        return f"The change is not adjusted for motion, {design.words.later_motion}: see the table of motion."
     adjusted, at = design.motion in sample.covariates, "" if design.baseline is None else " at baseline"
     first = f"Motion{at} is adjusted for" if adjusted else f"Motion{at} is not adjusted for"
     why = "" if adjusted else " (--no-baseline-motion)" if not trial.baseline_motion else " (it is not known, or alike)"
@@ -148,7 +166,7 @@ def _minutes(settings: Settings, flow: pd.DataFrame, words: Wording) -> str | No
     return (
         f"Visits with less than {settings.signal.min_minutes:g} minutes of data are left out, "
         f"{words.later_minutes}. Measures at a fixed threshold of r depend on how many volumes are kept: the "
-        f"{words.arms} are taken to keep equally many."
+        f"{words.arms if words.several else 'visits'} are taken to keep equally many."
     )
 
 
@@ -167,5 +185,5 @@ def _gaps(trial: Trial, words: Wording) -> str | None:
         return None
     return (
         "Nodes that not everyone has are compared among those who have them: who lacks a node is taken not to depend "
-        f"on the {words.arm}."
+        f"on the {words.arm if words.several else 'value'}."
     )

@@ -19,12 +19,12 @@ def check_design(route: Route, sample: Sample) -> None:
     """
     try:
         n_adjusted = sample.nuisance().shape[1]
-        with_arm = np.column_stack([sample.covariates.to_numpy(), sample.arm])
-        stats.nuisance(len(sample.arm), with_arm, sample.strata, [*sample.covariates, f"the {sample.design.words.arm}"])
-        stats.allocations(sample.arm, sample.strata, 1)
+        if not sample.design.single:
+            _check_arms(sample)
     except ValueError as error:
         raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
-    crossed = sample.design.treatments is not None  # then nothing but the difference of the visits is in the model
+    # Then nothing but the difference of the visits is in the model.
+    crossed = sample.design.treatments is not None or sample.design.of_change
     left = len(sample.arm) - n_adjusted - (1 if crossed else len(sample.design.visits))
     baseline = "" if sample.design.baseline is None or crossed else "the baseline and for "
     adjusted = f"to adjust for {baseline}{', '.join(map(str, sample.covariates)) or 'no covariate'}"
@@ -34,6 +34,13 @@ def check_design(route: Route, sample: Sample) -> None:
             "are left."
         )
     _check_slopes(route, sample, adjusted)
+
+
+def _check_arms(sample: Sample) -> None:
+    """Refuse covariates that tell the arms apart, and arms that no other allocation is possible of."""
+    with_arm = np.column_stack([sample.covariates.to_numpy(), sample.arm])
+    stats.nuisance(len(sample.arm), with_arm, sample.strata, [*sample.covariates, f"the {sample.design.words.arm}"])
+    stats.allocations(sample.arm, sample.strata, 1)
 
 
 def _check_slopes(route: Route, sample: Sample, adjusted: str) -> None:

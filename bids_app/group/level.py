@@ -103,7 +103,7 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
     if not runs:
         raise DataError("Nothing can be compared. " + " ".join(not_compared))
     failures = _test_together(trial, [run.design for run in runs], not_compared, log_dir)
-    if not failures:
+    if not failures and not trial.study.first.single:  # each later visit is compared by itself
         with runs[0].notes.softly("Clinical outcomes of all arms and follow-ups", asked=True):
             write_repeated(trial, _departed(runs))
     return runs, not_compared, failures

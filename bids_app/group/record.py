@@ -66,11 +66,10 @@ def write_design(run: GroupRun, target: Target) -> Path:
 def _write_matrix(path: Path, sample: Sample, flow: pd.DataFrame) -> None:
     """Write the columns of the model beside the intercept and the baseline, which each node has of its own."""
     table = pd.DataFrame({"participant_id": flow.loc[flow["analysed"], "participant_id"].to_numpy()})
-    table["arm"] = sample.arm
-    columns = {
-        "participant_id": "Participant analysed",
-        "arm": f"1 for {sample.design.active}, 0 for {sample.design.reference}",
-    }
+    columns = {"participant_id": "Participant analysed"}
+    if not sample.design.single:
+        table["arm"] = sample.arm
+        columns["arm"] = f"1 for {sample.design.active}, 0 for {sample.design.reference}"
     for name, values in sample.covariates.items():
         table[name], columns[str(name)] = values.to_numpy(), "Covariate, as it enters the model"
     if sample.strata is not None:
@@ -84,7 +83,6 @@ def _write_matrix(path: Path, sample: Sample, flow: pd.DataFrame) -> None:
 
 
 def _arms(design: Design, sample: Sample) -> Arms:
-    n_active = int(sample.arm.sum())
     return Arms(
         contrast=design.contrast,
         arm_column=design.arm_column,
@@ -92,7 +90,7 @@ def _arms(design: Design, sample: Sample) -> Arms:
         reference_arm=design.reference,
         baseline_session=design.baseline,
         followup_session=design.followup or None,
-        number_analysed={design.active: n_active, design.reference: len(sample.arm) - n_active},
+        number_analysed={arm: int((sample.arm == design.arms.index(arm)).sum()) for arm in design.compared},
         comparison_of=None if design.words is PARALLEL else design.words.key,
         treatments=design.treatments,
     )
@@ -102,8 +100,8 @@ def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Ana
     node, analyses = route.node, analyses_of(trial, design, sample.symptoms, describes=route.describes)
     used = tuple(map(str, sample.covariates.columns))
     return Analyses(
-        estimators={one.key: one.text(node, design) for one in analyses if one.compares_arms},
-        descriptive={one.key: one.text(node, design) for one in analyses if not one.compares_arms},
+        estimators={one.key: one.text(node, design) for one in analyses if one.compares_arms or one is analyses[0]},
+        descriptive={one.key: one.text(node, design) for one in analyses[1:] if not one.compares_arms},
         headline=analyses[0].key,
         map_suffixes={one.key: one.suffix for one in analyses},
         features=tuple(
@@ -111,7 +109,7 @@ def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Ana
                 metric=one.metric,
                 edges=one.edges,
                 title=one.title,
-                role=feature_role(trial, one, analyses[0].estimator),
+                role=feature_role(trial, one, analyses[0].key),
             )
             for one in sample.features
         ),
@@ -132,7 +130,7 @@ def _inference(trial: Trial, route: Route, sample: Sample) -> Inference:
         standard_errors="HC3" if trial.hc3 else "ordinary",
         tail_approximation=trial.tail_approximation and not draws.exhaustive,
         draws=len(draws),
-        all_allocations_enumerated=draws.exhaustive and rerandomized,
+        all_allocations_enumerated=draws.exhaustive and trial.scheme != "freedman-lane",
         possible_allocations=str(draws.n_possible) if rerandomized and draws.n_possible else None,
         allocations_of=f"the {len(sample.arm)} participants analysed{', within strata' if trial.strata else ''}",
         random_seed=trial.random_seed,
@@ -170,6 +168,8 @@ def _compared(visits: Maps, design: Design) -> np.ndarray:
 
 def _variance_warnings(sample: Sample) -> dict[str, str]:
     """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
+    if sample.design.single:
+        return {}
     found, words = {}, sample.design.words
     for feature, visits in sample.maps.items():
         try:

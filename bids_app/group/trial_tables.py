@@ -16,7 +16,14 @@ from bids_app.errors import DataError, UsageError
 from bids_app.group.sample import Sample
 from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
 from bids_app.settings.settings import Trial
-from bids_app.stats.clinical import CLINICAL_COLUMNS, CROSSOVER_COLUMNS, clinical_table, crossover_table
+from bids_app.stats.clinical import (
+    CHANGE_COLUMNS,
+    CLINICAL_COLUMNS,
+    CROSSOVER_COLUMNS,
+    change_table,
+    clinical_table,
+    crossover_table,
+)
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS, missing_table, tipping_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
@@ -136,7 +143,7 @@ def _odd_scores(name: str, rows: pd.DataFrame, enrolled: str, design: Design) ->
     """Warn of scores that may be codes for missing values, and of baselines that are missing."""
     values = rows.set_index("participant")["value"]
     yield from odd_numbers(f"Outcome {name}", values)
-    if design.treatments:  # nothing of a period is adjusted for
+    if design.treatments or design.single:  # nothing of a period is adjusted for
         return
     before = values[(rows["visit"] == "baseline").to_numpy()]
     missing = before.index[before.isna()]
@@ -171,7 +178,7 @@ def symptom_changes(scores: Scores | None, sample: Sample) -> pd.DataFrame:
     for name, data in scores.outcomes.items():
         change = data.followup if data.baseline is None else data.change
         values = pd.Series(change, index=scores.participants, dtype=float).reindex(participants).to_numpy()
-        known = [np.isfinite(values[sample.arm == arm]).sum() for arm in (0, 1)]
+        known = [np.isfinite(values[sample.arm == arm]).sum() for arm in np.unique(sample.arm)]
         if min(known) >= LEAST_WITH_SYMPTOM and np.nanstd(values) > 0:
             columns[name] = values
         else:
@@ -206,11 +213,14 @@ def write_outcomes(run: "GroupRun") -> None:
     with notes.softly("Clinical outcomes", asked=True):
         if run.design.treatments:
             table = crossover_table(scores.outcomes, **ranked, **draws)
+        elif run.design.single:
+            table = change_table(scores.outcomes, ordinal=trial.ordinal, **draws | {"n_draws": trial.n_permutations})
         else:
             own = draws | {"n_draws": draws["n_draws"] if words.randomized else None}
             table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
         table = retold(of_chosen(with_roles(table, trial.plan, trial.departed), participants), words)
         columns = CROSSOVER_COLUMNS if run.design.treatments else CLINICAL_COLUMNS
+        columns = CHANGE_COLUMNS if run.design.single else columns
         save_described(run.trial_path("outcomes"), with_heads(table, run.design.columns), columns | ROLE_COLUMN)
     if not words.bounded:  # the bounds are those of an effect of what chance allotted
         return

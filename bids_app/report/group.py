@@ -124,6 +124,8 @@ def _matrix(folder: Path, entities: Mapping[str, str], record: ComparisonRecord)
     if not path.exists():
         return None
     table = read_table(path, dtype={"stratum": str})
+    if table.columns.tolist() == ["participant_id"]:  # of one group, and nothing is adjusted for
+        return None
     drawn = folder / "figures" / build(entities, "matrix", ".png")
     save_figure(drawn, matrix_figure(table, record.arms.names))
     return drawn
@@ -139,7 +141,7 @@ def scan_quality(flow: pd.DataFrame, arms: Design) -> list[dict[str, Any]]:
     """
     rows = []
     for visit, said in arms.called.items():
-        for arm in (arms.active, arms.reference):
+        for arm in arms.compared:
             members = flow[flow["analysed"] & (flow["arm"] == arm)]
             row: dict[str, Any] = {"arm": arm, "visit": said, "n": len(members)}
             for quantity in ("mean_fd", "volumes", "minutes", "coverage"):

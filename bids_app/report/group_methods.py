@@ -62,6 +62,8 @@ def _model(record: ComparisonRecord) -> str:
     n = record.arms.number_analysed
     arms, words = " and ".join(f"{count} of {arm}" for arm, count in n.items()), record.arms.words
     adjusted = [*record.analyses.covariates, *(f"stratum {name}" for name in record.analyses.strata)]
+    if record.arms.design.single:
+        return _of_one_group(record, adjusted)
     active, reference = record.arms.sides
     within = " within participants" if record.arms.treatments else ""
     text = f"{active} was compared with {reference}{within} ({arms}). The headline is {'' if within else 'the '}"
@@ -76,10 +78,31 @@ def _model(record: ComparisonRecord) -> str:
     return f"{text}. Effect sizes are Hedges g [@hedges1981] with 95 % confidence intervals."
 
 
+def _of_one_group(record: ComparisonRecord, adjusted: Sequence[str]) -> str:
+    """Describe the model of one group."""
+    n, words = sum(record.arms.number_analysed.values()), record.arms.words
+    if record.analyses.slope is None:
+        text = f"{' was compared with '.join(record.arms.sides)} within the {n} participants who have both. "
+    else:
+        text = f"{n} participants were looked at as one group. "
+    text += f"The headline is the {record.analyses.headline_text}"
+    text += f", adjusted for {', '.join(adjusted)}" if adjusted else ", adjusted for nothing"
+    others = [said for key, said in record.analyses.texts.items() if key != record.analyses.headline]
+    text += f"; beside it, {'; '.join(others)}" if others else ""
+    sizes = (
+        "Effect sizes are Hedges g [@hedges1981], the mean difference over the standard deviation of the differences, "
+    )
+    sizes = sizes if record.analyses.slope is None else "Slopes are given "
+    return f"{text}. {words.warning} {sizes}with 95 % confidence intervals."
+
+
 def _inference(record: ComparisonRecord) -> str:
     inference, where = record.inference, "within strata" if record.analyses.strata else ""
     labels = f"{record.arms.words.arm} labels"
-    if inference.scheme == "freedman-lane":
+    if inference.scheme == "sign-flips":
+        made = "in all" if inference.all_allocations_enumerated else "in"
+        text = f"Signs of the participants' differences were flipped {made} {inference.draws} ways [@winkler2014]"
+    elif inference.scheme == "freedman-lane":
         text = f"Residuals were permuted {inference.draws} times {where} [@freedman1983; @winkler2014]"
     elif inference.all_allocations_enumerated:
         text = f"The {labels} were put through all {inference.draws} possible allocations {where} [@rosenberger2019]"
@@ -132,6 +155,11 @@ def _outcomes(trial: Facts, record: ComparisonRecord) -> str:
             f"Clinical outcomes ({names}) were compared as half the difference between the periods, between the "
             f"sequences by least squares, for those of {whom} with both, by statsmodels [@statsmodels]; their p values "
             "are of each outcome by itself."
+        )
+    if record.arms.design.single:
+        return (
+            f"The mean change of clinical outcomes ({names}) was tested by Student's t of one sample, for those of "
+            f"{whom} with both visits, by statsmodels [@statsmodels]; their p values are of each outcome by itself."
         )
     if record.arms.baseline_session is None:
         return (

@@ -53,7 +53,10 @@ DESIGNS = {
     "parallel": "arms that were randomized",
     "groups": "people whom nobody randomized, as patients and controls, also at one visit",
     "crossover": "two treatments that everyone was given in turn, in an order that was randomized",
+    "one-group": "everybody as one group: each later visit with the first, or one visit by itself",
+    "paired": "two treatments that everyone was given, in an order that nobody knows",
 }
+SINGLE = ("one-group", "paired")  # designs without a second arm
 RANDOM_SEED = 0  # of the permutations and of the random graphs
 QUERIES = ("bold", "mask", "confounds", "timeseries")
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bids_app.stats.ancova import completed, linear_estimate, outcome_of
 from bids_app.stats.estimates import Estimate
-from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate
+from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate, signed_rank_estimate
 from bids_app.stats.responders import proportion_estimate
 from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
@@ -18,6 +18,7 @@ METHODS = {
     "ancova": "follow-up adjusted for the baseline, by least squares",
     "change": "follow-up minus baseline, by least squares",
     "post": "follow-up alone, by least squares",
+    "within": "mean change of one group",
     "crossover": "half of period 1 minus period 2, compared between the sequences, by least squares",
     "mixed": "mixed model for repeated measures over both visits, unstructured, arms with one mean at baseline",
     "mixed-interaction": "the same with a baseline mean of each arm: the difference of their changes, where nobody was "
@@ -30,7 +31,7 @@ METHODS = {
 MAIN, SENSITIVITY = "main", "sensitivity"
 DECIDES = "p"
 COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
-BOTH = "with both periods"
+BOTH, BOTH_VISITS = "with both periods", "with both visits"
 OF_DIFFERENCES = (
     "ranks of the difference between the periods; the estimate is the probability that it is better in the sequence "
     "with the active treatment first"
@@ -80,6 +81,24 @@ CROSSOVER_COLUMNS = {
     "method": f"crossover: {METHODS['crossover']}; ranks: of that difference",
     "population": BOTH,
     "estimate": "Active minus reference treatment, in the units of the outcome; for ranks the probability",
+}
+CHANGE_COLUMNS = {name: text for name, text in CLINICAL_COLUMNS.items() if not name.endswith("_reference")} | {
+    "method": "within: mean change by Student's t of one sample (the paired t test), adjusted for centred covariates "
+    "where there are any; signed-ranks: Wilcoxon's test of the changes",
+    "population": BOTH_VISITS,
+    **{
+        f"{visit}_{statistic}_active": f"{text} at {word}"
+        for visit, word in (("baseline", "the first visit"), ("followup", "the later visit"))
+        for statistic, text in (("mean", "Mean"), ("sd", "Standard deviation"))
+    },
+    "n_active": "Participants in the row",
+    "estimate": "Mean of the later visit minus the first, in the units of the outcome",
+    "t": "Student's t",
+    "df": "Degrees of freedom of t",
+    "p": "Two-sided p of t, or of the signed ranks",
+    "p_hc3": "Two-sided p with the HC3 standard error",
+    "p_rerandomized": "Two-sided p of flipping the signs of the changes",
+    "effect_kind": "What the effect size is; Hedges g is in units of the SD of the changes",
 }
 
 
@@ -153,6 +172,33 @@ def crossover_table(
             rows.append(_row(name, "score", replace(found, note=OF_DIFFERENCES), both, BOTH))
         rows.append(_row(name, "score", linear_estimate(data, "crossover", **draws), both, BOTH))
     return _first_is_main(rows)
+
+
+def change_table(
+    outcomes: Mapping[str, TwoVisits], *, ordinal: Collection[str] = (), n_draws: int = 10_000, seed: int = 0
+) -> pd.DataFrame:
+    """Test the mean change of every outcome of one group, whose arm is 1.
+
+    Parameters
+    ----------
+    outcomes : dict of TwoVisits
+    ordinal : collection of str, optional
+        Outcomes that are tested by signed ranks too, and first.
+    n_draws, seed : int, optional
+        Of the signs.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `CHANGE_COLUMNS`.
+    """
+    rows = []
+    for name, data in outcomes.items():
+        both = data if data.baseline is None else completed(data, "within")
+        if name in ordinal and data.baseline is not None:
+            rows.append(_row(name, "score", signed_rank_estimate(both), both, BOTH_VISITS))
+        rows.append(_row(name, "score", linear_estimate(data, "within", n_draws=n_draws, seed=seed), both, BOTH_VISITS))
+    return _first_is_main(rows)[list(CHANGE_COLUMNS)]
 
 
 def _first_is_main(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

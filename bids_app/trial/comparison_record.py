@@ -13,7 +13,7 @@ from bids_app.runtime.group_folder import AGAIN
 from bids_app.settings.roles import Role
 from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
-from bids_app.trial.wording import WORDINGS, Wording
+from bids_app.trial.wording import ONE_GROUP, ONE_VISIT, WORDINGS, Wording
 
 Kind = Literal["maps", "parcels", "global", "edges"]
 Statistic = Literal["tfce", "t", "cluster-extent", "cluster-mass", "nbs", "nbs-intensity", "tfnbs"]
@@ -30,7 +30,7 @@ class Arms:
     contrast: str
     arm_column: str
     active_arm: str
-    reference_arm: str
+    reference_arm: str | None
     baseline_session: str | None
     followup_session: str | None
     number_analysed: dict[str, int]
@@ -38,13 +38,13 @@ class Arms:
     treatments: tuple[str, str] | None = None
 
     @property
-    def names(self) -> tuple[str, str]:
-        """The active and the reference arm."""
-        return self.active_arm, self.reference_arm
+    def names(self) -> tuple[str, ...]:
+        """The active and the reference arm, or the one group."""
+        return self.design.compared
 
     @property
-    def sides(self) -> tuple[str, str]:
-        """What a difference is of, the first minus the second."""
+    def sides(self) -> tuple[str, ...]:
+        """What a difference is of, the first minus the second; one group at one visit."""
         return self.design.sides
 
     @property
@@ -56,11 +56,14 @@ class Arms:
     def design(self) -> Design:
         """The same without the numbers, as the flow of participants needs it."""
         visits = (self.baseline_session, self.followup_session or "")
-        return Design(self.arm_column, *self.names, *visits, words=self.words, treatments=self.treatments)
+        arms = self.active_arm, self.reference_arm
+        return Design(self.arm_column, *arms, *visits, words=self.words, treatments=self.treatments)
 
     @property
     def words(self) -> Wording:
         """What is said of the arms, or groups."""
+        if self.comparison_of == ONE_GROUP.key and self.baseline_session is None:
+            return ONE_VISIT
         return WORDINGS[self.comparison_of or "parallel"]
 
     @property
@@ -112,6 +115,11 @@ class Analyses:
     def texts(self) -> dict[str, str]:
         """All analyses in words, by their keys."""
         return {**self.estimators, **self.descriptive}
+
+    @property
+    def slope(self) -> str | None:
+        """The covariate whose slope the headline is, or None."""
+        return self.headline.removeprefix("slope:") if self.headline.startswith("slope:") else None
 
     @property
     def headline_text(self) -> str:
@@ -192,6 +200,10 @@ class ComparisonRecord:
     findings: tuple[Finding, ...]
     failed_scans: tuple[ScanFailure, ...]
     software: str
+
+    def direction(self, sign: int) -> str:
+        """Say which way an effect of a sign in the headline goes."""
+        return self.arms.design.direction(sign, self.analyses.slope)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of design.json: the fields of the parts one after the other, without what is None."""

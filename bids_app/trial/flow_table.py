@@ -24,7 +24,7 @@ FLOW_COLUMNS = {
 def flow_columns(design: Design) -> dict[str, str]:
     """Describe the columns of the flow as it is written: of a cross-over trial periods in place of visits."""
     columns = {**FLOW_COLUMNS, "arm": design.words.of(FLOW_COLUMNS["arm"])}
-    if not design.treatments:
+    if not design.own_sessions:
         return columns
     for visit, label in design.columns.items():
         own = {name: columns.pop(name) for name in list(columns) if name.startswith(f"{visit}_")}
