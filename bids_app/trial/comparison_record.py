@@ -219,6 +219,8 @@ class ComparisonRecord:
             A key is missing, or its value is of another type; or the headline is none of the estimators.
         """
         record: ComparisonRecord = _part(cls, content)
+        if record.arms.words.several:
+            _value(str, record.arms.reference_arm, _key("reference_arm"))
         if record.arms.words.randomized:
             for name in ("baseline_session", "followup_session"):
                 _value(str, getattr(record.arms, name), _key(name))
