@@ -13,7 +13,7 @@ from bids_app.bids.result_names import comparison_desc
 from bids_app.graph.features import Feature
 from bids_app.group.sample import Sample
 from bids_app.settings.roles import Role, feature_role
-from bids_app.settings.settings import Trial
+from bids_app.settings.settings import DESCRIBED, Trial
 from bids_app.trial.design import Design
 
 BETWEEN = {
@@ -34,6 +34,7 @@ OF_PERIODS = {
 PAIRED = "mean of the difference between the treatments within participants, tested by flipping signs"
 HEADLINES = ("ancova", "crossover", "within")  # whose maps are named by the feature alone
 ALONE = "visit by itself"
+NOT_TESTED = "mean and standard deviation over participants: described, nothing is tested"
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
 BLOCKS = "; residuals are permuted within arms and strata"
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
@@ -107,6 +108,8 @@ class Analysis:
         blocks = "; residuals are permuted (Freedman and Lane)" if design.single else said(BLOCKS)
         if self.estimator in OF_PERIODS:
             return OF_PERIODS[self.estimator]
+        if self.estimator == DESCRIBED:
+            return NOT_TESTED
         if self.estimator == "within" and self.subject is None:
             return PAIRED if design.words.key == "paired" else BETWEEN["within"]
         if self.compares_arms:

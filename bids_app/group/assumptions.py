@@ -8,7 +8,7 @@ from bids_app.bids.findings import Finding
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Scores
-from bids_app.settings.settings import Settings, Trial
+from bids_app.settings.settings import DESCRIBED, Settings, Trial
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT
 from bids_app.trial.wording import CARRY_OVER, PARALLEL, Wording
@@ -33,7 +33,7 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
     """
     trial, words = settings.trial, sample.design.words
     one_visit = sample.design.baseline is None
-    texts = (
+    texts: tuple[str | None, ...] = (
         _draws(trial, sample),
         _independent(words),
         _intervals(trial, words),
@@ -50,6 +50,8 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
         "beside the headline's.",
         None if one_visit or sample.design.treatments or sample.design.single else _within(words),
     )
+    if trial.estimator == DESCRIBED:
+        texts = (_minutes(settings, flow, words), _averages(flow, sample.design), _gaps(trial, words))
     return tuple(Finding(ABOUT, text) for text in texts if text)
 
 

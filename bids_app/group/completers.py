@@ -7,7 +7,7 @@ import pandas as pd
 from bids_app.bids.findings import Finding
 from bids_app.group.analyses import main_draws
 from bids_app.group.sample import Sample
-from bids_app.settings.settings import Trial
+from bids_app.settings.settings import DESCRIBED, Trial
 from bids_app.stats.attrition import attrition
 from bids_app.trial.design import Design
 
@@ -68,8 +68,11 @@ def _completers(flow: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Fi
 def _of_one_group(flow: pd.DataFrame, design: Design, sample: Sample, trial: Trial) -> Iterator[Finding]:
     """Yield who is looked at of one group, and a warning where they are too few for a small p."""
     n, total, words = len(sample.arm), int((flow["arm"] == design.active).sum()), design.words
-    drawn = "Signs are flipped" if design.of_change else "Residuals are permuted"
-    text = f"{drawn} among the {n} of {total} who are compared. "
+    if trial.estimator == DESCRIBED:
+        text = f"{n} of {total} are described; nothing is tested, so that there is no p. "
+    else:
+        drawn = "Signs are flipped" if design.of_change else "Residuals are permuted"
+        text = f"{drawn} among the {n} of {total} who are compared. "
     yield Finding("Missing scans", text + (words.losses if n < total else "Nobody is missing."))
     if design.of_change and (least := 2.0 ** (1 - n)) > trial.alpha:
         text = f"{n} participants have {2**n} ways to flip signs, so that no p is below {least:.2g}: nothing can be "

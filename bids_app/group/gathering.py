@@ -23,7 +23,7 @@ from bids_app.group.routes import Route, of_periods
 from bids_app.group.sample import Sample, assemble, route_flow
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
-from bids_app.settings.settings import SINGLE, Settings, Trial
+from bids_app.settings.settings import DESCRIBED, SINGLE, Settings, Trial
 from bids_app.system.provenance import digest_of_file, shareable
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
@@ -78,7 +78,7 @@ def settled(trial: Trial, design: Design) -> Trial:
         return trial
     if not design.single:
         return replace(trial, estimator="post")
-    return replace(trial, estimator=f"slope:{trial.slopes[0]}" if trial.slopes else "none", scheme="freedman-lane")
+    return replace(trial, estimator=f"slope:{trial.slopes[0]}" if trial.slopes else DESCRIBED, scheme="freedman-lane")
 
 
 def flow_of(trial: TrialScans, route: Route, design: Design) -> pd.DataFrame:

@@ -10,13 +10,13 @@ import pandas as pd
 from bids_app import __version__, stats
 from bids_app.bids.files import save_described, save_json
 from bids_app.graph.features import FULL, edges_text
-from bids_app.group.analyses import analyses_of, main_draws
+from bids_app.group.analyses import Analysis, analyses_of, main_draws
 from bids_app.group.cluster_labels import anatomy_columns
 from bids_app.group.routes import MapRoute, Route
 from bids_app.group.sample import Maps, Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.roles import feature_role
-from bids_app.settings.settings import Settings, Trial
+from bids_app.settings.settings import DESCRIBED, Settings, Trial
 from bids_app.space.atlas import fitting
 from bids_app.space.grid import Grid
 from bids_app.trial.comparison_record import (
@@ -98,6 +98,8 @@ def _arms(design: Design, sample: Sample) -> Arms:
 
 def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Analyses:
     node, analyses = route.node, analyses_of(trial, design, sample.symptoms, describes=route.describes)
+    if trial.estimator == DESCRIBED:
+        analyses = [Analysis(DESCRIBED)]
     used = tuple(map(str, sample.covariates.columns))
     return Analyses(
         estimators={one.key: one.text(node, design) for one in analyses if one.compares_arms or one is analyses[0]},
@@ -122,14 +124,15 @@ def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Ana
 
 def _inference(trial: Trial, route: Route, sample: Sample) -> Inference:
     draws, rerandomized = main_draws(sample, trial), trial.scheme == "rerandomize"
+    tested = trial.estimator != DESCRIBED
     return Inference(
-        scheme=trial.scheme,
+        scheme=trial.scheme if tested else DESCRIBED,
         statistic=cast(Statistic, route.statistic(trial)),
         connectivity=trial.connectivity if isinstance(route, MapRoute) else None,
         cluster_threshold=route.forming_threshold(trial),
         standard_errors="HC3" if trial.hc3 else "ordinary",
         tail_approximation=trial.tail_approximation and not draws.exhaustive,
-        draws=len(draws),
+        draws=len(draws) if tested else 0,
         all_allocations_enumerated=draws.exhaustive and trial.scheme != "freedman-lane",
         possible_allocations=str(draws.n_possible) if rerandomized and draws.n_possible else None,
         allocations_of=f"the {len(sample.arm)} participants analysed{', within strata' if trial.strata else ''}",

@@ -251,8 +251,9 @@ def _of_comparison(output_dir: Path, path: Path, record: ComparisonRecord) -> It
     yield f"strata{of_whom}", ", ".join(analyses.strata) or "none given", where
     yield "estimator", analyses.headline_text, where
     yield "covariates", ", ".join(analyses.covariates) or "none", where
-    yield "draws and seed", f"{inference.draws}, seed {inference.random_seed}", where
-    yield "level of significance", inference.alpha, where
+    if analyses.tested:
+        yield "draws and seed", f"{inference.draws}, seed {inference.random_seed}", where
+        yield "level of significance", inference.alpha, where
 
 
 def _flow(path: Path, record: ComparisonRecord) -> Iterator[tuple[str, str]]:

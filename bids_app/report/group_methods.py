@@ -47,10 +47,11 @@ def group_methods(
     parts = []
     for record in records:
         which = f", {record.arms.comparison}" if several else ""
-        parts.append((f"Comparison: {record.route}{which}", f"{_model(record)} {_inference(record)}"))
+        inference = _inference(record) if record.analyses.tested else ""
+        parts.append((f"Comparison: {record.route}{which}", f"{_model(record)} {inference}".strip()))
     if together:
         parts.append(("Several comparisons", _together(together, records[0])))
-    if trial and trial.get("Outcomes"):
+    if trial and trial.get("Outcomes") and records[-1].analyses.tested:
         text = _outcomes(trial, records[-1]) + (_repeated(repeated, records[-1]) if repeated else "")
         parts.append(("Clinical outcomes", text))
     if trial:
@@ -81,6 +82,8 @@ def _model(record: ComparisonRecord) -> str:
 def _of_one_group(record: ComparisonRecord, adjusted: Sequence[str]) -> str:
     """Describe the model of one group."""
     n, words = sum(record.arms.number_analysed.values()), record.arms.words
+    if not record.analyses.tested:
+        return f"{n} participants were described as one group: {record.analyses.headline_text}."
     if record.analyses.slope is None:
         text = f"{' was compared with '.join(record.arms.sides)} within the {n} participants who have both. "
     else:

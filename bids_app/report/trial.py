@@ -43,7 +43,7 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     record = read_comparison(design_paths[0])
     figures = _outcome_figures(folder, entities, record) if facts else []
     said = {"role_text": role_text(facts), "words": record.arms.words, "when": _when(record)}
-    said |= {"single": record.arms.design.single}
+    said |= {"single": record.arms.design.single, "tested": record.analyses.tested}
     said |= {"periods": record.arms.treatments is not None, "visits": _visits_of(record).values()}
     return {"facts": facts, **said, **tables, "figures": figures}
 

@@ -57,6 +57,7 @@ DESIGNS = {
     "paired": "two treatments that everyone was given, in an order that nobody knows",
 }
 SINGLE = ("one-group", "paired")  # designs without a second arm
+DESCRIBED = "none"  # the estimator where nothing is tested
 RANDOM_SEED = 0  # of the permutations and of the random graphs
 QUERIES = ("bold", "mask", "confounds", "timeseries")
 

@@ -11,6 +11,7 @@ from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.runtime.group_folder import AGAIN
 from bids_app.settings.roles import Role
+from bids_app.settings.settings import DESCRIBED
 from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
 from bids_app.trial.wording import ONE_GROUP, ONE_VISIT, WORDINGS, Wording
@@ -115,6 +116,11 @@ class Analyses:
     def texts(self) -> dict[str, str]:
         """All analyses in words, by their keys."""
         return {**self.estimators, **self.descriptive}
+
+    @property
+    def tested(self) -> bool:
+        """False where one group is described and nothing is tested."""
+        return self.headline != DESCRIBED
 
     @property
     def slope(self) -> str | None:

@@ -183,7 +183,8 @@ ONE_VISIT = replace(
     "p is approximate.",
     losses="What is found holds for the others too only if they are missing by chance, which nothing in the data can "
     "show.",
-    warning="There is one group, seen once: what goes along with a covariate over people need not come from it.",
+    warning="There is one group, seen once: it is compared with nobody, and what goes along with a covariate "
+    "over people need not come from it.",
 )
 PAIRED = replace(
     ONE_GROUP,

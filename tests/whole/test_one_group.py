@@ -4,11 +4,15 @@ import json
 import re
 from itertools import product
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from conftest import SMALL, SmallTrial
 from scipy import stats as scipy_stats
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
 
 from bids_app.trial.wording import ONE_GROUP
 
@@ -177,3 +181,86 @@ def test_check_says_who_could_be_compared(study, app, tmp_path):
     assert outcome.code == 0, outcome.said
     assert "6 of 6 would be compared" in outcome.said
     assert "5 of 6 would be compared" in outcome.said
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory, app):
+    """Six people scanned once, in two runs each; there is no participants.tsv."""
+    root = tmp_path_factory.mktemp("once")
+    trial = SmallTrial(root / "bids", root / "bids" / "derivatives" / "fmriprep").begin()
+    for label in EVERYONE:
+        for run in ("1", "2"):
+            trial.add_run(label, None, run=run)
+    (trial.bids / "participants.tsv").unlink(missing_ok=True)
+    assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
+    return trial
+
+
+def maps_of(out, name):
+    paths = sorted((out / f"sub-{name}").rglob("*_stat-degree_desc-r025Smooth*_boldmap.nii.gz"))
+    return np.stack([nib.load(path).get_fdata().ravel() for path in paths])
+
+
+def test_one_visit_is_described_and_nothing_is_tested(once, app):
+    out = once.bids.parent / "out"
+    outcome = app(once.bids, out, "group", *SMALL, *WORDS)
+    assert outcome.code == 0, outcome.said
+    assert "There is no participants.tsv: the group is the 6 who were scanned." in " ".join(outcome.said.split())
+    folder = out / "group"
+    runs = np.stack([maps_of(out, name) for name in EVERYONE])  # participants, runs, voxels
+
+    def drawn(stat):
+        (path,) = folder.glob(f"*_stat-{stat}_desc-degreeR025_statmap.nii.gz")
+        return nib.load(path).get_fdata().ravel()
+
+    kept = np.isfinite(drawn("mean"))
+    both = runs.mean(axis=1)[:, kept]
+    np.testing.assert_allclose(drawn("mean")[kept], both.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(drawn("sd")[kept], both.std(axis=0, ddof=1), rtol=1e-4)
+    assert (drawn("n")[kept] == 6).all()
+    voxel = np.flatnonzero(kept)[100]
+    table_of_one = pd.DataFrame({"who": np.repeat(range(6), 2), "value": runs[:, :, voxel].ravel()})
+    squares = anova_lm(ols("value ~ C(who)", table_of_one).fit())["mean_sq"]
+    between, within = squares["C(who)"], squares["Residual"]
+    assert drawn("icc")[voxel] == pytest.approx((between - within) / (between + within), rel=1e-4)
+    assert not list(folder.rglob("*pFwe*"))
+    page = visible((folder / "index.html").read_text())
+    assert "6 participants are described as one group at one visit. Nothing was tested." in page
+    assert not re.search(r"\bp\b|FWE|signific", page)
+    assert not OTHER_WORDS.findall(page)
+    methods = (out / "logs" / "CITATION.md").read_text()
+    assert "6 participants were described as one group" in methods
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert app(once.bids, out, "group", *SMALL, *WORDS, "--reports-only").code == 0
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_slope_at_one_visit_is_that_of_least_squares(once, app):
+    rows = "".join(f"sub-{label}\t{20 + int(label) ** 2}\n" for label in EVERYONE)
+    (once.bids / "participants.tsv").write_text(f"participant_id\tage\n{rows}")
+    out = once.bids.parent / "out"
+    outcome = app(once.bids, out, "group", *SMALL, *WORDS, "--slopes", "age")
+    (once.bids / "participants.tsv").unlink()
+    assert outcome.code == 0, outcome.said
+    matrix = table(out / "group", "matrix")
+    age = np.array([20 + int(label) ** 2 for label in EVERYONE], dtype=float)
+    means = [
+        np.nanmean(
+            [
+                json.loads(path.read_text())["Mean"]
+                for path in sorted((out / f"sub-{name}").rglob("*_stat-degree_desc-r025_boldmap.json"))
+            ]
+        )
+        for name in EVERYONE
+    ]
+    fit = sm.OLS(means, np.column_stack([age, np.ones(6), matrix["mean_fd"]])).fit()
+    (row,) = table(out / "group", "wholebrain").to_dict("records")
+    assert row["estimator"] == "slope:age"
+    assert row["difference"] == pytest.approx(fit.params[0], rel=1e-5)
+    assert row["t"] == pytest.approx(fit.tvalues[0], rel=1e-5)
+    page = visible((out / "group" / "index.html").read_text())
+    assert "The values do not go along with age" in page or "The values go along with age" in page
+    assert not OTHER_WORDS.findall(page)
+    (path,) = (out / "group").glob("*_design.json")
+    record = json.loads(path.read_text())
+    assert (record["Headline"], record["Scheme"], record["ComparisonOf"]) == ("slope:age", "freedman-lane", "one-group")
