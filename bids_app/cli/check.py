@@ -136,14 +136,25 @@ def _too_few(arms: pd.Series, design: Design) -> Iterator[Finding]:
     counts = {arm: (arms == arm).sum() for arm in design.compared}
     if min(counts.values()) < MIN_PER_ARM:
         both = "in both periods" if design.treatments else "at both visits"
-        first, *others = (f"{n} participants of {arm}" for arm, n in counts.items())
-        said = " and ".join([first, *(other.replace(" participants", "") for other in others)])
+        said = f"{counts[design.active]} participants" if design.single else _of_each(counts)
         words, at = design.words, f" {both}" if design.baseline is not None else ""
         text = (
-            f"{said} have scans{at}, at least {MIN_PER_ARM} of each are needed: as it is, the group level cannot "
-            f"compare the {words.arms}."
+            f"{said} have scans{at}, at least {MIN_PER_ARM}{' of each' * words.several} are needed: as it is, the "
+            f"group level cannot compare the {words.arms}."
         )
         yield Finding(words.arms.capitalize(), text, warning=True)
+
+
+def _of_each(counts: Mapping[str, int]) -> str:
+    """List how many there are of each arm.
+
+    Examples
+    --------
+    >>> _of_each({"drug": 3, "placebo": 1})
+    '3 participants of drug and 1 of placebo'
+    """
+    first, *others = (f"{n} of {arm}" for arm, n in counts.items())
+    return " and ".join([first.replace(" of", " participants of", 1), *others])
 
 
 def _model_said(tables: Tables, design: Design, trial: Trial, participants: list[str]) -> Iterable[Finding]:

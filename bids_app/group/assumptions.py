@@ -11,7 +11,7 @@ from bids_app.group.trial_tables import Scores
 from bids_app.settings.settings import DESCRIBED, Settings, Trial
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT
-from bids_app.trial.wording import CARRY_OVER, PARALLEL, Wording
+from bids_app.trial.wording import CARRY_OVER, ONE_GROUP, PARALLEL, Wording
 
 ABOUT = "Statistics"
 
@@ -168,7 +168,7 @@ def _minutes(settings: Settings, flow: pd.DataFrame, words: Wording) -> str | No
     return (
         f"Visits with less than {settings.signal.min_minutes:g} minutes of data are left out, "
         f"{words.later_minutes}. Measures at a fixed threshold of r depend on how many volumes are kept: the "
-        f"{words.arms if words.several else 'visits'} are taken to keep equally many."
+        f"{'visits' if words.compared == ONE_GROUP.compared else words.arms} are taken to keep equally many."
     )
 
 

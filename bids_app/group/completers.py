@@ -69,7 +69,7 @@ def _of_one_group(flow: pd.DataFrame, design: Design, sample: Sample, trial: Tri
     """Yield who is looked at of one group, and a warning where they are too few for a small p."""
     n, total, words = len(sample.arm), int((flow["arm"] == design.active).sum()), design.words
     if trial.estimator == DESCRIBED:
-        text = f"{n} of {total} are described; nothing is tested, so that there is no p. "
+        text = f"{n} of {total} are described; nothing is tested. "
     else:
         drawn = "Signs are flipped" if design.of_change else "Residuals are permuted"
         text = f"{drawn} among the {n} of {total} who are compared. "

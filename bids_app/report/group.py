@@ -126,7 +126,7 @@ def _records(path: Path) -> list[dict[Any, Any]]:
 
 def _matrix(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> Path | None:
     path = folder / build(entities, "matrix", ".tsv")
-    if not path.exists():
+    if not path.exists() or not record.analyses.tested:
         return None
     table = read_table(path, dtype={"stratum": str})
     if table.columns.tolist() == ["participant_id"]:  # of one group, and nothing is adjusted for

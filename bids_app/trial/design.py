@@ -59,7 +59,7 @@ class Design:
         if self.words.key == PAIRED.key:
             return {"baseline": str(self.baseline), "followup": self.followup}
         if self.single:
-            return {"baseline": "the first visit", "followup": "the later visit"}
+            return {"baseline": "first visit", "followup": "later visit"}
         return {"baseline": "baseline", "followup": "follow-up"}
 
     @property

@@ -80,7 +80,7 @@ def find_visits(order: Order, scanned: Collection[tuple[str, str]], trial: Trial
             raise UsageError(f"--{option} {session}: no scan of that session; there are {there or 'none'}.")
     if trial.design in ("groups", "one-group") and sessions and _alone(sessions, trial):
         alone = trial.followup or tuple(sessions)
-        return Visits(None, alone, _said_alone(alone))
+        return Visits(None, alone, _said_alone(alone, "compared" if trial.design == "groups" else "looked at"))
     if len(sessions) < 2:
         raise DataError(f"Two visits are needed; there are scans of {there or 'no session'}. {GROUPS_TOO}")
     if trial.baseline in trial.followup:
@@ -107,9 +107,9 @@ def _alone(sessions: Sequence[str], trial: Trial) -> bool:
     return True
 
 
-def _said_alone(sessions: Sequence[str]) -> tuple[Finding, ...]:
+def _said_alone(sessions: Sequence[str], done: str) -> tuple[Finding, ...]:
     named = [f"ses-{session}" if session else "The one visit" for session in sessions]
-    text = "is compared by itself: there is no baseline that it is adjusted for."
+    text = f"is {done} by itself: there is no baseline that it is adjusted for."
     return tuple(Finding("Visits", f"{name} {text}") for name in named)
 
 

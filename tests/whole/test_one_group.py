@@ -138,7 +138,7 @@ def test_the_record_says_what_was_done(compared):
     assert not OTHER_WORDS.findall(said)
     assert "5 participants have 32 ways to flip signs, so that no p is below 0.062" in said
     flow = table(out / "group" / "contrast-ses3VsSes1", "flow").set_index("participant_id")
-    assert flow.loc["sub-06", "reason"] == "the later visit: no scan"
+    assert flow.loc["sub-06", "reason"] == "later visit: no scan"
     methods = (out / "logs" / "CITATION.md").read_text()
     assert "Signs of the participants' differences were flipped in all 64 ways" in methods
 
