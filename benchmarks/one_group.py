@@ -31,7 +31,7 @@ class Case:
     skewed : bool
         Whether values are exponential, so that a few are far above the others.
     adjusted : bool
-        Whether a covariate that changes go along with is adjusted for.
+        Whether a covariate that changes go along with is adjusted for, centred, as the app does not.
     """
 
     change: tuple[float, float] = (0.0, 0.0)

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from bids_app.graph.describe import measures_table
 from bids_app.graph.measures import GLOBALS, MEASURES
-from bids_app.group.analyses import BETWEEN
+from bids_app.group.analysis_words import BETWEEN
 from bids_app.group.description import COLUMNS as DESCRIPTION_COLUMNS
 from bids_app.group.named_regions import REGION_COLUMNS
 from bids_app.group.regions import ROI_COLUMNS

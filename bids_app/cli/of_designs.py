@@ -26,7 +26,7 @@ NOT_OF_DESIGN = {
     "groups": ("scheme", "allocations"),
     "crossover": ("estimator", *NOT_OF_CROSSOVER),
     "one-group": tuple(NOT_OF_SINGLE),
-    "paired": tuple(name for name in NOT_OF_SINGLE if name not in OF_TREATMENTS),
+    "paired": ("baseline", *(name for name in NOT_OF_SINGLE if name not in OF_TREATMENTS)),
 }
 
 

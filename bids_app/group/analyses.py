@@ -11,32 +11,14 @@ from bids_app import stats
 from bids_app.bids.names import label
 from bids_app.bids.result_names import comparison_desc
 from bids_app.graph.features import Feature
+from bids_app.group.analysis_words import ALONE, BETWEEN, BLOCKS, NOT_TESTED, OF_PERIODS, PAIRED
 from bids_app.group.sample import Sample
 from bids_app.settings.roles import Role, feature_role
 from bids_app.settings.settings import DESCRIBED, Trial
 from bids_app.trial.design import Design
 
-BETWEEN = {
-    "ancova": "follow-up adjusted for the baseline of the same {node} (ANCOVA)",
-    "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
-    "post": "follow-up alone, not adjusted for the baseline",
-    "crossover": "half the difference between the periods, compared between the sequences: the treatments within "
-    "participants, free of the period",
-    "within": "mean of the later visit minus the first of everyone, tested by flipping signs",
-    "first-period": "period 1 alone, compared between the sequences: the treatments between participants, by half of "
-    "the data",
-}
-OF_PERIODS = {
-    "period": "period 1 minus period 2, whatever was given (descriptive)",
-    "carry-over": "sum of the periods, compared between the sequences: carry-over, a weak test that must not choose "
-    "the analysis (descriptive)",
-}
-PAIRED = "mean of the difference between the treatments within participants, tested by flipping signs"
 HEADLINES = ("ancova", "crossover", "within")  # whose maps are named by the feature alone
-ALONE = "visit by itself"
-NOT_TESTED = "mean and standard deviation over participants: described, nothing is tested"
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
-BLOCKS = "; residuals are permuted within arms and strata"
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
 Draws = stats.Allocations | stats.Rearrangements
 OF_CONNECTIONS = {"tfnbs": "tfce", "nbs": "extent", "nbs-intensity": "mass", "t": "voxel"}
@@ -259,7 +241,7 @@ def _of_rows(maps: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def _nuisance(analysis: Analysis, sample: Sample, rows: np.ndarray) -> np.ndarray:
     """Return what is adjusted for; a slope's own covariate is not, and the change within an arm is as it is."""
-    if analysis.estimator == "within" and analysis.subject is not None:
+    if analysis.estimator == "within":
         return np.ones((int(rows.sum()), 1))
     own = analysis.subject if analysis.estimator.startswith("slope") else None
     return sample.nuisance(without=own)[rows]

@@ -142,8 +142,8 @@ def _centred(sample: Sample) -> str | None:
     if not sample.design.of_change or not (len(sample.covariates.columns) or sample.strata is not None):
         return None
     return (
-        "Covariates are centred: the mean change is that of everyone as they are, and covariates make it more precise "
-        "only. The signs of the residuals are flipped (Winkler et al. 2014), which is approximate in small samples."
+        "Covariates and strata are adjusted for in slopes and not in the mean change: centred over these people they "
+        "would leave it as it is, and make its error too small for any others."
     )
 
 

@@ -100,7 +100,7 @@ def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Ana
     node, analyses = route.node, analyses_of(trial, design, sample.symptoms, describes=route.describes)
     if trial.estimator == DESCRIBED:
         analyses = [Analysis(DESCRIBED)]
-    used = tuple(map(str, sample.covariates.columns))
+    used = () if design.of_change else tuple(map(str, sample.covariates.columns))  # what the headline is adjusted for
     return Analyses(
         estimators={one.key: one.text(node, design) for one in analyses if one.compares_arms or one is analyses[0]},
         descriptive={one.key: one.text(node, design) for one in analyses[1:] if not one.compares_arms},
@@ -118,7 +118,7 @@ def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Ana
         covariates=used,
         baseline_motion_adjusted=design.motion in used,
         baseline_motion_off=not trial.baseline_motion,
-        strata=trial.strata,
+        strata=() if design.of_change else trial.strata,
     )
 
 

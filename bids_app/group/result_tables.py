@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
-from bids_app.group.analyses import BETWEEN, Test, headline_of, run_analysis
+from bids_app.group.analyses import Test, headline_of, run_analysis
+from bids_app.group.analysis_words import BETWEEN
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Trial
 

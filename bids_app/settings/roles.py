@@ -112,7 +112,9 @@ def _follows(name: str, planned: Settings, used: Settings) -> bool:
     other = planned.trial.design != used.trial.design
     if name == "scheme":
         return other and used.trial.design in ("groups", *SINGLE)
-    if name in ("estimator", "cutoffs") and used.trial.design in SINGLE:
+    if name in ("arm", "arms", "reference", "estimator", "allocations", "cutoffs") and used.trial.design in SINGLE:
+        return other
+    if name == "baseline" and used.trial.design == "paired":
         return other
     if name in ("estimator", "baseline", "baseline_motion", "slopes", "cutoffs"):
         return other and used.trial.design == "crossover"

@@ -74,7 +74,7 @@ def mean_change(data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0) -> Est
     Parameters
     ----------
     data : TwoVisits
-        The arm of everyone is 1. Covariates and strata are centred, so that the mean is that of everyone.
+        The arm of everyone is 1. Covariates and strata are not looked at.
     n_draws : int, optional
         Of the signs; 0 for none.
     seed : int, optional
@@ -87,7 +87,7 @@ def mean_change(data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0) -> Est
 
     Notes
     -----
-    Without covariates this is the paired t test: :math:`t = \bar d / (s_d / \sqrt n)` with n - 1 degrees of freedom.
+    The paired t test: :math:`t = \bar d / (s_d / \sqrt n)` with n - 1 degrees of freedom.
 
     Examples
     --------
@@ -99,12 +99,10 @@ def mean_change(data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0) -> Est
     if data.baseline is None:
         return Estimate("within", int(data.observed.sum()), 0, note=NO_BASELINE)
     data = completed(data, "within")
-    explained = data.nuisance()[:, 1:]
-    design = np.column_stack([np.ones(len(data.arm)), explained - explained.mean(axis=0)])
-    members, df = (len(design), 0), len(design) - design.shape[1]
+    members, df = (len(data.arm), 0), len(data.arm) - 1
     if df < 1:
         return Estimate("within", *members, note=FEW)
-    fit = sm.OLS(data.change, design).fit()
+    fit = sm.OLS(data.change, np.ones(len(data.arm))).fit()
     found = by_t("within", members, fit.params[0], fit.bse[0], df)
     sizes = hedges(fit.params[:1], fit.bse[:1], df, data.change[:, None])
     names = ("effect_size", "effect_low", "effect_high")
@@ -119,7 +117,7 @@ def mean_change(data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0) -> Est
 def _flipped_p(data: TwoVisits, n_draws: int, seed: int) -> float:
     """Return the two-sided p of the mean change by flipping the signs of everyone's."""
     visits = {"baseline": cast(np.ndarray, data.baseline)[:, None], "followup": data.followup[:, None]}
-    stated = hypothesis(two_visits("within"), visits, data.nuisance())
+    stated = hypothesis(two_visits("within"), visits, np.ones((len(data.arm), 1)))
     return float(compare(stated, sign_flips(len(data.arm), n_draws, seed)).p[0])
 
 

@@ -83,8 +83,8 @@ CROSSOVER_COLUMNS = {
     "estimate": "Active minus reference treatment, in the units of the outcome; for ranks the probability",
 }
 CHANGE_COLUMNS = {name: text for name, text in CLINICAL_COLUMNS.items() if not name.endswith("_reference")} | {
-    "method": "within: mean change by Student's t of one sample (the paired t test), adjusted for centred covariates "
-    "where there are any; signed-ranks: Wilcoxon's test of the changes",
+    "method": "within: mean change by Student's t of one sample (the paired t test), adjusted for nothing; "
+    "signed-ranks: Wilcoxon's test of the changes",
     "population": BOTH_VISITS,
     **{
         f"{visit}_{statistic}_active": f"{text} at {word}"
