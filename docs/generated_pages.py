@@ -5,7 +5,8 @@ from importlib import import_module
 
 from bids_app.graph.describe import measures_table
 from bids_app.graph.measures import GLOBALS, MEASURES
-from bids_app.group.analyses import BETWEEN
+from bids_app.group.analysis_words import BETWEEN
+from bids_app.group.description import COLUMNS as DESCRIPTION_COLUMNS
 from bids_app.group.named_regions import REGION_COLUMNS
 from bids_app.group.regions import ROI_COLUMNS
 from bids_app.group.repeated_outcomes import ROLE
@@ -17,9 +18,9 @@ from bids_app.settings.parser import app_parser, demo_parser
 from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
-from bids_app.stats.clinical import CLINICAL_COLUMNS
+from bids_app.stats.clinical import CHANGE_COLUMNS, CLINICAL_COLUMNS
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS
-from bids_app.stats.motion import MOTION_COLUMNS
+from bids_app.stats.motion import MOTION_COLUMNS, ONE_GROUP_COLUMNS
 from bids_app.stats.repeated import REPEATED_COLUMNS
 from bids_app.stats.robustness import AGREEMENT_COLUMNS
 from bids_app.trial.flow_table import FLOW_COLUMNS
@@ -35,6 +36,9 @@ TABLES = {
     "balance.tsv": BALANCE_COLUMNS,
     "outcomes.tsv": {**OUTCOME_COLUMNS, **CLINICAL_COLUMNS},
     "mmrm.tsv": {**REPEATED_COLUMNS, **ROLE},
+    "outcomes.tsv, of one group": CHANGE_COLUMNS,
+    "motion.tsv, of one group": ONE_GROUP_COLUMNS,
+    "description.tsv": DESCRIPTION_COLUMNS,
     "missing.tsv, roimissing.tsv, regionsmissing.tsv, wholebrainmissing.tsv": MISSING_COLUMNS,
     "tipping.tsv": TIPPING_COLUMNS,
     "roi.tsv": ROI_COLUMNS,

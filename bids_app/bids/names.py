@@ -112,8 +112,8 @@ def label(text: object, longest: int = LONGEST) -> str:
     return camel[: longest - len(digest)] + digest
 
 
-def contrast_label(active: str, reference: str) -> str:
-    """Name the comparison of two arms as the names of its files do.
+def contrast_label(active: str, reference: str | None = None) -> str:
+    """Name the comparison of two arms, or the one group, as the names of its files do.
 
     Raises
     ------
@@ -125,6 +125,8 @@ def contrast_label(active: str, reference: str) -> str:
     >>> contrast_label("ketamine", "usual care")
     'ketamineVsUsualCare'
     """
+    if reference is None:
+        return label(active, 30)
     first, second = label(active, 30), label(reference, 30)
     if first.lower() == second.lower():
         raise UsageError(

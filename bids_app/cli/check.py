@@ -14,7 +14,7 @@ from bids_app.bids.datasets import Dataset
 from bids_app.bids.findings import Finding, say_all
 from bids_app.bids.runs import BoldRun, SeriesRun, find_inputs
 from bids_app.errors import DataError, MissingInputError
-from bids_app.group.gathering import find_trial, gather, tables_of_chosen
+from bids_app.group.gathering import find_trial, gather, tables_for, tables_of_chosen
 from bids_app.group.repeated_outcomes import outcomes_of_all
 from bids_app.group.repeated_outcomes import undecided as undecided_of_all
 from bids_app.group.sample import MIN_PER_ARM
@@ -31,7 +31,7 @@ from bids_app.trial.design import Design
 from bids_app.trial.flow import counts, no_arm
 from bids_app.trial.strata import strata, strata_said
 from bids_app.trial.study import Study, find_study
-from bids_app.trial.tables import Tables, read_tables
+from bids_app.trial.tables import Tables
 from bids_app.trial.visits import GROUPS_TOO, scanned_visits
 
 PLAIN_WIDTH = 240  # where nobody sees the width, lines are not broken
@@ -107,8 +107,8 @@ def _left(found: Outlook | None) -> str:
 
 def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawRun]) -> None:
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
-    tables = read_tables(settings.bids_dir)
     scanned = scanned_visits((run.entities["sub"], run.entities.get("ses")) for run in runs)
+    tables = tables_for(settings, scanned)
     if settings.trial.design == "parallel" and not any(session for _, session in scanned):
         raise DataError(f"The scans have no session: two visits are needed to compare the arms. {GROUPS_TOO}")
     study = find_study(tables, scanned, settings.trial)
@@ -147,15 +147,28 @@ def _preview_comparison(
 
 def _too_few(arms: pd.Series, design: Design) -> Iterator[Finding]:
     """Say so where the group level would refuse to compare, however good the scans are."""
-    n_active, n_reference = ((arms == arm).sum() for arm in (design.active, design.reference))
-    if min(n_active, n_reference) < MIN_PER_ARM:
+    counts = {arm: (arms == arm).sum() for arm in design.compared}
+    if min(counts.values()) < MIN_PER_ARM:
         both = "in both periods" if design.treatments else "at both visits"
+        said = f"{counts[design.active]} participants" if design.single else _of_each(counts)
         words, at = design.words, f" {both}" if design.baseline is not None else ""
         text = (
-            f"{n_active} participants of {design.active} and {n_reference} of {design.reference} have scans{at}, at "
-            f"least {MIN_PER_ARM} of each are needed: as it is, the group level cannot compare the {words.arms}."
+            f"{said} have scans{at}, at least {MIN_PER_ARM}{' of each' * words.several} are needed: as it is, the "
+            f"group level cannot compare the {words.arms}."
         )
         yield Finding(words.arms.capitalize(), text, warning=True)
+
+
+def _of_each(counts: Mapping[str, int]) -> str:
+    """List how many there are of each arm.
+
+    Examples
+    --------
+    >>> _of_each({"drug": 3, "placebo": 1})
+    '3 participants of drug and 1 of placebo'
+    """
+    first, *others = (f"{n} of {arm}" for arm, n in counts.items())
+    return " and ".join([first.replace(" of", " participants of", 1), *others])
 
 
 def _model_said(tables: Tables, design: Design, trial: Trial, participants: list[str]) -> Iterable[Finding]:

@@ -4,12 +4,13 @@ import hashlib
 import os
 import re
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from bids_app.cli.adopted import find_adopted
+from bids_app.cli.of_designs import of_design
 from bids_app.errors import DataError, UnknownLevelError, UsageError
 from bids_app.graph.measures import UNSIGNED, VOXEL_MEASURES
 from bids_app.group.plan_match import file_deviations
@@ -37,12 +38,6 @@ from bids_app.space.templates import cached_template
 from bids_app.system.machine import available_cpus, available_memory_gb
 from bids_app.system.small_files import read_json, read_yaml
 
-NOT_OF_CROSSOVER = {
-    "slopes": "--slopes",
-    "cutoffs": "--cutoffs",
-    "baseline_motion": "baseline_motion = true",
-}
-NOT_OF_DESIGN = {"groups": ("scheme", "allocations"), "crossover": ("estimator", "baseline", *NOT_OF_CROSSOVER)}
 Part = TypeVar("Part")
 
 
@@ -82,7 +77,7 @@ def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
     config = read_config(given["config"]) if "config" in given else None
     given = {**(config.options if config else {}), **given}
     plan = read_plan(given["plan"]) if "plan" in given else config and config.plan
-    told = _of_design(left_to(plan, given), given)
+    told = of_design(left_to(plan, given), given)
     adopted = find_adopted(given["output_dir"], told) if level == "group" and not given.get("reports_only") else None
     options = with_defaults({**(adopted.options if adopted else {}), **told})
     parse_cutoffs(options.cutoffs)
@@ -90,47 +85,9 @@ def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
     if plan is None:
         return settings
     places = {name: given[name] for name in ("bids_dir", "output_dir", "level")}
-    planned = _settings(with_defaults(_of_design(plan.options, places)))
+    planned = _settings(with_defaults(of_design(plan.options, places)))
     departed = (*deviations(plan, planned, settings), *file_deviations(plan, settings))
     return replace(settings, trial=replace(settings.trial, plan=plan, departed=departed))
-
-
-def _of_design(planned: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the plan and the command line say, with what follows of it for its design."""
-    other = given.get("design") != planned.get("design")
-    beside = NOT_OF_DESIGN.get(str(given.get("design")), ()) if other else ()  # what the plan says of another design
-    planned = {name: value for name, value in planned.items() if name not in beside}
-    told = {**planned, **given}
-    told["estimator_told"] = "estimator" in told
-    if told.get("design") == "crossover":
-        return _of_crossover(told)
-    if told.get("estimator") == "crossover":
-        raise UsageError("--estimator crossover is that of --design crossover.")
-    if told.get("design") != "groups":
-        return told
-    wrong = ["--scheme rerandomize"] if told.get("scheme") == "rerandomize" else []
-    if wrong := [*wrong, *(["--allocations"] if told.get("allocations") else [])]:
-        raise UsageError(
-            f"--design groups with {' and '.join(wrong)}: nobody was randomized, so that there is no randomization to "
-            "repeat. Leave it out: residuals are permuted (Freedman and Lane)."
-        )
-    return {**told, "scheme": "freedman-lane"}
-
-
-def _of_crossover(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is said of a cross-over trial with what follows, and refuse what it has no place for."""
-    if told.get("estimator", "crossover") != "crossover":
-        raise UsageError(
-            f"--design crossover with --estimator {told['estimator']}: that is one of "
-            "arms. Leave it out: half the difference between the periods is compared between the sequences."
-        )
-    wrong = [said for name, said in NOT_OF_CROSSOVER.items() if told.get(name)]
-    if wrong:
-        raise UsageError(
-            f"--design crossover with {' and '.join(wrong)}: not made of a cross-over trial, where "
-            "everyone has two periods, each after a treatment. Leave it out."
-        )
-    return {**told, "estimator": "crossover", "baseline_motion": False}
 
 
 def _settings(options: Namespace) -> Settings:

@@ -11,40 +11,23 @@ from bids_app import stats
 from bids_app.bids.names import label
 from bids_app.bids.result_names import comparison_desc
 from bids_app.graph.features import Feature
+from bids_app.group.analysis_words import (
+    ALONE,
+    BASELINE_CARRY_OVER,
+    BETWEEN,
+    BLOCKS,
+    NOT_TESTED,
+    OF_BASELINES,
+    OF_PERIODS,
+    PAIRED,
+)
 from bids_app.group.sample import Sample
 from bids_app.settings.roles import Role, feature_role
-from bids_app.settings.settings import Trial
+from bids_app.settings.settings import DESCRIBED, Trial
 from bids_app.trial.design import Design
 
-BETWEEN = {
-    "ancova": "follow-up adjusted for the baseline of the same {node} (ANCOVA)",
-    "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
-    "post": "follow-up alone, not adjusted for the baseline",
-    "crossover": "half the difference between the periods, compared between the sequences: the treatments within "
-    "participants, free of the period",
-    "unadjusted": "half the difference between the periods, not adjusted for their baselines, which may hold what the "
-    "first treatment left behind",
-    "first-period": "period 1 alone, compared between the sequences: the treatments between participants, by half of "
-    "the data",
-}
-OF_PERIODS = {
-    "period": "period 1 minus period 2, whatever was given (descriptive)",
-    "carry-over": "sum of the periods, compared between the sequences: carry-over, a weak test that must not choose "
-    "the analysis (descriptive)",
-}
-OF_BASELINES = {
-    "crossover": ", adjusted for the difference of their baselines in the same {node}",
-    "first-period": ", adjusted for its baseline in the same {node}",
-    "period": ", adjusted for the baselines",
-}
-BASELINE_CARRY_OVER = {
-    "baseline-carry-over": "baseline of period 2 minus that of period 1, compared between the sequences: what was left "
-    "of the first treatment by then (descriptive)"
-}
-HEADLINES = ("ancova", "crossover")  # whose maps are named by the feature alone
-ALONE = "visit by itself"
+HEADLINES = ("ancova", "crossover", "within")  # whose maps are named by the feature alone
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
-BLOCKS = "; residuals are permuted within arms and strata"
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
 Draws = stats.Allocations | stats.Rearrangements
 OF_CONNECTIONS = {"tfnbs": "tfce", "nbs": "extent", "nbs-intensity": "mass", "t": "voxel"}
@@ -79,7 +62,7 @@ class Analysis:
     @property
     def suffix(self) -> str:
         """What follows the feature in the desc label of a map; nothing for ANCOVA, and in a cross-over trial."""
-        if self.estimator in HEADLINES:
+        if self.estimator in HEADLINES and self.subject is None:
             return ""
         camel = label(f"{self.estimator} {self.subject or ''}")
         return camel[0].upper() + camel[1:]
@@ -87,7 +70,13 @@ class Analysis:
     @property
     def compares_arms(self) -> bool:
         """True if it is a difference between the arms, which the trial is about; False for what describes."""
-        return self.estimator in BETWEEN
+        return self.estimator in BETWEEN and self.subject is None
+
+    @classmethod
+    def of(cls, key: str) -> "Analysis":
+        """Return the analysis of a `key`."""
+        estimator, _, subject = key.partition(":")
+        return cls(estimator, subject or None)
 
     def estimand(self, design: Design) -> stats.Estimand:
         """Return what is estimated, as `stats.Estimand`: the reference is arm 0, the active arm is 1."""
@@ -95,7 +84,7 @@ class Analysis:
         if design.treatments:
             return stats.two_periods(self.estimator, str(design.baseline), design.followup, design.baselines)
         if self.estimator == "within":
-            of_arm = (design.reference, design.active).index(self.subject)
+            of_arm = None if self.subject is None else design.arms.index(self.subject)
             return replace(stats.two_visits("within", **visits), of_arm=of_arm)
         named = SYMPTOMS.get(self.estimator, self.estimator)
         found = stats.two_visits(named, **visits, **({"covariate": self.subject} if self.subject else {}))
@@ -110,35 +99,40 @@ class Analysis:
         alone, said = design.baseline is None, design.words.of
         before = OF_BASELINES.get(self.estimator, "") * design.has_baselines
         described = OF_PERIODS | BASELINE_CARRY_OVER
+        blocks = "; residuals are permuted (Freedman and Lane)" if design.single else said(BLOCKS)
         if self.estimator in described:
             return described[self.estimator].replace(" (descriptive)", f"{before} (descriptive)")
+        if self.estimator == DESCRIBED:
+            return NOT_TESTED
+        if self.estimator == "within" and self.subject is None:
+            return PAIRED if design.words.key == "paired" else BETWEEN["within"]
         if self.compares_arms:
             return ALONE if alone else f"{said(BETWEEN[self.estimator])}{before}".format(node=node)
         if self.estimator == "within":
             return f"follow-up minus baseline within {self.subject} ({said('descriptive; no comparison of the arms')})"
-        blocks, between = said(BLOCKS), said("difference between the arms in ") * self.estimator.endswith("-by-arm")
+        between = said("difference between the arms in ") * self.estimator.endswith("-by-arm")
         if self.estimator in SYMPTOMS:
             what = "what" if alone or between else "change that"
             of = "" if alone else "the change of "
-            over = "" if between else said(", over both arms")
+            over = "" if between or design.single else said(", over both arms")
             return f"{between}{what} goes along with {of}{self.subject}{over}{blocks} (exploratory)"
         where = "at the visit" if alone else f"on the follow-up, adjusted for the baseline of the same {node}"
         return f"{between}{'the ' if between else ''}slope of {self.subject} {where}{blocks}"
 
-    def sides(self, design: Design) -> tuple[str, str]:
+    def sides(self, design: Design) -> tuple[str, ...]:
         """Return what its differences are of, the first minus the second."""
-        first, second = design.periods if self.estimator == "period" else design.sides
-        return (design.active, design.reference) if self.estimator.endswith("carry-over") else (first, second)
+        if self.estimator == "period":
+            return design.periods
+        return design.compared if self.estimator.endswith("carry-over") else design.sides
 
     def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
-        if self.estimator == "within":
+        if self.estimator == "within" and self.subject is not None:
             before, after = f"ses-{design.baseline}", f"ses-{design.followup}"
             return f"{after} > {before}" if sign > 0 else f"{after} < {before}"
         if self.estimator in ("slope", "symptom"):
-            return f"{'rises' if sign > 0 else 'falls'} with {self.subject}"
-        larger, smaller = self.sides(design)[::sign]
-        return f"{larger} > {smaller}"
+            return design.direction(sign, self.subject)
+        return " > ".join(self.sides(design)[::sign])
 
 
 @dataclass(frozen=True)
@@ -168,7 +162,7 @@ class Test:
 
     def role(self, trial: Trial) -> Role:
         """Say what it counts for, by the plan."""
-        return feature_role(trial, self.feature, self.analysis.estimator)
+        return feature_role(trial, self.feature, self.analysis.key)
 
 
 def analyses_of(
@@ -189,6 +183,8 @@ def analyses_of(
         beside = ("unadjusted",) * design.has_baselines
         described = [*OF_PERIODS, *(BASELINE_CARRY_OVER if design.has_baselines else ())] if describes else []
         return [Analysis(one) for one in (trial.estimator, *beside, "first-period", *described)]
+    if design.single:
+        return _of_one_group(trial, design, symptoms, describes=describes)
     alone = design.baseline is None
     between = dict.fromkeys(("post",) if alone else (trial.estimator, "ancova", "change"))
     if not describes:
@@ -197,6 +193,18 @@ def analyses_of(
     slopes = [Analysis(kind, name) for name in trial.slopes for kind in ("slope", "slope-by-arm")]
     changes = [Analysis(kind, str(name)) for name in symptoms for kind in ("symptom", "symptom-by-arm")]
     return [*(Analysis(estimator) for estimator in between), *within, *slopes, *changes]
+
+
+def _of_one_group(trial: Trial, design: Design, symptoms: Iterable[Hashable], *, describes: bool) -> list[Analysis]:
+    """Return the analyses of one group: its change, slopes, and what goes along with the outcomes."""
+    change = [Analysis("within")] if design.of_change else []
+    slopes = [Analysis("slope", name) for name in trial.slopes] if describes or not change else []
+    return [*change, *slopes, *(Analysis("symptom", str(name)) for name in symptoms if describes)]
+
+
+def headline_of(trial: Trial) -> Analysis:
+    """Return the analysis that the page begins with."""
+    return Analysis.of(trial.estimator)
 
 
 def run_analysis(
@@ -290,6 +298,8 @@ def main_draws(sample: Sample, trial: Trial) -> Draws:
     """Return the draws that test a difference of the arms, by the scheme that was chosen."""
     if trial.scheme == "rerandomize":
         return sample.draws(trial)
+    if trial.scheme == "sign-flips":
+        return stats.sign_flips(len(sample.arm), trial.n_permutations, trial.random_seed)
     return stats.residual_permutations(len(sample.arm), sample.strata, trial.n_permutations, trial.random_seed)
 
 

@@ -11,11 +11,19 @@ from bids_app.errors import DataError
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.trial_tables import Scores
 from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
-from bids_app.stats.motion import MEASURES, MOTION_COLUMNS, compared, motion_table
+from bids_app.stats.motion import MEASURES, MOTION_COLUMNS, ONE_GROUP_COLUMNS, compared, described, motion_table
 from bids_app.trial.covariates import balance_columns
 from bids_app.trial.design import BASELINES, Design
 
 DESCRIBING = ("age", "sex", "gender", "education", "handedness", "bmi", "ethnicity", "race")
+OF_ONE_GROUP = {
+    "variable": "What was measured",
+    "level": BALANCE_COLUMNS["level"],
+    "n_active": "Participants with a value",
+    "missing_active": "Participants without",
+    "active": "Mean; for a level, its count",
+    "active_spread": BALANCE_COLUMNS["active_spread"],
+}
 
 
 def write_arms(run: GroupRun, target: Target) -> None:
@@ -27,18 +35,26 @@ def write_arms(run: GroupRun, target: Target) -> None:
     target : targets.Target
     """
     design, notes, name, flow = run.design, run.notes, target.route.name, target.flow
-    randomized = flow[flow["arm"].isin([design.active, design.reference])]
+    randomized = flow[flow["arm"].isin(design.compared)]
     arm = (randomized["arm"] == design.active).to_numpy(int)
     with notes.softly(f"Motion of {name}"):
         save_described(run.path(target, "motion"), _motion(randomized, arm, design), _motion_columns(design))
     with notes.softly(f"Balance of {name}"):
         table = _before_treatment(run, randomized)
         path = run.path(target, "balance")
-        save_described(path, standardized_differences(table, arm), BALANCE_COLUMNS)
+        columns = OF_ONE_GROUP if design.single else BALANCE_COLUMNS
+        save_described(path, standardized_differences(table, arm)[list(columns)], columns)
 
 
 def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame:
     """Compare motion and data kept; groups that nobody randomized differ at the first visit by more than chance."""
+    if design.single:
+        rows = [
+            {"measure": measure, "visit": visit, **described(values, is_change=visit == "change")}
+            for measure in MEASURES
+            for visit, values in _of_visits(flow, measure, design).items()
+        ]
+        return pd.DataFrame(rows, columns=list(ONE_GROUP_COLUMNS))
     if design.words.randomized and not design.treatments:
         return motion_table(flow, arm)
     rows = [
@@ -60,6 +76,8 @@ def _of_visits(flow: pd.DataFrame, measure: str, design: Design) -> dict[str, np
 
 
 def _motion_columns(design: Design) -> dict[str, str]:
+    if design.single:
+        return ONE_GROUP_COLUMNS
     if not design.treatments:
         return MOTION_COLUMNS
     columns = {name: design.words.of(text) for name, text in MOTION_COLUMNS.items()}

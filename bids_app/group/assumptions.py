@@ -8,10 +8,10 @@ from bids_app.bids.findings import Finding
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Scores
-from bids_app.settings.settings import Settings, Trial
+from bids_app.settings.settings import DESCRIBED, Settings, Trial
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT
-from bids_app.trial.wording import BASELINES_CARRY, CARRY_OVER, PARALLEL, Wording
+from bids_app.trial.wording import BASELINES_CARRY, CARRY_OVER, ONE_GROUP, PARALLEL, Wording
 
 ABOUT = "Statistics"
 
@@ -33,12 +33,13 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
     """
     trial, words = settings.trial, sample.design.words
     one_visit = sample.design.baseline is None
-    texts = (
+    texts: tuple[str | None, ...] = (
         _draws(trial, sample),
         _independent(words),
         _intervals(trial, words),
         _spread(trial, words),
         _model(trial, words),
+        _centred(sample),
         CARRY_OVER if sample.design.treatments else None,
         BASELINES_CARRY if sample.design.has_baselines else None,
         _motion(sample, trial),
@@ -48,9 +49,11 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
         "Each family of tests (the voxels, the parcels of each atlas, the measures of whole graphs, connections, "
         "whole-brain means) is corrected by itself; nothing is corrected over the families, or over the analyses "
         "beside the headline's.",
-        None if one_visit or sample.design.treatments else _within(words),
+        None if one_visit or sample.design.treatments or sample.design.single else _within(words),
     )
     adopted = (Finding("Options", settings.adopted),) if settings.adopted else ()
+    if trial.estimator == DESCRIBED:
+        texts = (_minutes(settings, flow, words), _averages(flow, sample.design), _gaps(trial, words))
     return (*adopted, *(Finding(ABOUT, text) for text in texts if text))
 
 
@@ -83,6 +86,11 @@ def _within(words: Wording) -> str:
 
 
 def _draws(trial: Trial, sample: Sample) -> str:
+    if trial.scheme == "sign-flips":
+        return (
+            "The difference of each participant is taken to be as likely as its negative where nothing changes, that "
+            "is to be distributed symmetrically about 0: all ways to flip signs are then equally likely."
+        )
     if trial.scheme == "freedman-lane":
         return (
             "Residuals are permuted (Freedman and Lane): their errors are taken to be exchangeable, that is of one "
@@ -99,7 +107,7 @@ def _draws(trial: Trial, sample: Sample) -> str:
 
 
 def _intervals(trial: Trial, words: Wording) -> str:
-    alike = f"normal errors that vary alike in both {words.arms}"
+    alike = f"normal errors that vary alike in both {words.arms}" if words.several else "normal errors"
     errors = "HC3 standard errors, and normal means" if trial.hc3 else alike
     return (
         f"Confidence intervals are parametric (Student's t, {errors}), p of maps, parcels and measures by permutation: "
@@ -109,7 +117,7 @@ def _intervals(trial: Trial, words: Wording) -> str:
 
 
 def _spread(trial: Trial, words: Wording) -> str:
-    if trial.hc3:
+    if trial.hc3 and words.several:
         return words.of(
             "With HC3 standard errors the test holds for arms that differ in spread too, but only approximately in "
             "small arms."
@@ -131,10 +139,22 @@ def _model(trial: Trial, words: Wording) -> str | None:
     return None
 
 
+def _centred(sample: Sample) -> str | None:
+    """Say what covariates do to the mean of a change."""
+    if not sample.design.of_change or not (len(sample.covariates.columns) or sample.strata is not None):
+        return None
+    return (
+        "Covariates and strata are adjusted for in slopes and not in the mean change: centred over these people they "
+        "would leave it as it is, and make its error too small for any others."
+    )
+
+
 def _motion(sample: Sample, trial: Trial) -> str:
     design = sample.design
     if design.treatments:
         return f"Motion is not adjusted for, {design.words.later_motion}."
+    if design.of_change:
+        return f"The change is not adjusted for motion, {design.words.later_motion}: see the table of motion."
     adjusted, at = design.motion in sample.covariates, "" if design.baseline is None else " at baseline"
     first = f"Motion{at} is adjusted for" if adjusted else f"Motion{at} is not adjusted for"
     why = "" if adjusted else " (--no-baseline-motion)" if not trial.baseline_motion else " (it is not known, or alike)"
@@ -150,7 +170,7 @@ def _minutes(settings: Settings, flow: pd.DataFrame, words: Wording) -> str | No
     return (
         f"Visits with less than {settings.signal.min_minutes:g} minutes of data are left out, "
         f"{words.later_minutes}. Measures at a fixed threshold of r depend on how many volumes are kept: the "
-        f"{words.arms} are taken to keep equally many."
+        f"{'visits' if words.compared == ONE_GROUP.compared else words.arms} are taken to keep equally many."
     )
 
 
@@ -169,5 +189,5 @@ def _gaps(trial: Trial, words: Wording) -> str | None:
         return None
     return (
         "Nodes that not everyone has are compared among those who have them: who lacks a node is taken not to depend "
-        f"on the {words.arm}."
+        f"on the {words.arm if words.several else 'value'}."
     )

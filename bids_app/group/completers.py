@@ -7,7 +7,7 @@ import pandas as pd
 from bids_app.bids.findings import Finding
 from bids_app.group.analyses import main_draws
 from bids_app.group.sample import Sample
-from bids_app.settings.settings import Trial
+from bids_app.settings.settings import DESCRIBED, Trial
 from bids_app.stats.attrition import attrition
 from bids_app.trial.design import Design
 
@@ -29,7 +29,7 @@ def completers(flow: pd.DataFrame, design: Design, sample: Sample, trial: Trial)
     -------
     tuple of Finding
     """
-    found = [*_completers(flow, design, trial)]
+    found = [*(_of_one_group(flow, design, sample, trial) if design.single else _completers(flow, design, trial))]
     if trial.tail_approximation and (draws := main_draws(sample, trial)).exhaustive:
         text = f"--tail-approximation is not applied: all {len(draws)} draws there are were made, so that p is exact."
         found.append(Finding("Statistics", text))
@@ -38,7 +38,7 @@ def completers(flow: pd.DataFrame, design: Design, sample: Sample, trial: Trial)
 
 def _completers(flow: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Finding]:
     """Yield who is compared of those randomized, and a warning where the losses differ by arm."""
-    randomized = flow[flow["arm"].isin([design.active, design.reference])]
+    randomized = flow[flow["arm"].isin(design.compared)]
     arm = (randomized["arm"] == design.active).to_numpy(int)
     losses = attrition(arm, randomized["analysed"].to_numpy(bool))
     total, lost = sum(losses.randomized), sum(losses.lost)
@@ -55,7 +55,7 @@ def _completers(flow: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Fi
         return
     yield Finding(about, text + words.losses)
     if losses.differs:
-        each = zip(losses.lost, losses.randomized, (design.active, design.reference), strict=True)
+        each = zip(losses.lost, losses.randomized, design.compared, strict=True)
         gone = " but ".join(f"{count} of {size} of {name}" for count, size, name in each)
         yield Finding(
             about,
@@ -63,3 +63,17 @@ def _completers(flow: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Fi
             f"{words.differing}",
             warning=True,
         )
+
+
+def _of_one_group(flow: pd.DataFrame, design: Design, sample: Sample, trial: Trial) -> Iterator[Finding]:
+    """Yield who is looked at of one group, and a warning where they are too few for a small p."""
+    n, total, words = len(sample.arm), int((flow["arm"] == design.active).sum()), design.words
+    if trial.estimator == DESCRIBED:
+        text = f"{n} of {total} are described; nothing is tested. "
+    else:
+        drawn = "Signs are flipped" if design.of_change else "Residuals are permuted"
+        text = f"{drawn} among the {n} of {total} who are compared. "
+    yield Finding("Missing scans", text + (words.losses if n < total else "Nobody is missing."))
+    if design.of_change and (least := 2.0 ** (1 - n)) > trial.alpha:
+        text = f"{n} participants have {2**n} ways to flip signs, so that no p is below {least:.2g}: nothing can be "
+        yield Finding("Statistics", f"{text}significant at {trial.alpha:g}.", warning=True)

@@ -19,15 +19,15 @@ def check_design(route: Route, sample: Sample) -> None:
     """
     try:
         n_adjusted = sample.nuisance().shape[1]
-        with_arm = np.column_stack([sample.covariates.to_numpy(), sample.arm])
-        stats.nuisance(len(sample.arm), with_arm, sample.strata, [*sample.covariates, f"the {sample.design.words.arm}"])
-        stats.allocations(sample.arm, sample.strata, 1)
+        if not sample.design.single:
+            _check_arms(sample)
     except ValueError as error:
         raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
-    crossed = sample.design.treatments is not None  # then nothing but the difference of the visits is in the model
-    left = len(sample.arm) - n_adjusted - (1 + sample.design.has_baselines if crossed else len(sample.design.visits))
-    baseline = "the difference of the baselines and for " * sample.design.has_baselines
-    baseline = baseline or ("" if sample.design.baseline is None or crossed else "the baseline and for ")
+    design = sample.design
+    differences = design.treatments is not None or design.of_change  # then nothing but these is in the model
+    left = len(sample.arm) - n_adjusted - (1 + design.has_baselines if differences else len(design.visits))
+    baseline = "the difference of the baselines and for " * design.has_baselines
+    baseline = baseline or ("" if design.baseline is None or differences else "the baseline and for ")
     adjusted = f"to adjust for {baseline}{', '.join(map(str, sample.covariates)) or 'no covariate'}"
     if left < 1:
         raise DataError(
@@ -35,6 +35,13 @@ def check_design(route: Route, sample: Sample) -> None:
             "are left."
         )
     _check_slopes(route, sample, adjusted)
+
+
+def _check_arms(sample: Sample) -> None:
+    """Refuse covariates that tell the arms apart, and arms that no other allocation is possible of."""
+    with_arm = np.column_stack([sample.covariates.to_numpy(), sample.arm])
+    stats.nuisance(len(sample.arm), with_arm, sample.strata, [*sample.covariates, f"the {sample.design.words.arm}"])
+    stats.allocations(sample.arm, sample.strata, 1)
 
 
 def _check_slopes(route: Route, sample: Sample, adjusted: str) -> None:

@@ -12,13 +12,17 @@ from bids_app.group.gathering import flow_of
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample, assemble
 from bids_app.group.targets import TrialScans
-from bids_app.group.together import Joint, everyone_of, joints, one_by_one, why_not_closed
+from bids_app.group.together import Joint, everyone_of, flips_of_all, joints, one_by_one, why_not_closed
 from bids_app.trial.design import Design
 
 CLOSED = (
     "corrected over nodes, signs and all {n} comparisons by a closed test: a comparison counts where every set of "
     "comparisons that it is in is significant, each by the draws that exchange only the labels of its arms (Marcus, "
     "Peritz & Gabriel 1976), the smallest p of a draw over its comparisons and follow-ups counted"
+)
+FLIPS = (
+    "corrected over nodes, signs and all {n} later visits by flipping a participant's signs at all of them at once, "
+    "the smallest p of a draw over the visits counted"
 )
 BONFERRONI = "corrected over nodes and signs, times the {n} comparisons (Bonferroni), because {why}"
 
@@ -76,9 +80,13 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
     Family
     """
     options, maps = trial.settings.trial, cast(dict[Feature, dict[str, str]], {})
-    of_all = {design.followup: design for design in of_all_arms(designs)}
-    why = why_not_closed(designs, options)
-    wanted = {comparison_folder(design): design for design in designs} if why else of_all
+    single = designs[0].single
+    why = None if single else why_not_closed(designs, options)
+    wanted = (
+        {comparison_folder(design): design for design in designs}
+        if why or single
+        else {design.followup: design for design in of_all_arms(designs)}
+    )
     samples = {}
     for name, design in wanted.items():
         sample = assemble(route, flow_of(trial, route, design), trial.study.tables, design, options)
@@ -86,7 +94,9 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
             path = folder / label(route.name) / f"{label(name)}-{feature.label}.npz"
             maps.setdefault(feature, {})[name] = sample.save_maps(feature, path)
         samples[name] = sample.without_maps()
-    if why:
+    if single:
+        tests = [flips_of_all(designs, samples, everyone_of(samples, trial.study.tables, options), options)]
+    elif why:
         tests = one_by_one(designs, {design: samples[comparison_folder(design)] for design in designs}, options)
     else:
         tests = joints(designs, samples, everyone_of(samples, trial.study.tables, options), options)
@@ -96,10 +106,17 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
         samples=samples,
         joints=tuple(tests),
         maps=maps,
-        how=(BONFERRONI if why else CLOSED).format(n=len(designs), why=why),
-        model=f"the two {designs[0].words.arms} of each comparison" if why else f"all {designs[0].words.arms}",
-        has_any=not why and len(next(iter(of_all.values())).arms) > 2,
+        how=(FLIPS if single else BONFERRONI if why else CLOSED).format(n=len(designs), why=why),
+        model=_model(designs[0], why),
+        has_any=not why and not single and len(next(iter(wanted.values())).arms) > 2,
     )
+
+
+def _model(design: Design, why: str | None) -> str:
+    """Say who is in the models that are tested."""
+    if design.single:
+        return "the two visits of each comparison"
+    return f"the two {design.words.arms} of each comparison" if why else f"all {design.words.arms}"
 
 
 def of_all_arms(designs: Sequence[Design]) -> list[Design]:
@@ -112,7 +129,7 @@ def of_all_arms(designs: Sequence[Design]) -> list[Design]:
     [('placebo', 'low', 'high')]
     """
     first = designs[0]
-    arms = dict.fromkeys(arm for design in designs for arm in (design.reference, design.active))
+    arms = dict.fromkeys(arm for design in designs for arm in design.compared[::-1])
     others = [arm for arm in arms if arm != first.reference]
     return [
         replace(first, active=others[0], further=tuple(others[1:]), followup=followup)

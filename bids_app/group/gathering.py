@@ -23,7 +23,7 @@ from bids_app.group.routes import Route, of_periods
 from bids_app.group.sample import Sample, assemble, route_flow
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
-from bids_app.settings.settings import Settings
+from bids_app.settings.settings import DESCRIBED, SINGLE, Settings, Trial
 from bids_app.system.provenance import digest_of_file, shareable
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
@@ -55,15 +55,30 @@ def find_trial(settings: Settings) -> TrialScans:
     routes = find_routes(settings, index)
     scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
     scanned = scanned_visits((scan.participant, scan.session) for scan in scans)
-    study = find_study(read_tables(settings.bids_dir), scanned, settings.trial)
-    if study.first.baseline is None:  # then the visit by itself is all that can be compared
-        settings = replace(settings, trial=replace(settings.trial, estimator="post"))
+    tables = tables_for(settings, scanned)
+    study = find_study(tables, scanned, settings.trial)
+    settings = replace(settings, trial=settled(settings.trial, study.first))
     for design in study.designs:
         contrast_label(*design.sides)  # refused here rather than when the results are written
     if found := study.sequences:
         routes = [of_periods(route, found) for route in routes]
         failed = [replace(one, session=found.session(one.participant, one.session)) for one in failed]
     return TrialScans(settings=settings, study=study, routes=routes, failed=failed)
+
+
+def tables_for(settings: Settings, scanned: Collection[tuple[str, str]]) -> Tables:
+    """Return the trial's tables; where everybody is one group, those scanned may be all that is known."""
+    everyone = {one for one, _ in scanned} if settings.trial.design in SINGLE else ()
+    return read_tables(settings.bids_dir, everyone)
+
+
+def settled(trial: Trial, design: Design) -> Trial:
+    """Return the options with what the visits leave: one of them is looked at by itself, without a baseline."""
+    if design.baseline is not None:
+        return trial
+    if not design.single:
+        return replace(trial, estimator="post")
+    return replace(trial, estimator=f"slope:{trial.slopes[0]}" if trial.slopes else DESCRIBED, scheme="freedman-lane")
 
 
 def flow_of(trial: TrialScans, route: Route, design: Design) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from bids_app.bids.result_names import comparison_folder
 from bids_app.errors import DataError
 from bids_app.group.analyses import analyses_of
 from bids_app.group.arm_tables import write_arms
+from bids_app.group.description import describe
 from bids_app.group.family import read_family
 from bids_app.group.gathering import chosen, find_trial, gather, made_from
 from bids_app.group.named_regions import write_named
@@ -28,7 +29,7 @@ from bids_app.runtime.failures import Failure
 from bids_app.runtime.group_folder import PAGE, publish, staged_group
 from bids_app.runtime.logs import conclude, start_log
 from bids_app.runtime.nipype_run import execute
-from bids_app.settings.settings import GROUP, Settings, Trial
+from bids_app.settings.settings import DESCRIBED, GROUP, Settings, Trial
 from bids_app.trial.design import Design
 
 logger = logging.getLogger("bids_app")
@@ -103,7 +104,7 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
     if not runs:
         raise DataError("Nothing can be compared. " + " ".join(not_compared))
     failures = _test_together(trial, [run.design for run in runs], not_compared, log_dir)
-    if not failures:
+    if not failures and not trial.study.first.single:  # each later visit is compared by itself
         with runs[0].notes.softly("Clinical outcomes of all arms and follow-ups", asked=True):
             write_repeated(trial, _departed(runs), runs[0].notes)
     return runs, not_compared, failures
@@ -134,6 +135,9 @@ def _test_together(
 
 def _compare(run: GroupRun, log_dir: Path) -> list[Failure]:
     """Write all results of two arms, unless a comparison fails; return the failures."""
+    if run.settings.trial.estimator == DESCRIBED:
+        describe(run)
+        return []
     for target in run.targets:
         _write_before(run, target)
     if run.scores:

@@ -36,7 +36,7 @@ def write_plan(run: GroupRun, regions: Mapping[str, Sequence[Region] | None]) ->
     content = {
         "Contrast": design.contrast,
         "ActiveArm": design.active,
-        "ReferenceArm": design.reference,
+        "ReferenceArm": design.reference or "",
         "Estimator": trial.estimator,
         "Alpha": trial.alpha,
         "Population": list(settings.selection.participants) or "all",
@@ -83,7 +83,8 @@ def _roles(run: GroupRun) -> list[dict[str, str]]:
 def _plan(settings: Settings, design: Design, departed: Sequence[Deviation]) -> dict[str, Any]:
     """Return what the plan says, what it leaves open and how that was done, and where the analysis departs from it."""
     plan, used = cast(Plan, settings.trial.plan), settings_of(settings)
-    used |= {"arm": design.arm_column, "reference": design.sides[1]}
+    if not design.single:
+        used |= {"arm": design.arm_column, "reference": design.sides[1]}
     if not design.treatments:  # whose sessions are in the flow, for they differ
         used |= {"baseline": (design.baseline,) if design.baseline else None, "followup": design.followup}
     return {

@@ -10,13 +10,13 @@ import pandas as pd
 from bids_app import __version__, stats
 from bids_app.bids.files import save_described, save_json
 from bids_app.graph.features import FULL, edges_text
-from bids_app.group.analyses import analyses_of, main_draws
+from bids_app.group.analyses import Analysis, analyses_of, main_draws
 from bids_app.group.cluster_labels import anatomy_columns
 from bids_app.group.routes import MapRoute, Route
 from bids_app.group.sample import Maps, Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.roles import feature_role
-from bids_app.settings.settings import Settings, Trial
+from bids_app.settings.settings import DESCRIBED, Settings, Trial
 from bids_app.space.atlas import fitting
 from bids_app.space.grid import Grid
 from bids_app.trial.comparison_record import (
@@ -66,11 +66,10 @@ def write_design(run: GroupRun, target: Target) -> Path:
 def _write_matrix(path: Path, sample: Sample, flow: pd.DataFrame) -> None:
     """Write the columns of the model beside the intercept and the baseline, which each node has of its own."""
     table = pd.DataFrame({"participant_id": flow.loc[flow["analysed"], "participant_id"].to_numpy()})
-    table["arm"] = sample.arm
-    columns = {
-        "participant_id": "Participant analysed",
-        "arm": f"1 for {sample.design.active}, 0 for {sample.design.reference}",
-    }
+    columns = {"participant_id": "Participant analysed"}
+    if not sample.design.single:
+        table["arm"] = sample.arm
+        columns["arm"] = f"1 for {sample.design.active}, 0 for {sample.design.reference}"
     for name, values in sample.covariates.items():
         table[name], columns[str(name)] = values.to_numpy(), "Covariate, as it enters the model"
     if sample.strata is not None:
@@ -84,7 +83,6 @@ def _write_matrix(path: Path, sample: Sample, flow: pd.DataFrame) -> None:
 
 
 def _arms(design: Design, sample: Sample) -> Arms:
-    n_active = int(sample.arm.sum())
     return Arms(
         contrast=design.contrast,
         arm_column=design.arm_column,
@@ -92,7 +90,7 @@ def _arms(design: Design, sample: Sample) -> Arms:
         reference_arm=design.reference,
         baseline_session=design.baseline,
         followup_session=design.followup or None,
-        number_analysed={design.active: n_active, design.reference: len(sample.arm) - n_active},
+        number_analysed={arm: int((sample.arm == design.arms.index(arm)).sum()) for arm in design.compared},
         comparison_of=None if design.words is PARALLEL else design.words.key,
         treatments=design.treatments,
         period_baselines=design.has_baselines or None,
@@ -101,10 +99,12 @@ def _arms(design: Design, sample: Sample) -> Arms:
 
 def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Analyses:
     node, analyses = route.node, analyses_of(trial, design, sample.symptoms, describes=route.describes)
-    used = tuple(map(str, sample.covariates.columns))
+    if trial.estimator == DESCRIBED:
+        analyses = [Analysis(DESCRIBED)]
+    used = () if design.of_change else tuple(map(str, sample.covariates.columns))  # what the headline is adjusted for
     return Analyses(
-        estimators={one.key: one.text(node, design) for one in analyses if one.compares_arms},
-        descriptive={one.key: one.text(node, design) for one in analyses if not one.compares_arms},
+        estimators={one.key: one.text(node, design) for one in analyses if one.compares_arms or one is analyses[0]},
+        descriptive={one.key: one.text(node, design) for one in analyses[1:] if not one.compares_arms},
         headline=analyses[0].key,
         map_suffixes={one.key: one.suffix for one in analyses},
         features=tuple(
@@ -112,28 +112,29 @@ def _analyses(trial: Trial, route: Route, design: Design, sample: Sample) -> Ana
                 metric=one.metric,
                 edges=one.edges,
                 title=one.title,
-                role=feature_role(trial, one, analyses[0].estimator),
+                role=feature_role(trial, one, analyses[0].key),
             )
             for one in sample.features
         ),
         covariates=used,
         baseline_motion_adjusted=design.motion in used,
         baseline_motion_off=not trial.baseline_motion,
-        strata=trial.strata,
+        strata=() if design.of_change else trial.strata,
     )
 
 
 def _inference(trial: Trial, route: Route, sample: Sample) -> Inference:
     draws, rerandomized = main_draws(sample, trial), trial.scheme == "rerandomize"
+    tested = trial.estimator != DESCRIBED
     return Inference(
-        scheme=trial.scheme,
+        scheme=trial.scheme if tested else DESCRIBED,
         statistic=cast(Statistic, route.statistic(trial)),
         connectivity=trial.connectivity if isinstance(route, MapRoute) else None,
         cluster_threshold=route.forming_threshold(trial),
         standard_errors="HC3" if trial.hc3 else "ordinary",
         tail_approximation=trial.tail_approximation and not draws.exhaustive,
-        draws=len(draws),
-        all_allocations_enumerated=draws.exhaustive and rerandomized,
+        draws=len(draws) if tested else 0,
+        all_allocations_enumerated=draws.exhaustive and trial.scheme != "freedman-lane",
         possible_allocations=str(draws.n_possible) if rerandomized and draws.n_possible else None,
         allocations_of=f"the {len(sample.arm)} participants analysed{', within strata' if trial.strata else ''}",
         random_seed=trial.random_seed,
@@ -170,6 +171,8 @@ def _compared(visits: Maps, design: Design) -> np.ndarray:
 
 def _variance_warnings(sample: Sample) -> dict[str, str]:
     """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
+    if sample.design.single:
+        return {}
     found, words = {}, sample.design.words
     for feature, visits in sample.maps.items():
         try:

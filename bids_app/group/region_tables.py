@@ -92,11 +92,11 @@ def _write_missing_of_all(run: GroupRun, target: Target, everyone: Everyone) -> 
 def _everyone(run: GroupRun, flow: pd.DataFrame) -> Everyone:
     """Return everyone randomized, their usable visits and what they are adjusted for, as `read_regions` takes them."""
     design, trial = run.design, run.settings.trial
-    randomized = flow[flow["arm"].isin([design.active, design.reference])].reset_index(drop=True)
+    randomized = flow[flow["arm"].isin(design.compared)].reset_index(drop=True)
     randomized = randomized.assign(active=(randomized["arm"] == design.active).astype(int))
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
     covariates = code(run.tables, design, trial.covariates, participants, whom=design.words.enrolled).table
-    if trial.baseline_motion:  # as the maps are adjusted
+    if trial.baseline_motion and not design.of_change:  # as the maps are adjusted
         covariates = with_motion(covariates, motion_of(randomized, design), randomized["analysed"].to_numpy(bool))
     return {
         "flow": randomized,
@@ -118,7 +118,7 @@ def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
     circular, family = words.of(CIRCULAR), words.of(FAMILY)
 
     def save(suffix: str, table: pd.DataFrame, columns: Mapping[str, Any], **more: str) -> Path:
-        if run.design.treatments:
+        if run.design.treatments or run.design.single:
             columns = {name: words.of(text) if isinstance(text, str) else text for name, text in columns.items()}
         return save_described(run.path(target, suffix), table, columns, **more)
 
@@ -130,11 +130,14 @@ def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
     if words.bounded:
         with notes.softly(f"Missing follow-ups of the regions of {name}"):
             _write_missing(run, target, "roimissing", values.data(), circular)
-    with notes.softly(f"Sensitivity of the regions of {name}"):
-        write_sensitivity(save, run, target.route, values)
-    if run.scores and not run.design.treatments:
+    if not run.design.single or run.design.of_change:  # of slopes there is no such table
+        with notes.softly(f"Sensitivity of the regions of {name}"):
+            write_sensitivity(save, run, target.route, values)
+    if run.scores and not run.design.treatments and not run.design.single:
         with notes.softly(f"Brain and symptom of {name}"):
             save("association", _associations(values, run.scores, trial), COLUMNS, Note=circular, Family=family)
+    if trial.robustness and run.design.single and not run.design.of_change:
+        raise DataError("--robustness is made of differences, not of slopes of one group")
     if trial.robustness:
         with notes.softly(f"Robustness of {name}", (*NUMERICAL, DataError), asked=True):
             write_robustness(save, run.settings, target.route, run.design, values)

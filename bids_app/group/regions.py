@@ -15,7 +15,7 @@ from bids_app.bids.result_names import group_name
 from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
-from bids_app.group.analyses import Analysis, Test
+from bids_app.group.analyses import Test, headline_of
 from bids_app.group.node_values import read_nodes, read_values
 from bids_app.group.routes import ConnectionRoute, MapRoute, Route, grid_of
 from bids_app.settings.settings import Settings
@@ -83,8 +83,8 @@ def _found(route: Route, settings: Settings, design: Design, feature: Feature) -
     regions = []
     row: Any  # has the columns of the table
     for row in significant.itertuples():
-        larger, smaller = design.sides[:: 1 if row.t > 0 else -1]
-        text = f"{feature.title}: {route.node} {row.name}, {larger} > {smaller}"
+        which = headline_of(settings.trial).direction(1 if row.t > 0 else -1, design)
+        text = f"{feature.title}: {route.node} {row.name}, {which}"
         nodes = np.array([rows.get_loc(row.index)])
         regions.append(Region(f"{feature.label} {row.name}", feature, nodes, text))
     return regions
@@ -93,7 +93,8 @@ def _found(route: Route, settings: Settings, design: Design, feature: Feature) -
 @_found.register
 def _clusters(route: MapRoute, settings: Settings, design: Design, feature: Feature) -> list[Region]:
     folder, trial = settings.group_dir, settings.trial
-    desc = Test(feature, Analysis(trial.estimator)).desc
+    headline = headline_of(trial)
+    desc = Test(feature, headline).desc
 
     def path(stat: str) -> Path:
         return folder / group_name(route, design, "statmap", route.extension, stat=stat, desc=desc)
@@ -107,10 +108,9 @@ def _clusters(route: MapRoute, settings: Settings, design: Design, feature: Feat
     found = stats.find_clusters(p_fwe[kept], statistic[kept], neighbours, trial.alpha * ROUNDING)
     regions = []
     for number, cluster in enumerate(found, start=1):
-        larger, smaller = design.sides[:: cluster.sign]
         peak = ", ".join(f"{edge:.0f}" for edge in grid.coordinates[cluster.peak])
         size = f"{len(cluster.nodes)} {grid.node}{'s' if len(cluster.nodes) > 1 else ''}"
-        text = f"{feature.title}: {size}, peak at {peak} mm, {larger} > {smaller}"
+        text = f"{feature.title}: {size}, peak at {peak} mm, {headline.direction(cluster.sign, design)}"
         regions.append(Region(f"{feature.label} {number}", feature, place[cluster.nodes], text))
     return regions
 
@@ -120,9 +120,9 @@ def _components(route: ConnectionRoute, settings: Settings, design: Design, feat
     """Return the components of significant connections."""
     significant, regions = _significant(settings, route, design, feature), []
     for number, rows in significant.groupby("component", sort=True):
-        larger, smaller = design.sides[:: 1 if rows["t"].iloc[0] > 0 else -1]
+        which = headline_of(settings.trial).direction(1 if rows["t"].iloc[0] > 0 else -1, design)
         n_parcels = len({*rows["from"], *rows["to"]})
-        text = f"{feature.title}: {len(rows)} connections of {n_parcels} parcels, {larger} > {smaller}"
+        text = f"{feature.title}: {len(rows)} connections of {n_parcels} parcels, {which}"
         regions.append(Region(f"{feature.label} {number}", feature, rows["index"].to_numpy() - 1, text))
     return regions
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
-from bids_app.group.analyses import BETWEEN, Analysis, Test, run_analysis
+from bids_app.group.analyses import Test, headline_of, run_analysis
+from bids_app.group.analysis_words import BETWEEN
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Trial
 
@@ -33,8 +34,8 @@ TABLE_COLUMNS = {
     "metric": "Graph measure",
     "edges": "Edge rule: r and its threshold, d and its density, auc (area over the densities), full (no threshold)",
     "estimator": "; ".join(f"{name}: {text.format(node='voxel or parcel')}" for name, text in BETWEEN.items())
-    + "; period, carry-over: of a cross-over trial, descriptive; within: follow-up minus baseline of one arm; slope, "
-    "slope-by-arm: of a covariate",
+    + "; period, carry-over: of a cross-over trial, descriptive; within with a name: follow-up minus baseline of that "
+    "arm; slope, slope-by-arm: of a covariate",
     "t": STATISTICS["t"],
     "difference": STATISTICS["difference"],
     "ci_low": STATISTICS["ciLow"],
@@ -131,7 +132,7 @@ def compare_alone(
     DataFrame
         With the results of the headline's estimator, draws and standard errors.
     """
-    analysis = Analysis(trial.estimator)
+    analysis = headline_of(trial)
     comparison = run_analysis(analysis, replace(sample, grid=None, parcels=None), visits, trial)
     return with_results(table, analysis.key, comparison, comparison.p_fwe).drop(columns="p_fwe_all")
 

@@ -160,7 +160,8 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     mixed = _mixed(route, scans, dict(zip(participants, analysed["arm"], strict=True)), design, trial)
     parcels = None if isinstance(route, MapRoute) else read_same_nodes(route.name, scans)
     maps, kept = _maps(route, participants, arm, design, trial.min_per_arm)
-    covariates = model_covariates(tables, design, trial.covariates, analysed, adjust_motion=trial.baseline_motion)
+    moved = trial.baseline_motion and not design.of_change  # which has nothing to do with the mean of a change
+    covariates = model_covariates(tables, design, trial.covariates, analysed, adjust_motion=moved)
     sloping = slopes(tables, design, trial.slopes, participants)
     sample = Sample(
         design=design,
@@ -193,10 +194,11 @@ def _require_enough(route: Route, flow: pd.DataFrame, design: Design, arm: np.nd
     sizes = {name: int((arm == number).sum()) for number, name in enumerate(design.arms)}
     if min(sizes.values()) < MIN_PER_ARM:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())
-        rest = " and ".join(f"{sizes[arm]} of {arm}" for arm in (design.reference, *design.further))
+        rest = " and ".join(f"{sizes[arm]} of {arm}" for arm in design.arms if arm != design.active)
+        who = f"{sizes[design.active]} participants{f' of {design.active} and {rest}' if rest else ''}"
         raise DataError(
-            f"{route.name}: {sizes[design.active]} participants of {design.active} and {rest} can be compared, at "
-            f"least {MIN_PER_ARM} of each are needed. Not analysed: {reasons or 'nobody'}."
+            f"{route.name}: {who} can be compared, at least {MIN_PER_ARM}{' of each' if rest else ''} are needed. Not "
+            f"analysed: {reasons or 'nobody'}."
         )
 
 

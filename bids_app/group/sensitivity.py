@@ -30,7 +30,8 @@ SENSITIVITY_COLUMNS = {
     "variation": "What is done otherwise than in the headline analysis, all else alike",
     "method": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone; "
     "crossover: half of period 1 minus period 2, compared between the sequences, adjusted for the difference of "
-    "their baselines, if there are such; unadjusted: the same, whatever the baselines",
+    "their baselines, if there are such; unadjusted: the same, whatever the baselines; "
+    "within: mean change of one group",
     **ESTIMATE_COLUMNS,
 }
 HC3 = "p_hc3 of each row allows the arms' variances to differ."
@@ -132,6 +133,8 @@ def estimators_of(design: Design) -> tuple[str, ...]:
     """Return how a difference can be estimated: without a baseline, of the visit by itself."""
     if design.treatments:
         return ("crossover", "unadjusted") if design.has_baselines else ("crossover",)
+    if design.of_change:
+        return ("within",)
     return ESTIMATORS if design.baseline is not None else ("post",)
 
 
@@ -154,7 +157,7 @@ def _variations(
         if design.treatments:
             between = covariates.assign(mean_fd_difference=(motion[:, 0] - motion[:, 1]) / 2)
             yield "adjusted for the difference in motion, which treatment may have changed", own, everyone, between
-        elif design.baseline is not None:
+        elif design.baseline is not None and not design.single:
             after = covariates.assign(followup_mean_fd=motion[:, 1])
             why = ", which treatment may have changed" if design.words.randomized else ""
             yield f"adjusted for follow-up motion too{why}", own, everyone, after

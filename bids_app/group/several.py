@@ -117,8 +117,8 @@ def write_comparisons(trial: TrialScans, families: Sequence[Family], not_compare
         "Baseline": first.baseline,
         "Comparisons": [
             {
-                "Active": one.active,
-                "Reference": one.reference,
+                "Active": one.sides[0],
+                "Reference": one.sides[-1],
                 "Followup": one.followup,
                 "Folder": comparison_folder(one),
             }
@@ -255,7 +255,7 @@ def _place(sample: Sample, node: int) -> str:
 def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path]:
     route, grid = cast(MapRoute, family.route), cast(Nodes, one.sample.grid)
     description = f"{one.feature.title}; {one.text}"
-    contrast = contrast_label(one.design.active, one.design.reference) if one.design else "any"
+    contrast = contrast_label(*one.design.sides) if one.design else "any"
     maps = {"pTogether": (one.p, f"p {family.how}")}
     if one.design is None:
         maps |= {"f": (one.statistic, "F of the differences of all arms from the reference")}

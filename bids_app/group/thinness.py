@@ -38,6 +38,8 @@ def thin_places(sample: "Sample", arms: Sequence[str], words: Wording = PARALLEL
     the outcome, and so has no weight in the difference between the arms: the only member of a level, for example.
     """
     yield from _exact(sample.covariates.index.to_numpy(), _columns(sample), words)
+    if len(arms) == 1:
+        return
     if sample.strata is not None and (found := _one_arm(sample.strata, sample.arm, arms)):
         text = words.of("In strata of one arm only no exchange of arms is possible; they say nothing of the difference")
         text = f"{text}: {found}."

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bids_app import stats
 from bids_app.bids.result_names import comparison_folder
-from bids_app.group.analyses import Analysis, inference_of, main_draws
+from bids_app.group.analyses import headline_of, inference_of, main_draws
 from bids_app.group.sample import Sample, load_maps
 from bids_app.settings.settings import Trial
 from bids_app.stats.allocation import Allocations
@@ -125,7 +125,7 @@ def joints(designs: Sequence[Design], samples: Mapping[str, Sample], labels: pd.
         them all, and a comparison takes from it whom it has.
     """
     arms = next(iter(samples.values())).design.arms
-    numbers = {arm: number for number, arm in enumerate(arms)}
+    numbers: dict[str | None, int] = {arm: number for number, arm in enumerate(arms)}
     pairs = list(dict.fromkeys((numbers[one.active], numbers[one.reference]) for one in designs))
     arm = _arm_of_everyone(samples, list(labels.index))
     found = []
@@ -151,6 +151,31 @@ def _arm_of_everyone(samples: Mapping[str, Sample], participants: Sequence[str])
 
 def _names(sample: Sample) -> list[str]:
     return [str(name).removeprefix("sub-") for name in sample.covariates.index]
+
+
+def flips_of_all(designs: Sequence[Design], samples: Mapping[str, Sample], labels: pd.Series, trial: Trial) -> Joint:
+    """Return the one test of all later visits of one group: a participant's sign is flipped at all of them at once.
+
+    Parameters
+    ----------
+    designs : sequence of Design
+    samples : dict of Sample
+        By `result_names.comparison_folder`.
+    labels : Series
+        Its index is everyone who is compared at any visit.
+    trial : settings.Trial
+
+    Returns
+    -------
+    Joint
+        The smallest p over visits of a draw is what an observed p must beat. That holds whichever visits change: those
+        that do can only make what must be beaten smaller, and those that do not are flipped as if alone.
+    """
+    draws = stats.sign_flips(len(labels), trial.n_permutations, trial.random_seed)
+    names = [comparison_folder(design) for design in designs]
+    members = [Member(design=one, name=name, sample=samples[name]) for one, name in zip(designs, names, strict=True)]
+    rows = [labels.index.get_indexer(pd.Index(_names(member.sample))) for member in members]
+    return Joint(members=tuple(members), draws=tuple(draws.of(own) for own in rows))
 
 
 def _of_those(draws: Allocations, participants: pd.Index, member: Member) -> Allocations:
@@ -196,7 +221,7 @@ def compare_together(
         By `result_names.comparison_folder`.
     """
     compared = [
-        _compare(member, draws, maps, (member.row,), trial, n_jobs)
+        _compare(member, draws, maps, () if member.design.single else (member.row,), trial, n_jobs)
         for member, draws in zip(joint.members, joint.draws, strict=True)
     ]
     return {
@@ -258,6 +283,6 @@ def _compare(
 ) -> stats.Comparison:
     """Test rows over the arms in the model of all arms of a sample."""
     sample = member.sample
-    estimand = replace(Analysis(trial.estimator).estimand(sample.design), tested=tested)
+    estimand = replace(headline_of(trial).estimand(sample.design), tested=tested)
     stated = stats.hypothesis(estimand, load_maps(maps[member.name]), sample.nuisance(), arm=sample.arm)
     return stats.compare(stated, draws, inference_of(sample, trial), n_jobs=n_jobs)

@@ -18,7 +18,13 @@ from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import outcome_model
 from bids_app.settings.settings import Trial
-from bids_app.stats.clinical import by_mixed_model, clinical_columns, clinical_table, crossover_table, methods_of
+from bids_app.stats.clinical import (
+    by_mixed_model,
+    clinical_columns,
+    clinical_table,
+    crossover_table,
+    methods_of,
+)
 from bids_app.stats.missing import TIPPING_COLUMNS, missing_columns, missing_table, tipping_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
@@ -148,7 +154,7 @@ def _odd_scores(name: str, rows: pd.DataFrame, enrolled: str, design: Design) ->
     """Warn of scores that may be codes for missing values, and of baselines that are missing."""
     values = rows.set_index("participant")["value"]
     yield from odd_numbers(f"Outcome {name}", values)
-    if design.treatments:  # nothing of a period is adjusted for
+    if design.treatments or design.single:  # nothing of a period is adjusted for
         return
     before = values[(rows["visit"] == "baseline").to_numpy()]
     missing = before.index[before.isna()]
@@ -183,7 +189,7 @@ def symptom_changes(scores: Scores | None, sample: Sample) -> pd.DataFrame:
     for name, data in scores.outcomes.items():
         change = data.followup if data.baseline is None else data.change
         values = pd.Series(change, index=scores.participants, dtype=float).reindex(participants).to_numpy()
-        known = [np.isfinite(values[sample.arm == arm]).sum() for arm in (0, 1)]
+        known = [np.isfinite(values[sample.arm == arm]).sum() for arm in np.unique(sample.arm)]
         if min(known) >= LEAST_WITH_SYMPTOM and np.nanstd(values) > 0:
             columns[name] = values
         else:
@@ -218,7 +224,9 @@ def write_outcomes(run: "GroupRun") -> None:
         table = outcomes_of(scores, run.design, trial, alone=run.alone)
         notes.undecided(undecided(table, trial))
         table = retold(of_chosen(table, participants), words)
-        columns = clinical_columns(table, crossover=run.design.treatments is not None) | ROLE_COLUMN
+        columns = (
+            clinical_columns(table, crossover=run.design.treatments is not None, single=run.design.single) | ROLE_COLUMN
+        )
         shown = with_heads(table, run.design.columns)
         save_described(run.trial_path("outcomes"), shown, columns, Methods=methods_of(table))
     if not words.bounded:  # the bounds are those of an effect of what chance allotted

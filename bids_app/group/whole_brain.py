@@ -33,10 +33,10 @@ def write_whole_brain(run: GroupRun, target: Target) -> Path:
     means = {"metric": [one.metric for one in route.scans], "edges": [one.edges for one in route.scans]}
     columns = dict(TABLE_COLUMNS)
     for visit, both in values.items():
-        for arm, members in ((design.active, sample.arm == 1), (design.reference, sample.arm == 0)):
+        for arm in design.compared:
             column = f"{design.columns[visit]}_mean_{label(arm)}"
-            means[column] = both[members].mean(axis=0)
-            at = design.called[visit] if design.treatments else visit
+            means[column] = both[sample.arm == design.arms.index(arm)].mean(axis=0)
+            at = design.called[visit] if design.treatments or design.single else visit
             columns[column] = f"Mean of {arm} at {at}, in the units of the measure"
     of_sessions = {session: values[visit] for visit, session in design.visits.items()}
     table = compare_alone(pd.DataFrame(means), sample, of_sessions, run.settings.trial)

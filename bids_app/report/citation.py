@@ -249,8 +249,8 @@ def _of_comparison(output_dir: Path, path: Path, record: ComparisonRecord) -> It
     arms, analyses, inference = record.arms, record.analyses, record.inference
     flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
     where, of_flow = (one.relative_to(output_dir).as_posix() for one in (path, flow))
-    by = f"by {arms.arm_column}" if arms.treatments else f"column {arms.arm_column}"
-    yield arms.words.arms, f"{', '.join(arms.names)} ({by})", where
+    by = f" (by {arms.arm_column})" if arms.treatments else f" (column {arms.arm_column})"
+    yield arms.words.arms, f"{', '.join(arms.names)}{'' if arms.design.single else by}", where
     if arms.treatments:
         yield "treatments", arms.contrast, where
     yield "visits", ", ".join(filter(None, arms.design.visits.values())) or "one", where
@@ -260,8 +260,9 @@ def _of_comparison(output_dir: Path, path: Path, record: ComparisonRecord) -> It
     yield f"strata{of_whom}", ", ".join(analyses.strata) or "none given", where
     yield "estimator", analyses.headline_text, where
     yield "covariates", ", ".join(analyses.covariates) or "none", where
-    yield "draws and seed", f"{inference.draws}, seed {inference.random_seed}", where
-    yield "level of significance", inference.alpha, where
+    if analyses.tested:
+        yield "draws and seed", f"{inference.draws}, seed {inference.random_seed}", where
+        yield "level of significance", inference.alpha, where
 
 
 def _flow(path: Path, record: ComparisonRecord) -> Iterator[tuple[str, str]]:

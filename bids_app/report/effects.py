@@ -54,12 +54,13 @@ class _Drawer(ABC):
 
     def __init__(self, folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> None:
         self.folder, self.entities, self.record = folder, entities, record
+        self.shown = "hedgesG" if record.analyses.slope is None else "t"  # of a slope there is no g
 
     def draw(self, feature: Feature, *, with_viewer: bool) -> dict[str, Any]:
         """Draw all figures of a feature."""
         within = [key for key in self.record.analyses.descriptive if key.startswith(("within:", *OF_PERIODS))]
         loaded = {key: self._load(feature, key) for key in (*self.record.analyses.estimators, *within)}
-        largest = max(colour_range(maps["hedgesG"].get_fdata()) for maps in loaded.values())
+        largest = max(colour_range(maps[self.shown].get_fdata()) for maps in loaded.values())
         drawn = {key: self._strip(feature, key, maps, largest) for key, maps in loaded.items()}
         headline = self.record.analyses.headline
         return {
@@ -80,14 +81,16 @@ class _Drawer(ABC):
         }
 
     def _title(self, feature: Feature, key: str) -> str:
-        contrast = self.record.arms.contrast
+        contrast, level = self.record.arms.contrast, self.record.inference.alpha
         if key.startswith("within:"):
             before, after = self.record.arms.baseline_session, self.record.arms.followup_session
             return f"{feature.title}: Hedges g, ses-{after} − ses-{before} within {key.partition(':')[2]} (not tested)"
         arms = self.record.arms
         beside = dict(zip(OF_PERIODS, (arms.design.periods, arms.names, arms.names), strict=True))
         contrast = " − ".join(beside[key]) if key in beside else contrast
-        return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {self.record.inference.alpha}"
+        if self.record.analyses.slope is not None:
+            return f"{feature.title}: t, {self.record.analyses.texts[key].partition(';')[0]}; outlined: FWE p ≤ {level}"
+        return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {level}"
 
     def _strip(self, feature: Feature, key: str, maps: Maps, largest: float) -> dict[str, Any]:
         if key.startswith("within:"):
@@ -103,7 +106,7 @@ class _Drawer(ABC):
 
     def _save(self, feature: Feature, key: str, kind: str, figure: Figure) -> Path:
         desc = feature.label + self.record.analyses.map_suffixes[key] + kind
-        name = build({**self.entities, "stat": "hedgesG", "desc": desc}, "statmap", ".png")
+        name = build({**self.entities, "stat": self.shown, "desc": desc}, "statmap", ".png")
         save_figure(self.folder / "figures" / name, figure)
         return self.folder / "figures" / name
 
@@ -129,7 +132,7 @@ class _Volumes(_Drawer):
     extension = ".nii.gz"
 
     def _effect(self, title: str, maps: Maps) -> Effect:
-        return Effect(maps["hedgesG"], maps["t"], maps["pFwe"], self.record.inference.alpha, title)
+        return Effect(maps[self.shown], maps["t"], maps["pFwe"], self.record.inference.alpha, title)
 
     def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
         return mapfigures.strip_figure(self._effect(title, maps), largest)
@@ -153,7 +156,7 @@ class _Surfaces(_Drawer):
         self.surface = load_surface(surface_path(folder.parent, entities))
 
     def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
-        size, p_fwe = (maps[stat].get_fdata().ravel()[self.surface.mask] for stat in ("hedgesG", "pFwe"))
+        size, p_fwe = (maps[stat].get_fdata().ravel()[self.surface.mask] for stat in (self.shown, "pFwe"))
         return surface_effect_figure(self.surface, size, p_fwe, title, self.record.inference.alpha, largest)
 
     def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.findings import Finding
 from bids_app.bids.names import Name, build, label
 from bids_app.bids.result_names import PARCELLATION
+from bids_app.report.described import described
 from bids_app.report.effects import effects
 from bids_app.report.flowchart import flowchart
 from bids_app.report.headline import edge_headline, map_headline, parcel_headline
@@ -91,7 +92,11 @@ def _route(folder: Path, design_path: Path) -> dict[str, Any]:
 
 def _found(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:
     """Return where the arms differ, by the kind of the route, and the headline that says so."""
-    nothing: dict[str, Any] = {"clusters": None, "effects": [], "parcels": [], "connections": []}
+    nothing: dict[str, Any] = {"clusters": None, "effects": [], "parcels": [], "connections": [], "described": None}
+    if not record.analyses.tested:
+        n = sum(record.arms.number_analysed.values())
+        text = f"{n} participants are described as one group at one visit. Nothing was tested."
+        return nothing | {"described": described(folder, entities, record), "headline": {"text": text, "rows": []}}
     if record.kind == "maps":
         clusters = _records(folder / build(entities, "clusters", ".tsv"))
         shown = {"clusters": clusters, "headline": map_headline(clusters, record)}
@@ -121,9 +126,11 @@ def _records(path: Path) -> list[dict[Any, Any]]:
 
 def _matrix(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> Path | None:
     path = folder / build(entities, "matrix", ".tsv")
-    if not path.exists():
+    if not path.exists() or not record.analyses.tested:
         return None
     table = read_table(path, dtype={"stratum": str})
+    if table.columns.tolist() == ["participant_id"]:  # of one group, and nothing is adjusted for
+        return None
     drawn = folder / "figures" / build(entities, "matrix", ".png")
     save_figure(drawn, matrix_figure(table, record.arms.names))
     return drawn
@@ -139,7 +146,7 @@ def scan_quality(flow: pd.DataFrame, arms: Design) -> list[dict[str, Any]]:
     """
     rows = []
     for visit, said in arms.called.items():
-        for arm in (arms.active, arms.reference):
+        for arm in arms.compared:
             members = flow[flow["analysed"] & (flow["arm"] == arm)]
             row: dict[str, Any] = {"arm": arm, "visit": said, "n": len(members)}
             for quantity in ("mean_fd", "volumes", "minutes", "coverage"):

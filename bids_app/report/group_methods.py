@@ -48,10 +48,11 @@ def group_methods(
     parts = []
     for record in records:
         which = f", {record.arms.comparison}" if several else ""
-        parts.append((f"Comparison: {record.route}{which}", f"{_model(record)} {_inference(record)}"))
+        inference = _inference(record) if record.analyses.tested else ""
+        parts.append((f"Comparison: {record.route}{which}", f"{_model(record)} {inference}".strip()))
     if together:
         parts.append(("Several comparisons", _together(together, records[0])))
-    if trial and trial.get("Outcomes"):
+    if trial and trial.get("Outcomes") and records[-1].analyses.tested:
         text = outcomes_text(trial, records[-1]) + (repeated_text(repeated, records[-1]) if repeated else "")
         parts.append(("Clinical outcomes", text))
     if trial:
@@ -63,6 +64,8 @@ def _model(record: ComparisonRecord) -> str:
     n = record.arms.number_analysed
     arms, words = " and ".join(f"{count} of {arm}" for arm, count in n.items()), record.arms.words
     adjusted = [*record.analyses.covariates, *(f"stratum {name}" for name in record.analyses.strata)]
+    if record.arms.design.single:
+        return _of_one_group(record, adjusted)
     active, reference = record.arms.sides
     within = " within participants" if record.arms.treatments else ""
     text = f"{active} was compared with {reference}{within} ({arms}). The headline is {'' if within else 'the '}"
@@ -78,10 +81,33 @@ def _model(record: ComparisonRecord) -> str:
     return f"{text}. Effect sizes are Hedges g [@hedges1981] with 95 % confidence intervals."
 
 
+def _of_one_group(record: ComparisonRecord, adjusted: Sequence[str]) -> str:
+    """Describe the model of one group."""
+    n, words = sum(record.arms.number_analysed.values()), record.arms.words
+    if not record.analyses.tested:
+        return f"{n} participants were described as one group: {record.analyses.headline_text}."
+    if record.analyses.slope is None:
+        text = f"{' was compared with '.join(record.arms.sides)} within the {n} participants who have both. "
+    else:
+        text = f"{n} participants were looked at as one group. "
+    text += f"The headline is the {record.analyses.headline_text}"
+    text += f", adjusted for {', '.join(adjusted)}" if adjusted else ", adjusted for nothing"
+    others = [said for key, said in record.analyses.texts.items() if key != record.analyses.headline]
+    text += f"; beside it, {'; '.join(others)}" if others else ""
+    sizes = (
+        "Effect sizes are Hedges g [@hedges1981], the mean difference over the standard deviation of the differences, "
+    )
+    sizes = sizes if record.analyses.slope is None else "Slopes are given "
+    return f"{text}. {words.warning} {sizes}with 95 % confidence intervals."
+
+
 def _inference(record: ComparisonRecord) -> str:
     inference, where = record.inference, "within strata" if record.analyses.strata else ""
     labels = f"{record.arms.words.arm} labels"
-    if inference.scheme == "freedman-lane":
+    if inference.scheme == "sign-flips":
+        made = "in all" if inference.all_allocations_enumerated else "in"
+        text = f"Signs of the participants' differences were flipped {made} {inference.draws} ways [@winkler2014]"
+    elif inference.scheme == "freedman-lane":
         text = f"Residuals were permuted {inference.draws} times {where} [@freedman1983; @winkler2014]"
     elif inference.all_allocations_enumerated:
         text = f"The {labels} were put through all {inference.draws} possible allocations {where} [@rosenberger2019]"

@@ -34,7 +34,7 @@ def map_headline(clusters: Sequence[Row], record: ComparisonRecord) -> dict[str,
         counted = {title: some for title, some in found.items() if some}
         n = sum(map(len, counted.values()))
         what = f"in {n} cluster{'s' if n > 1 else ''}{_of(counted, titles)}" if n else "significantly anywhere"
-        sentences.append((role, f"{'differ' if n else 'do not differ'} {what}", _by(rule, titles)))
+        sentences.append((role, f"{_does(record, n > 0)} {what}", _by(rule, titles)))
         rows += [
             {"feature": title, "n": len(some), "text": _cluster_text(some[0], record, rule[title])}
             for title, some in counted.items()
@@ -121,6 +121,13 @@ def _sentences(parts: Sequence[tuple[str, str, str]], record: ComparisonRecord, 
     return " ".join(said)
 
 
+def _does(record: ComparisonRecord, found: bool) -> str:
+    """Say that what is compared differs, or goes along with a covariate, or does not."""
+    slope = record.analyses.slope
+    verb = "differ" if slope is None else f"go along with {slope}"
+    return verb if found else f"do not {verb}"
+
+
 def _beside(n: int, what: str) -> str:
     """Say what passes the correction within its own measure only."""
     if n <= 0:
@@ -136,7 +143,7 @@ def _cluster_text(row: Row, record: ComparisonRecord, p: str) -> str:
     place = ", ".join(number(row[f"peak_{axis}"]) for axis in "xyz")
     return (
         f"{row['direction']}{', ' + labels[0] if labels else ''} ({place} mm): "
-        f"g = {number(row['hedges_g'])} ({number(row['g_low'])} to {number(row['g_high'])}), "
+        f"{_size(row, record)}, "
         f"{_p(row[p], record, p)}, {row['n_voxels']} nodes"
     )
 
@@ -161,7 +168,7 @@ def parcel_headline(results: Sequence[Row], record: ComparisonRecord) -> dict[st
         found = f"in {n} {thing if n == 1 else _plural(thing)}"
         of = _of(counted, titles, "edge rule" if record.kind == "global" else "measure") if len(own) > 1 else ""
         tested = f"{max((own[title]['n'] for title in titles), default=0)} {_plural(thing)}"
-        what = f"differ {found}{of}" if n else f"do not differ significantly in any of {tested}"
+        what = f"{_does(record, True)} {found}{of}" if n else f"{_does(record, False)} significantly in any of {tested}"
         sentences.append((role, what, _by(rule, titles) if titles else ""))
         rows += [
             {"feature": title, "n": n, "text": _parcel_text(own[title]["rows"][0], record, rule[title])}
@@ -193,10 +200,12 @@ def edge_headline(results: Sequence[Row], record: ComparisonRecord) -> dict[str,
     alpha, statistic, arms = record.inference.alpha, record.inference.statistic.upper(), record.arms.words.compared
     how = f"{record.analyses.headline_text}, {statistic}, FWE p ≤ {alpha}"
     if not own["components"]:
-        text = f"The {arms} do not differ significantly in any component of connections ({how})."
+        text = f"The {arms} {_does(record, False)} significantly in any component of connections ({how})."
         return {"text": text, "rows": []}
     n = len(own["components"])
-    text = f"The {arms} differ in {own['n_fwe']} connections, {n} component{'s' if n > 1 else ''} ({how})."
+    text = (
+        f"The {arms} {_does(record, True)} in {own['n_fwe']} connections, {n} component{'s' if n > 1 else ''} ({how})."
+    )
     rows = [
         {
             "feature": f"Component {row['component']}",
@@ -211,8 +220,14 @@ def edge_headline(results: Sequence[Row], record: ComparisonRecord) -> dict[str,
 
 def _parcel_text(row: Row, record: ComparisonRecord, p: str) -> str:
     place = centre(row)  # spheres may have no better name
-    larger, smaller = record.arms.sides[:: 1 if row["t"] > 0 else -1]
     return (
-        f"{larger} > {smaller}, {row['name']}{f' ({place} mm)' if place else ''}: g = {number(row['hedges_g'])} "
-        f"({number(row['g_low'])} to {number(row['g_high'])}), {_p(row[p], record, p)}"
+        f"{record.direction(1 if row['t'] > 0 else -1)}, {row['name']}{f' ({place} mm)' if place else ''}: "
+        f"{_size(row, record)}, {_p(row[p], record, p)}"
     )
+
+
+def _size(row: Row, record: ComparisonRecord) -> str:
+    """Say how large an effect is, with its interval: Hedges g, or of a slope itself."""
+    names = ("hedges_g", "g_low", "g_high") if record.analyses.slope is None else ("difference", "ci_low", "ci_high")
+    size, low, high = (number(row[name]) for name in names)
+    return f"{'g' if names[0] == 'hedges_g' else 'slope'} = {size} ({low} to {high})"

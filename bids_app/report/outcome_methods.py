@@ -16,6 +16,9 @@ SAID = {
     "ancova": "by least squares, ANCOVA on the baseline [@vickers2001; @statsmodels], of {present}",
     "change": "by least squares, the change from the baseline [@statsmodels], of {present}",
     "post": "by least squares, the {score} alone [@statsmodels], of {present}",
+    "within": "by Student's t of one sample, the mean change of everyone, adjusted for nothing [@statsmodels], of "
+    "{present}",
+    "signed-ranks": "by Wilcoxon's signed ranks of the changes, of {present}",
     "crossover": "by least squares, half the difference between the periods, between the sequences{adjusted} "
     "[@statsmodels], of {present}",
     "unadjusted": "by the same, whatever the baselines, of {present}",
@@ -52,6 +55,8 @@ def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
     score, having = "follow-up", "a follow-up"
     if record.arms.treatments:
         score, having = "difference between the periods", "both periods"
+    elif record.arms.design.of_change:
+        having = "both visits"
     elif record.arms.baseline_session is None:
         score, having = "score at the visit", "one"
     of_baselines = ", adjusted for the difference of their baselines" * record.arms.design.has_baselines

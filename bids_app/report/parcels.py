@@ -83,10 +83,12 @@ def _draw(
     """Draw the forest of those shown, all parcels in the brain, and their map."""
     what = "measures" if record.kind == "global" else f"the {len(result['rows'])} parcels with the smallest p"
     title = f"{result['feature']}: {what}, {record.arms.contrast}"
-    direction = " > ".join(record.arms.sides)
+    direction = record.direction(1)
     feature = Feature(*rows[["metric", "edges"]].iloc[0])
     desc = camel([entities.get("desc", ""), feature.label])
-    drawn: dict[str, tuple[Figure | None, str]] = {"forest": (forest_figure(result["rows"], title, direction), ".svg")}
+    drawn: dict[str, tuple[Figure | None, str]] = {}
+    if record.analyses.slope is None:
+        drawn["forest"] = forest_figure(result["rows"], title, direction), ".svg"
     if {"x", "y", "z"} <= set(rows):
         outlined = f"{result['feature']}: Hedges g, {record.arms.contrast}; ringed: FWE p ≤ {record.inference.alpha}"
         drawn["brain"] = (nodes_figure(rows, record.inference.alpha, outlined), ".png")

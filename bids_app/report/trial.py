@@ -43,6 +43,7 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     record = read_comparison(design_paths[0])
     figures = _outcome_figures(folder, entities, record) if facts else []
     said = {"role_text": role_text(facts), "words": record.arms.words, "when": _when(record)}
+    said |= {"single": record.arms.design.single, "tested": record.analyses.tested}
     said |= {"periods": record.arms.treatments is not None, "visits": _visits_of(record).values()}
     return {"facts": facts, **said, **tables, "figures": figures}
 
@@ -53,7 +54,10 @@ def _when(record: ComparisonRecord) -> str:
 
 def _visits_of(record: ComparisonRecord) -> dict[str, str]:
     """Return what the visits are called; an outcome may have a baseline where the scans have none."""
-    return dict(zip(VISITS, record.arms.design.periods if record.arms.treatments else LABELS, strict=True))
+    design = record.arms.design
+    if record.arms.treatments:
+        return dict(zip(VISITS, design.periods, strict=True))
+    return design.called if design.of_change else dict(zip(VISITS, LABELS, strict=True))
 
 
 def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonR
     facts = read_record(facts_path, AGAIN) if facts_path.exists() else {}
     context: dict[str, Any] = {name: _records(folder, entities, name) for name in ROUTE_TABLES}
     for name in ("motion", "balance"):  # what is known of nobody is not worth a row
-        context[name] = [row for row in context[name] if row["n_active"] or row["n_reference"]]
+        context[name] = [row for row in context[name] if row["n_active"] or row.get("n_reference")]
     context["regions"] = facts.get("Regions", {}).get(record.route)
     context["notes"] = {name: _note(folder, entities, name) for name in NOTED}
     context["motion_figure"] = _motion_figure(folder, entities, record.arms)
@@ -174,11 +178,11 @@ def _region_visits(
     return drawn
 
 
-def _scatters(folder: Path, entities: Mapping[str, str], arms: tuple[str, str]) -> list[dict[str, Any]]:
+def _scatters(folder: Path, entities: Mapping[str, str], arms: tuple[str, ...]) -> list[dict[str, Any]]:
     """Draw the first associations of the table: the first, not the strongest, which would flatter."""
     table, roi = _table(folder, entities, "association"), _table(folder, entities, "roi")
     scores = _table(folder, {"contrast": entities["contrast"]}, "scores")
-    if table is None or roi is None or scores is None:
+    if table is None or roi is None or scores is None or len(arms) != 2:
         return []
     drawn: list[dict[str, Any]] = []
     for (region, outcome), rows in list(table.groupby(["region", "outcome"], sort=False))[:N_SCATTERS]:

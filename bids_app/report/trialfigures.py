@@ -17,7 +17,7 @@ VARIED = ("estimator", "metric", "edges", "values", "smoothing")
 
 
 def visits_figure(
-    wide: pd.DataFrame, arms: tuple[str, str], quantity: str, called: Mapping[str, str] | None = None
+    wide: pd.DataFrame, arms: Sequence[str], quantity: str, called: Mapping[str, str] | None = None
 ) -> Figure:
     """Draw every participant's visits by arm, with means and their 95 % confidence intervals.
 
@@ -25,7 +25,8 @@ def visits_figure(
     ----------
     wide : DataFrame
         arm, and baseline and followup or followup alone, a row per participant; NaN where there is none.
-    arms : (str, str)
+    arms : sequence of str
+        One or two.
     quantity : str
         With its unit.
     called : dict of str, optional
@@ -35,9 +36,10 @@ def visits_figure(
     named = dict(zip(VISITS, LABELS, strict=True)) | (dict(called or {}) if len(called or ()) > 1 else {})
     labels = [named[visit] for visit in visits] if len(visits) > 1 else ["visit"]
     places = list(range(len(visits)))
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True)
-    figure.subplots_adjust(left=0.09, right=0.99, top=0.9, bottom=0.1, wspace=0.05)
-    for axis, arm, colour, marker in zip(axes, arms, COLOURS, MARKERS, strict=True):
+    figure, grid = plt.subplots(1, len(arms), figsize=(0.4 + 3.8 * len(arms), 3.4), sharey=True, squeeze=False)
+    axes = grid[0]
+    figure.subplots_adjust(left=0.09 if len(arms) > 1 else 0.18, right=0.99, top=0.9, bottom=0.1, wspace=0.05)
+    for axis, arm, colour, marker in zip(axes, arms, COLOURS, MARKERS, strict=False):
         values = wide.loc[wide["arm"] == arm, visits].to_numpy(float)
         values = values[np.isfinite(values).any(axis=1)]
         axis.plot(places, values.T, color=colour, alpha=0.35, linewidth=0.8, marker=marker, markersize=3)
@@ -60,17 +62,19 @@ def _mean_and_margin(values: np.ndarray) -> tuple[float, float]:
     return known.mean(), special.stdtrit(len(known) - 1, 0.975) * known.std(ddof=1) / np.sqrt(len(known))
 
 
-def matrix_figure(table: pd.DataFrame, arms: tuple[str, str]) -> Figure:
+def matrix_figure(table: pd.DataFrame, arms: Sequence[str]) -> Figure:
     """Draw the columns of the model, a row per participant, the arms apart; colours are z scores.
 
     Parameters
     ----------
     table : DataFrame
         participant_id, arm (1 and 0), covariates, and a column ``stratum`` if there are strata.
-    arms : (str, str)
-        Names of arm 1 and of arm 0.
+    arms : sequence of str
+        Names of arm 1 and of arm 0; of one group there is no such column.
     """
-    rows = table.sort_values(["arm", "participant_id"], ascending=[False, True])
+    by = {"arm": False, "participant_id": True}
+    order = [name for name in by if name in table]
+    rows = table.sort_values(order, ascending=[by[name] for name in order])
     names = rows["participant_id"].tolist()
     columns = rows.drop(columns="participant_id")
     if "stratum" in columns:
@@ -81,9 +85,9 @@ def matrix_figure(table: pd.DataFrame, arms: tuple[str, str]) -> Figure:
     drawn = axis.imshow(scaled, aspect="auto", cmap="cividis", vmin=-2, vmax=2, interpolation="nearest")
     axis.set_xticks(range(len(scaled.columns)), scaled.columns, rotation=60, ha="right", fontsize=8)
     axis.set_yticks(range(len(names)), names, fontsize=min(7, 500 / max(len(names), 1)))
-    first = int((rows["arm"] == 1).sum())
-    axis.axhline(first - 0.5, color="white", linewidth=3)
-    axis.set_title(f"above: {arms[0]}; below: {arms[1]}", fontsize=9)
+    if len(arms) > 1:
+        axis.axhline(int((rows["arm"] == 1).sum()) - 0.5, color="white", linewidth=3)
+        axis.set_title(f"above: {arms[0]}; below: {arms[1]}", fontsize=9)
     figure.colorbar(drawn, ax=axis, shrink=0.6).set_label("z score", fontsize=8)
     return figure
 

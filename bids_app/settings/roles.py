@@ -8,7 +8,7 @@ from bids_app.graph.rules import EdgeRule
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import Deviation, said
 from bids_app.settings.plan_keys import IN_PARTS, NOT_PLANNED
-from bids_app.settings.settings import Measured, Settings, Trial, keyed_fields
+from bids_app.settings.settings import SINGLE, Measured, Settings, Trial, keyed_fields
 
 if TYPE_CHECKING:  # which imports the parser
     from bids_app.settings.plan import Plan
@@ -19,6 +19,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 PRECISION = ("n_permutations", "seed", "version")
 # These decide about their members only, or add what is exploratory.
 LISTS = ("metric", "secondary_metrics", "primary_outcomes", "secondary_outcomes", "slopes", "robustness", "also")
+OF_DESIGN = {"crossover": "crossover", **dict.fromkeys(SINGLE, "within")}  # the estimator of a design that has but one
 
 
 def left_to(plan: "Plan | None", given: Collection[str]) -> dict[str, Any]:
@@ -108,10 +109,15 @@ def _follows(name: str, planned: Settings, used: Settings) -> bool:
     What is done with parcels is what is done with voxels, and groups that nobody randomized have one scheme,
     and cross-over trials one estimator, and other baselines.
     """
+    other = planned.trial.design != used.trial.design
     if name == "scheme":
-        return planned.trial.design != used.trial.design == "groups"
+        return other and used.trial.design in ("groups", *SINGLE)
+    if name in ("arm", "arms", "reference", "estimator", "allocations", "cutoffs") and used.trial.design in SINGLE:
+        return other
+    if name == "baseline" and used.trial.design == "paired":
+        return other
     if name in ("estimator", "baseline", "baseline_motion", "slopes", "cutoffs"):
-        return planned.trial.design != used.trial.design == "crossover"
+        return other and used.trial.design == "crossover"
     field = {"parcel_threshold": "thresholds", "parcel_density": "densities"}.get(name)
     graphs = (planned.graph, used.graph)
     return field is not None and all(getattr(one, field) == getattr(one.parcels, field) for one in graphs)
@@ -196,7 +202,7 @@ def role_of(
         return "exploratory"
     if any(one.what not in (*PRECISION, *LISTS) for one in departed):
         return "exploratory"
-    of_design = "crossover" if plan.further.get("design") == "crossover" else Trial.estimator
+    of_design = OF_DESIGN.get(str(plan.further.get("design")), Trial.estimator)
     if estimator not in (None, plan.estimator or of_design):
         return "exploratory"
     if metric == plan.metric or outcome in _named(plan.primary_outcomes):
@@ -249,6 +255,8 @@ def feature_role(trial: Trial, feature: Feature, estimator: str) -> Role:
     planned = _planned_edges(trial.plan)
     if planned and feature.edges not in (planned, FULL):
         return "exploratory"
+    if trial.design in SINGLE and estimator == trial.estimator:  # there is no other that could have been planned
+        return role_of(trial.plan, metric=feature.metric, departed=trial.departed)
     return role_of(trial.plan, metric=feature.metric, estimator=estimator, departed=trial.departed)
 
 

@@ -53,12 +53,16 @@ DESIGNS = {
     "parallel": "arms that were randomized",
     "groups": "people whom nobody randomized, as patients and controls, also at one visit",
     "crossover": "two treatments that everyone was given in turn, in an order that was randomized",
+    "one-group": "everybody as one group: each later visit with the first, or one visit by itself",
+    "paired": "two treatments that everyone was given, in an order that nobody knows",
 }
 OUTCOME_MODELS = {
     "auto": "ancova of one comparison, mmrm of several",
     "ancova": "least squares at the follow-up of a comparison, adjusted for the baseline",
     "mmrm": "the mixed model for repeated measures; of several comparisons its F of any difference",
 }
+SINGLE = ("one-group", "paired")  # designs without a second arm
+DESCRIBED = "none"  # the estimator where nothing is tested
 RANDOM_SEED = 0  # of the permutations and of the random graphs
 QUERIES = ("bold", "mask", "confounds", "timeseries")
 

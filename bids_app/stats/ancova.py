@@ -1,15 +1,21 @@
-"""One outcome compared between the arms by a linear model: ANCOVA, change score or follow-up alone."""
+"""One outcome compared by a linear model: of arms ANCOVA, change score or follow-up alone, of one group its change."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import statsmodels.api as sm
 
+from bids_app.stats.effects import hedges
+from bids_app.stats.estimands import two_visits
 from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g, rerandomized_p, two_sided
+from bids_app.stats.hypotheses import hypothesis
+from bids_app.stats.permutation import compare
+from bids_app.stats.rearrangement import sign_flips
 from bids_app.stats.twovisits import TwoVisits
 
 ESTIMATORS = ("ancova", "change", "post")
-OF_BOTH = ("change", "crossover", "unadjusted")  # need the values of both visits
+OF_BOTH = ("change", "crossover", "unadjusted", "within")  # need the values of both visits
 FEW = "not estimated: too few participants for the model"
 NO_BASELINE = "one value per participant: there is no baseline to adjust for"
 
@@ -20,10 +26,11 @@ def linear_estimate(data: TwoVisits, estimator: str = "ancova", *, n_draws: int 
     Parameters
     ----------
     data : TwoVisits
-    estimator : {"ancova", "change", "post", "crossover", "unadjusted"}
+    estimator : {"ancova", "change", "post", "crossover", "unadjusted", "within"}
         Follow-up adjusted for the baseline; follow-up minus baseline; follow-up alone; half of period 1 minus period 2
         of sequences, in place of baseline and follow-up, adjusted for the difference of their baselines where there
-        are such, or not. Without a baseline all are the follow-up alone.
+        are such, or not. Without a baseline all are the follow-up alone. ``within`` is
+        of one group, whose arm is 1: see `mean_change`.
     n_draws : int, optional
         Of the re-randomization; 0 for none.
     seed : int, optional
@@ -39,6 +46,8 @@ def linear_estimate(data: TwoVisits, estimator: str = "ancova", *, n_draws: int 
     baseline biases it least: Vickers & Altman (2001), doi:10.1136/bmj.323.7321.1123. HC3: MacKinnon & White
     (1985), doi:10.1016/0304-4076(85)90158-7.
     """
+    if estimator == "within":
+        return mean_change(data, n_draws=n_draws, seed=seed)
     data = completed(data, estimator)
     estimator = "post" if data.baseline is None else estimator
     note = NO_BASELINE if data.baseline is None else ""
@@ -58,6 +67,59 @@ def linear_estimate(data: TwoVisits, estimator: str = "ancova", *, n_draws: int 
     p = rerandomized_p(data, outcome, baseline, n_draws=n_draws, seed=seed) if n_draws else np.nan
     more = {"p_hc3": _hc3(fit), "p_rerandomized": p, "note": note, **effect}
     return Estimate(**{**vars(found), **more})
+
+
+def mean_change(data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0) -> Estimate:
+    r"""Test the mean change of one group by Student's t of one sample, and by flipping signs.
+
+    Parameters
+    ----------
+    data : TwoVisits
+        The arm of everyone is 1. Covariates and strata are not looked at.
+    n_draws : int, optional
+        Of the signs; 0 for none.
+    seed : int, optional
+
+    Returns
+    -------
+    Estimate
+        ``p_rerandomized`` is that of flipping signs; the effect size is Hedges' g of the changes, over their own
+        standard deviation.
+
+    Notes
+    -----
+    The paired t test: :math:`t = \bar d / (s_d / \sqrt n)` with n - 1 degrees of freedom.
+
+    Examples
+    --------
+    >>> three = TwoVisits(np.ones(3, dtype=int), np.zeros(3), np.array([1.0, 2.0, 3.0]))
+    >>> found = mean_change(three, n_draws=100)
+    >>> round(found.estimate, 3), round(found.t, 3), found.p_rerandomized
+    (2.0, 3.464, 0.25)
+    """
+    if data.baseline is None:
+        return Estimate("within", int(data.observed.sum()), 0, note=NO_BASELINE)
+    data = completed(data, "within")
+    members, df = (len(data.arm), 0), len(data.arm) - 1
+    if df < 1:
+        return Estimate("within", *members, note=FEW)
+    fit = sm.OLS(data.change, np.ones(len(data.arm))).fit()
+    found = by_t("within", members, fit.params[0], fit.bse[0], df)
+    sizes = hedges(fit.params[:1], fit.bse[:1], df, data.change[:, None])
+    names = ("effect_size", "effect_low", "effect_high")
+    more: dict[str, Any] = (
+        {name: float(value[0]) for name, value in zip(names, sizes, strict=True)} if fit.bse[0] > 0 else {}
+    )
+    p = _flipped_p(data, n_draws, seed) if n_draws and fit.bse[0] > 0 else np.nan
+    more |= {"p_hc3": _hc3(fit), "p_rerandomized": p, "effect_kind": "Hedges g of the changes"}
+    return replace(found, **more)
+
+
+def _flipped_p(data: TwoVisits, n_draws: int, seed: int) -> float:
+    """Return the two-sided p of the mean change by flipping the signs of everyone's."""
+    visits = {"baseline": cast(np.ndarray, data.baseline)[:, None], "followup": data.followup[:, None]}
+    stated = hypothesis(two_visits("within"), visits, np.ones((len(data.arm), 1)))
+    return float(compare(stated, sign_flips(len(data.arm), n_draws, seed)).p[0])
 
 
 def completed(data: TwoVisits, estimator: str) -> TwoVisits:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bids_app.stats.ancova import completed, linear_estimate, outcome_of
 from bids_app.stats.estimates import Estimate, described
-from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate
+from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate, signed_rank_estimate
 from bids_app.stats.responders import proportion_estimate
 from bids_app.stats.scores.periods import periods_estimate
 from bids_app.stats.scores.two_visits import mixed_estimate
@@ -19,6 +19,8 @@ METHODS = {
     "ancova": "follow-up adjusted for the baseline, by least squares",
     "change": "follow-up minus baseline, by least squares",
     "post": "follow-up alone, by least squares",
+    "within": "mean change of one group by Student's t of one sample (the paired t test), adjusted for nothing",
+    "signed-ranks": "Wilcoxon's test of the changes",
     "crossover": "half of period 1 minus period 2, compared between the sequences, by least squares; where the periods "
     "have baselines, adjusted for the difference of these",
     "unadjusted": "the same, whatever the baselines",
@@ -38,6 +40,7 @@ COMPLETE, EVERYONE = "with a follow-up", "everyone randomized"
 BOTH = "with both periods"
 ANY_PERIOD = "with at least one period"
 ALL_FOUR = "with both periods and their baselines"
+BOTH_VISITS = "with both visits"
 OF_DIFFERENCES = (
     "ranks of the difference between the periods; the estimate is the probability that it is better in the sequence "
     "with the active treatment first"
@@ -90,12 +93,29 @@ _CROSSOVER_COLUMNS = {
     "population": f"{BOTH}, {ALL_FOUR}, or {ANY_PERIOD}",
     "estimate": "Active minus reference treatment, in the units of the outcome",
 }
+CHANGE_COLUMNS = {name: text for name, text in _COLUMNS.items() if not name.endswith("_reference")} | {
+    "population": BOTH_VISITS,
+    **{
+        f"{visit}_{statistic}_active": f"{text} at {word}"
+        for visit, word in (("baseline", "the first visit"), ("followup", "the later visit"))
+        for statistic, text in (("mean", "Mean"), ("sd", "Standard deviation"))
+    },
+    "n_active": "Participants in the row",
+    "estimate": "Mean of the later visit minus the first, in the units of the outcome",
+    "t": "Student's t",
+    "df": "Degrees of freedom of t",
+    "p": "Two-sided p of t, or of the signed ranks",
+    "p_hc3": "Two-sided p with the HC3 standard error",
+    "p_rerandomized": "Two-sided p of flipping the signs of the changes",
+    "effect_kind": "What the effect size is; Hedges g is in units of the SD of the changes",
+}
 
 
-def clinical_columns(table: pd.DataFrame, *, crossover: bool = False) -> dict[str, str]:
+def clinical_columns(table: pd.DataFrame, *, crossover: bool = False, single: bool = False) -> dict[str, str]:
     """Describe the columns of a table of this module by what is in it."""
     columns, methods = (_CROSSOVER_COLUMNS, CROSSOVER_METHODS) if crossover else (_COLUMNS, METHODS)
-    return described(columns, methods, table["method"])
+    found = described(CHANGE_COLUMNS if single else columns, methods, table["method"])
+    return {name: text for name, text in found.items() if name in CHANGE_COLUMNS or not single}
 
 
 def methods_of(table: pd.DataFrame) -> dict[str, list[str]]:
@@ -190,6 +210,33 @@ def crossover_table(
         if (np.isfinite(data.baseline) != data.observed).any():
             rows.append(_row(name, "score", periods_estimate(data), data, ANY_PERIOD))
     return _first_is_main(rows)
+
+
+def change_table(
+    outcomes: Mapping[str, TwoVisits], *, ordinal: Collection[str] = (), n_draws: int = 10_000, seed: int = 0
+) -> pd.DataFrame:
+    """Test the mean change of every outcome of one group, whose arm is 1.
+
+    Parameters
+    ----------
+    outcomes : dict of TwoVisits
+    ordinal : collection of str, optional
+        Outcomes that are tested by signed ranks too, and first.
+    n_draws, seed : int, optional
+        Of the signs.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `CHANGE_COLUMNS`.
+    """
+    rows = []
+    for name, data in outcomes.items():
+        both = data if data.baseline is None else completed(data, "within")
+        if name in ordinal and data.baseline is not None:
+            rows.append(_row(name, "score", signed_rank_estimate(both), both, BOTH_VISITS))
+        rows.append(_row(name, "score", linear_estimate(data, "within", n_draws=n_draws, seed=seed), both, BOTH_VISITS))
+    return _first_is_main(rows)[list(CHANGE_COLUMNS)]
 
 
 def _first_is_main(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:

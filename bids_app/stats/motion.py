@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import mannwhitneyu, ttest_ind
+from scipy.stats import mannwhitneyu, ttest_1samp, ttest_ind, wilcoxon
 
 from bids_app.stats.balance import standardized_difference
 
@@ -32,6 +32,19 @@ MOTION_COLUMNS = {
     "p": "Two-sided p of Welch's t; none at baseline, where chance alone can make the arms differ",
     "p_rank": "Two-sided p of Mann and Whitney's test; none at baseline",
     "standardized_difference": "Difference over the root of the mean of the arms' variances",
+}
+ONE_GROUP_COLUMNS = {
+    "measure": MOTION_COLUMNS["measure"],
+    "visit": MOTION_COLUMNS["visit"],
+    "n_active": "Participants with a value",
+    "mean_active": "Mean",
+    "sd_active": "Standard deviation",
+    "ci_low": "Of a change, the lower end of the 95 % confidence interval of its mean, by Student's t",
+    "ci_high": "Upper end",
+    "t": "Student's t of one sample, of a change",
+    "df": "Its degrees of freedom",
+    "p": "Two-sided p of t",
+    "p_rank": "Two-sided p of Wilcoxon's signed ranks",
 }
 
 
@@ -97,4 +110,36 @@ def compared(values: np.ndarray, active: np.ndarray) -> dict[str, Any]:
         low, high = welch.confidence_interval(0.95)
         row |= {"ci_low": low, "ci_high": high, "t": welch.statistic, "df": welch.df, "p": welch.pvalue}
         row["p_rank"] = mannwhitneyu(*groups).pvalue
+    return row
+
+
+def described(values: np.ndarray, *, is_change: bool = False) -> dict[str, Any]:
+    """Describe one measure of one group, and test whether it changes.
+
+    Parameters
+    ----------
+    values : (n,) float ndarray
+        NaN are left out.
+    is_change : bool, optional
+        Whether they are changes, whose mean is tested.
+
+    Returns
+    -------
+    dict
+        The numbers of a row of `ONE_GROUP_COLUMNS`.
+
+    Examples
+    --------
+    >>> row = described(np.array([1.0, 2.0, 3.0]), is_change=True)
+    >>> round(float(row["t"]), 3), int(row["df"]), float(row["p_rank"])
+    (3.464, 2, 0.25)
+    """
+    known = values[np.isfinite(values)]
+    row: dict[str, Any] = {"n_active": len(known), "mean_active": known.mean() if len(known) else np.nan}
+    row["sd_active"] = known.std(ddof=1) if len(known) > 1 else np.nan
+    if is_change and len(known) > 1 and row["sd_active"] > 0:
+        student = ttest_1samp(known, 0)
+        low, high = student.confidence_interval(0.95)
+        row |= {"ci_low": low, "ci_high": high, "t": student.statistic, "df": student.df, "p": student.pvalue}
+        row["p_rank"] = wilcoxon(known).pvalue
     return row

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import special
-from scipy.stats import rankdata
+from scipy.stats import rankdata, wilcoxon
 
 from bids_app.stats.estimates import LEVEL, Estimate, counts, rerandomized_p
 from bids_app.stats.twovisits import TwoVisits
@@ -104,3 +104,28 @@ def superiority(first: np.ndarray, second: np.ndarray) -> tuple[float, float, fl
     if not parts.sum() > 0:
         return probability, 0.0, np.nan
     return probability, np.sqrt(parts.sum()), parts.sum() ** 2 / np.sum(parts**2 / (sizes - 1))
+
+
+def signed_rank_estimate(data: TwoVisits) -> Estimate:
+    """Test the changes of one group by Wilcoxon's signed ranks.
+
+    Parameters
+    ----------
+    data : TwoVisits
+        Of those with both visits.
+
+    Returns
+    -------
+    Estimate
+        The estimate is the median change; it has no interval. p is exact where no ranks are tied and n is at most 50.
+
+    Examples
+    --------
+    >>> four = TwoVisits(np.ones(4, dtype=int), np.zeros(4), np.array([1.0, 2.0, 3.0, 4.0]))
+    >>> signed_rank_estimate(four).p
+    0.125
+    """
+    n = len(data.arm)
+    if n < 2 or not data.change.any():
+        return Estimate("signed-ranks", n, 0, note="not tested: nothing changes, or too few participants")
+    return Estimate("signed-ranks", n, 0, estimate=float(np.median(data.change)), p=float(wilcoxon(data.change).pvalue))

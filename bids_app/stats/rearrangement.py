@@ -1,7 +1,7 @@
 """Rearrangements of a model's residuals: permutations within blocks, and sign flips."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, permutations, product
 from math import factorial, prod
 from typing import Any, cast
@@ -29,12 +29,15 @@ class Rearrangements:
     exhaustive : bool
         True if every possible rearrangement is there, once.
     n_possible : int
+    whole : int or None
+        Fingerprint of the draws that these are a part of, see `of`.
     """
 
     order: np.ndarray
     signs: np.ndarray
     exhaustive: bool
     n_possible: int
+    whole: int | None = None
 
     def __len__(self) -> int:
         return len(self.order)
@@ -42,7 +45,29 @@ class Rearrangements:
     @property
     def fingerprint(self) -> int:
         """Number that differs between different draws, to check that tests share them."""
-        return crc32(self.signs.tobytes(), crc32(self.order.tobytes()))
+        return crc32(self.signs.tobytes(), crc32(self.order.tobytes())) if self.whole is None else self.whole
+
+    def of(self, rows: np.ndarray) -> "Rearrangements":
+        """Return the same flips of signs, of some of the participants: tests of them share the draws of everyone.
+
+        Parameters
+        ----------
+        rows : (m,) int ndarray
+
+        Returns
+        -------
+        Rearrangements
+            With the fingerprint of these.
+
+        Examples
+        --------
+        >>> flips = sign_flips(2)
+        >>> part = flips.of(np.array([1]))
+        >>> part.signs.ravel().tolist(), part.fingerprint == flips.fingerprint
+        ([1, -1, 1, -1], True)
+        """
+        order = np.tile(np.arange(len(rows), dtype=np.int16), (len(self), 1))
+        return replace(self, order=order, signs=self.signs[:, rows], whole=self.fingerprint)
 
     def fit(self, model: LinearModel, window: slice, rows: np.ndarray, robust: bool) -> Fit:
         """Return the `Fit` of a slice of the draws to the model of some participants."""

@@ -81,7 +81,7 @@ class Arms:
         return found
 
 
-def find_arms(tables: "Tables", trial: Trial) -> Arms:
+def find_arms(tables: "Tables", trial: Trial, instead: str = "") -> Arms:
     """Settle the arms: as told, or found where only one choice makes sense.
 
     Parameters
@@ -89,6 +89,8 @@ def find_arms(tables: "Tables", trial: Trial) -> Arms:
     tables : design.Tables
     trial : settings.Trial
         Its ``arm``, ``arms`` and ``reference_arm`` go first.
+    instead : str, optional
+        What can be done where there are no arms.
 
     Returns
     -------
@@ -101,9 +103,9 @@ def find_arms(tables: "Tables", trial: Trial) -> Arms:
     DataError
         There are not at least two arms, or too many.
     """
-    column = _column(tables, trial)
+    column = _column(tables, trial, instead)
     words = words_of(tables.participants[column])
-    arms, findings = _compared(words, _meanings(tables, column), column, trial)
+    arms, findings = _compared(words, _meanings(tables, column), column, trial, instead)
     reference = _reference(arms, _meanings(tables, column), column, trial.reference_arm)
     found = Arms(column, reference, tuple(arm for arm in arms if arm != reference))
     pairs = " and ".join(f"{active!r} is compared with {other!r}" for active, other in found.pairs(trial.contrasts))
@@ -114,6 +116,8 @@ def find_arms(tables: "Tables", trial: Trial) -> Arms:
 
 def arm_words(tables: "Tables", design: "Design") -> pd.Series:
     """Return the arm of each participant of the tables as the design writes it; NaN where none is stated."""
+    if design.single:
+        return pd.Series(design.active, index=tables.participants.index, dtype=object)
     return words_of(tables.participants[design.arm_column])
 
 
@@ -129,7 +133,7 @@ def _no_arm(word: str, meaning: str) -> bool:
     return any(text.lower() in UNKNOWN_WORDS or means_missing(text) or NO_ARM.fullmatch(text) for text in words)
 
 
-def _column(tables: "Tables", trial: Trial) -> str:
+def _column(tables: "Tables", trial: Trial, instead: str = "") -> str:
     participants, wanted = tables.participants, trial.arm
     if wanted is not None:
         if wanted not in participants:
@@ -152,6 +156,7 @@ def _column(tables: "Tables", trial: Trial) -> str:
     levels = [f"{column} ({participants[column].nunique()} values)" for column in participants.columns]
     raise UsageError(
         f"No column of participants.tsv is known to hold the arm; there are {', '.join(levels)}. Choose with --arm."
+        f"{' ' * bool(instead)}{instead}"
     )
 
 
@@ -173,7 +178,9 @@ _CROSSOVER = (
 )
 
 
-def _compared(words: pd.Series, meaning: MeaningOf, column: str, trial: Trial) -> tuple[list[str], tuple[Finding, ...]]:
+def _compared(
+    words: pd.Series, meaning: MeaningOf, column: str, trial: Trial, instead: str
+) -> tuple[list[str], tuple[Finding, ...]]:
     """Return the values that are compared, and what there is to say of the others."""
     levels, said = in_order(words.dropna()), WORDINGS[trial.design]
     if trial.arms:
@@ -193,7 +200,7 @@ def _compared(words: pd.Series, meaning: MeaningOf, column: str, trial: Trial) -
         text += f"{len(levels)}: {listed(words)}."
         if len(arms) > 2:
             raise UsageError(f"{text}{odd} Choose which are compared with --arms, for example {_example(arms)}.")
-        raise DataError(f"{text} --arm says which column, --arms which of its values are compared.")
+        raise DataError(f"{text} --arm says which column, --arms which of its values are compared. {instead}".strip())
     return in_order(arms), tuple(_others(words, arms, why, said))
 
 

@@ -1,19 +1,20 @@
 """What ``design.json`` of the group level holds of one route: who was compared, and how."""
 
-import types
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from bids_app.bids.findings import Finding
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.runtime.group_folder import AGAIN
 from bids_app.settings.roles import Role
+from bids_app.settings.settings import DESCRIBED
 from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
-from bids_app.trial.wording import WORDINGS, Wording
+from bids_app.trial.record_json import as_json, key_of, part_of, value_of
+from bids_app.trial.wording import ONE_GROUP, ONE_VISIT, WORDINGS, Wording
 
 Kind = Literal["maps", "parcels", "global", "edges"]
 Statistic = Literal["tfce", "t", "cluster-extent", "cluster-mass", "nbs", "nbs-intensity", "tfnbs"]
@@ -30,7 +31,7 @@ class Arms:
     contrast: str
     arm_column: str
     active_arm: str
-    reference_arm: str
+    reference_arm: str | None
     baseline_session: str | None
     followup_session: str | None
     number_analysed: dict[str, int]
@@ -39,13 +40,13 @@ class Arms:
     period_baselines: bool | None = None
 
     @property
-    def names(self) -> tuple[str, str]:
-        """The active and the reference arm."""
-        return self.active_arm, self.reference_arm
+    def names(self) -> tuple[str, ...]:
+        """The active and the reference arm, or the one group."""
+        return self.design.compared
 
     @property
-    def sides(self) -> tuple[str, str]:
-        """What a difference is of, the first minus the second."""
+    def sides(self) -> tuple[str, ...]:
+        """What a difference is of, the first minus the second; one group at one visit."""
         return self.design.sides
 
     @property
@@ -59,7 +60,8 @@ class Arms:
         visits = (self.baseline_session, self.followup_session or "")
         return Design(
             self.arm_column,
-            *self.names,
+            self.active_arm,
+            self.reference_arm,
             *visits,
             words=self.words,
             treatments=self.treatments,
@@ -69,6 +71,8 @@ class Arms:
     @property
     def words(self) -> Wording:
         """What is said of the arms, or groups."""
+        if self.comparison_of == ONE_GROUP.key and self.baseline_session is None:
+            return ONE_VISIT
         return WORDINGS[self.comparison_of or "parallel"]
 
     @property
@@ -120,6 +124,16 @@ class Analyses:
     def texts(self) -> dict[str, str]:
         """All analyses in words, by their keys."""
         return {**self.estimators, **self.descriptive}
+
+    @property
+    def tested(self) -> bool:
+        """False where one group is described and nothing is tested."""
+        return self.headline != DESCRIBED
+
+    @property
+    def slope(self) -> str | None:
+        """The covariate whose slope the headline is, or None."""
+        return self.headline.removeprefix("slope:") if self.headline.startswith("slope:") else None
 
     @property
     def headline_text(self) -> str:
@@ -201,9 +215,13 @@ class ComparisonRecord:
     failed_scans: tuple[ScanFailure, ...]
     software: str
 
+    def direction(self, sign: int) -> str:
+        """Say which way an effect of a sign in the headline goes."""
+        return self.arms.design.direction(sign, self.analyses.slope)
+
     def to_json(self) -> dict[str, Any]:
         """Return the content of design.json: the fields of the parts one after the other, without what is None."""
-        return _written(self)
+        return as_json(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "ComparisonRecord":
@@ -214,10 +232,12 @@ class ComparisonRecord:
         DataError
             A key is missing, or its value is of another type; or the headline is none of the estimators.
         """
-        record: ComparisonRecord = _part(cls, content)
+        record: ComparisonRecord = part_of(cls, content)
+        if record.arms.words.several:
+            value_of(str, record.arms.reference_arm, key_of("reference_arm"))
         if record.arms.words.randomized:
             for name in ("baseline_session", "followup_session"):
-                _value(str, getattr(record.arms, name), _key(name))
+                value_of(str, getattr(record.arms, name), key_of(name))
         if not {record.analyses.headline} <= set(record.analyses.estimators) & set(record.analyses.map_suffixes):
             raise DataError(f"Headline is {record.analyses.headline}, which is not among Estimators and MapSuffixes.")
         return record
@@ -236,70 +256,3 @@ def read_comparison(path: Path) -> ComparisonRecord:
         return ComparisonRecord.from_json(content)
     except DataError as error:
         raise DataError(f"{path}: {error} It is damaged, or of another version of trialgraph. {AGAIN}") from error
-
-
-_WORDS = {
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
-}
-
-
-def _key(name: str) -> str:
-    """Return the key of a field.
-
-    Examples
-    --------
-    >>> _key("random_seed"), _key("smoothing_fwhm")
-    ('RandomSeed', 'SmoothingFWHM')
-    """
-    return "".join("FWHM" if word == "fwhm" else word.capitalize() for word in name.split("_"))
-
-
-def _written(part: Any) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for field in fields(part):
-        value = getattr(part, field.name)
-        if is_dataclass(value):
-            content |= _written(value)
-        elif isinstance(value, tuple):
-            content[_key(field.name)] = [_written(one) if is_dataclass(one) else one for one in value]
-        elif value is not None:
-            content[_key(field.name)] = value
-    return content
-
-
-def _part(kind: Any, content: Mapping[str, Any], within: str = "") -> Any:
-    """Return a part of the record; what its fields are made of is what their types say."""
-    found = {}
-    for name, of in get_type_hints(kind).items():
-        key = _key(name)
-        found[name] = _part(of, content) if is_dataclass(of) else _value(of, content.get(key), within + key)
-    return kind(**found)
-
-
-def _value(of: Any, value: object, key: str) -> Any:
-    origin, inner = get_origin(of), get_args(of)
-    if origin in (Union, types.UnionType):
-        return None if value is None else _value(inner[0], value, key)
-    if value is None:
-        raise DataError(f"It lacks {key}.")
-    if origin is Literal:
-        if value not in inner:
-            raise DataError(f"{key} is {value!r:.40}, none of {', '.join(inner)}.")
-        return value
-    if origin is tuple:
-        return tuple(_value(inner[0], one, key) for one in _checked(list, value, key))
-    if origin is dict:
-        return {name: _value(inner[1], one, f"{key}.{name}") for name, one in _checked(dict, value, key).items()}
-    return _part(of, _checked(dict, value, key), f"{key}.") if is_dataclass(of) else _checked(of, value, key)
-
-
-def _checked(kind: type, value: Any, key: str) -> Any:
-    fits = isinstance(value, (int, float) if kind is float else kind)
-    if not fits or isinstance(value, bool) != (kind is bool):  # to Python true and false are numbers
-        raise DataError(f"{key} is {value!r:.40}, not {_WORDS[kind]}.")
-    return value

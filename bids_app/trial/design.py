@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bids_app.bids.findings import Finding
-from bids_app.trial.wording import PARALLEL, Wording
+from bids_app.trial.wording import PAIRED, PARALLEL, Wording
 
 PERIODS = ("period1", "period2")  # what the visits of a cross-over trial are called in place of their sessions
 BASELINES = ("baseline1", "baseline2")  # and the baselines of its periods, where they have such
@@ -16,8 +16,10 @@ class Design:
     Attributes
     ----------
     arm_column : str
-    active, reference : str
-        The arms; differences are those of the active arm from the reference.
+    active : str
+    reference : str or None
+        The arms; differences are those of the active arm from the reference. None where everybody is one group: then
+        the later visit is compared with the earlier.
     baseline : str or None
         Session; None where one visit is compared by itself, which is then the follow-up.
     followup : str
@@ -36,7 +38,7 @@ class Design:
 
     arm_column: str
     active: str
-    reference: str
+    reference: str | None
     baseline: str | None
     followup: str
     findings: tuple[Finding, ...] = ()
@@ -72,6 +74,10 @@ class Design:
         if self.treatments:
             before = {name: f"baseline of {of}" for name, of in zip(self.baselines or (), self.periods, strict=False)}
             return {**dict(zip(("baseline", "followup"), self.periods, strict=True)), **before}
+        if self.words.key == PAIRED.key:
+            return {"baseline": str(self.baseline), "followup": self.followup}
+        if self.single:
+            return {"baseline": "first visit", "followup": "later visit"}
         return {"baseline": "baseline", "followup": "follow-up"}
 
     @property
@@ -92,25 +98,64 @@ class Design:
     @property
     def comparison(self) -> str:
         """Which arms are compared at which session, for people."""
-        at = self.followup and not self.treatments  # which are compared over both visits
+        at = self.followup and not self.treatments and not self.single  # where the contrast is over both visits
         return f"{self.contrast} at ses-{self.followup}" if at else self.contrast
 
     @property
-    def sides(self) -> tuple[str, str]:
-        """What a difference is of, the first minus the second: the arms, or of a cross-over trial the treatments."""
-        return self.treatments or (self.active, self.reference)
+    def sides(self) -> tuple[str, ...]:
+        """What a difference is of, the first minus the second: arms, treatments or visits; one group at one visit."""
+        if self.treatments:
+            return self.treatments
+        if self.of_change:
+            of = "" if self.words.key == PAIRED.key else "ses-"
+            return f"{of}{self.followup}", f"{of}{self.baseline}"
+        return self.compared
 
     @property
     def sessions(self) -> str:
         """The visits that are compared, for people; nothing where the scans have no session."""
         if self.treatments:
             return " and ".join(self.periods) + ", each with its baseline" * self.has_baselines
+        if self.words.key == PAIRED.key:
+            return " and ".join(self.called.values())
         return " and ".join(f"ses-{session}" for session in self.visits.values() if session)
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """The arms in the order of their numbers: the reference is 0, the active arm 1."""
-        return self.reference, self.active, *self.further
+        """The arms in the order of their numbers: the reference is 0, the active arm 1; or the one group, 0."""
+        return (self.active,) if self.reference is None else (self.reference, self.active, *self.further)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The active arm and the reference, or the one group."""
+        return (self.active,) if self.reference is None else (self.active, self.reference)
+
+    @property
+    def single(self) -> bool:
+        """True where everybody is one group."""
+        return self.reference is None
+
+    @property
+    def of_change(self) -> bool:
+        """True where the mean difference between two visits of one group is tested."""
+        return self.single and self.baseline is not None
+
+    @property
+    def own_sessions(self) -> bool:
+        """True where a visit is another session for each participant: a period, or a treatment."""
+        return self.treatments is not None or self.words.key == PAIRED.key
+
+    def direction(self, sign: int, covariate: str | None = None) -> str:
+        """Say which way an effect of a sign goes: of what has more, or of a covariate's slope.
+
+        Examples
+        --------
+        >>> Design("", "everyone", None, "1", "2").direction(-1)
+        'ses-1 > ses-2'
+        """
+        if covariate is not None:
+            return f"{'rises' if sign > 0 else 'falls'} with {covariate}"
+        return " > ".join(self.sides[::sign])
 
     def given(self, arm: str, session: str | None) -> str:
         """Return what a visit of an arm is a visit of: the arm, or of a cross-over trial the treatment.

@@ -122,7 +122,7 @@ def participant_flow(
         for visit, session in design.visits.items():
             scans = visits.get((participant, session), [])
             facts, reason = _visit(scans, min_minutes)
-            if design.treatments:
+            if design.own_sessions:
                 row[f"{visit}_session"] = _label_of(scans)
             row |= {f"{visit}_{name}": value for name, value in facts.items()}
             if reason == NO_SCAN and session and (participant, None) in visits:
@@ -270,9 +270,9 @@ def groups(flow: pd.DataFrame, design: Design) -> dict[str, pd.Series]:
     dict of Series of bool
         The active arm, the reference arm and, if anyone is there, "other arms" that are not compared and "no arm".
     """
-    compared = {design.active: flow["arm"] == design.active, design.reference: flow["arm"] == design.reference}
+    compared = {arm: flow["arm"] == arm for arm in design.compared}
     rest = {
-        f"other {design.words.arms}": flow["arm"].notna() & ~flow["arm"].isin([design.active, design.reference]),
+        f"other {design.words.arms}": flow["arm"].notna() & ~flow["arm"].isin(design.compared),
         f"no {design.words.arm}": flow["arm"].isna(),
     }
     return compared | {name: members for name, members in rest.items() if members.any()}

@@ -27,7 +27,7 @@ FLOW_COLUMNS = {
 def flow_columns(design: Design) -> dict[str, str]:
     """Describe the columns of the flow as it is written: of a cross-over trial periods in place of visits."""
     columns = {**FLOW_COLUMNS, "arm": design.words.of(FLOW_COLUMNS["arm"])}
-    if not design.treatments:
+    if not design.own_sessions:
         return columns
     columns = {name: text for name, text in columns.items() if name.partition("_")[0] not in VISITS}
     for visit, label in design.columns.items():

@@ -21,7 +21,7 @@ NO_ORDER = (
     "The order of the treatments is not known: {looked}. Without it the treatment cannot be told from the period. "
     "Any of these would tell it: acq_time in sub-*_sessions.tsv or sub-*_scans.tsv; in participants.tsv a column "
     "sequence ({active}-{reference} or {reference}-{active}), or a column for each period (period_1, period_2) with "
-    "the treatment."
+    "the treatment. Or give --design paired, which takes the periods to be alike and says so."
 )
 
 

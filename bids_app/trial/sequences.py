@@ -32,7 +32,7 @@ class Sequences:
     orders : dict of (str, str)
         Of each participant whose order is known, the treatments of the two periods.
     periods : dict of str
-        By participant and session, one of `PERIODS` or of `BASELINES`.
+        By participant and session, one of `PERIODS` or of `BASELINES`; the treatment where nobody knows the order.
     evidence : str
         By what the orders are known, for people; it stands for the column of the arms.
     findings : tuple of Finding
@@ -71,7 +71,8 @@ class Sequences:
 
     def told(self, tables: Tables) -> Tables:
         """Return the tables with everyone's sequence, and with the periods in place of the sessions they were."""
-        column = pd.Series({one: self.sequence(one) for one in tables.participants.index}, dtype=object)
+        column = {one: self.sequence(one) for one in tables.participants.index}
+        own = {self.evidence: pd.Series(column, dtype=object)} if self.orders else {}
         sessions = tables.sessions.copy()
         sessions.index = (
             pd.MultiIndex.from_tuples(
@@ -83,7 +84,7 @@ class Sequences:
         )
         return replace(
             tables,
-            participants=tables.participants.assign(**{self.evidence: column}),
+            participants=tables.participants.assign(**own),
             sessions=sessions,
             levels={name: of for name, of in tables.levels.items() if name != self.evidence},
         )
@@ -115,12 +116,12 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
         raise DataError("The scans have no session: the two periods of a cross-over trial are two sessions.")
     visits = sorted({*scanned, *(visit for visit in tables.sessions.index if visit[1] in labels)})  # or with a score
     stated, given = stated_orders(tables, trial), treatments_of_sessions(tables)
-    treatments = _treatments(stated, given, labels, trial)
+    treatments = treatments_of(stated, given, labels, trial)
     orders = _agreed([(one.source, one.orders(treatments)) for one in stated])
     found = PeriodSessions(tables, visits, treatments, trial)
-    if of_visits := _of_visits(given, treatments, visits):
+    if of_visits := treatments_of_visits(given, treatments, visits):
         orders, periods = _by_treatment(found, of_visits, orders)
-        said = f"Which treatment a session was of is said by {_where(given)}."
+        said = f"Which treatment a session was of is said by {where(given)}."
         told = [Finding("Visits", said), *(Finding("Visits", text, warning=True) for text in found.doubts)]
     else:
         periods, told = found.in_order()
@@ -188,24 +189,24 @@ def _open(
         yield Finding("Visits", text, warning=True)
 
 
-def _treatments(stated: Sequence[Stated], given: Given | None, sessions: Collection[str], trial: Trial) -> Treatments:
+def treatments_of(stated: Sequence[Stated], given: Given | None, sessions: Collection[str], trial: Trial) -> Treatments:
     """Settle the two treatments by all words that tables have for them, else by the labels of the sessions."""
     words = {word: name for one in stated for word, name in one.words.items()}
     if given is not None:
         words |= given.words
-    where = " and ".join(dict.fromkeys([*(one.source for one in stated), *([given.source] if given else [])]))
+    named = " and ".join(dict.fromkeys([*(one.source for one in stated), *([given.source] if given else [])]))
     labels = of_labels(sessions)
     if not words:
-        where = "the tables name none, and what the sessions are called"
+        named = "the tables name none, and what the sessions are called"
     elif all(len(word) == 1 for word in words) and set(labels) & set(REFERENCE_LEVELS):
-        where += " and the labels of the sessions"  # which say what the letters stand for, or cannot be told from them
+        named += " and the labels of the sessions"  # which say what the letters stand for, or cannot be told from them
     else:
         labels = []
     words |= {label: label for label in labels}
-    return find_treatments(words, trial, where)
+    return find_treatments(words, trial, named)
 
 
-def _of_visits(given: Given | None, treatments: Treatments, visits: Collection[Visit]) -> dict[Visit, str]:
+def treatments_of_visits(given: Given | None, treatments: Treatments, visits: Collection[Visit]) -> dict[Visit, str]:
     """Return the treatment of each session: by sessions.tsv, and by the labels where these name both treatments."""
     named = {} if given is None else given.of(treatments)
     said = {visit: name for visit, name in named.items() if visit in visits}
@@ -221,7 +222,8 @@ def _of_visits(given: Given | None, treatments: Treatments, visits: Collection[V
     return said | {visit: by_label[visit[1]] for visit in visits if visit[1] in by_label}
 
 
-def _where(given: Given | None) -> str:
+def where(given: Given | None) -> str:
+    """Say for people what tells the treatment of a session."""
     return "the labels of the sessions" if given is None else given.source
 
 

@@ -4,15 +4,20 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bids_app.bids.findings import Finding
+from bids_app.errors import UsageError
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import find_arms
 from bids_app.trial.design import PERIODS, Design
 from bids_app.trial.keys import unmatched
+from bids_app.trial.other_designs import by_treatment, other_designs
+from bids_app.trial.paired import find_pairs
 from bids_app.trial.sequences import Sequences, find_sequences
 from bids_app.trial.tables import Tables
 from bids_app.trial.visit_order import order_of
 from bids_app.trial.visits import find_visits
-from bids_app.trial.wording import CROSSOVER, WORDINGS
+from bids_app.trial.wording import CROSSOVER, ONE_GROUP, ONE_VISIT, PAIRED, WORDINGS, Wording
+
+EVERYONE = "everyone"  # what the one group is called
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Study:
         One for each pair of arms that is compared and each follow-up, with the evidence by which the visits were told
         apart. All have the same column of arms, and the same baseline or none.
     sequences : Sequences or None
-        Of a cross-over trial; the tables then have the periods in place of the sessions that they were.
+        Of two treatments within participants; the tables then have the periods, or where nobody knows the order the
+        treatments, in place of the sessions that they were.
     """
 
     tables: Tables
@@ -73,17 +79,46 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     """
     if trial.design == "crossover":
         return _crossover(tables, scanned, trial)
-    arms = find_arms(tables, trial)
+    if trial.design == "one-group":
+        return _one_group(tables, scanned, trial)
+    if trial.design == "paired":
+        return _paired(tables, scanned, trial)
+    arms = find_arms(tables, trial, other_designs(scanned))
     visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
     words = WORDINGS[trial.design]
-    said = (Finding(words.arms.capitalize(), words.warning, warning=True),) if words.warning else ()
-    findings = (*said, *arms.findings, *visits.findings, *unmatched(tables, scanned))
+    findings = (*_first_said(words), *arms.findings, *visits.findings, *unmatched(tables, scanned))
     designs = tuple(
         Design(arms.column, active, reference, visits.baseline, followup, findings, words=words)
         for followup in visits.followups
         for active, reference in arms.pairs(trial.contrasts)
     )
     return Study(tables, designs)
+
+
+def _one_group(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:
+    """Settle the visits of one group: each later one is compared with the first."""
+    if not trial.baseline and (said := by_treatment(scanned)):
+        raise UsageError(f"{said} Two sessions in time are told by --baseline and --followup.")
+    visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
+    words = ONE_VISIT if visits.baseline is None else ONE_GROUP
+    findings = (*_first_said(words), *visits.findings, *unmatched(tables, scanned))
+    designs = (
+        Design("", EVERYONE, None, visits.baseline, followup, findings, words=words) for followup in visits.followups
+    )
+    return Study(tables, tuple(designs))
+
+
+def _paired(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:
+    """Settle the one comparison of two treatments within participants, of whom nobody knows the order."""
+    found = find_pairs(tables, scanned, trial)
+    findings = (*_first_said(PAIRED), *found.findings, *unmatched(tables, scanned))
+    design = Design("", EVERYONE, None, found.reference, found.active, findings, words=PAIRED)
+    return Study(found.told(tables), (design,), found)
+
+
+def _first_said(words: Wording) -> tuple[Finding, ...]:
+    """Return what stands first on the page."""
+    return (Finding(words.arms.capitalize(), words.warning, warning=True),) if words.warning else ()
 
 
 def _crossover(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:

@@ -1,5 +1,6 @@
 """The trial's tables: what participants.tsv, sessions.tsv and phenotype/ say."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,20 +52,30 @@ class Tables:
         return codebook_of({"Levels": self.levels.get(name), "Units": name in self.units})
 
 
-def read_tables(bids_dir: Path) -> Tables:
+def read_tables(bids_dir: Path, everyone: Iterable[str] = ()) -> Tables:
     """Read the trial's tables.
+
+    Parameters
+    ----------
+    bids_dir : Path
+    everyone : iterable of str, optional
+        Who there is where no participants.tsv says so, if that can do without.
 
     Raises
     ------
     MissingInputError
-        There is no participants.tsv.
+        There is no participants.tsv, and nobody is named.
     DataError
         A table cannot be read, lacks its key, or two tables disagree.
     """
     path = bids_dir / PARTICIPANTS
-    if not path.exists():
-        raise MissingInputError(f"{path} does not exist: the group level needs to know who was in which arm.")
-    participants, described, findings = _read(path, ["participant_id"])
+    there = sorted(set(everyone))
+    if not path.exists() and not there:
+        raise MissingInputError(
+            f"{path} does not exist: the group level needs to know who was in which arm. Where everybody is one group "
+            "it needs no table: --design one-group tests how everyone changes, or describes one visit."
+        )
+    participants, described, findings = _read(path, ["participant_id"]) if path.exists() else _scanned(there)
     sessions, of_sessions, more = _sessions(bids_dir)
     logged, moments = tuple(sessions.index), _moments(bids_dir, sessions)
     described, findings = of_sessions | described, [*findings, *more]
@@ -80,6 +91,13 @@ def read_tables(bids_dir: Path) -> Tables:
     levels = {name: column["Levels"] for name, column in described.items() if levels_of(column)}
     units = frozenset(name for name, column in described.items() if column.get("Units"))
     return Tables(participants, sessions, levels, tuple(findings), units, logged, moments)
+
+
+def _scanned(everyone: Sequence[str]) -> tuple[pd.DataFrame, dict[str, dict[str, Any]], list[Finding]]:
+    """Return the participants as `_read`, without a table: those who were scanned."""
+    text = f"There is no {PARTICIPANTS}: the group is the {len(everyone)} who were scanned."
+    table = pd.DataFrame(index=pd.Index(list(everyone), name="participant_id"))
+    return table, {}, [Finding("Tables", text, warning=True)]
 
 
 def _moments(bids_dir: Path, sessions: pd.DataFrame) -> pd.Series | None:

@@ -9,7 +9,10 @@ from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
 from bids_app.trial.visit_order import Order
 
-GROUPS_TOO = "Groups that nobody randomized are compared at one visit too, with --design groups."
+GROUPS_TOO = (
+    "Groups that nobody randomized are compared at one visit too, with --design groups; with --design one-group "
+    "everyone is described at it, or with --slopes tested for what goes along with a covariate."
+)
 Given = Mapping[str, tuple[str, ...]]  # the sessions that each option names
 
 
@@ -75,9 +78,9 @@ def find_visits(order: Order, scanned: Collection[tuple[str, str]], trial: Trial
     for option, session in ((option, one) for option, told in given.items() for one in told):
         if session not in sessions:
             raise UsageError(f"--{option} {session}: no scan of that session; there are {there or 'none'}.")
-    if trial.design == "groups" and sessions and _alone(sessions, trial):
+    if trial.design in ("groups", "one-group") and sessions and _alone(sessions, trial):
         alone = trial.followup or tuple(sessions)
-        return Visits(None, alone, _said_alone(alone))
+        return Visits(None, alone, _said_alone(alone, "compared" if trial.design == "groups" else "looked at"))
     if len(sessions) < 2:
         raise DataError(f"Two visits are needed; there are scans of {there or 'no session'}. {GROUPS_TOO}")
     if len(trial.baseline) > 1:
@@ -91,9 +94,11 @@ def find_visits(order: Order, scanned: Collection[tuple[str, str]], trial: Trial
 
 
 def _alone(sessions: Sequence[str], trial: Trial) -> bool:
-    """Say whether groups are compared at a visit by itself, and refuse what that leaves no baseline for."""
+    """Say whether groups are looked at at a visit by itself, and refuse what that leaves no baseline for."""
     if len(sessions) > 1:
         return bool(trial.followup) and trial.estimator == "post" and not trial.baseline
+    if trial.design == "one-group":
+        return True
     if trial.baseline:
         raise UsageError(f"--baseline {trial.baseline[0]}: there are scans of this visit only; leave --baseline out.")
     if trial.estimator_told and trial.estimator != "post":
@@ -104,9 +109,9 @@ def _alone(sessions: Sequence[str], trial: Trial) -> bool:
     return True
 
 
-def _said_alone(sessions: Sequence[str]) -> tuple[Finding, ...]:
+def _said_alone(sessions: Sequence[str], done: str) -> tuple[Finding, ...]:
     named = [f"ses-{session}" if session else "The one visit" for session in sessions]
-    text = "is compared by itself: there is no baseline that it is adjusted for."
+    text = f"is {done} by itself: there is no baseline that it is adjusted for."
     return tuple(Finding("Visits", f"{name} {text}") for name in named)
 
 

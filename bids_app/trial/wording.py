@@ -1,7 +1,7 @@
-"""What is compared, in words: the arms of a trial, or groups that nobody randomized."""
+"""What is compared, in words: the arms of a trial, groups that nobody randomized, or visits of one group."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,8 @@ class Wording:
         Caption and note of the table that describes them.
     warning : str or None
         What stands first on the page.
+    several : bool
+        Whether there is more than one arm.
     """
 
     key: str
@@ -59,6 +61,7 @@ class Wording:
     before: str
     balance: str
     warning: str | None = None
+    several: bool = True
 
     def of(self, text: str) -> str:
         """Return a text that says arm in these words; of our own texts only, names of tables stay as they are.
@@ -158,4 +161,50 @@ BASELINES_CARRY = (
     "is free of this (Kenward & Roger 2010, Biostatistics 11:1). How the baselines differ between the sequences tells "
     "what was left behind, but cannot show that there is nothing, and must not choose between the two."
 )
-WORDINGS = {one.key: one for one in (PARALLEL, GROUPS, CROSSOVER)}
+ONE_GROUP = Wording(
+    key="one-group",
+    several=False,
+    arm="group",
+    arms="participants",
+    compared="visits",
+    bounded=False,
+    enrolled="in the group",
+    randomized=False,
+    later_motion="so that a change may be one of motion",
+    later_minutes="which need not happen alike at every visit",
+    spread="Signs are flipped: each participant's difference is taken to be distributed symmetrically about 0 where "
+    "nothing changes, whatever its spread. One that is skewed, as where few change much, makes p approximate.",
+    linear="where that is not so, the estimate depends on it",
+    losses="The change is that of those compared: it holds for the others too only if they are missing by chance, "
+    "which nothing in the data can show.",
+    differing="",
+    over_time="",
+    before="Who was scanned",
+    balance="",
+    warning="There is one group and no comparison group: a change over time cannot be told from regression to the "
+    "mean, practice, habituation to the scanner, or time itself, whatever happened between the visits.",
+)
+ONE_VISIT = replace(
+    ONE_GROUP,
+    compared="values",
+    spread="Residuals are taken to vary alike for everyone: where the spread of the values changes with the covariate, "
+    "p is approximate.",
+    losses="What is found holds for the others too only if they are missing by chance, which nothing in the data can "
+    "show.",
+    warning="There is one group, seen once: it is compared with nobody, and what goes along with a covariate "
+    "over people need not come from it.",
+)
+PAIRED = replace(
+    ONE_GROUP,
+    key="paired",
+    compared="treatments",
+    later_motion="since treatment may change it: a difference between the treatments may be one of motion",
+    spread=f"{ONE_GROUP.spread} That is so where treatment changes nobody's value, if the periods do not differ.",
+    losses="The difference is that of those compared, who have both sessions: it holds for the others too only if they "
+    "are missing by chance, which nothing in the data can show.",
+    warning="Nobody knows who had which treatment first: the difference between the treatments cannot be told from one "
+    "between the first and the second session, nor from what the first treatment left behind (carry-over). It is "
+    "that of the treatments only if the sessions do not differ otherwise (no effect of the period), or as many had "
+    "either order.",
+)
+WORDINGS = {one.key: one for one in (PARALLEL, GROUPS, CROSSOVER, ONE_GROUP, PAIRED)}

@@ -63,6 +63,8 @@ CHANGED = {
     "--strata sex": "strata",
     "--design groups": "design",
     "--design crossover": "design",
+    "--design one-group": "design",
+    "--design paired": "design",
     "--estimator change": "estimator",
     "--scheme freedman-lane": "scheme",
     "--statistic t": "statistic",

@@ -1,0 +1,266 @@
+"""Everybody as one group, scanned three times: from the tables to the pages."""
+
+import json
+import re
+from itertools import product
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from conftest import SMALL, SmallTrial
+from scipy import stats as scipy_stats
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+
+from bids_app.trial.wording import ONE_GROUP
+
+EVERYONE = ("01", "02", "03", "04", "05", "06")
+SESSIONS = ("1", "2", "3")
+WORDS = ("--design", "one-group", "--n-permutations", "1000", "--map-values", "raw")
+OTHER_WORDS = re.compile(r"\b(arms?|randomi[sz]\w*|treat\w*|re-randomized|baseline ancova)\b")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, app):
+    """Six people at three visits, but for one who lacks the last; their table has no arm."""
+    root = tmp_path_factory.mktemp("onegroup")
+    trial = SmallTrial(root / "bids", root / "bids" / "derivatives" / "fmriprep").begin()
+    for label in EVERYONE:
+        for session in SESSIONS:
+            if (label, session) != ("06", "3"):
+                trial.add_run(label, session)
+        rows = "".join(f"ses-{one}\t{10 + int(label) * 2 - int(one) * (1 + int(label) % 3)}\n" for one in SESSIONS)
+        (trial.bids / f"sub-{label}").mkdir()
+        (trial.bids / f"sub-{label}" / f"sub-{label}_sessions.tsv").write_text(f"session_id\thamd\n{rows}")
+    people = "".join(f"sub-{label}\t{20 + int(label) ** 2}\n" for label in EVERYONE)
+    (trial.bids / "participants.tsv").write_text(f"participant_id\tage\n{people}")
+    assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
+    return trial
+
+
+@pytest.fixture(scope="module")
+def compared(study, app):
+    out = study.bids.parent / "out"
+    outcome = app(study.bids, out, "group", *SMALL, *WORDS, "--outcomes", "hamd")
+    assert outcome.code == 0, outcome.said
+    return out, outcome
+
+
+def table(folder, suffix):
+    (path,) = folder.glob(f"*_{suffix}.tsv")
+    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str, "participant": str})
+
+
+def mean_of(out, name, session):
+    (path,) = (out / f"sub-{name}" / f"ses-{session}").rglob("*_stat-degree_desc-r025_boldmap.json")
+    return json.loads(path.read_text())["Mean"]
+
+
+def visible(page):
+    """Return what people see or hear of a page: its text and what stands for its pictures."""
+    text = re.sub(r"<(style|script).*?</\1>|srcdoc=\"[^\"]*\"|src=\"[^\"]*\"", " ", page, flags=re.DOTALL)
+    heard = " ".join(re.findall(r'(?:alt|aria-label|title)="([^"]*)"', text))
+    return re.sub(r"<[^>]*>", " ", text) + heard
+
+
+def every_flip(changes):
+    """Return the two-sided p of t over all ways to flip signs."""
+    t = [abs(scipy_stats.ttest_1samp(changes * signs, 0).statistic) for signs in product((1, -1), repeat=len(changes))]
+    return np.mean(np.array(t) >= abs(scipy_stats.ttest_1samp(changes, 0).statistic) - 1e-9)
+
+
+@pytest.mark.parametrize(("later", "n"), [("2", 6), ("3", 5)])
+def test_the_mean_change_is_the_paired_t_and_p_that_of_all_flips(compared, later, n):
+    out, _ = compared
+    folder = out / "group" / f"contrast-ses{later}VsSes1"
+    changes = np.array([mean_of(out, name, later) - mean_of(out, name, "1") for name in EVERYONE[:n]])
+    (row,) = table(folder, "wholebrain").to_dict("records")
+    found = scipy_stats.ttest_1samp(changes, 0)
+    assert (row["estimator"], row["n"]) == ("within", n)
+    assert row["difference"] == pytest.approx(changes.mean(), rel=1e-6)
+    assert row["t"] == pytest.approx(found.statistic, rel=1e-6)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(found.confidence_interval(0.95)), rel=1e-6)
+    assert row["p"] == pytest.approx(every_flip(changes))
+
+
+@pytest.mark.parametrize(("later", "n"), [("2", 6), ("3", 6)])
+def test_the_score_changes_by_the_paired_t(study, compared, later, n):
+    out, _ = compared
+    (row,) = table(out / "group" / f"contrast-ses{later}VsSes1", "outcomes").to_dict("records")
+    scores = {
+        session: np.array([10 + int(one) * 2 - int(session) * (1 + int(one) % 3) for one in EVERYONE], dtype=float)
+        for session in ("1", later)
+    }
+    found = scipy_stats.ttest_rel(scores[later], scores["1"])
+    assert (row["method"], row["n_active"], row["analysis"]) == ("within", n, "main")
+    assert (row["t"], row["p"]) == pytest.approx((found.statistic, found.pvalue))
+    assert not [column for column in row if "reference" in column]
+
+
+def test_all_later_visits_are_corrected_together(compared):
+    out, _ = compared
+    record = json.loads((out / "group" / "comparisons.json").read_text())
+    assert [one["Folder"] for one in record["Comparisons"]] == ["contrast-ses2VsSes1", "contrast-ses3VsSes1"]
+    assert "flipping a participant's signs at all of them at once" in record["Together"]
+    together = table(out / "group", "comparisons")
+    own = [
+        table(out / "group" / one["Folder"], "clusters") for one in record["Comparisons"]
+    ]  # which have p of a visit by itself
+    assert list(together["n"]) == [6, 5]
+    assert together["p_together"].between(0, 1).all()
+    assert len(own) == 2
+    page = visible((out / "group" / "index.html").read_text())
+    assert "2 comparisons of one group with its first visit" in page
+    assert not OTHER_WORDS.findall(page)
+
+
+def test_the_page_speaks_of_one_group_and_says_first_what_cannot_be_told_apart(compared):
+    out, outcome = compared
+    page = visible((out / "group" / "contrast-ses2VsSes1" / "index.html").read_text())
+    assert page.index("Read this first") < page.index(ONE_GROUP.warning)
+    assert "regression to the mean" in ONE_GROUP.warning
+    assert "symmetrically about 0" in page
+    assert not OTHER_WORDS.findall(page)
+    assert ONE_GROUP.warning in " ".join(outcome.said.split())
+
+
+def test_the_record_says_what_was_done(compared):
+    out, _ = compared
+    (path,) = (out / "group" / "contrast-ses3VsSes1").glob("*_design.json")
+    record = json.loads(path.read_text())
+    assert (record["ComparisonOf"], record["Scheme"], record["Headline"]) == ("one-group", "sign-flips", "within")
+    assert record["NumberAnalysed"] == {"everyone": 5}
+    assert "ReferenceArm" not in record
+    assert record["AllAllocationsEnumerated"]
+    said = json.dumps([record["Findings"], record["Estimators"]])
+    assert not OTHER_WORDS.findall(said)
+    assert "5 participants have 32 ways to flip signs, so that no p is below 0.062" in said
+    flow = table(out / "group" / "contrast-ses3VsSes1", "flow").set_index("participant_id")
+    assert flow.loc["sub-06", "reason"] == "later visit: no scan"
+    methods = (out / "logs" / "CITATION.md").read_text()
+    assert "Signs of the participants' differences were flipped in all 64 ways" in methods
+
+
+def test_motion_and_who_they_are_stand_in_one_column(compared):
+    out, _ = compared
+    folder = out / "group" / "contrast-ses2VsSes1"
+    motion = table(folder, "motion").set_index(["measure", "visit"])
+    flow = table(folder, "flow")
+    change = flow["followup_mean_fd"] - flow["baseline_mean_fd"]
+    row = motion.loc[("mean_fd", "change")]
+    assert row["mean_active"] == pytest.approx(change.mean())
+    assert row["p"] == pytest.approx(scipy_stats.ttest_1samp(change, 0).pvalue)
+    (age,) = table(folder, "balance").query("variable == 'age'").to_dict("records")
+    assert age["active"] == pytest.approx(np.mean([20 + int(one) ** 2 for one in EVERYONE]))
+
+
+def test_the_pages_are_made_anew_alike(compared, study, app):
+    out, _ = compared
+    before = {path: path.read_bytes() for path in (out / "group").rglob("*") if path.is_file()}
+    assert app(study.bids, out, "group", *SMALL, *WORDS, "--reports-only").code == 0
+    assert before == {path: path.read_bytes() for path in (out / "group").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("words", [("--arm", "age"), ("--estimator", "ancova"), ("--cutoffs", "hamd:response=50%")])
+def test_what_needs_arms_is_refused(study, app, words):
+    outcome = app(study.bids, study.bids.parent / "out", "group", *SMALL, *WORDS, *words)
+    assert outcome.code == 64
+    assert f"--design one-group with {words[0]}: not made where everybody is one group" in outcome.said
+
+
+def test_without_the_design_the_refusal_names_it(study, app):
+    outcome = app(study.bids, study.bids.parent / "out", "group", *SMALL)
+    assert outcome.code == 64
+    assert "To test how everyone changes from the first visit to each later one, without arms, give" in outcome.said
+
+
+def test_check_says_who_could_be_compared(study, app, tmp_path):
+    outcome = app("check", study.bids, tmp_path / "out", *WORDS)
+    assert outcome.code == 0, outcome.said
+    assert "6 of 6 would be compared" in outcome.said
+    assert "5 of 6 would be compared" in outcome.said
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory, app):
+    """Six people scanned once, in two runs each; there is no participants.tsv."""
+    root = tmp_path_factory.mktemp("once")
+    trial = SmallTrial(root / "bids", root / "bids" / "derivatives" / "fmriprep").begin()
+    for label in EVERYONE:
+        for run in ("1", "2"):
+            trial.add_run(label, None, run=run)
+    (trial.bids / "participants.tsv").unlink(missing_ok=True)
+    assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
+    return trial
+
+
+def maps_of(out, name):
+    paths = sorted((out / f"sub-{name}").rglob("*_stat-degree_desc-r025Smooth*_boldmap.nii.gz"))
+    return np.stack([nib.load(path).get_fdata().ravel() for path in paths])
+
+
+def test_one_visit_is_described_and_nothing_is_tested(once, app):
+    out = once.bids.parent / "out"
+    outcome = app(once.bids, out, "group", *SMALL, *WORDS)
+    assert outcome.code == 0, outcome.said
+    assert "There is no participants.tsv: the group is the 6 who were scanned." in " ".join(outcome.said.split())
+    folder = out / "group"
+    runs = np.stack([maps_of(out, name) for name in EVERYONE])  # participants, runs, voxels
+
+    def drawn(stat):
+        (path,) = folder.glob(f"*_stat-{stat}_desc-degreeR025_statmap.nii.gz")
+        return nib.load(path).get_fdata().ravel()
+
+    kept = np.isfinite(drawn("mean"))
+    both = runs.mean(axis=1)[:, kept]
+    np.testing.assert_allclose(drawn("mean")[kept], both.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(drawn("sd")[kept], both.std(axis=0, ddof=1), rtol=1e-4)
+    assert (drawn("n")[kept] == 6).all()
+    voxel = np.flatnonzero(kept)[100]
+    table_of_one = pd.DataFrame({"who": np.repeat(range(6), 2), "value": runs[:, :, voxel].ravel()})
+    squares = anova_lm(ols("value ~ C(who)", table_of_one).fit())["mean_sq"]
+    between, within = squares["C(who)"], squares["Residual"]
+    assert drawn("icc")[voxel] == pytest.approx((between - within) / (between + within), rel=1e-4)
+    assert not list(folder.rglob("*pFwe*"))
+    page = visible((folder / "index.html").read_text())
+    assert "6 participants are described as one group at one visit. Nothing was tested." in page
+    assert not re.search(r"\bp\b|FWE|signific", page)
+    assert not OTHER_WORDS.findall(page)
+    methods = (out / "logs" / "CITATION.md").read_text()
+    assert "6 participants were described as one group" in methods
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert app(once.bids, out, "group", *SMALL, *WORDS, "--reports-only").code == 0
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_slope_at_one_visit_is_that_of_least_squares(once, app):
+    rows = "".join(f"sub-{label}\t{20 + int(label) ** 2}\n" for label in EVERYONE)
+    (once.bids / "participants.tsv").write_text(f"participant_id\tage\n{rows}")
+    out = once.bids.parent / "out"
+    outcome = app(once.bids, out, "group", *SMALL, *WORDS, "--slopes", "age")
+    (once.bids / "participants.tsv").unlink()
+    assert outcome.code == 0, outcome.said
+    matrix = table(out / "group", "matrix")
+    age = np.array([20 + int(label) ** 2 for label in EVERYONE], dtype=float)
+    means = [
+        np.nanmean(
+            [
+                json.loads(path.read_text())["Mean"]
+                for path in sorted((out / f"sub-{name}").rglob("*_stat-degree_desc-r025_boldmap.json"))
+            ]
+        )
+        for name in EVERYONE
+    ]
+    fit = sm.OLS(means, np.column_stack([age, np.ones(6), matrix["mean_fd"]])).fit()
+    (row,) = table(out / "group", "wholebrain").to_dict("records")
+    assert row["estimator"] == "slope:age"
+    assert row["difference"] == pytest.approx(fit.params[0], rel=1e-5)
+    assert row["t"] == pytest.approx(fit.tvalues[0], rel=1e-5)
+    page = visible((out / "group" / "index.html").read_text())
+    assert "The values do not go along with age" in page or "The values go along with age" in page
+    assert not OTHER_WORDS.findall(page)
+    (path,) = (out / "group").glob("*_design.json")
+    record = json.loads(path.read_text())
+    assert (record["Headline"], record["Scheme"], record["ComparisonOf"]) == ("slope:age", "freedman-lane", "one-group")
