@@ -2,6 +2,7 @@
 
 import json
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,6 +96,19 @@ def test_p_over_all_comparisons_is_never_below_that_of_one_alone(compared, out):
     assert table["p_together"].between(1 / 40, 1).all()
     assert (table["p_together_all"] == table["p_together"]).all()  # of one measure
     assert list(table["n"]) == [9, 9, 8, 8, 9, 8]
+
+
+def test_voxels_beside_parcels_are_tested_by_their_own_maps(compared, trial, out, app, tmp_path):
+    image = nib.load(trial.file("*preproc_bold.nii.gz", ses="day3"))
+    labels = (np.indices(image.shape[:3])[0] // 4 + 1).astype(np.int16)
+    nib.save(nib.Nifti1Image(labels, image.affine), tmp_path / "labels.nii.gz")
+    outcome = app(trial.bids, tmp_path / "out", "participant", *SMALL, "--atlas", f"A={tmp_path / 'labels.nii.gz'}")
+    assert outcome.code == 0, outcome.said
+    outcome = app(trial.bids, tmp_path / "out", "group", *GROUP)
+    assert outcome.code == 0, outcome.said
+    found = {("atlas-A" in path.name): path for path in (tmp_path / "out" / "group").glob("*_comparisons.tsv")}
+    assert set(found) == {True, False}
+    pd.testing.assert_frame_equal(pd.read_csv(found[False], sep="\t", na_values="n/a"), tables(out))
 
 
 def test_as_many_draws_are_recorded_as_were_made(compared, out):
