@@ -191,8 +191,8 @@ def test_the_outcomes_are_modelled_once_over_all_arms_and_follow_ups(compared, o
     for (_, row), weights in zip(tests.iterrows(), (fit.every_difference(), fit.every_change()), strict=True):
         test = fit.joint(weights)
         assert [row["f"], row["df"], row["p"]] == pytest.approx([test.statistic, test.df_denominator, test.p], rel=1e-6)
-    assert "hamd, any arm − placebo, any difference at any follow-up: F(4, " in page
-    assert "differences that change from one follow-up to another: F(2, " in page
+    assert "hamd, any arm − placebo, any difference at any follow-up (exploratory): F(4, " in page
+    assert "differences that change from one follow-up to another (exploratory): F(2, " in page
 
 
 def test_another_form_of_the_covariance_is_said_where_the_result_is(compared, out):
