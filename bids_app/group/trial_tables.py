@@ -245,6 +245,9 @@ def outcomes_of(scores: Scores, design: Design, trial: Trial, *, alone: bool) ->
     ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
     if design.treatments:
         table = crossover_table(scores.outcomes, **ranked, **draws)
+    elif design.single:
+        own = draws | {"n_draws": trial.n_permutations}
+        table = change_table(scores.outcomes, ordinal=trial.ordinal, **own)
     else:
         own = draws | {"n_draws": draws["n_draws"] if design.words.randomized else None}
         table = clinical_table(scores.outcomes, successes=scores.successes, **ranked, **own)
