@@ -104,6 +104,9 @@ def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawR
         participant, session = run.entities["sub"], run.entities.get("ses")
         found = study.sequences
         visits.setdefault(participant, set()).add(found.session(participant, session) if found else session)
+    for one in study.summaries:
+        for there in visits.values():
+            there |= {one.name} if set(one.sessions) <= there else set()
     say_all(study.findings)
     for design in study.designs:
         _preview_comparison(settings, study.tables, visits, design)

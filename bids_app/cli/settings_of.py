@@ -38,6 +38,7 @@ NOT_OF_CROSSOVER = {
     "baseline": "--baseline",
     "slopes": "--slopes",
     "cutoffs": "--cutoffs",
+    "over_followups": "--over-followups",
     "baseline_motion": "baseline_motion = true",
 }
 NOT_OF_DESIGN = {"groups": ("scheme", "allocations"), "crossover": ("estimator", *NOT_OF_CROSSOVER)}
@@ -136,6 +137,7 @@ def _settings(options: Namespace) -> Settings:
             options,
             baseline=_label("ses", options.baseline),
             followup=tuple(dict.fromkeys(_label("ses", one) or "" for one in options.followup)),
+            over_followups=tuple(dict.fromkeys(options.over_followups)),
             regions=_different("--regions", options.regions),
             also=_different("--also", options.also),
             plan=None,

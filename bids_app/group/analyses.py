@@ -32,6 +32,7 @@ OF_PERIODS = {
 }
 HEADLINES = ("ancova", "crossover")  # whose maps are named by the feature alone
 ALONE = "visit by itself"
+UNADJUSTED = "follow-up, not adjusted for the baseline"
 SYMPTOMS = {"symptom": "slope", "symptom-by-arm": "slope-by-arm"}
 BLOCKS = "; residuals are permuted within arms and strata"
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
@@ -84,14 +85,14 @@ class Analysis:
             return stats.two_periods(self.estimator, *visits.values())
         if self.estimator == "within":
             of_arm = (design.reference, design.active).index(self.subject)
-            return replace(stats.two_visits("within", **visits), of_arm=of_arm)
+            return replace(stats.two_visits("within", **visits), outcome=_change(visits, design), of_arm=of_arm)
         named = SYMPTOMS.get(self.estimator, self.estimator)
         found = stats.two_visits(named, **visits, **({"covariate": self.subject} if self.subject else {}))
         if design.baseline is None:
             return replace(found, adjusts=())
         if self.estimator in SYMPTOMS:  # the change of the map goes along with that of the symptom
-            return replace(found, outcome=stats.two_visits("change", **visits).outcome, adjusts=())
-        return found
+            return replace(found, outcome=_change(visits, design), adjusts=())
+        return replace(found, outcome=_change(visits, design)) if self.estimator == "change" else found
 
     def text(self, node: str, design: Design) -> str:
         """Say for people what it is."""
@@ -99,9 +100,12 @@ class Analysis:
         if self.estimator in OF_PERIODS:
             return OF_PERIODS[self.estimator]
         if self.compares_arms:
-            return ALONE if alone else said(BETWEEN[self.estimator]).format(node=node)
+            text = UNADJUSTED if design.is_change and self.estimator == "change" else BETWEEN[self.estimator]
+            text = ALONE if alone else said(text).format(node=node)
+            return text.replace("follow-up", design.called["followup"], 1)
         if self.estimator == "within":
-            return f"follow-up minus baseline within {self.subject} ({said('descriptive; no comparison of the arms')})"
+            change = f"{design.called['followup']}{'' if design.is_change else ' minus baseline'}"
+            return f"{change} within {self.subject} ({said('descriptive; no comparison of the arms')})"
         blocks, between = said(BLOCKS), said("difference between the arms in ") * self.estimator.endswith("-by-arm")
         if self.estimator in SYMPTOMS:
             what = "what" if alone or between else "change that"
@@ -119,12 +123,19 @@ class Analysis:
     def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
         if self.estimator == "within":
-            before, after = f"ses-{design.baseline}", f"ses-{design.followup}"
+            if design.is_change:
+                return f"{design.called['followup']} {'above' if sign > 0 else 'below'} 0"
+            before, after = map(design.named, design.visits)
             return f"{after} > {before}" if sign > 0 else f"{after} < {before}"
         if self.estimator in ("slope", "symptom"):
             return f"{'rises' if sign > 0 else 'falls'} with {self.subject}"
         larger, smaller = self.sides(design)[::sign]
         return f"{larger} > {smaller}"
+
+
+def _change(visits: Mapping[str, str], design: Design) -> Mapping[str, float]:
+    """Return the weights of what changed: the follow-up minus the baseline, or what is a change by itself."""
+    return stats.two_visits("post" if design.is_change else "change", **visits).outcome
 
 
 @dataclass(frozen=True)

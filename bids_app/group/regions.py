@@ -22,7 +22,8 @@ from bids_app.settings.settings import Settings
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.system.images import read_image
 from bids_app.trial.design import Design
-from bids_app.trial.flow import MIN_COVERAGE, Visit, by_visit, too_little, weights
+from bids_app.trial.flow import Visit, by_visit
+from bids_app.trial.visit_scans import MIN_COVERAGE, too_little, weights
 
 # Maps are kept in single precision: a p that is alpha must not be above it after rounding.
 ROUNDING = 1 + 1e-6
@@ -207,6 +208,8 @@ class RegionValues:
     covariates : DataFrame
         n rows; what the maps are adjusted for.
     strata : (n,) ndarray of str or None
+    is_change : bool
+        Of `TwoVisits`.
     """
 
     regions: list[Region]
@@ -216,6 +219,7 @@ class RegionValues:
     arm: np.ndarray
     covariates: pd.DataFrame
     strata: np.ndarray | None
+    is_change: bool = False
 
     @property
     def visits(self) -> dict[str, np.ndarray]:
@@ -235,14 +239,11 @@ class RegionValues:
         covariates: pd.DataFrame | None = None,
     ) -> dict[str, TwoVisits]:
         """Return a `TwoVisits` per region, of these values or of others of the same participants."""
-        baseline = self.baseline if baseline is None else baseline
-        followup = self.followup if followup is None else followup
+        before, after = self.baseline if baseline is None else baseline, self.followup if followup is None else followup
         covariates = self.covariates if covariates is None else covariates
-        numbers = covariates.to_numpy(float) if len(covariates.columns) else None
+        rest = (covariates.to_numpy(float) if len(covariates.columns) else None), self.strata, self.is_change
         return {
-            region.name: TwoVisits(
-                self.arm, None if baseline is None else baseline[:, k], followup[:, k], numbers, self.strata
-            )
+            region.name: TwoVisits(self.arm, None if before is None else before[:, k], after[:, k], *rest)
             for k, region in enumerate(self.regions)
         }
 

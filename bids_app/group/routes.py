@@ -1,5 +1,6 @@
 """Routes: the kinds of result that the group level can compare."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,9 @@ from bids_app.graph.features import Feature
 from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid, Nodes, load_grid
 from bids_app.trial.comparison_record import Kind
+from bids_app.trial.flow import by_visit
 from bids_app.trial.sequences import Sequences
+from bids_app.trial.summaries import Summary
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,22 @@ def of_periods(route: Route, sequences: Sequences) -> Route:
         for of, found in route.scans.items()
     }
     return replace(route, scans=scans)
+
+
+def with_summaries(route: Route, summaries: Iterable[Summary]) -> Route:
+    """Return a route that has also the visits which are made of several sessions, of everyone who has all of them."""
+    return replace(route, scans={of: [*found, *_parts(found, summaries)] for of, found in route.scans.items()})
+
+
+def _parts(scans: Sequence[Scan], summaries: Iterable[Summary]) -> Iterator[Scan]:
+    visits = by_visit(scans)
+    for one in summaries:
+        weights = dict(zip(one.sessions, one.weights, strict=True))
+        for participant in dict.fromkeys(scan.participant for scan in scans):
+            if all((participant, session) in visits for session in weights):
+                for session, weight in weights.items():
+                    named = [of_session(scan, one.name) for scan in visits[participant, session]]
+                    yield from (replace(scan, part=(session, weight)) for scan in named)
 
 
 def of_session(scan: Scan, session: str | None) -> Scan:

@@ -61,7 +61,7 @@ def linear_estimate(data: TwoVisits, estimator: str = "ancova", *, n_draws: int 
 
 def completed(data: TwoVisits, estimator: str) -> TwoVisits:
     """Return those whose outcome is known; a difference needs both scores, ANCOVA takes the mean baseline."""
-    if estimator in OF_BOTH and data.baseline is not None:
+    if estimator in OF_BOTH and data.baseline is not None and not data.is_change:
         data = data.of(np.isfinite(data.baseline))
     return data.completers()
 

@@ -23,6 +23,8 @@ class TwoVisits:
         Measured before randomization.
     strata : (n,) ndarray of labels or None
         Strata of the randomization.
+    is_change : bool
+        The follow-up is a slope or a difference by itself: the change is the follow-up.
     """
 
     arm: np.ndarray
@@ -30,6 +32,7 @@ class TwoVisits:
     followup: np.ndarray
     covariates: np.ndarray | None = None
     strata: np.ndarray | None = None
+    is_change: bool = False
 
     @property
     def observed(self) -> np.ndarray:
@@ -38,8 +41,8 @@ class TwoVisits:
 
     @property
     def change(self) -> np.ndarray:
-        """Follow-up minus baseline, (n,) float."""
-        return self.followup - self.baseline
+        """Follow-up minus baseline, (n,) float; the value itself of one visit."""
+        return self.followup if self.is_change or self.baseline is None else self.followup - self.baseline
 
     def of(self, members: np.ndarray) -> "TwoVisits":
         """Return those for whom ``members``, (n,) bool, is true."""

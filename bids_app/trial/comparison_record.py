@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -13,6 +13,7 @@ from bids_app.runtime.group_folder import AGAIN
 from bids_app.settings.roles import Role
 from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
+from bids_app.trial.summaries import Summary
 from bids_app.trial.wording import WORDINGS, Wording
 
 Kind = Literal["maps", "parcels", "global", "edges"]
@@ -24,7 +25,8 @@ class Arms:
     """Which arm was compared with which, from which visit to which, and how many of each.
 
     Without a baseline one visit was compared by itself. Of a cross-over trial (`comparison_of`) the arms are its
-    sequences, the visits its periods, and the contrast is that of the `treatments`.
+    sequences, the visits its periods, the contrast that of the `treatments`. `summaries` are visits of several
+    sessions.
     """
 
     contrast: str
@@ -36,6 +38,7 @@ class Arms:
     number_analysed: dict[str, int]
     comparison_of: str | None = None
     treatments: tuple[str, str] | None = None
+    summaries: tuple[Summary, ...] | None = None
 
     @property
     def names(self) -> tuple[str, str]:
@@ -56,7 +59,8 @@ class Arms:
     def design(self) -> Design:
         """The same without the numbers, as the flow of participants needs it."""
         visits = (self.baseline_session, self.followup_session or "")
-        return Design(self.arm_column, *self.names, *visits, words=self.words, treatments=self.treatments)
+        own = Design(self.arm_column, *self.names, *visits, words=self.words, treatments=self.treatments)
+        return own if self.summaries is None else replace(own, summaries=self.summaries)
 
     @property
     def words(self) -> Wording:
@@ -231,12 +235,8 @@ def read_comparison(path: Path) -> ComparisonRecord:
 
 
 _WORDS = {
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
+    **{str: "text", bool: "true or false", int: "a whole number"},
+    **{float: "a number", list: "a list", dict: "an object"},
 }
 
 

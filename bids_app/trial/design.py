@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bids_app.bids.findings import Finding
+from bids_app.trial.summaries import Summary
 from bids_app.trial.wording import PARALLEL, Wording
 
 PERIODS = ("period1", "period2")  # what the visits of a cross-over trial are called in place of their sessions
@@ -29,6 +30,8 @@ class Design:
     treatments : (str, str) or None
         Of a cross-over trial, what is compared: the arms are then its sequences, that with the first of these first
         and the other, and the visits its periods.
+    summaries : tuple of Summary
+        Visits among these that are made of several sessions; they have its name where others have their session's.
     """
 
     arm_column: str
@@ -40,6 +43,30 @@ class Design:
     further: tuple[str, ...] = ()
     words: Wording = PARALLEL
     treatments: tuple[str, str] | None = None
+    summaries: tuple[Summary, ...] = ()
+
+    def summary(self, visit: str) -> Summary | None:
+        """Return of which sessions a visit is made, None where it is one."""
+        return next((one for one in self.summaries if one.name == self.visits[visit]), None)
+
+    @property
+    def is_change(self) -> bool:
+        """True if the follow-up is a slope or a difference by itself: no baseline is subtracted from it."""
+        found = self.summary("followup")
+        return found is not None and found.is_change
+
+    def named(self, visit: str) -> str:
+        """Return which session a visit is, or how it is made, for people."""
+        found = self.summary(visit)
+        return f"the {found.text}" if found else f"ses-{self.visits[visit]}" if self.visits[visit] else ""
+
+    @property
+    def at(self) -> str:
+        """At which follow-up arms are compared, as the end of a phrase; nothing where there is none to tell."""
+        if not self.followup or self.treatments:  # which are compared over both visits
+            return ""
+        found = self.summary("followup")
+        return f", {found.called}" if found else f" at ses-{self.followup}"
 
     @property
     def visits(self) -> dict[str, str | None]:
@@ -51,10 +78,17 @@ class Design:
     def called(self) -> dict[str, str]:
         """What each visit is called, for people."""
         if self.baseline is None:
-            return {"followup": "visit"}
+            found = self.summary("followup")
+            return {"followup": found.called if found else "visit"}
         if self.treatments:
             return {"baseline": "period 1", "followup": "period 2"}
-        return {"baseline": "baseline", "followup": "follow-up"}
+        found = self.summary("followup")
+        return {"baseline": "baseline", "followup": found.called if found else "follow-up"}
+
+    @property
+    def scanned(self) -> dict[str, str]:
+        """What the scans of each visit are called: motion is that of all of them, whatever their maps come to."""
+        return {visit: "follow-ups" if self.summary(visit) else name for visit, name in self.called.items()}
 
     @property
     def columns(self) -> dict[str, str]:
@@ -74,8 +108,7 @@ class Design:
     @property
     def comparison(self) -> str:
         """Which arms are compared at which session, for people."""
-        at = self.followup and not self.treatments  # which are compared over both visits
-        return f"{self.contrast} at ses-{self.followup}" if at else self.contrast
+        return f"{self.contrast}{self.at}"
 
     @property
     def sides(self) -> tuple[str, str]:
@@ -87,7 +120,7 @@ class Design:
         """The visits that are compared, for people; nothing where the scans have no session."""
         if self.treatments:
             return " and ".join(self.called.values())
-        return " and ".join(f"ses-{session}" for session in self.visits.values() if session)
+        return " and ".join(filter(None, map(self.named, self.visits)))
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -4,14 +4,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bids_app.bids.findings import Finding
+from bids_app.errors import UsageError
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import find_arms
 from bids_app.trial.design import PERIODS, Design
 from bids_app.trial.keys import unmatched
 from bids_app.trial.sequences import Sequences, find_sequences
+from bids_app.trial.summaries import Summary, over_followups, require_apart
+from bids_app.trial.summed_tables import with_summaries
 from bids_app.trial.tables import Tables
-from bids_app.trial.visit_order import order_of
-from bids_app.trial.visits import find_visits
+from bids_app.trial.visit_order import Order, order_of
+from bids_app.trial.visit_times import Times, nominal_times
+from bids_app.trial.visits import Visits, find_visits
 from bids_app.trial.wording import CROSSOVER, WORDINGS
 
 
@@ -24,8 +28,8 @@ class Study:
     tables : Tables
         Of everyone, also of those whom an option leaves out.
     designs : tuple of Design
-        One for each pair of arms that is compared and each follow-up, with the evidence by which the visits were told
-        apart. All have the same column of arms, and the same baseline or none.
+        One for each pair of arms that is compared and each follow-up, or what is made of several, with the evidence by
+        which the visits were told apart. All have the same column of arms, and the same baseline or none.
     sequences : Sequences or None
         Of a cross-over trial; the tables then have the periods in place of the sessions that they were.
     """
@@ -43,6 +47,11 @@ class Study:
     def has_several(self) -> bool:
         """True if there is more than one comparison."""
         return len(self.designs) > 1
+
+    @property
+    def summaries(self) -> tuple[Summary, ...]:
+        """What is made of several sessions in any of the comparisons."""
+        return tuple(dict.fromkeys(one for design in self.designs for one in design.summaries))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -74,16 +83,46 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     if trial.design == "crossover":
         return _crossover(tables, scanned, trial)
     arms = find_arms(tables, trial)
-    visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
+    order = order_of(scanned, tables.moments, tables.logged)
+    visits = find_visits(order, scanned, trial)
+    summaries, times = _over_followups(tables, scanned, visits, order, trial)
     words = WORDINGS[trial.design]
     said = (Finding(words.arms.capitalize(), words.warning, warning=True),) if words.warning else ()
-    findings = (*said, *arms.findings, *visits.findings, *unmatched(tables, scanned))
+    made = (*(one.finding() for one in summaries), *(times.findings if times else ()))
+    findings = (*said, *arms.findings, *visits.findings, *made, *unmatched(tables, scanned))
+    followups: dict[str, tuple[Summary, ...]] = dict.fromkeys(visits.followups, ())
+    followups |= {one.name: (one,) for one in summaries}
     designs = tuple(
-        Design(arms.column, active, reference, visits.baseline, followup, findings, words=words)
-        for followup in visits.followups
+        Design(arms.column, active, reference, visits.baseline, followup, findings, words=words, summaries=of)
+        for followup, of in followups.items()
         for active, reference in arms.pairs(trial.contrasts)
     )
-    return Study(tables, designs)
+    return Study(with_summaries(tables, summaries, trial.outcomes), designs)
+
+
+def _over_followups(
+    tables: Tables, scanned: Collection[tuple[str, str]], visits: Visits, order: Order, trial: Trial
+) -> tuple[list[Summary], Times | None]:
+    """Return what --over-followups makes of several follow-ups, and the times that it took."""
+    if not trial.over_followups:
+        return [], None
+    option, followups = f"--over-followups {' '.join(trial.over_followups)}", list(visits.followups)
+    if len(followups) < 2:
+        raise UsageError(f"{option}: several follow-ups are needed; there is {', '.join(followups) or 'none'}.")
+    timed = {"area", "slope"} & set(trial.over_followups)
+    before = [] if visits.baseline is None else [visits.baseline]
+    times = nominal_times(tables, scanned, [*before, *followups]) if timed else None
+    if times:
+        followups.sort(key=times.days.__getitem__)
+    elif set(followups) <= set(order.sessions):
+        followups.sort(key=order.sessions.index)
+    elif "last-first" in trial.over_followups and not trial.followup:
+        raise UsageError(
+            f"{option}: which of {', '.join(followups)} is the first and the last? List them in order with --followup."
+        )
+    summaries = [over_followups(kind, visits.baseline, followups, times) for kind in trial.over_followups]
+    require_apart(summaries, {session for _, session in (*scanned, *tables.sessions.index)})
+    return summaries, times
 
 
 def _crossover(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:

@@ -147,6 +147,7 @@ OPTIONS = [
     ("--baseline ses-pre", "trial.baseline", "pre"),
     ("--followup post", "trial.followup", ("post",)),
     ("--followup ses-day3 day7 day3", "trial.followup", ("day3", "day7")),
+    ("--over-followups mean slope mean", "trial.over_followups", ("mean", "slope")),
     ("--contrasts all-pairs", "trial.contrasts", "all-pairs"),
     ("--covariates age sex", "trial.covariates", ("age", "sex")),
     ("--strata site", "trial.strata", ("site",)),
