@@ -106,7 +106,8 @@ def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawR
         visits.setdefault(participant, set()).add(found.session(participant, session) if found else session)
     for one in study.summaries:
         for there in visits.values():
-            there |= {one.name} if set(one.sessions) <= there else set()
+            own = there & set(one.sessions)
+            there |= {one.name} if len(own) == len(one.sessions) or (own and not one.needs_all) else set()
     say_all(study.findings)
     for design in study.designs:
         _preview_comparison(settings, study.tables, visits, design)

@@ -135,8 +135,8 @@ def _settings(options: Namespace) -> Settings:
         trial=_of_options(
             Trial,
             options,
-            baseline=_label("ses", options.baseline),
-            followup=tuple(dict.fromkeys(_label("ses", one) or "" for one in options.followup)),
+            baseline=_sessions(options.baseline),
+            followup=_sessions(options.followup),
             over_followups=tuple(dict.fromkeys(options.over_followups)),
             regions=_different("--regions", options.regions),
             also=_different("--also", options.also),
@@ -242,6 +242,10 @@ def _selection(options: Namespace) -> Selection:
 def _cached_template() -> Path | None:
     """Look for the template now: the work folder may take the place of the cache later."""
     return cached_template(os.environ.get("TEMPLATEFLOW_HOME"))
+
+
+def _sessions(labels: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_label("ses", one) or "" for one in labels))
 
 
 def _label(entity: str, label: str | None) -> str | None:

@@ -64,7 +64,7 @@ def find_trial(settings: Settings) -> TrialScans:
     if found := study.sequences:
         routes = [of_periods(route, found) for route in routes]
         failed = [replace(one, session=found.session(one.participant, one.session)) for one in failed]
-    routes = [with_summaries(route, study.summaries) for route in routes]
+    routes = [with_summaries(route, study.summaries, settings.signal.min_minutes) for route in routes]
     return TrialScans(settings=settings, study=study, routes=routes, failed=failed)
 
 

@@ -116,7 +116,8 @@ def raw_runs(settings: Settings) -> list[RawRun]:
     for participant in sorted({name.entities["sub"] for name, _ in found}):
         own = sorted((item for item in found if item[0].entities["sub"] == participant), key=lambda item: item[1])
         images = _t1ws(layout, participant)
-        chosen = [_t1w(images, name.entities.get("ses"), settings.trial.baseline) for name, _ in own]
+        baseline = next(iter(settings.trial.baseline), None)
+        chosen = [_t1w(images, name.entities.get("ses"), baseline) for name, _ in own]
         shared = len(set(chosen)) == 1
         for (name, path), t1w in zip(own, chosen, strict=True):
             session = None if shared or t1w is None else Name.parse(t1w).entities.get("ses")

@@ -69,8 +69,8 @@ class Plan:
     voxel_size : int, "native" or None
     smooth_maps : float or None
         The nodes, and what is compared of their maps.
-    arm, reference, baseline : str or None
-    followup : tuple of str or None
+    arm, reference : str or None
+    baseline, followup : tuple of str or None
         The contrast: column, reference level, sessions without ses-.
     covariates, strata : tuple of str or None
     estimator, scheme, statistic : str or None
@@ -102,7 +102,7 @@ class Plan:
     map_values: str | None = None
     arm: str | None = None
     reference: str | None = None
-    baseline: str | None = None
+    baseline: tuple[str, ...] | None = None
     followup: tuple[str, ...] | None = None
     covariates: tuple[str, ...] | None = None
     strata: tuple[str, ...] | None = None
@@ -237,12 +237,13 @@ def _refuse_unknown(found: Collection[str], known: Collection[str], what: str) -
 def _checked(key: str, name: str, value: Any) -> Any:
     """Return the value as the plan keeps it, or refuse it by its type or range."""
     kind = str(next(field.type for field in dataclasses.fields(Plan) if field.name == name))
-    if name == "followup" and isinstance(value, str):
+    of_sessions = name in ("baseline", "followup")
+    if of_sessions and isinstance(value, str):
         value = [value]
     if "tuple" in kind:
         if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
             raise UsageError(f"{key} must be a list of names, not {value!r}.")
-        return tuple(word.removeprefix("ses-") for word in value) if name == "followup" else tuple(value)
+        return tuple(word.removeprefix("ses-") for word in value) if of_sessions else tuple(value)
     if "float" in kind or "int" in kind:
         return (
             value
@@ -254,7 +255,7 @@ def _checked(key: str, name: str, value: Any) -> Any:
     of = BY_OPTION.get(option_of(name))
     if of and value not in (choices := of.metadata.get("choices") or (value,)):
         raise UsageError(f"{key} = {value!r}: it is one of {', '.join(choices)}.")
-    return value.removeprefix("ses-") if name == "baseline" else value
+    return value
 
 
 def _number(key: str, value: object, kind: type[int] | type[float]) -> float:

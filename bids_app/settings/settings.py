@@ -166,7 +166,7 @@ class Trial:
     arm: str | None = None
     arms: tuple[str, ...] = ()
     reference_arm: str | None = None
-    baseline: str | None = None
+    baseline: tuple[str, ...] = ()
     followup: tuple[str, ...] = ()
     over_followups: tuple[str, ...] = setting((), choices=OVER_FOLLOWUPS)
     contrasts: str = setting("reference", choices=CONTRASTS)

@@ -21,7 +21,12 @@ TRIAL = (
     ),
     option("--reference-arm", metavar="LEVEL", help="the arm, or treatment, that the others are compared with"),
     option("--contrasts", help="of more than two arms, which are compared: " + each(CONTRASTS)),
-    option("--baseline", metavar="SESSION", help="session before treatment"),
+    option(
+        "--baseline",
+        nargs="+",
+        metavar="SESSION",
+        help="session before treatment; several are averaged, of each participant those that there are",
+    ),
     option(
         "--followup",
         nargs="+",

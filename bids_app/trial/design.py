@@ -88,7 +88,7 @@ class Design:
     @property
     def scanned(self) -> dict[str, str]:
         """What the scans of each visit are called: motion is that of all of them, whatever their maps come to."""
-        return {visit: "follow-ups" if self.summary(visit) else name for visit, name in self.called.items()}
+        return self.called | ({"followup": "follow-ups"} if self.summary("followup") else {})
 
     @property
     def columns(self) -> dict[str, str]:

@@ -108,6 +108,8 @@ def participant_flow(
             facts, reason = facts_of(scans, min_minutes)
             if design.treatments:
                 row[f"{visit}_session"] = _label_of(scans)
+            elif (summary := design.summary(visit)) and not summary.needs_all:
+                row["baseline_sessions"] = len({scan.part for scan in scans})
             row |= {f"{visit}_{name}": value for name, value in facts.items()}
             if reason == NO_SCAN:
                 reason = "; ".join(_absent(participant, visit, design, visits, failures))
@@ -206,7 +208,10 @@ def counts(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
     if len(has) == 1:
         steps["with a scan"] = next(iter(has.values()))
     else:
-        steps |= {f"with {_scan_of(visit, design)}": has[called] for visit, called in design.called.items()}
+        for visit, called in design.called.items():
+            steps[f"with {_scan_of(visit, design)}"] = has[called]
+            if (one := design.summary(visit)) and not one.needs_all:
+                steps[f"of these with all of {listed(one.sessions)}"] = flow["baseline_sessions"] == len(one.sessions)
         first, second = has.values()
         steps["with both"] = first & second
     steps["analysed"] = flow["analysed"]
@@ -220,7 +225,8 @@ def counts(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
 
 def _scan_of(visit: str, design: Design) -> str:
     summary = design.summary(visit)
-    return f"scans of {listed(summary.sessions)}" if summary else f"a {design.called[visit]} scan"
+    all_of = summary and summary.needs_all
+    return f"scans of {listed(summary.sessions)}" if summary and all_of else f"a {design.called[visit]} scan"
 
 
 def several_scans(flow: pd.DataFrame, design: Design) -> pd.DataFrame:

@@ -22,7 +22,7 @@ FLOW_COLUMNS = {
 
 
 OF_SEVERAL = {
-    **dict.fromkeys(("scans", "volumes"), "of all its sessions together, 0 where one is missing"),
+    **dict.fromkeys(("scans", "volumes"), "of all its sessions together, 0 where it is not there"),
     **dict.fromkeys(("minutes", "coverage"), "of that of its sessions with the least"),
     "mean_fd": "over all its sessions, by the volumes kept",
 }
@@ -33,6 +33,8 @@ def flow_columns(design: Design) -> dict[str, str]:
     columns = {**FLOW_COLUMNS, "arm": design.words.of(FLOW_COLUMNS["arm"])}
     for one in design.visits:
         if of := design.summary(one):
+            if not of.needs_all:
+                columns["baseline_sessions"] = f"Of how many sessions the baseline is the mean: the {of.text}"
             columns |= {
                 f"{one}_{name}": f"{columns[f'{one}_{name}']} ({of.called}): {text}"
                 for name, text in OF_SEVERAL.items()

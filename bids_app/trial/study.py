@@ -10,7 +10,7 @@ from bids_app.trial.arms import find_arms
 from bids_app.trial.design import PERIODS, Design
 from bids_app.trial.keys import unmatched
 from bids_app.trial.sequences import Sequences, find_sequences
-from bids_app.trial.summaries import Summary, over_followups, require_apart
+from bids_app.trial.summaries import Summary, averaged, over_followups, require_apart
 from bids_app.trial.summed_tables import with_summaries
 from bids_app.trial.tables import Tables
 from bids_app.trial.visit_order import Order, order_of
@@ -88,16 +88,18 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     summaries, times = _over_followups(tables, scanned, visits, order, trial)
     words = WORDINGS[trial.design]
     said = (Finding(words.arms.capitalize(), words.warning, warning=True),) if words.warning else ()
-    made = (*(one.finding() for one in summaries), *(times.findings if times else ()))
+    several = visits.baselines[1:] and visits.baseline
+    before = (averaged(visits.baselines, several),) if several else ()
+    made = (*(one.finding() for one in (*before, *summaries)), *(times.findings if times else ()))
     findings = (*said, *arms.findings, *visits.findings, *made, *unmatched(tables, scanned))
-    followups: dict[str, tuple[Summary, ...]] = dict.fromkeys(visits.followups, ())
-    followups |= {one.name: (one,) for one in summaries}
+    followups: dict[str, tuple[Summary, ...]] = dict.fromkeys(visits.followups, before)
+    followups |= {one.name: (*before, one) for one in summaries}
     designs = tuple(
         Design(arms.column, active, reference, visits.baseline, followup, findings, words=words, summaries=of)
         for followup, of in followups.items()
         for active, reference in arms.pairs(trial.contrasts)
     )
-    return Study(with_summaries(tables, summaries, trial.outcomes), designs)
+    return Study(with_summaries(tables, (*before, *summaries), trial.outcomes), designs)
 
 
 def _over_followups(
@@ -110,7 +112,9 @@ def _over_followups(
     if len(followups) < 2:
         raise UsageError(f"{option}: several follow-ups are needed; there is {', '.join(followups) or 'none'}.")
     timed = {"area", "slope"} & set(trial.over_followups)
-    before = [] if visits.baseline is None else [visits.baseline]
+    if "area" in timed and len(visits.baselines) > 1:
+        raise UsageError(f"{option}: the area begins at the baseline, which is then one session; give one --baseline.")
+    before = visits.baselines[-1:]
     times = nominal_times(tables, scanned, [*before, *followups]) if timed else None
     if times:
         followups.sort(key=times.days.__getitem__)

@@ -38,6 +38,8 @@ class Summary:
         When each session was, since the first; empty where only their order counts.
     times : str
         By what this is known, as the end of a sentence; empty likewise.
+    needs_all : bool
+        Whether who lacks a session lacks the visit; otherwise those that there are have the same weight.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Summary:
     weights: tuple[float, ...]
     days: tuple[float, ...] = ()
     times: str = ""
+    needs_all: bool = True
 
     @property
     def is_change(self) -> bool:
@@ -55,6 +58,9 @@ class Summary:
 
     def finding(self) -> Finding:
         """Say what it is made of."""
+        if not self.needs_all:
+            text = f"The {self.called} is the {self.text}: maps, motion and scores of each participant are averaged."
+            return Finding("Visits", text)
         weights = ", ".join(
             f"{weight:.4g} of ses-{session}" for session, weight in zip(self.sessions, self.weights, strict=True)
         )
@@ -62,6 +68,18 @@ class Summary:
         known = f" The times are those of {self.times}: {when}." if self.days else ""
         text = f"{self.called[0].upper()}{self.called[1:]}: the {self.text}, with weights {weights}.{known}"
         return Finding("Visits", f"{text} Who lacks one of these sessions is not in it.")
+
+
+def averaged(baselines: Sequence[str], name: str) -> Summary:
+    """Return the baseline that is the mean of several sessions.
+
+    Examples
+    --------
+    >>> averaged(("pre1", "pre2"), "pre1+pre2").text
+    'mean of ses-pre1 and ses-pre2 (or of those there are)'
+    """
+    weights, text = overvisits.mean_weights(baselines), f"mean of {listed(baselines)} (or of those there are)"
+    return Summary(name, "baseline", text, tuple(baselines), tuple(weights.tolist()), needs_all=False)
 
 
 def over_followups(kind: str, baseline: str | None, followups: Sequence[str], times: Times | None) -> Summary:

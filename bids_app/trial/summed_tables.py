@@ -81,17 +81,25 @@ def _of_columns(tables: Tables, name: str, summary: Summary) -> pd.Series | None
 
 
 def _of_sessions(tables: Tables, summary: Summary) -> Iterator[pd.DataFrame]:
-    """Yield the rows of sessions.tsv that a summary adds; words are not known there."""
+    """Yield the rows of sessions.tsv that a summary adds; words are known there if averaged sessions agree."""
     columns = {}
     for name in map(str, tables.sessions):
         column = tables.sessions[name]
         if column.notna().any() and is_number(column, tables.codebook(name)):
             columns[name] = _sum(all_numbers(column, f"Column {name}").unstack(), summary)
+        elif not summary.needs_all:
+            columns[name] = _same(column.unstack().reindex(columns=list(summary.sessions)))
     if columns:
         rows = pd.DataFrame(columns)
         index = pd.MultiIndex.from_product([rows.index, [summary.name]], names=tables.sessions.index.names)
         yield rows.set_axis(index)
 
 
+def _same(words: pd.DataFrame) -> pd.Series:
+    return words.bfill(axis=1).iloc[:, 0].where(words.nunique(axis=1) == 1)
+
+
 def _sum(values: pd.DataFrame, summary: Summary) -> pd.Series:
+    if not summary.needs_all:
+        return values.reindex(columns=list(summary.sessions)).mean(axis=1)
     return (values.reindex(columns=list(summary.sessions)) * np.array(summary.weights)).sum(axis=1, skipna=False)

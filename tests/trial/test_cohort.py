@@ -158,13 +158,13 @@ def test_labels_without_a_meaning_are_a_question_to_the_user(with_scans):
     first, second = sorted(with_scans)
     with pytest.raises(UsageError, match=rf"Which visit came first, ses-{first} or ses-{second}\? Neither acq_time"):
         design(with_scans=with_scans)
-    found = design(with_scans=with_scans, trial=Trial(baseline=second, followup=(first,)))
+    found = design(with_scans=with_scans, trial=Trial(baseline=(second,), followup=(first,)))
     assert (found.baseline, found.followup) == (second, first)
     assert design(with_scans=with_scans, trial=Trial(followup=(first,))).baseline == second
 
 
 def test_what_contradicts_the_order_that_was_told_is_said():
-    found = design(with_scans={"pre", "post"}, trial=Trial(baseline="post", followup=("pre",)))
+    found = design(with_scans={"pre", "post"}, trial=Trial(baseline=("post",), followup=("pre",)))
     (said,) = [one for one in found.findings if one.about == "Visits"]
     assert said.warning
     assert "though ses-pre came first" in said.text
@@ -242,12 +242,12 @@ def test_dates_with_and_without_a_time_zone_are_compared():
     ("trial", "expected"),
     [
         (Trial(), ("1", ["2", "10"])),
-        (Trial(baseline="1"), ("1", ["2", "10"])),
-        (Trial(baseline="2"), ("2", ["10"])),
+        (Trial(baseline=("1",)), ("1", ["2", "10"])),
+        (Trial(baseline=("2",)), ("2", ["10"])),
         (Trial(followup=("10",)), ("1", ["10"])),
         (Trial(followup=("10", "2")), ("1", ["10", "2"])),
-        (Trial(baseline="1", followup=("10",)), ("1", ["10"])),
-        (Trial(baseline="10", followup=("1",)), ("10", ["1"])),  # backwards, as told
+        (Trial(baseline=("1",), followup=("10",)), ("1", ["10"])),
+        (Trial(baseline=("10",), followup=("1",)), ("10", ["1"])),  # backwards, as told
     ],
 )
 def test_of_three_sessions_in_a_known_order_all_after_the_baseline_are_followups(trial, expected):
@@ -258,24 +258,24 @@ def test_of_three_sessions_in_a_known_order_all_after_the_baseline_are_followups
         assert any(f"ses-{session} the follow-up" in text for text in said)
 
 
-@pytest.mark.parametrize(("told", "early"), [({"baseline": "10"}, "1"), ({"followup": ("1",)}, "1")])
+@pytest.mark.parametrize(("told", "early"), [({"baseline": ("10",)}, "1"), ({"followup": ("1",)}, "1")])
 def test_the_order_of_three_sessions_is_not_turned_by_half(told, early):
     with pytest.raises(UsageError, match=rf"ses-{early} came first .*give both --baseline and --followup"):
         designs(tables(arm=["placebo", "drug"]), {"10", "1", "2"}, Trial(**told))
 
 
-@pytest.mark.parametrize("told", [{}, {"baseline": "a"}, {"followup": ("a", "b")}])
+@pytest.mark.parametrize("told", [{}, {"baseline": ("a",)}, {"followup": ("a", "b")}])
 def test_three_sessions_in_no_known_order_are_a_question_to_the_user(told):
     with pytest.raises(UsageError, match=r"Sessions are a, b, c: choose with --baseline and --followup"):
         designs(tables(arm=["placebo", "drug"]), {"a", "b", "c"}, Trial(**told))
 
 
 def test_of_two_sessions_one_that_is_named_names_the_other():
-    assert design(trial=Trial(baseline="1")).followup == "2"
+    assert design(trial=Trial(baseline=("1",))).followup == "2"
     assert design(trial=Trial(followup=("2",))).baseline == "1"
 
 
-@pytest.mark.parametrize("told", [{"baseline": "2"}, {"followup": ("1",)}])
+@pytest.mark.parametrize("told", [{"baseline": ("2",)}, {"followup": ("1",)}])
 def test_one_that_is_named_does_not_turn_the_order(told):
     with pytest.raises(UsageError, match=r"ses-1 came first .*give both --baseline and --followup"):
         design(trial=Trial(**told))
@@ -290,12 +290,12 @@ def test_fewer_than_two_sessions_stop(with_scans, fragment):
 @pytest.mark.parametrize("option", ["baseline", "followup"])
 def test_a_session_without_scans_is_named_with_those_there_are(option):
     with pytest.raises(UsageError, match=rf"--{option} 3: no scan of that session; there are 1, 2"):
-        design(trial=Trial(**{option: {"baseline": "3", "followup": ("3",)}[option]}))
+        design(trial=Trial(**{option: {"baseline": ("3",), "followup": ("3",)}[option]}))
 
 
 def test_one_session_cannot_be_both_visits():
     with pytest.raises(UsageError, match=r"--baseline and --followup are both 1"):
-        design(trial=Trial(baseline="1", followup=("1",)))
+        design(trial=Trial(baseline=("1",), followup=("1",)))
 
 
 def test_tables_are_read_with_labels_bare_and_missing_values_missing(tmp_path):
@@ -444,5 +444,5 @@ def test_a_crossover_has_no_arm_to_find(shared_data):
     read = read_tables(shared_data / "bids_trees" / "ds005917_ketamine_rct")
     with pytest.raises(UsageError, match=r"looks like a cross-over trial: infusion_1, infusion_2 .* --arm infusion_1"):
         find_study(read, scanned(read, SESSIONS), Trial())
-    first = Trial(arm="infusion_1", reference_arm="p", baseline="1", followup=("2",))
+    first = Trial(arm="infusion_1", reference_arm="p", baseline=("1",), followup=("2",))
     assert find_study(read, scanned(read, SESSIONS), first).designs[0].contrast == "d − p"

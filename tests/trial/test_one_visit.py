@@ -55,7 +55,7 @@ def test_a_followup_by_itself_needs_no_baseline():
     options = {"followup": ("week4", "week8"), "estimator": "post", "estimator_told": True}
     found = designs(["pre", "week4", "week8"], **options)
     assert [one.visits for one in found] == [{"followup": "week4"}, {"followup": "week8"}]
-    (adjusted,) = designs(["pre", "post"], baseline="pre", **options | {"followup": ("post",)})
+    (adjusted,) = designs(["pre", "post"], baseline=("pre",), **options | {"followup": ("post",)})
     assert adjusted.baseline == "pre"
 
 
@@ -64,7 +64,7 @@ def test_what_needs_a_baseline_is_refused_of_one_visit(estimator):
     with pytest.raises(UsageError, match=f"--estimator {estimator}: there are scans of one visit only"):
         designs(["1"], estimator=estimator, estimator_told=True)
     with pytest.raises(UsageError, match="--baseline 1: there are scans of this visit only"):
-        designs(["1"], baseline="1")
+        designs(["1"], baseline=("1",))
 
 
 @pytest.mark.parametrize("sessions", [[None], ["1"]])

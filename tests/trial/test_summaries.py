@@ -152,7 +152,7 @@ def test_runs_of_a_session_share_its_weight_by_their_volumes():
     ("options", "question"),
     [
         ({"followup": ("day3",)}, "several follow-ups are needed; there is day3"),
-        ({"scanned": ALL | {("01", "mean")}, "baseline": "baseline", "followup": ("day3", "day7")}, "another label"),
+        ({"scanned": ALL | {("01", "mean")}, "baseline": ("baseline",), "followup": ("day3", "day7")}, "another label"),
     ],
 )
 def test_refused_with_what_is_needed(options, question):
@@ -164,3 +164,91 @@ def test_the_order_of_the_option_is_not_that_of_time():
     """Days sort the follow-ups, however they are listed."""
     (one,) = study("last-first", followup=("day21", "day3")).summaries
     assert one.text == "ses-day21 minus ses-day3"
+
+
+def baselines(scans=None, **options):
+    """Two baselines, of which the second participant has the first only and the third none."""
+    given = ("baseline", "day3")
+    found = study(baseline=given, followup=("day7", "day21"), outcomes=("hamd", "mood"), **options)
+    scans = [scan(*visit) for visit in sorted(ALL)] if scans is None else scans
+    route = with_summaries(ParcelRoute("parcels", {}, {Feature("degree", "r025"): scans}), found.summaries, 4.0)
+    visits = by_visit(next(iter(route.scans.values())))
+    return found, visits, participant_flow(found.tables, found.first, visits, {("03", "day3"): "empty"}, 4.0)
+
+
+def test_several_baselines_are_one_visit_before_every_follow_up():
+    found, *_ = baselines()
+    assert [(one.baseline, one.followup) for one in found.designs] == [
+        ("baseline+day3", "day7"),
+        ("baseline+day3", "day21"),
+    ]
+    assert found.first.sessions == "the mean of ses-baseline and ses-day3 (or of those there are) and ses-day7"
+    said = " ".join(one.text for one in found.findings)
+    assert "ses-baseline and ses-day3 are the baseline and ses-day7 the follow-up" in said
+    assert "maps, motion and scores of each participant are averaged" in said
+
+
+def test_those_baselines_that_there_are_weigh_alike_and_the_flow_counts_them():
+    gone = {("02", "day3"), ("03", "baseline"), ("03", "day3")}
+    scans = [scan(*visit, volumes=300 if visit[1] == "day3" else 100) for visit in sorted(ALL - gone)]
+    found, visits, flow = baselines(scans)
+    assert weights(visits["01", "baseline+day3"]).tolist() == [0.5, 0.5]
+    assert weights(visits["02", "baseline+day3"]).tolist() == [1.0]
+    assert flow["baseline_sessions"].tolist() == [2, 1, 0, 2]
+    assert flow["analysed"].tolist() == [True, True, False, True]
+    assert flow["reason"][2] == "baseline: no scan of ses-baseline; no scan of ses-day3 (processing failed: empty)"
+    table = counts(flow, found.first)
+    assert list(table.loc["of these with all of ses-baseline and ses-day3"]) == [1, 1]
+    assert list(table.loc["with a baseline scan"]) == [1, 2]
+
+
+def test_a_baseline_with_too_few_data_is_none_beside_one_with_enough():
+    poor = {("01", "day3"), ("02", "day3"), ("02", "baseline")}
+    scans = [scan(*visit, minutes=2.0 if visit in poor else 6.0) for visit in sorted(ALL)]
+    _, visits, flow = baselines(scans)
+    assert [one.part for one in visits["01", "baseline+day3"]] == [("baseline", 1.0)]
+    assert flow["analysed"].tolist() == [True, False, True, True]
+    assert flow["reason"][1].startswith("baseline: ses-baseline: 2.00 min of data kept, less than 4; ses-day3: 2.00")
+
+
+def test_scores_at_several_baselines_are_averaged_over_those_there_are():
+    found, *_ = baselines()
+    scores = SCORES.copy()
+    table = outcome_table(found.tables, found.first, ["hamd", "mood"])
+    for name in ("hamd", "mood"):
+        np.testing.assert_allclose(two_visits(table, name, found.first).baseline, scores[:, :2].mean(axis=1))
+    gaps = tables()
+    gaps.sessions.loc[("02", "baseline"), "hamd"] = np.nan
+    own = find_study(gaps, ALL, Trial(baseline=("baseline", "day3"), followup=("day7",)))
+    assert own.tables.sessions.loc[("02", "baseline+day3"), "hamd"] == 20
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_words_at_several_baselines_are_known_where_they_agree(same):
+    """The smoker was asked twice."""
+    words = np.array(["yes", "yes" if same else "no", "no", "no"] * 4, dtype=object)
+    own = find_study(tables(smoker=words), ALL, Trial(baseline=("baseline", "day3"), followup=("day7",)))
+    found = own.tables.sessions.xs("baseline+day3", level=1)["smoker"]
+    assert found.eq("yes").all() if same else found.isna().all()
+
+
+def test_several_baselines_and_several_follow_ups_put_together():
+    found = study("slope", "mean", baseline=("baseline", "day3"), followup=("day7", "day21"))
+    assert [len(one.summaries) for one in found.designs] == [1, 1, 2, 2]
+    assert found.designs[2].is_change
+    with pytest.raises(UsageError, match="the area begins at the baseline"):
+        study("area", baseline=("baseline", "day3"), followup=("day7", "day21"))
+
+
+def test_a_second_baseline_after_a_follow_up_is_said_as_backwards():
+    found = study(baseline=("baseline", "day7"), followup=("day3",))
+    assert any("though ses-day3 came first" in one.text for one in found.findings if one.warning)
+
+
+def test_what_comes_after_the_last_baseline_are_the_follow_ups():
+    assert [one.followup for one in study(baseline=("day3", "baseline")).designs] == ["day7", "day21"]
+
+
+def test_motion_is_called_that_of_the_scans_not_of_what_they_come_to():
+    assert baselines()[0].first.scanned == {"baseline": "baseline", "followup": "follow-up"}
+    assert study("slope").designs[-1].scanned == {"baseline": "baseline", "followup": "follow-ups"}

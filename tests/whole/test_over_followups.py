@@ -187,3 +187,31 @@ def test_check_says_the_same(compared, trial, out, app):
     assert outcome.code == 0, outcome.said
     assert "drug − placebo, slope over the follow-ups:" in outcome.said
     assert "slope over the follow-ups: no scan of ses-day7" in outcome.said.replace("\n", " ")
+
+
+@pytest.fixture(scope="module")
+def averaged(compared, trial, out, app):
+    """The first two visits are two baselines of the last; what is compared before is replaced."""
+    outcome = app(trial.bids, out, "group", *GROUP, "--baseline", "baseline", "day3", "--followup", "day7")
+    assert outcome.code == 0, outcome.said
+    return outcome
+
+
+def test_several_baselines_are_averaged_before_they_are_adjusted_for(averaged, out, browse):
+    followup, first, arm = summed(out, "slope")
+    second = first + 0 * followup
+    for place, label in enumerate(PEOPLE[:-1]):
+        (path,) = (out / f"sub-{label}" / "ses-day3" / "func").glob("*stat-degree_desc-r025zSmooth20_boldmap.nii.gz")
+        second[place] = nib.load(path).get_fdata()
+    last = second + 4 * followup  # the slope is a quarter of what came after
+    (path,) = (out / "group").glob("*stat-difference_desc-degreeR025_statmap.nii.gz")
+    difference = nib.load(path).get_fdata()
+    for voxel in np.argwhere(np.isfinite(difference))[::40]:
+        at = (slice(None), *voxel)
+        fit = sm.OLS(last[at], np.column_stack([arm, np.ones(7), (first[at] + second[at]) / 2])).fit()
+        assert difference[tuple(voxel)] == pytest.approx(fit.params[0], rel=1e-4, abs=1e-6)
+    page = (out / "group" / "index.html").read_text()
+    assert "the mean of ses-baseline and ses-day3 (or of those there are) (baseline) and ses-day7 (follow-up)" in page
+    assert "of these with all of ses-baseline and ses-day3: 4" in page
+    found = browse(out / "group" / "index.html", 420)
+    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
