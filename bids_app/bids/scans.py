@@ -31,11 +31,14 @@ class Scan:
     path : Path
     known : dict, optional
         What the sidecar says, where that is known without reading it.
+    part : (str, float), optional
+        Of a visit that is a sum of several sessions: which session the scan is of, and the weight it has in the sum.
     """
 
     entities: dict[str, str]
     path: Path
     known: Mapping[str, Any] | None = None
+    part: tuple[str, float] | None = None
 
     @cached_property
     def sidecar(self) -> Mapping[str, Any]:

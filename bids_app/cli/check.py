@@ -117,6 +117,10 @@ def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawR
         participant, session = run.entities["sub"], run.entities.get("ses")
         found = study.sequences
         visits.setdefault(participant, set()).add(found.session(participant, session) if found else session)
+    for one in study.summaries:
+        for there in visits.values():
+            own = there & set(one.sessions)
+            there |= {one.name} if len(own) == len(one.sessions) or (own and not one.needs_all) else set()
     say_all(study.findings)
     for design in study.designs:
         _preview_comparison(settings, study.tables, visits, design)

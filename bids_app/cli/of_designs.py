@@ -9,6 +9,7 @@ from bids_app.settings.settings import SINGLE
 NOT_OF_CROSSOVER = {
     "slopes": "--slopes",
     "cutoffs": "--cutoffs",
+    "over_followups": "--over-followups",
     "baseline_motion": "baseline_motion = true",
 }
 NOT_OF_SINGLE = {
@@ -19,6 +20,7 @@ NOT_OF_SINGLE = {
     "estimator": "--estimator",
     "allocations": "--allocations",
     "cutoffs": "--cutoffs",
+    "over_followups": "--over-followups",
 }
 OF_TREATMENTS = ("arms", "reference_arm")  # which --design paired has
 NOT_OF_DESIGN = {

@@ -106,6 +106,7 @@ def _settings(options: Namespace) -> Settings:
             options,
             baseline=_sessions(options.baseline),
             followup=_sessions(options.followup),
+            over_followups=tuple(dict.fromkeys(options.over_followups)),
             regions=_different("--regions", options.regions),
             also=_different("--also", options.also),
             plan=None,

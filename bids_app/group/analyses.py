@@ -20,6 +20,7 @@ from bids_app.group.analysis_words import (
     OF_BASELINES,
     OF_PERIODS,
     PAIRED,
+    UNADJUSTED,
 )
 from bids_app.group.sample import Sample
 from bids_app.settings.roles import Role, feature_role
@@ -85,14 +86,14 @@ class Analysis:
             return stats.two_periods(self.estimator, str(design.baseline), design.followup, design.baselines)
         if self.estimator == "within":
             of_arm = None if self.subject is None else design.arms.index(self.subject)
-            return replace(stats.two_visits("within", **visits), of_arm=of_arm)
+            return replace(stats.two_visits("within", **visits), outcome=_change(visits, design), of_arm=of_arm)
         named = SYMPTOMS.get(self.estimator, self.estimator)
         found = stats.two_visits(named, **visits, **({"covariate": self.subject} if self.subject else {}))
         if design.baseline is None:
             return replace(found, adjusts=())
         if self.estimator in SYMPTOMS:  # the change of the map goes along with that of the symptom
-            return replace(found, outcome=stats.two_visits("change", **visits).outcome, adjusts=())
-        return found
+            return replace(found, outcome=_change(visits, design), adjusts=())
+        return replace(found, outcome=_change(visits, design)) if self.estimator == "change" else found
 
     def text(self, node: str, design: Design) -> str:
         """Say for people what it is."""
@@ -107,9 +108,12 @@ class Analysis:
         if self.estimator == "within" and self.subject is None:
             return PAIRED if design.words.key == "paired" else BETWEEN["within"]
         if self.compares_arms:
-            return ALONE if alone else f"{said(BETWEEN[self.estimator])}{before}".format(node=node)
+            text = UNADJUSTED if design.is_change and self.estimator == "change" else BETWEEN[self.estimator]
+            text = ALONE if alone else f"{said(text)}{before}".format(node=node)
+            return text.replace("follow-up", design.called["followup"], 1)
         if self.estimator == "within":
-            return f"follow-up minus baseline within {self.subject} ({said('descriptive; no comparison of the arms')})"
+            change = f"{design.called['followup']}{'' if design.is_change else ' minus baseline'}"
+            return f"{change} within {self.subject} ({said('descriptive; no comparison of the arms')})"
         between = said("difference between the arms in ") * self.estimator.endswith("-by-arm")
         if self.estimator in SYMPTOMS:
             what = "what" if alone or between else "change that"
@@ -128,11 +132,18 @@ class Analysis:
     def direction(self, sign: int, design: Design) -> str:
         """Say which way an effect of a sign goes."""
         if self.estimator == "within" and self.subject is not None:
-            before, after = f"ses-{design.baseline}", f"ses-{design.followup}"
+            if design.is_change:
+                return f"{design.called['followup']} {'above' if sign > 0 else 'below'} 0"
+            before, after = map(design.named, design.visits)
             return f"{after} > {before}" if sign > 0 else f"{after} < {before}"
         if self.estimator in ("slope", "symptom"):
             return design.direction(sign, self.subject)
         return " > ".join(self.sides(design)[::sign])
+
+
+def _change(visits: Mapping[str, str], design: Design) -> Mapping[str, float]:
+    """Return the weights of what changed: the follow-up minus the baseline, or what is a change by itself."""
+    return stats.two_visits("post" if design.is_change else "change", **visits).outcome
 
 
 @dataclass(frozen=True)

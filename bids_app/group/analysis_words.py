@@ -28,5 +28,6 @@ BASELINE_CARRY_OVER = {
 }
 PAIRED = "mean of the difference between the treatments within participants, tested by flipping signs"
 ALONE = "visit by itself"
+UNADJUSTED = "follow-up, not adjusted for the baseline"
 NOT_TESTED = "mean and standard deviation over participants: described, nothing is tested"
 BLOCKS = "; residuals are permuted within arms and strata"

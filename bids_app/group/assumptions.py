@@ -10,7 +10,7 @@ from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Scores
 from bids_app.settings.settings import DESCRIBED, Settings, Trial
 from bids_app.trial.design import Design
-from bids_app.trial.flow import LEFT_OUT
+from bids_app.trial.flow import LEFT_OUT, several_scans
 from bids_app.trial.wording import BASELINES_CARRY, CARRY_OVER, ONE_GROUP, PARALLEL, Wording
 
 ABOUT = "Statistics"
@@ -176,7 +176,7 @@ def _minutes(settings: Settings, flow: pd.DataFrame, words: Wording) -> str | No
 
 def _averages(flow: pd.DataFrame, design: Design) -> str | None:
     analysed = flow[flow["analysed"]]
-    if not (analysed[[f"{visit}_scans" for visit in design.visits]] > 1).any(axis=None):
+    if not several_scans(analysed, design).any(axis=None):
         return None
     return (
         "Scans of one visit are averaged by the volumes kept; the model takes a visit with several scans to be as "

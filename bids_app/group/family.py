@@ -131,7 +131,7 @@ def of_all_arms(designs: Sequence[Design]) -> list[Design]:
     first = designs[0]
     arms = dict.fromkeys(arm for design in designs for arm in design.compared[::-1])
     others = [arm for arm in arms if arm != first.reference]
+    of_each = {design.followup: design for design in designs}
     return [
-        replace(first, active=others[0], further=tuple(others[1:]), followup=followup)
-        for followup in dict.fromkeys(design.followup for design in designs)
+        replace(one, active=others[0], reference=first.reference, further=tuple(others[1:])) for one in of_each.values()
     ]

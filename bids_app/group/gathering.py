@@ -19,7 +19,7 @@ from bids_app.group.estimable import check_design
 from bids_app.group.found_routes import find_routes
 from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
-from bids_app.group.routes import Route, of_periods
+from bids_app.group.routes import Route, of_periods, with_summaries
 from bids_app.group.sample import Sample, assemble, route_flow
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
@@ -28,6 +28,7 @@ from bids_app.system.provenance import digest_of_file, shareable
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
 from bids_app.trial.study import find_study
+from bids_app.trial.summed_tables import unsummed
 from bids_app.trial.tables import PARTICIPANTS, Tables, read_tables
 from bids_app.trial.visits import scanned_visits
 
@@ -63,6 +64,7 @@ def find_trial(settings: Settings) -> TrialScans:
     if found := study.sequences:
         routes = [of_periods(route, found) for route in routes]
         failed = [replace(one, session=found.session(one.participant, one.session)) for one in failed]
+    routes = [with_summaries(route, study.summaries, settings.signal.min_minutes) for route in routes]
     return TrialScans(settings=settings, study=study, routes=routes, failed=failed)
 
 
@@ -104,7 +106,8 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     settings, tables, failed = trial.settings, trial.study.tables, trial.failed
     wanted, comparisons = settings.selection.participants, []
     scores = read_scores(tables_of_chosen(tables, wanted), design, settings.trial)
-    tables = replace(tables, findings=(*tables.findings, *(scores.findings if scores else ())))
+    of_scores = (*unsummed(tables, design, settings.trial), *(scores.findings if scores else ()))
+    tables = replace(tables, findings=(*tables.findings, *of_scores))
     for route in trial.routes:
         flow = flow_of(trial, route, design)
         sample = assemble(route, flow, tables, design, settings.trial)

@@ -30,6 +30,7 @@ from bids_app.trial.comparison_record import (
     Statistic,
 )
 from bids_app.trial.design import Design
+from bids_app.trial.flow import several_scans
 from bids_app.trial.flow_table import flow_columns, written
 from bids_app.trial.wording import PARALLEL
 
@@ -94,6 +95,7 @@ def _arms(design: Design, sample: Sample) -> Arms:
         comparison_of=None if design.words is PARALLEL else design.words.key,
         treatments=design.treatments,
         period_baselines=design.has_baselines or None,
+        summaries=design.summaries or None,
     )
 
 
@@ -158,7 +160,7 @@ def _data(settings: Settings, route: Route, sample: Sample, flow: pd.DataFrame) 
         nodes_compared=int(sample.kept.sum()),
         anatomy_columns=tuple(anatomy_columns(naming)),
         voxel_size=tuple(map(float, cast(Grid, sample.grid).voxel_size)) if in_volume else None,
-        visits_with_several_scans=int((analysed[[f"{visit}_scans" for visit in visits]] > 1).to_numpy().sum()),
+        visits_with_several_scans=int(several_scans(analysed, sample.design).to_numpy().sum()),
     )
 
 

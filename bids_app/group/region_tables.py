@@ -1,9 +1,11 @@
 """What is done in the regions where the arms differ: everyone's values, missing follow-ups, brain and symptom."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bids_app import stats
@@ -73,7 +75,8 @@ def write_region_tables(run: GroupRun, target: Target) -> list[Region] | None:
     with notes.softly(f"Regions of {route.name}", errors, asked=asked):
         regions = find_regions(run.settings, route, run.design)
         if regions:
-            _write(run, target, read_regions(route, regions, **everyone))
+            values = read_regions(route, regions, **everyone)
+            _write(run, target, replace(values, is_change=run.design.is_change))
     return regions
 
 
@@ -155,8 +158,9 @@ def _associations(values: RegionValues, scores: Scores, trial: Trial) -> pd.Data
     blocks = None if values.strata is None else values.strata[rows]
     covariates = stats.independent_columns(filled(values.covariates[rows]).to_numpy(float), blocks)
     nuisance = stats.nuisance(int(rows.sum()), covariates, blocks)
-    brain = (values.followup if values.baseline is None else values.followup - values.baseline)[rows]
     names = [region.name for region in values.regions]
+    changes = values.data()
+    brain = np.column_stack([changes[name].change for name in names])[rows]
     found = []
     for name, data in scores.outcomes.items():
         measure = "followup" if data.baseline is None else "change"

@@ -22,7 +22,8 @@ from bids_app.settings.settings import Settings
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.system.images import read_image
 from bids_app.trial.design import BASELINES, Design
-from bids_app.trial.flow import MIN_COVERAGE, Visit, by_visit, too_little, weights
+from bids_app.trial.flow import Visit, by_visit
+from bids_app.trial.visit_scans import MIN_COVERAGE, too_little, weights
 
 # Maps are kept in single precision: a p that is alpha must not be above it after rounding.
 ROUNDING = 1 + 1e-6
@@ -209,6 +210,8 @@ class RegionValues:
     strata : (n,) ndarray of str or None
     before : dict of (n, K) float ndarray
         Of a cross-over trial whose periods have baselines, the values there.
+    is_change : bool
+        Of `TwoVisits`.
     """
 
     regions: list[Region]
@@ -219,6 +222,7 @@ class RegionValues:
     covariates: pd.DataFrame
     strata: np.ndarray | None
     before: Mapping[str, np.ndarray] = field(default_factory=dict)
+    is_change: bool = False
 
     @property
     def visits(self) -> dict[str, np.ndarray]:
@@ -247,6 +251,7 @@ class RegionValues:
                 numbers,
                 self.strata,
                 None if first is None or second is None else first[:, k] - second[:, k],
+                self.is_change,
             )
             for k, region in enumerate(self.regions)
         }

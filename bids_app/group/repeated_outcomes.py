@@ -127,7 +127,10 @@ def read_repeated(
     left : list of str
         Which outcomes are none of several follow-ups, and why.
     """
-    tables, designs = tables_of_chosen(study.tables, participants), of_all_arms(study.designs)
+    tables, designs = (
+        tables_of_chosen(study.tables, participants),
+        of_all_arms([one for one in study.designs if not one.summary("followup")]),
+    )
     cutoffs, outcomes, left = parse_cutoffs(options.cutoffs), {}, []
     for word in dict.fromkeys(scale_of(word, cutoffs) for word in options.outcomes):
         found = dict(_by_followup(tables, designs, word, options))

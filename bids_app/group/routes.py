@@ -1,5 +1,6 @@
 """Routes: the kinds of result that the group level can compare."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,10 @@ from bids_app.graph.features import Feature
 from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid, Nodes, load_grid
 from bids_app.trial.comparison_record import Kind
+from bids_app.trial.flow import by_visit
 from bids_app.trial.sequences import Sequences
+from bids_app.trial.summaries import Summary
+from bids_app.trial.visit_scans import facts_of
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,34 @@ def of_periods(route: Route, sequences: Sequences) -> Route:
         for of, found in route.scans.items()
     }
     return replace(route, scans=scans)
+
+
+def with_summaries(route: Route, summaries: Iterable[Summary], min_minutes: float = 0) -> Route:
+    """Return a route that has also the visits which are made of several sessions, of everyone who has those."""
+    return replace(
+        route, scans={of: [*found, *_parts(found, summaries, min_minutes)] for of, found in route.scans.items()}
+    )
+
+
+def _parts(scans: Sequence[Scan], summaries: Iterable[Summary], min_minutes: float) -> Iterator[Scan]:
+    visits = by_visit(scans)
+    for one in summaries:
+        for participant in dict.fromkeys(scan.participant for scan in scans):
+            own = {
+                session: visits[participant, session] for session in one.sessions if (participant, session) in visits
+            }
+            for session, weight in _weights(one, own, min_minutes).items():
+                named = [of_session(scan, one.name) for scan in own[session]]
+                yield from (replace(scan, part=(session, weight)) for scan in named)
+
+
+def _weights(summary: Summary, own: Mapping[str, Sequence[Scan]], min_minutes: float) -> dict[str, float]:
+    """Return the weights of a participant's sessions: of an average those with enough data, if any has."""
+    if summary.needs_all:
+        there = set(own) == set(summary.sessions)
+        return dict(zip(summary.sessions, summary.weights, strict=True)) if there else {}
+    enough = [session for session, scans in own.items() if facts_of(scans, min_minutes)[1] is None]
+    return {session: 1 / len(enough or own) for session in enough or own}
 
 
 def of_session(scan: Scan, session: str | None) -> Scan:

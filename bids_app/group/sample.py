@@ -23,9 +23,10 @@ from bids_app.space.grid import Nodes
 from bids_app.trial.allocation_table import read_allocations
 from bids_app.trial.covariates import model_covariates, slopes
 from bids_app.trial.design import Design
-from bids_app.trial.flow import by_visit, participant_flow, runs_without_motion, weights
+from bids_app.trial.flow import by_visit, participant_flow, runs_without_motion
 from bids_app.trial.strata import strata, strata_said
 from bids_app.trial.tables import Tables
+from bids_app.trial.visit_scans import weights
 from bids_app.trial.wording import Wording
 
 MIN_PER_ARM = 2

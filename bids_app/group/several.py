@@ -120,6 +120,7 @@ def write_comparisons(trial: TrialScans, families: Sequence[Family], not_compare
                 "Active": one.sides[0],
                 "Reference": one.sides[-1],
                 "Followup": one.followup,
+                "Comparison": one.comparison,
                 "Folder": comparison_folder(one),
             }
             for one in designs
@@ -167,7 +168,7 @@ class Tested:
     @property
     def text(self) -> str:
         """What it is, for people."""
-        return f"any difference at ses-{self.followup}" if self.design is None else self.design.comparison
+        return f"any difference{self.sample.design.at}" if self.design is None else self.design.comparison
 
     @property
     def statistic(self) -> np.ndarray:

@@ -1,6 +1,8 @@
 """By which other choices a route's scans were processed and measured, and their values in the regions."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any, cast
 
@@ -32,15 +34,18 @@ def found_specifications(settings: Settings, route: Route) -> dict[Choices, list
         the smoothing in mm.
     """
     compared = next(iter(route.scans.values()))
-    allowed = {Name.parse(scan.path).without("stat", "desc"): scan.session for scan in compared}
+    allowed: defaultdict[Any, list[Scan]] = defaultdict(list)
+    for one in compared:
+        allowed[Name.parse(one.path).without("stat", "desc")].append(one)
     found: dict[Choices, list[Scan]] = {}
     for processing, folder in ((OWN, settings.output_dir), *settings.trial.also):
         for pairs, scan in _left(route, index_scans(folder)):
             name = Name.parse(scan.path).without("stat", "desc")
             if name in allowed:
                 key = tuple(sorted({**dict(pairs), "processing": processing}.items()))
-                found.setdefault(key, []).append(of_session(scan, allowed[name]))
-    return {choices: scans for choices, scans in found.items() if len(scans) == len(allowed)}
+                alike = (replace(of_session(scan, one.session), part=one.part) for one in allowed[name])
+                found.setdefault(key, []).extend(alike)
+    return {choices: scans for choices, scans in found.items() if len(scans) == len(compared)}
 
 
 @singledispatch

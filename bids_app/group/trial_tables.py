@@ -20,6 +20,7 @@ from bids_app.settings.roles import outcome_model
 from bids_app.settings.settings import Trial
 from bids_app.stats.clinical import (
     by_mixed_model,
+    change_table,
     clinical_columns,
     clinical_table,
     crossover_table,
@@ -40,6 +41,7 @@ from bids_app.trial.outcomes import (
     two_visits,
     with_roles,
 )
+from bids_app.trial.summed_tables import left_of
 from bids_app.trial.tables import Tables
 from bids_app.trial.wording import Wording
 
@@ -128,6 +130,7 @@ def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
     """
     cutoffs = parse_cutoffs(trial.cutoffs)
     words = list(dict.fromkeys(scale_of(word, cutoffs) for word in trial.outcomes))
+    left = {scale_of(word, cutoffs) for word in left_of(tables, design, trial)}
     names = [name_of(word) for word in words]
     said: dict[str, Sequence[str]] = {"--ordinal": trial.ordinal, "--higher-is-better": trial.higher_is_better}
     said["--cutoffs"] = [cutoff.outcome for cutoff in cutoffs]
@@ -136,6 +139,8 @@ def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
             raise UsageError(
                 f"{option} {', '.join(unknown)}: not an outcome; --outcomes are {', '.join(names) or 'none'}."
             )
+    words = [word for word in words if word not in left]
+    names = list(map(name_of, words))
     if not words:
         return None
     table = outcome_table(tables, design, words, trial.strata)
@@ -145,9 +150,10 @@ def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
     covariates = coded.table if len(coded.table.columns) else None
     outcomes = {name: two_visits(table, name, design, covariates) for name in names}
     of_each = table.groupby("outcome", sort=False)
+    reached = [] if design.is_change else [one for one in cutoffs if one.outcome in outcomes]
     odd = [one for name, rows in of_each for one in _odd_scores(str(name), rows, enrolled, design)]
     findings = (*(one for one in coded.findings if one.warning), *odd)
-    return Scores(table, outcomes, participants, _successes(outcomes, cutoffs), findings)
+    return Scores(table, outcomes, participants, _successes(outcomes, reached), findings)
 
 
 def _odd_scores(name: str, rows: pd.DataFrame, enrolled: str, design: Design) -> Iterator[Finding]:
@@ -187,8 +193,7 @@ def symptom_changes(scores: Scores | None, sample: Sample) -> pd.DataFrame:
     participants = sample.covariates.index.str.removeprefix("sub-")
     columns = {}
     for name, data in scores.outcomes.items():
-        change = data.followup if data.baseline is None else data.change
-        values = pd.Series(change, index=scores.participants, dtype=float).reindex(participants).to_numpy()
+        values = pd.Series(data.change, index=scores.participants, dtype=float).reindex(participants).to_numpy()
         known = [np.isfinite(values[sample.arm == arm]).sum() for arm in np.unique(sample.arm)]
         if min(known) >= LEAST_WITH_SYMPTOM and np.nanstd(values) > 0:
             columns[name] = values

@@ -17,7 +17,8 @@ from bids_app.group.result_tables import TABLE_COLUMNS, compare_alone
 from bids_app.group.routes import GlobalRoute, Route
 from bids_app.group.targets import GroupRun, Target
 from bids_app.stats.twovisits import TwoVisits
-from bids_app.trial.flow import Visit, by_visit, weights
+from bids_app.trial.flow import Visit, by_visit
+from bids_app.trial.visit_scans import weights
 
 
 def write_whole_brain(run: GroupRun, target: Target) -> Path:

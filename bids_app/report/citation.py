@@ -253,7 +253,7 @@ def _of_comparison(output_dir: Path, path: Path, record: ComparisonRecord) -> It
     yield arms.words.arms, f"{', '.join(arms.names)}{'' if arms.design.single else by}", where
     if arms.treatments:
         yield "treatments", arms.contrast, where
-    yield "visits", ", ".join(filter(None, arms.design.visits.values())) or "one", where
+    yield "visits", ", ".join(filter(None, map(arms.design.named, arms.design.visits))) or "one", where
     for step, value in _flow(flow, record):
         yield step, value, of_flow
     of_whom = " of the randomization" * arms.words.randomized

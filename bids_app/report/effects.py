@@ -83,8 +83,11 @@ class _Drawer(ABC):
     def _title(self, feature: Feature, key: str) -> str:
         contrast, level = self.record.arms.contrast, self.record.inference.alpha
         if key.startswith("within:"):
-            before, after = self.record.arms.baseline_session, self.record.arms.followup_session
-            return f"{feature.title}: Hedges g, ses-{after} − ses-{before} within {key.partition(':')[2]} (not tested)"
+            design, arm = self.record.arms.design, key.partition(":")[2]
+            change = [
+                design.named(visit) for visit in (("followup",) if design.is_change else ("followup", "baseline"))
+            ]
+            return f"{feature.title}: Hedges g, {' − '.join(change)} within {arm} (not tested)"
         arms = self.record.arms
         beside = dict(zip(OF_PERIODS, (arms.design.periods, arms.names, arms.names), strict=True))
         contrast = " − ".join(beside[key]) if key in beside else contrast

@@ -145,7 +145,7 @@ def scan_quality(flow: pd.DataFrame, arms: Design) -> list[dict[str, Any]]:
         arm, visit, n, and mean and standard deviation of each quantity.
     """
     rows = []
-    for visit, said in arms.called.items():
+    for visit, said in arms.scanned.items():
         for arm in arms.compared:
             members = flow[flow["analysed"] & (flow["arm"] == arm)]
             row: dict[str, Any] = {"arm": arm, "visit": said, "n": len(members)}

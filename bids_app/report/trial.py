@@ -72,7 +72,7 @@ def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonR
     context["motion_figure"] = _motion_figure(folder, entities, record.arms)
     context["when"] = _when(record)
     context["visits"] = _region_visits(folder, entities, context["regions"] or [], record)
-    context["scatters"] = _scatters(folder, entities, record.arms.names)
+    context["scatters"] = _scatters(folder, entities, record.arms)
     context["curves"] = _curves(folder, entities, context["regions"] or [])
     return context
 
@@ -130,7 +130,7 @@ def _outcome_figures(folder: Path, entities: Mapping[str, str], record: Comparis
     drawn: list[dict[str, Any]] = []
     for outcome, rows in scores.groupby("outcome", sort=False):
         path = _figure_path(folder, entities, "outcomes", len(drawn))
-        wide = _wide(rows)
+        wide = _drawn(_wide(rows), record.arms)
         save_figure(path, visits_figure(wide, record.arms.names, str(outcome), record.arms.design.called))
         drawn.append({"outcome": outcome, "path": path})
     return drawn
@@ -142,6 +142,11 @@ def _wide(rows: pd.DataFrame) -> pd.DataFrame:
     wide = rows.pivot(index="participant", columns="visit", values="value")
     wide = wide[[visit for visit in VISITS if visit in wide]]
     return wide.join(rows.drop_duplicates("participant").set_index("participant")["arm"])
+
+
+def _drawn(wide: pd.DataFrame, arms: Arms) -> pd.DataFrame:
+    """Leave out a baseline that has other units than the slope beside it."""
+    return wide.drop(columns="baseline", errors="ignore") if arms.design.is_change else wide
 
 
 def _figure_path(folder: Path, entities: Mapping[str, str], suffix: str, number: int | None = None) -> Path:
@@ -157,7 +162,7 @@ def _motion_figure(folder: Path, entities: Mapping[str, str], arms: Arms) -> Pat
     if flow is None or not columns or flow[list(columns)].isna().all(axis=None):
         return None
     path = _figure_path(folder, entities, "motion")
-    save_figure(path, visits_figure(flow.rename(columns=columns), arms.names, "mean FD (mm)", arms.design.called))
+    save_figure(path, visits_figure(flow.rename(columns=columns), arms.names, "mean FD (mm)", arms.design.scanned))
     return path
 
 
@@ -173,37 +178,39 @@ def _region_visits(
         rows = roi[(roi["cluster"] == region["Name"]) & roi["analysed"]]
         path = _figure_path(folder, entities, "roi", len(drawn))
         values = "mean z score" if record.data.map_values == "z" else "mean value"
-        save_figure(path, visits_figure(_wide(rows), record.arms.names, values, record.arms.design.called))
+        wide = _drawn(_wide(rows), record.arms)
+        save_figure(path, visits_figure(wide, record.arms.names, values, record.arms.design.called))
         drawn.append({"region": region["Name"], "text": region["Text"], "path": path})
     return drawn
 
 
-def _scatters(folder: Path, entities: Mapping[str, str], arms: tuple[str, ...]) -> list[dict[str, Any]]:
+def _scatters(folder: Path, entities: Mapping[str, str], arms: Arms) -> list[dict[str, Any]]:
     """Draw the first associations of the table: the first, not the strongest, which would flatter."""
     table, roi = _table(folder, entities, "association"), _table(folder, entities, "roi")
     scores = _table(folder, {"contrast": entities["contrast"]}, "scores")
-    if table is None or roi is None or scores is None or len(arms) != 2:
+    if table is None or roi is None or scores is None or len(arms.names) != 2:
         return []
     drawn: list[dict[str, Any]] = []
     for (region, outcome), rows in list(table.groupby(["region", "outcome"], sort=False))[:N_SCATTERS]:
         brain = _wide(roi[(roi["cluster"] == region) & roi["analysed"]])
         score = _wide(scores[scores["outcome"] == outcome])
         measure, slopes = rows["measure"].iloc[0], rows.set_index("term")["slope"]
-        pairs = pd.DataFrame({"arm": brain["arm"], "brain": _change(brain)})
-        pairs["outcome"] = score["followup"] - score["baseline"] if measure == "change" else score["followup"]
+        pairs = pd.DataFrame({"arm": brain["arm"], "brain": _change(brain, arms)})
+        pairs["outcome"] = _change(score, arms) if measure == "change" else score["followup"]
         path = _figure_path(folder, entities, "association", len(drawn))
         labels = (
             f"{'change in ' if 'baseline' in brain else ''}{region}",
             f"{'change in ' if measure == 'change' else ''}{outcome}",
         )
-        save_figure(path, association_figure(pairs, (slopes["active"], slopes["reference"]), arms, labels))
+        save_figure(path, association_figure(pairs, (slopes["active"], slopes["reference"]), arms.names, labels))
         drawn.append({"region": region, "outcome": outcome, "path": path})
     return drawn
 
 
-def _change(wide: pd.DataFrame) -> pd.Series:
-    """Return the change from baseline; of one visit, the value."""
-    return wide["followup"] - wide["baseline"] if "baseline" in wide else wide["followup"]
+def _change(wide: pd.DataFrame, arms: Arms) -> pd.Series:
+    """Return the change from baseline; of one visit, and of what is a change by itself, the value."""
+    alone = arms.design.is_change or "baseline" not in wide
+    return wide["followup"] if alone else wide["followup"] - wide["baseline"]
 
 
 def _curves(folder: Path, entities: Mapping[str, str], regions: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:

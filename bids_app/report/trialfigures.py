@@ -1,5 +1,6 @@
 """Figures of the trial's tables: tables in, figures out."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from scipy import special
 COLOURS, MARKERS = ("#0072b2", "#d55e00"), ("o", "s")
 VISITS = ("baseline", "followup")
 LABELS = ("baseline", "follow-up")
+LABEL_WIDTH = 18  # characters
 VARIED = ("estimator", "metric", "edges", "values", "smoothing")
 
 
@@ -38,7 +40,8 @@ def visits_figure(
     places = list(range(len(visits)))
     figure, grid = plt.subplots(1, len(arms), figsize=(0.4 + 3.8 * len(arms), 3.4), sharey=True, squeeze=False)
     axes = grid[0]
-    figure.subplots_adjust(left=0.09 if len(arms) > 1 else 0.18, right=0.99, top=0.9, bottom=0.1, wspace=0.05)
+    bottom = 0.15 if max(map(len, labels)) > LABEL_WIDTH else 0.1
+    figure.subplots_adjust(left=0.09 if len(arms) > 1 else 0.18, right=0.99, top=0.9, bottom=bottom, wspace=0.05)
     for axis, arm, colour, marker in zip(axes, arms, COLOURS, MARKERS, strict=False):
         values = wide.loc[wide["arm"] == arm, visits].to_numpy(float)
         values = values[np.isfinite(values).any(axis=1)]
@@ -47,11 +50,16 @@ def visits_figure(
             mean, margin = _mean_and_margin(column)
             axis.errorbar(place, mean, yerr=margin, color="black", marker=marker, capsize=4, markersize=6)
         known = np.isfinite(values).sum(axis=0)
-        axis.set_xticks(places, [f"{label} (n = {n})" for label, n in zip(labels, known, strict=True)])
+        axis.set_xticks(places, [_broken(f"{label} (n = {n})") for label, n in zip(labels, known, strict=True)])
         axis.set_xlim(-0.35, places[-1] + 0.35)
         axis.set_title(arm, fontsize=10)
     axes[0].set_ylabel(quantity)
     return figure
+
+
+def _broken(label: str) -> str:
+    """Break a label that would run into that beside it."""
+    return label if len(label) <= LABEL_WIDTH + len(" (n = 99)") else textwrap.fill(label, LABEL_WIDTH)
 
 
 def _mean_and_margin(values: np.ndarray) -> tuple[float, float]:

@@ -49,6 +49,12 @@ CONTRASTS = {
     "reference": "each arm with the reference",
     "all-pairs": "each arm with each other",
 }
+OVER_FOLLOWUPS = {
+    "mean": "their mean",
+    "area": "the area under the curve from the baseline on, over its length",
+    "slope": "the slope of the line through them, per day",
+    "last-first": "the last minus the first",
+}
 DESIGNS = {
     "parallel": "arms that were randomized",
     "groups": "people whom nobody randomized, as patients and controls, also at one visit",
@@ -171,6 +177,7 @@ class Trial:
     reference_arm: str | None = None
     baseline: tuple[str, ...] = ()
     followup: tuple[str, ...] = ()
+    over_followups: tuple[str, ...] = setting((), choices=OVER_FOLLOWUPS)
     contrasts: str = setting("reference", choices=CONTRASTS)
     covariates: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from bids_app.settings import words
 from bids_app.settings.options import each, option
-from bids_app.settings.settings import CONTRASTS, DESIGNS, EDGE_STATISTICS, OUTCOME_MODELS
+from bids_app.settings.settings import CONTRASTS, DESIGNS, EDGE_STATISTICS, OUTCOME_MODELS, OVER_FOLLOWUPS
 
 TRIAL = (
     option("--design", help="what is compared: " + each(DESIGNS)),
@@ -25,8 +25,8 @@ TRIAL = (
         "--baseline",
         nargs="+",
         metavar="SESSION",
-        help="session before treatment; of a cross-over trial those before each period, or what their labels have in "
-        "common",
+        help="session before treatment; several are averaged, of each participant those that there are; of a "
+        "cross-over trial those before each period, or what their labels have in common",
     ),
     option(
         "--followup",
@@ -34,6 +34,11 @@ TRIAL = (
         metavar="SESSION",
         help="sessions after treatment, each of which is compared; by default all after the baseline, where their "
         "order is known; of a cross-over trial those of the two periods, or what their labels have in common",
+    ),
+    option(
+        "--over-followups",
+        nargs="+",
+        help="compare beside each follow-up what all of a participant come to: " + each(OVER_FOLLOWUPS),
     ),
     option("--covariates", nargs="+", metavar="COLUMN", help="columns of the tables to adjust for"),
     option("--strata", nargs="+", metavar="COLUMN", help="columns that stratified the randomization"),

@@ -127,7 +127,7 @@ def completed(data: TwoVisits, estimator: str) -> TwoVisits:
 
     Of the baselines of periods both are needed: the second is no longer from before any treatment.
     """
-    if estimator in OF_BOTH and data.baseline is not None:
+    if estimator in OF_BOTH and data.baseline is not None and not data.is_change:
         data = data.of(np.isfinite(data.baseline))
     if estimator == "crossover" and data.of_baselines is not None:
         data = data.of(np.isfinite(data.of_baselines))

@@ -25,6 +25,8 @@ class TwoVisits:
         Strata of the randomization.
     of_baselines : (n,) float ndarray or None
         Of a cross-over trial, whose periods stand for the visits, the difference of the baselines of the periods.
+    is_change : bool
+        The follow-up is a slope or a difference by itself: the change is the follow-up.
     """
 
     arm: np.ndarray
@@ -33,6 +35,7 @@ class TwoVisits:
     covariates: np.ndarray | None = None
     strata: np.ndarray | None = None
     of_baselines: np.ndarray | None = None
+    is_change: bool = False
 
     @property
     def observed(self) -> np.ndarray:
@@ -41,8 +44,8 @@ class TwoVisits:
 
     @property
     def change(self) -> np.ndarray:
-        """Follow-up minus baseline, (n,) float."""
-        return self.followup - self.baseline
+        """Follow-up minus baseline, (n,) float; the value itself of one visit."""
+        return self.followup if self.is_change or self.baseline is None else self.followup - self.baseline
 
     def of(self, members: np.ndarray) -> "TwoVisits":
         """Return those for whom ``members``, (n,) bool, is true."""

@@ -14,6 +14,7 @@ from bids_app.settings.settings import DESCRIBED
 from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
 from bids_app.trial.record_json import as_json, key_of, part_of, value_of
+from bids_app.trial.summaries import Summary
 from bids_app.trial.wording import ONE_GROUP, ONE_VISIT, WORDINGS, Wording
 
 Kind = Literal["maps", "parcels", "global", "edges"]
@@ -26,6 +27,7 @@ class Arms:
 
     Without a baseline one visit was compared by itself. Of a cross-over trial (`comparison_of`) the arms are its
     sequences, the visits its periods, and the contrast is that of the `treatments`; the periods may have baselines.
+    `summaries` are visits of several sessions.
     """
 
     contrast: str
@@ -38,6 +40,7 @@ class Arms:
     comparison_of: str | None = None
     treatments: tuple[str, str] | None = None
     period_baselines: bool | None = None
+    summaries: tuple[Summary, ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,6 +69,7 @@ class Arms:
             words=self.words,
             treatments=self.treatments,
             has_baselines=bool(self.period_baselines),
+            summaries=self.summaries or (),
         )
 
     @property

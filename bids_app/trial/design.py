@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bids_app.bids.findings import Finding
+from bids_app.trial.summaries import Summary
 from bids_app.trial.wording import PAIRED, PARALLEL, Wording
 
 PERIODS = ("period1", "period2")  # what the visits of a cross-over trial are called in place of their sessions
@@ -34,6 +35,8 @@ class Design:
         and the other, and the visits its periods.
     has_baselines : bool
         Of a cross-over trial, whether each period has a baseline; these are visits beside the periods.
+    summaries : tuple of Summary
+        Visits among these that are made of several sessions; they have its name where others have their session's.
     """
 
     arm_column: str
@@ -46,6 +49,30 @@ class Design:
     words: Wording = PARALLEL
     treatments: tuple[str, str] | None = None
     has_baselines: bool = False
+    summaries: tuple[Summary, ...] = ()
+
+    def summary(self, visit: str) -> Summary | None:
+        """Return of which sessions a visit is made, None where it is one."""
+        return next((one for one in self.summaries if one.name == self.visits[visit]), None)
+
+    @property
+    def is_change(self) -> bool:
+        """True if the follow-up is a slope or a difference by itself: no baseline is subtracted from it."""
+        found = self.summary("followup")
+        return found is not None and found.is_change
+
+    def named(self, visit: str) -> str:
+        """Return which session a visit is, or how it is made, for people."""
+        found = self.summary(visit)
+        return f"the {found.text}" if found else f"ses-{self.visits[visit]}" if self.visits[visit] else ""
+
+    @property
+    def at(self) -> str:
+        """At which follow-up arms are compared, as the end of a phrase; nothing where there is none to tell."""
+        if not self.followup or self.treatments or self.of_change:  # which are compared over both visits
+            return ""
+        found = self.summary("followup")
+        return f", {found.called}" if found else f" at ses-{self.followup}"
 
     @property
     def visits(self) -> dict[str, str | None]:
@@ -70,7 +97,8 @@ class Design:
     def called(self) -> dict[str, str]:
         """What each visit is called, for people."""
         if self.baseline is None:
-            return {"followup": "visit"}
+            found = self.summary("followup")
+            return {"followup": found.called if found else "visit"}
         if self.treatments:
             before = {name: f"baseline of {of}" for name, of in zip(self.baselines or (), self.periods, strict=False)}
             return {**dict(zip(("baseline", "followup"), self.periods, strict=True)), **before}
@@ -78,7 +106,13 @@ class Design:
             return {"baseline": str(self.baseline), "followup": self.followup}
         if self.single:
             return {"baseline": "first visit", "followup": "later visit"}
-        return {"baseline": "baseline", "followup": "follow-up"}
+        found = self.summary("followup")
+        return {"baseline": "baseline", "followup": found.called if found else "follow-up"}
+
+    @property
+    def scanned(self) -> dict[str, str]:
+        """What the scans of each visit are called: motion is that of all of them, whatever their maps come to."""
+        return self.called | ({"followup": "follow-ups"} if self.summary("followup") else {})
 
     @property
     def columns(self) -> dict[str, str]:
@@ -98,8 +132,7 @@ class Design:
     @property
     def comparison(self) -> str:
         """Which arms are compared at which session, for people."""
-        at = self.followup and not self.treatments and not self.single  # where the contrast is over both visits
-        return f"{self.contrast} at ses-{self.followup}" if at else self.contrast
+        return self.contrast if self.single else f"{self.contrast}{self.at}"
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -118,7 +151,7 @@ class Design:
             return " and ".join(self.periods) + ", each with its baseline" * self.has_baselines
         if self.words.key == PAIRED.key:
             return " and ".join(self.called.values())
-        return " and ".join(f"ses-{session}" for session in self.visits.values() if session)
+        return " and ".join(filter(None, map(self.named, self.visits)))
 
     @property
     def arms(self) -> tuple[str, ...]:

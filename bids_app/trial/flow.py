@@ -3,9 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
 
-import numpy as np
 import pandas as pd
 
 from bids_app.bids.findings import Finding
@@ -14,12 +12,11 @@ from bids_app.bids.scans import Scan
 from bids_app.bids.values import people
 from bids_app.trial.arms import arm_words
 from bids_app.trial.design import Design
+from bids_app.trial.summaries import listed
 from bids_app.trial.tables import Tables
+from bids_app.trial.visit_scans import NO_SCAN, facts_of, known
 
-MIN_COVERAGE = 0.5
-ROUNDING = 1 - 1e-9  # 1350 volumes of 1.4 s are a hair less than 31.5 minutes
 VISITS = ("baseline", "followup")
-NO_SCAN = "no scan"
 LEFT_OUT = "left out by --participant-label"
 Visit = tuple[str, str | None]  # participant and session
 
@@ -75,19 +72,6 @@ def by_visit(scans: Iterable[Scan]) -> dict[Visit, list[Scan]]:
     return visits
 
 
-def weights(scans: Sequence[Scan]) -> np.ndarray:
-    """Return the weight of each scan of a visit: its share of the volumes that were kept.
-
-    Examples
-    --------
-    >>> from bids_app.bids.scans import Scan
-    >>> weights([Scan({}, None, {"NumberOfVolumesKept": kept}) for kept in (150, 50)])
-    array([0.75, 0.25])
-    """
-    kept = np.array([scan.facts.volumes.kept for scan in scans], dtype=float)
-    return kept / kept.sum()
-
-
 def participant_flow(
     tables: Tables,
     design: Design,
@@ -121,18 +105,42 @@ def participant_flow(
         reasons = list(no_arm(participant, arms, design))
         for visit, session in design.visits.items():
             scans = visits.get((participant, session), [])
-            facts, reason = _visit(scans, min_minutes)
+            facts, reason = facts_of(scans, min_minutes)
             if design.own_sessions:
                 row[f"{visit}_session"] = _label_of(scans)
+            elif (summary := design.summary(visit)) and not summary.needs_all:
+                row["baseline_sessions"] = len({scan.part for scan in scans})
             row |= {f"{visit}_{name}": value for name, value in facts.items()}
-            if reason == NO_SCAN and session and (participant, None) in visits:
-                reason = f"no scan of ses-{session}; there is one whose name says no session"
+            if reason == NO_SCAN:
+                reason = "; ".join(_absent(participant, visit, design, visits, failures))
+            elif reason:
+                reason = _failing(reason, failures.get((participant, session)))
             if reason:
-                failed = failures.get((participant, session))
-                why = f"{reason} (processing failed: {failed})" if failed else reason
-                reasons.append(f"{design.called[visit]}: {why}" if design.baseline is not None else why)
+                reasons.append(f"{design.called[visit]}: {reason}" if design.baseline is not None else reason)
         rows.append({**row, "analysed": not reasons, "reason": "; ".join(reasons) or None})
     return pd.DataFrame(rows)
+
+
+def _absent(
+    participant: str,
+    visit: str,
+    design: Design,
+    visits: Mapping[Visit, Sequence[Scan]],
+    failures: Mapping[Visit, str],
+) -> Iterator[str]:
+    """Say which scans a visit lacks, and why; of several sessions those that are no visit by themselves."""
+    summary, session = design.summary(visit), design.visits[visit]
+    for one in summary.sessions if summary else (session,):
+        if (participant, one) in visits or (summary and one == design.baseline):
+            continue
+        reason = f"{NO_SCAN} of ses-{one}" if summary else NO_SCAN
+        if one and (participant, None) in visits:
+            reason = f"no scan of ses-{one}; there is one whose name says no session"
+        yield _failing(reason, failures.get((participant, one)))
+
+
+def _failing(reason: str, failed: str | None) -> str:
+    return f"{reason} (processing failed: {failed})" if failed else reason
 
 
 def no_arm(participant: str, arms: pd.Series, design: Design) -> Iterator[str]:
@@ -170,37 +178,6 @@ def _label_of(scans: Sequence[Scan]) -> str | None:
     return Name.parse(scans[0].path).entities.get("ses") if scans else None
 
 
-def _visit(scans: Sequence[Scan], min_minutes: float) -> tuple[dict[str, float], str | None]:
-    if not scans:
-        nothing = dict.fromkeys(("minutes", "mean_fd", "coverage"), np.nan)
-        return {"scans": 0, "volumes": 0, **nothing}, NO_SCAN
-    minutes = _known([scan.facts.volumes.minutes_kept for scan in scans]).sum()
-    unknown = any(scan.facts.volumes.minutes_kept is None for scan in scans)
-    facts = {
-        "scans": len(scans),
-        "volumes": sum(scan.facts.volumes.kept for scan in scans),
-        "minutes": np.nan if unknown else minutes,
-        "mean_fd": _weighted([scan.facts.volumes.mean_displacement for scan in scans], weights(scans)),
-        "coverage": _weighted([scan.facts.quality.coverage for scan in scans], weights(scans)),
-    }
-    if not unknown and too_little(minutes, min_minutes):
-        return facts, f"{minutes:.2f} min of data kept, less than {min_minutes:g}"
-    if facts["coverage"] < MIN_COVERAGE:
-        return facts, f"{facts['coverage']:.0%} of the analysis mask covered, less than {MIN_COVERAGE:.0%}"
-    return facts, None
-
-
-def too_little(minutes: Any, min_minutes: float) -> Any:
-    """Say whether minutes of data, a number or several, are fewer than are needed by more than rounding.
-
-    Examples
-    --------
-    >>> too_little(1350 * 1.4 / 60, 31.5), too_little(31.49, 31.5), too_little(float("nan"), 31.5)
-    (False, True, False)
-    """
-    return minutes < min_minutes * ROUNDING
-
-
 def runs_without_motion(
     visits: Mapping[Visit, Sequence[Scan]], design: Design, participants: Iterable[str]
 ) -> Iterator[Finding]:
@@ -208,7 +185,7 @@ def runs_without_motion(
     unknown, session = [], design.visits[design.first]
     for participant in participants:
         found = [scan.facts.volumes.mean_displacement for scan in visits[participant, session]]
-        if 0 < len(_known(found)) < len(found):
+        if 0 < len(known(found)) < len(found):
             unknown.append(participant)
     if unknown:
         text = (
@@ -216,20 +193,6 @@ def runs_without_motion(
             f"the mean is that of the others, weighted by the volumes kept: {people(unknown)}."
         )
         yield Finding("Motion", text, warning=True)
-
-
-def _is_known(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
-
-
-def _known(values: Sequence[object]) -> np.ndarray:
-    return np.array([value for value in values if _is_known(value)], dtype=float)
-
-
-def _weighted(values: Sequence[object], shares: np.ndarray) -> float:
-    """Return the mean of the values that are known, by their shares; NaN where none is."""
-    there = np.array([_is_known(value) for value in values], dtype=bool)
-    return float(_known(values) @ shares[there] / shares[there].sum()) if there.any() else np.nan
 
 
 def counts(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
@@ -243,9 +206,12 @@ def counts(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
     has = {design.called[visit]: flow[f"{visit}_scans"] > 0 for visit in design.visits}
     steps = {"in participants.tsv or scanned": flow["participant_id"].notna()}
     if len(has) == 1:
-        steps["with a scan"] = has["visit"]
+        steps["with a scan"] = next(iter(has.values()))
     else:
-        steps |= {f"with a {visit} scan": there for visit, there in has.items()}
+        for visit, called in design.called.items():
+            steps[f"with {_scan_of(visit, design)}"] = has[called]
+            if (one := design.summary(visit)) and not one.needs_all:
+                steps[f"of these with all of {listed(one.sessions)}"] = flow["baseline_sessions"] == len(one.sessions)
         steps["with both" if len(has) == 2 else "with all"] = pd.concat(has, axis=1).all(axis=1)
     steps["analysed"] = flow["analysed"]
     return pd.DataFrame(
@@ -254,6 +220,18 @@ def counts(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
             for name, members in groups(flow, design).items()
         }
     )
+
+
+def _scan_of(visit: str, design: Design) -> str:
+    summary = design.summary(visit)
+    all_of = summary and summary.needs_all
+    return f"scans of {listed(summary.sessions)}" if summary and all_of else f"a {design.called[visit]} scan"
+
+
+def several_scans(flow: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """Say which visits have several scans of a session, by participant."""
+    sessions = {visit: len(one.sessions) if (one := design.summary(visit)) else 1 for visit in design.visits}
+    return pd.DataFrame({visit: flow[f"{visit}_scans"] > n for visit, n in sessions.items()})
 
 
 def groups(flow: pd.DataFrame, design: Design) -> dict[str, pd.Series]:

@@ -24,9 +24,24 @@ FLOW_COLUMNS = {
 }
 
 
+OF_SEVERAL = {
+    **dict.fromkeys(("scans", "volumes"), "of all its sessions together, 0 where it is not there"),
+    **dict.fromkeys(("minutes", "coverage"), "of that of its sessions with the least"),
+    "mean_fd": "over all its sessions, by the volumes kept",
+}
+
+
 def flow_columns(design: Design) -> dict[str, str]:
     """Describe the columns of the flow as it is written: of a cross-over trial periods in place of visits."""
     columns = {**FLOW_COLUMNS, "arm": design.words.of(FLOW_COLUMNS["arm"])}
+    for one in design.visits:
+        if of := design.summary(one):
+            if not of.needs_all:
+                columns["baseline_sessions"] = f"Of how many sessions the baseline is the mean: the {of.text}"
+            columns |= {
+                f"{one}_{name}": f"{columns[f'{one}_{name}']} ({of.called}): {text}"
+                for name, text in OF_SEVERAL.items()
+            }
     if not design.own_sessions:
         return columns
     columns = {name: text for name, text in columns.items() if name.partition("_")[0] not in VISITS}

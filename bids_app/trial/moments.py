@@ -63,6 +63,18 @@ def read_moments(words: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
     return times, doubts
 
 
+def has_one_reading(words: pd.Series) -> bool:
+    """Say whether dates and times can be read in one way only, so that the time between them is known.
+
+    Examples
+    --------
+    >>> has_one_reading(pd.Series(["2021-05-10"])), has_one_reading(pd.Series(["01.02.2021", "03.02.2021"]))
+    (True, False)
+    """
+    parts = [_parts(str(word).strip()) for word in words.dropna()]
+    return len(_readings([part for part in parts if isinstance(part, tuple)])) < 2
+
+
 def _quoted(words: pd.Series) -> str:
     shown = ", ".join(
         f"{word!r} (sub-{key[0]})" if isinstance(key, tuple) else repr(word) for key, word in words[:SHOWN].items()

@@ -105,6 +105,7 @@ def two_visits(table: pd.DataFrame, outcome: str, design: Design, covariates: pd
         covariates=None if covariates is None else covariates.reindex(first.index).to_numpy(float),
         strata=first["stratum"].to_numpy(str) if first["stratum"].nunique() > 1 else None,
         of_baselines=before.to_numpy(float) if design.has_baselines and before.notna().any() else None,
+        is_change=design.is_change,
     )
 
 
@@ -230,7 +231,7 @@ def _of_columns(tables: Tables, columns: Mapping[str, str]) -> pd.Series:
 
 def _pair(name: str, tables: Tables, design: Design) -> dict[str, str]:
     """Find the two columns of participants.tsv that hold an outcome, one per visit."""
-    labels = {column: label for column in tables.participants.columns if (label := _visit_of(column, name))}
+    labels = {column: label for column in tables.participants.columns if (label := visit_of(column, name))}
     found = {
         visit: [column for column, label in labels.items() if plain_key(label) == plain_key(session)]
         for visit, session in design.visits.items()
@@ -253,7 +254,7 @@ def _pair(name: str, tables: Tables, design: Design) -> dict[str, str]:
     return {visit: columns[0] for visit, columns in found.items()}
 
 
-def _visit_of(column: str, name: str) -> str:
+def visit_of(column: str, name: str) -> str:
     """Return the visit that a column's name says beside the outcome's: pre of hamd_pre, ses-1 of ses-1.HAMD."""
     around = re.fullmatch(
         rf"(?P<before>.*?)[_\-. ]?{re.escape(name)}[_\-. ]?(?P<after>.*)", column, flags=re.IGNORECASE

@@ -12,9 +12,12 @@ from bids_app.trial.keys import unmatched
 from bids_app.trial.other_designs import by_treatment, other_designs
 from bids_app.trial.paired import find_pairs
 from bids_app.trial.sequences import Sequences, find_sequences
+from bids_app.trial.summaries import Summary, averaged, over_followups, require_apart
+from bids_app.trial.summed_tables import with_summaries
 from bids_app.trial.tables import Tables
-from bids_app.trial.visit_order import order_of
-from bids_app.trial.visits import find_visits
+from bids_app.trial.visit_order import Order, order_of
+from bids_app.trial.visit_times import Times, nominal_times
+from bids_app.trial.visits import Visits, find_visits
 from bids_app.trial.wording import CROSSOVER, ONE_GROUP, ONE_VISIT, PAIRED, WORDINGS, Wording
 
 EVERYONE = "everyone"  # what the one group is called
@@ -29,8 +32,8 @@ class Study:
     tables : Tables
         Of everyone, also of those whom an option leaves out.
     designs : tuple of Design
-        One for each pair of arms that is compared and each follow-up, with the evidence by which the visits were told
-        apart. All have the same column of arms, and the same baseline or none.
+        One for each pair of arms that is compared and each follow-up, or what is made of several, with the evidence by
+        which the visits were told apart. All have the same column of arms, and the same baseline or none.
     sequences : Sequences or None
         Of two treatments within participants; the tables then have the periods, or where nobody knows the order the
         treatments, in place of the sessions that they were.
@@ -49,6 +52,11 @@ class Study:
     def has_several(self) -> bool:
         """True if there is more than one comparison."""
         return len(self.designs) > 1
+
+    @property
+    def summaries(self) -> tuple[Summary, ...]:
+        """What is made of several sessions in any of the comparisons."""
+        return tuple(dict.fromkeys(one for design in self.designs for one in design.summaries))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -84,15 +92,49 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     if trial.design == "paired":
         return _paired(tables, scanned, trial)
     arms = find_arms(tables, trial, other_designs(scanned))
-    visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
+    order = order_of(scanned, tables.moments, tables.logged)
+    visits = find_visits(order, scanned, trial)
+    summaries, times = _over_followups(tables, scanned, visits, order, trial)
     words = WORDINGS[trial.design]
-    findings = (*_first_said(words), *arms.findings, *visits.findings, *unmatched(tables, scanned))
+    several = visits.baselines[1:] and visits.baseline
+    before = (averaged(visits.baselines, several),) if several else ()
+    made = (*(one.finding() for one in (*before, *summaries)), *(times.findings if times else ()))
+    findings = (*_first_said(words), *arms.findings, *visits.findings, *made, *unmatched(tables, scanned))
+    followups: dict[str, tuple[Summary, ...]] = dict.fromkeys(visits.followups, before)
+    followups |= {one.name: (*before, one) for one in summaries}
     designs = tuple(
-        Design(arms.column, active, reference, visits.baseline, followup, findings, words=words)
-        for followup in visits.followups
+        Design(arms.column, active, reference, visits.baseline, followup, findings, words=words, summaries=of)
+        for followup, of in followups.items()
         for active, reference in arms.pairs(trial.contrasts)
     )
-    return Study(tables, designs)
+    return Study(with_summaries(tables, (*before, *summaries), trial.outcomes), designs)
+
+
+def _over_followups(
+    tables: Tables, scanned: Collection[tuple[str, str]], visits: Visits, order: Order, trial: Trial
+) -> tuple[list[Summary], Times | None]:
+    """Return what --over-followups makes of several follow-ups, and the times that it took."""
+    if not trial.over_followups:
+        return [], None
+    option, followups = f"--over-followups {' '.join(trial.over_followups)}", list(visits.followups)
+    if len(followups) < 2:
+        raise UsageError(f"{option}: several follow-ups are needed; there is {', '.join(followups) or 'none'}.")
+    timed = {"area", "slope"} & set(trial.over_followups)
+    if "area" in timed and len(visits.baselines) > 1:
+        raise UsageError(f"{option}: the area begins at the baseline, which is then one session; give one --baseline.")
+    before = visits.baselines[-1:]
+    times = nominal_times(tables, scanned, [*before, *followups]) if timed else None
+    if times:
+        followups.sort(key=times.days.__getitem__)
+    elif set(followups) <= set(order.sessions):
+        followups.sort(key=order.sessions.index)
+    elif "last-first" in trial.over_followups and not trial.followup:
+        raise UsageError(
+            f"{option}: which of {', '.join(followups)} is the first and the last? List them in order with --followup."
+        )
+    summaries = [over_followups(kind, visits.baseline, followups, times) for kind in trial.over_followups]
+    require_apart(summaries, {session for _, session in (*scanned, *tables.sessions.index)})
+    return summaries, times
 
 
 def _one_group(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:

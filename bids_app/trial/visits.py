@@ -22,16 +22,21 @@ class Visits:
 
     Attributes
     ----------
-    baseline : str or None
-        Session; None where groups are compared at a visit by itself.
+    baselines : tuple of str
+        Sessions, averaged where there are several; none where groups are compared at a visit by itself.
     followups : tuple of str
         Sessions; an empty one where the scans have none.
     findings : tuple of Finding
     """
 
-    baseline: str | None
+    baselines: tuple[str, ...]
     followups: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def baseline(self) -> str | None:
+        """What stands for the baseline where the label of a session does."""
+        return "+".join(self.baselines) or None
 
 
 def scanned_visits(visits: Iterable[tuple[str, str | None]]) -> set[tuple[str, str]]:
@@ -80,17 +85,18 @@ def find_visits(order: Order, scanned: Collection[tuple[str, str]], trial: Trial
             raise UsageError(f"--{option} {session}: no scan of that session; there are {there or 'none'}.")
     if trial.design in ("groups", "one-group") and sessions and _alone(sessions, trial):
         alone = trial.followup or tuple(sessions)
-        return Visits(None, alone, _said_alone(alone, "compared" if trial.design == "groups" else "looked at"))
+        return Visits((), alone, _said_alone(alone, "compared" if trial.design == "groups" else "looked at"))
     if len(sessions) < 2:
         raise DataError(f"Two visits are needed; there are scans of {there or 'no session'}. {GROUPS_TOO}")
-    if len(trial.baseline) > 1:
-        raise UsageError(f"--baseline {' '.join(trial.baseline)}: one session is before treatment.")
-    if set(trial.baseline) & set(trial.followup):
-        raise UsageError(f"--baseline and --followup are both {trial.baseline[0]}.")
+    if trial.design == "one-group" and len(trial.baseline) > 1:
+        raise UsageError(f"--baseline {' '.join(trial.baseline)}: of one group, one session is the first.")
+    if both := [one for one in trial.baseline if one in trial.followup]:
+        raise UsageError(f"--baseline and --followup are both {both[0]}.")
     baseline, followups = _chosen(order, sessions, given)
+    baselines = trial.baseline or (baseline,)
     doubts = tuple(Finding("Visits", text, warning=True) for text in order.doubts)
-    evidence = tuple(_evidence(order, baseline, followup, given) for followup in followups)
-    return Visits(baseline, followups, (*evidence, *doubts))
+    evidence = tuple(_evidence(order, baselines, followup, given) for followup in followups)
+    return Visits(baselines, followups, (*evidence, *doubts))
 
 
 def _alone(sessions: Sequence[str], trial: Trial) -> bool:
@@ -100,7 +106,9 @@ def _alone(sessions: Sequence[str], trial: Trial) -> bool:
     if trial.design == "one-group":
         return True
     if trial.baseline:
-        raise UsageError(f"--baseline {trial.baseline[0]}: there are scans of this visit only; leave --baseline out.")
+        raise UsageError(
+            f"--baseline {' '.join(trial.baseline)}: there are scans of this visit only; leave --baseline out."
+        )
     if trial.estimator_told and trial.estimator != "post":
         raise UsageError(
             f"--estimator {trial.estimator}: there are scans of one visit only, and so no baseline. Leave it out, or "
@@ -116,11 +124,13 @@ def _said_alone(sessions: Sequence[str], done: str) -> tuple[Finding, ...]:
 
 
 def _chosen(order: Order, sessions: Sequence[str], given: Given) -> tuple[str, tuple[str, ...]]:
-    """Return baseline and follow-ups: as given, else by the order of the sessions."""
+    """Return the baseline, of several the last, and the follow-ups: as given, else by the order of the sessions."""
+    of = sorted(given["baseline"], key=sessions.index)
+    given = {**given, "baseline": tuple(of[-1:])}
     told = [session for option in ("baseline", "followup") for session in given[option]]
     if all(given.values()):
         return given["baseline"][0], given["followup"]
-    rest = [session for session in sessions if session not in told]
+    rest = [session for session in sessions if session not in (*told, *of)]
     if len(sessions) > 2 and (not order.sessions or order.weak or _dates(sessions)):
         raise UsageError(f"Sessions are {_listed(sessions)}: choose with --baseline and --followup.{_dates(sessions)}")
     if not told and not order.sessions:
@@ -142,9 +152,11 @@ def _chosen(order: Order, sessions: Sequence[str], given: Given) -> tuple[str, t
     return baseline, followups
 
 
-def _evidence(order: Order, baseline: str, followup: str, given: Given) -> Finding:
+def _evidence(order: Order, baselines: Sequence[str], followup: str, given: Given) -> Finding:
     """Say by what evidence a follow-up is told from the baseline."""
-    text = f"ses-{baseline} is the baseline and ses-{followup} the follow-up, "
+    named = " and ".join(f"ses-{one}" for one in baselines)
+    are = "is the baseline" if len(baselines) == 1 else "are the baseline"
+    text = f"{named} {are} and ses-{followup} the follow-up, "
     if not all(given.values()):
         told = next((f"--{option} says so" for option, sessions in given.items() if sessions), None)
         known = order.evidence if order.sessions else "there are no others"
@@ -152,8 +164,8 @@ def _evidence(order: Order, baseline: str, followup: str, given: Given) -> Findi
         return Finding(
             "Visits", f"{text}because {' and '.join(filter(None, (told, known)))}{only}.", warning=order.weak
         )
-    if {baseline, followup} <= set(order.sessions):
-        if order.sessions.index(baseline) > order.sessions.index(followup):
+    if {*baselines, followup} <= set(order.sessions):
+        if max(map(order.sessions.index, baselines)) > order.sessions.index(followup):
             backwards = f"though ses-{followup} came first ({order.evidence}): the differences are backwards in time."
             return Finding("Visits", f"{text}as the command line or the plan says, {backwards}", warning=True)
         return Finding("Visits", f"{text}as the command line or the plan says; {order.evidence} too.")

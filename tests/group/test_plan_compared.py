@@ -58,6 +58,7 @@ CHANGED = {
     "--reference-arm ketamine": "reference",
     "--baseline screening": "baseline",
     "--followup day14": "followup",
+    "--over-followups mean": "over_followups",
     "--participant-label 01 02": "population",
     "--covariates age": "covariates",
     "--strata sex": "strata",

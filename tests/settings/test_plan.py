@@ -27,7 +27,7 @@ def test_the_example_says_everything_that_a_plan_can_say():
     assert plan.secondary_metrics == ("clustering", "strength")
     assert (plan.min_minutes, plan.smooth_maps, plan.voxel_size) == (4.0, 6.0, 3)
     assert (plan.threshold, plan.density) == (0.25, None)
-    assert (plan.arm, plan.reference, plan.baseline, plan.followup) == ("arm", "midazolam", "baseline", ("day3",))
+    assert (plan.arm, plan.reference, plan.baseline, plan.followup) == ("arm", "midazolam", ("baseline",), ("day3",))
     assert (plan.alpha, plan.n_permutations, plan.seed) == (0.05, 10_000, 2025)
     assert (plan.primary_outcomes, plan.secondary_outcomes) == (("hamd17",), ("cssrs",))
     assert plan.sha256 == hashlib.sha256(EXAMPLE.read_bytes()).hexdigest()
@@ -41,7 +41,7 @@ def test_every_field_of_a_plan_has_one_key_in_the_file():
 
 def test_a_plan_may_leave_all_but_the_primary_measure_open(written):
     plan = read_plan(written('[metrics]\nprimary = "degree"\n[graph]\ndensity = 0.1\n[trial]\nbaseline = "ses-1"\n'))
-    assert plan.settled == {"metric": "degree", "density": 0.1, "baseline": "1"}
+    assert plan.settled == {"metric": "degree", "density": 0.1, "baseline": ("1",)}
     assert "threshold" not in plan.left_open
     assert {"mask", "alpha", "strata"} <= set(plan.left_open)
 

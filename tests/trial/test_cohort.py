@@ -264,7 +264,7 @@ def test_the_order_of_three_sessions_is_not_turned_by_half(told, early):
         designs(tables(arm=["placebo", "drug"]), {"10", "1", "2"}, Trial(**told))
 
 
-@pytest.mark.parametrize("told", [{}, {"baseline": "a"}, {"followup": ("a", "b")}])
+@pytest.mark.parametrize("told", [{}, {"baseline": ("a",)}, {"followup": ("a", "b")}])
 def test_three_sessions_in_no_known_order_are_a_question_to_the_user(told):
     with pytest.raises(UsageError, match=r"Sessions are a, b, c: choose with --baseline and --followup"):
         designs(tables(arm=["placebo", "drug"]), {"a", "b", "c"}, Trial(**told))
@@ -275,7 +275,7 @@ def test_of_two_sessions_one_that_is_named_names_the_other():
     assert design(trial=Trial(followup=("2",))).baseline == "1"
 
 
-@pytest.mark.parametrize("told", [{"baseline": "2"}, {"followup": ("1",)}])
+@pytest.mark.parametrize("told", [{"baseline": ("2",)}, {"followup": ("1",)}])
 def test_one_that_is_named_does_not_turn_the_order(told):
     with pytest.raises(UsageError, match=r"ses-1 came first .*give both --baseline and --followup"):
         design(trial=Trial(**told))

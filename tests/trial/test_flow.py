@@ -10,9 +10,10 @@ from bids_app.cli.settings_of import parse
 from bids_app.group.regions import usable_visits
 from bids_app.settings.settings import Trial
 from bids_app.trial.design import Design
-from bids_app.trial.flow import by_visit, counts, participant_flow, weights
+from bids_app.trial.flow import by_visit, counts, participant_flow
 from bids_app.trial.study import find_study
 from bids_app.trial.tables import Tables, read_tables
+from bids_app.trial.visit_scans import weights
 
 DESIGN = Design("arm", "drug", "placebo", "1", "2")
 
