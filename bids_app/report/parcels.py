@@ -54,6 +54,7 @@ def node_context(folder: Path, entities: Mapping[str, str], record: ComparisonRe
             "n_fwe_all": int((rows["p_fwe_all"] <= record.inference.alpha).sum()),
             "n_fdr": int((rows["p_fdr"] <= record.inference.alpha).sum()),
             "rows": shown.to_dict("records"),
+            "significant": ordered[ordered["p_fwe"] <= record.inference.alpha].to_dict("records"),
             "networks": _by_network(rows, record.inference.alpha),
             "figures": dict.fromkeys(("brain", "map", "forest")),
         }
