@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 from matplotlib.figure import Figure
 
-from bids_app.bids.files import save_figure
+from bids_app.bids.files import save_figure, save_text
 from bids_app.bids.names import build
 from bids_app.bids.result_names import surface_path
 from bids_app.graph.features import Feature
@@ -20,8 +20,10 @@ from bids_app.space.surface_files import load_surface
 from bids_app.trial.comparison_record import ComparisonRecord
 
 OF_PERIODS = ("period", "carry-over")  # of a cross-over trial
-N_VIEWERS = 8  # each adds half a megabyte to the page
+N_VIEWERS = 8  # each is a file of half a megabyte
+DPI = 300
 Maps = dict[str, Any]  # images of one effect, by statistic
+Cuts = list[float] | None  # axial, mm
 
 
 def effects(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> list[dict[str, Any]]:
@@ -60,8 +62,9 @@ class _Drawer(ABC):
         within = [key for key in self.record.analyses.descriptive if key.startswith(("within:", *OF_PERIODS))]
         loaded = {key: self._load(feature, key) for key in (*self.record.analyses.estimators, *within)}
         largest = max(colour_range(maps["hedgesG"].get_fdata()) for maps in loaded.values())
-        drawn = {key: self._strip(feature, key, maps, largest) for key, maps in loaded.items()}
         headline = self.record.analyses.headline
+        cuts = self._cuts(loaded[headline])
+        drawn = {key: self._strip(feature, key, maps, largest, cuts) for key, maps in loaded.items()}
         return {
             "feature": feature.title,
             "range": largest,
@@ -79,40 +82,55 @@ class _Drawer(ABC):
             for stat in ("hedgesG", "t", "pFwe")
         }
 
-    def _title(self, feature: Feature, key: str) -> str:
-        contrast = self.record.arms.contrast
+    def _title(self, feature: Feature, key: str, maps: Maps) -> str:
+        what = f"Hedges g, {' − '.join(self._sides(key))}"
         if key.startswith("within:"):
-            before, after = self.record.arms.baseline_session, self.record.arms.followup_session
-            return f"{feature.title}: Hedges g, ses-{after} − ses-{before} within {key.partition(':')[2]} (not tested)"
-        beside = {"period": self.record.arms.design.called.values(), "carry-over": self.record.arms.names}
-        contrast = " − ".join(beside[key]) if key in beside else contrast
-        return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {self.record.inference.alpha}"
+            return f"{feature.title}: {what} within {key.partition(':')[2]} (not tested)"
+        alpha = self.record.inference.alpha
+        outlined = f"; outlined: FWE p ≤ {alpha}" if _n_significant(maps, alpha) else ""
+        return f"{feature.title}, {self.record.analyses.texts[key]}: {what}{outlined}"
 
-    def _strip(self, feature: Feature, key: str, maps: Maps, largest: float) -> dict[str, Any]:
+    def _sides(self, key: str) -> tuple[str, str]:
+        """Return what a positive and a negative effect of an analysis are more of."""
+        arms = self.record.arms
+        if key.startswith("within:"):
+            return f"ses-{arms.followup_session}", f"ses-{arms.baseline_session}"
+        first, second = {"period": arms.design.called.values(), "carry-over": arms.names}.get(key, arms.sides)
+        return first, second
+
+    def _strip(self, feature: Feature, key: str, maps: Maps, largest: float, cuts: Cuts) -> dict[str, Any]:
         if key.startswith("within:"):
             maps = maps | {"pFwe": _untested(maps["pFwe"])}
-        p_fwe = maps["pFwe"].get_fdata()
+        title = self._title(feature, key, maps)
         return {
             "estimator": key,
             "text": self.record.analyses.texts[key],
-            "path": self._save(feature, key, "", self._figure(self._title(feature, key), maps, largest)),
-            "n_significant": int((np.nan_to_num(p_fwe, nan=1) <= self.record.inference.alpha).sum()),
-            "smallest_p": float(np.nanmin(p_fwe)),
+            "path": self._save(feature, key, "", self._figure((title, self._sides(key)), maps, largest, cuts)),
+            "n_significant": _n_significant(maps, self.record.inference.alpha),
+            "smallest_p": float(np.nanmin(maps["pFwe"].get_fdata())),
         }
 
     def _save(self, feature: Feature, key: str, kind: str, figure: Figure) -> Path:
         desc = feature.label + self.record.analyses.map_suffixes[key] + kind
         name = build({**self.entities, "stat": "hedgesG", "desc": desc}, "statmap", ".png")
-        save_figure(self.folder / "figures" / name, figure)
+        save_figure(self.folder / "figures" / name, figure, dpi=DPI)
         return self.folder / "figures" / name
 
     @abstractmethod
-    def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
-        """Draw an effect in a row."""
+    def _figure(self, words: tuple[str, tuple[str, str]], maps: Maps, largest: float, cuts: Cuts) -> Figure:
+        """Draw an effect in a row, with its title and what its two sides are more of."""
+
+    @abstractmethod
+    def _cuts(self, maps: Maps) -> Cuts:
+        """Return where all maps of a feature are cut, by those of the headline."""
 
     @abstractmethod
     def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
         """Draw what there is of the headline beside its row."""
+
+
+def _n_significant(maps: Maps, alpha: float) -> int:
+    return int((np.nan_to_num(maps["pFwe"].get_fdata(), nan=1) <= alpha).sum())
 
 
 def _untested(image: Any) -> Any:
@@ -127,21 +145,31 @@ def _space(image: Any) -> tuple[Any, ...]:
 class _Volumes(_Drawer):
     extension = ".nii.gz"
 
-    def _effect(self, title: str, maps: Maps) -> Effect:
-        return Effect(maps["hedgesG"], maps["t"], maps["pFwe"], self.record.inference.alpha, title)
+    def _effect(self, title: str, sides: tuple[str, str], maps: Maps) -> Effect:
+        return Effect(maps["hedgesG"], maps["t"], maps["pFwe"], self.record.inference.alpha, title, sides)
 
-    def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
-        return mapfigures.strip_figure(self._effect(title, maps), largest)
+    def _cuts(self, maps: Maps) -> Cuts:
+        return mapfigures.cuts_of(self._effect("", self.record.arms.sides, maps))
+
+    def _figure(self, words: tuple[str, tuple[str, str]], maps: Maps, largest: float, cuts: Cuts) -> Figure:
+        return mapfigures.strip_figure(self._effect(*words, maps), largest, cuts)
 
     def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
         key = self.record.analyses.headline
-        effect = self._effect(self._title(feature, key), maps)
+        effect = self._effect(self._title(feature, key, maps), self._sides(key), maps)
         glass = mapfigures.glass_figure(effect, largest) if effect.significant.any() else None
         return {
             "mosaic": self._save(feature, key, "Mosaic", mapfigures.mosaic_figure(effect, largest)),
             "glass": glass and self._save(feature, key, "Glass", glass),
-            "viewer": mapfigures.viewer(effect, largest) if with_viewer else None,
+            "viewer": self._save_viewer(feature, effect, largest) if with_viewer else None,
         }
+
+    def _save_viewer(self, feature: Feature, effect: Effect, largest: float) -> Path:
+        """Write the slices that can be moved as a page of their own: it is as large as all figures of a measure."""
+        desc = feature.label + "Viewer"
+        path = self.folder / "figures" / build({**self.entities, "stat": "hedgesG", "desc": desc}, "statmap", ".html")
+        save_text(path, mapfigures.viewer(effect, largest))
+        return path
 
 
 class _Surfaces(_Drawer):
@@ -151,9 +179,12 @@ class _Surfaces(_Drawer):
         super().__init__(folder, entities, record)
         self.surface = load_surface(surface_path(folder.parent, entities))
 
-    def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
+    def _cuts(self, maps: Maps) -> Cuts:
+        return None
+
+    def _figure(self, words: tuple[str, tuple[str, str]], maps: Maps, largest: float, cuts: Cuts) -> Figure:
         size, p_fwe = (maps[stat].get_fdata().ravel()[self.surface.mask] for stat in ("hedgesG", "pFwe"))
-        return surface_effect_figure(self.surface, size, p_fwe, title, self.record.inference.alpha, largest)
+        return surface_effect_figure(self.surface, size, p_fwe, words[0], self.record.inference.alpha, largest)
 
     def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
         return None

@@ -1,6 +1,7 @@
 """Pages: one self-contained HTML from a template."""
 
 import base64
+import io
 import math
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -9,11 +10,14 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from PIL import Image
 
 from bids_app import __version__
 from bids_app.bids.files import save_text
 from bids_app.report.words import in_words, said
 from bids_app.trial.comparison_record import Inference
+
+WIDEST, QUALITY = 2000, 78  # pixels: sharp where a point of the page has two; of WebP
 
 
 def write_page(path: Path, template: str, **content: Any) -> None:
@@ -36,7 +40,7 @@ def write_page(path: Path, template: str, **content: Any) -> None:
         finalize=_or_nothing,
     )
     environment.filters |= {"number": number, "fixed": fixed, "span": span, "spread": spread, "p": p_value}
-    environment.filters |= {"near": near_level, "embedded": embedded, "centre": centre}
+    environment.filters |= {"near": near_level, "embedded": embedded, "light": light, "centre": centre}
     environment.filters |= {"said": said, "in_words": in_words}
     save_text(path, environment.get_template(template).render(version=__version__, **content))
 
@@ -50,6 +54,22 @@ def embedded(path: Path) -> str:
     """Return a picture, PNG or SVG, as a data address, so that the page needs no other file."""
     kind = "svg+xml" if Path(path).suffix == ".svg" else "png"
     return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode()
+
+
+def light(path: Path) -> str:
+    """Return a picture as `embedded`, PNG as lossy WebP of at most `WIDEST` pixels: the file itself can be linked to.
+
+    A page of a comparison has some fifty, which made 9 MB as they are in their files.
+    """
+    if path.suffix != ".png":
+        return embedded(path)
+    held = io.BytesIO()
+    with Image.open(path) as image:
+        shown = image.convert("RGB")
+        if shown.width > WIDEST:
+            shown = shown.resize((WIDEST, round(shown.height * WIDEST / shown.width)), Image.Resampling.LANCZOS)
+        shown.save(held, "WEBP", quality=QUALITY, method=4)
+    return "data:image/webp;base64," + base64.b64encode(held.getvalue()).decode()
 
 
 def number(value: float | str | None, digits: int = 3) -> str:

@@ -96,7 +96,7 @@ def _draw(
     for name, (figure, extension) in drawn.items():
         if figure is not None:
             paths[name] = folder / "figures" / build({**entities, "desc": f"{desc}{name.title()}"}, "nodes", extension)
-            save_figure(paths[name], figure)
+            save_figure(paths[name], figure, dpi=300)
     return paths
 
 
@@ -105,16 +105,19 @@ def _map_figure(
 ) -> Figure | None:
     """Draw the results painted back as a map, where they were painted."""
     desc += record.analyses.map_suffixes[record.analyses.headline]
-    text = f"{title}: Hedges g, {record.arms.contrast}; outlined: FWE p ≤ {record.inference.alpha}"
+    text, alpha = f"{title}, {record.analyses.headline_text}: Hedges g, {record.arms.contrast}", record.inference.alpha
     for extension in MAPS:
         names = [build({**entities, "stat": s, "desc": desc}, "statmap", extension) for s in ("hedgesG", "t", "pFwe")]
         if all((folder / name).exists() for name in names):
             size, statistic, p_fwe = (cast(Any, nib.load(folder / name)) for name in names)
+            if (p_fwe.get_fdata() <= alpha).any():
+                text += f"; outlined: FWE p ≤ {alpha}"
             if extension == ".nii.gz":
-                return mapfigures.strip_figure(mapfigures.Effect(size, statistic, p_fwe, record.inference.alpha, text))
+                effect = mapfigures.Effect(size, statistic, p_fwe, alpha, text, record.arms.sides)
+                return mapfigures.strip_figure(effect)
             surface = load_surface(surface_path(folder.parent, entities))
-            effect, p = (image.get_fdata().ravel()[surface.mask] for image in (size, p_fwe))
-            return surface_effect_figure(surface, effect, p, text, record.inference.alpha)
+            g, p = (image.get_fdata().ravel()[surface.mask] for image in (size, p_fwe))
+            return surface_effect_figure(surface, g, p, text, alpha)
     return None
 
 
@@ -178,5 +181,5 @@ def _draw_connections(
     for name, figure in drawn.items():
         if figure is not None:
             paths[name] = folder / "figures" / build(entities, name, ".png" if name == "connectome" else ".svg")
-            save_figure(paths[name], figure)
+            save_figure(paths[name], figure, dpi=300)
     return paths

@@ -108,7 +108,7 @@ def test_a_click_on_a_head_sorts_and_another_turns_it_round(compared, chromium):
 
 
 def test_pages_are_small_enough_to_be_sent(compared):
-    assert (compared / "group" / "index.html").stat().st_size < 15e6
+    assert (compared / "group" / "index.html").stat().st_size < 5e6
 
 
 def interval(row, name="difference", low="ci_low", high="ci_high"):
