@@ -6,6 +6,7 @@ from importlib import import_module
 from bids_app.graph.describe import measures_table
 from bids_app.graph.measures import GLOBALS, MEASURES
 from bids_app.group.analysis_words import BETWEEN
+from bids_app.group.cluster_labels import NAME_COLUMNS
 from bids_app.group.description import COLUMNS as DESCRIPTION_COLUMNS
 from bids_app.group.named_regions import REGION_COLUMNS
 from bids_app.group.regions import ROI_COLUMNS
@@ -29,6 +30,7 @@ from bids_app.trial.outcomes import OUTCOME_COLUMNS
 TABLES = {
     "flow.tsv": FLOW_COLUMNS,
     "clusters.tsv, nodes.tsv, wholebrain.tsv": TABLE_COLUMNS,
+    "clusters.tsv, dseg.tsv": NAME_COLUMNS,
     "regions.tsv": REGION_COLUMNS,
     "edges.tsv": PAIR_COLUMNS,
     "components.tsv": COMPONENT_COLUMNS,

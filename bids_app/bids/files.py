@@ -155,13 +155,13 @@ def save_map(path: Path, grid: Any, values: np.ndarray, sidecar: Mapping[str, An
     save_image(path, grid.image(values), sidecar)
 
 
-def save_figure(path: Path, figure: Any) -> None:
+def save_figure(path: Path, figure: Any, dpi: int = 110) -> None:
     """Write a matplotlib figure, PNG or SVG by its name, and close it; the same figure gives the same bytes."""
     import matplotlib.pyplot as plt
 
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     with replacing(path) as partial, plt.rc_context({"svg.hashsalt": path.name}):
-        figure.savefig(partial, dpi=110, metadata=metadata)
+        figure.savefig(partial, dpi=dpi, metadata=metadata)
     plt.close(figure)
 
 

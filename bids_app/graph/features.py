@@ -65,6 +65,21 @@ class Feature:
         return f"{self.measure.unit} × density" if self.edges == AREA else self.measure.unit
 
 
+def short_titles(features: Iterable[Feature]) -> dict[Feature, str]:
+    """Say each feature in few words within a sentence: the edge rule only where a measure has several.
+
+    Examples
+    --------
+    >>> pairs = [("degree", "r025"), ("strength", "r025"), ("strength", "r03")]
+    >>> list(short_titles(Feature(*pair) for pair in pairs).values())
+    ['degree', 'strength, r > 0.25', 'strength, r > 0.3']
+    """
+    features = list(features)
+    metrics = [one.metric for one in features]
+    said = {one: one.title if metrics.count(one.metric) > 1 else one.measure.label for one in features}
+    return {one: text[0].lower() + text[1:] if text[1:2].islower() else text for one, text in said.items()}
+
+
 def camel(words: Iterable[str | None]) -> str:
     """Join words as a BIDS label; empty ones, and None, are left out.
 

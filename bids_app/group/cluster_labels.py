@@ -7,12 +7,21 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
-from bids_app.settings.atlas_source import AtlasSource
+from bids_app.errors import UsageError
+from bids_app.graph.features import Feature, short_titles
+from bids_app.settings.atlas_source import AtlasSource, find_atlas
 from bids_app.space.atlas import read_atlas
 from bids_app.space.atlas_names import source_entities
-from bids_app.space.grid import Nodes
+from bids_app.space.grid import Grid, Nodes
+from bids_app.space.places import Place, atlas_words, nearest_sphere, sentence
 
 NOWHERE = "none"
+NAME_COLUMNS = {
+    "cluster": "What the cluster is known by in every table and, after its number, in the image of the clusters",
+    "region": "What it is called: a place, which is a label and nothing that was computed on, and the measure",
+    "named_by": "What the place was named by, at the cluster's peak",
+    "named_mm": "How far from the peak that is, mm; n/a for the label of an atlas",
+}
 
 
 @dataclass(frozen=True)
@@ -170,3 +179,63 @@ def _suffixes(atlases: Sequence[AtlasSource]) -> list[str]:
     if len(atlases) < 2:
         return [""] * len(atlases)
     return ["_" + "".join(source_entities(path).values()) for path in atlases]
+
+
+def cluster_places(
+    clusters: Sequence[stats.Cluster], grid: Nodes, atlases: Sequence[AtlasSource], space: str | None = None
+) -> list[Place]:
+    """Name every cluster by the first that has a label there: the given atlases, AAL where it is installed, spheres.
+
+    Parameters
+    ----------
+    clusters, grid, atlases, space
+        As of `with_anatomy`.
+
+    Returns
+    -------
+    list of Place
+    """
+    if not clusters:
+        return []
+    found: list[Place | None] = [None] * len(clusters)
+    for source, given in [(one, True) for one in atlases] + [(one, False) for one in _installed(grid)]:
+        atlas = read_atlas(source, grid, space)
+        names = atlas.parcels["name"].astype(str).tolist()
+        for k, cluster in enumerate(clusters):
+            label = cluster_anatomy(cluster.nodes, cluster.peak, atlas.of_node, names, grid.coordinates).nearest
+            if found[k] is None and label != NOWHERE:
+                found[k] = Place(label if given else sentence(atlas_words(label)), "".join(atlas.entities.values()))
+    peaks = [grid.coordinates[cluster.peak] for cluster in clusters]
+    return [place or nearest_sphere(peak, space) for place, peak in zip(found, peaks, strict=True)]
+
+
+def _installed(grid: Nodes) -> list[AtlasSource]:
+    """Return AAL for voxels where its file is there."""
+    try:
+        return [find_atlas("aal")] if isinstance(grid, Grid) else []
+    except UsageError:
+        return []
+
+
+def region_names(places: Sequence[str], features: Sequence[Feature], among: Sequence[Feature]) -> list[str]:
+    """Return what regions are called: the place and the measure, and a number where several would be called alike.
+
+    Parameters
+    ----------
+    places : sequence of str
+    features : sequence of Feature
+        Of each region.
+    among : sequence of Feature
+        All that are compared: a measure of several edge rules is told apart by them.
+
+    Examples
+    --------
+    >>> degree = Feature("degree", "r025")
+    >>> region_names(["Left insula", "Left insula", "Right insula"], [degree] * 3, [degree])
+    ['Left insula 1 (degree)', 'Left insula 2 (degree)', 'Right insula (degree)']
+    """
+    pairs, titles, names = list(zip(places, features, strict=True)), short_titles(among), []
+    for k, (place, feature) in enumerate(pairs):
+        number = f" {pairs[: k + 1].count((place, feature))}" if pairs.count((place, feature)) > 1 else ""
+        names.append(f"{place}{number} ({titles[feature]})")
+    return names

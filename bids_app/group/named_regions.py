@@ -169,7 +169,7 @@ def named_of_everyone(
     """Return the values in the regions of everyone randomized, a `TwoVisits` each, by region and measure."""
     place = np.flatnonzero(sample.kept)
     regions = [
-        Region(f"{name}: {feature.title}", feature, place[nodes], name)
+        Region(name, f"{name}: {feature.title}", feature, place[nodes], name)
         for name, nodes in named.items()
         for feature in sample.features
     ]

@@ -48,7 +48,7 @@ def write_plan(run: GroupRun, regions: Mapping[str, Sequence[Region] | None]) ->
         "Files": _files(settings),
         "Roles": _roles(run),
         "Regions": {
-            name: [{"Name": one.name, "Text": one.text} for one in found]
+            name: [{"Cluster": one.cluster, "Name": one.name, "Text": one.text} for one in found]
             for name, found in regions.items()
             if found is not None
         },

@@ -1,6 +1,6 @@
 """What is done in the regions where the arms differ: everyone's values, missing follow-ups, brain and symptom."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -111,9 +111,12 @@ def _everyone(run: GroupRun, flow: pd.DataFrame) -> Everyone:
 
 def _write_missing(run: GroupRun, target: Target, suffix: str, values: Mapping[str, TwoVisits], note: str) -> None:
     """Write what missing follow-ups may do to each of the values."""
-    trial = run.settings.trial
-    table = missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
+    table = _missing(run.settings.trial, values)
     save_described(run.path(target, suffix), table, missing_columns(table), Note=f"{EVERYONE} {note}")
+
+
+def _missing(trial: Trial, values: Mapping[str, TwoVisits]) -> pd.DataFrame:
+    return missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
 
 
 def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
@@ -123,16 +126,18 @@ def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
     def save(suffix: str, table: pd.DataFrame, columns: Mapping[str, Any], **more: str) -> Path:
         if run.design.treatments or run.design.single:
             columns = {name: words.of(text) if isinstance(text, str) else text for name, text in columns.items()}
+        table, columns = _with_clusters(table, columns, values.regions)
         return save_described(run.path(target, suffix), table, columns, **more)
 
-    levels = {region.name: region.text for region in values.regions}
+    levels = {region.cluster: region.text for region in values.regions}
     clusters = {"Description": words.of(ROI_COLUMNS["cluster"]), "Levels": levels}
     save(
         "roi", of_visits(roi_table(values), run.design), _roi_columns(run.design) | {"cluster": clusters}, Note=circular
     )
     if words.bounded:
         with notes.softly(f"Missing follow-ups of the regions of {name}"):
-            _write_missing(run, target, "roimissing", values.data(), circular)
+            table = _missing(trial, values.data())
+            save("roimissing", table, missing_columns(table), Note=f"{EVERYONE} {circular}")
     if not run.design.single or run.design.of_change:  # of slopes there is no such table
         with notes.softly(f"Sensitivity of the regions of {name}"):
             write_sensitivity(save, run, target.route, values)
@@ -144,6 +149,18 @@ def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
     if trial.robustness:
         with notes.softly(f"Robustness of {name}", (*NUMERICAL, DataError), asked=True):
             write_robustness(save, run.settings, target.route, run.design, values)
+
+
+def _with_clusters(
+    table: pd.DataFrame, columns: Mapping[str, Any], regions: Sequence[Region]
+) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+    """Put beside what each row's region is called what it is known by in every table."""
+    if "cluster" in table:
+        return table, columns
+    named = next(column for column in ("region", "value") if column in table)  # as the bounds call it
+    known = table[named].map({region.name: region.cluster for region in regions})
+    table = table.assign(cluster=known)[["cluster", *table]]
+    return table, {"cluster": ROI_COLUMNS["cluster"], **columns}
 
 
 def _roi_columns(design: Design) -> dict[str, str]:

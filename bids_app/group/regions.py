@@ -16,6 +16,7 @@ from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Test, headline_of
+from bids_app.group.cluster_labels import region_names
 from bids_app.group.node_values import read_nodes, read_values
 from bids_app.group.routes import ConnectionRoute, MapRoute, Route, grid_of
 from bids_app.settings.settings import Settings
@@ -31,7 +32,8 @@ ROI_COLUMNS = {
     "participant": "Participant, without sub-",
     "arm": "Arm that the participant was randomized to",
     "visit": "baseline or followup",
-    "cluster": "Region where the arms differ",
+    "cluster": "Region where the arms differ, as it is known in every table",
+    "region": "What the region is called",
     "feature": "Graph measure and edge rule whose map is averaged over the region",
     "value": "Mean over the region of the map that is compared; n/a where there is no scan with enough data",
     "analysed": "Whether the participant is in the comparison of the maps",
@@ -44,8 +46,10 @@ class Region:
 
     Attributes
     ----------
+    cluster : str
+        What it is known by: the feature's label and the number of the cluster, or the parcel's name.
     name : str
-        The feature's label and the number of the cluster, or the parcel's name.
+        What it is called: a place and the measure.
     feature : Feature
     nodes : (C,) int ndarray
         Voxels of the flattened image, or rows of the nodal tables.
@@ -53,6 +57,7 @@ class Region:
         Size, place and direction for people.
     """
 
+    cluster: str
     name: str
     feature: Feature
     nodes: np.ndarray
@@ -82,12 +87,13 @@ def _found(route: Route, settings: Settings, design: Design, feature: Feature) -
     significant = _significant(settings, route, design, feature)
     rows = pd.Index(read_nodes(route.scans[feature][0].path)["index"])
     regions = []
+    names = region_names(significant["name"].astype(str).tolist(), [feature] * len(significant), list(route.scans))
     row: Any  # has the columns of the table
-    for row in significant.itertuples():
+    for name, row in zip(names, significant.itertuples(), strict=True):
         which = headline_of(settings.trial).direction(1 if row.t > 0 else -1, design)
         text = f"{feature.title}: {route.node} {row.name}, {which}"
         nodes = np.array([rows.get_loc(row.index)])
-        regions.append(Region(f"{feature.label} {row.name}", feature, nodes, text))
+        regions.append(Region(f"{feature.label} {row.name}", name, feature, nodes, text))
     return regions
 
 
@@ -107,13 +113,23 @@ def _clusters(route: MapRoute, settings: Settings, design: Design, feature: Feat
     grid, place = grid_of(route, image, kept), np.flatnonzero(kept)
     neighbours = grid.neighbours(trial.connectivity)
     found = stats.find_clusters(p_fwe[kept], statistic[kept], neighbours, trial.alpha * ROUNDING)
-    regions = []
+    regions, names = [], _names_of_clusters(settings, route, design)
     for number, cluster in enumerate(found, start=1):
         peak = ", ".join(f"{edge:.0f}" for edge in grid.coordinates[cluster.peak])
         size = f"{len(cluster.nodes)} {grid.node}{'s' if len(cluster.nodes) > 1 else ''}"
         text = f"{feature.title}: {size}, peak at {peak} mm, {headline.direction(cluster.sign, design)}"
-        regions.append(Region(f"{feature.label} {number}", feature, place[cluster.nodes], text))
+        known = f"{feature.label} {number}"
+        regions.append(Region(known, names.get(known, known), feature, place[cluster.nodes], text))
     return regions
+
+
+def _names_of_clusters(settings: Settings, route: Route, design: Design) -> dict[str, str]:
+    """Return what the clusters are called, as their table has it."""
+    path = settings.group_dir / group_name(route, design, "clusters", ".tsv")
+    if not path.exists():
+        return {}
+    table = read_table(path, dtype=str)
+    return dict(zip(table["cluster"], table["region"], strict=True))
 
 
 @_found.register
@@ -124,7 +140,8 @@ def _components(route: ConnectionRoute, settings: Settings, design: Design, feat
         which = headline_of(settings.trial).direction(1 if rows["t"].iloc[0] > 0 else -1, design)
         n_parcels = len({*rows["from"], *rows["to"]})
         text = f"{feature.title}: {len(rows)} connections of {n_parcels} parcels, {which}"
-        regions.append(Region(f"{feature.label} {number}", feature, rows["index"].to_numpy() - 1, text))
+        (name,) = region_names([f"component {number}"], [feature], list(route.scans))
+        regions.append(Region(f"{feature.label} {number}", name, feature, rows["index"].to_numpy() - 1, text))
     return regions
 
 
@@ -310,7 +327,8 @@ def roi_table(values: RegionValues) -> pd.DataFrame:
     parts = []
     for k, region in enumerate(values.regions):
         for visit, of_visit in values.visits.items():
-            columns = {"participant": who, "arm": values.flow["arm"], "visit": visit, "cluster": region.name}
+            columns = {"participant": who, "arm": values.flow["arm"], "visit": visit}
+            columns |= {"cluster": region.cluster, "region": region.name}
             numbers = {"feature": region.feature.key, "value": of_visit[:, k]}
             parts.append(pd.DataFrame({**columns, **numbers, "analysed": values.analysed}))
     return pd.concat(parts, ignore_index=True)[list(ROI_COLUMNS)]

@@ -10,6 +10,7 @@ import pandas as pd
 from bids_app import stats
 from bids_app.group.analyses import Test, headline_of, run_analysis
 from bids_app.group.analysis_words import BETWEEN
+from bids_app.group.cluster_labels import NAME_COLUMNS
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Trial
 
@@ -92,7 +93,7 @@ def cluster_columns() -> dict[str, str]:
     }
     values = {key: text for key, text in TABLE_COLUMNS.items() if key not in ("p", "p_fdr")}
     first = {key: values.pop(key) for key in ("metric", "edges", "estimator")}
-    return {**first, **places, **values}
+    return {**first, **NAME_COLUMNS, **places, **values}
 
 
 def effect_at(comparison: stats.Comparison, node: int) -> dict[str, Any]:

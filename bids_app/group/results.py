@@ -1,6 +1,6 @@
 """The results of the group level: maps, cluster table, nodal table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import singledispatch
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ from bids_app.bids.files import save_described, save_json, save_map, save_table,
 from bids_app.bids.result_names import group_name
 from bids_app.graph.features import camel
 from bids_app.group.analyses import Test
-from bids_app.group.cluster_labels import anatomy_columns, with_anatomy
+from bids_app.group.cluster_results import write_clusters
 from bids_app.group.painting import paint
 from bids_app.group.result_tables import (
     COMPONENT_COLUMNS,
@@ -22,16 +22,11 @@ from bids_app.group.result_tables import (
     ROLE_TEXT,
     STATISTICS,
     TABLE_COLUMNS,
-    cluster_columns,
-    effect_at,
     nodal_table,
-    p_error,
 )
 from bids_app.group.routes import ConnectionRoute, MapRoute, ParcelRoute, Route, TableRoute
 from bids_app.group.sample import Sample
-from bids_app.settings.atlas_source import AtlasSource
-from bids_app.settings.settings import Settings, Trial
-from bids_app.space.atlas import fitting
+from bids_app.settings.settings import Settings
 from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
@@ -92,12 +87,7 @@ def _write_maps(
             name = group_name(route, sample.design, "statmap", grid.extension, stat=statistic, desc=test.desc)
             save_map(folder / name, grid, values, sidecar(statistic))
             written.append(folder / name)
-    space = route.entities.get("space")
-    atlases = fitting(settings.graph.atlases, grid, space)
-    table = cluster_table(sample, comparisons, corrected, settings.trial, atlases, space)
-    path = folder / group_name(route, sample.design, "clusters", ".tsv")
-    save_described(path, table, cluster_columns() | anatomy_columns(atlases))
-    return [*written, path]
+    return [*written, *write_clusters(settings, route, sample, comparisons, corrected)]
 
 
 def _sidecar(
@@ -139,63 +129,6 @@ def _maps(comparison: stats.Comparison, p_all: np.ndarray) -> dict[str, np.ndarr
         "pFwe": comparison.p_fwe,
         "pFweAll": p_all,
     }
-
-
-def cluster_table(
-    sample: Sample,
-    comparisons: Comparisons,
-    corrected: Corrected,
-    trial: Trial,
-    atlases: Sequence[AtlasSource] = (),
-    space: str | None = None,
-) -> pd.DataFrame:
-    """List the significant clusters.
-
-    Parameters
-    ----------
-    sample : sample.Sample
-        Of voxels or grayordinates.
-    comparisons : dict of stats.Comparison
-    corrected : dict of (V,) ndarray
-        p over all features.
-    trial : settings.Trial
-    atlases : sequence of AtlasSource
-        Which the clusters are labelled by.
-    space : str, optional
-        Of the grid.
-
-    Returns
-    -------
-    DataFrame
-        A row per cluster of voxels with p_fwe of alpha or less; coordinates in mm of the template space.
-    """
-    grid, design = cast(Nodes, sample.grid), sample.design
-    neighbours, coordinates = grid.neighbours(trial.connectivity), grid.coordinates
-    rows, clusters = [], []
-    for test, comparison in comparisons.items():
-        for cluster in stats.find_clusters(comparison.p_fwe, comparison.statistic, neighbours, trial.alpha):
-            clusters.append(cluster)
-            peak = coordinates[cluster.peak]
-            centre = coordinates[cluster.nodes].mean(axis=0)
-            rows.append(
-                {
-                    "metric": test.feature.metric,
-                    "edges": test.feature.edges,
-                    "estimator": test.analysis.key,
-                    "role": test.role(trial),
-                    "direction": test.analysis.direction(cluster.sign, design),
-                    "n_voxels": len(cluster.nodes),
-                    "volume_mm3": len(cluster.nodes) * grid.node_size,
-                    **dict(zip(("peak_x", "peak_y", "peak_z"), peak, strict=True)),
-                    **dict(zip(("centre_x", "centre_y", "centre_z"), centre.round(1), strict=True)),
-                    **effect_at(comparison, cluster.peak),
-                    "p_fwe": comparison.p_fwe[cluster.peak],
-                    "p_fwe_error": p_error(comparison)[cluster.peak],
-                    "p_fwe_all": corrected[test][cluster.peak],
-                }
-            )
-    table = pd.DataFrame(rows, columns=list(cluster_columns()))
-    return table.join(with_anatomy(clusters, grid, atlases, space)) if atlases else table
 
 
 PAINTED = ("t", "difference", "hedgesG", "p", "pFdr", "pFwe")

@@ -68,7 +68,7 @@ def values_of_everyone(route: Route, everyone: Everyone) -> dict[str, TwoVisits]
         values = read_regions(route, _measures(route), **everyone)
     else:
         means = {visit: _means(route, of_visit) for visit, of_visit in everyone["visits"].items()}
-        regions = [Region(one.title, one, np.array([], dtype=int), "whole brain") for one in route.scans]
+        regions = [Region(one.label, one.title, one, np.array([], dtype=int), "whole brain") for one in route.scans]
         rest = {"covariates": everyone["covariates"], "strata": everyone["strata"]}
         values = of_regions(regions, everyone["flow"], means, **rest)
     data = {
@@ -82,7 +82,7 @@ def values_of_everyone(route: Route, everyone: Everyone) -> dict[str, TwoVisits]
 def _measures(route: GlobalRoute) -> list[Region]:
     """Return every measure of the whole graph, whether or not the arms differ in it."""
     return [
-        Region(str(name), feature, np.array([place]), f"{feature.title}: {name}")
+        Region(str(name), str(name), feature, np.array([place]), f"{feature.title}: {name}")
         for feature, scans in route.scans.items()
         for place, name in enumerate(read_nodes(scans[0].path)["name"])
     ]

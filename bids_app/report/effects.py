@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 from matplotlib.figure import Figure
 
-from bids_app.bids.files import save_figure
+from bids_app.bids.files import save_figure, save_text
 from bids_app.bids.names import build
 from bids_app.bids.result_names import surface_path
 from bids_app.graph.features import Feature
@@ -20,8 +20,10 @@ from bids_app.space.surface_files import load_surface
 from bids_app.trial.comparison_record import ComparisonRecord
 
 OF_PERIODS = ("period", "carry-over", "baseline-carry-over")  # of a cross-over trial
-N_VIEWERS = 8  # each adds half a megabyte to the page
+N_VIEWERS = 8  # each is a file of half a megabyte
+DPI = 300
 Maps = dict[str, Any]  # images of one effect, by statistic
+Cuts = list[float] | None  # axial, mm
 
 
 def effects(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> list[dict[str, Any]]:
@@ -47,6 +49,9 @@ def effects(folder: Path, entities: Mapping[str, str], record: ComparisonRecord)
     return [drawer.draw(one.feature, with_viewer=rank < N_VIEWERS) for rank, one in compared]
 
 
+VISITS = ("baseline", "followup")
+
+
 class _Drawer(ABC):
     """Reads the maps of one route and writes their figures."""
 
@@ -61,8 +66,9 @@ class _Drawer(ABC):
         within = [key for key in self.record.analyses.descriptive if key.startswith(("within:", *OF_PERIODS))]
         loaded = {key: self._load(feature, key) for key in (*self.record.analyses.estimators, *within)}
         largest = max(colour_range(maps[self.shown].get_fdata()) for maps in loaded.values())
-        drawn = {key: self._strip(feature, key, maps, largest) for key, maps in loaded.items()}
         headline = self.record.analyses.headline
+        cuts = self._cuts(loaded[headline])
+        drawn = {key: self._strip(feature, key, maps, largest, cuts) for key, maps in loaded.items()}
         return {
             "feature": feature.title,
             "range": largest,
@@ -80,46 +86,56 @@ class _Drawer(ABC):
             for stat in ("hedgesG", "t", "pFwe")
         }
 
-    def _title(self, feature: Feature, key: str) -> str:
-        contrast, level = self.record.arms.contrast, self.record.inference.alpha
+    def _title(self, feature: Feature, key: str, maps: Maps) -> str:
+        analyses, alpha = self.record.analyses, self.record.inference.alpha
+        what = f"Hedges g, {' − '.join(self._sides(key))}" if analyses.slope is None else "t"
         if key.startswith("within:"):
-            design, arm = self.record.arms.design, key.partition(":")[2]
-            change = [
-                design.named(visit) for visit in (("followup",) if design.is_change else ("followup", "baseline"))
-            ]
-            return f"{feature.title}: Hedges g, {' − '.join(change)} within {arm} (not tested)"
-        arms = self.record.arms
-        beside = dict(zip(OF_PERIODS, (arms.design.periods, arms.names, arms.names), strict=True))
-        contrast = " − ".join(beside[key]) if key in beside else contrast
-        if self.record.analyses.slope is not None:
-            return f"{feature.title}: t, {self.record.analyses.texts[key].partition(';')[0]}; outlined: FWE p ≤ {level}"
-        return f"{feature.title}: Hedges g, {contrast}; outlined: FWE p ≤ {level}"
+            return f"{feature.title}: {what} within {key.partition(':')[2]} (not tested)"
+        outlined = f"; outlined: FWE p ≤ {alpha}" if _n_significant(maps, alpha) else ""
+        return f"{feature.title}, {analyses.texts[key].partition(';')[0]}: {what}{outlined}"
 
-    def _strip(self, feature: Feature, key: str, maps: Maps, largest: float) -> dict[str, Any]:
+    def _sides(self, key: str) -> tuple[str, ...]:
+        """Return what a positive and a negative effect of an analysis are more of; of a slope, which way it goes."""
+        arms, design = self.record.arms, self.record.arms.design
+        if self.record.analyses.slope is not None:
+            return self.record.direction(1), self.record.direction(-1)
+        if key.startswith("within:"):
+            return tuple(design.named(visit) for visit in (("followup",) if design.is_change else VISITS[::-1]))
+        return {"period": design.periods, **dict.fromkeys(OF_PERIODS[1:], arms.names)}.get(key, arms.sides)
+
+    def _strip(self, feature: Feature, key: str, maps: Maps, largest: float, cuts: Cuts) -> dict[str, Any]:
         if key.startswith("within:"):
             maps = maps | {"pFwe": _untested(maps["pFwe"])}
-        p_fwe = maps["pFwe"].get_fdata()
+        title = self._title(feature, key, maps)
         return {
             "estimator": key,
             "text": self.record.analyses.texts[key],
-            "path": self._save(feature, key, "", self._figure(self._title(feature, key), maps, largest)),
-            "n_significant": int((np.nan_to_num(p_fwe, nan=1) <= self.record.inference.alpha).sum()),
-            "smallest_p": float(np.nanmin(p_fwe)),
+            "path": self._save(feature, key, "", self._figure((title, self._sides(key)), maps, largest, cuts)),
+            "n_significant": _n_significant(maps, self.record.inference.alpha),
+            "smallest_p": float(np.nanmin(maps["pFwe"].get_fdata())),
         }
 
     def _save(self, feature: Feature, key: str, kind: str, figure: Figure) -> Path:
         desc = feature.label + self.record.analyses.map_suffixes[key] + kind
         name = build({**self.entities, "stat": self.shown, "desc": desc}, "statmap", ".png")
-        save_figure(self.folder / "figures" / name, figure)
+        save_figure(self.folder / "figures" / name, figure, dpi=DPI)
         return self.folder / "figures" / name
 
     @abstractmethod
-    def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
-        """Draw an effect in a row."""
+    def _figure(self, words: tuple[str, tuple[str, ...]], maps: Maps, largest: float, cuts: Cuts) -> Figure:
+        """Draw an effect in a row, with its title and what its two sides are more of."""
+
+    @abstractmethod
+    def _cuts(self, maps: Maps) -> Cuts:
+        """Return where all maps of a feature are cut, by those of the headline."""
 
     @abstractmethod
     def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
         """Draw what there is of the headline beside its row."""
+
+
+def _n_significant(maps: Maps, alpha: float) -> int:
+    return int((np.nan_to_num(maps["pFwe"].get_fdata(), nan=1) <= alpha).sum())
 
 
 def _untested(image: Any) -> Any:
@@ -134,21 +150,31 @@ def _space(image: Any) -> tuple[Any, ...]:
 class _Volumes(_Drawer):
     extension = ".nii.gz"
 
-    def _effect(self, title: str, maps: Maps) -> Effect:
-        return Effect(maps[self.shown], maps["t"], maps["pFwe"], self.record.inference.alpha, title)
+    def _effect(self, title: str, sides: tuple[str, ...], maps: Maps) -> Effect:
+        return Effect(maps[self.shown], maps["t"], maps["pFwe"], self.record.inference.alpha, title, sides)
 
-    def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
-        return mapfigures.strip_figure(self._effect(title, maps), largest)
+    def _cuts(self, maps: Maps) -> Cuts:
+        return mapfigures.cuts_of(self._effect("", self.record.arms.sides, maps))
+
+    def _figure(self, words: tuple[str, tuple[str, ...]], maps: Maps, largest: float, cuts: Cuts) -> Figure:
+        return mapfigures.strip_figure(self._effect(*words, maps), largest, cuts)
 
     def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
         key = self.record.analyses.headline
-        effect = self._effect(self._title(feature, key), maps)
+        effect = self._effect(self._title(feature, key, maps), self._sides(key), maps)
         glass = mapfigures.glass_figure(effect, largest) if effect.significant.any() else None
         return {
             "mosaic": self._save(feature, key, "Mosaic", mapfigures.mosaic_figure(effect, largest)),
             "glass": glass and self._save(feature, key, "Glass", glass),
-            "viewer": mapfigures.viewer(effect, largest) if with_viewer else None,
+            "viewer": self._save_viewer(feature, effect, largest) if with_viewer else None,
         }
+
+    def _save_viewer(self, feature: Feature, effect: Effect, largest: float) -> Path:
+        """Write the slices that can be moved as a page of their own: it is as large as all figures of a measure."""
+        desc = feature.label + "Viewer"
+        path = self.folder / "figures" / build({**self.entities, "stat": "hedgesG", "desc": desc}, "statmap", ".html")
+        save_text(path, mapfigures.viewer(effect, largest))
+        return path
 
 
 class _Surfaces(_Drawer):
@@ -158,9 +184,12 @@ class _Surfaces(_Drawer):
         super().__init__(folder, entities, record)
         self.surface = load_surface(surface_path(folder.parent, entities))
 
-    def _figure(self, title: str, maps: Maps, largest: float) -> Figure:
+    def _cuts(self, maps: Maps) -> Cuts:
+        return None
+
+    def _figure(self, words: tuple[str, tuple[str, ...]], maps: Maps, largest: float, cuts: Cuts) -> Figure:
         size, p_fwe = (maps[stat].get_fdata().ravel()[self.surface.mask] for stat in (self.shown, "pFwe"))
-        return surface_effect_figure(self.surface, size, p_fwe, title, self.record.inference.alpha, largest)
+        return surface_effect_figure(self.surface, size, p_fwe, words[0], self.record.inference.alpha, largest)
 
     def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
         return None

@@ -7,25 +7,31 @@ from typing import Any
 
 import pandas as pd
 
-from bids_app.bids.files import read_table, save_figure
+from bids_app.bids.files import read_table, save_figure, save_json
 from bids_app.bids.findings import Finding
 from bids_app.bids.names import Name, build, label
 from bids_app.bids.result_names import PARCELLATION
+from bids_app.report.answer import Answer, answer, not_tested, outcome_statements
 from bids_app.report.described import described
 from bids_app.report.effects import effects
+from bids_app.report.evidence import evidence_of
 from bids_app.report.flowchart import flowchart
-from bids_app.report.headline import edge_headline, map_headline, parcel_headline
+from bids_app.report.found_maps import map_statements
+from bids_app.report.found_parcels import edge_statements, parcel_statements
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import edge_context, node_context, titled
 from bids_app.report.trial import route_context, trial_context
 from bids_app.report.trialfigures import matrix_figure
+from bids_app.settings.roles import ROLES
 from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
 from bids_app.trial.design import Design
 from bids_app.trial.flow_table import read_flow
 
+RESULTS = "results.json"
+
 
 def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *, up: str = "") -> Path:
-    """Write ``index.html`` and its figures from the files of the group level.
+    """Write ``index.html``, its figures and ``results.json``, what it begins with as data, from the group's files.
 
     Parameters
     ----------
@@ -43,17 +49,42 @@ def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *
     Path
     """
     routes = [_route(folder, path) for path in design_paths]
-    page = folder / "index.html"
+    page, trial = folder / "index.html", trial_context(folder, design_paths)
+    found = _answer(routes, trial, design_paths[0])
+    save_json(folder / RESULTS, found.to_json())
     write_page(
         page,
         "group.html.jinja",
         routes=routes,
+        answer=found,
+        shown=_first_map(routes),
         findings=_findings(routes),
-        trial=trial_context(folder, design_paths),
+        trial=trial,
         results=results,
         up=up,
     )
     return page
+
+
+def _answer(routes: Sequence[Mapping[str, Any]], trial: Mapping[str, Any], design_path: Path) -> Answer:
+    """Say what was found on every route and of every outcome, what counts most first."""
+    record: ComparisonRecord = routes[0]["record"]
+    file = build({"contrast": Name.parse(design_path).entities["contrast"]}, "outcomes", ".tsv")
+    statements = [one for route in routes for one in route["statements"]]
+    statements += outcome_statements(trial["outcomes"], record.arms, record.inference, file)
+    return answer(record.arms, record.inference, statements)
+
+
+def _first_map(routes: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the map of the measure that counts most, headline analysis, for the top of the page."""
+    for route in routes:
+        features = route["record"].analyses.features
+        ranked = sorted(zip(features, route["effects"], strict=False), key=lambda pair: ROLES.index(pair[0].role))
+        for _, drawn in ranked:
+            headline = route["record"].analyses.headline
+            of_headline = next(one for one in drawn["maps"] if one["estimator"] == headline)
+            return {"feature": drawn["feature"], "record": route["record"], **of_headline}
+    return None
 
 
 def design_paths(folder: Path) -> list[Path]:
@@ -94,18 +125,20 @@ def _found(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) 
     """Return where the arms differ, by the kind of the route, and the headline that says so."""
     nothing: dict[str, Any] = {"clusters": None, "effects": [], "parcels": [], "connections": [], "described": None}
     if not record.analyses.tested:
-        n = sum(record.arms.number_analysed.values())
-        text = f"{n} participants are described as one group at one visit. Nothing was tested."
-        return nothing | {"described": described(folder, entities, record), "headline": {"text": text, "rows": []}}
+        return nothing | {
+            "described": described(folder, entities, record),
+            "statements": [not_tested(record.route, record.arms)],
+        }
+    evidence = evidence_of(folder, entities, record)
     if record.kind == "maps":
         clusters = _records(folder / build(entities, "clusters", ".tsv"))
-        shown = {"clusters": clusters, "headline": map_headline(clusters, record)}
+        shown = {"clusters": clusters, "statements": map_statements(clusters, record, evidence)}
         return nothing | shown | {"effects": effects(folder, entities, record)}
     if record.kind == "edges":
         found = edge_context(folder, entities, record)
-        return nothing | {"connections": found, "headline": edge_headline(found, record)}
+        return nothing | {"connections": found, "statements": edge_statements(found, record, evidence)}
     results = node_context(folder, entities, record)
-    return nothing | {"parcels": results, "headline": parcel_headline(results, record)}
+    return nothing | {"parcels": results, "statements": parcel_statements(results, record, evidence)}
 
 
 def _findings(routes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -6,6 +6,7 @@ from typing import Any
 from bids_app.report.headline import judged
 from bids_app.report.outcome_methods import outcomes_text, repeated_text
 from bids_app.report.pages import number
+from bids_app.report.words import said
 from bids_app.settings.deviation import Deviation
 from bids_app.trial.comparison_record import ComparisonRecord
 
@@ -63,7 +64,10 @@ def group_methods(
 def _model(record: ComparisonRecord) -> str:
     n = record.arms.number_analysed
     arms, words = " and ".join(f"{count} of {arm}" for arm, count in n.items()), record.arms.words
-    adjusted = [*record.analyses.covariates, *(f"stratum {name}" for name in record.analyses.strata)]
+    adjusted = [
+        *(str(said(name)) for name in record.analyses.covariates),
+        *(f"stratum {name}" for name in record.analyses.strata),
+    ]
     if record.arms.design.single:
         return _of_one_group(record, adjusted)
     active, reference = record.arms.sides

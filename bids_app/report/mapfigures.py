@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from nibabel import Nifti1Image
 from nilearn import plotting
@@ -29,6 +32,8 @@ class Effect:
     alpha : float
     title : str
         What is shown, with the direction of the difference.
+    sides : tuple of str
+        What a positive and a negative effect are more of.
     """
 
     size: Nifti1Image
@@ -36,6 +41,7 @@ class Effect:
     p_fwe: Nifti1Image
     alpha: float
     title: str
+    sides: tuple[str, ...]
 
     @property
     def significant(self) -> np.ndarray:
@@ -65,9 +71,9 @@ def colour_range(values: np.ndarray) -> float:
     return max(float(np.percentile(known, 99.5)) if known.size else 0, 0.1)
 
 
-def strip_figure(effect: Effect, largest: float | None = None) -> Figure:
-    """Draw axial slices in a row, moved to where the clusters are."""
-    return _slices(effect, largest, (13, 2.7), display_mode="z", cut_coords=_cuts(effect))
+def strip_figure(effect: Effect, largest: float | None = None, cuts: Sequence[float] | None = None) -> Figure:
+    """Draw axial slices in a row, by default moved to where the clusters are."""
+    return _slices(effect, largest, (13, 2.7), display_mode="z", cut_coords=list(cuts or cuts_of(effect)))
 
 
 def mosaic_figure(effect: Effect, largest: float | None = None) -> Figure:
@@ -89,13 +95,27 @@ def _slices(effect: Effect, largest: float | None, shape: tuple[float, float], *
         draw_cross=False,
         black_bg=False,
         figure=figure,
-        axes=(0, 0, 1, 0.92),  # below the title
+        axes=(0, 0, 0.92, 0.92),  # below the title, left of the colour bar
+        colorbar=False,
         **how,
     )
     if effect.significant.any():
         display.add_contours(significant, levels=[0.5], colors="black", linewidths=1.2)
-    figure.suptitle(effect.title, fontsize=10, x=0.01, ha="left")
+    _finish(figure, effect, largest or effect.largest)
     return figure
+
+
+def _finish(figure: Figure, effect: Effect, largest: float) -> None:
+    """Add the title, and a bar that says what the colours are and whether some voxels lie beyond its ends."""
+    figure.suptitle(effect.title, fontsize=10, x=0.01, ha="left")
+    beyond = np.nanmax(np.abs(effect.size.get_fdata())) > largest * (1 + 1e-6)
+    colours = ScalarMappable(Normalize(-largest, largest), COLOURS)
+    place = figure.add_axes((0.945, 0.17, 0.011, 0.62))
+    bar = figure.colorbar(colours, cax=place, extend="both" if beyond else "neither")
+    bar.set_label("Hedges g", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    for height, side in zip((0.86, 0.04), effect.sides, strict=True):
+        figure.text(0.995, height, f"{side} more", ha="right", fontsize=8)
 
 
 def glass_figure(effect: Effect, largest: float | None = None) -> Figure:
@@ -110,10 +130,11 @@ def glass_figure(effect: Effect, largest: float | None = None) -> Figure:
         vmin=-(largest or effect.largest),
         plot_abs=False,
         threshold=1e-6,
-        colorbar=True,
+        colorbar=False,
+        axes=(0, 0, 0.92, 0.92),
         figure=figure,
     )
-    figure.suptitle(effect.title, fontsize=10, x=0.01, ha="left")
+    _finish(figure, effect, largest or effect.largest)
     return figure
 
 
@@ -161,7 +182,7 @@ def _peak(effect: Effect) -> list[float]:
     return [float(edge) for edge in effect.size.affine[:3, :3] @ voxel + effect.size.affine[:3, 3]]
 
 
-def _cuts(effect: Effect) -> list[float]:
+def cuts_of(effect: Effect) -> list[float]:
     """Return axial cuts from the bottom to the top of the brain, moved to where the clusters are."""
     cuts, significant, affine = np.linspace(-24, 60, N_SLICES), effect.significant, effect.p_fwe.affine
     if significant.any():

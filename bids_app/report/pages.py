@@ -1,17 +1,23 @@
 """Pages: one self-contained HTML from a template."""
 
 import base64
-from collections.abc import Mapping
+import io
+import math
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
+from PIL import Image
 
 from bids_app import __version__
 from bids_app.bids.files import save_text
+from bids_app.report.words import in_words, said
 from bids_app.trial.comparison_record import Inference
+
+WIDEST, QUALITY = 2000, 78  # pixels: sharp where a point of the page has two; of WebP
 
 
 def write_page(path: Path, template: str, **content: Any) -> None:
@@ -33,7 +39,9 @@ def write_page(path: Path, template: str, **content: Any) -> None:
         lstrip_blocks=True,
         finalize=_or_nothing,
     )
-    environment.filters |= {"number": number, "p": p_value, "embedded": embedded, "centre": centre, "near": near_level}
+    environment.filters |= {"number": number, "fixed": fixed, "span": span, "spread": spread, "p": p_value}
+    environment.filters |= {"near": near_level, "embedded": embedded, "light": light, "centre": centre}
+    environment.filters |= {"said": said, "in_words": in_words}
     save_text(path, environment.get_template(template).render(version=__version__, **content))
 
 
@@ -48,6 +56,22 @@ def embedded(path: Path) -> str:
     return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode()
 
 
+def light(path: Path) -> str:
+    """Return a picture as `embedded`, PNG as lossy WebP of at most `WIDEST` pixels: the file itself can be linked to.
+
+    A page of a comparison has some fifty, which made 9 MB as they are in their files.
+    """
+    if path.suffix != ".png":
+        return embedded(path)
+    held = io.BytesIO()
+    with Image.open(path) as image:
+        shown = image.convert("RGB")
+        if shown.width > WIDEST:
+            shown = shown.resize((WIDEST, round(shown.height * WIDEST / shown.width)), Image.Resampling.LANCZOS)
+        shown.save(held, "WEBP", quality=QUALITY, method=4)
+    return "data:image/webp;base64," + base64.b64encode(held.getvalue()).decode()
+
+
 def number(value: float | str | None, digits: int = 3) -> str:
     """Write a number with so many significant digits; a dash for none.
 
@@ -59,8 +83,88 @@ def number(value: float | str | None, digits: int = 3) -> str:
     if value is None or value != value or isinstance(value, str):
         return value if isinstance(value, str) and value != "n/a" else "–"
     if isinstance(value, int) or abs(float(f"{value:.{digits}g}")) >= 10**digits:
-        return f"{value:,.0f}"
-    return f"{value + 0:.{digits}g}"  # -0.0 + 0 is 0.0
+        return _signed(f"{value:,.0f}")
+    return _signed(f"{value + 0:.{digits}g}")  # -0.0 + 0 is 0.0
+
+
+def fixed(value: float | None, decimals: int = 2) -> str:
+    """Write a number with so many decimals, as all of a column are; a dash for none.
+
+    Examples
+    --------
+    >>> fixed(-1.7), fixed(1234.5678), fixed(float("nan")), fixed(-0.001)
+    ('−1.70', '1,234.57', '–', '0.00')
+    """
+    if value is None or value != value:
+        return "–"
+    return _signed(f"{round(value, decimals) + 0:,.{decimals}f}")
+
+
+def interval(row: Mapping[str, Any], name: str, low: str, high: str, decimals: int | None = None) -> str:
+    """Write an estimate with its 95 % confidence interval, all three with as many decimals as `decimals_of` says.
+
+    Examples
+    --------
+    >>> interval({"x": 0.5, "a": -0.25, "b": 1.25}, "x", "a", "b")
+    '0.50 (95 % CI −0.25 to 1.25)'
+    """
+    decimals = decimals_of([row[name], row[low], row[high]]) if decimals is None else decimals
+    return f"{fixed(row[name], decimals)} (95 % CI {fixed(row[low], decimals)} to {fixed(row[high], decimals)})"
+
+
+def span(row: Mapping[str, Any], name: str, low: str, high: str, decimals: int | None = None) -> str:
+    """Write an estimate with its interval for a column whose head says so, as `interval`.
+
+    Examples
+    --------
+    >>> span({"x": 0.5, "a": -0.25, "b": 1.25}, "x", "a", "b")
+    '0.50 (−0.25 to 1.25)'
+    """
+    return interval(row, name, low, high, decimals).replace("95 % CI ", "")
+
+
+def spread(mean: float | None, deviation: float | None, decimals: int | None = None) -> str:
+    """Write a mean with its standard deviation, both with the decimals of the larger.
+
+    Examples
+    --------
+    >>> spread(5.7, 0.149), spread(0.1049, 0.00871, 3), spread(None, None)
+    ('5.70 (0.15)', '0.105 (0.009)', '–')
+    """
+    if mean is None or mean != mean:
+        return "–"
+    decimals = decimals_of([mean, deviation]) if decimals is None else decimals
+    return f"{fixed(mean, decimals)} ({fixed(deviation, decimals)})"
+
+
+def decimals_of(values: Iterable[float | None]) -> int:
+    """Return how many decimals show three digits of the largest value: two from 1 to 10, and at least two below.
+
+    Examples
+    --------
+    >>> [decimals_of([value]) for value in (0.00456, 0.3, 8.06, 45.0, 40116600.0)], decimals_of([float("nan")])
+    ([5, 3, 2, 1, 0], 2)
+    """
+    largest = max((abs(value) for value in values if value is not None and value == value), default=1.0)
+    if largest == 0 or largest == float("inf"):
+        return 2
+    return min(max(2 - math.floor(math.log10(largest)), 0), 6)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Join words as a sentence does.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b"]), listed("abc")
+    ('a', 'a and b', 'a, b and c')
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")
 
 
 def centre(row: Mapping[str, Any]) -> str:
@@ -69,10 +173,10 @@ def centre(row: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> centre({"x": 12.4, "y": -16.6, "z": -0.3}), centre({"x": float("nan"), "y": 1, "z": 2}), centre({})
-    ('12, -17, 0', '', '')
+    ('12, −17, 0', '', '')
     """
     places: list[Any] = [row.get(axis) for axis in "xyz"]
-    return "" if pd.isna(places).any() else ", ".join(str(round(place)) for place in places)
+    return "" if pd.isna(places).any() else ", ".join(fixed(place, 0) for place in places)
 
 
 def p_value(value: float | None) -> str:

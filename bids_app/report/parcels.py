@@ -54,6 +54,7 @@ def node_context(folder: Path, entities: Mapping[str, str], record: ComparisonRe
             "n_fwe_all": int((rows["p_fwe_all"] <= record.inference.alpha).sum()),
             "n_fdr": int((rows["p_fdr"] <= record.inference.alpha).sum()),
             "rows": shown.to_dict("records"),
+            "significant": ordered[ordered["p_fwe"] <= record.inference.alpha].to_dict("records"),
             "networks": _by_network(rows, record.inference.alpha),
             "figures": dict.fromkeys(("brain", "map", "forest")),
         }
@@ -97,7 +98,7 @@ def _draw(
     for name, (figure, extension) in drawn.items():
         if figure is not None:
             paths[name] = folder / "figures" / build({**entities, "desc": f"{desc}{name.title()}"}, "nodes", extension)
-            save_figure(paths[name], figure)
+            save_figure(paths[name], figure, dpi=300)
     return paths
 
 
@@ -106,16 +107,19 @@ def _map_figure(
 ) -> Figure | None:
     """Draw the results painted back as a map, where they were painted."""
     desc += record.analyses.map_suffixes[record.analyses.headline]
-    text = f"{title}: Hedges g, {record.arms.contrast}; outlined: FWE p ≤ {record.inference.alpha}"
+    text, alpha = f"{title}, {record.analyses.headline_text}: Hedges g, {record.arms.contrast}", record.inference.alpha
     for extension in MAPS:
         names = [build({**entities, "stat": s, "desc": desc}, "statmap", extension) for s in ("hedgesG", "t", "pFwe")]
         if all((folder / name).exists() for name in names):
             size, statistic, p_fwe = (cast(Any, nib.load(folder / name)) for name in names)
+            if (p_fwe.get_fdata() <= alpha).any():
+                text += f"; outlined: FWE p ≤ {alpha}"
             if extension == ".nii.gz":
-                return mapfigures.strip_figure(mapfigures.Effect(size, statistic, p_fwe, record.inference.alpha, text))
+                effect = mapfigures.Effect(size, statistic, p_fwe, alpha, text, record.arms.sides)
+                return mapfigures.strip_figure(effect)
             surface = load_surface(surface_path(folder.parent, entities))
-            effect, p = (image.get_fdata().ravel()[surface.mask] for image in (size, p_fwe))
-            return surface_effect_figure(surface, effect, p, text, record.inference.alpha)
+            g, p = (image.get_fdata().ravel()[surface.mask] for image in (size, p_fwe))
+            return surface_effect_figure(surface, g, p, text, alpha)
     return None
 
 
@@ -179,5 +183,5 @@ def _draw_connections(
     for name, figure in drawn.items():
         if figure is not None:
             paths[name] = folder / "figures" / build(entities, name, ".png" if name == "connectome" else ".svg")
-            save_figure(paths[name], figure)
+            save_figure(paths[name], figure, dpi=300)
     return paths

@@ -10,6 +10,7 @@ from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build
 from bids_app.report.trialfigures import LABELS, VISITS, association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
+from bids_app.settings.roles import LISTS, PRECISION
 from bids_app.system.small_files import read_record
 from bids_app.trial.comparison_record import Arms, ComparisonRecord, read_comparison
 from bids_app.trial.design import PERIODS
@@ -18,6 +19,9 @@ from bids_app.trial.flow_table import read_flow, with_heads
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
 ROUTE_TABLES, NOTED = ("motion", "balance", *OF_VALUES), ("regions", "roi", *OF_VALUES)
+
+OF_TRIAL = ("outcomes", "missing", "tipping", "scores")
+OF_ROUTE = (*ROUTE_TABLES, *NOTED, "robustness", "clusters", "nodes", "global", "edges", "components", "wholebrain")
 
 
 def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
@@ -44,8 +48,15 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     figures = _outcome_figures(folder, entities, record) if facts else []
     said = {"role_text": role_text(facts), "words": record.arms.words, "when": _when(record)}
     said |= {"single": record.arms.design.single, "tested": record.analyses.tested}
+    said |= {"arms": record.arms.names, "files": _files(folder, entities, OF_TRIAL)}
     said |= {"periods": record.arms.treatments is not None, "visits": _visits_of(record).values()}
     return {"facts": facts, **said, **tables, "figures": figures}
+
+
+def _files(folder: Path, entities: Mapping[str, str], suffixes: Sequence[str]) -> dict[str, str]:
+    """Return the names of those tables that there are."""
+    names = {suffix: build(entities, suffix, ".tsv") for suffix in suffixes}
+    return {suffix: name for suffix, name in names.items() if (folder / name).exists()}
 
 
 def _when(record: ComparisonRecord) -> str:
@@ -69,6 +80,7 @@ def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonR
         context[name] = [row for row in context[name] if row["n_active"] or row.get("n_reference")]
     context["regions"] = facts.get("Regions", {}).get(record.route)
     context["notes"] = {name: _note(folder, entities, name) for name in NOTED}
+    context["files"] = _files(folder, entities, OF_ROUTE)
     context["motion_figure"] = _motion_figure(folder, entities, record.arms)
     context["when"] = _when(record)
     context["visits"] = _region_visits(folder, entities, context["regions"] or [], record)
@@ -94,11 +106,31 @@ def role_text(facts: Mapping[str, Any] | None) -> str:
         f"{role}: {'; '.join(by_role[role])}" for role in ("primary", "secondary", "exploratory") if role in by_role
     ]
     text = "By the plan, " + ". ".join([*said, "Every analysis beside the headline's is exploratory"]) + "."
-    if facts["Plan"]["Deviations"]:
-        n, names = len(facts["Plan"]["Deviations"]), [one["What"] for one in facts["Plan"]["Deviations"]]
+    plan = facts["Plan"]
+    if lost := _lost(facts):
+        why = "; ".join(_departure(one) for one in plan["Deviations"] if one["What"] not in (*PRECISION, *LISTS))
+        text = f"Planned as primary, now exploratory because {why}: {lost}."
+    elif plan["Deviations"]:
+        n, names = len(plan["Deviations"]), [one["What"] for one in plan["Deviations"]]
         text += f" {f'There are {n} departures' if n > 1 else 'There is 1 departure'} from the plan, listed below"
         text += f" ({', '.join(names)})."
     return text
+
+
+def _departure(one: Mapping[str, str]) -> str:
+    planned = one["Planned"] if one["Planned"].startswith("not in the plan") else f"planned: {one['Planned']}"
+    return f"{one['What']} is {one['Used']} ({planned})"
+
+
+def _lost(facts: Mapping[str, Any]) -> str:
+    """Return what was planned as primary where a departure made all of it exploratory; nothing where none did."""
+    settled, roles = facts["Plan"]["Settled"], facts["Roles"]
+    planned = [one for one in roles if "metric" in settled and one["Metric"] == settled["metric"]]
+    if not planned or not facts["Plan"]["Deviations"] or any(one["Role"] == "primary" for one in roles):
+        return ""
+    outcomes = settled.get("primary_outcomes") or []
+    outcomes = [outcomes] if isinstance(outcomes, str) else outcomes
+    return "; ".join([*(one["Title"] for one in planned), *outcomes])
 
 
 def _table(folder: Path, entities: Mapping[str, str], suffix: str) -> pd.DataFrame | None:
@@ -175,7 +207,7 @@ def _region_visits(
     if roi is None:
         return drawn
     for region in regions[:N_REGIONS]:
-        rows = roi[(roi["cluster"] == region["Name"]) & roi["analysed"]]
+        rows = roi[(roi["cluster"] == region["Cluster"]) & roi["analysed"]]
         path = _figure_path(folder, entities, "roi", len(drawn))
         values = "mean z score" if record.data.map_values == "z" else "mean value"
         wide = _drawn(_wide(rows), record.arms)
@@ -192,7 +224,7 @@ def _scatters(folder: Path, entities: Mapping[str, str], arms: Arms) -> list[dic
         return []
     drawn: list[dict[str, Any]] = []
     for (region, outcome), rows in list(table.groupby(["region", "outcome"], sort=False))[:N_SCATTERS]:
-        brain = _wide(roi[(roi["cluster"] == region) & roi["analysed"]])
+        brain = _wide(roi[(roi["region"] == region) & roi["analysed"]])
         score = _wide(scores[scores["outcome"] == outcome])
         measure, slopes = rows["measure"].iloc[0], rows.set_index("term")["slope"]
         pairs = pd.DataFrame({"arm": brain["arm"], "brain": _change(brain, arms)})

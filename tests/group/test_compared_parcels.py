@@ -12,7 +12,8 @@ from comparison import RECORD, changed
 from simulated_trial import OPTIONS, call
 
 from bids_app.graph import GLOBALS, EdgeRule, Linking, global_measures, nodal_measures, parcel_matrix
-from bids_app.report.headline import parcel_headline
+from bids_app.report.found_parcels import parcel_statements
+from bids_app.report.headline import Evidence
 
 pytestmark = pytest.mark.slow
 
@@ -129,13 +130,16 @@ def test_the_page_has_all_three(compared):
 def test_significant_parcels_are_named_with_their_place():
     row = {"name": "sphere225", "x": 12.4, "y": -16.6, "z": -0.3, "t": 8.4, "hedges_g": 3, "g_low": 2, "g_high": 4}
     record = changed(RECORD, kind="parcels")
-    title = record.analyses.features[0].title
-    result = {"estimator": "ancova", "feature": title, "n": 9, "n_fwe": 1, "rows": [row | {"p_fwe": 0.01}]}
-    (said,) = parcel_headline([result], record)["rows"]
-    assert said["text"].startswith("a > b, sphere225 (12, -17, 0 mm): g = 3")
+    feature = record.analyses.features[0]
+    row |= {"feature": feature.title, "metric": feature.metric, "edges": feature.edges, "n": 6, "p_fwe": 0.01}
+    row |= {"difference": 1.0, "ci_low": 0.5, "ci_high": 1.5}
+    result = {"estimator": "ancova", "feature": feature.title, "n": 9, "n_fwe": 1, "rows": [row]}
+    (said,) = parcel_statements([result | {"significant": [row]}], record, Evidence())
+    assert said.found[0].place == "sphere225 (12, −17, 0 mm)"
+    assert said.found[0].text.startswith("a > b in degree; g 3.00")
     del row["z"]
-    (said,) = parcel_headline([result | {"rows": [row | {"p_fwe": 0.01}]}], record)["rows"]
-    assert said["text"].startswith("a > b, sphere225: g = 3")
+    (said,) = parcel_statements([result | {"significant": [row]}], record, Evidence())
+    assert said.found[0].place == "sphere225"
 
 
 def test_the_methods_say_how(compared):

@@ -122,7 +122,7 @@ def test_parcels_that_differ_in_one_scan_are_told_with_the_scan(tmp_path, change
 
 
 def region(*nodes):
-    return Region("x", Feature("degree", "r025"), np.array(nodes), "x")
+    return Region("x", "x", Feature("degree", "r025"), np.array(nodes), "x")
 
 
 def test_a_region_is_averaged_over_the_nodes_that_are_known(tmp_path):

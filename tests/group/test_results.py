@@ -13,9 +13,10 @@ from bids_app import stats
 from bids_app.bids.scans import Scan
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis, Test
+from bids_app.group.cluster_results import cluster_table, clusters_of
 from bids_app.group.record import write_design
 from bids_app.group.result_tables import nodal_table
-from bids_app.group.results import cluster_table, write_results
+from bids_app.group.results import write_results
 from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
@@ -108,7 +109,8 @@ def test_planted_cluster_is_where_it_was_put():
     planted = replace(example, statistic=statistic.ravel(), p_fwe=p_fwe.ravel())
     key = Test(DEGREE, ANCOVA)
     of = sample((DEGREE,), grid=grid)
-    table = cluster_table(of, {key: planted}, {key: 2 * p_fwe.ravel()}, Trial())
+    found = clusters_of(of, {key: planted}, Trial())
+    table = cluster_table(of, {key: planted}, {key: 2 * p_fwe.ravel()}, found, Trial())
     assert len(table) == 2
     apart, bar = table.to_dict("records")
     assert bar["direction"] == "drug > usual care"
@@ -129,7 +131,9 @@ def test_no_cluster_makes_an_empty_table_with_its_columns():
     example = compare(sample((DEGREE,), grid=grid))[Test(DEGREE, ANCOVA)]
     nothing = replace(example, p_fwe=np.ones(27))
     of = sample((DEGREE,), grid=grid)
-    table = cluster_table(of, {Test(DEGREE, ANCOVA): nothing}, {Test(DEGREE, ANCOVA): np.ones(27)}, Trial())
+    key = Test(DEGREE, ANCOVA)
+    found = clusters_of(of, {key: nothing}, Trial())
+    table = cluster_table(of, {key: nothing}, {key: np.ones(27)}, found, Trial())
     assert table.empty
     assert {"direction", "peak_x", "volume_mm3", "p_fwe"} <= set(table)
 
@@ -170,6 +174,26 @@ def test_files_of_parcels(tmp_path):
     assert (table["p_fwe_all"] >= table["p_fwe"]).all()
 
 
+def clusters_are_in_their_images(look_ups, folder):
+    """The peak of each cluster has its number, as many voxels have it as the table says, and no name is of two."""
+    (path,) = folder.glob("group/*_clusters.tsv")
+    table = pd.read_csv(path, sep="\t").set_index("cluster")
+    assert table.index.is_unique
+    assert look_ups
+    for path in look_ups:
+        image = nib.load(path.with_suffix(".nii.gz"))
+        numbers = np.asarray(image.dataobj)
+        labels = pd.read_csv(path, sep="\t")
+        assert labels["region"].is_unique
+        assert set(np.unique(numbers)) == {0, *labels["index"]}
+        for row in labels.itertuples():
+            cluster = table.loc[row.cluster]
+            assert row.region == cluster["region"]
+            peak = np.linalg.solve(image.affine, [*cluster[["peak_x", "peak_y", "peak_z"]], 1])[:3].round().astype(int)
+            assert (numbers == labels.loc[row.Index, "index"]).sum() == cluster["n_voxels"]
+            assert numbers[tuple(peak)] == labels.loc[row.Index, "index"]
+
+
 def test_files_of_voxels(tmp_path):
     mask = np.zeros((6, 6, 6), dtype=bool)
     mask[1:5, 1:5, 1:5] = True
@@ -178,7 +202,9 @@ def test_files_of_voxels(tmp_path):
     compared = compare(of, stats.neighbours(mask, 6))
     voxels = route("voxels", {"res": "3mm"})
     written = write_results(settings(tmp_path), voxels, of, compared)
-    assert len(written) == len(set(written)) == 2 * 2 * 14 + 1
+    images = [path for path in written if path.name.endswith("_dseg.tsv")]
+    assert len(written) == len(set(written)) == 2 * 2 * 14 + 1 + len(images)
+    clusters_are_in_their_images(images, tmp_path)
     assert all(path.exists() and (path.parent / f"{path.name.split('.')[0]}.json").exists() for path in written)
     prefix = tmp_path / "group" / "task-rest_res-3mm_contrast-drugVsUsualCare"
     for stat, values in (

@@ -266,7 +266,8 @@ def test_significant_parcels_are_regions(tmp_path):
     pd.concat(both).to_csv(path, sep="\t", index=False)
     notes = Notes()
     (region,) = write_region_tables(group.run(None, notes), group.target)
-    assert (region.name, region.text) == ("degreeR025 y", "Degree, r > 0.25: parcel y, drug > usual care")
+    assert (region.cluster, region.name) == ("degreeR025 y", "y (degree)")
+    assert region.text == "Degree, r > 0.25: parcel y, drug > usual care"
     wide = table_of(group, "roi").pivot(index="participant", columns="visit", values="value")
     np.testing.assert_allclose(wide["baseline"] * 0.45, frame()["brain_before"], rtol=1e-6)
     assert len(table_of(group, "robustness")) == 3

@@ -1,13 +1,19 @@
 """What is drawn is read back from the figures: the numbers that were given, where they belong, and none left out."""
 
+import base64
+import io
+
 import matplotlib.pyplot as plt
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from scipy import stats
 
 from bids_app.report.figures import carpet_figure, histogram_figure, matrices_figure
-from bids_app.report.mapfigures import colour_range
+from bids_app.report.mapfigures import Effect, colour_range, cuts_of, strip_figure
+from bids_app.report.pages import WIDEST, light
 from bids_app.report.trialfigures import (
     association_figure,
     curve_figure,
@@ -231,3 +237,46 @@ def test_a_colour_range_leaves_few_out_and_does_not_know_signs(scale):
     assert (np.abs(values) > largest).mean() <= 0.005
     assert largest == 0.1 or largest == pytest.approx(np.quantile(np.abs(values), 0.995))
     assert colour_range(np.array([np.nan])) == colour_range(np.zeros(3)) == 0.1
+
+
+def effect_of(height, significant=True):
+    """An effect of g = 0.5 in a brain of 6 mm, with a cluster of g = 2 at one height."""
+    shape, affine = (24, 30, 24), nib.affines.from_matvec(np.diag([6.0] * 3), [-70, -100, -50])
+    size, p = np.full(shape, 0.5, dtype=np.float32), np.ones(shape, dtype=np.float32)
+    size[10:13, 10:13, height], p[10:13, 10:13, height] = 2.0, 0.01 if significant else 0.2
+    images = [nib.Nifti1Image(values, affine) for values in (size, 4 * size, p)]
+    return Effect(*images, alpha=0.05, title="Degree: g", sides=("drug", "placebo"))
+
+
+def cuts_shown(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts if text.get_text().startswith("z=")]
+
+
+def test_the_bar_of_a_map_says_what_it_is_of_and_points_on_where_values_lie_beyond():
+    for largest, extend in ((1.0, "both"), (3.0, "neither")):
+        figure = strip_figure(effect_of(12), largest)
+        bar = figure.axes[-1]._colorbar
+        assert (bar.vmin, bar.vmax, bar.extend) == (-largest, largest, extend)
+        assert bar.ax.get_ylabel() == "Hedges g"
+        heights = {text.get_text(): text.get_position()[1] for text in figure.texts}
+        assert heights["drug more"] > 0.5 > heights["placebo more"]
+
+
+def test_all_maps_of_a_measure_are_cut_where_the_headline_is():
+    headline, other = effect_of(12), effect_of(15)
+    cuts = cuts_of(headline)
+    assert cuts != cuts_of(other)
+    assert 12 * 6 - 50 in cuts, "where its cluster is"
+    assert cuts_shown(strip_figure(headline)) == cuts_shown(strip_figure(other, cuts=cuts)) != []
+
+
+def test_a_picture_on_the_page_is_a_smaller_copy_that_looks_alike(tmp_path):
+    across, down = np.meshgrid(np.linspace(0, 255, 3000), np.linspace(0, 255, 600))
+    pixels = np.stack([across, down, 255 - across], axis=-1).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "map.png")
+    kind, _, data = light(tmp_path / "map.png").partition(";base64,")
+    shown = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert kind == "data:image/webp"
+    assert shown.size == (WIDEST, round(600 * WIDEST / 3000))
+    again = np.asarray(shown.resize((3000, 600)), dtype=float)
+    assert np.abs(again - pixels).mean() < 3

@@ -14,11 +14,14 @@ from bids_app import stats
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis, Test
-from bids_app.group.results import cluster_table
+from bids_app.group.cluster_results import cluster_table, clusters_of
 from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Notes
+from bids_app.report.answer import answer, outcome_statements
+from bids_app.report.found_maps import map_statements
+from bids_app.report.found_parcels import parcel_statements
 from bids_app.report.group_methods import group_methods
-from bids_app.report.headline import by_role, deciding, map_headline, parcel_headline
+from bids_app.report.headline import Evidence, by_role, deciding
 from bids_app.report.pages import near_level, write_page
 from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid
@@ -32,67 +35,144 @@ def record(*roles, **values):
     return changed(RECORD, features=features(*roles, metrics=METRICS), **values)
 
 
-def cluster(number, p_fwe, p_fwe_all, estimator="ancova", n_voxels=5):
-    row = {"feature": FEATURES[number].title, "estimator": estimator, "direction": "a > b", "n_voxels": n_voxels}
-    row |= {"peak_x": 1.0, "peak_y": 2.0, "peak_z": 3.0, "hedges_g": 1.0, "g_low": 0.5, "g_high": 1.5}
+def cluster(number, p_fwe, p_fwe_all, estimator="ancova", n_voxels=5, name="degree 1"):
+    feature = FEATURES[number]
+    row = {"feature": feature.title, "estimator": estimator, "direction": "a > b", "n_voxels": n_voxels}
+    row |= {"cluster": name, "region": "Left insula (degree)", "named_mm": 2.0, "role": "exploratory"}
+    row |= {"metric": feature.metric, "edges": feature.edges}
+    row |= {"peak_x": -1.0, "peak_y": 2.0, "peak_z": 3.0, "hedges_g": 8.06, "g_low": 0.5, "g_high": 1.5}
     return row | {"p_fwe": p_fwe, "p_fwe_all": p_fwe_all}
+
+
+def found_in(clusters, of, **evidence):
+    return map_statements(clusters, of, Evidence(**evidence))
 
 
 def test_without_a_plan_a_cluster_counts_by_p_over_all_measures():
     four = record(*["exploratory"] * 4)
     assert set(deciding(four.analyses.features).values()) == {"p_fwe_all"}
-    found = map_headline([cluster(0, 0.03, 0.1), cluster(1, 0.001, 0.004), cluster(2, 0.01, 0.2, "change")], four)
-    assert found["text"] == (
-        "The arms differ in 1 cluster of 1 of 4 measures (adjusted, FWE p ≤ 0.05 over the whole brain and all 4 "
-        "measures). 1 more cluster passes the correction within one measure, which does not count here."
+    clusters = [cluster(0, 0.03, 0.1), cluster(1, 0.001, 0.004), cluster(2, 0.01, 0.2, "change")]
+    (found,) = found_in(clusters, four)
+    assert found.text == (
+        "the arms differ in 1 place (adjusted, FWE p ≤ 0.05 over the whole brain and all 4 measures). "
+        "1 more cluster passes the correction within one measure, which does not count here."
     )
-    assert [(row["n"], "p FWE, all measures = 0.0040" in row["text"]) for row in found["rows"]] == [(1, True)]
-    none = map_headline([cluster(0, 0.03, 0.1)], four)
-    assert none["text"].startswith("The arms do not differ significantly anywhere (adjusted, FWE p ≤ 0.05")
-    assert none["rows"] == []
+    ((place,), (result,)) = found.found, found.found[0].results
+    assert "p FWE over all measures = 0.0040" in place.text
+    assert (result.p, result.which_p, result.measure) == (0.004, "p_fwe_all", "strength")
+    (none,) = found_in([cluster(0, 0.03, 0.1)], four)
+    assert none.text.startswith("the arms do not differ significantly anywhere (adjusted, FWE p ≤ 0.05")
+    assert (none.found, none.differs) == ((), False)
+
+
+def test_clusters_of_several_measures_that_overlap_are_one_place():
+    """Degree and strength share a voxel, eigenvector lies elsewhere; the mean is told, the peak is said to be one."""
+    clusters = [
+        cluster(0, 0.001, 0.004, name="degree 1"),
+        cluster(1, 0.0005, 0.001, name="strength 1"),
+        cluster(3, 0.001, 0.03, name="eigenvector 1") | {"region": "Near right thalamus 2 (degree)", "named_mm": 7.6},
+    ]
+    mean = {"n_active": 14, "n_reference": 13, "estimate": 0.5, "ci_low": 0.2, "ci_high": 0.8}
+    mean |= {"effect_size": 4.63, "effect_low": 3.2, "effect_high": 6.1}
+    nodes = {"degree 1": {1, 2}, "strength 1": {2, 3}, "eigenvector 1": {9}}
+    four = record(*["exploratory"] * 4, draws=1000)
+    (said,) = found_in(clusters, four, means={"strength 1": mean}, nodes=nodes, files=("x.tsv",))
+    first, second = said.found
+    assert "differ in 2 places" in said.text
+    assert (first.place, second.place) == ("Left insula", "Near right thalamus 2 (8 mm away)")
+    assert first.text == (
+        "a > b in strength and degree; mean g 4.63 (95 % CI 3.20 to 6.10) in strength, p FWE over all measures "
+        "≤ 0.0010 (the smallest possible with 1,000 draws); 5 voxels; g 8.06 at the peak (−1, 2, 3 mm), which was "
+        "chosen for being large"
+    )
+    assert [(one.measure, one.hedges_g, one.n) for one in first.results] == [
+        ("strength", 4.63, 27),
+        ("degree", None, None),
+    ]
+    assert "the mean g is not known" in second.text
 
 
 def test_with_one_measure_both_p_are_the_same():
-    found = map_headline([cluster(0, 0.03, 0.03)], record("exploratory"))
-    assert found["text"].startswith(f"The arms differ in 1 cluster of {FEATURES[0].title} (adjusted")
-    assert "over the whole brain)." in found["text"]
+    (found,) = found_in([cluster(0, 0.03, 0.03)], record("exploratory"))
+    assert found.text == "the arms differ in 1 place (adjusted, FWE p ≤ 0.05 over the whole brain)."
 
 
 def test_with_a_plan_the_primary_measure_stands_alone_and_others_pay_for_all():
     planned = record("secondary", "primary", "exploratory", "exploratory")
     assert list(by_role(planned.analyses.features)) == ["primary", "secondary", "exploratory"]
     clusters = [cluster(0, 0.03, 0.1), cluster(1, 0.03, 0.1), cluster(1, 0.04, 0.12), cluster(2, 0.001, 0.004)]
-    found = map_headline(clusters, planned)
-    title = FEATURES[1].title
-    first = (
-        f"Primary: the arms differ in 2 clusters of {title} (adjusted, FWE p ≤ 0.05 over the whole brain). Secondary"
+    primary, secondary, exploratory = found_in(clusters, planned)
+    assert primary.text == "the arms differ in 2 places (adjusted, FWE p ≤ 0.05 over the whole brain)."
+    assert "the arms do not differ significantly anywhere (adjusted, FWE p ≤ 0.05 over the whole brain and all 4" in (
+        secondary.text
     )
-    assert found["text"].startswith(first)
-    assert (
-        "Secondary: the arms do not differ significantly anywhere (FWE p ≤ 0.05 over the whole brain and all 4"
-        in (found["text"])
+    assert "the arms differ in 1 place" in exploratory.text
+    assert [[one.measure for one in said.found[0].results] for said in (primary, exploratory)] == [
+        ["strength"],
+        ["clustering"],
+    ]
+
+
+def test_what_was_not_found_is_told_with_its_size_and_what_could_have_been_seen():
+    node = {"t": -2.5, "hedges_g": -0.9, "g_low": -1.7, "g_high": -0.1, "p_fwe": 0.34, "p_fwe_all": 0.34}
+    strongest = {FEATURES[0].title: node | {"feature": FEATURES[0].title, "name": "near left insula"}}
+    one = record("exploratory", number_analysed={"a": 64, "b": 64})
+    statements = found_in([], one, strongest=strongest)
+    assert statements[0].text.endswith(
+        "The smallest p FWE = 0.340 (near left insula); there g is −0.90 (95 % CI −1.70 to −0.10), of all tested "
+        "the most extreme."
     )
-    assert "Exploratory: the arms differ in 1 cluster of 1 of 2 measures" in found["text"]
-    assert [row["feature"] for row in found["rows"]] == [title, FEATURES[2].title]
+    said = answer(one.arms, one.inference, statements).could_see
+    assert "with 64 and 64 analysed" in said
+    assert "80 % power if g is 0.50 (two-sample t test; 0.43 by ANCOVA if baseline and follow-up correlate 0.5)" in (
+        said
+    )
+    assert answer(one.arms, one.inference, found_in([cluster(0, 0.03, 0.03)], one)).could_see == ""
+
+
+def test_a_primary_outcome_comes_before_what_is_exploratory():
+    row = {"outcome": "hamd17", "endpoint": "score", "analysis": "main", "role": "primary", "method": "ancova"}
+    row |= {"population": "with a follow-up", "n_active": 14.0, "n_reference": 13.0, "effect_kind": "Hedges g"}
+    row |= {"estimate": -5.2, "ci_low": -8.1, "ci_high": -2.3, "effect_size": -1.4, "effect_low": -2.2}
+    row |= {"effect_high": -0.6, "p": 0.0014}
+    one = record("exploratory")
+    outcomes = outcome_statements([row, row | {"analysis": "sensitivity"}], one.arms, one.inference, "o.tsv")
+    found = answer(one.arms, one.inference, [*found_in([], one), *outcomes])
+    assert [said.about for said in found.statements] == ["hamd17", "voxels"]
+    assert found.statements[0].text == (
+        "the arms differ: a − b −5.20 (95 % CI −8.10 to −2.30), Hedges g −1.40 (95 % CI −2.20 to −0.60), p = 0.0014 "
+        "(ancova, with a follow-up, n = 14 and 13)."
+    )
+    written = found.to_json()["statements"][0]["results"][0]
+    assert (written["effect"], written["hedges_g"], written["n"], written["files"]) == (-5.2, -1.4, 27, ("o.tsv",))
 
 
 def test_two_primary_measures_are_not_one():
     assert set(deciding(record("primary", "primary").analyses.features).values()) == {"p_fwe_all"}
 
 
-def parcels(title, n_fwe, n_fwe_all):
-    row = {"name": "left", "t": 3.0, "hedges_g": 1.0, "g_low": 0.1, "g_high": 2.0, "p_fwe": 0.01, "p_fwe_all": 0.04}
-    return {"estimator": "ancova", "feature": title, "n": 90, "rows": [row], "n_fwe": n_fwe, "n_fwe_all": n_fwe_all}
+def parcels(number, *p_of_parcels):
+    feature = FEATURES[number]
+    row = {"t": 3.0, "difference": 0.1, "ci_low": 0.0, "ci_high": 0.2, "hedges_g": 1.0, "g_low": 0.1, "g_high": 2.0}
+    row |= {"feature": feature.title, "metric": feature.metric, "edges": feature.edges, "n": 27}
+    rows = [row | {"name": name, "p_fwe": p, "p_fwe_all": over} for name, p, over in p_of_parcels]
+    n = sum(p <= 0.05 for _, p, _ in p_of_parcels)
+    of = {"estimator": "ancova", "feature": feature.title, "n": 90, "n_fwe": n}
+    return of | {"rows": rows, "significant": [one for one in rows if one["p_fwe"] <= 0.05]}
 
 
-def test_parcels_are_counted_alike():
-    results = [parcels(FEATURES[0].title, 3, 0), parcels(FEATURES[1].title, 4, 2)]
-    found = parcel_headline(results, record("exploratory", "exploratory", kind="parcels"))
-    assert found["text"].startswith("The arms differ in 2 parcels of 1 of 2 measures (adjusted, FWE p ≤ 0.05 over all")
-    assert "5 more results pass the correction within one measure" in found["text"]
-    found = parcel_headline(results, record("primary", "exploratory", kind="parcels"))
-    assert found["text"].startswith("Primary: the arms differ in 3 parcels")
-    assert "Exploratory: the arms differ in 2 parcels" in found["text"]
+def test_parcels_are_counted_alike_and_one_of_two_measures_is_one():
+    results = [
+        parcels(0, ("left", 0.01, 0.04), ("right", 0.02, 0.2)),
+        parcels(1, ("left", 0.011, 0.04), ("back", 0.03, 0.2)),
+    ]
+    (found,) = parcel_statements(results, record("exploratory", "exploratory", kind="parcels"), Evidence())
+    assert found.text.startswith("the arms differ in 1 of 90 parcels (adjusted, FWE p ≤ 0.05 over all parcels and all")
+    assert "2 more results pass the correction within one measure" in found.text
+    assert found.found[0].text.startswith("a > b in degree and strength; g 1.00 (95 % CI 0.10 to 2.00) in degree")
+    primary, other = parcel_statements(results, record("primary", "exploratory", kind="parcels"), Evidence())
+    assert primary.text.startswith("the arms differ in 2 of 90 parcels")
+    assert other.text.startswith("the arms differ in 1 of 90 parcels")
 
 
 def test_a_p_near_the_level_is_marked_where_draws_are_random():
@@ -104,8 +184,8 @@ def test_a_p_near_the_level_is_marked_where_draws_are_random():
         assert near_level(p, whole) == ""
     for p in (0.02, 0.09, np.nan, None):
         assert near_level(p, sampled) == ""
-    found = map_headline([cluster(0, 0.0495, 0.0495)], record("exploratory"))
-    assert "p FWE = 0.050 (± 0.0022 Monte Carlo: too near 0.05 to tell)" in found["rows"][0]["text"]
+    (found,) = found_in([cluster(0, 0.0495, 0.0495)], record("exploratory"))
+    assert "p FWE = 0.050 (± 0.0022 Monte Carlo: too near 0.05 to tell)" in found.found[0].text
 
 
 def test_the_methods_say_which_p_decided():
@@ -176,21 +256,22 @@ def headline_of(seed, roles):
     arms = Design("arm", "a", "b", "pre", "post")
     given = {"covariates": pd.DataFrame(index=range(len(arm))), "strata": None, "kept": grid.mask.ravel()}
     sample = Sample(design=arms, maps={}, arm=arm, grid=grid, parcels=None, **given)
-    table = cluster_table(sample, compared, over_all, Trial(alpha=0.05))
+    trial = Trial(alpha=0.05)
+    table = cluster_table(sample, compared, over_all, clusters_of(sample, compared, trial), trial)
     titles = {feature.metric: feature.title for feature in FEATURES}
-    rows = table.assign(feature=table["metric"].map(titles)).to_dict("records")
-    return map_headline(rows, record(*roles))["text"], len(rows)
+    named = {"region": "Somewhere (x)", "named_mm": np.nan}
+    rows = table.assign(feature=table["metric"].map(titles), **named).to_dict("records")
+    return map_statements(rows, record(*roles), Evidence()), len(rows)
 
 
 @pytest.mark.slow
 def test_the_headline_is_wrong_no_more_often_than_the_level_says():
     n, old, unplanned, planned = 300, 0, 0, 0
     for seed in range(n):
-        text, n_clusters = headline_of(seed, ["exploratory"] * 4)
-        unplanned += "arms differ in" in text
+        (all_of_them,), n_clusters = headline_of(seed, ["exploratory"] * 4)
+        unplanned += all_of_them.differs
         old += n_clusters > 0
-        primary = headline_of(seed, ["primary", *["exploratory"] * 3])[0].split("Exploratory")[0]
-        planned += "arms differ in" in primary
+        planned += headline_of(seed, ["primary", *["exploratory"] * 3])[0][0].differs
     most = distributions.binom.ppf(0.995, n, 0.05)
     assert unplanned <= most
     assert planned <= most

@@ -1,5 +1,6 @@
 """The pages in a browser, and their numbers against the files that they come from."""
 
+import html
 import json
 import re
 import shutil
@@ -15,19 +16,20 @@ from bids_app.graph import MEASURES
 from bids_app.graph.features import Feature
 from bids_app.report.bibliography import bibliography, bibtex, cited, key_of
 from bids_app.report.citation import write_citation
-from bids_app.report.pages import number, p_value
+from bids_app.report.pages import fixed, number, p_value, span, spread
 
 pytestmark = pytest.mark.slow
+MOTION = {"mean_fd": 3, "volumes": 0, "minutes": 2, "coverage": 3}  # and decimals
 PAGES = ("index.html", "sub-01.html", "sub-09.html", "group/index.html", "logs/CITATION.html", "logs/CHECKLIST.html")
 
 
 class Tables(HTMLParser):
     """Collects the rows of all tables, cells as text."""
 
-    def __init__(self, html):
+    def __init__(self, page):
         super().__init__()
         self.tables, self.cell = [], None
-        self.feed(html)
+        self.feed(page)
 
     def handle_starttag(self, tag, attributes):
         if tag == "table":
@@ -59,7 +61,7 @@ def read(output, pattern, folder="group"):
 
 
 def place(row):
-    return ", ".join(str(round(row[axis])) for axis in "xyz")
+    return ", ".join(fixed(row[axis], 0) for axis in "xyz")
 
 
 def text_of(page):
@@ -72,25 +74,57 @@ def test_nothing_is_wrong_in_a_browser(compared, browse, page, width):
     assert browse(compared / page, width) == NOTHING_WRONG
 
 
+def test_no_page_shows_a_gap_as_text_or_the_name_of_a_column(compared):
+    for page in (compared / "group" / "index.html", compared / "logs" / "CITATION.html"):
+        hidden = r"<(code|a|script|style)\b.*?</\1>|srcdoc=\"[^\"]*\"|<[^>]+>"
+        text = html.unescape(re.sub(hidden, " ", page.read_text(), flags=re.DOTALL))
+        assert not re.findall(r"\bnan\b|\bNone\b|\bfollowup\b", text)
+        columns = set(re.findall(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b", text))
+        assert columns <= {"acq_time", "participant_id", "session_id"}, "those of BIDS are what to look for in the data"
+
+
+def test_every_link_of_the_group_page_leads_somewhere(compared):
+    page = compared / "group" / "index.html"
+    text = page.read_text()
+    links = set(re.findall(r'href="([^"#]+)"', text))
+    assert {"results.json"} < {link for link in links if link.endswith((".json", ".tsv"))}
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= set(re.findall(r'id="([^"]+)"', text))
+
+
+def test_a_click_on_a_head_sorts_and_another_turns_it_round(compared, chromium):
+    page = chromium.new_page()
+    page.goto((compared / "group" / "index.html").resolve().as_uri())
+    table = page.locator("table", has=page.locator("th", has_text="Adjusted difference (95 % CI)")).first
+    head, read_t = table.locator("thead th", has_text=re.compile("^t$")), "cells => cells.map(one => one.textContent)"
+    place = head.evaluate("one => [...one.parentElement.children].indexOf(one) + 1")
+    seen = []
+    for _ in range(2):
+        head.locator("button").click()
+        texts = table.locator(f"tbody tr > :nth-child({place})").evaluate_all(read_t)
+        seen.append([float(text.replace("−", "-")) for text in texts])
+    page.close()
+    assert seen[0] == sorted(seen[0]) != seen[1] == sorted(seen[1], reverse=True)
+
+
 def test_pages_are_small_enough_to_be_sent(compared):
-    assert (compared / "group" / "index.html").stat().st_size < 15e6
+    assert (compared / "group" / "index.html").stat().st_size < 5e6
 
 
 def interval(row, name="difference", low="ci_low", high="ci_high"):
-    return f"{number(row[name])} ({number(row[low])} to {number(row[high])})"
+    return span(row, name, low, high, 2 if name == "hedges_g" else None)
 
 
 def test_clusters_are_those_of_the_table(compared):
     clusters = read(compared, "*_res-8mm_*_clusters.tsv")
     clusters = clusters[~clusters["estimator"].str.startswith("within:")]  # which are described, not tested
-    shown = [row for table in tables(compared / "group" / "index.html", "Measure", "Direction", "mm³") for row in table]
+    shown = [row for table in tables(compared / "group" / "index.html", "Region", "Direction", "mm³") for row in table]
     assert len(shown) == len(clusters)
     assert len(clusters)
     for _, row in clusters.iterrows():
-        title = Feature(row["metric"], row["edges"]).title
-        same = [one for one in shown if one[0] == title and one[1] == row["direction"]]
-        place = ", ".join(number(row[f"peak_{axis}"]) for axis in "xyz")
-        expected = [str(row["n_voxels"]), number(row["volume_mm3"]), place, number(row["t"]), interval(row)]
+        same = [one for one in shown if one[0] == row["region"] and one[1] == row["direction"]]
+        peak = ", ".join(fixed(row[f"peak_{axis}"], 0) for axis in "xyz")
+        expected = [number(row["n_voxels"]), fixed(row["volume_mm3"], 0), peak, fixed(row["t"]), interval(row)]
         expected += [interval(row, "hedges_g", "g_low", "g_high"), p_value(row["p_fwe"]), p_value(row["p_fwe_all"])]
         assert expected in [one[2:10] for one in same]
 
@@ -101,16 +135,16 @@ def test_whole_brain_means_are_those_of_the_table(compared):
         shown = tables(compared / "group" / "index.html", "ketamine, baseline", "Adjusted difference (95 % CI)")[place]
         for (_, row), cells in zip(means.iterrows(), shown, strict=True):
             values = [number(row[column]) for column in means if "_mean_" in column]
-            expected = [*values, number(row["t"]), interval(row), interval(row, "hedges_g", "g_low", "g_high")]
+            expected = [*values, fixed(row["t"]), interval(row), interval(row, "hedges_g", "g_low", "g_high")]
             assert cells[1:] == [*expected, p_value(row["p"]), p_value(row["p_fwe"])]
 
 
 def test_bounds_of_the_whole_brain_are_there_whether_or_not_anything_is_significant(compared):
     shown = tables(compared / "group" / "index.html", "Measure", "Assumption")
     files = sorted(compared.glob("group/*_wholebrainmissing.tsv"))
-    assert len(shown) == len(files) > 1
+    assert len(shown) >= len(files) > 1
     made = [pd.read_csv(path, sep="\t", na_values="n/a") for path in files]
-    assert sorted(len(rows) for rows in shown) == sorted(map(len, made))
+    assert sum(len(rows) for rows in shown) == sum(map(len, made)), "what is not shown at once is folded, not left out"
     for table in made:
         assert {"worst case", "best case", "imputed"} <= set(table["method"])
 
@@ -141,7 +175,7 @@ def test_parcels_are_those_of_the_table(compared):
         formatted = [
             [
                 place(row),
-                number(row["t"]),
+                fixed(row["t"]),
                 interval(row),
                 interval(row, "hedges_g", "g_low", "g_high"),
                 p_value(row["p"]),
@@ -154,13 +188,37 @@ def test_parcels_are_those_of_the_table(compared):
 def test_the_flow_and_the_headline_are_those_of_the_files(compared):
     page, flow = text_of(compared / "group" / "index.html"), read(compared, "*_res-8mm_*_flow.tsv")
     clusters = read(compared, "*_res-8mm_*_clusters.tsv")
-    n_found = ((clusters["estimator"] == "ancova") & (clusters["p_fwe_all"] <= 0.05)).sum()
+    found = clusters[(clusters["estimator"] == "ancova") & (clusters["p_fwe_all"] <= 0.05)]
     assert f"{flow['analysed'].sum()} of {len(flow)} participants analysed" in page
-    assert (f"The arms differ in {n_found} cluster" if n_found else "The arms do not differ significantly") in page
+    said = "Voxels: the arms differ in" if len(found) else "Voxels: the arms do not differ significantly"
+    assert said in page
     for arm, members in flow.groupby("arm"):
         assert f"{arm}: {len(members)}" in page
         assert f"Analysed: {members['analysed'].sum()}" in page
     assert "1 × follow-up: no scan" in page
+
+
+def test_results_as_data_are_those_of_the_tables_and_of_the_page(compared):
+    """Every cluster that counts is in one place; its mean is the headline row of the table of sensitivity."""
+    written = json.loads((compared / "group" / "results.json").read_text())
+    page = html.unescape(text_of(compared / "group" / "index.html"))
+    clusters = read(compared, "*_res-8mm_*_clusters.tsv").set_index("cluster")
+    (of_voxels,) = [one for one in written["statements"] if one["about"] == "voxels"]
+    own = [result for place in of_voxels["found"] for result in place["results"]]
+    counted = clusters[(clusters["estimator"] == "ancova") & (clusters["p_fwe_all"] <= 0.05)]
+    assert sorted(one["cluster"] for one in own) == sorted(counted.index)
+    for one in own:
+        row = clusters.loc[one["cluster"]]
+        assert (one["p"], one["region"], one["peak_hedges_g"]) == pytest.approx(
+            (row["p_fwe_all"], row["region"], row["hedges_g"])
+        )
+        sensitivity = read(compared, "*_res-8mm_*_sensitivity.tsv")
+        (mean,) = sensitivity[sensitivity["cluster"] == one["cluster"]].head(1).to_dict("records")
+        assert one["hedges_g"] == pytest.approx(mean["effect_size"])
+        assert all((compared / "group" / name).exists() for name in one["files"])
+    for statement in written["statements"]:
+        assert statement["text"] in page
+        assert all(place["text"] in page for place in statement["found"][:6])
 
 
 def test_motion_is_that_of_the_flow(compared):
@@ -170,9 +228,9 @@ def test_motion_is_that_of_the_flow(compared):
         members = flow[flow["analysed"] & (flow["arm"] == arm)]
         prefix = visit.replace("-", "")
         assert int(n) == len(members)
-        for quantity, cell in zip(("mean_fd", "volumes", "minutes", "coverage"), values, strict=True):
+        for (quantity, decimals), cell in zip(MOTION.items(), values, strict=True):
             column = members[f"{prefix}_{quantity}"]
-            assert cell == f"{number(column.mean())} ({number(column.std())})"
+            assert cell == spread(column.mean(), column.std(), decimals)
 
 
 def test_a_participants_numbers_are_those_of_the_sidecars(compared):

@@ -15,8 +15,9 @@ from bids_app.group.arm_tables import write_arms
 from bids_app.group.plan_record import write_plan
 from bids_app.group.region_tables import write_region_tables
 from bids_app.group.trial_tables import Notes, read_scores, write_outcomes
-from bids_app.report.pages import number, p_value, write_page
+from bids_app.report.pages import p_value, span, write_page
 from bids_app.report.trial import role_text, route_context, trial_context
+from bids_app.report.words import said
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
 from bids_app.trial.comparison_record import read_comparison
@@ -53,7 +54,7 @@ def page_of(design_path):
     folder, record = design_path.parent, read_comparison(design_path)
     content = {
         "trial": trial_context(folder, [design_path]),
-        "route": {"trial": route_context(folder, Name.parse(design_path).entities, record)},
+        "route": {"anchor": "voxels", "trial": route_context(folder, Name.parse(design_path).entities, record)},
         "record": record,
     }
     texts, others = [], plt.get_fignums()
@@ -99,21 +100,21 @@ def test_numbers_of_the_page_are_those_of_the_files(whole):
     folder = group.settings.output_dir / "group"
     outcomes = pd.read_csv(folder / trial_name(DESIGN, "outcomes"), sep="\t", na_values="n/a")
     for cells, row in zip(rows_of(page, "compared with"), outcomes.itertuples(), strict=True):
-        assert cells[:3] == [row.outcome, row.endpoint, f"{row.method}, {row.population}"]
+        assert cells[:3] == [row.outcome, row.endpoint, f"{said(row.method)}, {row.population}"]
         assert cells[3] == f"{row.analysis}, {row.role}"
-        assert cells[7] == f"{number(row.estimate)} ({number(row.ci_low)} to {number(row.ci_high)})"
+        assert cells[7] == span(row._asdict(), "estimate", "ci_low", "ci_high")
         assert cells[8:11] == [p_value(p).replace("<", "&lt;") for p in (row.p, row.p_hc3, row.p_rerandomized)]
     path = folder / group_name(group.route, DESIGN, "sensitivity", ".tsv")
     sensitivity = pd.read_csv(path, sep="\t", na_values="n/a")
     for cells, row in zip(rows_of(page, "the effect when"), sensitivity.itertuples(), strict=True):
-        assert cells[3] == f"{number(row.estimate)} ({number(row.ci_low)} to {number(row.ci_high)})"
+        assert cells[3] == span(row._asdict(), "estimate", "ci_low", "ci_high")
 
 
 def test_the_plan_and_its_departures_are_shown(whole):
     _, _, page = whole
     assert "0123abcd" in page
     assert rows_of(page, "departs from the plan") == [["alpha", "0.01", "0.05"]]
-    assert ["Degree, r &gt; 0.25", "ancova", "exploratory"] in rows_of(page, "counts for")
+    assert ["Degree, r &gt; 0.25", said("ancova"), "exploratory"] in rows_of(page, "counts for")
     assert "covariates" in re.search("<dt>Left open</dt><dd>(.*?)</dd>", page)[1]
 
 
@@ -159,10 +160,24 @@ def test_an_arm_may_be_called_none(tmp_path, column):
     assert drawn[0] == drawn[1] > 8
 
 
+def test_what_was_planned_as_primary_and_no_longer_is_says_why():
+    roles = [{"Role": "exploratory", "Title": "Degree, r > 0.25", "Metric": "degree"}]
+    plan = {"Settled": {"metric": "degree", "primary_outcomes": ["hamd"]}}
+    departed = [
+        {"What": "min_minutes", "Planned": "4", "Used": "3"},
+        {"What": "hc3", "Planned": "not in the plan; the default is no", "Used": "yes"},
+        {"What": "n_permutations", "Planned": "10000", "Used": "500"},
+    ]
+    assert role_text({"Plan": plan | {"Deviations": departed}, "Roles": roles}) == (
+        "Planned as primary, now exploratory because min_minutes is 3 (planned: 4); hc3 is yes (not in the plan; the "
+        "default is no): Degree, r > 0.25; hamd."
+    )
+
+
 def test_roles_in_a_sentence():
     roles = [{"Role": "primary", "Title": "Degree"}, {"Role": "exploratory", "Title": "Strength"}]
-    text = role_text({"Plan": {"Deviations": []}, "Roles": roles})
+    text = role_text({"Plan": {"Deviations": [], "Settled": {}}, "Roles": roles})
     assert text.startswith("By the plan, primary: Degree. exploratory: Strength.")
     departed = [{"What": "hc3"}, {"What": "population"}]
-    text = role_text({"Plan": {"Deviations": departed}, "Roles": roles})
+    text = role_text({"Plan": {"Deviations": departed, "Settled": {}}, "Roles": roles})
     assert "There are 2 departures from the plan, listed below (hc3, population)." in text

@@ -11,29 +11,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bids_app.report.citation import as_markdown
-from bids_app.report.pages import centre, near_level, number, p_value
+from bids_app.report.pages import centre, fixed, near_level, number, p_value, span
 
 finite = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False)
 shares = st.floats(min_value=0, max_value=1)
 
 
 def read(text):
-    return float(text.replace(",", ""))
+    return float(plain(text))
+
+
+def plain(text):
+    """As a computer reads it: the minus of a page is longer than a hyphen."""
+    assert "-" not in text
+    return text.replace(",", "").replace("−", "-")
 
 
 @given(value=finite, digits=st.integers(2, 5))
 def test_a_number_is_rounded_to_its_digits_and_never_further(value, digits):
     text = number(value, digits)
     unit = Decimal(10) ** (Decimal(value).adjusted() - digits + 1) if value else Decimal(1)
-    assert abs(Decimal(text.replace(",", "")) - Decimal(value)) <= min(unit, Decimal(1)) / 2 or abs(value) < 10**digits
-    assert abs(Decimal(text.replace(",", "")) - Decimal(value)) <= unit / 2
+    assert abs(Decimal(plain(text)) - Decimal(value)) <= min(unit, Decimal(1)) / 2 or abs(value) < 10**digits
+    assert abs(Decimal(plain(text)) - Decimal(value)) <= unit / 2
 
 
 @given(value=st.floats(min_value=1e-3, max_value=1e12), digits=st.integers(2, 5))
 def test_no_large_number_is_written_with_an_exponent(value, digits):
     text = number(value, digits)
     assert "e" not in text
-    assert number(-value, digits) == f"-{text}"
+    assert number(-value, digits) == f"−{text}"
 
 
 @given(first=finite, second=finite)
@@ -48,7 +54,7 @@ def test_numbers_in_order_are_written_in_order(first, second):
         (-0.0, "0"),
         (np.float32(-0.0), "0"),
         (999.7, "1,000"),
-        (-999.5001, "-1,000"),
+        (-999.5001, "−1,000"),
         (999.4, "999"),
         (np.int64(12_345), "12,345"),
         (np.float32(0.5), "0.5"),
@@ -56,6 +62,23 @@ def test_numbers_in_order_are_written_in_order(first, second):
 )
 def test_where_rounding_brings_another_digit(value, text):
     assert number(value) == text
+
+
+@given(value=st.floats(-1e9, 1e9), decimals=st.integers(0, 4))
+def test_a_column_has_one_number_of_decimals_and_nothing_is_further_off_than_half_the_last(value, decimals):
+    text = fixed(value, decimals)
+    assert len(text.partition(".")[2]) == decimals
+    assert abs(read(text) - value) <= 0.5 * 10.0**-decimals * (1 + 1e-6)
+    assert text.strip("−0.,") or not text.startswith("−"), "there is no minus zero"
+
+
+@given(low=st.floats(1e-4, 1e6), more=st.floats(0, 10), further=st.floats(0, 10))
+def test_an_interval_shows_three_digits_of_its_widest_end(low, more, further):
+    row = {"x": low * (1 + more), "a": low, "b": low * (1 + more + further)}
+    words = span(row, "x", "a", "b").replace("(", "").replace(")", "").replace("to ", "").split()
+    shown = [read(word) for word in words]
+    assert max(abs(shown[k] - row[name]) for k, name in enumerate("xab")) <= 0.0051 * row["b"]
+    assert len({len(word.partition(".")[2]) for word in words}) == 1
 
 
 @pytest.mark.parametrize("nothing", [None, math.nan, np.float64("nan"), "n/a"])
@@ -92,7 +115,7 @@ def test_a_p_is_near_the_level_within_two_standard_errors(p, n, alpha):
 @given(places=st.lists(st.floats(-200, 200), min_size=3, max_size=3))
 def test_a_place_is_within_half_a_millimetre(places):
     row = dict(zip("xyz", map(np.float64, places), strict=True))
-    found = [float(word) for word in centre(row).split(", ")]
+    found = [read(word) for word in centre(row).split(", ")]
     assert np.abs(np.subtract(found, places)).max() <= 0.5
     assert centre(row | {"y": np.nan}) == centre({"x": 1.0}) == ""
 
