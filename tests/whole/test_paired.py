@@ -66,7 +66,7 @@ def test_the_page_says_first_what_cannot_be_told_apart(compared):
     assert page.index("Read this first") < page.index(PAIRED.warning)
     for word in ("carry-over", "no effect of the period", "Nobody knows who had which treatment first"):
         assert word in PAIRED.warning
-    assert "The treatments do not differ significantly" in page
+    assert "the treatments do not differ significantly" in page
     assert not OTHER_WORDS.findall(page)
     assert PAIRED.warning in " ".join(outcome.said.split())
 
