@@ -22,12 +22,11 @@ from bids_app.report.pages import write_page
 from bids_app.report.parcels import edge_context, node_context, titled
 from bids_app.report.trial import route_context, trial_context
 from bids_app.report.trialfigures import matrix_figure
+from bids_app.runtime.group_folder import ANSWER
 from bids_app.settings.roles import ROLES
 from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
 from bids_app.trial.design import Design
 from bids_app.trial.flow_table import read_flow
-
-RESULTS = "results.json"
 
 
 def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *, up: str = "") -> Path:
@@ -51,7 +50,7 @@ def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *
     routes = [_route(folder, path) for path in design_paths]
     page, trial = folder / "index.html", trial_context(folder, design_paths)
     found = _answer(routes, trial, design_paths[0])
-    save_json(folder / RESULTS, found.to_json())
+    save_json(folder / ANSWER, found.to_json())
     write_page(
         page,
         "group.html.jinja",

@@ -25,6 +25,7 @@ logger = logging.getLogger("bids_app")
 
 STAGED, REPLACED = ".partial-group", ".partial-group-before"
 MANIFEST, PAGE, FIGURES = "manifest.json", "index.html", "figures"
+ANSWER = "results.json"  # what the page begins with, made with it
 EARLIER = "group-earlier"
 AGAIN = "Run the group level again."
 SHOWN = 4
@@ -107,7 +108,7 @@ def _id_of(files: Mapping[str, str]) -> str:
 def _is_result(name: str) -> bool:
     """Tell results, which the page and its figures are made from, from these."""
     *folders, file = name.split("/")
-    return file not in (MANIFEST, PAGE) and FIGURES not in folders
+    return file not in (MANIFEST, PAGE, ANSWER) and FIGURES not in folders
 
 
 def finish_replacing(output_dir: Path) -> None:

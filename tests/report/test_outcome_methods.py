@@ -88,7 +88,7 @@ def test_sequences_are_compared_by_the_difference_between_the_periods():
         assert ("by ranks of the difference between the periods" in text) == bool(ordinal)
         assert ("ranks: ranks of that difference" in columns["method"]) == bool(ordinal)
         assert ("probability" in columns["estimate"]) == bool(ordinal)
-        assert "mixed" not in text + columns["method"]
+        assert "repeated measures" not in text + columns["method"]
         assert "ANCOVA" not in text
 
 

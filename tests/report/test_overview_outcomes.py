@@ -16,6 +16,7 @@ RECORD = {
     "ArmColumn": "arm",
     "Comparisons": [
         {"Folder": f"contrast-{arm}_ses-{visit}", "Active": arm, "Reference": "placebo", "Followup": visit}
+        | {"Comparison": f"{arm} − placebo at ses-{visit}"}
         for visit in ("day3", "day7")
         for arm in ("low", "high")
     ],
