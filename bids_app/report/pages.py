@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 from bids_app import __version__
 from bids_app.bids.files import save_text
+from bids_app.bids.values import counted
 from bids_app.trial.comparison_record import Inference
 
 
@@ -25,6 +27,16 @@ def write_page(path: Path, template: str, **content: Any) -> None:
     **content
         What the template shows.
     """
+    save_text(path, filled(template, **content))
+
+
+def filled(template: str, **content: Any) -> str:
+    """Return a template with its content, as `write_page` writes it."""
+    return _environment().get_template(template).render(version=__version__, **content)
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (files("bids_app") / "data" / "templates" / name).read_text("utf-8")),
         autoescape=True,
@@ -34,7 +46,8 @@ def write_page(path: Path, template: str, **content: Any) -> None:
         finalize=_or_nothing,
     )
     environment.filters |= {"number": number, "p": p_value, "embedded": embedded, "centre": centre, "near": near_level}
-    save_text(path, environment.get_template(template).render(version=__version__, **content))
+    environment.filters["counted"] = counted
+    return environment
 
 
 def _or_nothing(value: Any) -> Any:

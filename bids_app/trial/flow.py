@@ -20,6 +20,7 @@ MIN_COVERAGE = 0.5
 ROUNDING = 1 - 1e-9  # 1350 volumes of 1.4 s are a hair less than 31.5 minutes
 VISITS = ("baseline", "followup")
 NO_SCAN = "no scan"
+EXCLUDED = "scanned, excluded: "
 LEFT_OUT = "left out by --participant-label"
 Visit = tuple[str, str | None]  # participant and session
 
@@ -48,12 +49,12 @@ def reasons_by_visit(failed: Iterable[FailedScan]) -> dict[Visit, str]:
 
     Examples
     --------
-    >>> reasons_by_visit([FailedScan("01", "2", "run-1", "empty"), FailedScan("01", "2", "run-2", "3D")])
-    {('01', '2'): 'empty; 3D'}
+    >>> reasons_by_visit([FailedScan("01", "2", "run-1", "Empty."), FailedScan("01", "2", "run-2", "3D")])
+    {('01', '2'): 'Empty; 3D'}
     """
     reasons = defaultdict(list)
     for scan in failed:
-        reasons[scan.participant, scan.session].append(scan.reason)
+        reasons[scan.participant, scan.session].append(scan.reason.rstrip("."))
     return {visit: "; ".join(given) for visit, given in reasons.items()}
 
 
@@ -121,7 +122,7 @@ def participant_flow(
         reasons = list(no_arm(participant, arms, design))
         for visit, session in design.visits.items():
             scans = visits.get((participant, session), [])
-            facts, reason = _visit(scans, min_minutes)
+            facts, reason = facts_of_visit(scans, min_minutes)
             if design.treatments:
                 row[f"{visit}_session"] = _label_of(scans)
             row |= {f"{visit}_{name}": value for name, value in facts.items()}
@@ -170,7 +171,8 @@ def _label_of(scans: Sequence[Scan]) -> str | None:
     return Name.parse(scans[0].path).entities.get("ses") if scans else None
 
 
-def _visit(scans: Sequence[Scan], min_minutes: float) -> tuple[dict[str, float], str | None]:
+def facts_of_visit(scans: Sequence[Scan], min_minutes: float) -> tuple[dict[str, float], str | None]:
+    """Return what is known of the scans of a visit together, and why they cannot be compared; None if they can."""
     if not scans:
         nothing = dict.fromkeys(("minutes", "mean_fd", "coverage"), np.nan)
         return {"scans": 0, "volumes": 0, **nothing}, NO_SCAN
@@ -184,9 +186,10 @@ def _visit(scans: Sequence[Scan], min_minutes: float) -> tuple[dict[str, float],
         "coverage": _weighted([scan.facts.quality.coverage for scan in scans], weights(scans)),
     }
     if not unknown and too_little(minutes, min_minutes):
-        return facts, f"{minutes:.2f} min of data kept, less than {min_minutes:g}"
+        return facts, f"{EXCLUDED}{minutes:.2f} min of data kept, less than {min_minutes:g}"
     if facts["coverage"] < MIN_COVERAGE:
-        return facts, f"{facts['coverage']:.0%} of the analysis mask covered, less than {MIN_COVERAGE:.0%}"
+        covered = f"{facts['coverage']:.0%} of the analysis mask covered, less than {MIN_COVERAGE:.0%}"
+        return facts, EXCLUDED + covered
     return facts, None
 
 

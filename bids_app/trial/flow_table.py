@@ -17,7 +17,7 @@ FLOW_COLUMNS = {
     **{f"{visit}_mean_fd": f"Mean framewise displacement at {visit}, mm" for visit in VISITS},
     **{f"{visit}_coverage": f"Share of the analysis mask with a signal at {visit}" for visit in VISITS},
     "analysed": "Whether the participant is in the comparison",
-    "reason": "Why not",
+    "reason": "Why not: no scan, or scanned, excluded: too few minutes of data kept or too little of the mask covered",
 }
 
 
