@@ -68,7 +68,7 @@ def read_compared(output_dir: Path) -> Compared:
     flows = pd.concat([read_flow(path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))) for path in paths])
     known = flows.dropna(subset="arm").drop_duplicates("participant_id").set_index("participant_id")["arm"]
     return Compared(
-        arms=known.to_dict(),
+        arms={str(name): str(arm) for name, arm in known.items()},
         left_out=_left_out(flows),
         visits={
             session: design.called[visit]

@@ -88,15 +88,12 @@ def one_row_of_each(quality: pd.DataFrame) -> pd.DataFrame:
 
 def _outliers(numbers: pd.DataFrame) -> pd.Series:
     """Name the measures in which a scan lies far from those of its kind."""
-    far = pd.DataFrame(
-        {
-            name: numbers.groupby("kind")[name].transform(
-                lambda values, side=side: far_from_median(values.to_numpy(float), LIMIT, side)
-            )
-            for name, side in SIDES.items()
-        }
-    ).astype(bool)
-    return far.apply(lambda row: ", ".join(far.columns[row]) or None, axis=1) if len(far) else pd.Series(dtype=object)
+    far = pd.DataFrame(False, index=numbers.index, columns=list(SIDES))
+    for _, rows in numbers.groupby("kind"):
+        for name, side in SIDES.items():
+            far.loc[rows.index, name] = far_from_median(rows[name].to_numpy(float), LIMIT, side)
+    named = [", ".join(str(name) for name in row if row[name]) or None for row in far.to_dict("records")]
+    return pd.Series(named, index=numbers.index, dtype=object)
 
 
 def _known(output_dir: Path, numbers: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -137,7 +134,7 @@ def _excluded(output_dir: Path, index: ScanIndex, compared: Compared) -> dict[st
     for scan in index.one_of_each():
         visits[scan.participant, scan.session, scan.entities.get("task")].append(scan)
     asked = {} if compared.min_minutes is not None else _asked(output_dir)
-    found = {}
+    found: dict[str, str] = {}
     for (participant, *_), scans in visits.items():
         minutes = compared.min_minutes if compared.min_minutes is not None else asked.get(str(participant), 0.0)
         _, reason = facts_of_visit(scans, minutes)

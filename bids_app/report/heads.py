@@ -12,6 +12,7 @@ import pandas as pd
 from bids_app.bids.files import save_text
 from bids_app.report.compared import Compared
 from bids_app.report.pages import filled
+from bids_app.report.quality import HEADS
 from bids_app.trial.wording import PARALLEL
 
 BEGIN, END = "<!-- head -->", "<!-- end of the head -->"
@@ -23,7 +24,7 @@ ALONE: Mapping[str, Any] = {
     "previous": None,
     "following": None,
     "unused": (),
-    "far": (),
+    "far": {},
 }
 
 
@@ -66,7 +67,11 @@ def write_heads(output_dir: Path, scans: pd.DataFrame, compared: Compared) -> No
             "previous": names[place - 1] if place else None,
             "following": names[place + 1] if place + 1 < len(names) else None,
             "unused": [row for row in rows if row["state"] in ("excluded", "not compared")],
-            "far": [row for row in rows if row["outliers"]],
+            "far": {
+                row["scan"]: ", ".join(HEADS[name] for name in row["outliers"].split(", "))
+                for row in rows
+                if row["outliers"]
+            },
         }
         sessions = sorted({row["session"] for row in rows} - {None})
         _replace(output_dir / f"{name}.html", head(name, [compared.named(one) for one in sessions], **known))

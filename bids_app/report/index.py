@@ -11,22 +11,11 @@ from bids_app.report.compared import Compared, read_compared
 from bids_app.report.every_scan import LIMIT, SIDES, write_scans
 from bids_app.report.heads import write_heads
 from bids_app.report.pages import number, write_page
-from bids_app.report.quality import COLUMNS, QCFC_COLUMNS, write_quality
+from bids_app.report.quality import COLUMNS, HEADS, QCFC_COLUMNS, write_quality
 from bids_app.report.strips import Strip, strip
 
 SHOWN = ("mean_fd", "minutes", "tsnr", "coverage", "distance_dependence", "mean_correlation", "degrees_of_freedom")
 OF_GRAPHS = ("coverage", "density", "mean_degree")
-HEADS = {
-    "mean_fd": "Mean FD, mm",
-    "minutes": "Minutes kept",
-    "tsnr": "tSNR",
-    "coverage": "Coverage",
-    "distance_dependence": "r with distance",
-    "mean_correlation": "Mean r",
-    "degrees_of_freedom": "Degrees of freedom",
-    "density": "Density",
-    "mean_degree": "Mean degree",
-}
 
 
 def write_pages_of_all(output_dir: Path) -> Path:

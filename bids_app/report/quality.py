@@ -35,6 +35,17 @@ COLUMNS = {
     "kind": "voxels, grayordinates, or the atlas",
     **dict(FACTS.values()),
 }
+HEADS = {
+    "mean_fd": "Mean FD, mm",
+    "minutes": "Minutes kept",
+    "tsnr": "tSNR",
+    "coverage": "Coverage",
+    "distance_dependence": "r with distance",
+    "mean_correlation": "Mean r",
+    "degrees_of_freedom": "Degrees of freedom",
+    "density": "Density",
+    "mean_degree": "Mean degree",
+}
 QCFC = ("mean_correlation", "distance_dependence", "density", "mean_degree")
 QCFC_COLUMNS = {
     "kind": COLUMNS["kind"],
