@@ -15,7 +15,7 @@ from bids_app.report.surfacefigures import draw_cortex
 from bids_app.space.grid import Grid
 from bids_app.space.surface import Surface
 
-ROW = 2.2  # inches of a row of maps
+ROW = 2.3  # inches of a row of maps
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito's
 LINES = ("-", "--", ":")
 

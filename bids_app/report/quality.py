@@ -36,7 +36,7 @@ COLUMNS = {
     **dict(FACTS.values()),
 }
 HEADS = {
-    "mean_fd": "Mean FD, mm",
+    "mean_fd": "Mean FD (mm)",
     "minutes": "Minutes kept",
     "tsnr": "tSNR",
     "coverage": "Coverage",

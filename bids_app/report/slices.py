@@ -32,7 +32,7 @@ def draw_slices(axis: Axes, grid: Grid, values: np.ndarray, colours: ScalarMappa
     """
     heights = np.flatnonzero(grid.mask.any(axis=(0, 1)))
     (left, right), (back, front) = (_edges(grid, along) for along in (0, 1))
-    low, high = sorted((left, right))
+    (low, high), (bottom, top) = (_bounds(grid, along) for along in (0, 1))
     step = high - low + 2 * MARGIN
     lost = np.where(np.isfinite(values), np.nan, 1.0)
     for place, index in enumerate(heights[(np.linspace(0.12, 0.88, N_SLICES) * heights.size).astype(int)]):
@@ -45,16 +45,23 @@ def draw_slices(axis: Axes, grid: Grid, values: np.ndarray, colours: ScalarMappa
         axis.text(offset + (low + high) / 2, 0, f"z = {z:.0f} mm", fontsize=8, ha="center", va="bottom",
                   transform=axis.get_xaxis_transform())  # fmt: skip
     axis.set_xlim(low - MARGIN, low - MARGIN + N_SLICES * step)
-    axis.set_ylim(min(back, front) - 2.5 * MARGIN, max(back, front) + MARGIN)
+    axis.set_ylim(bottom - 2.5 * MARGIN, top + MARGIN)
     axis.set_axis_off()
     for x, side in ((low, "L"), (high, "R")):
-        axis.text(x, max(back, front), side, fontsize=9, ha="center", va="top")
+        axis.text(x, top, side, fontsize=9, ha="center", va="top")
 
 
 def _edges(grid: Grid, along: int) -> tuple[float, float]:
     """Return where the first and the last voxel begin and end along an axis, in mm."""
     edge, origin = grid.affine[along, along], grid.affine[along, 3]
     return float(origin - edge / 2), float(origin + edge * (grid.mask.shape[along] - 0.5))
+
+
+def _bounds(grid: Grid, along: int) -> tuple[float, float]:
+    """Return between which places there are nodes along an axis, in mm."""
+    there = grid.coordinates[:, along]
+    half = abs(grid.affine[along, along]) / 2
+    return float(there.min() - half), float(there.max() + half)
 
 
 def _slice(grid: Grid, values: np.ndarray, index: int) -> np.ndarray:
