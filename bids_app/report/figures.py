@@ -39,26 +39,21 @@ def carpet_figure(carpet: Mapping[str, np.ndarray]) -> Figure:
     axes[1].set_title("Change from volume to volume over all nodes, in units of the signal", fontsize=9, loc="left")
     after = np.full((len(carpet["after"]), kept.size), np.nan)
     after[:, np.flatnonzero(kept)] = carpet["after"]
-    order = by_global_signal(carpet["before"])
-    for axis, values, title in zip(
-        axes[2:], (carpet["before"], after), ("Before cleaning", "After cleaning"), strict=True
-    ):
-        drawn = axis.imshow(
-            _rows_z_scored(values)[order],
-            aspect="auto",
-            cmap="gray",
-            vmin=-2,
-            vmax=2,
-            interpolation="nearest",
-            extent=(0, kept.size * seconds, len(values), 0),
-        )
-        text = f"{title}: {len(values)} nodes, those that follow their mean before cleaning most at the top"
-        axis.set_title(text, fontsize=9, loc="left")
-        axis.set_ylabel("nodes")
+    order, end = by_global_signal(carpet["before"]), kept.size * seconds
+    _draw_carpet(axes[2], carpet["before"][order], "Before cleaning", end)
+    drawn = _draw_carpet(axes[3], after[order], "After cleaning", end)
     axes[3].set_xlabel("seconds")
     bar = figure.colorbar(drawn, cax=figure.add_axes((0.945, 0.07, 0.012, 0.5)), extend="both")
     bar.set_label("z score of each node", fontsize=8)
     return figure
+
+
+def _draw_carpet(axis: Axes, values: np.ndarray, title: str, end: float) -> ScalarMappable:
+    text = f"{title}: {len(values)} nodes, those that follow their mean before cleaning most at the top"
+    axis.set_title(text, fontsize=9, loc="left")
+    axis.set_ylabel("nodes")
+    look: dict[str, Any] = {"cmap": "gray", "vmin": -2, "vmax": 2, "interpolation": "nearest", "aspect": "auto"}
+    return axis.imshow(_rows_z_scored(values), extent=(0, end, len(values), 0), **look)
 
 
 def by_global_signal(series: np.ndarray) -> np.ndarray:

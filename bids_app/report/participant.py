@@ -117,9 +117,8 @@ def _draw_measure(
         return output_dir / f"sub-{participant}" / "figures" / name
 
     text = (feature.title, feature.unit)
-    shown["maps"] = save(
-        "", visits_figure(grid, values, *text, anatomy=dict(place)["space"].startswith("MNI152")), ".png"
-    )
+    in_mni = entities.get("space", "").startswith("MNI152")
+    shown["maps"] = save("", visits_figure(grid, values, *text, anatomy=in_mni), ".png")
     if feature.metric == "degree":
         shown["histogram"] = save("Histogram", histogram_figure(values, *text), ".svg")
     return shown
