@@ -11,6 +11,7 @@ from bids_app.bids.files import save_described
 from bids_app.bids.names import scan_label
 from bids_app.bids.result_names import MAPS
 from bids_app.bids.scans import Scan, ScanIndex
+from bids_app.bids.status import STATES as ENDED
 from bids_app.bids.status import read_statuses
 from bids_app.report.compared import Compared
 from bids_app.stats.outliers import far_from_median
@@ -31,8 +32,7 @@ STATES = {
     "usable": "has enough data; the participant is in the comparison if there is one",
     "not compared": "has enough data, and the participant is not in the comparison",
     "excluded": "was scanned and processed, and has too few data to be compared",
-    "failed": "could not be processed when it was last tried",
-    "gone": "its input is no longer there",
+    **{state: text for state, text in ENDED.items() if state != "done"},
 }
 COLUMNS: dict[str, Any] = {
     "participant_id": "Participant",
