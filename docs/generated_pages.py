@@ -13,6 +13,7 @@ from bids_app.group.regions import ROI_COLUMNS
 from bids_app.group.repeated_outcomes import ROLE
 from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
 from bids_app.group.sensitivity import SENSITIVITY_COLUMNS
+from bids_app.report.every_scan import COLUMNS as SCAN_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
 from bids_app.settings.everyday import LEVEL_OF
 from bids_app.settings.parser import app_parser, demo_parser
@@ -47,6 +48,7 @@ TABLES = {
     "association.tsv": ASSOCIATION_COLUMNS,
     "sensitivity.tsv": SENSITIVITY_COLUMNS,
     "agreement.tsv": AGREEMENT_COLUMNS,
+    "logs/scans.tsv": SCAN_COLUMNS,
     "logs/quality.tsv": COLUMNS,
     "logs/qcfc.tsv": QCFC_COLUMNS,
 }

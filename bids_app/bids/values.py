@@ -77,7 +77,7 @@ def all_numbers(column: pd.Series, name: str) -> pd.Series:
         listed = ", ".join(f"{str(value)!r} of {who(label)}" for label, value in wrong.iloc[:5].items())
         listed += f" and {n - 5} more" if n > 5 else ""
         raise DataError(
-            f"{name}: {first!r} is not a number ({n} such value{'s' if n > 1 else ''}): {listed}. Correct that, or "
+            f"{name}: {first!r} is not a number ({counted(n, 'such value')}): {listed}. Correct that, or "
             "write n/a where a value is missing; names of categories are described by Levels in the table's JSON file."
         )
     return read
@@ -195,6 +195,17 @@ def in_order(words: Iterable[str]) -> list[str]:
 def who(label: object) -> str:
     """Write the label of a row for people: sub-01, or sub-01 ses-2."""
     return f"sub-{label[0]} ses-{label[1]}" if isinstance(label, tuple) else f"sub-{str(label).removeprefix('sub-')}"
+
+
+def counted(n: int, noun: str, several: str = "") -> str:
+    """Write how many there are of something.
+
+    Examples
+    --------
+    >>> counted(1, "participant"), counted(1200, "scan"), counted(0, "analysis", "analyses")
+    ('1 participant', '1,200 scans', '0 analyses')
+    """
+    return f"{n:,} {noun if n == 1 else several or noun + 's'}"
 
 
 def people(labels: Iterable[object], most: int = 5) -> str:

@@ -13,6 +13,7 @@ from rich.table import Table
 from bids_app.bids.datasets import Dataset
 from bids_app.bids.findings import Finding, say_all
 from bids_app.bids.runs import BoldRun, SeriesRun, find_inputs
+from bids_app.bids.values import counted
 from bids_app.errors import DataError, MissingInputError
 from bids_app.group.gathering import find_trial, gather, tables_for, tables_of_chosen
 from bids_app.group.repeated_outcomes import outcomes_of_all
@@ -56,7 +57,7 @@ def preview_participants(settings: Settings, *, with_trial: bool = False) -> int
         return _preview_raw(settings, with_trial=with_trial)
     inputs = find_inputs(settings)
     _show(
-        f"{len(inputs.datasets)} preprocessed dataset{'s' if len(inputs.datasets) > 1 else ''}",
+        counted(len(inputs.datasets), "preprocessed dataset"),
         ("name", "made by", "folder"),
         [(one.name, _made_by(one), str(one.path)) for one in inputs.datasets],
     )

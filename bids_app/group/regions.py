@@ -13,6 +13,7 @@ from bids_app import stats
 from bids_app.bids.files import read_table
 from bids_app.bids.result_names import group_name
 from bids_app.bids.scans import Scan
+from bids_app.bids.values import counted
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Test, headline_of
@@ -116,7 +117,7 @@ def _clusters(route: MapRoute, settings: Settings, design: Design, feature: Feat
     regions, names = [], _names_of_clusters(settings, route, design)
     for number, cluster in enumerate(found, start=1):
         peak = ", ".join(f"{edge:.0f}" for edge in grid.coordinates[cluster.peak])
-        size = f"{len(cluster.nodes)} {grid.node}{'s' if len(cluster.nodes) > 1 else ''}"
+        size = counted(len(cluster.nodes), grid.node)
         text = f"{feature.title}: {size}, peak at {peak} mm, {headline.direction(cluster.sign, design)}"
         known = f"{feature.label} {number}"
         regions.append(Region(known, names.get(known, known), feature, place[cluster.nodes], text))

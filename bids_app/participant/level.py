@@ -11,6 +11,7 @@ from bids_app.bids.result_names import atlas_of, status_path
 from bids_app.bids.runs import BoldRun, Inputs, SeriesRun, find_inputs
 from bids_app.bids.scans import index_scans
 from bids_app.bids.status import earlier_scans, mark_gone, participants_with_status, save_status
+from bids_app.bids.values import counted
 from bids_app.participant.nodes import settle_atlases, settle_grid
 from bids_app.participant.workflow import Layout, init_level_wf
 from bids_app.preproc.raw_runs import RawRun, by_participant, wants_preprocessing
@@ -60,7 +61,7 @@ def _graph_level(settings: Settings, log_dir: Path, earlier: Sequence[Failure] =
     """Make the maps and tables of preprocessed scans; ``earlier`` are failures that count for the exit code too."""
     inputs = find_inputs(settings)
     runs_by_participant = inputs.by_participant
-    logger.info("%d participants, %d scans.", len(runs_by_participant), len(inputs.runs))
+    logger.info("%s, %s.", counted(len(runs_by_participant), "participant"), counted(len(inputs.runs), "scan"))
     for run in inputs.runs:
         logger.info("%s: %s (%s).", run.label, run.sources[0].rpartition("/")[2], run.reason)
         logger.debug("%s: %s", run.label, ", ".join(run.sources))
@@ -98,9 +99,9 @@ def _page_to_look_at(settings: Settings, inputs: Inputs) -> Path:
     waiting = inputs.everyone - set(participants_with_status(output))
     if settings.selection.participants and waiting:
         logger.info(
-            "%d participants of the input are not processed yet: %s and the methods are made by the call that ends "
+            "%s of the input still to be processed: %s and the methods are made by the call that ends "
             "last, by the group level, or by --reports-only.",
-            len(waiting),
+            counted(len(waiting), "participant"),
             output / "index.html",
         )
         return output / f"sub-{inputs.runs[0].entities['sub']}.html"

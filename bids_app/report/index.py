@@ -3,15 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from bids_app.bids.scans import ScanIndex, index_scans
-from bids_app.bids.status import read_statuses
-from bids_app.report.citation import write_citation
-from bids_app.report.overview import words_of
-from bids_app.report.pages import write_page
-from bids_app.report.quality import COLUMNS, QCFC_COLUMNS, write_quality
-from bids_app.settings.settings import GROUP
+import pandas as pd
 
-SHOWN = ("mean_fd", "minutes", "coverage", "tsnr", "degrees_of_freedom", "mean_correlation", "density", "mean_degree")
+from bids_app.bids.scans import ScanIndex, index_scans
+from bids_app.report.citation import write_citation
+from bids_app.report.compared import Compared, read_compared
+from bids_app.report.every_scan import LIMIT, SIDES, write_scans
+from bids_app.report.heads import write_heads
+from bids_app.report.pages import number, write_page
+from bids_app.report.quality import COLUMNS, HEADS, QCFC_COLUMNS, write_quality
+from bids_app.report.strips import Strip, strip
+
+SHOWN = ("mean_fd", "minutes", "tsnr", "coverage", "distance_dependence", "mean_correlation", "degrees_of_freedom")
+OF_GRAPHS = ("coverage", "density", "mean_degree")
 
 
 def write_pages_of_all(output_dir: Path) -> Path:
@@ -34,6 +38,8 @@ def write_pages_of_all(output_dir: Path) -> Path:
 def write_index_page(output_dir: Path, index: ScanIndex) -> Path:
     """Write ``index.html`` and the tables that it shows, from the files of all participants.
 
+    The heads of the participants' pages lead to each other, and say their arms: they are put in place too.
+
     Parameters
     ----------
     output_dir : Path
@@ -44,29 +50,43 @@ def write_index_page(output_dir: Path, index: ScanIndex) -> Path:
     Path
     """
     quality, qcfc = write_quality(output_dir, index)
+    compared = read_compared(output_dir)
+    scans = write_scans(output_dir, index, quality, compared)
+    names = scans["participant_id"].unique()
+    pages = {name: f"{name}.html" if (output_dir / f"{name}.html").exists() else None for name in names}
     page = output_dir / "index.html"
     write_page(
         page,
         "index.html.jinja",
-        participants=_participants(output_dir),
-        scans=quality.to_dict("records"),
+        pages=pages,
+        scans=scans.astype(object).where(scans.notna(), None).to_dict("records"),
+        states=scans["state"].value_counts().to_dict(),
         columns={name: COLUMNS[name] for name in SHOWN},
-        largest={name: quality[name].max() for name in SHOWN},
+        heads=HEADS,
+        strips=_strips(scans, pages, compared),
+        sides=SIDES,
+        limit=LIMIT,
+        quality=quality.to_dict("records"),
+        of_graphs=OF_GRAPHS,
         qcfc=qcfc.to_dict("records"),
         qcfc_columns=QCFC_COLUMNS,
         group=(output_dir / "group" / "index.html").exists(),
-        words=words_of(output_dir / GROUP),
+        words=compared.words,
         citation=(output_dir / "logs" / "CITATION.html").exists(),
     )
+    write_heads(output_dir, scans, compared)
     return page
 
 
-def _participants(output_dir: Path) -> list[dict[str, Any]]:
-    """List the participants with the state of their scans."""
-    found = []
-    for status in read_statuses(output_dir):
-        unused = [scan for scan in status["Scans"] if scan["State"] != "done"]
-        name = f"sub-{status['Participant']}"
-        page = f"{name}.html" if (output_dir / f"{name}.html").exists() else None
-        found.append({"name": name, "page": page, "n_scans": len(status["Scans"]), "unused": unused})
-    return found
+def _strips(scans: pd.DataFrame, pages: dict[str, str | None], compared: Compared) -> list[Strip]:
+    """Lay out every measure that outliers are looked for in, a lane for each visit."""
+    made = scans[scans["kind"].notna()]
+    lanes = made["session"].map(lambda session: compared.named(session) if isinstance(session, str) else "all scans")
+    if made["kind"].nunique() > 1:
+        lanes += ", " + made["kind"].astype(str)
+    drawn: list[Any] = []
+    for measure in SIDES:
+        text = made["scan"] + ": " + made[measure].map(number)
+        rows = made.assign(lane=lanes, text=text, page=made["participant_id"].map(pages))
+        drawn.append(strip(rows, measure, COLUMNS[measure]))
+    return [one for one in drawn if one is not None]

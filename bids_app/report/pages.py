@@ -4,6 +4,7 @@ import base64
 import io
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 from bids_app import __version__
 from bids_app.bids.files import save_text
+from bids_app.bids.values import counted
 from bids_app.report.words import in_words, said
 from bids_app.trial.comparison_record import Inference
 
@@ -31,6 +33,16 @@ def write_page(path: Path, template: str, **content: Any) -> None:
     **content
         What the template shows.
     """
+    save_text(path, filled(template, **content))
+
+
+def filled(template: str, **content: Any) -> str:
+    """Return a template with its content, as `write_page` writes it."""
+    return _environment().get_template(template).render(version=__version__, **content)
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (files("bids_app") / "data" / "templates" / name).read_text("utf-8")),
         autoescape=True,
@@ -42,7 +54,8 @@ def write_page(path: Path, template: str, **content: Any) -> None:
     environment.filters |= {"number": number, "fixed": fixed, "span": span, "spread": spread, "p": p_value}
     environment.filters |= {"near": near_level, "embedded": embedded, "light": light, "centre": centre}
     environment.filters |= {"said": said, "in_words": in_words}
-    save_text(path, environment.get_template(template).render(version=__version__, **content))
+    environment.filters["counted"] = counted
+    return environment
 
 
 def _or_nothing(value: Any) -> Any:

@@ -16,6 +16,7 @@ from bids_app.bids.status import read_statuses
 from bids_app.graph import GLOBALS
 from bids_app.graph.features import Feature
 from bids_app.report.figures import histogram_figure, matrices_figure, visits_figure
+from bids_app.report.heads import head
 from bids_app.report.pages import write_page
 from bids_app.space.grid import Grid, load_grid
 from bids_app.system.small_files import read_record
@@ -44,6 +45,7 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
         page,
         "participant.html.jinja",
         participant=participant,
+        head=head(f"sub-{participant}", sorted({_visit(scan) for scan in status["Scans"]} - {""})),
         scans=status["Scans"],
         bold=_bold(output_dir, maps),
         measures=_draw_measures(output_dir, participant, maps),
@@ -52,6 +54,10 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
         files=_files(output_dir, participant),
     )
     return page
+
+
+def _visit(scan: Mapping[str, Any]) -> str:
+    return next((word for word in scan["Scan"].split() if word.startswith("ses-")), "")
 
 
 def raw_maps(index: ScanIndex) -> list[Scan]:
@@ -111,7 +117,8 @@ def _draw_measure(
         return output_dir / f"sub-{participant}" / "figures" / name
 
     text = (feature.title, feature.unit)
-    shown["maps"] = save("", visits_figure(grid, values, *text), ".png")
+    in_mni = entities.get("space", "").startswith("MNI152")
+    shown["maps"] = save("", visits_figure(grid, values, *text, anatomy=in_mni), ".png")
     if feature.metric == "degree":
         shown["histogram"] = save("Histogram", histogram_figure(values, *text), ".svg")
     return shown

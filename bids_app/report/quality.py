@@ -35,6 +35,17 @@ COLUMNS = {
     "kind": "voxels, grayordinates, or the atlas",
     **dict(FACTS.values()),
 }
+HEADS = {
+    "mean_fd": "Mean FD (mm)",
+    "minutes": "Minutes kept",
+    "tsnr": "tSNR",
+    "coverage": "Coverage",
+    "distance_dependence": "r with distance",
+    "mean_correlation": "Mean r",
+    "degrees_of_freedom": "Degrees of freedom",
+    "density": "Density",
+    "mean_degree": "Mean degree",
+}
 QCFC = ("mean_correlation", "distance_dependence", "density", "mean_degree")
 QCFC_COLUMNS = {
     "kind": COLUMNS["kind"],
@@ -76,8 +87,13 @@ def _rows(index: ScanIndex) -> list[dict[str, Any]]:
         kind = " ".join(scan.entities[key] for key in ("atlas", "seg", "scale") if key in scan.entities)
         graph = scan.sidecar.get("Graph") or {}
         facts = {"Density": graph.get("density"), "MeanDegree": graph.get("mean_degree")}
-        found.setdefault((scan.participant, scan_label(scan.entities), kind), (scan, {**scan.sidecar, **facts}))
+        found.setdefault((scan.participant, _name(scan), kind), (scan, {**scan.sidecar, **facts}))
     return [_row(*key, *found[key]) for key in sorted(found)]
+
+
+def _name(scan: Scan) -> str:
+    """Return the name that the status has: that of a table of series is longer than what its files say."""
+    return str(scan.sidecar.get("Scan") or scan_label(scan.entities))
 
 
 def _row(participant: str, label: str, kind: str, scan: Scan, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bids_app.bids.files import sweep
 from bids_app.bids.status import participants_with_status
+from bids_app.bids.values import counted
 from bids_app.errors import NothingSelectedError
 from bids_app.report.index import write_pages_of_all
 from bids_app.report.overview import comparison_folders, write_group_pages
@@ -44,7 +45,7 @@ def remake_pages(settings: Settings) -> int:
             f"--reports-only: {output} holds nothing of the {settings.level} level to make pages from. Run it without."
         )
     write_pages_of_all(output)
-    logger.info("%d pages were made anew in %s.", made, output)
+    logger.info("Made anew in %s: %s.", output, counted(made, "page"))
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bids_app.bids.findings import Finding
-from bids_app.bids.values import UNKNOWN_WORDS, alike, in_order, likely_codes, match, people
+from bids_app.bids.values import UNKNOWN_WORDS, alike, counted, in_order, likely_codes, match, people
 
 if TYPE_CHECKING:  # which imports this module
     from bids_app.trial.covariates import Column
@@ -63,7 +63,7 @@ def _category(column: "Column", own: pd.Series, whom: str) -> str:
     levels = in_order(own.dropna())
     listed = ", ".join(f"{column.named(level)} ({(own == level).sum()})" for level in levels[:12])
     more = f" and {len(levels) - 12} more" if len(levels) > 12 else ""
-    n_levels = "1 level" if len(levels) == 1 else f"{len(levels)} levels"
+    n_levels = counted(len(levels), "level")
     return f"{column.name} is taken as a category of {n_levels}: {listed}{more}; reference {levels[0]}."
 
 

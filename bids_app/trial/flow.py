@@ -45,12 +45,12 @@ def reasons_by_visit(failed: Iterable[FailedScan]) -> dict[Visit, str]:
 
     Examples
     --------
-    >>> reasons_by_visit([FailedScan("01", "2", "run-1", "empty"), FailedScan("01", "2", "run-2", "3D")])
-    {('01', '2'): 'empty; 3D'}
+    >>> reasons_by_visit([FailedScan("01", "2", "run-1", "Empty."), FailedScan("01", "2", "run-2", "3D")])
+    {('01', '2'): 'Empty; 3D'}
     """
     reasons = defaultdict(list)
     for scan in failed:
-        reasons[scan.participant, scan.session].append(scan.reason)
+        reasons[scan.participant, scan.session].append(scan.reason.rstrip("."))
     return {visit: "; ".join(given) for visit, given in reasons.items()}
 
 

@@ -20,7 +20,7 @@ FLOW_COLUMNS = {
     "arm": "Arm that the participant was randomized to",
     **{f"{visit}_{name}": text.format(visit=visit) for name, text in FACTS.items() for visit in VISITS},
     "analysed": "Whether the participant is in the comparison",
-    "reason": "Why not",
+    "reason": "Why not: no scan, or scanned, excluded: too few minutes of data kept or too little of the mask covered",
 }
 
 

@@ -12,6 +12,7 @@ from bids_app.bids.scans import Scan
 MIN_COVERAGE = 0.5
 ROUNDING = 1 - 1e-9  # 1350 volumes of 1.4 s are a hair less than 31.5 minutes
 NO_SCAN = "no scan"
+EXCLUDED = "scanned, excluded: "
 
 
 def weights(scans: Sequence[Scan]) -> np.ndarray:
@@ -45,9 +46,10 @@ def facts_of(scans: Sequence[Scan], min_minutes: float) -> tuple[dict[str, float
         "coverage": _weighted([scan.facts.quality.coverage for scan in scans], weights(scans)),
     }
     if not unknown and too_little(minutes, min_minutes):
-        return facts, f"{minutes:.2f} min of data kept, less than {min_minutes:g}"
+        return facts, f"{EXCLUDED}{minutes:.2f} min of data kept, less than {min_minutes:g}"
     if facts["coverage"] < MIN_COVERAGE:
-        return facts, f"{facts['coverage']:.0%} of the analysis mask covered, less than {MIN_COVERAGE:.0%}"
+        covered = f"{facts['coverage']:.0%} of the analysis mask covered, less than {MIN_COVERAGE:.0%}"
+        return facts, EXCLUDED + covered
     return facts, None
 
 

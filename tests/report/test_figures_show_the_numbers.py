@@ -8,12 +8,16 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from nilearn.datasets import load_mni152_template
 from PIL import Image
 from scipy import stats
 
 from bids_app.report.figures import carpet_figure, histogram_figure, matrices_figure
 from bids_app.report.mapfigures import Effect, colour_range, cuts_of, strip_figure
 from bids_app.report.pages import WIDEST, light
+from bids_app.report.slices import MARGIN, N_SLICES, draw_slices
 from bids_app.report.trialfigures import (
     association_figure,
     curve_figure,
@@ -21,6 +25,7 @@ from bids_app.report.trialfigures import (
     matrix_figure,
     visits_figure,
 )
+from bids_app.space.grid import Grid
 
 RNG = np.random.default_rng(31)
 
@@ -48,7 +53,7 @@ def scan_carpet(kept, n_nodes=9, seconds=0.8):
 def test_a_carpet_has_every_volume_at_its_time_and_gaps_where_volumes_were_left_out(left_out):
     kept = [volume not in left_out for volume in range(20)]
     given = scan_carpet(kept)
-    displacement, change, before, after = carpet_figure(given).axes
+    displacement, change, before, after, _ = carpet_figure(given).axes
     for axis, names in ((displacement, ["framewise_displacement"]), (change, ["dvars_before", "dvars_after"])):
         for line, name in zip(axis.lines, names, strict=True):
             np.testing.assert_allclose(line.get_xdata(), 0.8 * np.arange(20))
@@ -56,8 +61,10 @@ def test_a_carpet_has_every_volume_at_its_time_and_gaps_where_volumes_were_left_
         marked = [segment[0][0] for segment in axis.collections[0].get_segments()]
         np.testing.assert_allclose(marked, 0.8 * np.array(left_out))
     shown = {name: np.ma.filled(axis.images[0].get_array(), np.nan) for name, axis in (("b", before), ("a", after))}
+    scored = stats.zscore(given["before"], axis=1)
+    order = np.argsort([-stats.pearsonr(row, scored.mean(axis=0)).statistic for row in scored])
     for values, raw in ((shown["b"], given["before"]), (shown["a"][:, kept], given["after"])):
-        np.testing.assert_allclose(values, stats.zscore(raw, axis=1), rtol=1e-6)
+        np.testing.assert_allclose(values, stats.zscore(raw, axis=1)[order], rtol=1e-6)
     assert np.isnan(shown["a"][:, list(left_out)]).all()
     for axis in (before, after):
         assert axis.images[0].get_extent() == [0, 16, 9, 0]
@@ -110,7 +117,56 @@ def test_matrices_are_in_the_order_of_the_networks_each_in_its_place(n_scans, wi
                 np.testing.assert_equal(shown[row, column], expected)
         lines = sorted(line.get_ydata()[0] for line in axis.lines if len(set(line.get_ydata())) == 1)
         assert lines == ([1.5, 4.5] if with_networks else [])
+        names = {
+            label.get_text(): place for label, place in zip(axis.get_yticklabels(), axis.get_yticks(), strict=True)
+        }
+        assert not with_networks or names == {"a": 0.5, "b": 3.0, "c": 5.5}
         assert axis.images[0].get_clim() == (-1, 1)
+
+
+@pytest.mark.parametrize("flipped", [1, -1])
+@pytest.mark.parametrize("anatomy", [True, False])
+def test_maps_are_drawn_where_they_lie_and_left_is_left(flipped, anatomy):
+    shape = np.array([9, 11, 8])
+    affine = np.diag([10.0 * flipped, 10, 10, 1])
+    affine[:3, 3] = [-40 * flipped, -70, -30]
+    grid = Grid(np.ones(shape, dtype=bool), affine)
+    x, y, z = grid.coordinates.T
+    axis = plt.figure().add_axes((0, 0, 1, 1))
+    colours = ScalarMappable(Normalize(-1000, 1000), "viridis")
+    draw_slices(axis, grid, np.where(z == 10, np.nan, x + y / 100), colours, anatomy=anatomy)
+    shown = [image for image in axis.images if image.get_cmap().name == "viridis"]
+    heights = [float(text.get_text().split()[2]) for text in axis.texts if text.get_text().startswith("z")]
+    assert len(shown) == len(heights) == N_SLICES
+    step = 90 + 2 * MARGIN
+    for place, (image, height) in enumerate(zip(shown, heights, strict=True)):
+        values = np.ma.filled(image.get_array().astype(float), np.nan)
+        left, right, back, front = image.get_extent()
+        columns = np.linspace(left, right, 2 * values.shape[1] + 1)[1::2] - place * step
+        rows = np.linspace(back, front, 2 * values.shape[0] + 1)[1::2]
+        expected = columns[None, :] + rows[:, None] / 100
+        np.testing.assert_allclose(values, expected if height != 10 else np.full(values.shape, np.nan))
+    low, high = axis.get_xlim()
+    assert low < high, "x grows to the right"
+    below = [image for image in axis.images if image.get_cmap().name == "gray"]
+    assert len(below) == (N_SLICES if anatomy else 0)
+
+
+def test_the_template_lies_where_its_own_voxels_are():
+    template = load_mni152_template(resolution=2)
+    grid = Grid(template.get_fdata() > 0.5 * template.get_fdata().max(), template.affine)
+    axis = plt.figure().add_axes((0, 0, 1, 1))
+    values = template.get_fdata()[grid.mask] / template.get_fdata().max()
+    draw_slices(axis, grid, values, ScalarMappable(Normalize(0, 1), "viridis"))
+    maps, below = ([image for image in axis.images if image.get_cmap().name == name] for name in ("viridis", "gray"))
+    for upper, lower in zip(maps, below, strict=True):
+        (map_left, _, map_back, _), (left, _, back, _) = upper.get_extent(), lower.get_extent()
+        columns, rows = round((left - map_left) / 2), round((back - map_back) / 2)
+        inside = np.ma.filled(lower.get_array(), np.nan)
+        over = np.ma.filled(upper.get_array(), np.nan)[rows:, columns : columns + inside.shape[1]][: inside.shape[0]]
+        known = np.isfinite(over)
+        assert known.any()
+        np.testing.assert_allclose(inside[: over.shape[0], : over.shape[1]][known], over[known], rtol=1e-6)
 
 
 def two_visits(n=12):

@@ -261,12 +261,41 @@ def test_every_file_of_a_participant_is_linked(compared):
 
 def test_the_index_shows_every_scan(compared):
     quality = read(compared, "quality.tsv", "logs")
-    shown = tables(compared / "index.html", "Scan", "Kind")[0]
-    assert len(shown) == len(quality) == 17 * 2
-    for (_, row), cells in zip(quality.iterrows(), shown, strict=True):
-        assert cells[0] == row["scan"]
-        assert cells[2] == number(row["mean_fd"])
-        assert cells[-1] == number(row["mean_degree"])
+    graphs = tables(compared / "index.html", "Scan", "Kind")[0]
+    assert len(graphs) == len(quality) == 17 * 2
+    for (_, row), cells in zip(quality.iterrows(), graphs, strict=True):
+        assert cells == [
+            row["scan"],
+            row["kind"],
+            *(number(row[name]) for name in ("coverage", "density", "mean_degree")),
+        ]
+    of_maps = quality[quality["kind"] == "voxels"].set_index("scan")
+    flow = read(compared, "*_res-8mm_*_flow.tsv").set_index("participant_id")
+    (shown,) = tables(compared / "index.html", "Scan", "State")
+    assert [cells[0] for cells in shown] == list(of_maps.index)
+    for scan, arm, visit, state, motion, *_, why in shown:
+        person = flow.loc[scan.split()[0]]
+        assert (arm, motion) == (person["arm"], number(of_maps.loc[scan, "mean_fd"]))
+        assert visit == ("baseline" if "ses-baseline" in scan else "follow-up")
+        assert state == ("usable" if person["analysed"] else "not compared")
+        assert person["analysed"] or why.endswith(person["reason"])
+
+
+def test_participants_pages_lead_to_each_other_and_say_the_arm(compared):
+    flow = read(compared, "*_res-8mm_*_flow.tsv").set_index("participant_id")
+    for place, name in enumerate(flow.index):
+        page = (compared / f"{name}.html").read_text()
+        assert f"Arm: {flow.loc[name, 'arm']}." in page
+        assert 'href="group/index.html"' in page
+        assert re.findall(r'href="([^"]+)" rel="prev"', page) == [f"{one}.html" for one in flow.index[:place][-1:]]
+        assert re.findall(r'href="([^"]+)" rel="next"', page) == [f"{one}.html" for one in flow.index[place + 1 :][:1]]
+        if not flow.loc[name, "analysed"]:
+            assert flow.loc[name, "reason"] in page
+
+
+def test_counts_agree_with_their_nouns(compared):
+    for page in compared.rglob("*.html"):
+        assert not re.findall(r"\b1 (?:participants|scans|visits|files|outliers|regressors)\b", text_of(page)), page
 
 
 def test_motion_and_graphs_are_correlated_over_participants(compared):

@@ -93,7 +93,9 @@ def test_scans_that_differ_in_any_entity_are_both_in_every_figure_and_table(left
     for figure, of_maps in (("visits_figure", 1), ("histogram_figure", 0), ("matrices_figure", 0)):
         monkeypatch.setattr(
             f"bids_app.report.participant.{figure}",
-            lambda *given, figure=figure, place=of_maps: drawn.setdefault(figure, []).append(given[place]) or Figure(),
+            lambda *given, figure=figure, place=of_maps, **_: (
+                drawn.setdefault(figure, []).append(given[place]) or Figure()
+            ),
         )
     page = html.unescape(write_participant_page(left(*scans), "01").read_text())
     (matrices,) = drawn["matrices_figure"]

@@ -76,14 +76,22 @@ REASONS = [
     ([scan("01", "1")], "drug", "follow-up: no scan"),
     ([scan("01", "2")], "drug", "baseline: no scan"),
     ([scan("01", "1"), scan("01", "3")], "drug", "follow-up: no scan"),
-    ([scan("01", "1", minutes=3.96), scan("01", "2")], "drug", "baseline: 3.96 min of data kept, less than 4"),
-    (both("01", minutes=1.0), "drug", "baseline: 1.00 min of data kept, less than 4; follow-up: 1.00 min"),
+    (
+        [scan("01", "1", minutes=3.96), scan("01", "2")],
+        "drug",
+        "baseline: scanned, excluded: 3.96 min of data kept, less than 4",
+    ),
+    (
+        both("01", minutes=1.0),
+        "drug",
+        "baseline: scanned, excluded: 1.00 min of data kept, less than 4; follow-up: scanned, excluded: 1.00 min",
+    ),
     (
         [scan("01", "1"), scan("01", "2", coverage=0.3)],
         "drug",
-        "follow-up: 30% of the analysis mask covered, less than 50%",
+        "follow-up: scanned, excluded: 30% of the analysis mask covered, less than 50%",
     ),
-    ([scan("01", "1"), scan("01", "2", coverage=0.3, minutes=1.0)], "drug", "follow-up: 1.00 min of data kept"),
+    ([scan("01", "1"), scan("01", "2", coverage=0.3, minutes=1.0)], "drug", "follow-up: scanned, excluded: 1.00 min"),
     (both("01"), np.nan, "no arm stated"),
     ([scan("01", "1")], np.nan, "no arm stated; follow-up: no scan"),
 ]

@@ -40,7 +40,7 @@ def test_the_index_can_be_had_before_everyone_is_there(tmp_path, app):
     for label in ("01", "02"):
         trial.add_run(label, "1")
     outcome = app(trial.bids, tmp_path / "out", "participant", *SMALL, "--participant-label", "01")
-    assert "1 participants of the input are not processed yet" in outcome.said
+    assert "1 participant of the input still to be processed" in outcome.said
     assert not (tmp_path / "out" / "index.html").exists()
     assert app(trial.bids, tmp_path / "out", "participant", *SMALL, "--reports-only").code == 0
     assert (tmp_path / "out" / "index.html").exists()
