@@ -33,14 +33,21 @@ def cited(text: str) -> list[str]:
 
 
 def spelled_out(text: str) -> str:
-    """Put authors and year in the place of keys.
+    """Put authors and year in the place of keys, in parentheses unless they stand in some.
 
     Examples
     --------
     >>> spelled_out("clustering [@watts1998; @rubinov2010]")
     'clustering (Watts & Strogatz 1998; Rubinov & Sporns 2010)'
+    >>> spelled_out("(26 regressors; [@watts1998])")
+    '(26 regressors; Watts & Strogatz 1998)'
     """
-    return CITED.sub(lambda group: "(" + "; ".join(map(_short, cited(group.group()))) + ")", text)
+
+    def said(group: re.Match[str]) -> str:
+        before, names = text[: group.start()], "; ".join(map(_short, cited(group.group())))
+        return names if before.count("(") > before.count(")") else f"({names})"
+
+    return CITED.sub(said, text)
 
 
 def _short(key: str) -> str:

@@ -18,6 +18,7 @@ from bids_app.report.group_methods import group_methods
 from bids_app.report.methods import participant_methods
 from bids_app.report.overview import comparison_folders, several_comparisons
 from bids_app.report.pages import number, write_page
+from bids_app.report.paper import answers, results_text, write_paper_tables
 from bids_app.settings.settings import GROUP
 from bids_app.system.small_files import Record, read_record
 from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
@@ -55,13 +56,16 @@ def write_citation(output_dir: Path, index: ScanIndex) -> Path:
     parts += group_methods(list(records.values()), _trial(output_dir), *beside)
     if n_kinds > 1:
         parts.insert(0, ("Note", f"Scans were processed with {n_kinds} different settings; these are the latest."))
-    keys = sorted(cited(" ".join(text for _, text in parts)))
+    keys = sorted(cited(" ".join(text for _, text in parts)), key=lambda key: in_full(key).casefold())
+    found = answers(comparison_folders(output_dir / GROUP))
+    parts += [("Results", results_text(found))] if found else []
+    logs = output_dir / "logs"
     content = {
         "parts": [(heading, spelled_out(text)) for heading, text in parts],
         "references": [in_full(key) for key in keys],
         "software": {name: version(name) for name in SOFTWARE},
+        "tables": write_paper_tables(logs, _first_routes(records), found),
     }
-    logs = output_dir / "logs"
     save_text(logs / "CITATION.bib", bibtex(keys))
     save_text(logs / "CITATION.md", _markdown(content))
     write_page(logs / "CITATION.html", "citation.html.jinja", **content)
@@ -114,6 +118,16 @@ def _atlases(output_dir: Path, index: ScanIndex) -> list[Record]:
     used = {atlas_of(scan.entities) for scan in index.of("nodes", ".tsv")}
     paths = sorted((output_dir / "atlases").glob("*_dseg.json"))
     return [_read(path) for path in paths if atlas_of(Name.parse(path).entities) in used]
+
+
+def _first_routes(records: Mapping[Path, ComparisonRecord]) -> list[tuple[Path, ComparisonRecord]]:
+    """Return the table of balance of one route of each comparison that has one: it is the same people's in all."""
+    found: dict[str, tuple[Path, ComparisonRecord]] = {}
+    for path, record in records.items():
+        balance = path.with_name(build(Name.parse(path).entities, "balance", ".tsv"))
+        if balance.exists():
+            found.setdefault(record.arms.comparison, (balance, record))
+    return list(found.values())
 
 
 def _records(output_dir: Path) -> list[Path]:
@@ -186,7 +200,7 @@ def checklist(
         {"guideline": guideline, "item": item, "value": value, "where": where}
         for guideline, rows in (
             ("COBIDAS", _cobidas(settings, scans)),
-            ("CONSORT", _consort(output_dir, records)),
+            ("CONSORT 2025", _consort(output_dir, records)),
         )
         for item, value, where in rows
     ]
@@ -228,9 +242,9 @@ def _least_and_most(scans: Sequence[Mapping[str, Any]], fact: str) -> str | None
 
 def _consort(output_dir: Path, records: Mapping[Path, ComparisonRecord]) -> list[Item]:
     rows: list[Item] = [
-        ("Registration, protocol, funding", OPEN, ""),
-        ("Eligibility, settings, interventions, blinding, harms", OPEN, ""),
-        ("Sample size and how it was determined", OPEN, ""),
+        ("Registration, protocol and analysis plan, data sharing, funding (2 to 5)", OPEN, ""),
+        ("Patient involvement, settings, eligibility, interventions, harms, blinding", OPEN, ""),
+        ("Sample size and how it was determined, interim analyses", OPEN, ""),
     ]
     several = len({record.arms.comparison for record in records.values()}) > 1
     for path, record in records.items():
@@ -273,7 +287,7 @@ def _flow(path: Path, record: ComparisonRecord) -> Iterator[tuple[str, str]]:
 
 
 def _checklist_markdown(items: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["# Checklist", "", "Items of COBIDAS and CONSORT with what this run used.", ""]
+    lines = ["# Checklist", "", "Items of COBIDAS and CONSORT 2025 with what this run used.", ""]
     lines += ["| guideline | item | value | read from |", "|---|---|---|---|"]
     cells = ("guideline", "item", "value", "where")
     lines += ["| " + " | ".join(as_markdown(row[cell]).replace("|", "\\|") for cell in cells) + " |" for row in items]

@@ -1,5 +1,6 @@
 """How the arms were compared, in words, from the files of the group level; ``[@key]`` cites the bibliography."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from bids_app.settings.deviation import Deviation
 from bids_app.trial.comparison_record import ComparisonRecord
 
 Facts = Mapping[str, Any]  # content of trial.json
+OF_NODE = re.compile(r"the same (voxel|grayordinate|parcel|measure|connection)\b")  # as routes call their nodes
 STATISTICS = {
     "tfce": "exact signed threshold-free cluster enhancement of z (E = 0.5, H = 2) [@smith2009]",
     "t": "t of each node",
@@ -47,10 +49,10 @@ def group_methods(
     """
     several = len({record.arms.comparison for record in records}) > 1
     parts = []
-    for record in records:
-        which = f", {record.arms.comparison}" if several else ""
-        inference = _inference(record) if record.analyses.tested else ""
-        parts.append((f"Comparison: {record.route}{which}", f"{_model(record)} {inference}".strip()))
+    for comparison in dict.fromkeys(record.arms.comparison for record in records):
+        own = [record for record in records if record.arms.comparison == comparison]
+        heading = f"Comparison: {own[0].route}" if len(own) == 1 else "Comparison"
+        parts.append((f"{heading}{f', {comparison}' * several}", _comparison(own)))
     if together:
         parts.append(("Several comparisons", _together(together, records[0])))
     if trial and trial.get("Outcomes") and records[-1].analyses.tested:
@@ -59,6 +61,40 @@ def group_methods(
     if trial:
         parts.append(("Plan", _plan(trial, repeated)))
     return parts
+
+
+def _comparison(records: Sequence[ComparisonRecord]) -> str:
+    """Describe a comparison on all its routes, and what they have alike once."""
+    alone = len(records) == 1
+    models = dict.fromkeys(_model(one) if alone else OF_NODE.sub("the same node", _model(one)) for one in records)
+    tested = [one for one in records if one.analyses.tested]
+    if not tested:
+        return " ".join(models)
+    draws = dict.fromkeys(_draws(one) for one in tested)
+    judgements = dict.fromkeys(judged(one) for one in tested)
+    return " ".join([*models, *draws, _statistics(tested), *judgements, _level(tested[0])])
+
+
+def _statistics(records: Sequence[ComparisonRecord]) -> str:
+    """Say what is tested on each route, and over how many nodes it is corrected."""
+    said = [f"the {_statistic(one)}, over {one.data.nodes_compared} nodes" for one in records]
+    if len(records) > 1:
+        said = [f"for {one.route}, {text}" for one, text in zip(records, said, strict=True)]
+    errors = ", with HC3 standard errors [@mackinnon1985]" if records[0].inference.standard_errors == "HC3" else ""
+    return (
+        f"The statistic is {'; '.join(said)}{errors}. p values are corrected over these nodes and both signs by the "
+        "maximum statistic, and over the measures by the minimum p; the false discovery rate is given beside them "
+        f"[@benjamini1995].{''.join(map(_named, records))}"
+    )
+
+
+def _statistic(record: ComparisonRecord) -> str:
+    return STATISTICS[record.inference.statistic].format(threshold=number(record.inference.cluster_threshold))
+
+
+def _level(record: ComparisonRecord) -> str:
+    tail = " Small p values were taken from a generalized Pareto tail [@winkler2016]."
+    return f"Significance: p ≤ {number(record.inference.alpha)}.{tail * record.inference.tail_approximation}"
 
 
 def _model(record: ComparisonRecord) -> str:
@@ -105,7 +141,8 @@ def _of_one_group(record: ComparisonRecord, adjusted: Sequence[str]) -> str:
     return f"{text}. {words.warning} {sizes}with 95 % confidence intervals."
 
 
-def _inference(record: ComparisonRecord) -> str:
+def _draws(record: ComparisonRecord) -> str:
+    """Say what was re-drawn, and how often."""
     inference, where = record.inference, "within strata" if record.analyses.strata else ""
     labels = f"{record.arms.words.arm} labels"
     if inference.scheme == "sign-flips":
@@ -118,19 +155,9 @@ def _inference(record: ComparisonRecord) -> str:
     else:
         text = f"The {labels} were re-randomized {inference.draws} times {where} [@rosenberger2019]"
     counted = "allocation" if record.arms.words.randomized else "order"
-    how = STATISTICS[inference.statistic].format(threshold=number(inference.cluster_threshold))
-    errors = ", with HC3 standard errors [@mackinnon1985]" if inference.standard_errors == "HC3" else ""
-    tail = (
-        " Small p values were taken from a generalized Pareto tail [@winkler2016]."
-        if inference.tail_approximation
-        else ""
-    )
     return (
         f"{' '.join(text.split())}, covariates held fixed and the observed {counted} counted (seed "
-        f"{inference.random_seed}). The statistic is the {how}{errors}; p values are corrected over all "
-        f"{record.data.nodes_compared} nodes and both signs by the maximum statistic, and over the measures by the "
-        f"minimum p; the false discovery rate is given beside them [@benjamini1995]. {judged(record)} "
-        f"Significance: p ≤ {number(inference.alpha)}.{tail}{_named(record)}"
+        f"{inference.random_seed})."
     )
 
 

@@ -276,3 +276,15 @@ def test_the_headline_is_wrong_no_more_often_than_the_level_says():
     assert unplanned <= most
     assert planned <= most
     assert old > most, "any cluster of any measure, which the sentence counted before, is above the level"
+
+
+def test_what_routes_have_alike_is_said_once():
+    voxels = record("primary", "secondary")
+    parcels = replace(voxels, route="parcels of AAL", data=replace(voxels.data, nodes_compared=90))
+    (heading, text), *rest = group_methods([voxels, parcels], None)
+    assert (heading, rest) == ("Comparison", [])
+    assert text.count("re-randomized") == text.count("Significance: ") == text.count("Effect sizes are") == 1
+    assert f"over {voxels.data.nodes_compared} nodes" in text
+    assert "for parcels of AAL, the exact signed" in text
+    assert "over 90 nodes" in text
+    assert "the same voxel" not in text

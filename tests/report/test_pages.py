@@ -358,8 +358,8 @@ def test_methods_say_what_the_files_say(compared):
     assert "26 regressors" in text
     assert "through all 70 possible allocations" in text
     checklist = (compared / "logs" / "CHECKLIST.md").read_text()
-    assert "| CONSORT | voxels: analysed | ketamine 4, midazolam 4 |" in checklist
-    assert "| CONSORT | Analysis plan | none: all is exploratory |" in checklist
+    assert "| CONSORT 2025 | voxels: analysed | ketamine 4, midazolam 4 |" in checklist
+    assert "| CONSORT 2025 | Analysis plan | none: all is exploratory |" in checklist
     assert checklist.count("for you to fill in") >= 4
 
 
