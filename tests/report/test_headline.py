@@ -285,6 +285,6 @@ def test_what_routes_have_alike_is_said_once():
     assert (heading, rest) == ("Comparison", [])
     assert text.count("re-randomized") == text.count("Significance: ") == text.count("Effect sizes are") == 1
     assert f"over {voxels.data.nodes_compared} nodes" in text
-    assert "for parcels of AAL, the exact signed" in text
+    assert "; for parcels of AAL, the " in text
     assert "over 90 nodes" in text
     assert "the same voxel" not in text
