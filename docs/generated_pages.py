@@ -9,7 +9,7 @@ from bids_app.group.analysis_words import BETWEEN
 from bids_app.group.cluster_labels import NAME_COLUMNS
 from bids_app.group.description import COLUMNS as DESCRIPTION_COLUMNS
 from bids_app.group.named_regions import REGION_COLUMNS
-from bids_app.group.regions import ROI_COLUMNS
+from bids_app.group.region_values import ROI_COLUMNS
 from bids_app.group.repeated_outcomes import ROLE
 from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
 from bids_app.group.sensitivity import SENSITIVITY_COLUMNS

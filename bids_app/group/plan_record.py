@@ -7,7 +7,7 @@ from typing import Any, cast
 from bids_app import __version__
 from bids_app.bids.files import save_json
 from bids_app.group.plan_match import given_files
-from bids_app.group.regions import Region
+from bids_app.group.region_values import Region
 from bids_app.group.targets import GroupRun
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import Deviation, said

@@ -12,16 +12,16 @@ from bids_app import stats
 from bids_app.bids.files import save_described
 from bids_app.errors import DataError, MissingInputError
 from bids_app.group.named_regions import named_of_everyone
-from bids_app.group.regions import (
+from bids_app.group.region_values import (
     ROI_COLUMNS,
     Everyone,
     Region,
     RegionValues,
-    find_regions,
     read_regions,
     roi_table,
     usable_visits,
 )
+from bids_app.group.regions import find_regions
 from bids_app.group.sensitivity import write_robustness, write_sensitivity
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.trial_tables import NUMERICAL, Scores

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from bids_app.group.regions import Region, RegionValues
+from bids_app.group.region_values import Region, RegionValues
 from bids_app.group.routes import Route
 from bids_app.group.specifications import found_specifications, primary_choices, reader
 from bids_app.group.targets import GroupRun

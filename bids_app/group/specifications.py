@@ -14,7 +14,7 @@ from bids_app.bids.result_names import PARCELLATION, label_of, read_map_desc
 from bids_app.bids.scans import Scan, ScanIndex, index_scans
 from bids_app.graph.features import Feature
 from bids_app.graph.measures import ALL_GLOBALS, MEASURES
-from bids_app.group.regions import RegionValues, visit_means
+from bids_app.group.region_values import RegionValues, visit_means
 from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, Route, TableRoute, of_session
 from bids_app.settings.settings import Settings
 from bids_app.stats.twovisits import TwoVisits

@@ -12,7 +12,7 @@ from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.node_values import read_nodes, read_values
-from bids_app.group.regions import Everyone, Region, of_regions, read_regions
+from bids_app.group.region_values import Everyone, Region, of_regions, read_regions
 from bids_app.group.result_tables import TABLE_COLUMNS, compare_alone
 from bids_app.group.routes import GlobalRoute, Route
 from bids_app.group.targets import GroupRun, Target

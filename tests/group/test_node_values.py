@@ -20,7 +20,7 @@ from bids_app.graph.features import Feature
 from bids_app.group.cluster_labels import NOWHERE, Anatomy, cluster_anatomy
 from bids_app.group.node_values import read_nodes, read_same_nodes, read_values
 from bids_app.group.plan_match import file_deviations
-from bids_app.group.regions import Region, region_means, visit_means
+from bids_app.group.region_values import Region, region_means, visit_means
 from bids_app.settings.named import NamedRegion
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Graph, Settings, Trial

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bids_app.bids.runs import find_inputs
 from bids_app.bids.scans import Scan
 from bids_app.cli.settings_of import parse
-from bids_app.group.regions import usable_visits
+from bids_app.group.region_values import usable_visits
 from bids_app.settings.settings import Trial
 from bids_app.trial.design import Design
 from bids_app.trial.flow import by_visit, counts, participant_flow
