@@ -78,5 +78,6 @@ class PeriodsNotCompared(DataError):
         super().__init__(
             f"{found.title} were found, by {found.evidence}. The group level compares two treatments in two periods; "
             "maps, parcels and outcomes of more are not compared yet. trialgraph check lists who had what in which "
-            "period."
+            "period. Where the treatment of each session is known, --design paired with --arms and two of them compares"
+            " these, and takes the periods to be alike."
         )

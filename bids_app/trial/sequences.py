@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bids_app.bids.findings import Finding
-from bids_app.bids.values import people, who
+from bids_app.bids.values import in_order, people, who
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import REFERENCE_LEVELS
@@ -141,6 +141,7 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     require_before(periods, tables)
     findings = (
         *_said(merged, orders, treatments),
+        *_left_out(given, treatments, visits),
         *told,
         *said_of(periods, trial),
         *found.unused(periods),
@@ -273,6 +274,20 @@ def _require_both(orders: Mapping[str, Order], found: PeriodSessions) -> None:
             f"Everyone had {firsts.pop()} first ({len(orders)} participants): the treatment cannot be told from the "
             "period. A cross-over trial has participants of both sequences."
         )
+
+
+def _left_out(given: Given | None, two: Treatments, visits: Collection[Visit]) -> Iterator[Finding]:
+    """Warn of sessions of further treatments, which --arms left out."""
+    others = in_order({*two.words.values()} - {*two.names})
+    known = treatments_of_visits(given, Treatments((*two.names, *others), two.words), visits) if others else {}
+    if given_too := in_order({*known.values()} & {*others}):
+        text = (
+            f"{', '.join(given_too)} left out by --arms: period 1 is when the first of these two was given, whatever "
+        )
+        more = (
+            "was given before or between. What periods differ in cancels only if both orders had them in the same ones."
+        )
+        yield Finding(ABOUT, text + more, warning=True)
 
 
 def _said(merged: Mapping[str, Order], orders: Orders, treatments: Treatments) -> Iterator[Finding]:

@@ -201,3 +201,17 @@ def test_who_had_what_in_which_period_is_listed(dataset):
     found = find_several(dataset(SEQUENCE), scans("1", "2", "3") - {("04", "2")}, CROSSOVER)
     assert found.heads == ("participant", "period 1", "period 2", "period 3")
     assert found.rows[3] == ("sub-04", "placebo, ses-1", "lsd, no scan", "ketamine, ses-3")
+
+
+def test_two_of_them_can_be_compared_as_pairs_and_in_order_with_a_warning(dataset):
+    pair = Trial(design="paired", arms=("lsd", "placebo"))
+    study = find_study(dataset(SEQUENCE), scans(*NAMES), pair)
+    assert study.sequences.treatments == ("lsd", "placebo")
+    assert any(
+        "sequence of participants.tsv says the order of more than two periods" in one.text for one in study.findings
+    )
+    by_time = find_study(dataset(sessions=TIMED), scans(*NAMES), Trial(design="crossover", arms=("lsd", "placebo")))
+    assert by_time.sequences.sequence("01") == "lsd first"
+    (said,) = [one for one in by_time.findings if "left out by --arms" in one.text]
+    assert said.warning
+    assert said.text.startswith("ketamine left out by --arms: period 1 is when the first of these two was given")
