@@ -94,8 +94,9 @@ def stated_orders(tables: Tables, trial: Trial) -> list[Stated]:
     if trial.arm is not None and trial.arm not in participants:
         raise UsageError(f"--arm {trial.arm}: no such column; participants.tsv has {', '.join(participants.columns)}.")
     names = [trial.arm] if trial.arm else [one for one in participants if SEQUENCE_COLUMNS.fullmatch(str(one))]
-    families = [family for family in period_columns(participants) if len(family) == 2]
-    families += of_many_periods(participants, trial.arm)
+    families = of_many_periods(participants, trial.arm)
+    longer = {column for family in families for column in family}
+    families += [one for one in period_columns(participants) if len(one) == 2 and not longer & {*one}]
     of_periods = [family for family in families if trial.arm in (None, *family)]
     found = [_of_column(tables, str(name)) for name in names if not any(name in family for family in families)]
     found += [_of_periods(tables, family) for family in of_periods]

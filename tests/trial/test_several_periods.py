@@ -215,3 +215,13 @@ def test_two_of_them_can_be_compared_as_pairs_and_in_order_with_a_warning(datase
     (said,) = [one for one in by_time.findings if "left out by --arms" in one.text]
     assert said.warning
     assert said.text.startswith("ketamine left out by --arms: period 1 is when the first of these two was given")
+
+
+def test_two_columns_of_three_that_hold_the_same_two_treatments_are_no_trial_of_their_own(dataset):
+    words = {"01": "kll", "02": "lkk", "03": "lkl", "04": "klk", "05": "lpk", "06": "kpl"}
+    orders = {
+        one: tuple(next(name for name in NAMES if name[0] == letter) for letter in word) for one, word in words.items()
+    }
+    columns = {f"drug_{n + 1}": {one: order[n] for one, order in orders.items()} for n in range(3)}
+    found = find_several(dataset(columns), scans("1", "2", "3"), CROSSOVER)
+    assert found.orders == orders
