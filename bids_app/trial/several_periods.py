@@ -80,13 +80,13 @@ def _outcomes(of_visits: Mapping[Visit, str], found: PeriodSessions) -> dict[Vis
 
 def _n_periods(stated: list[Stated], treated: Mapping[Visit, str], found: PeriodSessions) -> int:
     """Return how many periods tables state; else how many sessions of different treatments anybody has."""
-    if (said := max((one.n_periods for one in stated), default=0)) > 2:
-        return said
+    if stated:
+        return max(one.n_periods for one in stated)
     own: dict[str, list[str]] = {}
     for (participant, _), name in treated.items():
         own.setdefault(participant, []).append(name)
     if all(len(set(names)) == len(names) for names in own.values()):
-        return max(said, *map(len, own.values())) if own else said
+        return max(map(len, own.values()), default=0)
     alike = [one for one in found.trial.followup if one in found.sessions and not found.treatments.of_session(one)]
     return len(alike)  # a treatment twice may be two visits in one period, unless the sessions are said to be periods
 
@@ -192,7 +192,8 @@ def _require_told_apart(orders: Mapping[str, tuple[str, ...]], treatments: Treat
         raise DataError(
             "The order of the treatments is not known of anybody. Any of these would tell it: acq_time in "
             "sub-*_sessions.tsv or sub-*_scans.tsv, if sessions have their treatment; in participants.tsv a column "
-            f"sequence ({'-'.join(names)}), or a column for each period (period_1, period_2 and so on)."
+            f"sequence ({'-'.join(names)}), or a column for each period (period_1, period_2 and so on). If one of "
+            "these is no treatment, name those that are with --arms."
         )
     used = sorted(set(orders.values()))
     missing = set(names) - {name for order in used for name in order}

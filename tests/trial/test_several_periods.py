@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
+from bids_app.stats.sequences import told_apart
 from bids_app.trial.periods_found import PeriodsNotCompared
 from bids_app.trial.several_periods import find_several
 from bids_app.trial.study import find_study
@@ -225,3 +227,45 @@ def test_two_columns_of_three_that_hold_the_same_two_treatments_are_no_trial_of_
     columns = {f"drug_{n + 1}": {one: order[n] for one, order in orders.items()} for n in range(3)}
     found = find_several(dataset(columns), scans("1", "2", "3"), CROSSOVER)
     assert found.orders == orders
+
+
+def test_a_session_that_is_no_treatment_is_asked_about(dataset):
+    letters = {"sequence": dict(zip(ORDERS, ("KP", "PK") * 3, strict=True))}
+    tables, scanned = dataset(letters), scans("ketamine", "placebo", "tour")
+    assert find_several(tables, scanned, CROSSOVER) is None
+    with pytest.raises(UsageError, match=r"'ketamine' and 'placebo' and 'tour'\. Choose them with --arms"):
+        find_study(tables, scanned, CROSSOVER)
+    with pytest.raises(DataError, match="If one of these is no treatment, name those that are with --arms"):
+        find_several(dataset(), scanned, CROSSOVER)
+
+
+@pytest.mark.parametrize("way", ["words", "letters", "columns", "treatment of sessions", "times"])
+@pytest.mark.parametrize("seed", range(8))
+def test_random_orders_are_read_as_they_were_drawn_or_refused(dataset, way, seed):
+    rng = np.random.default_rng([2026, seed])
+    names = ("placebo", "lsd", "mdma")[: 3 if way == "times" else rng.integers(2, 4)]
+    sequences = [rng.permutation([*names, *rng.choice(names, 3 - len(names))]).tolist() for _ in range(4)]
+    sequences[1] = [*sequences[0][1:], sequences[0][0]]  # not everyone has the same
+    orders = {f"{n + 1:02d}": tuple(sequences[n % 4]) for n in range(9)}
+    initials = {"sequence": {name[0].upper(): name for name in names}} if way == "letters" else None
+    columns = {
+        "words": {"sequence": {one: "-".join(order) for one, order in orders.items()}},
+        "letters": {"sequence": {one: "".join(name[0].upper() for name in order) for one, order in orders.items()}},
+        "columns": {f"drug_{n + 1}": {one: order[n] for one, order in orders.items()} for n in range(3)},
+    }.get(way)
+    labels = {one: order if way == "times" else ("1", "2", "3") for one, order in orders.items()}
+    rows = {one: {"session_id": [f"ses-{label}" for label in own]} for one, own in labels.items()}
+    for one, order in orders.items():
+        more = {"treatment of sessions": {"treatment": order}, "times": {"acq_time": DAYS}}
+        rows[one] |= more.get(way, {})
+    tables = dataset(columns, rows if columns is None else None, initials, everyone=tuple(orders))
+    scanned = {(one, label) for one, own in labels.items() for label in own}
+    given = [[names.index(name) for name in order] for order in set(orders.values())]
+    trial = Trial(design="crossover", followup=() if way == "times" else ("1", "2", "3"))
+    if not told_apart(given):
+        with pytest.raises(DataError, match="cannot be told from the periods"):
+            find_several(tables, scanned, trial)
+        return
+    found = find_several(tables, scanned, trial)
+    assert found.orders == orders
+    assert found.periods == {(one, label): n for one, own in labels.items() for n, label in enumerate(own)}
