@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
 
@@ -30,6 +31,7 @@ from bids_app.trial.arms import arm_words
 from bids_app.trial.covariates import code, slopes
 from bids_app.trial.design import Design
 from bids_app.trial.flow import counts, no_arm
+from bids_app.trial.periods_found import PeriodsNotCompared
 from bids_app.trial.strata import strata, strata_said
 from bids_app.trial.study import Study, find_study
 from bids_app.trial.tables import Tables
@@ -112,7 +114,8 @@ def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawR
     tables = tables_for(settings, scanned)
     if settings.trial.design == "parallel" and not any(session for _, session in scanned):
         raise DataError(f"The scans have no session: two visits are needed to compare the arms. {GROUPS_TOO}")
-    study = find_study(tables, scanned, settings.trial)
+    with _several_shown():
+        study = find_study(tables, scanned, settings.trial)
     visits: dict[str, set[str | None]] = {}
     for run in runs:
         participant, session = run.entities["sub"], run.entities.get("ses")
@@ -126,6 +129,17 @@ def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawR
     for design in study.designs:
         _preview_comparison(settings, study.tables, visits, design)
     _preview_decisions(settings, study)
+
+
+@contextmanager
+def _several_shown() -> Iterator[None]:
+    """Say who had what in which period before it is refused that more than two are compared."""
+    try:
+        yield
+    except PeriodsNotCompared as error:
+        say_all(error.found.findings)
+        _show(error.found.title, error.found.heads, error.found.rows)
+        raise
 
 
 def _preview_comparison(
@@ -211,7 +225,9 @@ def preview_group(settings: Settings) -> int:
     log_to_terminal(settings.verbose)
     if not settings.output_dir.is_dir():
         raise MissingInputError(f"{settings.output_dir} does not exist: run the participant level first.")
-    trial, code = find_trial(settings), 0
+    with _several_shown():
+        trial = find_trial(settings)
+    code = 0
     for design in trial.study.designs:
         if trial.study.has_several:
             _say(f"{design.comparison}:")

@@ -137,6 +137,20 @@ def differences(n_periods: int) -> np.ndarray:
     return found
 
 
+def told_apart(given: npt.ArrayLike) -> bool:
+    """Say whether sequences (S, M) of treatments 0 to K - 1 tell all treatments from the periods, within participants.
+
+    Examples
+    --------
+    >>> told_apart([[0, 1], [1, 0]]), told_apart([[0, 1, 1], [1, 0, 0]]), told_apart([[0, 1, 2], [1, 0, 2]])
+    (True, True, False)
+    """
+    order = np.asarray(given)
+    codes = np.stack([differences(order.shape[1]) @ np.eye(order.max() + 1)[one] for one in order])
+    rows = (codes - codes.mean(axis=0)).reshape(-1, codes.shape[2])
+    return bool(np.linalg.matrix_rank(rows) == order.max())
+
+
 def _pairs(sequence: np.ndarray, n_rows: int) -> np.ndarray:
     """Return numbers of the pairs of a sequence and a row, (..., n n_rows) of (..., n)."""
     pairs = sequence.astype(int)[..., None] * n_rows + np.arange(n_rows)

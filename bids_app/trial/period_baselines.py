@@ -40,7 +40,7 @@ class PeriodBaselines:
         wanted = self.trial.baseline
         if wanted and not any(self.is_named(session, wanted) for session in sessions):
             raise UsageError(f"--baseline {' '.join(wanted)}: sessions are {', '.join(sessions)}. {OWN}")
-        found = {visit: name for visit, name in of_visits.items() if self._is_before(visit[1])}
+        found = {visit: name for visit, name in of_visits.items() if self.is_before(visit[1])}
         after = {name for visit, name in of_visits.items() if visit not in found}
         if not wanted and not set(found.values()) == after == set(self.treatments.names):
             return {}
@@ -57,7 +57,7 @@ class PeriodBaselines:
     def in_order(self, sessions: Collection[str]) -> tuple[str, ...]:
         """Return the two that are of the same label for everyone, in no order; or none."""
         wanted = self.trial.baseline
-        found = wanted or tuple(one for one in sessions if self._is_before(one))
+        found = wanted or tuple(one for one in sessions if self.is_before(one))
         if unknown := [one for one in wanted if one not in sessions]:
             raise UsageError(f"--baseline {' '.join(unknown)}: no such session; there are {', '.join(sessions)}. {OWN}")
         if wanted and len(wanted) != 2:
@@ -71,7 +71,8 @@ class PeriodBaselines:
         found = self.treatments.of_session(session)
         return session in wanted or (found is not None and found[1] in [one.lower() for one in wanted])
 
-    def _is_before(self, session: str) -> bool:
+    def is_before(self, session: str) -> bool:
+        """Say whether a session is a baseline, as --baseline or its label says."""
         if self.trial.baseline:
             return self.is_named(session, self.trial.baseline)
         found = self.treatments.of_session(session)

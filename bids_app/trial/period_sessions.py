@@ -159,7 +159,7 @@ class PeriodSessions:
 
     def not_known(self, looked: str) -> str:
         """Return that the order is not known, and what would tell it."""
-        active, reference = self.treatments.names
+        active, reference = self.treatments.both
         return NO_ORDER.format(looked=looked, active=active, reference=reference)
 
     def unused(self, periods: Mapping[Visit, str]) -> Iterator[Finding]:

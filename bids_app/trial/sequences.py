@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bids_app.bids.findings import Finding
-from bids_app.bids.values import people, who
+from bids_app.bids.values import in_order, people, who
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import REFERENCE_LEVELS
@@ -14,7 +14,13 @@ from bids_app.trial.design import BASELINES, PERIODS
 from bids_app.trial.period_baselines import require_before, said_of
 from bids_app.trial.period_sessions import Order, PeriodSessions, Visit
 from bids_app.trial.tables import Tables
-from bids_app.trial.treatment_tables import Given, Stated, stated_orders, treatments_of_sessions
+from bids_app.trial.treatment_tables import (
+    Given,
+    Stated,
+    require_two_periods,
+    stated_orders,
+    treatments_of_sessions,
+)
 from bids_app.trial.treatments import Treatments, find_treatments, of_labels
 
 ABOUT = "Sequences"
@@ -114,8 +120,9 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     labels = {session for _, session in scanned}
     if not any(labels):
         raise DataError("The scans have no session: the two periods of a cross-over trial are two sessions.")
-    visits = sorted({*scanned, *(visit for visit in tables.sessions.index if visit[1] in labels)})  # or with a score
+    visits = visits_of(tables, scanned)
     stated, given = stated_orders(tables, trial), treatments_of_sessions(tables)
+    require_two_periods(stated)
     treatments = treatments_of(stated, given, labels, trial)
     orders = _agreed([(one.source, one.orders(treatments)) for one in stated])
     found = PeriodSessions(tables, visits, treatments, trial)
@@ -134,13 +141,14 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     require_before(periods, tables)
     findings = (
         *_said(merged, orders, treatments),
+        *_left_out(given, treatments, visits),
         *told,
         *said_of(periods, trial),
         *found.unused(periods),
         *_open(stated, merged, periods, scanned),
     )
     evidence = next(source for source, of in orders if of)
-    return Sequences(*treatments.names, merged, periods, evidence, findings)
+    return Sequences(*treatments.both, merged, periods, evidence, findings)
 
 
 def _require_apart(periods: Mapping[Visit, str], scanned: Collection[Visit]) -> None:
@@ -189,8 +197,20 @@ def _open(
         yield Finding("Visits", text, warning=True)
 
 
+def visits_of(tables: Tables, scanned: Collection[Visit]) -> list[Visit]:
+    """Return participant and session of every scan, and of every score of a session that others were scanned at."""
+    labels = {session for _, session in scanned}
+    return sorted({*scanned, *(visit for visit in tables.sessions.index if visit[1] in labels)})
+
+
 def treatments_of(stated: Sequence[Stated], given: Given | None, sessions: Collection[str], trial: Trial) -> Treatments:
     """Settle the two treatments by all words that tables have for them, else by the labels of the sessions."""
+    words, named = all_words(stated, given, sessions)
+    return find_treatments(words, trial, named)
+
+
+def all_words(stated: Sequence[Stated], given: Given | None, sessions: Collection[str]) -> tuple[dict[str, str], str]:
+    """Return the name by every word for a treatment, and where they were found."""
     words = {word: name for one in stated for word, name in one.words.items()}
     if given is not None:
         words |= given.words
@@ -202,8 +222,7 @@ def treatments_of(stated: Sequence[Stated], given: Given | None, sessions: Colle
         named += " and the labels of the sessions"  # which say what the letters stand for, or cannot be told from them
     else:
         labels = []
-    words |= {label: label for label in labels}
-    return find_treatments(words, trial, named)
+    return words | {label: label for label in labels}, named
 
 
 def treatments_of_visits(given: Given | None, treatments: Treatments, visits: Collection[Visit]) -> dict[Visit, str]:
@@ -257,9 +276,23 @@ def _require_both(orders: Mapping[str, Order], found: PeriodSessions) -> None:
         )
 
 
+def _left_out(given: Given | None, two: Treatments, visits: Collection[Visit]) -> Iterator[Finding]:
+    """Warn of sessions of further treatments, which --arms left out."""
+    others = in_order({*two.words.values()} - {*two.names})
+    known = treatments_of_visits(given, Treatments((*two.names, *others), two.words), visits) if others else {}
+    if given_too := in_order({*known.values()} & {*others}):
+        text = (
+            f"{', '.join(given_too)} left out by --arms: period 1 is when the first of these two was given, whatever "
+        )
+        more = (
+            "was given before or between. What periods differ in cancels only if both orders had them in the same ones."
+        )
+        yield Finding(ABOUT, text + more, warning=True)
+
+
 def _said(merged: Mapping[str, Order], orders: Orders, treatments: Treatments) -> Iterator[Finding]:
     """Say who had which treatment first, and by what that is known."""
-    active, reference = treatments.names
+    active, reference = treatments.both
     counts = [f"{name} first: {sum(order[0] == name for order in merged.values())}" for name in treatments.names]
     known = " and ".join(source for source, of in orders if of)
     text = f"{active!r} is compared with {reference!r} within participants, who were given both in turn "

@@ -11,7 +11,9 @@ from bids_app.trial.design import PERIODS, Design
 from bids_app.trial.keys import unmatched
 from bids_app.trial.other_designs import by_treatment, other_designs
 from bids_app.trial.paired import find_pairs
+from bids_app.trial.periods_found import PeriodsNotCompared
 from bids_app.trial.sequences import Sequences, find_sequences
+from bids_app.trial.several_periods import find_several
 from bids_app.trial.summaries import Summary, averaged, over_followups, require_apart
 from bids_app.trial.summed_tables import with_summaries
 from bids_app.trial.tables import Tables
@@ -165,6 +167,8 @@ def _first_said(words: Wording) -> tuple[Finding, ...]:
 
 def _crossover(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:
     """Settle the one comparison of a cross-over trial: of its sequences, over both periods."""
+    if several := find_several(tables, scanned, trial):
+        raise PeriodsNotCompared(several)
     found = find_sequences(tables, scanned, trial)
     findings = (*found.findings, *unmatched(tables, scanned))
     design = Design(

@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from bids_app.bids.findings import Finding
-from bids_app.bids.values import people, words_of
+from bids_app.bids.values import in_order, people, words_of
 from bids_app.errors import UsageError
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import ARM_COLUMNS, period_columns
 from bids_app.trial.tables import Tables
-from bids_app.trial.treatments import Treatments, name_of, read_order
+from bids_app.trial.treatments import Treatments, in_letters, name_of, read_order
 
 SEQUENCE_COLUMNS = re.compile(
     r"seq(uence)?|(treatment|drug|dosing|intervention|session|condition|randomi[sz]ation)?_?(order|seq(uence)?)"
@@ -28,17 +30,22 @@ class Stated:
     ----------
     source : str
         For people.
-    said : dict of (str or None, str or None)
-        By participant, the names of the first and the second treatment, as far as they are stated.
+    said : dict of tuple of (str or None)
+        By participant, the names of the treatments, first to last, as far as they are stated.
     words : dict of str
         Name by every word that stands for a treatment.
     findings : tuple of Finding
     """
 
     source: str
-    said: Mapping[str, tuple[str | None, str | None]]
+    said: Mapping[str, tuple[str | None, ...]]
     words: Mapping[str, str]
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def n_periods(self) -> int:
+        """The most periods of anybody."""
+        return max(map(len, self.said.values()), default=0)
 
     def orders(self, treatments: Treatments) -> dict[str, tuple[str, str]]:
         """Return both treatments of each participant; who had one of the two first had the other second."""
@@ -87,7 +94,9 @@ def stated_orders(tables: Tables, trial: Trial) -> list[Stated]:
     if trial.arm is not None and trial.arm not in participants:
         raise UsageError(f"--arm {trial.arm}: no such column; participants.tsv has {', '.join(participants.columns)}.")
     names = [trial.arm] if trial.arm else [one for one in participants if SEQUENCE_COLUMNS.fullmatch(str(one))]
-    families = period_columns(participants)
+    families = of_many_periods(participants, trial.arm)
+    longer = {column for family in families for column in family}
+    families += [one for one in period_columns(participants) if len(one) == 2 and not longer & {*one}]
     of_periods = [family for family in families if trial.arm in (None, *family)]
     found = [_of_column(tables, str(name)) for name in names if not any(name in family for family in families)]
     found += [_of_periods(tables, family) for family in of_periods]
@@ -99,31 +108,56 @@ def stated_orders(tables: Tables, trial: Trial) -> list[Stated]:
 
 def _of_column(tables: Tables, column: str) -> Stated:
     """Read a column of sequences: AB, ketamine-placebo, placebo first."""
-    codebook, said = tables.codebook(column), {}
-    for participant, word in words_of(tables.participants[column]).dropna().items():
-        if order := read_order(word, codebook):
-            if len(order) > 2:
-                raise UsageError(f"{column} of participants.tsv: {word!r} has more than two periods; two are compared.")
-            first, second = (*(name_of(one, codebook) for one in order), None)[:2]
-            said[str(participant)] = (first, second)
+    codebook, words = tables.codebook(column), words_of(tables.participants[column]).dropna()
+    as_letters = in_letters(list(words))
+    said: dict[str, tuple[str | None, ...]] = {}
+    for participant, word in words.items():
+        if order := read_order(word, codebook) or (tuple(word) if as_letters else None):
+            names = tuple(name_of(one, codebook) for one in order)
+            said[str(participant)] = names if len(names) > 1 else (*names, None)
     return Stated(column, said, {name: name for order in said.values() for name in order if name is not None})
 
 
 def _of_periods(tables: Tables, columns: Sequence[str]) -> Stated:
     """Read a column for each period."""
-    if len(columns) > 2:
-        raise UsageError(f"{', '.join(columns)} of participants.tsv are more than two periods; two are compared.")
     words: dict[str, str] = {}
     said: dict[str, list[str | None]] = {}
     for place, column in enumerate(columns):
         for participant, word in words_of(tables.participants[column]).dropna().items():
             words[word] = name_of(word, tables.codebook(column))
-            said.setdefault(str(participant), [None, None])[place] = words[word]
+            said.setdefault(str(participant), [None] * len(columns))[place] = words[word]
     half = [name for name, order in said.items() if None in order]
     source = " and ".join(columns)
     text = f"{source}: one treatment is not stated for {people(half)} ({len(half)}); it is taken to be the other one."
-    findings = (Finding("Sequences", text),) if half else ()
-    return Stated(source, {name: (order[0], order[1]) for name, order in said.items()}, words, findings)
+    findings = (Finding("Sequences", text),) if half and len(columns) == 2 else ()
+    return Stated(source, {name: tuple(order) for name, order in said.items()}, words, findings)
+
+
+def of_many_periods(participants: pd.DataFrame, arm: str | None) -> list[list[str]]:
+    """Return columns that are called as treatments of three periods or more, and hold no more treatments than these."""
+    families: dict[str, list[str]] = {}
+    for column in map(str, participants.columns):
+        if number := re.search(r"\d+$", column):
+            families.setdefault(column[: number.start()], []).append(column)
+    called = [
+        in_order(columns)
+        for stem, columns in families.items()
+        if stem.rstrip("_-. ").lower() in (*TREATMENT_COLUMNS, "period") or arm in columns
+    ]
+    return [
+        columns
+        for columns in called
+        if len(columns) > 2 and 2 <= len({*participants[columns].stack().dropna()}) <= len(columns)
+    ]
+
+
+def require_two_periods(stated: Sequence[Stated]) -> None:
+    """Refuse orders of more periods, where two treatments of two periods are compared."""
+    for one in stated:
+        for order in one.said.values():
+            if len(order) > 2:
+                words = " then ".join("nothing stated" if name is None else name for name in order)
+                raise UsageError(f"{one.source} of participants.tsv: {words}: more than two periods; two are compared.")
 
 
 def treatments_of_sessions(tables: Tables) -> Given | None:

@@ -17,24 +17,24 @@ ARTICLES = re.compile(r"\b(first|then|followed by|before|to|and|crossed over)\b|
 
 @dataclass(frozen=True)
 class Treatments:
-    """The two treatments that everyone is given in turn.
+    """The treatments that everyone is given in turn.
 
     Attributes
     ----------
-    active, reference : str
-        Differences are those of the active treatment from the reference.
+    names : tuple of str
+        The reference last: differences are those of the others from it.
     words : dict of str
         Name by every word that is written for it, in lower case.
     """
 
-    active: str
-    reference: str
+    names: Order
     words: Mapping[str, str]
 
     @property
-    def names(self) -> tuple[str, str]:
-        """The active and the reference treatment."""
-        return self.active, self.reference
+    def both(self) -> tuple[str, str]:
+        """The active and the reference treatment, where there are two."""
+        active, reference = self.names
+        return active, reference
 
     def named(self, word: str) -> str | None:
         """Return the treatment that a word is written for, or None."""
@@ -43,14 +43,14 @@ class Treatments:
 
     def other(self, name: str) -> str:
         """Return the other one of the two."""
-        return self.reference if name == self.active else self.active
+        return self.both[name == self.both[0]]
 
     def of_session(self, label: str) -> tuple[str, str] | None:
         """Return the treatment that the label of a session says, and the rest of the label; or None.
 
         Examples
         --------
-        >>> two = Treatments("ketamine", "placebo", {"d": "ketamine", "ketamine": "ketamine", "placebo": "placebo"})
+        >>> two = Treatments(("ketamine", "placebo"), {"d": "ketamine", "ketamine": "ketamine", "placebo": "placebo"})
         >>> two.of_session("d10"), two.of_session("ses2placebo"), two.of_session("day2"), two.of_session("b0")
         (('ketamine', '10'), ('placebo', 'ses2'), None, None)
         """
@@ -88,6 +88,20 @@ def _order(text: str) -> Order | None:
     return letters if len(letters) == 2 and len(set(letters)) == 2 and text.strip().isalpha() else None
 
 
+def in_letters(words: Collection[str]) -> bool:
+    """Say whether words are orders of three periods or more in letters: all as long, of no more letters than periods.
+
+    Examples
+    --------
+    >>> in_letters(["ABB", "BAA"]), in_letters(["ABC", "CAB", "BCA"]), in_letters(["KET", "PLA"])
+    (True, True, False)
+    """
+    distinct, letters = set(words), set("".join(words))
+    periods = {len(word) for word in distinct}
+    written = all(word.isalpha() and word.isupper() for word in distinct)
+    return written and len(distinct) > 1 and len(periods) == 1 and max(periods) > 2 and len(letters) <= max(periods)
+
+
 def name_of(word: str, codebook: Codebook) -> str:
     """Return what a word of a column of treatments is called: what is said of its level, if that is a name."""
     code = match(word, codebook.levels)
@@ -109,6 +123,8 @@ def of_labels(sessions: Iterable[str]) -> list[str]:
 def find_treatments(words: Mapping[str, str], trial: Trial, where: str) -> Treatments:
     """Settle which two treatments are compared, and which is the reference.
 
+    Of more, see `all_treatments`.
+
     Parameters
     ----------
     words : dict of str
@@ -123,19 +139,33 @@ def find_treatments(words: Mapping[str, str], trial: Trial, where: str) -> Treat
     UsageError
         A choice is open; the message lists what there is.
     """
-    known = _merged(words)
-    names = in_order(set(known.values()))
-    if trial.arms:
-        names = [_chosen(one, known, names, "--arms") for one in trial.arms]
+    names, known = named_in(words, trial)
     if len(set(names)) != 2:
         raise UsageError(
             f"A cross-over trial has two treatments; {where} {'names' if names else 'name'} {_listed(names)}. Choose "
             f"them with --arms, for example --arms {' '.join([*names, 'A', 'B'][:2])}; what letters stand for can be "
             "said under Levels in participants.json."
         )
+    return all_treatments(names, known, trial)
+
+
+def named_in(words: Mapping[str, str], trial: Trial) -> tuple[list[str], dict[str, str]]:
+    """Return the treatments that words are written for, or those of --arms, and the name of every word."""
+    known = _merged(words)
+    names = in_order(set(known.values()))
+    return [_chosen(one, known, names, "--arms") for one in trial.arms] or names, known
+
+
+def all_treatments(names: Sequence[str], known: Mapping[str, str], trial: Trial) -> Treatments:
+    """Settle which of the treatments is the reference.
+
+    Raises
+    ------
+    UsageError
+        None of them, or several, is called as a reference is.
+    """
     reference = _reference(names, known, trial.reference_arm)
-    (active,) = (name for name in names if name != reference)
-    return Treatments(active, reference, known)
+    return Treatments((*dict.fromkeys(name for name in names if name != reference), reference), known)
 
 
 def _merged(words: Mapping[str, str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from bids_app.stats import (
     of_rows,
     two_periods,
 )
+from bids_app.stats.sequences import told_apart
 
 DESIGNS = {
     "AB/BA": ([(1, 0), (0, 1)], 7),
@@ -169,3 +170,15 @@ def test_null_trials_are_found_as_often_as_they_should_be():
     for name in benchmark["TESTED"]:
         assert low <= sum(one[name] <= benchmark["ALPHA"] for one in found) <= high, name
     assert sum(benchmark["smallest_p"](works, seed)["2 - 0"] <= benchmark["ALPHA"] for seed in range(100)) <= high
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_treatments_are_told_apart_where_columns_of_people_periods_and_treatments_say_so(seed):
+    rng = np.random.default_rng([2026, seed])
+    given = rng.integers(0, rng.integers(2, 5), (rng.integers(2, 5), rng.integers(2, 5)))
+    given = np.unique(given, return_inverse=True)[1].reshape(given.shape)
+    rows = rows_of([np.zeros((len(given), 1))] * given.shape[1], np.arange(len(given)), given, 0)
+    others = pd.get_dummies(rows[["who", "period"]].astype(str), drop_first=True).assign(one=1).to_numpy(float)
+    treatments = pd.get_dummies(rows["given"], drop_first=True).to_numpy(float)
+    adds = np.linalg.matrix_rank(np.hstack([others, treatments])) - np.linalg.matrix_rank(others)
+    assert told_apart(given) == (adds == given.max())
