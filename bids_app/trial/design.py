@@ -69,7 +69,7 @@ class Design:
         [-1.0, 1.0, 0.0]
         """
         if self.weighted:
-            return dict(self.weighted.weights).get(arm, 0.0)
+            return self.weighted.row([arm])[0]
         return float(arm == self.active) - float(arm == self.reference)
 
     def summary(self, visit: str) -> Summary | None:

@@ -49,15 +49,12 @@ class Study:
 
     def by_weights(self, designs: Collection[Design]) -> tuple[list[Design], list[str]]:
         """Return the comparisons by weights that can be made beside those of two arms, and which cannot, and why."""
-        one_of, arms = {design.followup: design for design in designs}, {(d.followup, arm) for d in designs for arm in d.arms}
-        made, left = [], []
-        for followup in dict.fromkeys(design.followup for design in self.designs):
-            of_this = next(design for design in self.designs if design.followup == followup)
-            for design in map(one_of.get(followup, of_this).by_weights, self.weighted):
-                lacking = [arm for arm in design.arms if (followup, arm) not in arms]
-                text = f"{design.comparison}: {' and '.join(lacking)} cannot be compared with any other {design.words.arm}."
-                (left.append(text) if lacking else made.append(design))
-        return made, left
+        there = {(one.followup, arm) for one in designs for arm in one.arms}
+        followups = {one.followup: one for one in self.designs}.values()
+        wanted = [one.by_weights(weighted) for one in followups for weighted in self.weighted]
+        lacking = {one: [arm for arm in one.arms if (one.followup, arm) not in there] for one in wanted}
+        left = [f"{one.comparison}: {' and '.join(arms)} cannot be compared then" for one, arms in lacking.items() if arms]
+        return [one for one in wanted if not lacking[one]], left
 
     @property
     def first(self) -> Design:
