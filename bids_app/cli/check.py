@@ -235,7 +235,7 @@ def _preview_weights(designs: Sequence[Design], left: Sequence[str]) -> None:
     for one in designs:
         _say(f"{one.comparison}: {one.weighted and one.weighted.text}.")
     for text in left:
-        _say(f"Would not be compared. {text}.")
+        _say(f"Would not be compared. {text}")
 
 
 def _preview_decisions(settings: Settings, study: Study) -> bool:

@@ -21,8 +21,8 @@ CLOSED = (
     "Peritz & Gabriel 1976), the smallest p of a draw over its comparisons and follow-ups counted"
 )
 WEIGHTED = (
-    "; one by weights is without a difference where all arms that have weight are alike, or its weights add up to 0 within "
-    "each group of arms that are"
+    "; one by weights is without a difference where all arms that have weight are alike, or its weights add up to 0 "
+    "within each group of arms that are"
 )
 FLIPS = (
     "corrected over nodes, signs and all {n} later visits by flipping a participant's signs at all of them at once, "

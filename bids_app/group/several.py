@@ -1,6 +1,6 @@
 """The results of several comparisons together: p over all of them, as a table and as maps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -23,7 +23,7 @@ from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
 COLUMNS = {
-    "comparison": "Which arms, or the name of weights of several, at which follow-up; any: whether any arms differ, by F",
+    "comparison": "Which arms, or the name of weights of several, at which follow-up; any: any difference, by F",
     "metric": "Graph measure",
     "edges": "Edge rule",
     "role": "Primary, secondary or exploratory, by the plan",

@@ -137,8 +137,8 @@ def _together(together: Facts, record: ComparisonRecord) -> str:
     texts = dict.fromkeys(one["Text"] for one in weighted)
     by_weights = f", of these by weights: {'; '.join(texts)}" if texts else ""
     return (
-        f"{len(together['Comparisons']) + len(weighted)} comparisons were made{by_weights}. p over all of them is {record.arms.words.of(how)}; it "
-        f"is of a model of {together['Model']}.{left}"
+        f"{len(together['Comparisons']) + len(weighted)} comparisons were made{by_weights}. p over all of them is "
+        f"{record.arms.words.of(how)}; it is of a model of {together['Model']}.{left}"
     )
 
 

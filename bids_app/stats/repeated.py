@@ -11,7 +11,7 @@ import pandas as pd
 from bids_app.stats.scores import JointTest, Mmrm, NotEstimated, Randomized, fit_constrained, fit_mmrm
 from bids_app.stats.twovisits import TwoVisits
 
-Difference = tuple[int, tuple[int, ...]]  # its number, as `RepeatedScores.row` has it, averaged over follow-ups of the data
+Difference = tuple[int, tuple[int, ...]]  # its number in `RepeatedScores.row`, averaged over follow-ups of the data
 ALL: Difference = (0, ())
 AVERAGE = "average"
 ANY_ARM, ANY, INTERACTION = "any arm", "any", "interaction"
@@ -39,10 +39,10 @@ BASELINES = {
 SECOND = "{used} covariance of the visits, a second choice; {left}"
 REPEATED_COLUMNS = {
     "outcome": "Clinical outcome",
-    "active": f"Arm that is compared; {ANY_ARM}: all but the reference arm, where there are several; or the name of weights "
-    "of several arms",
-    "reference": "Arm that it is compared with; none of weights, of which it stands for the arms with negative ones below, "
-    "and the compared arm for those with positive ones",
+    "active": f"Arm that is compared; {ANY_ARM}: all but the reference arm, where there are several; or the name of "
+    "weights of several arms",
+    "reference": "Arm that it is compared with; none of weights: in the columns below it is then the arms with negative "
+    "weights, and the compared arm those with positive ones",
     "followup": f"Session of the follow-up; {AVERAGE}: over the follow-ups of the model, each counting alike; of a row "
     "with F what is tested: " + "; ".join(f"{name}: {text}" for name, text in JOINT.items()),
     "n_active": "Participants of the compared arm with a score then, in the model; of the average and of F, at any "
@@ -254,7 +254,7 @@ def _of_f(test: JointTest) -> dict[str, Any]:
 
 
 def _estimates(fit: Mmrm, data: RepeatedScores) -> dict[Difference, dict[str, Any]]:
-    """Return what is estimated of each comparison at each follow-up and on average, by number and follow-ups of the data."""
+    """Return what is estimated of each comparison at each follow-up and on average, by its number and follow-ups."""
     n_visits, shared = fit.shape[1], data.shared
     sets = [[visit] for visit in range(n_visits)] + ([list(range(n_visits))] if n_visits > 1 else [])
     keys = [(number, visits) for number in data.numbers for visits in sets]

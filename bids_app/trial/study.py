@@ -53,7 +53,9 @@ class Study:
         followups = {one.followup: one for one in self.designs}.values()
         wanted = [one.by_weights(weighted) for one in followups for weighted in self.weighted]
         lacking = {one: [arm for arm in one.arms if (one.followup, arm) not in there] for one in wanted}
-        left = [f"{one.comparison}: {' and '.join(arms)} cannot be compared then" for one, arms in lacking.items() if arms]
+        left = [
+            f"{one.comparison}: {' and '.join(arms)} cannot be compared then." for one, arms in lacking.items() if arms
+        ]
         return [one for one in wanted if not lacking[one]], left
 
     @property

@@ -123,9 +123,7 @@ def _listed(order: Sequence[str], numbers: Sequence[Fraction], option: str) -> S
     return order
 
 
-def _by_arm(
-    named: Sequence[str], numbers: Sequence[Fraction], arms: Sequence[str], option: str
-) -> dict[str, Fraction]:
+def _by_arm(named: Sequence[str], numbers: Sequence[Fraction], arms: Sequence[str], option: str) -> dict[str, Fraction]:
     found: dict[str, Fraction] = {}
     for word, number in zip(named, numbers, strict=True):
         if (arm := match(word, arms)) is None:
@@ -136,9 +134,7 @@ def _by_arm(
     return found
 
 
-def _with_weight(
-    given: Mapping[str, Fraction], arms: Sequence[str], option: str
-) -> tuple[tuple[str, float], ...]:
+def _with_weight(given: Mapping[str, Fraction], arms: Sequence[str], option: str) -> tuple[tuple[str, float], ...]:
     weights = tuple((arm, float(given[arm])) for arm in arms if given.get(arm))
     if len(weights) < 2:
         raise UsageError(f"{option}: at least two arms need a weight.")

@@ -171,7 +171,7 @@ def test_by_weights_the_estimate_is_the_contrast_of_ancova(maps, found_by_weight
         got = [one.effect.difference[node], one.effect.standard_error[node], one.effect.t[node]]
         np.testing.assert_allclose(got, [expected.effect[0], expected.sd[0, 0], expected.tvalue[0, 0]])
         np.testing.assert_allclose([one.effect.ci_low[node], one.effect.ci_high[node]], expected.conf_int()[0])
-        within = np.sqrt(sum(np.sum((y[ARM == arm] - y[ARM == arm].mean()) ** 2) for arm in range(3)) / 4)
+        within = np.sqrt(sum(np.sum((y[arm == ARM] - y[arm == ARM].mean()) ** 2) for arm in range(3)) / 4)
         np.testing.assert_allclose(one.effect.hedges_g[node], 0.797885 * expected.effect[0] / within, rtol=1e-5)
 
 

@@ -70,7 +70,7 @@ def test_a_node_that_one_test_does_not_know_is_not_known():
     ],
 )
 def test_whichever_arms_are_alike_one_test_with_valid_draws_has_all_that_is_then_without_a_difference(rows):
-    """By brute force over partitions: the test's blocks lie in those that are alike, and it has all true comparisons."""
+    """Over all partitions: the test's blocks lie in those that are alike, and it has all true comparisons."""
     tests = intersections(rows)
     for blocks in partitions(list(range(4))):
         true = {row for row in rows if all(abs(sum(row[arm] for arm in block)) < 1e-9 for block in blocks)}

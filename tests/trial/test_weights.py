@@ -100,6 +100,6 @@ def test_without_an_arm_at_a_follow_up_weights_are_not_compared_then():
     pairs = [one for one in found.designs if (one.active, one.followup) != ("low", "day7")]
     made, left = found.by_weights(pairs)
     assert [one.comparison for one in made] == ["doses at ses-day3", "ends at ses-day3", "ends at ses-day7"]
-    assert left == ["doses at ses-day7: low cannot be compared then"]
+    assert left == ["doses at ses-day7: low cannot be compared then."]
     assert [one.weight(arm) for one in made[:2] for arm in ("placebo", "low", "high")] == [-1, 0.5, 0.5, -1, 0, 1]
     assert made[0].arms == ("placebo", "high", "low")

@@ -139,8 +139,8 @@ class Whitened:
     def statistics(self, labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Return the statistics of some allocations, (B, C), of who is in each of the tested arms, (B, n, L) float.
 
-        Of each weighted sum over the tested arms and the follow-ups, (C, L M), of their differences, the estimate divided by
-        its standard error; without weights one squared length of all differences, (B, 1). They are 0 for an
+        Of each weighted sum over the tested arms and the follow-ups, (C, L M), of their differences, the estimate
+        divided by its standard error; without weights one squared length of all differences, (B, 1). They are 0 for an
         allocation that leaves an arm without scores at a follow-up.
         """
         score, information = self._of(labels)
