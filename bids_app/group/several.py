@@ -149,7 +149,7 @@ def _tested(family: Family, found: Mapping[Part, Result]) -> Iterator[Tested]:
     for feature in family.maps:
         for name, design, sample in wanted:
             compared = Compared(feature, name)
-            tests = [one.comparison for part, one in found.items() if part.compared == compared]
+            tests = [found[part].comparison for part in sorted(found, key=_joint) if part.compared == compared]
             yield Tested(
                 feature=feature,
                 design=design,
@@ -160,6 +160,11 @@ def _tested(family: Family, found: Mapping[Part, Result]) -> Iterator[Tested]:
                 n_draws=min(len(one.max_statistics) for one in tests),
                 alone=tests[0],
             )
+
+
+def _joint(part: Part) -> int:
+    """Return which joint test it is of; the first are of the fewest comparisons."""
+    return part.joint
 
 
 def _closed(p: Mapping[Part, np.ndarray], found: Mapping[Part, Result]) -> dict[Compared, np.ndarray]:

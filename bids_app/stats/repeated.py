@@ -41,8 +41,8 @@ REPEATED_COLUMNS = {
     "outcome": "Clinical outcome",
     "active": f"Arm that is compared; {ANY_ARM}: all but the reference arm, where there are several; or the name of "
     "weights of several arms",
-    "reference": "Arm that it is compared with; none of weights: in the columns below it is then the arms with negative "
-    "weights, and the compared arm those with positive ones",
+    "reference": "Arm that it is compared with; none of weights: in the columns below it is then the arms with "
+    "negative weights, and the compared arm those with positive ones",
     "followup": f"Session of the follow-up; {AVERAGE}: over the follow-ups of the model, each counting alike; of a row "
     "with F what is tested: " + "; ".join(f"{name}: {text}" for name, text in JOINT.items()),
     "n_active": "Participants of the compared arm with a score then, in the model; of the average and of F, at any "
