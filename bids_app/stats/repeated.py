@@ -25,7 +25,7 @@ MODEL = (
     "by Kenward and Roger (1997). {baseline} Strata and covariates have a coefficient at each visit."
 )
 RERANDOMIZED = (
-    "p_rerandomized is of labels re-drawn within the strata: of the two arms of a difference, and of all arms for F. "
+    "p_rerandomized is of labels re-drawn within the strata: of the arms of a difference, and of all arms for F. "
     "Scores are weighted by the covariance of the same model without what is tested, which no draw changes, so that p "
     "is exact if treatment changed nobody's score at any visit nor whether it is missing."
 )
