@@ -49,11 +49,8 @@ class TwoVisits:
 
     def of(self, members: np.ndarray) -> "TwoVisits":
         """Return those for whom ``members``, (n,) bool, is true."""
-        names = [field.name for field in fields(self)]
-        values = {name: getattr(self, name) for name in names}
-        return replace(
-            self, **{name: value[members] for name, value in values.items() if isinstance(value, np.ndarray)}
-        )
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: one[members] for name, one in values.items() if isinstance(one, np.ndarray)})
 
     def completers(self) -> "TwoVisits":
         """Return those with a follow-up, a missing baseline replaced as by `filled`."""
