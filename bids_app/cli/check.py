@@ -227,7 +227,7 @@ def preview_group(settings: Settings) -> int:
         raise MissingInputError(f"{settings.output_dir} does not exist: run the participant level first.")
     with _several_shown():
         trial = find_trial(settings)
-    code = 0
+    code, made = 0, list[Design]()
     for design in trial.study.designs:
         if trial.study.has_several:
             _say(f"{design.comparison}:")
@@ -239,9 +239,20 @@ def preview_group(settings: Settings) -> int:
             _say(f"Would not be compared. {error}\n")
             code = DataError.exit_code
         else:
+            made.append(design)
             _preview_targets(run)
             code = DataError.exit_code if run.strangers else code
+    by_weights, left = trial.study.by_weights(made)
+    _preview_weights(by_weights, left)
     return DataError.exit_code if _preview_decisions(trial.settings, trial.study) else code
+
+
+def _preview_weights(designs: Sequence[Design], left: Sequence[str]) -> None:
+    """Say which comparisons of several arms by weights would be made, and which not."""
+    for one in designs:
+        _say(f"{one.comparison}: {one.weighted and one.weighted.text}.")
+    for text in left:
+        _say(f"Would not be compared. {text}")
 
 
 def _preview_decisions(settings: Settings, study: Study) -> bool:

@@ -17,6 +17,7 @@ from bids_app.group.plan_match import file_deviations
 from bids_app.settings.argument_parser import meant
 from bids_app.settings.atlas_source import find_atlas
 from bids_app.settings.config import read_config
+from bids_app.settings.contrasts import chosen_contrasts
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.everyday import LEVELS
 from bids_app.settings.parser import read_given, with_defaults
@@ -106,6 +107,7 @@ def _settings(options: Namespace) -> Settings:
             options,
             baseline=_sessions(options.baseline),
             followup=_sessions(options.followup),
+            contrasts=chosen_contrasts(options.contrasts),
             over_followups=tuple(dict.fromkeys(options.over_followups)),
             regions=_different("--regions", options.regions),
             also=_different("--also", options.also),

@@ -20,6 +20,10 @@ CLOSED = (
     "comparisons that it is in is significant, each by the draws that exchange only the labels of its arms (Marcus, "
     "Peritz & Gabriel 1976), the smallest p of a draw over its comparisons and follow-ups counted"
 )
+WEIGHTED = (
+    "; one by weights is without a difference where all arms that have weight are alike, or its weights add up to 0 "
+    "within each group of arms that are"
+)
 FLIPS = (
     "corrected over nodes, signs and all {n} later visits by flipping a participant's signs at all of them at once, "
     "the smallest p of a draw over the visits counted"
@@ -106,17 +110,25 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
         samples=samples,
         joints=tuple(tests),
         maps=maps,
-        how=(FLIPS if single else BONFERRONI if why else CLOSED).format(n=len(designs), why=why),
-        model=_model(designs[0], why),
+        how=_how(designs, why),
+        model=_model(designs, why),
         has_any=not why and not single and len(next(iter(wanted.values())).arms) > 2,
     )
 
 
-def _model(design: Design, why: str | None) -> str:
+def _how(designs: Sequence[Design], why: str | None) -> str:
+    """Say how p is corrected over the comparisons."""
+    text = FLIPS if designs[0].single else BONFERRONI if why else CLOSED
+    by_weights = not why and any(design.weighted for design in designs)
+    return (text + WEIGHTED * by_weights).format(n=len(designs), why=why)
+
+
+def _model(designs: Sequence[Design], why: str | None) -> str:
     """Say who is in the models that are tested."""
-    if design.single:
+    if designs[0].single:
         return "the two visits of each comparison"
-    return f"the two {design.words.arms} of each comparison" if why else f"all {design.words.arms}"
+    arms, two = designs[0].words.arms, "" if any(design.weighted for design in designs) else "two "
+    return f"the {two}{arms} of each comparison" if why else f"all {arms}"
 
 
 def of_all_arms(designs: Sequence[Design]) -> list[Design]:
@@ -133,5 +145,6 @@ def of_all_arms(designs: Sequence[Design]) -> list[Design]:
     others = [arm for arm in arms if arm != first.reference]
     of_each = {design.followup: design for design in designs}
     return [
-        replace(one, active=others[0], reference=first.reference, further=tuple(others[1:])) for one in of_each.values()
+        replace(one, active=others[0], reference=first.reference, further=tuple(others[1:]), weighted=None)
+        for one in of_each.values()
     ]

@@ -104,6 +104,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     GroupRun
     """
     settings, tables, failed = trial.settings, trial.study.tables, trial.failed
+    of_two = trial.study.designs
     wanted, comparisons = settings.selection.participants, []
     scores = read_scores(tables_of_chosen(tables, wanted), design, settings.trial)
     of_scores = (*unsummed(tables, design, settings.trial), *(scores.findings if scores else ()))
@@ -115,7 +116,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
         check_design(route, sample)
         _say_flow(route, flow, design)
         found = (
-            *one_of_several(trial.study.designs, design),
+            *one_of_several([*of_two, *trial.study.by_weights(of_two)[0]], design),
             *sample.findings,
             *left_out(flow, wanted, scores, design.words),
             *completers(chosen(flow), design, sample, settings.trial),

@@ -10,6 +10,7 @@ from bids_app.bids.result_names import comparison_folder
 from bids_app.errors import DataError
 from bids_app.group.analyses import analyses_of
 from bids_app.group.arm_tables import write_arms
+from bids_app.group.comparisons_record import write_comparisons
 from bids_app.group.description import describe
 from bids_app.group.family import read_family
 from bids_app.group.gathering import chosen, find_trial, gather, made_from
@@ -18,7 +19,6 @@ from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
 from bids_app.group.region_tables import write_region_tables
 from bids_app.group.repeated_outcomes import write_repeated
-from bids_app.group.several import write_comparisons
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import write_outcomes
 from bids_app.group.whole_brain import write_whole_brain
@@ -103,7 +103,9 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
         runs.append(run.without_maps())
     if not runs:
         raise DataError("Nothing can be compared. " + " ".join(not_compared))
-    failures = _test_together(trial, [run.design for run in runs], not_compared, log_dir)
+    by_weights, left = trial.study.by_weights([run.design for run in runs])
+    not_compared += left
+    failures = _test_together(trial, [*(run.design for run in runs), *by_weights], not_compared, log_dir)
     if not failures and not trial.study.first.single:  # each later visit is compared by itself
         with runs[0].notes.softly("Clinical outcomes of all arms and follow-ups", asked=True):
             write_repeated(trial, _departed(runs), runs[0].notes)

@@ -1,6 +1,7 @@
 """The clinical outcomes of a study of several comparisons: one model of all arms and all follow-ups of each."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,8 @@ def read_repeated(
         if name not in tables.sessions and any(one.equals(other) for one, other in pairwise(values)):
             left.append(ONE_COLUMN.format(name=name, n=len(designs)))
         elif found:
-            outcomes[name] = _joined(found, tables, designs[0], options)
+            weighted = tuple((one.name, one.row(designs[0].arms)) for one in study.weighted)
+            outcomes[name] = replace(_joined(found, tables, designs[0], options), weighted=weighted)
     return outcomes, left
 
 

@@ -1,6 +1,6 @@
 """The results of several comparisons together: p over all of them, as a table and as maps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__, stats
-from bids_app.bids.files import save_described, save_json, save_map
+from bids_app.bids.files import save_described, save_map
 from bids_app.bids.names import contrast_label
-from bids_app.bids.result_names import COMPARISONS, comparison_folder, family_name
+from bids_app.bids.result_names import comparison_folder, family_name
 from bids_app.graph.features import Feature
 from bids_app.group.family import Family
 from bids_app.group.routes import MapRoute
 from bids_app.group.sample import Sample
-from bids_app.group.targets import TrialScans
 from bids_app.group.together import Result
 from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import Settings
@@ -24,7 +23,7 @@ from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
 COLUMNS = {
-    "comparison": "Which arms, at which follow-up; any: whether any arms differ, by F",
+    "comparison": "Which arms, or the name of weights of several, at which follow-up; any: any difference, by F",
     "metric": "Graph measure",
     "edges": "Edge rule",
     "role": "Primary, secondary or exploratory, by the plan",
@@ -95,49 +94,6 @@ def write_family(settings: Settings, family: Family, found: Mapping[Part, Result
     return [*written, path]
 
 
-def write_comparisons(trial: TrialScans, families: Sequence[Family], not_compared: Sequence[str]) -> Path:
-    """Write which comparisons there are, and how they are corrected together.
-
-    Parameters
-    ----------
-    trial : TrialScans
-    families : list of Family
-        Of every route.
-    not_compared : list of str
-        Which could not be made, and why.
-
-    Returns
-    -------
-    Path
-    """
-    path = trial.settings.group_dir / COMPARISONS
-    designs, first = families[0].designs, trial.study.first
-    content = {
-        "ArmColumn": first.arm_column,
-        "Baseline": first.baseline,
-        "Comparisons": [
-            {
-                "Active": one.sides[0],
-                "Reference": one.sides[-1],
-                "Followup": one.followup,
-                "Comparison": one.comparison,
-                "Folder": comparison_folder(one),
-            }
-            for one in designs
-        ],
-        "NotCompared": list(not_compared),
-        "Routes": [
-            {"Route": one.route.name, "Table": family_name(one.route, "comparisons", ".tsv")} for one in families
-        ],
-        "Together": families[0].how,
-        "Model": families[0].model,
-        "Alpha": trial.settings.trial.alpha,
-        "Software": f"trialgraph {__version__}",
-    }
-    save_json(path, content)
-    return path
-
-
 @dataclass(frozen=True, kw_only=True)
 class Tested:
     """One line of the table: a comparison, or whether any arms differ.
@@ -149,26 +105,32 @@ class Tested:
         None if it is of any difference.
     followup : str
     sample : Sample
-    effect : stats.Effect or stats.JointEffect
     p, p_all : (V,) ndarray
         Over all comparisons, and over all features too.
     n_draws : int
         Of the joint test with the fewest.
+    alone : stats.Comparison
+        In the joint test of the fewest comparisons, which re-draws the labels of its own arms only.
     """
 
     feature: Feature
     design: Design | None
     followup: str
     sample: Sample
-    effect: stats.Effect | stats.JointEffect
     p: np.ndarray
     p_all: np.ndarray
     n_draws: int
+    alone: stats.Comparison
 
     @property
     def text(self) -> str:
         """What it is, for people."""
         return f"any difference{self.sample.design.at}" if self.design is None else self.design.comparison
+
+    @property
+    def effect(self) -> stats.Effect | stats.JointEffect:
+        """What is estimated."""
+        return self.alone.effect
 
     @property
     def statistic(self) -> np.ndarray:
@@ -187,17 +149,22 @@ def _tested(family: Family, found: Mapping[Part, Result]) -> Iterator[Tested]:
     for feature in family.maps:
         for name, design, sample in wanted:
             compared = Compared(feature, name)
-            tests = [one.comparison for part, one in found.items() if part.compared == compared]
+            tests = [found[part].comparison for part in sorted(found, key=_joint) if part.compared == compared]
             yield Tested(
                 feature=feature,
                 design=design,
                 followup=sample.design.followup,
                 sample=sample,
-                effect=tests[0].effect,
                 p=p[compared][sample.kept],
                 p_all=p_all[compared][sample.kept],
                 n_draws=min(len(one.max_statistics) for one in tests),
+                alone=tests[0],
             )
+
+
+def _joint(part: Part) -> int:
+    """Return which joint test it is of; the first are of the fewest comparisons."""
+    return part.joint
 
 
 def _closed(p: Mapping[Part, np.ndarray], found: Mapping[Part, Result]) -> dict[Compared, np.ndarray]:
@@ -227,7 +194,7 @@ def _row(settings: Settings, family: Family, one: Tested) -> dict[str, Any]:
         "edges": feature.edges,
         "role": feature_role(trial, feature, trial.estimator) if one.design else "exploratory",
         "n": len(one.sample.arm),
-        "folder": comparison_folder(one.design) if one.design else None,
+        "folder": comparison_folder(one.design) if one.design and not one.design.weighted else None,
     }
     if np.isnan(one.p).all():
         return row
@@ -258,6 +225,8 @@ def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path
     description = f"{one.feature.title}; {one.text}"
     contrast = contrast_label(*one.design.sides) if one.design else "any"
     maps = {"pTogether": (one.p, f"p {family.how}")}
+    if one.design and one.design.weighted:
+        maps |= _maps_of_weights(one)
     if one.design is None:
         maps |= {"f": (one.statistic, "F of the differences of all arms from the reference")}
         maps |= {
@@ -270,3 +239,18 @@ def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path
         software = {"Software": f"trialgraph {__version__}"}
         save_map(path, grid, values, {"Description": f"{text}: {description}.", **about, **software})
         yield path
+
+
+def _maps_of_weights(one: Tested) -> dict[str, tuple[np.ndarray, str]]:
+    """Return what has no page and folder of its own: the effect and its uncorrected p, each with what it is."""
+    effect = cast(stats.Effect, one.effect)
+    text = cast(Design, one.design).weighted
+    sum_ = f"the sum of the arms' adjusted means with weights, {text and text.text}"
+    return {
+        "t": (effect.t, f"Student's t of {sum_}"),
+        "difference": (effect.difference, f"{sum_[0].upper()}{sum_[1:]}, in the units of the map"),
+        "ciLow": (effect.ci_low, f"Lower end of the 95 % confidence interval of {sum_}"),
+        "ciHigh": (effect.ci_high, f"Upper end of the 95 % confidence interval of {sum_}"),
+        "hedgesG": (effect.hedges_g, f"Over the SD pooled within the arms of the model (Hedges g), {sum_}"),
+        "p": (one.alone.p, "Two-sided p of the statistic, uncorrected, by re-drawing the labels of its arms only"),
+    }

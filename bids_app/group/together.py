@@ -26,7 +26,7 @@ class Member:
     Attributes
     ----------
     design : Design
-        Which two arms, at which follow-up.
+        Which arms, at which follow-up.
     name : str
         Of the sample, that its maps are kept by.
     sample : Sample
@@ -39,9 +39,13 @@ class Member:
 
     @property
     def row(self) -> tuple[float, ...]:
-        """The weights of the arms in the sample: 1 for the active, -1 for the reference."""
-        arms = self.sample.design.arms
-        return tuple(float(arm == self.design.active) - float(arm == self.design.reference) for arm in arms)
+        """The weights of the arms in the sample: of two, 1 for the active and -1 for the reference."""
+        return row_of(self.design, self.sample.design.arms)
+
+
+def row_of(design: Design, arms: Sequence[str]) -> tuple[float, ...]:
+    """Return the weights of some arms in a comparison."""
+    return tuple(map(design.weight, arms))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +104,8 @@ def why_not_closed(designs: Sequence[Design], trial: Trial) -> str | None:
         return f"residuals are permuted in place of {WORDINGS[trial.design].arms}"
     if trial.allocations:
         return "the possible allocations are of two arms"
-    pairs = {(design.active, design.reference) for design in designs}
-    if len(pairs) * len({design.followup for design in designs}) > len(designs):
+    sides = {design.sides for design in designs}
+    if len(sides) * len({design.followup for design in designs}) > len(designs):
         return "not every arm can be compared at every follow-up"
     return None
 
@@ -121,21 +125,20 @@ def joints(designs: Sequence[Design], samples: Mapping[str, Sample], labels: pd.
     Returns
     -------
     list of Joint
-        One for each `stats.Intersection` of the pairs of arms, over all follow-ups: one allocation of everyone drives
+        One for each `stats.Intersection` of their weights, over all follow-ups: one allocation of everyone drives
         them all, and a comparison takes from it whom it has.
     """
     arms = next(iter(samples.values())).design.arms
-    numbers: dict[str | None, int] = {arm: number for number, arm in enumerate(arms)}
-    pairs = list(dict.fromkeys((numbers[one.active], numbers[one.reference]) for one in designs))
+    rows = list(dict.fromkeys(row_of(design, arms) for design in designs))
     arm = _arm_of_everyone(samples, list(labels.index))
     found = []
-    for one in stats.intersections(pairs, len(arms)):
+    for one in stats.intersections(rows):
         blocks = [f"{label} {one.blocks[number]}" for label, number in zip(labels, arm, strict=True)]
         draws = stats.allocations(arm, blocks, trial.n_permutations, trial.random_seed)
         members = tuple(
             Member(design=design, name=design.followup, sample=samples[design.followup])
             for design in designs
-            if (numbers[design.active], numbers[design.reference]) in one.pairs
+            if row_of(design, arms) in one.rows
         )
         found.append(Joint(members=members, draws=tuple(_of_those(draws, labels.index, one) for one in members)))
     return found

@@ -164,9 +164,12 @@ def _draws(record: ComparisonRecord) -> str:
 def _together(together: Facts, record: ComparisonRecord) -> str:
     how = together["Together"].replace("(Marcus, Peritz & Gabriel 1976)", "[@marcus1976]")
     left = f" Not made: {' '.join(together['NotCompared'])}" if together["NotCompared"] else ""
+    weighted = together.get("Weighted", [])
+    texts = dict.fromkeys(one["Text"] for one in weighted)
+    by_weights = f", of these by weights: {'; '.join(texts)}" if texts else ""
     return (
-        f"{len(together['Comparisons'])} comparisons were made. p over all of them is {record.arms.words.of(how)}; it "
-        f"is of a model of {together['Model']}.{left}"
+        f"{len(together['Comparisons']) + len(weighted)} comparisons were made{by_weights}. p over all of them is "
+        f"{record.arms.words.of(how)}; it is of a model of {together['Model']}.{left}"
     )
 
 

@@ -97,6 +97,7 @@ def write_overview(folder: Path, results: str) -> Path:
     """
     found = read_record(folder / COMPARISONS, AGAIN)
     record = {name: found[name] for name in SHOWN} | {"Baseline": found.get("Baseline")}
+    record |= {"Weighted": found.get("Weighted", [])}
     routes = [_route(folder, one, record) for one in record["Routes"]]
     content = {"record": record, "routes": routes, "repeated": _repeated(folder), "words": words_of(folder)}
     write_page(folder / PAGE, "overview.html.jinja", results=results, **content)

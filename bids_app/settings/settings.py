@@ -178,7 +178,8 @@ class Trial:
     baseline: tuple[str, ...] = ()
     followup: tuple[str, ...] = ()
     over_followups: tuple[str, ...] = setting((), choices=OVER_FOLLOWUPS)
-    contrasts: str = setting("reference", choices=CONTRASTS)
+    contrasts: tuple[str, ...] = ("reference",)
+    dose: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     baseline_motion: bool = True

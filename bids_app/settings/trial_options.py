@@ -20,7 +20,23 @@ TRIAL = (
         "cross-over trial the two treatments",
     ),
     option("--reference-arm", metavar="LEVEL", help="the arm, or treatment, that the others are compared with"),
-    option("--contrasts", help="of more than two arms, which are compared: " + each(CONTRASTS)),
+    option(
+        "--contrasts",
+        nargs="+",
+        action="extend",
+        metavar="CONTRAST",
+        help="of more than two arms, which are compared: "
+        + each(CONTRASTS)
+        + "; and weights of the arms, NAME='ARM=WEIGHT ARM=WEIGHT ...', which add up to 0, or plain numbers in the "
+        "order of --arms, else of the names of the arms",
+    ),
+    option(
+        "--dose",
+        nargs="+",
+        metavar="COLUMN",
+        help="of more than two arms, compare their slope over the dose too: a column of participants.tsv, the same "
+        "number for everyone in an arm, or ARM=DOSE ARM=DOSE",
+    ),
     option(
         "--baseline",
         nargs="+",

@@ -2,13 +2,14 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
 
-Pair = tuple[int, int]  # of arms
+from bids_app.stats.estimands import Row
+
 Key = TypeVar("Key", bound=Hashable)
+ROUNDING = 1e-9  # of the largest weight: what a sum of weights that add up to 0 may be
 
 
 @dataclass(frozen=True)
@@ -20,42 +21,55 @@ class Intersection:
     blocks : tuple of int
         For each arm, the first of the arms that are like it. Under this hypothesis the labels of one block could
         have been drawn otherwise without any difference.
-    pairs : tuple of (int, int)
-        The comparisons that find nothing if it holds.
+    rows : tuple of tuple of float
+        The comparisons that find nothing if it holds: their weights add up to 0 in every block.
     """
 
     blocks: tuple[int, ...]
-    pairs: tuple[Pair, ...]
+    rows: tuple[Row, ...]
 
 
-def intersections(pairs: Sequence[Pair], n_arms: int) -> list[Intersection]:
+def intersections(rows: Sequence[Row]) -> list[Intersection]:
     """List every hypothesis that some of the comparisons are all without a difference.
 
     Parameters
     ----------
-    pairs : sequence of (int, int)
-        The arms, from 0, of each comparison.
-    n_arms : int
+    rows : sequence of tuple of float
+        The weights of the arms in each comparison, which add up to 0.
 
     Returns
     -------
     list of Intersection
-        Each once, those of fewer comparisons first. That arm 1 is like 0 and 2 like 0 says that 2 is like 1 too.
+        Those of fewer comparisons first. That arm 1 is like 0 and 2 like 0 says that 2 is like 1 too.
+
+    Notes
+    -----
+    Whichever arms are alike, some comparisons are without a difference. Of the ways to be alike that leave the same
+    comparisons so, those that no other refines are enough: their draws are valid under the others as well, so that no
+    true comparison is found more often than one of these tests errs (Finner & Strassburger 2002,
+    doi:10.1214/aos/1031689023).
 
     Examples
     --------
-    Two doses, each compared with the reference:
+    Two doses, each compared with the reference, and their mean with it:
 
-    >>> for one in intersections([(1, 0), (2, 0)], n_arms=3):
-    ...     print(one.blocks, one.pairs)
-    (0, 0, 2) ((1, 0),)
-    (0, 1, 0) ((2, 0),)
-    (0, 0, 0) ((1, 0), (2, 0))
+    >>> for one in intersections([(-1, 1, 0), (-1, 0, 1), (-1, 0.5, 0.5)]):
+    ...     print(one.blocks, one.rows)
+    (0, 0, 2) ((-1, 1, 0),)
+    (0, 1, 0) ((-1, 0, 1),)
+    (0, 0, 0) ((-1, 1, 0), (-1, 0, 1), (-1, 0.5, 0.5))
     """
-    found = dict.fromkeys(blocks for some in _subsets(pairs) for blocks in [_joined(some, n_arms)])
-    return [
-        Intersection(blocks, tuple(pair for pair in pairs if blocks[pair[0]] == blocks[pair[1]])) for blocks in found
+    ways: dict[tuple[Row, ...], list[tuple[int, ...]]] = {}
+    for blocks in _partitions(len(rows[0])):
+        if held := tuple(row for row in rows if _holds(row, blocks)):
+            ways.setdefault(held, []).append(blocks)
+    found = [
+        Intersection(blocks, held)
+        for held, alike in ways.items()
+        for blocks in alike
+        if not any(other != blocks and _refines(other, blocks) for other in alike)
     ]
+    return sorted(found, key=lambda one: (len(one.rows), [rows.index(row) for row in one.rows]))
 
 
 def closed(tests: Iterable[Mapping[Key, np.ndarray]]) -> dict[Key, np.ndarray]:
@@ -90,15 +104,22 @@ def closed(tests: Iterable[Mapping[Key, np.ndarray]]) -> dict[Key, np.ndarray]:
     return largest
 
 
-def _subsets(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, ...]]:
-    for size in range(1, len(pairs) + 1):
-        yield from combinations(pairs, size)
+def _partitions(n_arms: int) -> Iterator[tuple[int, ...]]:
+    """Yield every way in which arms can be alike, as the first arm of each one's block."""
+    if not n_arms:
+        yield ()
+        return
+    for blocks in _partitions(n_arms - 1):
+        for block in (*sorted(set(blocks)), n_arms - 1):
+            yield (*blocks, block)
 
 
-def _joined(pairs: Iterable[Pair], n_arms: int) -> tuple[int, ...]:
-    """Return the block of each arm when the arms of each pair are in one."""
-    block = list(range(n_arms))
-    for first, second in pairs:
-        old, new = max(block[first], block[second]), min(block[first], block[second])
-        block = [new if one == old else one for one in block]
-    return tuple(block)
+def _holds(row: Row, blocks: tuple[int, ...]) -> bool:
+    """Say whether the weights add up to 0 in every block."""
+    sums = np.bincount(blocks, weights=row)
+    return bool((np.abs(sums) <= ROUNDING * np.abs(row).max()).all())
+
+
+def _refines(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Say whether arms that are alike in one way are so in the other."""
+    return all(other[arm] == other[first] for arm, first in enumerate(one))

@@ -11,7 +11,7 @@ import pandas as pd
 from bids_app.stats.scores import JointTest, Mmrm, NotEstimated, Randomized, fit_constrained, fit_mmrm
 from bids_app.stats.twovisits import TwoVisits
 
-Difference = tuple[int, tuple[int, ...]]  # of an arm from the reference, averaged over follow-ups of the data
+Difference = tuple[int, tuple[int, ...]]  # its number in `RepeatedScores.row`, averaged over follow-ups of the data
 ALL: Difference = (0, ())
 AVERAGE = "average"
 ANY_ARM, ANY, INTERACTION = "any arm", "any", "interaction"
@@ -25,7 +25,7 @@ MODEL = (
     "by Kenward and Roger (1997). {baseline} Strata and covariates have a coefficient at each visit."
 )
 RERANDOMIZED = (
-    "p_rerandomized is of labels re-drawn within the strata: of the two arms of a difference, and of all arms for F. "
+    "p_rerandomized is of labels re-drawn within the strata: of the arms of a difference, and of all arms for F. "
     "Scores are weighted by the covariance of the same model without what is tested, which no draw changes, so that p "
     "is exact if treatment changed nobody's score at any visit nor whether it is missing."
 )
@@ -39,8 +39,10 @@ BASELINES = {
 SECOND = "{used} covariance of the visits, a second choice; {left}"
 REPEATED_COLUMNS = {
     "outcome": "Clinical outcome",
-    "active": f"Arm that is compared; {ANY_ARM}: all but the reference arm, where there are several",
-    "reference": "Arm that it is compared with",
+    "active": f"Arm that is compared; {ANY_ARM}: all but the reference arm, where there are several; or the name of "
+    "weights of several arms",
+    "reference": "Arm that it is compared with; none of weights: in the columns below it is then the arms with "
+    "negative weights, and the compared arm those with positive ones",
     "followup": f"Session of the follow-up; {AVERAGE}: over the follow-ups of the model, each counting alike; of a row "
     "with F what is tested: " + "; ".join(f"{name}: {text}" for name, text in JOINT.items()),
     "n_active": "Participants of the compared arm with a score then, in the model; of the average and of F, at any "
@@ -88,6 +90,8 @@ class RepeatedScores:
     values : (n, M) float ndarray
     covariates : (n, c) float ndarray or None
     strata : (n,) ndarray of labels or None
+    weighted : tuple of (str, tuple of float)
+        Further comparisons: a name, and the weight of each arm.
     """
 
     arms: tuple[str, ...]
@@ -97,6 +101,24 @@ class RepeatedScores:
     values: np.ndarray
     covariates: np.ndarray | None = None
     strata: np.ndarray | None = None
+    weighted: tuple[tuple[str, tuple[float, ...]], ...] = ()
+
+    @property
+    def numbers(self) -> range:
+        """Of the comparisons: those of the arms with the reference, then those by weights."""
+        return range(1, len(self.arms) + len(self.weighted))
+
+    def row(self, number: int) -> np.ndarray:
+        """Return the weights of the arms in a comparison, (K,) float."""
+        if number >= len(self.arms):
+            return np.array(self.weighted[number - len(self.arms)][1])
+        return np.array([float(arm == number) - float(arm == 0) for arm in range(len(self.arms))])
+
+    def sides(self, number: int) -> dict[str, str | None]:
+        """Return what a comparison is of: an arm and the reference, or the name of weights."""
+        if number >= len(self.arms):
+            return {"active": self.weighted[number - len(self.arms)][0], "reference": None}
+        return {"active": self.arms[number], "reference": self.arms[0]}
 
     def known(self, arm: int) -> np.ndarray:
         """Who of an arm has a score at each follow-up, (n_arm, M) bool."""
@@ -165,21 +187,22 @@ def repeated_table(
 def _rows(data: RepeatedScores, randomized: bool, draws: Randomized | None) -> Iterator[dict[str, Any]]:
     about: dict[str, Any] = {"baseline": data.baseline_as(randomized)}
     shared, fit = data.shared, None
-    wanted = {(arm, (visit,)) for arm in range(1, len(data.arms)) for visit in range(len(data.followups))}
+    wanted = {(number, (visit,)) for number in data.numbers for visit in range(len(data.followups))}
     found: dict[Difference, dict[str, Any]] = {}
     drawn: dict[Difference, float] = {}
     try:
         if not len(shared):
             raise NotEstimated("at no follow-up every arm has a score")
         fit = data.fit(randomized)
-        found = _estimates(fit, shared)
-        drawn, why = _drawn(draws, found, shared) if draws else ({}, "")
+        found = _estimates(fit, data)
+        drawn, why = _drawn(draws, found, data) if draws else ({}, "")
         note = "; ".join(filter(None, [_said(fit, data), why]))
         about |= {"n_model": fit.n_participants, "covariance": fit.structure, "note": note}
     except NotEstimated as error:
         about["note"] = f"not estimated: {_named(str(error), data)}"
     for one in sorted(wanted | set(found), key=lambda one: (one[0], len(one[1]), one[1])):
-        row = {"active": data.arms[one[0]], **_counted(data, [one[0]], list(one[1])), **about, **found.get(one, {})}
+        counted = _counted(data, data.row(one[0]), list(one[1]))
+        row = {**data.sides(one[0]), **counted, **about, **found.get(one, {})}
         if found and one not in found:
             row["note"] = "not estimated: an arm has no score at this follow-up, which is not in the model"
         yield row | {"p_rerandomized": drawn.get(one, np.nan)}
@@ -188,16 +211,16 @@ def _rows(data: RepeatedScores, randomized: bool, draws: Randomized | None) -> I
 
 
 def _drawn(
-    draws: Randomized, found: Mapping[Difference, Any], shared: np.ndarray
+    draws: Randomized, found: Mapping[Difference, Any], data: RepeatedScores
 ) -> tuple[dict[Difference, float], str]:
     """Return p by re-randomization of each difference and of `ALL`; or none of them, and why."""
     drawn: dict[Difference, float] = {}
     try:
-        for arm in sorted({arm for arm, _ in found}):
-            visits = [visits for one, visits in found if one == arm]
-            weights = np.array([np.isin(shared, one) / len(one) for one in visits])
-            p = draws.p_of_differences(arm, weights)
-            drawn |= {(arm, one): float(value) for one, value in zip(visits, p, strict=True)}
+        for number in sorted({number for number, _ in found}):
+            visits = [visits for one, visits in found if one == number]
+            weights = np.array([np.isin(data.shared, one) / len(one) for one in visits])
+            p = draws.p_of_weights(data.row(number), weights)
+            drawn |= {(number, one): float(value) for one, value in zip(visits, p, strict=True)}
         return drawn | {ALL: draws.p_of_any()}, ""
     except NotEstimated:
         return {}, NO_P.format(error="the model without a difference is not estimated")
@@ -205,10 +228,10 @@ def _drawn(
         return {}, NO_P.format(error=error)
 
 
-def _counted(data: RepeatedScores, arms: list[int], visits: list[int]) -> dict[str, Any]:
+def _counted(data: RepeatedScores, row: np.ndarray, visits: list[int]) -> dict[str, Any]:
     followup = data.followups[visits[0]] if len(visits) == 1 else AVERAGE
-    counted: dict[str, Any] = {"reference": data.arms[0], "followup": followup}
-    for name, those in (("active", arms), ("reference", [0])):
+    counted: dict[str, Any] = {"followup": followup}
+    for name, those in (("active", np.flatnonzero(row > 0)), ("reference", np.flatnonzero(row < 0))):
         there = np.isfinite(data.values[np.isin(data.arm, those)][:, visits]).any(axis=1)
         counted |= {f"n_{name}": int(there.sum()), f"missing_{name}": int(np.sum(~there))}
     return counted
@@ -217,7 +240,8 @@ def _counted(data: RepeatedScores, arms: list[int], visits: list[int]) -> dict[s
 def _joint_rows(fit: Mmrm, data: RepeatedScores, drawn: float) -> Iterator[dict[str, Any]]:
     """Test several differences at once: all of them, and theirs from those of the first follow-up."""
     others = list(range(1, len(data.arms)))
-    counted = {"active": data.arms[1] if len(others) == 1 else ANY_ARM, **_counted(data, others, list(data.shared))}
+    counted = data.sides(1) | ({"active": ANY_ARM} if len(others) > 1 else {})
+    counted |= _counted(data, np.array([-1.0, *(1.0 for _ in others)]), list(data.shared))
     for followup, weights in zip(JOINT, (fit.every_difference(), fit.every_change()), strict=True):
         if len(weights) > (followup == ANY):  # one difference alone has its t
             p = {"p_rerandomized": drawn if followup == ANY else np.nan}
@@ -229,17 +253,18 @@ def _of_f(test: JointTest) -> dict[str, Any]:
     return found | ({"note": NO_F} if np.isnan(test.p) else {})
 
 
-def _estimates(fit: Mmrm, shared: np.ndarray) -> dict[Difference, dict[str, Any]]:
-    """Return what is estimated of each arm at each follow-up and on average, by arm and follow-ups of the data."""
-    n_arms, n_visits = fit.shape
+def _estimates(fit: Mmrm, data: RepeatedScores) -> dict[Difference, dict[str, Any]]:
+    """Return what is estimated of each comparison at each follow-up and on average, by its number and follow-ups."""
+    n_visits, shared = fit.shape[1], data.shared
     sets = [[visit] for visit in range(n_visits)] + ([list(range(n_visits))] if n_visits > 1 else [])
-    keys = [(arm, visits) for arm in range(1, n_arms) for visits in sets]
-    weights = np.array([fit.weights(arm, visits) for arm, visits in keys])
+    keys = [(number, visits) for number in data.numbers for visits in sets]
+    over = [np.isin(range(n_visits), visits) / len(visits) for _, visits in keys]
+    weights = np.array([np.outer(data.row(number), own) for (number, _), own in zip(keys, over, strict=True)])
     together = fit.simultaneous(weights)
     found = {}
-    for (arm, visits), own, joint in zip(keys, weights, together.contrasts, strict=True):
+    for (number, visits), own, joint in zip(keys, weights, together.contrasts, strict=True):
         alone = fit.contrast(own)
-        found[arm, tuple(int(one) for one in shared[visits])] = {
+        found[number, tuple(int(one) for one in shared[visits])] = {
             "mean_active": fit.contrast(np.where(own > 0, own, 0)).estimate,
             "mean_reference": fit.contrast(np.where(own < 0, -own, 0)).estimate,
             **{name: getattr(alone, name) for name in ("estimate", "standard_error", "df", "t", "ci_low", "ci_high")},

@@ -1,7 +1,7 @@
 """Which column holds the arm, which of its values are compared, and which is the reference."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -67,16 +67,16 @@ class Arms:
     others: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
 
-    def pairs(self, contrasts: str) -> list[tuple[str, str]]:
+    def pairs(self, contrasts: Collection[str]) -> list[tuple[str, str]]:
         """Return which arm is compared with which: with the reference first, then, if asked, the others.
 
         Examples
         --------
-        >>> Arms("arm", "placebo", ("high", "low")).pairs("all-pairs")
+        >>> Arms("arm", "placebo", ("high", "low")).pairs(["all-pairs"])
         [('high', 'placebo'), ('low', 'placebo'), ('low', 'high')]
         """
         found = [(arm, self.reference) for arm in self.others]
-        if contrasts == "all-pairs":
+        if "all-pairs" in contrasts:
             found += [(later, earlier) for earlier, later in combinations(self.others, 2)]
         return found
 

@@ -1,9 +1,10 @@
 """The design of a trial: which arm is compared with which, from which visit to which, by what evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bids_app.bids.findings import Finding
 from bids_app.trial.summaries import Summary
+from bids_app.trial.weights import Weighted
 from bids_app.trial.wording import PAIRED, PARALLEL, Wording
 
 PERIODS = ("period1", "period2")  # what the visits of a cross-over trial are called in place of their sessions
@@ -37,6 +38,8 @@ class Design:
         Of a cross-over trial, whether each period has a baseline; these are visits beside the periods.
     summaries : tuple of Summary
         Visits among these that are made of several sessions; they have its name where others have their session's.
+    weighted : Weighted or None
+        Of a comparison by weights: its arms are the two and what is further.
     """
 
     arm_column: str
@@ -50,6 +53,24 @@ class Design:
     treatments: tuple[str, str] | None = None
     has_baselines: bool = False
     summaries: tuple[Summary, ...] = ()
+    weighted: Weighted | None = None
+
+    def by_weights(self, weighted: Weighted) -> "Design":
+        """Return the comparison of several arms at the same visits."""
+        reference, active, *further = weighted.arms
+        return replace(self, active=active, reference=reference, further=tuple(further), weighted=weighted)
+
+    def weight(self, arm: str) -> float:
+        """Return the weight of an arm in the difference.
+
+        Examples
+        --------
+        >>> [Design("arm", "low", "placebo", "pre", "post").weight(arm) for arm in ("placebo", "low", "high")]
+        [-1.0, 1.0, 0.0]
+        """
+        if self.weighted:
+            return self.weighted.row([arm])[0]
+        return float(arm == self.active) - float(arm == self.reference)
 
     def summary(self, visit: str) -> Summary | None:
         """Return of which sessions a visit is made, None where it is one."""
@@ -136,7 +157,12 @@ class Design:
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """What a difference is of, the first minus the second: arms, treatments or visits; one group at one visit."""
+        """What a difference is of, the first minus the second: arms, treatments or visits; one group at one visit.
+
+        Of a comparison by weights its name.
+        """
+        if self.weighted:
+            return (self.weighted.name,)
         if self.treatments:
             return self.treatments
         if self.of_change:
@@ -160,7 +186,9 @@ class Design:
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """The active arm and the reference, or the one group."""
+        """The active arm and the reference, or the one group; all that have weight."""
+        if self.weighted:
+            return self.arms[::-1]
         return (self.active,) if self.reference is None else (self.active, self.reference)
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bids_app.bids.findings import Finding
 from bids_app.errors import UsageError
-from bids_app.settings.settings import Trial
+from bids_app.settings.settings import SINGLE, Trial
 from bids_app.trial.arms import find_arms
 from bids_app.trial.design import PERIODS, Design
 from bids_app.trial.keys import unmatched
@@ -20,6 +20,7 @@ from bids_app.trial.tables import Tables
 from bids_app.trial.visit_order import Order, order_of
 from bids_app.trial.visit_times import Times, nominal_times
 from bids_app.trial.visits import Visits, find_visits
+from bids_app.trial.weights import Weighted, asked_weights, find_weighted
 from bids_app.trial.wording import CROSSOVER, ONE_GROUP, ONE_VISIT, PAIRED, WORDINGS, Wording
 
 EVERYONE = "everyone"  # what the one group is called
@@ -39,11 +40,25 @@ class Study:
     sequences : Sequences or None
         Of two treatments within participants; the tables then have the periods, or where nobody knows the order the
         treatments, in place of the sessions that they were.
+    weighted : tuple of Weighted
+        What is compared of several arms at once, at every follow-up, beside these.
     """
 
     tables: Tables
     designs: tuple[Design, ...]
     sequences: Sequences | None = None
+    weighted: tuple[Weighted, ...] = ()
+
+    def by_weights(self, designs: Collection[Design]) -> tuple[list[Design], list[str]]:
+        """Return the comparisons by weights that can be made beside those of two arms, and which cannot, and why."""
+        there = {(one.followup, arm) for one in designs for arm in one.arms}
+        followups = {one.followup: one for one in self.designs}.values()
+        wanted = [one.by_weights(weighted) for one in followups for weighted in self.weighted]
+        lacking = {one: [arm for arm in one.arms if (one.followup, arm) not in there] for one in wanted}
+        left = [
+            f"{one.comparison}: {' and '.join(arms)} cannot be compared then." for one, arms in lacking.items() if arms
+        ]
+        return [one for one in wanted if not lacking[one]], left
 
     @property
     def first(self) -> Design:
@@ -87,6 +102,8 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     DataError
         There are not at least two arms, or not two visits.
     """
+    if trial.design in ("crossover", *SINGLE) and (asked := asked_weights(trial)):
+        raise UsageError(f"--design {trial.design} with {asked}: weights are of three arms and more. Leave it out.")
     if trial.design == "crossover":
         return _crossover(tables, scanned, trial)
     if trial.design == "one-group":
@@ -94,6 +111,7 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     if trial.design == "paired":
         return _paired(tables, scanned, trial)
     arms = find_arms(tables, trial, other_designs(scanned))
+    weighted, weights = find_weighted(tables, arms, trial)
     order = order_of(scanned, tables.moments, tables.logged)
     visits = find_visits(order, scanned, trial)
     summaries, times = _over_followups(tables, scanned, visits, order, trial)
@@ -101,7 +119,7 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     several = visits.baselines[1:] and visits.baseline
     before = (averaged(visits.baselines, several),) if several else ()
     made = (*(one.finding() for one in (*before, *summaries)), *(times.findings if times else ()))
-    findings = (*_first_said(words), *arms.findings, *visits.findings, *made, *unmatched(tables, scanned))
+    findings = (*_first_said(words), *arms.findings, *weights, *visits.findings, *made, *unmatched(tables, scanned))
     followups: dict[str, tuple[Summary, ...]] = dict.fromkeys(visits.followups, before)
     followups |= {one.name: (*before, one) for one in summaries}
     designs = tuple(
@@ -109,7 +127,7 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
         for followup, of in followups.items()
         for active, reference in arms.pairs(trial.contrasts)
     )
-    return Study(with_summaries(tables, (*before, *summaries), trial.outcomes), designs)
+    return Study(with_summaries(tables, (*before, *summaries), trial.outcomes), designs, weighted=weighted)
 
 
 def _over_followups(

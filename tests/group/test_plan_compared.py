@@ -51,6 +51,7 @@ CHANGED = {
     "--parcel-density 0.4": "parcel_threshold",
     "--n-null-graphs 10": "n_null_graphs",
     "--contrasts all-pairs": "contrasts",
+    "--dose mg": "dose",
     "--arm sex": "arm",
     "--arms ketamine midazolam": "arms",
     "--detrend none": "detrend",

@@ -5,6 +5,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 
 from bids_app.bids.result_names import comparison_folder
 from bids_app.graph.features import Feature
@@ -23,6 +24,7 @@ from bids_app.settings.settings import Trial
 from bids_app.stats import closed
 from bids_app.trial.design import Design
 from bids_app.trial.tables import Tables
+from bids_app.trial.weights import Weighted
 
 DEGREE = Feature("degree", "r025")
 ARMS = ("placebo", "low", "high")
@@ -33,6 +35,11 @@ TRIAL = Trial(n_permutations=1000, random_seed=3, statistic="t", baseline_motion
 DESIGNS = [
     Design("arm", active, "placebo", "pre", followup) for followup in ("day3", "day7") for active in ("low", "high")
 ]
+WEIGHTED = (
+    Weighted("doses", (("placebo", -1.0), ("low", 0.25), ("high", 0.75))),
+    Weighted("dose", (("placebo", -0.5), ("high", 0.5))),
+)
+BY_WEIGHTS = [one.by_weights(weighted) for one in (DESIGNS[0], DESIGNS[2]) for weighted in WEIGHTED]
 
 
 def tables():
@@ -71,20 +78,29 @@ def maps():
 @pytest.fixture(scope="module")
 def found(maps, tmp_path_factory):
     """What the app finds: p of every comparison over all, and of any difference."""
-    folder, samples = tmp_path_factory.mktemp("maps"), {}
-    files = {}
-    for design in of_all_arms(DESIGNS):
+    return together(DESIGNS, maps, tmp_path_factory.mktemp("maps"))
+
+
+@pytest.fixture(scope="module")
+def found_by_weights(maps, tmp_path_factory):
+    return together([*DESIGNS, *BY_WEIGHTS], maps, tmp_path_factory.mktemp("weights"))
+
+
+def together(designs, maps, folder):
+    samples, files = {}, {}
+    for design in of_all_arms(designs):
         whole = sample(design, maps)
         files[design.followup] = whole.save_maps(DEGREE, folder / f"{design.followup}.npz")
         samples[design.followup] = whole.without_maps()
-    tests = joints(DESIGNS, samples, everyone_of(samples, tables(), TRIAL), TRIAL)
+    tests = joints(designs, samples, everyone_of(samples, tables(), TRIAL), TRIAL)
     results = [compare_together(one, files, TRIAL) for one in tests]
     p = closed({name: one.p for name, one in result.items()} for result in results)
     return p, results, compare_any(tests[-1], files, TRIAL)
 
 
-def t_of(labels, maps, followup, active):
-    """Return t of one arm against the placebo, of the model with all arms and each node's own baseline."""
+def t_of(labels, maps, followup, weights):
+    """Return t of weights of low and high (of one arm, 1), of the model with all arms and each node's own baseline."""
+    weights = np.array([*weights, 0, 0])
     rows = [row for row, name in enumerate(PARTICIPANTS) if name not in LOST.get(followup, [])]
     own = labels[rows]
     found = []
@@ -97,7 +113,7 @@ def t_of(labels, maps, followup, active):
         b = np.linalg.lstsq(x, y, rcond=None)[0]
         variance = np.sum((y - x @ b) ** 2) / (len(y) - 4)
         covariance = variance * np.linalg.inv(x.T @ x)
-        found.append(b[active - 1] / np.sqrt(covariance[active - 1, active - 1]))
+        found.append(weights @ b / np.sqrt(weights @ covariance @ weights))
     return np.array(found)
 
 
@@ -126,16 +142,37 @@ def p_of_test(maps, exchanged, comparisons):
 
 
 def test_the_closed_test_is_that_of_every_allocation_counted(maps, found):
-    both = [("day3", 1), ("day3", 2), ("day7", 1), ("day7", 2)]
-    tests = [
-        p_of_test(maps, (0, 1), [one for one in both if one[1] == 1]),
-        p_of_test(maps, (0, 2), [one for one in both if one[1] == 2]),
-        p_of_test(maps, (0, 1, 2), both),
-    ]
+    of = {design: (design.followup, tuple(map(design.weight, ARMS[1:]))) for design in DESIGNS}
+    low, high = ([one for one in of.values() if one[1] == own] for own in ((1, 0), (0, 1)))
+    tests = [p_of_test(maps, (0, 1), low), p_of_test(maps, (0, 2), high), p_of_test(maps, (0, 1, 2), [*of.values()])]
     expected = closed(tests)
-    for design in DESIGNS:
-        own = expected[design.followup, ARMS.index(design.active)]
-        np.testing.assert_allclose(found[0][comparison_folder(design)], own, atol=1e-12)
+    for design, own in of.items():
+        np.testing.assert_allclose(found[0][comparison_folder(design)], expected[own], atol=1e-12)
+
+
+def test_by_weights_it_is_that_of_every_allocation_of_the_arms_with_weight(maps, found_by_weights):
+    """Half of high minus placebo stands or falls with that pair; low and high against placebo need all three alike."""
+    of = {design: (design.followup, tuple(map(design.weight, ARMS[1:]))) for design in (*DESIGNS, *BY_WEIGHTS)}
+    low, high = ([one for one in of.values() if one[1][other] == 0] for other in (1, 0))
+    tests = [p_of_test(maps, (0, 1), low), p_of_test(maps, (0, 2), high), p_of_test(maps, (0, 1, 2), [*of.values()])]
+    expected = closed(tests)
+    for design, own in of.items():
+        np.testing.assert_allclose(found_by_weights[0][comparison_folder(design)], expected[own], atol=1e-12)
+
+
+def test_by_weights_the_estimate_is_the_contrast_of_ancova(maps, found_by_weights):
+    """Against statsmodels: all arms in the model, and Hedges g over the spread within all of them."""
+    one = found_by_weights[1][-1][comparison_folder(BY_WEIGHTS[0])].comparison
+    dummies = [ARM == 1, ARM == 2, np.ones(7)]
+    for node in range(2):
+        y = maps["day3"][:, node]
+        fit = sm.OLS(y, np.column_stack([*dummies, maps["pre"][:, node]]).astype(float)).fit()
+        expected = fit.t_test([0.25, 0.75, 0, 0])
+        got = [one.effect.difference[node], one.effect.standard_error[node], one.effect.t[node]]
+        np.testing.assert_allclose(got, [expected.effect[0], expected.sd[0, 0], expected.tvalue[0, 0]])
+        np.testing.assert_allclose([one.effect.ci_low[node], one.effect.ci_high[node]], expected.conf_int()[0])
+        within = np.sqrt(sum(np.sum((y[arm == ARM] - y[arm == ARM].mean()) ** 2) for arm in range(3)) / 4)
+        np.testing.assert_allclose(one.effect.hedges_g[node], 0.797885 * expected.effect[0] / within, rtol=1e-5)
 
 
 def test_p_over_all_is_at_least_that_of_each_test(found):
@@ -180,6 +217,7 @@ def test_one_by_one_p_is_that_of_each_times_their_number(maps, tmp_path):
         (TRIAL, DESIGNS, None),
         (Trial(scheme="freedman-lane"), DESIGNS, "residuals are permuted in place of arms"),
         (Trial(allocations="table.tsv"), DESIGNS, "the possible allocations are of two arms"),
+        (TRIAL, [*DESIGNS, *BY_WEIGHTS], None),
         (TRIAL, DESIGNS[:3], "not every arm can be compared at every follow-up"),
     ],
 )

@@ -59,6 +59,31 @@ def test_every_arm_has_a_row_at_every_follow_up_and_on_average():
     assert (of_high["mean_active"] - of_high["mean_reference"]).to_numpy() == pytest.approx(of_high["estimate"])
 
 
+def test_weights_of_the_arms_are_the_sums_of_their_fitted_means():
+    data = replace(three_arms(), weighted=(("doses", (-1.0, 0.25, 0.75)),))
+    table = of_differences(repeated_table({"hamd": data}, n_draws=200))
+    assert list(table["active"]) == ["low"] * 4 + ["high"] * 4 + ["doses"] * 4
+    rows = table[table["active"] == "doses"].set_index("followup")
+    fit = data.fit(randomized=True)
+    means = fit.adjusted_means()
+    for visit, followup in enumerate(data.followups):
+        positive = 0.25 * means[1, visit].estimate + 0.75 * means[2, visit].estimate
+        got = rows.loc[followup, ["mean_active", "mean_reference", "estimate"]].tolist()
+        assert got == pytest.approx([positive, means[0, visit].estimate, positive - means[0, visit].estimate])
+        expected = fit.contrast(np.outer([-1, 0.25, 0.75], np.eye(3)[visit]))
+        assert list(rows.loc[followup, ["standard_error", "df", "p"]]) == pytest.approx(
+            [expected.standard_error, expected.df, expected.p]
+        )
+    assert rows.loc[AVERAGE, "estimate"] == pytest.approx(rows["estimate"].iloc[:3].mean())
+    assert rows["reference"].isna().all()
+    assert (rows["n_active"].iloc[:2] == 30).all()  # of both doses
+    assert (rows["p_together"] >= rows["p"]).all()
+    assert rows["p_rerandomized"].between(1 / 200, 1).all()
+    plain = of_differences(repeated_table({"hamd": three_arms()}, n_draws=200))
+    same = ["estimate", "p", "p_rerandomized", "ci_low"]
+    pd.testing.assert_frame_equal(table[same].iloc[:8], plain[same], check_exact=False, rtol=1e-9)
+
+
 @pytest.mark.parametrize("randomized", [True, False])
 def test_of_one_complete_follow_up_it_is_the_ancova_of_all_arms(randomized):
     data = three_arms()

@@ -61,18 +61,31 @@ class Randomized:
         """
         return self._p([arm], weights)
 
+    def p_of_weights(self, row: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Test weighted sums over the follow-ups, (C, M), of a sum over the arms with weights, (K,), that add up to 0.
+
+        The labels of the arms that have weight are re-drawn, within strata, and the others keep theirs.
+
+        Returns
+        -------
+        (C,) float ndarray
+            Two-sided p.
+        """
+        base, *tested = (int(arm) for arm in np.flatnonzero(row))
+        return self._p(tested, np.kron(row[tested][None], weights), base)
+
     def p_of_any(self) -> float:
         """Test whether any arm differs from the reference at any follow-up: the labels of all arms are re-drawn."""
         return float(self._p(list(range(1, int(self.arm.max()) + 1)))[0])
 
-    def _p(self, tested: list[int], weights: np.ndarray | None = None) -> np.ndarray:
-        together = np.where(np.isin(self.arm, tested), 0, self.arm)
+    def _p(self, tested: list[int], weights: np.ndarray | None = None, base: int = 0) -> np.ndarray:
+        together = np.where(np.isin(self.arm, tested), base, self.arm)
         without = np.unique(together, return_inverse=True)[1]
         constrained = self.baseline is not None
         everyone = Scores.checked(self.values, without, self.baseline, self.covariates, constrained=constrained)
         whitened = Whitened.of(everyone.of(everyone.scored), everyone.n_arms, self.structures)
         arm, strata = self.arm[everyone.scored], None if self.strata is None else self.strata[everyone.scored]
-        draws = allocations(arm, strata, self.n_draws, self.seed, among=[0, *tested])
+        draws = allocations(arm, strata, self.n_draws, self.seed, among=[base, *tested])
 
         def statistics(window: slice) -> np.ndarray:
             labels = draws.arms[window, :, None] == np.array(tested)
@@ -126,7 +139,7 @@ class Whitened:
     def statistics(self, labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Return the statistics of some allocations, (B, C), of who is in each of the tested arms, (B, n, L) float.
 
-        Of each weighted sum over the follow-ups, (C, M), of the differences of the one arm that is tested, the estimate
+        Of each weighted sum over the tested arms and the follow-ups, (C, L M), of their differences, the estimate
         divided by its standard error; without weights one squared length of all differences, (B, 1). They are 0 for an
         allocation that leaves an arm without scores at a follow-up.
         """

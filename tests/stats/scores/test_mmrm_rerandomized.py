@@ -81,6 +81,23 @@ def test_of_three_arms_two_exchange_labels_for_a_difference_and_all_for_any():
     assert data.p_of_any() == pytest.approx(counted(lengths[tuple(data.arm)], list(lengths.values())))
 
 
+def test_by_weights_the_arms_that_have_weight_exchange_labels():
+    """Of arms 0, 1 and 2 against each other, of 1 and 2 alone, and of one arm against the reference as before."""
+    data = trial((2, 2, 3))
+    row = np.array([-1.0, 0.4, 0.6])
+    fit = fit_constrained(data.values, 0 * data.arm, data.baseline)
+    weights, statistics = np.hstack([0.4 * AT_ALL, 0.6 * AT_ALL]), {}
+    for arm in set(permutations(data.arm)):
+        estimates, spread, _ = written_out(data, np.array(arm), [1, 2], fit.of_visits)
+        statistics[arm] = weights @ estimates / np.sqrt(np.diag(weights @ spread @ weights.T))
+    expected = counted(statistics[tuple(data.arm)], list(statistics.values()))
+    np.testing.assert_allclose(data.p_of_weights(row, AT_ALL), expected)
+    of_pair = data.p_of_weights(np.array([-1.0, 0.0, 1.0]), AT_ALL)
+    np.testing.assert_array_equal(of_pair, data.p_of_differences(2, AT_ALL))
+    renamed = Randomized(data.values, np.array([1, 0, 2])[data.arm], data.baseline, data.covariates)
+    np.testing.assert_allclose(renamed.p_of_weights(np.array([0.0, -1.0, 1.0]), AT_ALL), of_pair)
+
+
 def test_whichever_allocation_was_drawn_p_is_exact():
     """Scores that treatment did not change: of all allocations no more than a share a has a p of a or less."""
     data = trial((3, 3))
