@@ -51,7 +51,7 @@ class TwoVisits:
         """Return those for whom ``members``, (n,) bool, is true."""
         names = [field.name for field in fields(self)]
         values = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: value[members] for name, value in values.items() if value is not None})
+        return replace(self, **{name: value[members] for name, value in values.items() if isinstance(value, np.ndarray)})
 
     def completers(self) -> "TwoVisits":
         """Return those with a follow-up, a missing baseline replaced as by `filled`."""
