@@ -49,9 +49,9 @@ class TwoVisits:
 
     def of(self, members: np.ndarray) -> "TwoVisits":
         """Return those for whom ``members``, (n,) bool, is true."""
-        names = [field.name for field in fields(self)]
-        values = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: value[members] for name, value in values.items() if isinstance(value, np.ndarray)})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+        return replace(self, **{name: value[members] for name, value in arrays.items()})
 
     def completers(self) -> "TwoVisits":
         """Return those with a follow-up, a missing baseline replaced as by `filled`."""
