@@ -21,8 +21,8 @@ CLOSED = (
     "Peritz & Gabriel 1976), the smallest p of a draw over its comparisons and follow-ups counted"
 )
 FLIPS = (
-    "corrected over nodes, signs and all {n} later visits by flipping a participant's signs at all of them at once, "
-    "the smallest p of a draw over the visits counted"
+    "corrected over nodes, signs and all {n} comparisons by flipping a participant's signs at all of them at once, "
+    "the smallest p of a draw over the comparisons counted"
 )
 BONFERRONI = "corrected over nodes and signs, times the {n} comparisons (Bonferroni), because {why}"
 
@@ -115,7 +115,7 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
 def _model(design: Design, why: str | None) -> str:
     """Say who is in the models that are tested."""
     if design.single:
-        return "the two visits of each comparison"
+        return "the visits of each comparison"
     return f"the two {design.words.arms} of each comparison" if why else f"all {design.words.arms}"
 
 

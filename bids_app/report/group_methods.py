@@ -8,6 +8,7 @@ from bids_app.report.outcome_methods import outcomes_text, repeated_text
 from bids_app.report.pages import number
 from bids_app.settings.deviation import Deviation
 from bids_app.trial.comparison_record import ComparisonRecord
+from bids_app.trial.summaries import listed
 
 Facts = Mapping[str, Any]  # content of trial.json
 STATISTICS = {
@@ -87,7 +88,7 @@ def _of_one_group(record: ComparisonRecord, adjusted: Sequence[str]) -> str:
     if not record.analyses.tested:
         return f"{n} participants were described as one group: {record.analyses.headline_text}."
     if record.analyses.slope is None:
-        text = f"{' was compared with '.join(record.arms.sides)} within the {n} participants who have both. "
+        text = _visits_compared(record, n)
     else:
         text = f"{n} participants were looked at as one group. "
     text += f"The headline is the {record.analyses.headline_text}"
@@ -99,6 +100,15 @@ def _of_one_group(record: ComparisonRecord, adjusted: Sequence[str]) -> str:
     )
     sizes = sizes if record.analyses.slope is None else "Slopes are given "
     return f"{text}. {words.warning} {sizes}with 95 % confidence intervals."
+
+
+def _visits_compared(record: ComparisonRecord, n: int) -> str:
+    """Say which visits of one group were compared, or put together."""
+    sides, found = record.arms.sides, record.arms.design.summary("followup")
+    having = f"all of {listed(found.sessions)}" if found else "both"
+    if len(sides) == 1:
+        return f"Everyone's {sides[0]} was looked at, within the {n} participants who have {having}. "
+    return f"{' was compared with '.join(sides)} within the {n} participants who have {having}. "
 
 
 def _inference(record: ComparisonRecord) -> str:

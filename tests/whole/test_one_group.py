@@ -183,6 +183,89 @@ def test_check_says_who_could_be_compared(study, app, tmp_path):
     assert "5 of 6 would be compared" in outcome.said
 
 
+DAYS = {"1": 0, "2": 10, "3": 40}
+PUT_TOGETHER = {
+    "slopeOverTheVisits": dict(zip(SESSIONS, np.polyfit(list(DAYS.values()), np.eye(3), 1)[0], strict=True)),
+    "meanOverTheLaterVisitsVsSes1": {"1": -1, "2": 1 / 2, "3": 1 / 2},
+    "lastMinusFirstLaterVisit": {"2": -1, "3": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def over(study, compared, app):
+    """The same with what the visits come to, and the day of every visit."""
+    for label in EVERYONE:
+        path = study.bids / f"sub-{label}" / f"sub-{label}_sessions.tsv"
+        rows = pd.read_csv(path, sep="\t")
+        rows.assign(days=[DAYS[one[4:]] for one in rows["session_id"]]).to_csv(path, sep="\t", index=False)
+    out = study.bids.parent / "out"
+    words = ("--outcomes", "hamd", "--over-followups", "slope", "mean", "last-first")
+    outcome = app(study.bids, out, "group", *SMALL, *WORDS, *words)
+    assert outcome.code == 0, outcome.said
+    return out, outcome
+
+
+@pytest.mark.parametrize(("name", "weights"), PUT_TOGETHER.items())
+def test_what_visits_come_to_is_a_sum_of_everyones_maps_and_scores(over, name, weights):
+    """Five people have all visits; a slope is that of the least-squares line of each, the first visit in it."""
+    out, _ = over
+    folder = out / "group" / f"contrast-{name}"
+    own = np.array([sum(weight * mean_of(out, who, one) for one, weight in weights.items()) for who in EVERYONE[:5]])
+    found = scipy_stats.ttest_1samp(own, 0)
+    (row,) = table(folder, "wholebrain").to_dict("records")
+    assert (row["estimator"], row["n"]) == ("within", 5)
+    assert row["difference"] == pytest.approx(own.mean(), rel=1e-6)
+    assert row["t"] == pytest.approx(found.statistic, rel=1e-6)
+    assert row["p"] == pytest.approx(every_flip(own))
+    (path,) = folder.glob("*stat-difference_desc-degreeR025_statmap.nii.gz")
+    difference = nib.load(path).get_fdata().ravel()
+    maps = {one: np.stack([smooth_map(out, who, one) for who in EVERYONE[:5]]) for one in weights}
+    summed = sum(weight * maps[one] for one, weight in weights.items()).mean(axis=0)
+    there = np.isfinite(difference)
+    np.testing.assert_allclose(difference[there], summed[there], rtol=1e-3, atol=1e-4 * np.ptp(summed[there]))
+    scores = np.array([sum(w * score(who, one) for one, w in weights.items()) for who in EVERYONE])
+    (row,) = table(folder, "outcomes").to_dict("records")
+    tested = scipy_stats.ttest_1samp(scores, 0)
+    assert (row["estimate"], row["t"]) == pytest.approx((scores.mean(), tested.statistic))
+
+
+def smooth_map(out, name, session):
+    (path,) = (out / f"sub-{name}" / f"ses-{session}").rglob("*_stat-degree_desc-r025Smooth*_boldmap.nii.gz")
+    return nib.load(path).get_fdata().ravel()
+
+
+def score(name, session):
+    return 10 + int(name) * 2 - int(session) * (1 + int(name) % 3)
+
+
+def test_the_slope_is_in_the_joint_p_and_the_page_says_what_it_is(over, study, app, browse):
+    out, outcome = over
+    joint = table(out / "group", "comparisons")
+    assert list(joint["comparison"])[2] == "slope over the visits"
+    assert list(joint["n"]) == [6, 5, 5, 5, 5]
+    assert joint["p_together"].between(0, 1).all()
+    folder = out / "group" / "contrast-slopeOverTheVisits"
+    page = visible((folder / "index.html").read_text())
+    assert "<h1>slope over the visits: graph measures</h1>" in (folder / "index.html").read_text()
+    assert "mean of the slope over the visits of everyone, tested by flipping signs" in page
+    assert "red where the slope over the visits is above 0" in page
+    assert not OTHER_WORDS.findall(page)
+    said = " ".join(outcome.said.split())
+    assert "slope of the least-squares line through ses-1, ses-2 and ses-3, per day" in said
+    assert "The times are those of the column days of sessions.tsv" in said
+    (path,) = folder.glob("*_design.json")
+    (summary,) = json.loads(path.read_text())["Summaries"]
+    assert summary["Days"] == list(DAYS.values())
+    methods = " ".join((out / "logs" / "CITATION.md").read_text().split())
+    assert "slope over the visits was looked at, within the 5 participants who have all of ses-1, ses-2" in methods
+    for one in (out / "group" / "index.html", folder / "index.html"):
+        found = browse(one, 420)
+        assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+    outcome = app("check", study.bids, out.parent / "other", *WORDS, "--over-followups", "slope")
+    assert "slope over the visits" in outcome.said
+    assert outcome.code == 0, outcome.said
+
+
 @pytest.fixture(scope="module")
 def once(tmp_path_factory, app):
     """Six people scanned once, in two runs each; there is no participants.tsv."""
