@@ -7,6 +7,7 @@ from bids_app.graph.describe import measures_table
 from bids_app.graph.measures import GLOBALS, MEASURES
 from bids_app.group.analysis_words import BETWEEN
 from bids_app.group.description import COLUMNS as DESCRIPTION_COLUMNS
+from bids_app.group.description import RELIABILITY_COLUMNS, SCORE_COLUMNS
 from bids_app.group.named_regions import REGION_COLUMNS
 from bids_app.group.regions import ROI_COLUMNS
 from bids_app.group.repeated_outcomes import ROLE
@@ -39,6 +40,8 @@ TABLES = {
     "outcomes.tsv, of one group": CHANGE_COLUMNS,
     "motion.tsv, of one group": ONE_GROUP_COLUMNS,
     "description.tsv": DESCRIPTION_COLUMNS,
+    "description.tsv of scores": SCORE_COLUMNS,
+    "reliability.tsv": RELIABILITY_COLUMNS,
     "missing.tsv, roimissing.tsv, regionsmissing.tsv, wholebrainmissing.tsv": MISSING_COLUMNS,
     "tipping.tsv": TIPPING_COLUMNS,
     "roi.tsv": ROI_COLUMNS,

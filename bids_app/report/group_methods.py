@@ -21,6 +21,10 @@ STATISTICS = {
     "tfnbs": "threshold-free network-based statistic of z (E = 0.4, H = 3) [@baggio2018; @vinokur2015]",
 }
 
+SCORES_DESCRIBED = (
+    "Clinical outcomes ({names}) were described by mean and standard deviation at each visit; nothing was tested."
+)
+
 
 def group_methods(
     records: Sequence[ComparisonRecord],
@@ -53,7 +57,9 @@ def group_methods(
         parts.append((f"Comparison: {record.route}{which}", f"{_model(record)} {inference}".strip()))
     if together:
         parts.append(("Several comparisons", _together(together, records[0])))
-    if trial and trial.get("Outcomes") and records[-1].analyses.tested:
+    if trial and trial.get("Outcomes") and not records[-1].analyses.tested:
+        parts.append(("Clinical outcomes", SCORES_DESCRIBED.format(names=", ".join(trial["Outcomes"]))))
+    elif trial and trial.get("Outcomes"):
         text = outcomes_text(trial, records[-1]) + (repeated_text(repeated, records[-1]) if repeated else "")
         parts.append(("Clinical outcomes", text))
     if trial:

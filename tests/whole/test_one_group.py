@@ -99,6 +99,24 @@ def test_the_score_changes_by_the_paired_t(study, compared, later, n):
     assert not [column for column in row if "reference" in column]
 
 
+def test_how_alike_two_visits_are_is_that_of_the_analysis_of_variance(compared):
+    out, _ = compared
+    folder = out / "group" / "contrast-ses3VsSes1"
+    (path,) = folder.glob("*stat-icc_desc-degreeR025_statmap.nii.gz")
+    drawn = nib.load(path).get_fdata().ravel()
+    maps = np.stack([[smooth_map(out, who, one) for one in ("1", "3")] for who in EVERYONE[:5]])
+    for voxel in np.flatnonzero(np.isfinite(drawn))[::90]:
+        values = pd.DataFrame({"who": np.repeat(range(5), 2), "value": maps[:, :, voxel].ravel()})
+        squares = anova_lm(ols("value ~ C(who)", values).fit())["mean_sq"]
+        between, within = squares["C(who)"], squares["Residual"]
+        assert drawn[voxel] == pytest.approx((between - within) / (between + within), rel=1e-4)
+    (row,) = table(folder, "reliability").to_dict("records")
+    assert row["n"] == 5
+    assert row["icc"] == pytest.approx(np.nanmedian(drawn), rel=1e-5)
+    page = visible((folder / "index.html").read_text())
+    assert "How alike the two visits are: the intraclass correlation over participants, ICC(1,1)" in page
+
+
 def test_all_later_visits_are_corrected_together(compared):
     out, _ = compared
     record = json.loads((out / "group" / "comparisons.json").read_text())
@@ -316,6 +334,26 @@ def test_one_visit_is_described_and_nothing_is_tested(once, app):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert app(once.bids, out, "group", *SMALL, *WORDS, "--reports-only").code == 0
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_scores_of_one_visit_are_described(once, app, browse):
+    scores = {"01": 10, "02": 13, "03": 17, "04": 9}
+    rows = "".join(f"sub-{label}\t{scores.get(label, 'n/a')}\n" for label in EVERYONE)
+    (once.bids / "participants.tsv").write_text(f"participant_id\thamd\n{rows}")
+    out = once.bids.parent / "out"
+    outcome = app(once.bids, out, "group", *SMALL, *WORDS, "--outcomes", "hamd")
+    (once.bids / "participants.tsv").unlink()
+    assert outcome.code == 0, outcome.said
+    (row,) = pd.read_csv(out / "group" / "contrast-everyone_description.tsv", sep="\t").to_dict("records")
+    known = np.array(list(scores.values()), dtype=float)
+    assert (row["n"], row["missing"], row["visit"]) == (4, 2, "visit")
+    assert (row["mean"], row["sd"]) == pytest.approx((known.mean(), known.std(ddof=1)))
+    page = visible((out / "group" / "index.html").read_text())
+    assert "Scores by visit: described, not tested" in page
+    assert not re.search(r"\bp\b|FWE|signific", page)
+    assert "hamd) were described by mean and standard deviation" in (out / "logs" / "CITATION.md").read_text()
+    found = browse(out / "group" / "index.html", 420)
+    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
 
 
 def test_the_slope_at_one_visit_is_that_of_least_squares(once, app):
