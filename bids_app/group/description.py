@@ -15,6 +15,7 @@ from bids_app.group.arm_tables import write_arms
 from bids_app.group.node_values import read_values
 from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
+from bids_app.group.region_tables import NO_ROBUSTNESS
 from bids_app.group.result_tables import NODE_COLUMNS, TABLE_COLUMNS
 from bids_app.group.routes import MapRoute
 from bids_app.group.targets import GroupRun, Target
@@ -76,6 +77,8 @@ def describe(run: GroupRun) -> None:
     if run.scores:
         _write_scores(run, run.scores)
     for target in run.targets:
+        if run.settings.trial.robustness:
+            run.notes.not_made(NO_ROBUSTNESS.format(route=target.route.name))
         write_design(run, target)
         write_arms(run, target)
         found = {feature: _described(target, feature) for feature in target.sample.features}

@@ -284,6 +284,21 @@ def test_the_slope_is_in_the_joint_p_and_the_page_says_what_it_is(over, study, a
     assert outcome.code == 0, outcome.said
 
 
+def test_the_effect_by_other_choices_is_made_of_changes_and_of_slopes_over_visits(over, study, app):
+    out, _ = over
+    words = ("--over-followups", "slope", "--robustness", "--alpha", "0.99")  # so that there are regions
+    outcome = app(study.bids, out, "group", *SMALL, *WORDS, *words)
+    assert outcome.code == 0, outcome.said
+    found = [one for one in (out / "group").glob("contrast-*") if list(one.glob("*_robustness.tsv"))]
+    assert "contrast-slopeOverTheVisits" in [one.name for one in found]
+    for folder in found:
+        by_choice, here = table(folder, "robustness"), table(folder, "sensitivity")
+        primary = by_choice[by_choice["primary"]].set_index("region")["estimate"]
+        headline = here[here["variation"].str.startswith("none")].set_index("region")["estimate"]
+        assert set(by_choice["estimator"]) == {"within"}
+        pd.testing.assert_series_equal(primary.sort_index(), headline.sort_index(), check_names=False)
+
+
 @pytest.fixture(scope="module")
 def once(tmp_path_factory, app):
     """Six people scanned once, in two runs each; there is no participants.tsv."""
@@ -334,6 +349,20 @@ def test_one_visit_is_described_and_nothing_is_tested(once, app):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert app(once.bids, out, "group", *SMALL, *WORDS, "--reports-only").code == 0
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("slopes", [(), ("--slopes", "age")])
+def test_the_effect_by_other_choices_is_not_made_of_one_visit_and_it_is_said(once, app, slopes):
+    rows = "".join(f"sub-{label}\t{20 + int(label) ** 2}\n" for label in EVERYONE)
+    (once.bids / "participants.tsv").write_text(f"participant_id\tage\n{rows}")
+    outcome = app(once.bids, once.bids.parent / "out", "group", *SMALL, *WORDS, *slopes, "--robustness")
+    (once.bids / "participants.tsv").unlink()
+    assert outcome.code == 65, outcome.said
+    assert "Asked for, and not made: Robustness of voxels: not made, for it is of differences" in outcome.said
+    page = visible((once.bids.parent / "out" / "group" / "index.html").read_text())
+    assert (
+        "Robustness of voxels: not made, for it is of differences, and at one visit of one group there is none" in page
+    )
 
 
 def test_scores_of_one_visit_are_described(once, app, browse):
