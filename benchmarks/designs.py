@@ -30,12 +30,14 @@ from bids_app.stats import (
     two_periods,
     two_visits,
 )
+from bids_app.stats.overvisits import mean_weights, slope_weights
 
 ALPHA, N_DRAWS = 0.05, 100
 MASK = np.ones((5, 5, 4), dtype=bool)
 INFERENCE = Inference(neighbours=neighbours(MASK))
 ROWS = {1: ((-1.0, 1.0),), 2: ((-1.0, 1.0, 0.0), (-1.0, 0.0, 1.0))}  # by the count of arms beside the reference
 FOLLOWUPS = ("day3", "day14")
+DAYS = (3, 14)
 PERIODS = ("period1", "period2")
 OF_CROSSOVER = {name: (name, False) for name in ("crossover", "first-period", "carry-over")}
 OF_BASELINES = {
@@ -119,8 +121,11 @@ def three_arms(seed, effect=0.0, spread=1.0):
     return found
 
 
-def three_visits(seed, effects=(0.0, 0.0), n_draws=N_DRAWS):
-    """Fifteen per arm, two follow-ups; of the second 8 are lost, likelier who was high at the baseline."""
+def three_visits(seed, effects=(0.0, 0.0), n_draws=N_DRAWS, *, put_together=False):
+    """Fifteen per arm, two follow-ups; of the second 8 are lost, likelier who was high at the baseline.
+
+    Put together, the mean of the follow-ups and the slope over them are tested beside them.
+    """
     rng = np.random.default_rng(seed)
     arm = rng.permutation(np.repeat([0, 1], 15))
     common, *own = noise(rng, 4, len(arm))
@@ -130,8 +135,14 @@ def three_visits(seed, effects=(0.0, 0.0), n_draws=N_DRAWS):
     means = maps["baseline"].mean(axis=1)
     keys = 2 * means / means.std() + rng.gumbel(size=len(arm))
     there = {"day3": np.arange(len(arm)), "day14": np.sort(np.argsort(keys)[:-8])}
+    shares = dict(zip(FOLLOWUPS, effects, strict=True))
+    if put_together:
+        weights = {"mean": mean_weights(DAYS), "slope": slope_weights(DAYS)}
+        for name, own in weights.items():
+            maps[name] = sum(weight * maps[visit] for weight, visit in zip(own, FOLLOWUPS, strict=True))
+            there[name], shares[name] = there["day14"], float(own @ np.array(effects))
     p = closed(joint_tests(arm, maps, there, seed, n_draws))
-    idle = [(1, visit) for visit, effect in zip(FOLLOWUPS, effects, strict=True) if not effect]
+    idle = [(1, name) for name, effect in shares.items() if not effect]
     found = {"false alarm": is_found(p, idle)}
     return found | ({"the effect of day 3": is_found(p, [(1, "day3")])} if effects[0] else {})
 
@@ -193,6 +204,15 @@ CASES = {
     "three visits, nothing works, 500 draws": Case(partial(three_visits, n_draws=500), exact=("false alarm",)),
     "three visits, effect at the first follow-up": Case(
         partial(three_visits, effects=(1.0, 0.0)), bounded=("false alarm",)
+    ),
+    "follow-ups, mean and slope, nothing works": Case(
+        partial(three_visits, put_together=True), bounded=("false alarm",)
+    ),
+    "follow-ups, mean and slope, nothing, 500 draws": Case(
+        partial(three_visits, n_draws=500, put_together=True), exact=("false alarm",)
+    ),
+    "follow-ups, mean and slope, an effect that stays": Case(
+        partial(three_visits, effects=(1.0, 1.0), put_together=True), bounded=("false alarm",)
     ),
     "cross-over, nothing works": Case(crossover, exact=(*PARALLEL, "carry-over")),
     "cross-over, the periods differ": Case(partial(crossover, period=0.8), exact=(*PARALLEL, "carry-over")),

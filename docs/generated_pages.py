@@ -8,6 +8,7 @@ from bids_app.graph.measures import GLOBALS, MEASURES
 from bids_app.group.analysis_words import BETWEEN
 from bids_app.group.cluster_labels import NAME_COLUMNS
 from bids_app.group.description import COLUMNS as DESCRIPTION_COLUMNS
+from bids_app.group.description import RELIABILITY_COLUMNS, SCORE_COLUMNS
 from bids_app.group.named_regions import REGION_COLUMNS
 from bids_app.group.region_values import ROI_COLUMNS
 from bids_app.group.repeated_outcomes import ROLE
@@ -42,6 +43,8 @@ TABLES = {
     "outcomes.tsv, of one group": CHANGE_COLUMNS,
     "motion.tsv, of one group": ONE_GROUP_COLUMNS,
     "description.tsv": DESCRIPTION_COLUMNS,
+    "description.tsv of scores": SCORE_COLUMNS,
+    "reliability.tsv": RELIABILITY_COLUMNS,
     "missing.tsv, roimissing.tsv, regionsmissing.tsv, wholebrainmissing.tsv": MISSING_COLUMNS,
     "tipping.tsv": TIPPING_COLUMNS,
     "roi.tsv": ROI_COLUMNS,

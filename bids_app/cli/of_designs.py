@@ -20,14 +20,14 @@ NOT_OF_SINGLE = {
     "estimator": "--estimator",
     "allocations": "--allocations",
     "cutoffs": "--cutoffs",
-    "over_followups": "--over-followups",
 }
+ONE_LATER = {"over_followups": "--over-followups"}  # which needs several
 OF_TREATMENTS = ("arms", "reference_arm")  # which --design paired has
 NOT_OF_DESIGN = {
     "groups": ("scheme", "allocations"),
     "crossover": ("estimator", "baseline", *NOT_OF_CROSSOVER),
     "one-group": tuple(NOT_OF_SINGLE),
-    "paired": ("baseline", *(name for name in NOT_OF_SINGLE if name not in OF_TREATMENTS)),
+    "paired": ("baseline", *ONE_LATER, *(name for name in NOT_OF_SINGLE if name not in OF_TREATMENTS)),
 }
 
 
@@ -74,7 +74,7 @@ def _of_crossover(told: Mapping[str, Any]) -> dict[str, Any]:
 def _of_single(told: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is said of one group with what follows, and refuse what needs arms."""
     design = str(told["design"])
-    refused = NOT_OF_SINGLE if design == "one-group" else {**NOT_OF_SINGLE, "baseline": "--baseline"}
+    refused = NOT_OF_SINGLE if design == "one-group" else {**NOT_OF_SINGLE, **ONE_LATER, "baseline": "--baseline"}
     if design == "paired":
         refused = {name: said for name, said in refused.items() if name not in OF_TREATMENTS}
     wrong = [said for name, said in refused.items() if told.get(name)]

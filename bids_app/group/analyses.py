@@ -19,8 +19,8 @@ from bids_app.group.analysis_words import (
     NOT_TESTED,
     OF_BASELINES,
     OF_PERIODS,
-    PAIRED,
     UNADJUSTED,
+    mean_change,
 )
 from bids_app.group.sample import Sample
 from bids_app.settings.roles import Role, feature_role
@@ -106,7 +106,7 @@ class Analysis:
         if self.estimator == DESCRIBED:
             return NOT_TESTED
         if self.estimator == "within" and self.subject is None:
-            return PAIRED if design.words.key == "paired" else BETWEEN["within"]
+            return mean_change(design)
         if self.compares_arms:
             text = UNADJUSTED if design.is_change and self.estimator == "change" else BETWEEN[self.estimator]
             text = ALONE if alone else f"{said(text)}{before}".format(node=node)
@@ -136,7 +136,7 @@ class Analysis:
                 return f"{design.called['followup']} {'above' if sign > 0 else 'below'} 0"
             before, after = map(design.named, design.visits)
             return f"{after} > {before}" if sign > 0 else f"{after} < {before}"
-        if self.estimator in ("slope", "symptom"):
+        if self.estimator in ("slope", "symptom", "within"):
             return design.direction(sign, self.subject)
         return " > ".join(self.sides(design)[::sign])
 

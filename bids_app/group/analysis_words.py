@@ -1,5 +1,7 @@
 """What the analyses are called, for people."""
 
+from bids_app.trial.design import Design
+
 BETWEEN = {
     "ancova": "follow-up adjusted for the baseline of the same {node} (ANCOVA)",
     "change": "follow-up minus baseline (change score, the arm-by-visit interaction)",
@@ -27,7 +29,16 @@ BASELINE_CARRY_OVER = {
     "of the first treatment by then (descriptive)"
 }
 PAIRED = "mean of the difference between the treatments within participants, tested by flipping signs"
+SLOPE = "mean of the later visit of everyone, tested by flipping signs"  # which is a change by itself
 ALONE = "visit by itself"
 UNADJUSTED = "follow-up, not adjusted for the baseline"
 NOT_TESTED = "mean and standard deviation over participants: described, nothing is tested"
 BLOCKS = "; residuals are permuted within arms and strata"
+
+
+def mean_change(design: Design) -> str:
+    """Say what is tested of one group, or of two treatments within participants."""
+    if design.words.key == "paired":
+        return PAIRED
+    text = SLOPE if design.is_change else BETWEEN["within"]
+    return text.replace("later visit", design.called["followup"])

@@ -72,7 +72,8 @@ def _of_visits(flow: pd.DataFrame, measure: str, design: Design) -> dict[str, np
         half = (values["baseline"] - values["followup"]) / 2
         of_periods = {design.called[visit]: of for visit, of in values.items()}
         return of_periods | {f"{design.contrast}, half the difference of the periods": half}
-    return values | ({"change": values["followup"] - values["baseline"]} if len(values) > 1 else {})
+    change = len(values) > 1 and not (design.single and design.is_change)  # a slope's visits hold the first
+    return values | ({"change": values["followup"] - values["baseline"]} if change else {})
 
 
 def _motion_columns(design: Design) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""One group at one visit, described: means, spreads and reliability, and no test."""
+"""One group described: means, spreads and reliability, and no test."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -15,12 +15,17 @@ from bids_app.group.arm_tables import write_arms
 from bids_app.group.node_values import read_values
 from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
+from bids_app.group.region_tables import NO_ROBUSTNESS
 from bids_app.group.result_tables import NODE_COLUMNS, TABLE_COLUMNS
 from bids_app.group.routes import MapRoute
 from bids_app.group.targets import GroupRun, Target
+from bids_app.group.trial_tables import Scores
+from bids_app.settings.deviation import Deviation
+from bids_app.settings.roles import role_of
 from bids_app.space.grid import Nodes
 from bids_app.stats.reliability import intraclass_correlation
 from bids_app.trial.flow import by_visit
+from bids_app.trial.outcomes import outcome_columns
 
 LEAST_WITH_TWO = 3  # of whom a reliability is worth a number
 STATS = {
@@ -40,7 +45,26 @@ COLUMNS = {
     "n_with_two_runs": "Participants with two runs of the visit",
     "icc": "Median over nodes of the intraclass correlation of two runs; n/a where fewer than three have them",
 }
-NOT_TESTED = "Clinical outcomes: nothing is tested of one group at one visit without --slopes"
+SCORE_COLUMNS = {
+    "outcome": "Clinical outcome",
+    "visit": "Session, or visit where the scans have none",
+    "n": "Participants with a score then",
+    "missing": "Participants without",
+    "mean": "Mean; nothing is tested",
+    "sd": "Standard deviation over participants",
+    "lowest": "The smallest score",
+    "highest": "The largest",
+}
+RELIABILITY_COLUMNS = {
+    "metric": TABLE_COLUMNS["metric"],
+    "edges": TABLE_COLUMNS["edges"],
+    "n": "Participants with both visits",
+    "icc": "Median over nodes of the intraclass correlation of the two visits, ICC(1,1) (Shrout & Fleiss 1979): what "
+    "everyone changes by counts against it. It is not tested",
+    "icc_low": "Lower quartile over nodes",
+    "icc_high": "Upper quartile over nodes",
+}
+OF_VISITS = STATS["icc"].replace("two runs of the visit", "the two visits")
 
 
 def describe(run: GroupRun) -> None:
@@ -51,9 +75,10 @@ def describe(run: GroupRun) -> None:
     run : targets.GroupRun
     """
     if run.scores:
-        run.notes.problems.append(NOT_TESTED)
-        run.notes.unmet.append(NOT_TESTED)
+        _write_scores(run, run.scores)
     for target in run.targets:
+        if run.settings.trial.robustness:
+            run.notes.not_made(NO_ROBUSTNESS.format(route=target.route.name))
         write_design(run, target)
         write_arms(run, target)
         found = {feature: _described(target, feature) for feature in target.sample.features}
@@ -62,6 +87,79 @@ def describe(run: GroupRun) -> None:
         rows = [_row(target, feature, of) for feature, of in found.items()]
         save_described(run.path(target, "description"), pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS)
     write_plan(run, {})
+
+
+def write_reliability(run: GroupRun, target: Target) -> None:
+    """Write how alike two visits of one group are: a number of each measure, and of maps that of every node.
+
+    Parameters
+    ----------
+    run : targets.GroupRun
+    target : targets.Target
+    """
+    sample, rows = target.sample, []
+    for feature, maps in sample.maps.items():
+        first, later = (maps[session] for session in sample.design.visits.values())
+        icc = intraclass_correlation(first, later)
+        low, median, high = np.nanquantile(icc, (0.25, 0.5, 0.75)) if np.isfinite(icc).any() else (np.nan,) * 3
+        row = {"n": len(first), "icc": median, "icc_low": low, "icc_high": high}
+        rows.append({"metric": feature.metric, "edges": feature.edges, **row})
+        if isinstance(target.route, MapRoute):
+            _write_map(run, target, feature, "icc", icc, OF_VISITS)
+    table = pd.DataFrame(rows, columns=list(RELIABILITY_COLUMNS))
+    save_described(run.path(target, "reliability"), table, RELIABILITY_COLUMNS)
+
+
+def has_reliability(run: GroupRun, target: Target) -> bool:
+    """Say whether two visits of one group are measurements of the same, by enough people."""
+    design = run.design
+    alike = design.of_change and design.words.key == "one-group" and not design.summaries
+    return alike and len(target.sample.arm) >= LEAST_WITH_TWO
+
+
+def _write_scores(run: GroupRun, scores: Scores) -> None:
+    """Write the clinical outcomes, and what they come to at each visit; a plan's primary one is decided by nothing."""
+    trial, session = run.settings.trial, run.design.followup or "visit"
+    save_described(run.trial_path("scores"), scores.table, outcome_columns(run.design))
+    table = describe_scores(scores.table.assign(visit=scores.table["visit"].replace("followup", session)))
+    save_described(run.trial_path("description"), table, SCORE_COLUMNS)
+    primary = [one for one in scores.outcomes if role_of(trial.plan, outcome=one, departed=trial.departed) == "primary"]
+    run.notes.undecided([Deviation("primary_outcomes", one, "described, nothing is tested") for one in primary])
+
+
+def describe_scores(table: pd.DataFrame) -> pd.DataFrame:
+    """Describe scores by outcome and visit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the columns ``outcome``, ``visit`` and ``value``, NaN where a score is missing.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `SCORE_COLUMNS`.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"outcome": "hamd", "visit": "1", "value": [10.0, 14.0, np.nan]})
+    >>> describe_scores(scores)[["n", "missing", "mean", "sd"]].round(3).to_numpy().tolist()
+    [[2.0, 1.0, 12.0, 2.828]]
+    """
+    rows = [
+        {
+            "outcome": outcome,
+            "visit": visit,
+            "n": own.notna().sum(),
+            "missing": own.isna().sum(),
+            "mean": own.mean(),
+            "sd": own.std(ddof=1),
+            "lowest": own.min(),
+            "highest": own.max(),
+        }
+        for (outcome, visit), own in table.groupby(["outcome", "visit"], sort=False)["value"]
+    ]
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
 
 def _described(target: Target, feature: Feature) -> dict[str, np.ndarray]:
@@ -114,12 +212,16 @@ def _row(target: Target, feature: Feature, found: Mapping[str, np.ndarray]) -> d
 
 
 def _write_maps(run: GroupRun, target: Target, found: Mapping[Feature, Mapping[str, np.ndarray]]) -> None:
-    grid = cast(Nodes, target.sample.grid)
     for feature, of in found.items():
         for stat, values in of.items():
-            name = group_name(target.route, run.design, "statmap", grid.extension, stat=stat, desc=feature.label)
-            about = {"Description": f"{STATS[stat]}: {feature.title}.", "Software": f"trialgraph {__version__}"}
-            save_map(run.settings.group_dir / name, grid, np.asarray(values, dtype=float), about)
+            _write_map(run, target, feature, stat, values, STATS[stat])
+
+
+def _write_map(run: GroupRun, target: Target, feature: Feature, stat: str, values: np.ndarray, said: str) -> None:
+    grid = cast(Nodes, target.sample.grid)
+    name = group_name(target.route, run.design, "statmap", grid.extension, stat=stat, desc=feature.label)
+    about = {"Description": f"{said}: {feature.title}.", "Software": f"trialgraph {__version__}"}
+    save_map(run.settings.group_dir / name, grid, np.asarray(values, dtype=float), about)
 
 
 def _write_nodes(run: GroupRun, target: Target, found: Mapping[Feature, Mapping[str, np.ndarray]]) -> None:

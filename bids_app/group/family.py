@@ -25,8 +25,8 @@ WEIGHTED = (
     "within each group of arms that are"
 )
 FLIPS = (
-    "corrected over nodes, signs and all {n} later visits by flipping a participant's signs at all of them at once, "
-    "the smallest p of a draw over the visits counted"
+    "corrected over nodes, signs and all {n} comparisons by flipping a participant's signs at all of them at once, "
+    "the smallest p of a draw over the comparisons counted"
 )
 BONFERRONI = "corrected over nodes and signs, times the {n} comparisons (Bonferroni), because {why}"
 
@@ -126,7 +126,7 @@ def _how(designs: Sequence[Design], why: str | None) -> str:
 def _model(designs: Sequence[Design], why: str | None) -> str:
     """Say who is in the models that are tested."""
     if designs[0].single:
-        return "the two visits of each comparison"
+        return "the visits of each comparison"
     arms, two = designs[0].words.arms, "" if any(design.weighted for design in designs) else "two "
     return f"the {two}{arms} of each comparison" if why else f"all {arms}"
 

@@ -11,7 +11,7 @@ from bids_app.errors import DataError
 from bids_app.group.analyses import analyses_of
 from bids_app.group.arm_tables import write_arms
 from bids_app.group.comparisons_record import write_comparisons
-from bids_app.group.description import describe
+from bids_app.group.description import describe, has_reliability, write_reliability
 from bids_app.group.family import read_family
 from bids_app.group.gathering import chosen, find_trial, gather, made_from
 from bids_app.group.named_regions import write_named
@@ -160,6 +160,8 @@ def _write_before(run: GroupRun, target: Target) -> None:
     if target.route.has_whole_brain:
         write_whole_brain(run, target)
     write_arms(run, target)
+    if has_reliability(run, target):
+        write_reliability(run, target)
     if target.named:
         write_named(run, target)
 

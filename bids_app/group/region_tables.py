@@ -48,6 +48,7 @@ FAMILY = (
     "Residuals are permuted within arms and strata, as in the maps of brain and symptom. p_holm and p_max are "
     "corrected over all regions, for one outcome and one term; not over outcomes and terms."
 )
+NO_ROBUSTNESS = "Robustness of {route}: not made, for it is of differences, and at one visit of one group there is none"
 COLUMNS = ASSOCIATION_COLUMNS | {
     "measure": "change: the outcome's follow-up minus baseline; followup: the outcome has no baseline",
 }
@@ -71,6 +72,8 @@ def write_region_tables(run: GroupRun, target: Target) -> list[Region] | None:
     regions, everyone = None, _everyone(run, target.flow)
     if run.design.words.bounded:
         _write_missing_of_all(run, target, everyone)
+    if run.settings.trial.robustness and _of_slopes(run.design):
+        notes.not_made(NO_ROBUSTNESS.format(route=route.name))
     errors, asked = (*NUMERICAL, DataError, MissingInputError), run.settings.trial.robustness
     with notes.softly(f"Regions of {route.name}", errors, asked=asked):
         regions = find_regions(run.settings, route, run.design)
@@ -138,15 +141,13 @@ def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
         with notes.softly(f"Missing follow-ups of the regions of {name}"):
             table = _missing(trial, values.data())
             save("roimissing", table, missing_columns(table), Note=f"{EVERYONE} {circular}")
-    if not run.design.single or run.design.of_change:  # of slopes there is no such table
+    if not _of_slopes(run.design):
         with notes.softly(f"Sensitivity of the regions of {name}"):
             write_sensitivity(save, run, target.route, values)
     if run.scores and not run.design.treatments and not run.design.single:
         with notes.softly(f"Brain and symptom of {name}"):
             save("association", _associations(values, run.scores, trial), COLUMNS, Note=circular, Family=family)
-    if trial.robustness and run.design.single and not run.design.of_change:
-        raise DataError("--robustness is made of differences, not of slopes of one group")
-    if trial.robustness:
+    if trial.robustness and not _of_slopes(run.design):
         with notes.softly(f"Robustness of {name}", (*NUMERICAL, DataError), asked=True):
             write_robustness(save, run.settings, target.route, run.design, values)
 
@@ -161,6 +162,11 @@ def _with_clusters(
     known = table[named].map({region.name: region.cluster for region in regions})
     table = table.assign(cluster=known)[["cluster", *table]]
     return table, {"cluster": ROI_COLUMNS["cluster"], **columns}
+
+
+def _of_slopes(design: Design) -> bool:
+    """Say whether slopes of one group at one visit are tested, which are no differences."""
+    return design.single and not design.of_change
 
 
 def _roi_columns(design: Design) -> dict[str, str]:

@@ -79,6 +79,12 @@ class Notes:
             self.departed.append(one)
             self.unmet.append(one.text)
 
+    def not_made(self, text: str) -> None:
+        """Say that something which was asked for is not made, and why."""
+        logger.warning("%s", text)
+        self.problems.append(text)
+        self.unmet.append(text)
+
     @contextmanager
     def softly(
         self, what: str, errors: type[Exception] | tuple[type[Exception], ...] = NUMERICAL, *, asked: bool = False

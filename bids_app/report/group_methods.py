@@ -10,6 +10,7 @@ from bids_app.report.pages import number
 from bids_app.report.words import said
 from bids_app.settings.deviation import Deviation
 from bids_app.trial.comparison_record import ComparisonRecord
+from bids_app.trial.summaries import listed
 
 Facts = Mapping[str, Any]  # content of trial.json
 OF_NODE = re.compile(r"the same (voxel|grayordinate|parcel|measure|connection)\b")  # as routes call their nodes
@@ -22,6 +23,10 @@ STATISTICS = {
     "nbs-intensity": "sum of z over the component of connections of z beyond {threshold} [@zalesky2010]",
     "tfnbs": "threshold-free network-based statistic of z (E = 0.4, H = 3) [@baggio2018; @vinokur2015]",
 }
+
+SCORES_DESCRIBED = (
+    "Clinical outcomes ({names}) were described by mean and standard deviation at each visit; nothing was tested."
+)
 
 
 def group_methods(
@@ -55,7 +60,9 @@ def group_methods(
         parts.append((f"{heading}{f', {comparison}' * several}", _comparison(own)))
     if together:
         parts.append(("Several comparisons", _together(together, records[0])))
-    if trial and trial.get("Outcomes") and records[-1].analyses.tested:
+    if trial and trial.get("Outcomes") and not records[-1].analyses.tested:
+        parts.append(("Clinical outcomes", SCORES_DESCRIBED.format(names=", ".join(trial["Outcomes"]))))
+    elif trial and trial.get("Outcomes"):
         text = outcomes_text(trial, records[-1]) + (repeated_text(repeated, records[-1]) if repeated else "")
         parts.append(("Clinical outcomes", text))
     if trial:
@@ -127,7 +134,7 @@ def _of_one_group(record: ComparisonRecord, adjusted: Sequence[str]) -> str:
     if not record.analyses.tested:
         return f"{n} participants were described as one group: {record.analyses.headline_text}."
     if record.analyses.slope is None:
-        text = f"{' was compared with '.join(record.arms.sides)} within the {n} participants who have both. "
+        text = _visits_compared(record, n)
     else:
         text = f"{n} participants were looked at as one group. "
     text += f"The headline is the {record.analyses.headline_text}"
@@ -139,6 +146,15 @@ def _of_one_group(record: ComparisonRecord, adjusted: Sequence[str]) -> str:
     )
     sizes = sizes if record.analyses.slope is None else "Slopes are given "
     return f"{text}. {words.warning} {sizes}with 95 % confidence intervals."
+
+
+def _visits_compared(record: ComparisonRecord, n: int) -> str:
+    """Say which visits of one group were compared, or put together."""
+    sides, found = record.arms.sides, record.arms.design.summary("followup")
+    having = f"all of {listed(found.sessions)}" if found else "both"
+    if len(sides) == 1:
+        return f"Everyone's {sides[0]} was looked at, within the {n} participants who have {having}. "
+    return f"{' was compared with '.join(sides)} within the {n} participants who have {having}. "
 
 
 def _draws(record: ComparisonRecord) -> str:

@@ -56,7 +56,7 @@ def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
     if record.arms.treatments:
         score, having = "difference between the periods", "both periods"
     elif record.arms.design.of_change:
-        having = "both visits"
+        having = "all of these visits" if record.arms.design.summaries else "both visits"
     elif record.arms.baseline_session is None:
         score, having = "score at the visit", "one"
     of_baselines = ", adjusted for the difference of their baselines" * record.arms.design.has_baselines

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name, build
+from bids_app.report.parcels import titled
 from bids_app.report.trialfigures import LABELS, VISITS, association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
 from bids_app.settings.roles import LISTS, PRECISION
@@ -43,7 +44,7 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     entities = {"contrast": Name.parse(design_paths[0]).entities["contrast"]}
     path = folder / build(entities, "trial", ".json")
     facts = {"Plan": None} | read_record(path, AGAIN) if path.exists() else None
-    tables = {name: _records(folder, entities, name) for name in ("outcomes", "missing", "tipping")}
+    tables = {name: _records(folder, entities, name) for name in ("outcomes", "description", "missing", "tipping")}
     record = read_comparison(design_paths[0])
     figures = _outcome_figures(folder, entities, record) if facts else []
     said = {"role_text": role_text(facts), "words": record.arms.words, "when": _when(record)}
@@ -78,6 +79,8 @@ def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonR
     context: dict[str, Any] = {name: _records(folder, entities, name) for name in ROUTE_TABLES}
     for name in ("motion", "balance"):  # what is known of nobody is not worth a row
         context[name] = [row for row in context[name] if row["n_active"] or row.get("n_reference")]
+    reliability = _table(folder, entities, "reliability")
+    context["reliability"] = [] if reliability is None else titled(reliability).to_dict("records")
     context["regions"] = facts.get("Regions", {}).get(record.route)
     context["notes"] = {name: _note(folder, entities, name) for name in NOTED}
     context["files"] = _files(folder, entities, OF_ROUTE)

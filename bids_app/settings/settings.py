@@ -52,7 +52,7 @@ CONTRASTS = {
 OVER_FOLLOWUPS = {
     "mean": "their mean",
     "area": "the area under the curve from the baseline on, over its length",
-    "slope": "the slope of the line through them, per day",
+    "slope": "the slope of the line through them, per day, of one group through the first visit too",
     "last-first": "the last minus the first",
 }
 DESIGNS = {

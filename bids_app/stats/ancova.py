@@ -1,13 +1,13 @@
 """One outcome compared by a linear model: of arms ANCOVA, change score or follow-up alone, of one group its change."""
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import statsmodels.api as sm
 
 from bids_app.stats.effects import hedges
-from bids_app.stats.estimands import two_visits
+from bids_app.stats.estimands import Estimand
 from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g, rerandomized_p, two_sided
 from bids_app.stats.hypotheses import hypothesis
 from bids_app.stats.permutation import compare
@@ -97,7 +97,7 @@ def mean_change(data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0) -> Est
     >>> round(found.estimate, 3), round(found.t, 3), found.p_rerandomized
     (2.0, 3.464, 0.25)
     """
-    if data.baseline is None:
+    if data.baseline is None and not data.is_change:
         return Estimate("within", int(data.observed.sum()), 0, note=NO_BASELINE)
     data = completed(data, "within")
     members, df = (len(data.arm), 0), len(data.arm) - 1
@@ -117,8 +117,8 @@ def mean_change(data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0) -> Est
 
 def _flipped_p(data: TwoVisits, n_draws: int, seed: int) -> float:
     """Return the two-sided p of the mean change by flipping the signs of everyone's."""
-    visits = {"baseline": cast(np.ndarray, data.baseline)[:, None], "followup": data.followup[:, None]}
-    stated = hypothesis(two_visits("within"), visits, np.ones((len(data.arm), 1)))
+    change = Estimand(outcome={"change": 1}, of_arm=0)
+    stated = hypothesis(change, {"change": data.change[:, None]}, np.ones((len(data.arm), 1)))
     return float(compare(stated, sign_flips(len(data.arm), n_draws, seed)).p[0])
 
 

@@ -232,7 +232,7 @@ def change_table(
     """
     rows = []
     for name, data in outcomes.items():
-        both = data if data.baseline is None else completed(data, "within")
+        both = data if data.baseline is None and not data.is_change else completed(data, "within")
         if name in ordinal and data.baseline is not None:
             rows.append(_row(name, "score", signed_rank_estimate(both), both, BOTH_VISITS))
         rows.append(_row(name, "score", linear_estimate(data, "within", n_draws=n_draws, seed=seed), both, BOTH_VISITS))

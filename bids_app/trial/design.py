@@ -125,15 +125,17 @@ class Design:
             return {**dict(zip(("baseline", "followup"), self.periods, strict=True)), **before}
         if self.words.key == PAIRED.key:
             return {"baseline": str(self.baseline), "followup": self.followup}
-        if self.single:
-            return {"baseline": "first visit", "followup": "later visit"}
         found = self.summary("followup")
+        if self.single:
+            return {"baseline": "first visit", "followup": found.called if found else "later visit"}
         return {"baseline": "baseline", "followup": found.called if found else "follow-up"}
 
     @property
     def scanned(self) -> dict[str, str]:
         """What the scans of each visit are called: motion is that of all of them, whatever their maps come to."""
-        return self.called | ({"followup": "follow-ups"} if self.summary("followup") else {})
+        return self.called | (
+            {"followup": "visits put together" if self.single else "follow-ups"} if self.summary("followup") else {}
+        )
 
     @property
     def columns(self) -> dict[str, str]:
@@ -157,7 +159,7 @@ class Design:
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """What a difference is of, the first minus the second: arms, treatments or visits; one group at one visit.
+        """What a difference is of, the first minus the second: arms, treatments or visits; or what is by itself.
 
         Of a comparison by weights its name.
         """
@@ -166,6 +168,10 @@ class Design:
         if self.treatments:
             return self.treatments
         if self.of_change:
+            if self.is_change:
+                return (self.called["followup"],)
+            if found := self.summary("followup"):
+                return found.called, f"ses-{self.baseline}"
             of = "" if self.words.key == PAIRED.key else "ses-"
             return f"{of}{self.followup}", f"{of}{self.baseline}"
         return self.compared
@@ -216,7 +222,21 @@ class Design:
         """
         if covariate is not None:
             return f"{'rises' if sign > 0 else 'falls'} with {covariate}"
+        if len(self.sides) == 1:
+            return f"{self.sides[0]} {'above' if sign > 0 else 'below'} 0"
         return " > ".join(self.sides[::sign])
+
+    def has_more(self, sign: int) -> str:
+        """Say which side an effect of a sign is on, as a clause.
+
+        Examples
+        --------
+        >>> Design("", "everyone", None, "1", "2").has_more(1)
+        'ses-2 has more'
+        """
+        if len(self.sides) == 1:
+            return f"the {self.direction(sign).replace(self.sides[0], f'{self.sides[0]} is', 1)}"
+        return f"{self.sides[::sign][0]} has more"
 
     def given(self, arm: str, session: str | None) -> str:
         """Return what a visit of an arm is a visit of: the arm, or of a cross-over trial the treatment.

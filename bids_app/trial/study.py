@@ -1,7 +1,7 @@
 """A study: what its tables say, and which arms are compared from which visit to which."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from bids_app.bids.findings import Finding
 from bids_app.errors import UsageError
@@ -23,6 +23,7 @@ from bids_app.trial.visits import Visits, find_visits
 from bids_app.trial.weights import Weighted, asked_weights, find_weighted
 from bids_app.trial.wording import CROSSOVER, ONE_GROUP, ONE_VISIT, PAIRED, WORDINGS, Wording
 
+Followups = dict[str, tuple[Summary, ...]]
 EVERYONE = "everyone"  # what the one group is called
 
 
@@ -114,20 +115,31 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     weighted, weights = find_weighted(tables, arms, trial)
     order = order_of(scanned, tables.moments, tables.logged)
     visits = find_visits(order, scanned, trial)
-    summaries, times = _over_followups(tables, scanned, visits, order, trial)
+    followups, made = _put_together(tables, scanned, visits, order, trial)
     words = WORDINGS[trial.design]
-    several = visits.baselines[1:] and visits.baseline
-    before = (averaged(visits.baselines, several),) if several else ()
-    made = (*(one.finding() for one in (*before, *summaries)), *(times.findings if times else ()))
     findings = (*_first_said(words), *arms.findings, *weights, *visits.findings, *made, *unmatched(tables, scanned))
-    followups: dict[str, tuple[Summary, ...]] = dict.fromkeys(visits.followups, before)
-    followups |= {one.name: (*before, one) for one in summaries}
     designs = tuple(
         Design(arms.column, active, reference, visits.baseline, followup, findings, words=words, summaries=of)
         for followup, of in followups.items()
         for active, reference in arms.pairs(trial.contrasts)
     )
-    return Study(with_summaries(tables, (*before, *summaries), trial.outcomes), designs, weighted=weighted)
+    return Study(with_summaries(tables, _all_of(followups), trial.outcomes), designs, weighted=weighted)
+
+
+def _put_together(
+    tables: Tables, scanned: Collection[tuple[str, str]], visits: Visits, order: Order, trial: Trial
+) -> tuple[Followups, tuple[Finding, ...]]:
+    """Return every follow-up, and what several come to, with the visits in it that are made of several sessions."""
+    several = visits.baselines[1:] and visits.baseline
+    before = (averaged(visits.baselines, several),) if several else ()
+    summaries, times = _over_followups(tables, scanned, visits, order, trial)
+    followups: Followups = dict.fromkeys(visits.followups, before)
+    followups |= {one.name: (*before, one) for one in summaries}
+    return followups, (*(one.finding() for one in (*before, *summaries)), *(times.findings if times else ()))
+
+
+def _all_of(followups: Followups) -> tuple[Summary, ...]:
+    return tuple(dict.fromkeys(one for summaries in followups.values() for one in summaries))
 
 
 def _over_followups(
@@ -142,7 +154,8 @@ def _over_followups(
     timed = {"area", "slope"} & set(trial.over_followups)
     if "area" in timed and len(visits.baselines) > 1:
         raise UsageError(f"{option}: the area begins at the baseline, which is then one session; give one --baseline.")
-    before = visits.baselines[-1:]
+    single = trial.design in SINGLE
+    before = visits.baselines if single else visits.baselines[-1:]
     times = nominal_times(tables, scanned, [*before, *followups]) if timed else None
     if times:
         followups.sort(key=times.days.__getitem__)
@@ -152,22 +165,36 @@ def _over_followups(
         raise UsageError(
             f"{option}: which of {', '.join(followups)} is the first and the last? List them in order with --followup."
         )
-    summaries = [over_followups(kind, visits.baseline, followups, times) for kind in trial.over_followups]
+    if single:
+        summaries = [_of_one_group(kind, visits, followups, times) for kind in trial.over_followups]
+    else:
+        summaries = [over_followups(kind, visits.baseline, followups, times) for kind in trial.over_followups]
     require_apart(summaries, {session for _, session in (*scanned, *tables.sessions.index)})
     return summaries, times
+
+
+def _of_one_group(kind: str, visits: Visits, later: Sequence[str], times: Times | None) -> Summary:
+    """Return what visits of one group come to: a slope begins at the first, for nobody is compared with anyone."""
+    if kind == "slope" and times:
+        return replace(over_followups(kind, None, (*visits.baselines, *later), times), called="slope over the visits")
+    found = over_followups(kind, visits.baseline, later, times)
+    return replace(found, called=found.called.replace("follow-up", "later visit"))
 
 
 def _one_group(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:
     """Settle the visits of one group: each later one is compared with the first."""
     if not trial.baseline and (said := by_treatment(scanned)):
         raise UsageError(f"{said} Two sessions in time are told by --baseline and --followup.")
-    visits = find_visits(order_of(scanned, tables.moments, tables.logged), scanned, trial)
+    order = order_of(scanned, tables.moments, tables.logged)
+    visits = find_visits(order, scanned, trial)
+    followups, made = _put_together(tables, scanned, visits, order, trial)
     words = ONE_VISIT if visits.baseline is None else ONE_GROUP
-    findings = (*_first_said(words), *visits.findings, *unmatched(tables, scanned))
+    findings = (*_first_said(words), *visits.findings, *made, *unmatched(tables, scanned))
     designs = (
-        Design("", EVERYONE, None, visits.baseline, followup, findings, words=words) for followup in visits.followups
+        Design("", EVERYONE, None, visits.baseline, followup, findings, words=words, summaries=of)
+        for followup, of in followups.items()
     )
-    return Study(tables, tuple(designs))
+    return Study(with_summaries(tables, _all_of(followups), trial.outcomes), tuple(designs))
 
 
 def _paired(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:

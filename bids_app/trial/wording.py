@@ -119,10 +119,12 @@ GROUPS = Wording(
     "another one than that between the groups.",
     over_time="it holds whatever happens over time in either group",
     before="Who was compared with whom: everyone in the groups",
-    balance="No p-values: these groups differ by more than chance. What they differ in, and is not adjusted for, may "
-    "be what a difference comes from.",
-    warning="Errors are exchangeable between the groups once covariates are taken out; nobody was randomized, so a "
-    "difference may come from what else differs between the groups.",
+    balance="No p-values: these groups differ by more than chance. The question is one of confounding: does the "
+    "difference that is found come from what stands here, or from what nobody measured? What is adjusted for is taken "
+    "out as far as it goes along in a straight line, alike in both groups; the rest is not.",
+    warning="A difference between the groups is an association, and never an effect of treatment or of what they are "
+    "called by: nobody was randomized, so it may come from whatever else differs between them (confounding). Errors "
+    "are taken to be exchangeable between the groups once covariates are taken out.",
 )
 CROSSOVER = Wording(
     key="crossover",

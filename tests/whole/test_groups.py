@@ -94,6 +94,8 @@ def test_the_page_speaks_of_groups_and_of_one_visit(compared):
     assert page.index("Read this first") < page.index(GROUPS.warning)
     found = TRIAL_WORDS.findall(page.replace(GROUPS.warning, ""))
     assert not found
+    assert "is an association, and never an effect of treatment" in GROUPS.warning
+    assert "The question is one of confounding" in page.split("Standardized difference")[-1]
     assert "ses-None" not in page
     assert GROUPS.warning in " ".join(outcome.said.split())
 
@@ -113,6 +115,7 @@ def test_the_record_and_the_methods_speak_of_groups(compared):
     ours = methods[methods.index("## Comparison") : methods.index("## Plan")].replace(GROUPS.warning[:-1], "")
     assert not TRIAL_WORDS.findall(ours)
     assert "Residuals were permuted" in ours
+    assert "is an association, and never an effect of treatment" in " ".join(methods.split())
 
 
 def test_the_flow_motion_and_balance_are_of_one_visit(compared):

@@ -99,6 +99,24 @@ def test_the_score_changes_by_the_paired_t(study, compared, later, n):
     assert not [column for column in row if "reference" in column]
 
 
+def test_how_alike_two_visits_are_is_that_of_the_analysis_of_variance(compared):
+    out, _ = compared
+    folder = out / "group" / "contrast-ses3VsSes1"
+    (path,) = folder.glob("*stat-icc_desc-degreeR025_statmap.nii.gz")
+    drawn = nib.load(path).get_fdata().ravel()
+    maps = np.stack([[smooth_map(out, who, one) for one in ("1", "3")] for who in EVERYONE[:5]])
+    for voxel in np.flatnonzero(np.isfinite(drawn))[::90]:
+        values = pd.DataFrame({"who": np.repeat(range(5), 2), "value": maps[:, :, voxel].ravel()})
+        squares = anova_lm(ols("value ~ C(who)", values).fit())["mean_sq"]
+        between, within = squares["C(who)"], squares["Residual"]
+        assert drawn[voxel] == pytest.approx((between - within) / (between + within), rel=1e-4)
+    (row,) = table(folder, "reliability").to_dict("records")
+    assert row["n"] == 5
+    assert row["icc"] == pytest.approx(np.nanmedian(drawn), rel=1e-5)
+    page = visible((folder / "index.html").read_text())
+    assert "How alike the two visits are: the intraclass correlation over participants, ICC(1,1)" in page
+
+
 def test_all_later_visits_are_corrected_together(compared):
     out, _ = compared
     record = json.loads((out / "group" / "comparisons.json").read_text())
@@ -183,6 +201,104 @@ def test_check_says_who_could_be_compared(study, app, tmp_path):
     assert "5 of 6 would be compared" in outcome.said
 
 
+DAYS = {"1": 0, "2": 10, "3": 40}
+PUT_TOGETHER = {
+    "slopeOverTheVisits": dict(zip(SESSIONS, np.polyfit(list(DAYS.values()), np.eye(3), 1)[0], strict=True)),
+    "meanOverTheLaterVisitsVsSes1": {"1": -1, "2": 1 / 2, "3": 1 / 2},
+    "lastMinusFirstLaterVisit": {"2": -1, "3": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def over(study, compared, app):
+    """The same with what the visits come to, and the day of every visit."""
+    for label in EVERYONE:
+        path = study.bids / f"sub-{label}" / f"sub-{label}_sessions.tsv"
+        rows = pd.read_csv(path, sep="\t")
+        rows.assign(days=[DAYS[one[4:]] for one in rows["session_id"]]).to_csv(path, sep="\t", index=False)
+    out = study.bids.parent / "out"
+    words = ("--outcomes", "hamd", "--over-followups", "slope", "mean", "last-first")
+    outcome = app(study.bids, out, "group", *SMALL, *WORDS, *words)
+    assert outcome.code == 0, outcome.said
+    return out, outcome
+
+
+@pytest.mark.parametrize(("name", "weights"), PUT_TOGETHER.items())
+def test_what_visits_come_to_is_a_sum_of_everyones_maps_and_scores(over, name, weights):
+    """Five people have all visits; a slope is that of the least-squares line of each, the first visit in it."""
+    out, _ = over
+    folder = out / "group" / f"contrast-{name}"
+    own = np.array([sum(weight * mean_of(out, who, one) for one, weight in weights.items()) for who in EVERYONE[:5]])
+    found = scipy_stats.ttest_1samp(own, 0)
+    (row,) = table(folder, "wholebrain").to_dict("records")
+    assert (row["estimator"], row["n"]) == ("within", 5)
+    assert row["difference"] == pytest.approx(own.mean(), rel=1e-6)
+    assert row["t"] == pytest.approx(found.statistic, rel=1e-6)
+    assert row["p"] == pytest.approx(every_flip(own))
+    (path,) = folder.glob("*stat-difference_desc-degreeR025_statmap.nii.gz")
+    difference = nib.load(path).get_fdata().ravel()
+    maps = {one: np.stack([smooth_map(out, who, one) for who in EVERYONE[:5]]) for one in weights}
+    summed = sum(weight * maps[one] for one, weight in weights.items()).mean(axis=0)
+    there = np.isfinite(difference)
+    np.testing.assert_allclose(difference[there], summed[there], rtol=1e-3, atol=1e-4 * np.ptp(summed[there]))
+    scores = np.array([sum(w * score(who, one) for one, w in weights.items()) for who in EVERYONE])
+    (row,) = table(folder, "outcomes").to_dict("records")
+    tested = scipy_stats.ttest_1samp(scores, 0)
+    assert (row["estimate"], row["t"]) == pytest.approx((scores.mean(), tested.statistic))
+
+
+def smooth_map(out, name, session):
+    (path,) = (out / f"sub-{name}" / f"ses-{session}").rglob("*_stat-degree_desc-r025Smooth*_boldmap.nii.gz")
+    return nib.load(path).get_fdata().ravel()
+
+
+def score(name, session):
+    return 10 + int(name) * 2 - int(session) * (1 + int(name) % 3)
+
+
+def test_the_slope_is_in_the_joint_p_and_the_page_says_what_it_is(over, study, app, browse):
+    out, outcome = over
+    joint = table(out / "group", "comparisons")
+    assert list(joint["comparison"])[2] == "slope over the visits"
+    assert list(joint["n"]) == [6, 5, 5, 5, 5]
+    assert joint["p_together"].between(0, 1).all()
+    folder = out / "group" / "contrast-slopeOverTheVisits"
+    page = visible((folder / "index.html").read_text())
+    assert "<h1>slope over the visits: graph measures</h1>" in (folder / "index.html").read_text()
+    assert "mean of the slope over the visits of everyone, tested by flipping signs" in page
+    assert "red where the slope over the visits is above 0" in page
+    assert not OTHER_WORDS.findall(page)
+    said = " ".join(outcome.said.split())
+    assert "slope of the least-squares line through ses-1, ses-2 and ses-3, per day" in said
+    assert "The times are those of the column days of sessions.tsv" in said
+    (path,) = folder.glob("*_design.json")
+    (summary,) = json.loads(path.read_text())["Summaries"]
+    assert summary["Days"] == list(DAYS.values())
+    methods = " ".join((out / "logs" / "CITATION.md").read_text().split())
+    assert "slope over the visits was looked at, within the 5 participants who have all of ses-1, ses-2" in methods
+    for one in (out / "group" / "index.html", folder / "index.html"):
+        found = browse(one, 420)
+        assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+    outcome = app("check", study.bids, out.parent / "other", *WORDS, "--over-followups", "slope")
+    assert "slope over the visits" in outcome.said
+    assert outcome.code == 0, outcome.said
+
+
+def test_the_effect_by_other_choices_is_made_of_changes_and_of_slopes_over_visits(over, study, app):
+    out, _ = over
+    words = ("--over-followups", "slope", "--robustness", "--alpha", "0.99")  # so that there are regions
+    outcome = app(study.bids, out, "group", *SMALL, *WORDS, *words)
+    assert outcome.code == 0, outcome.said
+    found = [one for one in (out / "group").glob("contrast-*") if list(one.glob("*_robustness.tsv"))]
+    assert "contrast-slopeOverTheVisits" in [one.name for one in found]
+    for folder in found:
+        by_choice, here = table(folder, "robustness"), table(folder, "sensitivity")
+        primary = by_choice[by_choice["primary"]].set_index("region")["estimate"]
+        headline = here[here["variation"].str.startswith("none")].set_index("region")["estimate"]
+        assert set(by_choice["estimator"]) == {"within"}
+        pd.testing.assert_series_equal(primary.sort_index(), headline.sort_index(), check_names=False)
+
+
 @pytest.fixture(scope="module")
 def once(tmp_path_factory, app):
     """Six people scanned once, in two runs each; there is no participants.tsv."""
@@ -233,6 +349,40 @@ def test_one_visit_is_described_and_nothing_is_tested(once, app):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert app(once.bids, out, "group", *SMALL, *WORDS, "--reports-only").code == 0
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("slopes", [(), ("--slopes", "age")])
+def test_the_effect_by_other_choices_is_not_made_of_one_visit_and_it_is_said(once, app, slopes):
+    rows = "".join(f"sub-{label}\t{20 + int(label) ** 2}\n" for label in EVERYONE)
+    (once.bids / "participants.tsv").write_text(f"participant_id\tage\n{rows}")
+    outcome = app(once.bids, once.bids.parent / "out", "group", *SMALL, *WORDS, *slopes, "--robustness")
+    (once.bids / "participants.tsv").unlink()
+    assert outcome.code == 65, outcome.said
+    assert "Asked for, and not made: Robustness of voxels: not made, for it is of differences" in outcome.said
+    page = visible((once.bids.parent / "out" / "group" / "index.html").read_text())
+    assert (
+        "Robustness of voxels: not made, for it is of differences, and at one visit of one group there is none" in page
+    )
+
+
+def test_scores_of_one_visit_are_described(once, app, browse):
+    scores = {"01": 10, "02": 13, "03": 17, "04": 9}
+    rows = "".join(f"sub-{label}\t{scores.get(label, 'n/a')}\n" for label in EVERYONE)
+    (once.bids / "participants.tsv").write_text(f"participant_id\thamd\n{rows}")
+    out = once.bids.parent / "out"
+    outcome = app(once.bids, out, "group", *SMALL, *WORDS, "--outcomes", "hamd")
+    (once.bids / "participants.tsv").unlink()
+    assert outcome.code == 0, outcome.said
+    (row,) = pd.read_csv(out / "group" / "contrast-everyone_description.tsv", sep="\t").to_dict("records")
+    known = np.array(list(scores.values()), dtype=float)
+    assert (row["n"], row["missing"], row["visit"]) == (4, 2, "visit")
+    assert (row["mean"], row["sd"]) == pytest.approx((known.mean(), known.std(ddof=1)))
+    page = visible((out / "group" / "index.html").read_text())
+    assert "Scores by visit: described, not tested" in page
+    assert not re.search(r"\bp\b|FWE|signific", page)
+    assert "hamd) were described by mean and standard deviation" in (out / "logs" / "CITATION.md").read_text()
+    found = browse(out / "group" / "index.html", 420)
+    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
 
 
 def test_the_slope_at_one_visit_is_that_of_least_squares(once, app):

@@ -81,3 +81,18 @@ def test_the_record_and_the_flow_say_which_session_was_which(compared):
     assert set(flow["baseline_session"]) == {"placebo"}
     assert set(flow["followup_session"]) == {"psilocybin"}
     assert flow["analysed"].all()
+
+
+def test_the_effect_by_other_choices_is_that_of_the_treatments(compared, shared_data, app):
+    out, _ = compared
+    data = shared_data / PARCELS
+    words = ("--derivatives", data / "derivatives-xcpd", "--parcel-metrics", "degree", "--n-null-graphs", "0")
+    asked = ("--design", "paired", "--robustness", "--alpha", "0.9")  # so that there are regions
+    outcome = app(data / "bids", out, "group", *words, *asked)
+    assert outcome.code == 0, outcome.said
+    by_choice, here = table(out / "group", "robustness"), table(out / "group", "sensitivity")
+    assert set(by_choice["estimator"]) == {"within"}
+    primary = by_choice[by_choice["primary"]].set_index("region")["estimate"].sort_index()
+    headline = here[here["variation"].str.startswith("none")].set_index("region")["estimate"].sort_index()
+    assert len(primary) > 0
+    np.testing.assert_allclose(primary, headline)
