@@ -11,9 +11,9 @@ from bids_app.bids.result_names import group_name
 from bids_app.bids.scans import index_scans
 from bids_app.graph.features import Feature
 from bids_app.group.found_routes import find_routes
+from bids_app.group.notes import Notes
 from bids_app.group.sample import route_flow
 from bids_app.group.targets import GroupRun, Target
-from bids_app.group.trial_tables import Notes
 from bids_app.settings.settings import Graph, Settings, Signal, Trial
 from bids_app.space.grid import Grid
 from bids_app.trial.design import Design

@@ -1,20 +1,17 @@
 """What a run would do, by the reading of the run itself: tables for people, and nothing is written."""
 
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
 
 import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from bids_app.bids.datasets import Dataset
 from bids_app.bids.findings import Finding, say_all
 from bids_app.bids.runs import BoldRun, SeriesRun, find_inputs
 from bids_app.bids.values import counted
+from bids_app.cli.printing import say, show
 from bids_app.errors import DataError, MissingInputError
 from bids_app.group.gathering import find_trial, gather, tables_for, tables_of_chosen
 from bids_app.group.repeated_outcomes import outcomes_of_all
@@ -37,8 +34,6 @@ from bids_app.trial.study import Study, find_study
 from bids_app.trial.tables import Tables
 from bids_app.trial.visits import GROUPS_TOO, scanned_visits
 
-PLAIN_WIDTH = 240  # where nobody sees the width, lines are not broken
-
 
 def preview_participants(settings: Settings, *, with_trial: bool = False) -> int:
     """Say which scans would be processed from which files.
@@ -58,14 +53,14 @@ def preview_participants(settings: Settings, *, with_trial: bool = False) -> int
     if wants_preprocessing(settings):
         return _preview_raw(settings, with_trial=with_trial)
     inputs = find_inputs(settings)
-    _show(
+    show(
         counted(len(inputs.datasets), "preprocessed dataset"),
         ("name", "made by", "folder"),
         [(one.name, _made_by(one), str(one.path)) for one in inputs.datasets],
     )
     bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
     outlooks = {run.label: outlook(run, settings.signal) for run in bold}
-    _show(
+    show(
         f"{len(inputs.runs)} scans of {len(inputs.by_participant)} participants would be processed",
         ("scan", "file", "with", "why this one", "minutes left"),
         [(*_scan(run), _left(outlooks.get(run.label))) for runs in inputs.by_participant.values() for run in runs],
@@ -73,10 +68,10 @@ def preview_participants(settings: Settings, *, with_trial: bool = False) -> int
     check_atlases(settings, inputs)
     say_all(forecast(settings, inputs, list(outlooks.values())))
     if bold and settings.graph.mapped:
-        _say(f"Voxel by voxel: {', '.join(one.title for one in settings.graph.mapped)}.")
+        say(f"Voxel by voxel: {', '.join(one.title for one in settings.graph.mapped)}.")
     if with_trial:
         _preview_trial(settings, inputs.runs)
-        _say(f"Next: {call_of(settings, 'participant')}")
+        say(f"Next: {call_of(settings, 'participant')}")
     return 0
 
 
@@ -84,11 +79,11 @@ def _preview_raw(settings: Settings, *, with_trial: bool) -> int:
     """Say which raw scans would be preprocessed first."""
     runs = raw_runs(settings)
     rows = [(run.label, run.bold.name, run.t1w.name if run.t1w else "none: straight to the template") for run in runs]
-    _show(f"{len(runs)} raw scans would be preprocessed, then processed", ("scan", "file", "T1w"), rows)
-    _say("For publication, fMRIPrep is the better preprocessing: see the documentation for what differs.")
+    show(f"{len(runs)} raw scans would be preprocessed, then processed", ("scan", "file", "T1w"), rows)
+    say("For publication, fMRIPrep is the better preprocessing: see the documentation for what differs.")
     if with_trial:
         _preview_trial(settings, runs)
-        _say(f"Next: {call_of(settings, 'participant')}")
+        say(f"Next: {call_of(settings, 'participant')}")
     return 0
 
 
@@ -138,7 +133,7 @@ def _several_shown() -> Iterator[None]:
         yield
     except PeriodsNotCompared as error:
         say_all(error.found.findings)
-        _show(error.found.title, error.found.heads, error.found.rows)
+        show(error.found.title, error.found.heads, error.found.rows)
         raise
 
 
@@ -151,15 +146,15 @@ def _preview_comparison(
     rows = [(f"sub-{label}", *_standing(label, visits.get(label, set()), arms, design)) for label in labels]
     heads = ("participant", design.words.arm, *design.called.values(), "would be compared")
     title = " compared with ".join(design.sides)
-    _show(f"{title}{', ' * bool(design.sessions)}{design.sessions}", heads, rows)
+    show(f"{title}{', ' * bool(design.sessions)}{design.sessions}", heads, rows)
     compared = [label for label, row in zip(labels, rows, strict=True) if row[-1] == "yes"]
-    _say(f"{len(compared)} of {len(rows)} would be compared, if their scans turn out good enough.")
+    say(f"{len(compared)} of {len(rows)} would be compared, if their scans turn out good enough.")
     say_all(_too_few(arms.reindex(compared), design))
     say_all(_model_said(tables, design, settings.trial, compared or list(arms.index)))
     scores = read_scores(tables, design, settings.trial)
     if scores is not None:
         known = scores.table.dropna(subset=["value"]).groupby(["outcome", "visit"], sort=False)["participant"].nunique()
-        _show(
+        show(
             "Clinical outcomes", ("outcome", "visit", "participants"), list(known.reset_index().itertuples(index=False))
         )
 
@@ -230,13 +225,13 @@ def preview_group(settings: Settings) -> int:
     code, made = 0, list[Design]()
     for design in trial.study.designs:
         if trial.study.has_several:
-            _say(f"{design.comparison}:")
+            say(f"{design.comparison}:")
         try:
             run = gather(trial, design)
         except DataError as error:
             if not trial.study.has_several:
                 raise
-            _say(f"Would not be compared. {error}\n")
+            say(f"Would not be compared. {error}\n")
             code = DataError.exit_code
         else:
             made.append(design)
@@ -250,9 +245,9 @@ def preview_group(settings: Settings) -> int:
 def _preview_weights(designs: Sequence[Design], left: Sequence[str]) -> None:
     """Say which comparisons of several arms by weights would be made, and which not."""
     for one in designs:
-        _say(f"{one.comparison}: {one.weighted and one.weighted.text}.")
+        say(f"{one.comparison}: {one.weighted and one.weighted.text}.")
     for text in left:
-        _say(f"Would not be compared. {text}")
+        say(f"Would not be compared. {text}")
 
 
 def _preview_decisions(settings: Settings, study: Study) -> bool:
@@ -266,7 +261,7 @@ def _preview_decisions(settings: Settings, study: Study) -> bool:
         scores = read_scores(tables_of_chosen(study.tables, participants), study.first, trial)
         departed = list(undecided(outcomes_of(cast(Scores, scores), study.first, trial, alone=True), trial))
     for one in departed:
-        _say(f"Would depart from the plan: {one.text}.")
+        say(f"Would depart from the plan: {one.text}.")
     return bool(departed)
 
 
@@ -276,33 +271,12 @@ def _preview_targets(run: GroupRun) -> None:
         route, flow, sample = target.route, target.flow, target.sample
         table = counts(flow, run.design)
         rows = [(step, *map(str, row)) for step, row in zip(table.index, table.to_numpy(), strict=True)]
-        _show(f"{route.name}: {len(sample.arm)} participants would be compared", ("", *table.columns), rows)
+        show(f"{route.name}: {len(sample.arm)} participants would be compared", ("", *table.columns), rows)
         left_out = flow[~flow["analysed"]]
-        _show(
+        show(
             "Not compared",
             ("participant", "why"),
             list(zip(left_out["participant_id"], left_out["reason"], strict=True)),
         )
         adjusted = ", ".join(sample.covariates.columns) or "nothing"
-        _say(f"{', '.join(one.title for one in sample.features)}; adjusted for {adjusted}.")
-
-
-def _show(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table: lines and colours on a terminal, plain columns elsewhere."""
-    console = _console()
-    table = Table(title=title, title_justify="left", box=box.SIMPLE if console.is_terminal else None, pad_edge=False)
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    console.print(table, markup=False)
-    console.print()
-
-
-def _say(text: str) -> None:
-    _console().print(text, markup=False, highlight=False)
-
-
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    return Console(file=sys.stdout, width=width, markup=False, highlight=False)
+        say(f"{', '.join(one.title for one in sample.features)}; adjusted for {adjusted}.")

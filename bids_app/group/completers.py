@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bids_app.bids.findings import Finding
-from bids_app.group.analyses import main_draws
+from bids_app.group.drawing import main_draws
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import DESCRIBED, Trial
 from bids_app.stats.attrition import attrition

@@ -10,8 +10,9 @@ import pandas as pd
 from bids_app import __version__, stats
 from bids_app.bids.files import save_described, save_json
 from bids_app.graph.features import FULL, edges_text
-from bids_app.group.analyses import Analysis, analyses_of, main_draws
+from bids_app.group.analyses import Analysis, analyses_of
 from bids_app.group.cluster_labels import anatomy_columns
+from bids_app.group.drawing import main_draws
 from bids_app.group.routes import MapRoute, Route
 from bids_app.group.sample import Maps, Sample
 from bids_app.group.targets import GroupRun, Target

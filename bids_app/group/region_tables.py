@@ -12,6 +12,7 @@ from bids_app import stats
 from bids_app.bids.files import save_described
 from bids_app.errors import DataError, MissingInputError
 from bids_app.group.named_regions import named_of_everyone
+from bids_app.group.notes import NUMERICAL
 from bids_app.group.region_values import (
     ROI_COLUMNS,
     Everyone,
@@ -24,7 +25,7 @@ from bids_app.group.region_values import (
 from bids_app.group.regions import find_regions
 from bids_app.group.sensitivity import write_robustness, write_sensitivity
 from bids_app.group.targets import GroupRun, Target
-from bids_app.group.trial_tables import NUMERICAL, Scores
+from bids_app.group.trial_tables import Scores
 from bids_app.group.whole_brain import values_of_everyone
 from bids_app.settings.settings import Trial
 from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table

@@ -13,8 +13,9 @@ from bids_app.bids.files import save_described
 from bids_app.bids.result_names import study_name
 from bids_app.group.family import of_all_arms
 from bids_app.group.gathering import tables_of_chosen
+from bids_app.group.notes import Notes
 from bids_app.group.targets import TrialScans
-from bids_app.group.trial_tables import Notes, draws_of, retold, scale_of
+from bids_app.group.trial_tables import draws_of, retold, scale_of
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import Deviation, said
 from bids_app.settings.roles import Role, below, outcome_model, role_of

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from bids_app.bids.result_names import group_name, trial_name
+from bids_app.group.notes import Notes
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
-from bids_app.group.trial_tables import Notes, Scores
+from bids_app.group.trial_tables import Scores
 from bids_app.settings.settings import Settings
 from bids_app.trial.design import Design
 from bids_app.trial.flow import FailedScan

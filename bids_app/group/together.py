@@ -9,7 +9,8 @@ import pandas as pd
 
 from bids_app import stats
 from bids_app.bids.result_names import comparison_folder
-from bids_app.group.analyses import headline_of, inference_of, main_draws
+from bids_app.group.analyses import headline_of
+from bids_app.group.drawing import inference_of, main_draws
 from bids_app.group.sample import Sample, load_maps
 from bids_app.settings.settings import Trial
 from bids_app.stats.allocation import Allocations

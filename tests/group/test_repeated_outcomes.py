@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_app.group.notes import Notes
 from bids_app.group.repeated_outcomes import read_repeated, write_repeated
 from bids_app.group.targets import TrialScans
-from bids_app.group.trial_tables import Notes
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Settings, Trial

@@ -28,10 +28,11 @@ from bids_app.bids.result_names import group_name, trial_name
 from bids_app.errors import DataError, UsageError
 from bids_app.group import region_tables
 from bids_app.group.arm_tables import write_arms
+from bids_app.group.notes import Notes
 from bids_app.group.plan_record import write_plan
 from bids_app.group.region_tables import write_region_tables
 from bids_app.group.sample import assemble
-from bids_app.group.trial_tables import Notes, read_scores, write_outcomes
+from bids_app.group.trial_tables import read_scores, write_outcomes
 from bids_app.settings.named import NamedPath
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Trial

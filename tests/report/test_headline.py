@@ -15,8 +15,8 @@ from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis, Test
 from bids_app.group.cluster_results import cluster_table, clusters_of
+from bids_app.group.notes import Notes
 from bids_app.group.sample import Sample
-from bids_app.group.trial_tables import Notes
 from bids_app.report.answer import answer, outcome_statements
 from bids_app.report.found_maps import map_statements
 from bids_app.report.found_parcels import parcel_statements

@@ -12,9 +12,10 @@ from bids_app.bids.files import save_described, save_json, save_table
 from bids_app.bids.names import Name
 from bids_app.bids.result_names import group_name, trial_name
 from bids_app.group.arm_tables import write_arms
+from bids_app.group.notes import Notes
 from bids_app.group.plan_record import write_plan
 from bids_app.group.region_tables import write_region_tables
-from bids_app.group.trial_tables import Notes, read_scores, write_outcomes
+from bids_app.group.trial_tables import read_scores, write_outcomes
 from bids_app.report.pages import p_value, span, write_page
 from bids_app.report.trial import role_text, route_context, trial_context
 from bids_app.report.words import said

@@ -1,0 +1,50 @@
+"""By which draws, and by which statistic, the nodes of a sample are tested."""
+
+import numpy as np
+
+from bids_app import stats
+from bids_app.group.sample import Sample
+from bids_app.settings.settings import Trial
+
+STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
+Draws = stats.Allocations | stats.Rearrangements
+OF_CONNECTIONS = {"tfnbs": "tfce", "nbs": "extent", "nbs-intensity": "mass", "t": "voxel"}
+
+
+def inference_of(sample: Sample, trial: Trial) -> stats.Inference:
+    """Return how the nodes of a sample are tested."""
+    return stats.Inference(
+        statistic=_statistic(sample, trial),
+        neighbours=sample.grid.neighbours(trial.connectivity) if sample.grid is not None else None,
+        pairs=sample.pairs,
+        threshold=trial.cluster_threshold,
+        robust=trial.hc3,
+        min_per_arm=trial.min_per_arm or 2,
+        tail=trial.tail_approximation,
+    )
+
+
+def draws_of(estimand: stats.Estimand, sample: Sample, rows: np.ndarray, trial: Trial) -> Draws:
+    """Return the draws that suit what is tested: of the arms' labels, of signs, or of residuals within the arms."""
+    if estimand.kind == "difference":
+        return main_draws(sample, trial)
+    if estimand.kind == "mean":
+        return stats.sign_flips(int(rows.sum()), trial.n_permutations, trial.random_seed)
+    strata = None if sample.strata is None else sample.strata[rows]
+    blocks = stats.exchange_blocks(sample.arm[rows], strata)
+    return stats.residual_permutations(len(blocks), blocks, trial.n_permutations, trial.random_seed)
+
+
+def main_draws(sample: Sample, trial: Trial) -> Draws:
+    """Return the draws that test a difference of the arms, by the scheme that was chosen."""
+    if trial.scheme == "rerandomize":
+        return sample.draws(trial)
+    if trial.scheme == "sign-flips":
+        return stats.sign_flips(len(sample.arm), trial.n_permutations, trial.random_seed)
+    return stats.residual_permutations(len(sample.arm), sample.strata, trial.n_permutations, trial.random_seed)
+
+
+def _statistic(sample: Sample, trial: Trial) -> str:
+    if sample.grid is not None:
+        return STATISTICS[trial.statistic]
+    return "voxel" if sample.pairs is None else OF_CONNECTIONS[trial.edge_statistic]
