@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from bids_app.cli.settings_of import parse
 from bids_app.errors import UsageError
 from bids_app.settings.contrasts import chosen_contrasts, parse_weights
 
@@ -43,3 +44,14 @@ def test_pairs_are_said_once_and_first():
 def test_what_is_no_comparison_is_refused(words, why):
     with pytest.raises(UsageError, match=why):
         chosen_contrasts(words)
+
+
+@pytest.mark.parametrize("contrasts", ['["doses=1 1 -2"]', '["reference", "doses=1 1 -2"]', '"doses=1 1 -2"'])
+def test_a_plan_says_them_as_text_or_a_list_and_less_than_it_is_a_departure(tmp_path, contrasts):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(f'[metrics]\nprimary = "degree"\n[trial]\ncontrasts = {contrasts}\ndose = "mg"\n')
+    call = ["bids", "out", "group", "--plan", str(plan)]
+    planned = parse(call).trial
+    assert (planned.contrasts, planned.dose, planned.departed) == (("reference", "doses=1 1 -2"), ("mg",), ())
+    (departed,) = parse([*call, "--contrasts", "reference"]).trial.departed
+    assert departed.what == "contrasts"
