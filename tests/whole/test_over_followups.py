@@ -161,7 +161,7 @@ def test_cut_offs_are_of_scores_only(compared, out):
 
 def test_the_mixed_model_is_of_the_follow_ups_alone(compared, out):
     table = pd.read_csv(out / "group" / "contrast-all_mmrm.tsv", sep="\t")
-    assert list(table["followup"]) == ["day3", "day7", "average"]
+    assert list(table["followup"]) == ["day3", "day7", "average", "any", "interaction"]  # the last two are of F
 
 
 def test_the_methods_name_each(compared, out):
