@@ -69,7 +69,7 @@ def test_what_needs_a_baseline_is_refused_of_one_visit(estimator):
 
 @pytest.mark.parametrize("sessions", [[None], ["1"]])
 def test_arms_at_one_visit_are_refused_and_told_of_the_other_design(sessions):
-    with pytest.raises(DataError, match=r"Two visits are needed; .* one visit too, with --design groups.$"):
+    with pytest.raises(DataError, match=r"Two visits are needed; .* one visit too, with --design groups; "):
         designs(sessions, design="parallel")
 
 
