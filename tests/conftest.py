@@ -24,11 +24,15 @@ import pandas as pd
 import pytest
 from browser import browse, chromium  # noqa: F401
 from harness import run  # noqa: F401
+from hypothesis import settings
 from nipype import logging as nipype_logging
 from simulated_trial import compared, simulated  # noqa: F401
 
 from bids_app.bids.names import Name, build, folder
 from bids_app.cli.main import main
+
+settings.register_profile("untimed", deadline=None)  # a machine that is busy fails no test
+settings.load_profile("untimed")
 
 MNI = "MNI152NLin2009cAsym"
 SHAPE = (12, 14, 12)

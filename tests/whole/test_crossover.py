@@ -177,7 +177,7 @@ def test_the_page_speaks_of_treatments_sequences_and_periods(compared):
         match.group(): page[max(0, match.start() - 60) : match.end() + 30] for match in OTHER_DESIGN.finditer(page)
     }
     assert not found
-    assert "The treatments differ in" in page
+    assert "the treatments differ in" in page
     assert CARRY_OVER.split(":")[0] in page
     methods = (out / "logs" / "CITATION.md").read_text()
     ours = methods[methods.index("## Comparison") : methods.index("## Plan")]

@@ -143,7 +143,7 @@ def test_without_the_design_the_refusal_says_that_there_is_one(study, app):
     out = study.bids.parent / "out"
     outcome = app(study.bids, out, "group", *SMALL)
     assert outcome.code == 65
-    assert "Groups that nobody randomized are compared at one visit too, with --design groups." in outcome.said
+    assert "Groups that nobody randomized are compared at one visit too, with --design groups;" in outcome.said
 
 
 @pytest.mark.parametrize("estimator", ["ancova", "change"])
