@@ -151,7 +151,8 @@ class _Volumes(_Drawer):
     extension = ".nii.gz"
 
     def _effect(self, title: str, sides: tuple[str, ...], maps: Maps) -> Effect:
-        return Effect(maps[self.shown], maps["t"], maps["pFwe"], self.record.inference.alpha, title, sides)
+        scale = mapfigures.G if self.record.analyses.slope is None else "t"
+        return Effect(maps[self.shown], maps["t"], maps["pFwe"], self.record.inference.alpha, title, sides, scale)
 
     def _cuts(self, maps: Maps) -> Cuts:
         return mapfigures.cuts_of(self._effect("", self.record.arms.sides, maps))

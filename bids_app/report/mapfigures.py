@@ -19,6 +19,7 @@ from nilearn.image import new_img_like
 COLOURS = "RdBu_r"  # blue against red is told apart by people who see no red or green
 OPAQUE_AT = 3.1  # |t| from which a voxel hides what lies below it
 N_SLICES = 8
+G = "Hedges g"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Effect:
     title : str
         What is shown, with the direction of the difference.
     sides : tuple of str
-        What a positive and a negative effect are more of.
+        What a positive and a negative effect are more of; one where it is above or below 0; of t, which way it goes.
+    scale : str
+        What the colours are.
     """
 
     size: Nifti1Image
@@ -42,6 +45,7 @@ class Effect:
     alpha: float
     title: str
     sides: tuple[str, ...]
+    scale: str = G
 
     @property
     def significant(self) -> np.ndarray:
@@ -112,10 +116,19 @@ def _finish(figure: Figure, effect: Effect, largest: float) -> None:
     colours = ScalarMappable(Normalize(-largest, largest), COLOURS)
     place = figure.add_axes((0.945, 0.17, 0.011, 0.62))
     bar = figure.colorbar(colours, cax=place, extend="both" if beyond else "neither")
-    bar.set_label("Hedges g", fontsize=8)
+    bar.set_label(effect.scale, fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    for height, side in zip((0.86, 0.04), effect.sides, strict=True):
-        figure.text(0.995, height, f"{side} more", ha="right", fontsize=8)
+    for height, end in zip((0.86, 0.04), _ends(effect), strict=True):
+        figure.text(0.995, height, end, ha="right", fontsize=8)
+
+
+def _ends(effect: Effect) -> Sequence[str]:
+    """Return what the two ends of the colours mean."""
+    if effect.scale != G:  # then the sides are which way it goes
+        return effect.sides
+    if len(effect.sides) == 1:
+        return [f"{effect.sides[0]} {way} 0" for way in ("above", "below")]
+    return [f"{side} more" for side in effect.sides]
 
 
 def glass_figure(effect: Effect, largest: float | None = None) -> Figure:
