@@ -89,9 +89,9 @@ def joint_tests(arm, maps, there, seed, n_draws=N_DRAWS):
     """Return p of each test of the closed test of every arm against the reference, that of all arms last."""
     n_others = int(arm.max())
     tests = []
-    for one in intersections([(number, 0) for number in range(1, n_others + 1)], n_others + 1):
+    for one in intersections(ROWS[n_others]):
         draws = allocations(arm, [one.blocks[label] for label in arm], n_draws, seed=1_000_000 + seed)
-        rows = {number: ROWS[n_others][number - 1] for number, _ in one.pairs}
+        rows = {number: row for number, row in enumerate(ROWS[n_others], 1) if row in one.rows}
         tests.append(over_followups(arm, maps, there, draws, rows))
     return tests
 

@@ -10,11 +10,9 @@ from bids_app.errors import TrialgraphError, UsageError
 from bids_app.settings.settings import Settings
 from bids_app.system.small_files import read_json
 
-# Where a setting stands in settings.json, by its option: those that say which results are read.
+# Where a setting stands in settings.json, by its option: those that say which results are read. Task, space and atlases
+# are those that there are results of, whichever call made them.
 CHOOSING = {
-    "task_id": ("selection", "task"),
-    "space": ("selection", "space"),
-    "res": ("selection", "resolution"),
     "voxel_size": ("graph", "voxel_size"),
     "smooth_maps": ("graph", "smooth_maps"),
     "metrics": ("graph", "metrics"),

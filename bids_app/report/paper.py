@@ -133,6 +133,7 @@ def _results(statement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _row(contrast: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    result = {name: None if value == "n/a" else value for name, value in result.items()}  # what could not be estimated
     edges = result.get("edges")
     return {
         "comparison": contrast,

@@ -6,6 +6,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from bids_app.bids.files import read_table, save_figure
@@ -45,7 +46,7 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
         page,
         "participant.html.jinja",
         participant=participant,
-        head=head(f"sub-{participant}", sorted({_visit(scan) for scan in status["Scans"]} - {""})),
+        head=Markup(head(f"sub-{participant}", sorted({_visit(scan) for scan in status["Scans"]} - {""}))),
         scans=status["Scans"],
         bold=_bold(output_dir, maps),
         measures=_draw_measures(output_dir, participant, maps),

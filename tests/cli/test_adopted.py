@@ -17,7 +17,6 @@ OPTIONS = [
     "--density 0.1 0.2",
     "--threshold 0.2 --parcel-density auc",
     "--matrix partial --negative absolute --backbone --n-null-graphs 7",
-    "--task-id rest --space MNI152NLin6Asym --res 2",
     "--denoise 36p --bandpass off --fd-threshold off --detrend none --dummy-scans 3 --min-minutes 2.5",
     "--bandpass 0.008 0.09 --fd-threshold 0.2 --distance 50",
 ]
@@ -48,10 +47,10 @@ def grouped(tmp_path, *words):
 @pytest.mark.parametrize("words", OPTIONS)
 def test_the_settings_are_those_of_the_participant_level(ran, tmp_path, words):
     before, settings = ran(words, "01", "02"), grouped(tmp_path)
-    assert (settings.graph, settings.signal, settings.selection) == (before.graph, before.signal, before.selection)
+    assert (settings.graph, settings.signal) == (before.graph, before.signal)
     assert settings.adopted.startswith("As the participant level was called: --")
     again = settings_of.parse(["bids", str(tmp_path / "out"), "group", *_called(settings.adopted).split()])
-    assert (again.graph, again.signal, again.selection) == (before.graph, before.signal, before.selection)
+    assert (again.graph, again.signal) == (before.graph, before.signal)
 
 
 def _called(text):
@@ -117,7 +116,18 @@ def test_every_option_of_scans_is_taken_over_or_need_not_be():
     groups = {group.title: group for group in app_parser()._action_groups}
     titles = ("which scans", "cleaning the signal", "the graph", "the graph of parcels")
     options = {action.dest for title in titles for action in groups[title]._group_actions}
-    found_by_files = {"derivatives", "surface", "preprocess", "template", "atlas", "partition", "mask"}
+    found_by_files = {
+        "task_id",
+        "space",
+        "res",
+        "derivatives",
+        "surface",
+        "preprocess",
+        "template",
+        "atlas",
+        "partition",
+        "mask",
+    }
     whom = {"participant_label", "session_label", "bids_filter_file"}
     assert options - found_by_files - whom == {*CHOOSING, *MAKING}
     assert not {*CHOOSING, *MAKING} & set(NOT_PLANNED)

@@ -284,7 +284,9 @@ def test_every_metric_has_its_maps(output, metric, stat):
 
 def test_too_few_to_compare(output):
     save_map(output, "02", "post", values_of("02", "post"), MinutesKept=3.0)
-    with pytest.raises(DataError, match=r"2 participants of drug and 1 of placebo.*follow-up: 3.00 min of data"):
+    with pytest.raises(
+        DataError, match=r"2 participants of drug and 1 of placebo.*follow-up: scanned, excluded: 3.00 min of data"
+    ):
         sample_of(output)
 
 
@@ -381,7 +383,9 @@ def test_routes_of_the_participants_asked_for(output):
 
 
 def test_routes_that_there_are_not(output):
-    with pytest.raises(NothingSelectedError, match=r"desc-r03zSmooth6 .* There is: desc-r025zSmooth6 on res-3mm"):
+    with pytest.raises(
+        NothingSelectedError, match=r"desc-r03zSmooth6 .* There is: desc-r025zSmooth6 on the grid res-3mm"
+    ):
         routes_of(settings(output, graph=Graph(metrics=("degree",), thresholds=(0.3,))))
     with pytest.raises(NothingSelectedError, match="res-4mm"):
         routes_of(settings(output, graph=Graph(metrics=("degree",), voxel_size=4)))

@@ -75,6 +75,14 @@ def test_table_2_has_a_row_of_every_result(found):
     assert pd.isna(score["hedges_g"])
 
 
+def test_what_could_not_be_estimated_is_left_empty(found):
+    lacking = result(measure="mood", edges=None, region=None) | dict.fromkeys(("effect", "ci_low", "ci_high"), "n/a")
+    found[0]["statements"][1]["results"] = [lacking | {"p": "n/a", "hedges_g": "n/a", "n": "n/a"}]
+    row = table_2(found).iloc[-1]
+    assert row["p"] == "–"
+    assert row[["n", "effect", "hedges_g"]].isna().all()
+
+
 def test_the_paragraph_says_everything_that_fits_and_where_the_rest_is(found):
     text = results_text(found)
     assert text.startswith("drug − placebo (10 drug, 10 placebo). Voxels (primary): the arms differ. Left angular")

@@ -129,7 +129,7 @@ def test_each_session_needs_enough_data_by_itself():
     scans = [scan(*visit, minutes=3.0 if visit == ("01", "day21") else 9.0) for visit in sorted(ALL)]
     flow, _, _ = flow_of(scans)
     assert flow["reason"].dropna().tolist() == [
-        "mean over the follow-ups: ses-day21: 3.00 min of data kept, less than 4"
+        "mean over the follow-ups: ses-day21: scanned, excluded: 3.00 min of data kept, less than 4"
     ]
     assert flow["followup_minutes"].tolist() == [3, 9, 9, 9]
 
@@ -208,7 +208,9 @@ def test_a_baseline_with_too_few_data_is_none_beside_one_with_enough():
     _, visits, flow = baselines(scans)
     assert [one.part for one in visits["01", "baseline+day3"]] == [("baseline", 1.0)]
     assert flow["analysed"].tolist() == [True, False, True, True]
-    assert flow["reason"][1].startswith("baseline: ses-baseline: 2.00 min of data kept, less than 4; ses-day3: 2.00")
+    assert flow["reason"][1].startswith(
+        "baseline: ses-baseline: scanned, excluded: 2.00 min of data kept, less than 4; ses-day3: scanned, excluded: 2.00"
+    )
 
 
 def test_scores_at_several_baselines_are_averaged_over_those_there_are():
