@@ -77,6 +77,16 @@ def write_heads(output_dir: Path, scans: pd.DataFrame, compared: Compared) -> No
         _replace(output_dir / f"{name}.html", head(name, [compared.named(one) for one in sessions], **known))
 
 
+def head_of(page: Path) -> str | None:
+    """Return the head that a page has already, which one made anew keeps meanwhile; None where there is none."""
+    if not page.exists():
+        return None
+    with page.open(encoding="utf-8", errors="replace") as file:
+        _, begun, rest = file.read(FIRST).partition(BEGIN)
+    found, ended, _ = rest.partition(END)
+    return f"{BEGIN}{found}{END}" if begun and ended else None
+
+
 def _replace(page: Path, text: str) -> None:
     """Put the head of a page in place, unless it says the same, or another call writes the page at this moment."""
     made = page.stat().st_mtime_ns

@@ -17,7 +17,7 @@ from bids_app.bids.status import read_statuses
 from bids_app.graph import GLOBALS
 from bids_app.graph.features import Feature
 from bids_app.report.figures import histogram_figure, matrices_figure, visits_figure
-from bids_app.report.heads import head
+from bids_app.report.heads import head, head_of
 from bids_app.report.pages import write_page
 from bids_app.space.grid import Grid, load_grid
 from bids_app.system.small_files import read_record
@@ -42,11 +42,12 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
     (status,) = read_statuses(output_dir, [participant])
     index = index_scans(output_dir, [participant])
     page, maps = output_dir / f"sub-{participant}.html", raw_maps(index)
+    own_head = head_of(page) or head(f"sub-{participant}", sorted({_visit(scan) for scan in status["Scans"]} - {""}))
     write_page(
         page,
         "participant.html.jinja",
         participant=participant,
-        head=Markup(head(f"sub-{participant}", sorted({_visit(scan) for scan in status["Scans"]} - {""}))),
+        head=Markup(own_head),
         scans=status["Scans"],
         bold=_bold(output_dir, maps),
         measures=_draw_measures(output_dir, participant, maps),

@@ -232,8 +232,8 @@ def test_exit_codes_of_wrong_usage(run, empty, arguments, expected):
 
 def test_a_dataset_that_is_not_bids_is_refused_by_the_validator_within(run, empty, shared_folder):
     (empty / "dataset_description.json").write_text('{"Name": "a", "BIDSVersion": "1.10.0"}')
-    (empty / "stranger.txt").write_text("not BIDS")
-    (empty / "sub-01").mkdir()
+    (empty / "sub-01" / "func").mkdir(parents=True)
+    (empty / "sub-01" / "func" / "stranger.txt").write_text("not BIDS")
     status, log = run("/bids", "/out", "participant", inputs={"/bids": empty}, output=shared_folder())
     assert status == 16, log
     assert "/stranger.txt" in log
@@ -314,7 +314,7 @@ def test_a_killed_run_is_taken_up_where_it_was(start, run, trial, shared_folder)
     call += ("--skip-bids-validation", "--metrics", "degree", *SCALE)
     container = start(*call, **(folders := {"inputs": {"/bids": trial}, "output": output}))
     for line in container.logs(stream=True):
-        if line.startswith(b"step 5 of 8"):
+        if line.startswith(b"1 of 2 done"):
             container.kill()
             break
     assert container.wait()["StatusCode"] == 137
