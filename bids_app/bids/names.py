@@ -148,6 +148,17 @@ def scan_label(entities: Mapping[str, str]) -> str:
     return " ".join(f"{key}-{entities[key]}" for key in source if entities.get(key))
 
 
+def session_in(label: str) -> str | None:
+    """Return the session that the label of a scan says, or None.
+
+    Examples
+    --------
+    >>> session_in("sub-01 ses-day3 task-rest"), session_in("sub-01")
+    ('day3', None)
+    """
+    return next((word.removeprefix("ses-") for word in label.split() if word.startswith("ses-")), None)
+
+
 EXTENSION = ".dscalar.nii"
 
 

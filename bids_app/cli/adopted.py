@@ -7,34 +7,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bids_app.errors import TrialgraphError, UsageError
-from bids_app.settings.settings import Settings
+from bids_app.settings.fields import flag, option_of
+from bids_app.settings.settings import Graph, ParcelGraph, Settings, Signal, keyed_fields
 from bids_app.system.small_files import read_json
 
-# Where a setting stands in settings.json, by its option: those that say which results are read. Task, space and atlases
-# are those that there are results of, whichever call made them.
-CHOOSING = {
-    "voxel_size": ("graph", "voxel_size"),
-    "smooth_maps": ("graph", "smooth_maps"),
-    "metrics": ("graph", "metrics"),
-    "threshold": ("graph", "thresholds"),
-    "density": ("graph", "densities"),
-    "matrix": ("graph", "parcels", "matrices"),
-    "negative": ("graph", "parcels", "negative"),
-    "backbone": ("graph", "parcels", "backbone"),
-    "parcel_metrics": ("graph", "parcels", "metrics"),
-    "parcel_threshold": ("graph", "parcels", "thresholds"),
-    "parcel_density": ("graph", "parcels", "densities"),
-}
+# The options that say which results are read. Task, space and atlases are those that there are results of, whichever
+# call made them.
+CHOOSING = (
+    *("voxel_size", "smooth_maps", "metrics", "threshold", "density"),
+    *("matrix", "negative", "backbone", "parcel_metrics", "parcel_threshold", "parcel_density"),
+)
 # Those that say how the results were made, and which visits have enough.
-MAKING = {
-    "min_minutes": ("signal", "min_minutes"),
-    "denoise": ("signal", "denoise"),
-    "bandpass": ("signal", "bandpass"),
-    "fd_threshold": ("signal", "fd_threshold"),
-    "dummy_scans": ("signal", "dummy_scans"),
-    "detrend": ("signal", "detrend"),
-    "distance": ("graph", "distance"),
-    "n_null_graphs": ("graph", "parcels", "n_null_graphs"),
+MAKING = (
+    *("min_minutes", "denoise", "bandpass", "fd_threshold", "dummy_scans", "detrend"),
+    *("distance", "n_null_graphs"),
+)
+# Where the setting of an option stands in settings.json.
+PLACES = {
+    option_of(key): (*place, field.name)
+    for place, part in ((("signal",), Signal), (("graph",), Graph), (("graph", "parcels"), ParcelGraph))
+    for key, field in keyed_fields(part).items()
 }
 # What settles one of these settles the others: parcels are measured as voxels are, where nothing else is said.
 FAMILIES = (("metrics", "parcel_metrics"), ("threshold", "density", "parcel_threshold", "parcel_density"))
@@ -77,16 +69,17 @@ def find_adopted(output_dir: Path, told: Mapping[str, Any]) -> Adopted | None:
     runs = _settings_of_runs(output_dir)
     default = _content(Settings(Path(), Path(), "participant", Path()))
     options, said = {}, []
-    for name, place in {**CHOOSING, **MAKING}.items():
+    for name in (*CHOOSING, *MAKING):
         if _settled(name, told) or not runs:
             continue
-        values = {json.dumps(_at(content, place)): who for content, who in runs}
+        place = PLACES[name]
+        values = {json.dumps(_at(content, place)) for content, _ in runs}
         if len(values) > 1 and name in CHOOSING:
             raise UsageError(_asked(name, runs, place))
         value = _at(runs[0][0], place)
         if len(values) == 1 and value != _at(default, place):
             options[name] = _as_option(name, value)
-            said.append(f"{_option(name)} {_words(name, value)}".strip())
+            said.append(f"{flag(name)} {_words(name, value)}".strip())
     if not options:
         return None
     return Adopted(options, f"As the participant level was called: {', '.join(said)}.")
@@ -132,20 +125,13 @@ def _settled(name: str, told: Mapping[str, Any]) -> bool:
 
 
 def _asked(name: str, runs: Sequence[tuple[Mapping[str, Any], list[str]]], place: Sequence[str]) -> str:
+    from bids_app.bids.values import people  # here, for it loads what reads tables
+
     calls: dict[str, list[str]] = {}
     for content, who in runs:
-        calls.setdefault(f"{_option(name)} {_words(name, _at(content, place))}".strip(), []).extend(who)
-    said = "; ".join(f"{call} for {_people(who)}" for call, who in calls.items())
-    return f"The participant level was last called with {said}. Say which is compared with {_option(name)}."
-
-
-def _people(labels: Sequence[str]) -> str:
-    named = ", ".join(f"sub-{label}" for label in labels[:SAID])
-    return f"{named} and {len(labels) - SAID} more" if len(labels) > SAID else named
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+        calls.setdefault(f"{flag(name)} {_words(name, _at(content, place))}".strip(), []).extend(who)
+    said = "; ".join(f"{call} for {people(who, SAID)}" for call, who in calls.items())
+    return f"The participant level was last called with {said}. Say which is compared with {flag(name)}."
 
 
 def _words(name: str, value: Any) -> str:

@@ -1,7 +1,7 @@
 """Where a cluster lies: the labels of an atlas at its peak and over its voxels."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from bids_app import stats
 from bids_app.errors import UsageError
 from bids_app.graph.features import Feature, short_titles
 from bids_app.settings.atlas_source import AtlasSource, find_atlas
-from bids_app.space.atlas import read_atlas
+from bids_app.space.atlas import Atlas, read_atlas
 from bids_app.space.atlas_names import source_entities
 from bids_app.space.grid import Grid, Nodes
 from bids_app.space.places import Place, atlas_words, nearest_sphere, sentence
@@ -139,9 +139,7 @@ ANATOMY_COLUMNS = {
 }
 
 
-def with_anatomy(
-    clusters: Sequence[stats.Cluster], grid: Nodes, atlases: Sequence[AtlasSource], space: str | None = None
-) -> pd.DataFrame:
+def with_anatomy(clusters: Sequence[stats.Cluster], grid: Nodes, atlases: Mapping[AtlasSource, Atlas]) -> pd.DataFrame:
     """Label every cluster of a table by every atlas.
 
     Parameters
@@ -149,9 +147,8 @@ def with_anatomy(
     clusters : list of stats.Cluster
         In the order of the table's rows; their nodes are those of the grid.
     grid : Grid or Surface
-    atlases : list of AtlasSource
-    space : str, optional
-        Of the grid.
+    atlases : dict of Atlas
+        Laid over the grid.
 
     Returns
     -------
@@ -159,15 +156,14 @@ def with_anatomy(
         A row per cluster, columns as `anatomy_columns`.
     """
     columns: dict[str, list[str]] = {}
-    for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
-        atlas = read_atlas(path, grid, space)
+    for atlas, suffix in zip(atlases.values(), _suffixes(atlases), strict=True):
         names = atlas.parcels["name"].astype(str).tolist()
         labels = label_columns(clusters, atlas.of_node, names, grid.coordinates)
         columns |= {f"{name}{suffix}": values for name, values in labels.items()}
     return pd.DataFrame(columns, index=range(len(clusters)), dtype=object)
 
 
-def anatomy_columns(atlases: Sequence[AtlasSource]) -> dict[str, str]:
+def anatomy_columns(atlases: Collection[AtlasSource]) -> dict[str, str]:
     """Describe the columns of `with_anatomy`; with several atlases each has columns of its own."""
     described: dict[str, str] = {}
     for path, suffix in zip(atlases, _suffixes(atlases), strict=True):
@@ -175,38 +171,46 @@ def anatomy_columns(atlases: Sequence[AtlasSource]) -> dict[str, str]:
     return described
 
 
-def _suffixes(atlases: Sequence[AtlasSource]) -> list[str]:
+def _suffixes(atlases: Collection[AtlasSource]) -> list[str]:
     if len(atlases) < 2:
         return [""] * len(atlases)
     return ["_" + "".join(source_entities(path).values()) for path in atlases]
 
 
 def cluster_places(
-    clusters: Sequence[stats.Cluster], grid: Nodes, atlases: Sequence[AtlasSource], space: str | None = None
+    clusters: Sequence[stats.Cluster], grid: Nodes, atlases: Iterable[Atlas], space: str | None = None
 ) -> list[Place]:
     """Name every cluster by the first that has a label there: the given atlases, AAL where it is installed, spheres.
 
     Parameters
     ----------
-    clusters, grid, atlases, space
+    clusters, grid
         As of `with_anatomy`.
+    atlases : iterable of Atlas
+        Laid over the grid.
+    space : str, optional
+        Of the grid.
 
     Returns
     -------
     list of Place
     """
-    if not clusters:
-        return []
     found: list[Place | None] = [None] * len(clusters)
-    for source, given in [(one, True) for one in atlases] + [(one, False) for one in _installed(grid)]:
-        atlas = read_atlas(source, grid, space)
-        names = atlas.parcels["name"].astype(str).tolist()
-        for k, cluster in enumerate(clusters):
-            label = cluster_anatomy(cluster.nodes, cluster.peak, atlas.of_node, names, grid.coordinates).nearest
-            if found[k] is None and label != NOWHERE:
-                found[k] = Place(label if given else sentence(atlas_words(label)), "".join(atlas.entities.values()))
+    for atlas in atlases:
+        found = [place or own for place, own in zip(found, _places_by(atlas, clusters, grid), strict=True)]
+    for source in _installed(grid) if None in found else []:
+        by_aal = _places_by(read_atlas(source, grid, space), clusters, grid)
+        spelled = [one and replace(one, name=sentence(atlas_words(one.name))) for one in by_aal]
+        found = [place or own for place, own in zip(found, spelled, strict=True)]
     peaks = [grid.coordinates[cluster.peak] for cluster in clusters]
     return [place or nearest_sphere(peak, space) for place, peak in zip(found, peaks, strict=True)]
+
+
+def _places_by(atlas: Atlas, clusters: Sequence[stats.Cluster], grid: Nodes) -> list[Place | None]:
+    """Name every cluster as an atlas has it; None where it has no label."""
+    names, by = atlas.parcels["name"].astype(str).tolist(), "".join(atlas.entities.values())
+    found = (cluster_anatomy(one.nodes, one.peak, atlas.of_node, names, grid.coordinates) for one in clusters)
+    return [None if one.nearest == NOWHERE else Place(one.nearest, by) for one in found]
 
 
 def _installed(grid: Nodes) -> list[AtlasSource]:

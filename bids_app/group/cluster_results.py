@@ -22,7 +22,7 @@ from bids_app.group.result_tables import cluster_columns, effect_at, p_error
 from bids_app.group.routes import MapRoute
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Settings, Trial
-from bids_app.space.atlas import fitting
+from bids_app.space.atlas import fitting, read_atlas
 from bids_app.space.grid import Nodes
 from bids_app.space.places import Place
 
@@ -54,12 +54,12 @@ def write_clusters(
     list of Path
     """
     grid, space = cast(Nodes, sample.grid), route.entities.get("space")
-    atlases = fitting(settings.graph.atlases, grid, space)
+    atlases = {one: read_atlas(one, grid, space) for one in fitting(settings.graph.atlases, grid, space)}
     found = clusters_of(sample, comparisons, settings.trial)
     table = cluster_table(sample, comparisons, corrected, found, settings.trial)
     clusters = [cluster for some in found.values() for cluster in some]
-    table = _named(table, found, cluster_places(clusters, grid, atlases, space))
-    table = table.join(with_anatomy(clusters, grid, atlases, space)) if atlases else table
+    table = _named(table, found, cluster_places(clusters, grid, atlases.values(), space))
+    table = table.join(with_anatomy(clusters, grid, atlases)) if atlases else table
     path = settings.group_dir / group_name(route, sample.design, "clusters", ".tsv")
     save_described(path, table, cluster_columns() | anatomy_columns(atlases))
     return [path, *(_image(settings, route, sample, test, table, some) for test, some in found.items() if some)]

@@ -1,6 +1,6 @@
 """One group described: means, spreads and reliability, and no test."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -27,6 +27,7 @@ from bids_app.stats.reliability import intraclass_correlation
 from bids_app.trial.flow import by_visit
 from bids_app.trial.outcomes import outcome_columns
 
+Pair = tuple[Mapping[Feature, Scan], Mapping[Feature, Scan]]  # two runs of a participant
 LEAST_WITH_TWO = 3  # of whom a reliability is worth a number
 STATS = {
     "mean": "Mean over participants, in the units of the measure",
@@ -81,10 +82,11 @@ def describe(run: GroupRun) -> None:
             run.notes.not_made(NO_ROBUSTNESS.format(route=target.route.name))
         write_design(run, target)
         write_arms(run, target)
-        found = {feature: _described(target, feature) for feature in target.sample.features}
+        pairs = _two_runs(target)
+        found = {feature: _described(target, feature, pairs) for feature in target.sample.features}
         write = _write_maps if isinstance(target.route, MapRoute) else _write_nodes
         write(run, target, found)
-        rows = [_row(target, feature, of) for feature, of in found.items()]
+        rows = [_row(target, feature, of, len(pairs)) for feature, of in found.items()]
         save_described(run.path(target, "description"), pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS)
     write_plan(run, {})
 
@@ -152,17 +154,19 @@ def describe_scores(table: pd.DataFrame) -> pd.DataFrame:
             "visit": visit,
             "n": own.notna().sum(),
             "missing": own.isna().sum(),
-            "mean": own.mean(),
-            "sd": own.std(ddof=1),
-            "lowest": own.min(),
-            "highest": own.max(),
+            **_summary(own),
         }
         for (outcome, visit), own in table.groupby(["outcome", "visit"], sort=False)["value"]
     ]
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
 
-def _described(target: Target, feature: Feature) -> dict[str, np.ndarray]:
+def _summary(values: Any) -> dict[str, float]:
+    """Return what a Series or an array comes to."""
+    return {"mean": values.mean(), "sd": values.std(ddof=1), "lowest": values.min(), "highest": values.max()}
+
+
+def _described(target: Target, feature: Feature, pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
     """Return each of `STATS` of every node; no reliability where too few have two runs."""
     values = next(iter(target.sample.maps[feature].values()))
     known = np.isfinite(values)
@@ -170,7 +174,6 @@ def _described(target: Target, feature: Feature) -> dict[str, np.ndarray]:
     mean = np.where(known, values, 0).sum(axis=0) / np.maximum(n, 1)
     squares = np.where(known, (values - mean) ** 2, 0).sum(axis=0)
     found = {"mean": mean, "sd": np.sqrt(squares / np.maximum(n - 1, 1)), "n": n}
-    pairs = _two_runs(target)
     if len(pairs) < LEAST_WITH_TWO:
         return found
     first, second = (
@@ -180,7 +183,7 @@ def _described(target: Target, feature: Feature) -> dict[str, np.ndarray]:
     return found | {"icc": intraclass_correlation(first, second)}
 
 
-def _two_runs(target: Target) -> list[tuple[Mapping[Feature, Scan], Mapping[Feature, Scan]]]:
+def _two_runs(target: Target) -> list[Pair]:
     """Return the first two scans of everyone analysed who has two at the visit, each by feature."""
     flow, (session,) = target.flow, target.sample.design.visits.values()
     participants = flow.loc[flow["analysed"], "participant_id"].str.removeprefix("sub-")
@@ -196,17 +199,14 @@ def _two_runs(target: Target) -> list[tuple[Mapping[Feature, Scan], Mapping[Feat
     ]
 
 
-def _row(target: Target, feature: Feature, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _row(target: Target, feature: Feature, found: Mapping[str, np.ndarray], n_pairs: int) -> dict[str, Any]:
     own = np.nanmean(next(iter(target.sample.maps[feature].values())), axis=1)
     return {
         "metric": feature.metric,
         "edges": feature.edges,
         "n": len(own),
-        "mean": own.mean(),
-        "sd": own.std(ddof=1),
-        "lowest": own.min(),
-        "highest": own.max(),
-        "n_with_two_runs": len(_two_runs(target)),
+        **_summary(own),
+        "n_with_two_runs": n_pairs,
         "icc": np.nanmedian(found["icc"]) if "icc" in found else np.nan,
     }
 

@@ -91,7 +91,7 @@ def _plan(settings: Settings, design: Design, departed: Sequence[Deviation]) -> 
         "SHA256": plan.sha256,
         "Settled": plan.settled,
         "LeftOpen": [f"{name} ({_done(name, used[name])})" if name in used else name for name in plan.left_open],
-        "Deviations": [{"What": one.what, "Planned": said(one.planned), "Used": said(one.used)} for one in departed],
+        "Deviations": [one.record for one in departed],
     }
 
 

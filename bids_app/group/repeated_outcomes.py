@@ -17,7 +17,7 @@ from bids_app.group.notes import Notes
 from bids_app.group.targets import TrialScans
 from bids_app.group.trial_tables import draws_of, retold, scale_of
 from bids_app.settings.cutoffs import parse_cutoffs
-from bids_app.settings.deviation import Deviation, said
+from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import Role, below, outcome_model, role_of
 from bids_app.settings.settings import Trial
 from bids_app.stats.repeated import (
@@ -55,7 +55,7 @@ def write_repeated(trial: TrialScans, options: Trial, notes: Notes) -> Path | No
         Of several comparisons.
     options : settings.Trial
         With where what was done departs from the plan.
-    notes : trial_tables.Notes
+    notes : Notes
         To which is added which planned outcome no row decides.
 
     Returns
@@ -71,7 +71,7 @@ def write_repeated(trial: TrialScans, options: Trial, notes: Notes) -> Path | No
     notes.undecided(departed)
     columns, about = _described(table, words)
     about |= {"ReferenceArm": trial.study.first.reference, "NotModelled": left}
-    about["Deviations"] = [{"What": one.what, "Planned": said(one.planned), "Used": said(one.used)} for one in departed]
+    about["Deviations"] = [one.record for one in departed]
     save_described(path, table, columns, **about)
     return path
 

@@ -10,6 +10,7 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.names import is_surface
 from bids_app.bids.runs import BoldRun, Inputs
 from bids_app.bids.timing import in_header, repetition_time
+from bids_app.bids.values import counted
 from bids_app.errors import TrialgraphError
 from bids_app.participant.confounds import read_confounds, received_confounds
 from bids_app.participant.nodes import find_grid
@@ -17,6 +18,7 @@ from bids_app.participant.workflow import graph_gb
 from bids_app.settings.settings import Settings, Signal
 from bids_app.space.grid import Grid
 from bids_app.system.images import open_bold
+from bids_app.trial.visit_scans import too_little
 
 ABOUT = "Forecast"
 N_VOLUMES = 200  # of the products that are timed
@@ -102,7 +104,7 @@ def _short(options: Signal, outlooks: Sequence[Outlook]) -> Iterator[Finding]:
         if one.minutes is not None:
             visit = f"sub-{one.run.entities['sub']}" + (f" ses-{ses}" if (ses := one.run.entities.get("ses")) else "")
             left[visit] = left.get(visit, 0.0) + one.minutes
-    short = {visit: minutes for visit, minutes in left.items() if minutes < options.min_minutes}
+    short = {visit: minutes for visit, minutes in left.items() if too_little(minutes, options.min_minutes)}
     if short:
         named = ", ".join(f"{visit} ({minutes:.1f})" for visit, minutes in list(short.items())[:6])
         more = f" and {len(short) - 6} more" if len(short) > 6 else ""
@@ -136,7 +138,7 @@ def _cost(settings: Settings, n_nodes: int, n_scans: int) -> str:
     n_cpus = settings.resources.n_cpus
     alone = replace(settings, resources=replace(settings.resources, mem_gb=None))
     seconds = REST_SECONDS + n_nodes**2 / 2 * _seconds_of_a_pair() * GRAPH_AGAINST_PRODUCTS
-    wall, on = _lasting(seconds * n_scans / n_cpus), f"{n_cpus} processor{'s' * (n_cpus > 1)}"
+    wall, on = _lasting(seconds * n_scans / n_cpus), counted(n_cpus, "processor")
     return (
         f"A scan takes up to {graph_gb(n_nodes, alone):.1f} GB of memory and about {_lasting(seconds)} of processor "
         f"time, all {n_scans} about {wall} on {on} (a tenth of the pairs joined; denser graphs take longer)."

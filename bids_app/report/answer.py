@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bids_app.report.pages import fixed, interval, listed, p_value
+from bids_app.bids.values import joined
+from bids_app.report.pages import fixed, interval, p_value
 from bids_app.settings.roles import ROLES, Role
 from bids_app.stats.power import detectable_effect
 from bids_app.trial.comparison_record import Arms, Inference
 
 Row = Mapping[str, Any]
-N_PLACES = 6  # said in the box; all are in results.json and in the tables
+N_PLACES = 6  # of a statement that are said in the box and in the paragraph; all are in results.json and in the tables
 POWER, CORRELATION = 0.8, 0.5
 
 
@@ -120,7 +121,7 @@ def _could_see(arms: Arms, inference: Inference) -> str:
         else ""
     )
     return (
-        f"Where no difference is significant, that does not show that there is none: with {listed(map(str, sizes))} "
+        f"Where no difference is significant, that does not show that there is none: with {joined(map(str, sizes))} "
         f"{'per sequence' if arms.treatments else 'analysed'}, one value tested by itself at a two-sided p ≤ "
         f"{inference.alpha} is found with {POWER:.0%} power if g is {fixed(least)} (two-sample t test{adjusted}). "
         "Correction over many values needs more."
@@ -148,7 +149,7 @@ def _outcome(row: Row, arms: Arms, inference: Inference, file: str) -> Statement
     text = (
         f"the {arms.words.compared} {said}: {arms.contrast} {interval(row, 'estimate', 'ci_low', 'ci_high')}"
         f"{effect if row['effect_size'] == row['effect_size'] and row['effect_kind'] else ''}, p {equal(row['p'])} "
-        f"({row['method']}, {row['population']}, n = {listed([f'{n:.0f}' for n in sizes])})."
+        f"({row['method']}, {row['population']}, n = {joined(f'{n:.0f}' for n in sizes)})."
     )
     of_g = row["effect_kind"] == "Hedges g"
     result = Result(

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bids_app.bids.files import save_described
-from bids_app.bids.names import scan_label
+from bids_app.bids.names import scan_label, session_in
 from bids_app.bids.result_names import MAPS
 from bids_app.bids.scans import Scan, ScanIndex
 from bids_app.bids.status import STATES as ENDED
@@ -80,6 +80,12 @@ def write_scans(output_dir: Path, index: ScanIndex, quality: pd.DataFrame, compa
     return table
 
 
+def rows_of(scans: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of the table, None where nothing stands."""
+    rows = scans.astype(object).where(scans.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
 def one_row_of_each(quality: pd.DataFrame) -> pd.DataFrame:
     """Return the row of each scan's maps, or of its first atlas where there are none."""
     order = quality["kind"].map(dict.fromkeys(MAPS.values(), -1)).fillna(0)
@@ -102,14 +108,10 @@ def _known(output_dir: Path, numbers: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for status in read_statuses(output_dir):
         for scan in status["Scans"]:
             named.add(scan["Scan"])
-            session = scan.get("Session") or _session(scan["Scan"])
+            session = scan.get("Session") or session_in(scan["Scan"])
             yield {**scan, "Participant": f"sub-{status['Participant']}", "Session": session}
     for row in numbers[~numbers["scan"].isin(named)].itertuples():
         yield {"Participant": row.participant_id, "Session": row.session, "Scan": row.scan, "State": "done"}
-
-
-def _session(name: str) -> str | None:
-    return next((word.removeprefix("ses-") for word in name.split() if word.startswith("ses-")), None)
 
 
 def _row(scan: Mapping[str, Any], compared: Compared, excluded: Mapping[str, str]) -> dict[str, Any]:

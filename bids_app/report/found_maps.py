@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from bids_app.bids.values import counted
 from bids_app.report.answer import Found, Result, Row, Statement
 from bids_app.report.headline import (
     Evidence,
     beside,
     by_role,
-    count,
     deciding,
     directions,
     of_p,
@@ -39,11 +39,12 @@ def map_statements(clusters: Sequence[Row], record: ComparisonRecord, evidence: 
     own = [row for row in clusters if row["estimator"] == record.analyses.headline]
     rule, statements = deciding(record.analyses.features), []
     for role, titles in by_role(record.analyses.features).items():
-        counted = [row for title in titles for row in _significant(own, title, rule[title], record)]
-        groups = overlapping(counted, evidence.nodes)
-        within = sum(row["p_fwe"] <= record.inference.alpha for row in own if row["feature"] in titles) - len(counted)
+        significant = [row for title in titles for row in _significant(own, title, rule[title], record)]
+        groups = overlapping(significant, evidence.nodes)
+        passing = sum(row["p_fwe"] <= record.inference.alpha for row in own if row["feature"] in titles)
+        within = passing - len(significant)
         found = tuple(_place(group, record, evidence, rule) for group in groups)
-        what = f"in {count(len(found), 'place')}" if found else "significantly anywhere"
+        what = f"in {counted(len(found), 'place')}" if found else "significantly anywhere"
         text = sentence(what, record, f"the whole brain{over_measures(rule, titles)}", differs=bool(found))
         text += beside(within, "cluster") if found or within else ""
         text += "" if found else strongest([evidence.strongest.get(title) for title in titles], record, rule)

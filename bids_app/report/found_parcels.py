@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from bids_app.bids.values import counted
 from bids_app.report.answer import Found, Result, Row, Statement
 from bids_app.report.headline import (
     Evidence,
     beside,
     by_role,
-    count,
     deciding,
     directions,
     does,
@@ -89,9 +89,8 @@ def edge_statements(results: Sequence[Row], record: ComparisonRecord, evidence: 
     how = f"{record.analyses.headline_text}, {inference.statistic.upper()}, FWE p ≤ {inference.alpha}"
     found = tuple(_component(row, record, evidence) for row in own["components"])
     if found:
-        text = (
-            f"the {arms} {does(record, True)} in {own['n_fwe']} connections, {count(len(found), 'component')} ({how})."
-        )
+        n_components = counted(len(found), "component")
+        text = f"the {arms} {does(record, True)} in {own['n_fwe']} connections, {n_components} ({how})."
     else:
         text = f"the {arms} {does(record, False)} significantly in any component of connections ({how})."
         named = [{**row, "feature": record.analyses.features[0].title} for row in own["rows"][:1]]

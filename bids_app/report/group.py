@@ -11,7 +11,7 @@ from bids_app.bids.files import read_table, save_figure, save_json
 from bids_app.bids.findings import Finding
 from bids_app.bids.names import Name, build, label
 from bids_app.bids.result_names import PARCELLATION
-from bids_app.report.answer import Answer, answer, not_tested, outcome_statements
+from bids_app.report.answer import N_PLACES, Answer, answer, not_tested, outcome_statements
 from bids_app.report.described import described
 from bids_app.report.effects import effects
 from bids_app.report.evidence import evidence_of
@@ -56,6 +56,7 @@ def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *
         "group.html.jinja",
         routes=routes,
         answer=found,
+        n_places=N_PLACES,
         shown=_first_map(routes),
         findings=_findings(routes),
         trial=trial,

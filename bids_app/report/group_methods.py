@@ -204,7 +204,7 @@ def _plan(trial: Facts, repeated: Facts | None) -> str:
     if not trial.get("Plan"):
         return "There was no analysis plan: every result is exploratory."
     departed = [*trial["Plan"]["Deviations"], *(repeated["Deviations"] if repeated else [])]
-    departures = "; ".join(Deviation(row["What"], row["Planned"], row["Used"]).text for row in departed)
+    departures = "; ".join(Deviation.of_record(row).text for row in departed)
     return (
         f"The analysis was planned before (SHA-256 of the plan {trial['Plan']['SHA256']}). "
         f"{'It departs from the plan in: ' + departures if departed else 'It does not depart from the plan'}."

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bids_app.bids.values import counted, joined
 from bids_app.graph.features import short_titles
 from bids_app.report.answer import Row, equal
-from bids_app.report.pages import interval, listed, near_level
+from bids_app.report.pages import interval, near_level
 from bids_app.settings.roles import ROLES, Role
 from bids_app.trial.comparison_record import ComparedFeature, ComparisonRecord
 
@@ -109,9 +110,7 @@ def beside(n: int, what: str) -> str:
     if n <= 0:
         return ""
     verb = "passes" if n == 1 else "pass"
-    return (
-        f" {n} more {what}{'s' if n > 1 else ''} {verb} the correction within one measure, which does not count here."
-    )
+    return f" {counted(n, f'more {what}')} {verb} the correction within one measure, which does not count here."
 
 
 def short_of(record: ComparisonRecord) -> dict[str, str]:
@@ -126,7 +125,7 @@ def directions(group: Sequence[Row], record: ComparisonRecord) -> str:
     measures: dict[str, dict[str, None]] = {}  # a measure may be there with several clusters
     for row in group:
         measures.setdefault(row["direction"], {})[short[row["feature"]]] = None
-    return "; ".join(f"{direction} in {listed(names)}" for direction, names in measures.items())
+    return "; ".join(f"{direction} in {joined(names)}" for direction, names in measures.items())
 
 
 def of_size(row: Row, record: ComparisonRecord) -> str:
@@ -165,14 +164,3 @@ def plural(what: str) -> str:
     """
     first, of, rest = what.partition(" of ")
     return f"{first}s{of}{rest}"
-
-
-def count(n: int, what: str) -> str:
-    """Write a number of things.
-
-    Examples
-    --------
-    >>> count(1, "place"), count(3, "more cluster")
-    ('1 place', '3 more clusters')
-    """
-    return f"{n} {what if n == 1 else plural(what)}"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bids_app.bids.files import save_text
 from bids_app.report.compared import Compared
+from bids_app.report.every_scan import rows_of
 from bids_app.report.pages import filled
 from bids_app.report.quality import HEADS
 from bids_app.trial.wording import PARALLEL
@@ -54,8 +55,8 @@ def write_heads(output_dir: Path, scans: pd.DataFrame, compared: Compared) -> No
     compared : Compared
     """
     of: dict[str, list[dict[str, Any]]] = {}
-    for row in scans.astype(object).where(scans.notna(), None).to_dict("records"):
-        of.setdefault(row["participant_id"], []).append({str(key): value for key, value in row.items()})
+    for row in rows_of(scans):
+        of.setdefault(row["participant_id"], []).append(row)
     names = [name for name in of if (output_dir / f"{name}.html").exists()]
     group = (output_dir / "group" / "index.html").exists()
     for place, name in enumerate(names):
@@ -82,20 +83,23 @@ def head_of(page: Path) -> str | None:
     if not page.exists():
         return None
     with page.open(encoding="utf-8", errors="replace") as file:
-        _, begun, rest = file.read(FIRST).partition(BEGIN)
-    found, ended, _ = rest.partition(END)
-    return f"{BEGIN}{found}{END}" if begun and ended else None
+        return _split(file.read(FIRST))[1] or None
+
+
+def _split(start: str) -> tuple[str, str, str]:
+    """Return what stands before the head, the head, and what follows it; an empty head where there is none."""
+    before, begun, rest = start.partition(BEGIN)
+    found, ended, after = rest.partition(END)
+    return (before, f"{BEGIN}{found}{END}", after) if begun and ended else (start, "", "")
 
 
 def _replace(page: Path, text: str) -> None:
     """Put the head of a page in place, unless it says the same, or another call writes the page at this moment."""
     made = page.stat().st_mtime_ns
     with page.open(encoding="utf-8") as file:
-        start = file.read(FIRST)
-        before, begun, rest = start.partition(BEGIN)
-        found, ended, rest = rest.partition(END)
-        if not (begun and ended) or f"{BEGIN}{found}{END}" == text:
+        before, found, after = _split(file.read(FIRST))
+        if found in ("", text):
             return
-        whole = before + text + rest + file.read()
+        whole = before + text + after + file.read()
     if page.stat().st_mtime_ns == made:
         save_text(page, whole)

@@ -8,7 +8,7 @@ import pandas as pd
 from bids_app.bids.scans import ScanIndex, index_scans
 from bids_app.report.citation import write_citation
 from bids_app.report.compared import Compared, read_compared
-from bids_app.report.every_scan import LIMIT, SIDES, write_scans
+from bids_app.report.every_scan import LIMIT, SIDES, rows_of, write_scans
 from bids_app.report.heads import write_heads
 from bids_app.report.pages import number, write_page
 from bids_app.report.quality import COLUMNS, HEADS, QCFC_COLUMNS, write_quality
@@ -59,7 +59,7 @@ def write_index_page(output_dir: Path, index: ScanIndex) -> Path:
         page,
         "index.html.jinja",
         pages=pages,
-        scans=scans.astype(object).where(scans.notna(), None).to_dict("records"),
+        scans=rows_of(scans),
         states=scans["state"].value_counts().to_dict(),
         columns={name: COLUMNS[name] for name in SHOWN},
         heads=HEADS,

@@ -1,6 +1,6 @@
 """How clinical outcomes were compared, in words: by the methods that their tables hold, and by no other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bids_app.stats.repeated import ANY
@@ -51,7 +51,7 @@ def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
     str
         With keys of the bibliography.
     """
-    words, names, whom = record.arms.words, _listed(trial["Outcomes"]), _whom(trial)
+    words, names, whom = record.arms.words, ", ".join(trial["Outcomes"]), _whom(trial)
     score, having = "follow-up", "a follow-up"
     if record.arms.treatments:
         score, having = "difference between the periods", "both periods"
@@ -62,7 +62,7 @@ def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
     of_baselines = ", adjusted for the difference of their baselines" * record.arms.design.has_baselines
     said = {"whom": whom, "present": f"those of {whom} with {having}", "score": score, "adjusted": of_baselines}
     found = [
-        f"{words.of(text.format(**said))}: {_listed(endpoints)}"
+        f"{words.of(text.format(**said))}: {', '.join(endpoints)}"
         for method, text in SAID.items()
         if (endpoints := trial["Methods"].get(method))
     ]
@@ -82,10 +82,10 @@ def repeated_text(about: Facts, record: ComparisonRecord) -> str:
     by_form: dict[str, list[str]] = {}
     for name, form in forms.items():
         by_form.setdefault(form, []).append(name)
-    said = "; ".join(f"{form} for {_listed(names)}" for form, names in by_form.items())
+    said = "; ".join(f"{form} for {', '.join(names)}" for form, names in by_form.items())
     return (
-        f" Over all {words.arms} and follow-ups, {_listed(forms)} {'was' if len(forms) == 1 else 'were each'} analysed "
-        "by one mixed model for repeated measures [@mallinckrodt2008; @kenward1997], where it has a baseline "
+        f" Over all {words.arms} and follow-ups, {', '.join(forms)} {'was' if len(forms) == 1 else 'were each'} "
+        "analysed by one mixed model for repeated measures [@mallinckrodt2008; @kenward1997], where it has a baseline "
         f"{before}; every {words.arm} was compared with {about['ReferenceArm']} at every follow-up and on average, "
         "with 95 % intervals and p values by the multivariate t that hold for all of these together."
         f"{_joint(about, record)} The covariance of the visits was {said}."
@@ -107,10 +107,6 @@ def _joint(about: Facts, record: ComparisonRecord) -> str:
             "[@rosenberger2019], with the covariance of the model without what is tested."
         )
     return text
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
 
 
 def _whom(trial: Facts) -> str:

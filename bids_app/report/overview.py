@@ -112,7 +112,7 @@ def _repeated(folder: Path) -> dict[str, Any] | None:
     about = read_record(sidecar_of(path), AGAIN)
     table = _without_gaps(read_table(path, dtype=dict.fromkeys(WORDS, str)))
     outcomes = [_outcome(str(name), rows) for name, rows in table.groupby("outcome", sort=False)]
-    departed = [Deviation(row["What"], row["Planned"], row["Used"]).text for row in about["Deviations"]]
+    departed = [Deviation.of_record(row).text for row in about["Deviations"]]
     shown: dict[str, Any] = {
         "departed": departed,
         "table": path.name,

@@ -164,18 +164,6 @@ def decimals_of(values: Iterable[float | None]) -> int:
     return min(max(2 - math.floor(math.log10(largest)), 0), 6)
 
 
-def listed(words: Iterable[str]) -> str:
-    """Join words as a sentence does.
-
-    Examples
-    --------
-    >>> listed(["a"]), listed(["a", "b"]), listed("abc")
-    ('a', 'a and b', 'a, b and c')
-    """
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def _signed(text: str) -> str:
     return text.replace("-", "−")
 

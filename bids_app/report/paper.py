@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 
 from bids_app.bids.files import read_table, save_described, sidecar_of
+from bids_app.report.answer import N_PLACES
 from bids_app.report.pages import fixed, interval, p_value, spread
 from bids_app.report.words import said
 from bids_app.runtime.group_folder import AGAIN, ANSWER
 from bids_app.system.small_files import Record, read_record
 from bids_app.trial.comparison_record import ComparisonRecord
 
-PLACES = 6  # of a statement; Table 2 has all
 TABLE_1 = {
     "variable": "What was measured before treatment",
     "level": "Level of a categorical variable",
@@ -65,8 +65,8 @@ def _of_comparison(one: Mapping[str, Any]) -> str:
 
 def _sentences(statement: Mapping[str, Any]) -> str:
     about, found = str(statement["about"]), statement["found"]
-    places = [f" {place['place']}: {place['text']}." for place in found[:PLACES]]
-    more = f" {len(found) - PLACES} more stand in Table 2." if len(found) > PLACES else ""
+    places = [f" {place['place']}: {place['text']}." for place in found[:N_PLACES]]
+    more = f" {len(found) - N_PLACES} more stand in Table 2." if len(found) > N_PLACES else ""
     return f"{about[:1].upper()}{about[1:]} ({statement['role']}): {statement['text']}{''.join(places)}{more}"
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from bids_app.bids.files import read_table, save_figure
-from bids_app.bids.names import ENTITIES, Name, build, scan_label
+from bids_app.bids.names import ENTITIES, Name, build, scan_label, session_in
 from bids_app.bids.result_names import MAPS, PARCELLATION, figure_path, parcellation_of, read_map_desc, surface_path
 from bids_app.bids.scans import Scan, ScanIndex, index_scans
 from bids_app.bids.status import read_statuses
@@ -42,7 +42,8 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
     (status,) = read_statuses(output_dir, [participant])
     index = index_scans(output_dir, [participant])
     page, maps = output_dir / f"sub-{participant}.html", raw_maps(index)
-    own_head = head_of(page) or head(f"sub-{participant}", sorted({_visit(scan) for scan in status["Scans"]} - {""}))
+    sessions = {session for scan in status["Scans"] if (session := session_in(scan["Scan"]))}
+    own_head = head_of(page) or head(f"sub-{participant}", [f"ses-{one}" for one in sorted(sessions)])
     write_page(
         page,
         "participant.html.jinja",
@@ -56,10 +57,6 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
         files=_files(output_dir, participant),
     )
     return page
-
-
-def _visit(scan: Mapping[str, Any]) -> str:
-    return next((word for word in scan["Scan"].split() if word.startswith("ses-")), "")
 
 
 def raw_maps(index: ScanIndex) -> list[Scan]:

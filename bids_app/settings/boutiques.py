@@ -6,8 +6,6 @@ from typing import Any
 
 from bids_app import __version__
 
-SPELLED_OUT = ("bids_dir", "output_dir", "level")
-
 
 def descriptor_json(parser: argparse.ArgumentParser) -> str:
     """Return the descriptor as text, as committed and as ``--bids-exec-spec`` prints it."""

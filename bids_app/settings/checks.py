@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bids_app.errors import MissingInputError, OutputError, UsageError
 from bids_app.graph.measures import UNSIGNED, needing_modules
-from bids_app.settings.fields import option_of, out_of_range
+from bids_app.settings.fields import flag, option_of, out_of_range
 from bids_app.settings.settings import Graph, Settings, keyed_fields
 
 
@@ -84,7 +84,7 @@ def _check_numbers(settings: Settings) -> None:
     for part in (graph, graph.parcels, settings.signal, settings.trial, settings.resources):
         for key, field in keyed_fields(part).items():
             for number, allowed in out_of_range(field, getattr(part, field.name)):
-                raise UsageError(f"--{option_of(key).replace('_', '-')} {number}: must be {allowed}.")
+                raise UsageError(f"{flag(option_of(key))} {number}: must be {allowed}.")
     low, high = settings.signal.bandpass or (0, 1)
     if not 0 <= low < high:
         raise UsageError(f"--bandpass {low:g} {high:g}: must be LOW HIGH in Hz with 0 <= LOW < HIGH.")

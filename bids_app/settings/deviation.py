@@ -1,5 +1,6 @@
 """Where an analysis departs from its plan."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -31,6 +32,16 @@ class Deviation:
         """The departure for people."""
         unplanned = str(self.planned).startswith("not ")
         return f"{self.what}: {'' if unplanned else 'planned '}{said(self.planned)}, used {said(self.used)}"
+
+    @property
+    def record(self) -> dict[str, str]:
+        """What a record holds of it."""
+        return {"What": self.what, "Planned": said(self.planned), "Used": said(self.used)}
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, str]) -> "Deviation":
+        """Return the departure that `record` was written of, its settings in words."""
+        return cls(record["What"], record["Planned"], record["Used"])
 
 
 def said(value: object) -> str:

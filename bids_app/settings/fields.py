@@ -103,3 +103,14 @@ def option_of(name: str) -> str:
     ('participant_label', 'hc3')
     """
     return OPTIONS.get(name, name)
+
+
+def flag(option: str) -> str:
+    """Write the name of an option as the command line has it.
+
+    Examples
+    --------
+    >>> flag("voxel_size")
+    '--voxel-size'
+    """
+    return f"--{option.replace('_', '-')}"

@@ -102,8 +102,6 @@ CHANGE_COLUMNS = {name: text for name, text in _COLUMNS.items() if not name.ends
     },
     "n_active": "Participants in the row",
     "estimate": "Mean of the later visit minus the first, in the units of the outcome",
-    "t": "Student's t",
-    "df": "Degrees of freedom of t",
     "p": "Two-sided p of t, or of the signed ranks",
     "p_hc3": "Two-sided p with the HC3 standard error",
     "p_rerandomized": "Two-sided p of flipping the signs of the changes",

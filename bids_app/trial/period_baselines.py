@@ -9,7 +9,6 @@ from bids_app.bids.values import in_order, people
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
 from bids_app.trial.design import BASELINES, PERIODS
-from bids_app.trial.moments import read_moments
 from bids_app.trial.session_labels import meaning_of
 from bids_app.trial.tables import Tables
 from bids_app.trial.treatments import Treatments
@@ -100,11 +99,8 @@ def require_before(periods: Mapping[Visit, str], tables: Tables) -> None:
     DataError
         By ``acq_time`` of somebody.
     """
-    if tables.moments is None:
-        return
-    known, _ = read_moments(tables.moments)
-    visits = {(str(key[0]), str(key[1])): time for key, time in zip(known.index, known, strict=True)}
-    times = {(visit[0], period): visits[visit] for visit, period in periods.items() if visit in visits}
+    known = tables.times
+    times = {(visit[0], period): known[visit] for visit, period in periods.items() if visit in known}
     wrong = {
         who: f"{first} and {second}"
         for first, second in pairwise((BASELINES[0], PERIODS[0], BASELINES[1], PERIODS[1]))

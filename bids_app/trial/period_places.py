@@ -7,7 +7,6 @@ from itertools import pairwise
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import in_order
 from bids_app.errors import UsageError
-from bids_app.trial.moments import read_moments
 from bids_app.trial.period_sessions import PeriodSessions, Visit
 from bids_app.trial.visit_order import order_of
 
@@ -47,19 +46,13 @@ def placed(found: PeriodSessions, treated: Mapping[Visit, str], n_periods: int) 
     """
     if not treated:
         return _alike(found, n_periods)
-    timed = {} if found.tables.moments is None else _timed(treated, _times(found), n_periods)
+    timed = _timed(treated, found.tables.times, n_periods)
     sessions = {session for _, session in treated}
     by_label = len(sessions) == n_periods and not any(map(found.treatments.of_session, sessions))
     alike = _alike(found, n_periods, tuple(sessions)) if by_label else Placed({}, "")
     places = {visit: place for visit, place in alike.places.items() if visit in treated}
     sources = ["acq_time"] * bool(timed) + [alike.source] * bool(places.keys() - timed.keys())
     return Placed({**places, **timed}, " and ".join(sources), alike.findings if places.keys() - timed.keys() else ())
-
-
-def _times(found: PeriodSessions) -> dict[Visit, float]:
-    assert found.tables.moments is not None
-    times = read_moments(found.tables.moments)[0].dropna()
-    return {(str(key[0]), str(key[1])): float(time.value) for key, time in zip(times.index, times, strict=True)}
 
 
 def _timed(treated: Mapping[Visit, str], times: Mapping[Visit, float], n_periods: int) -> dict[Visit, int]:
@@ -99,7 +92,7 @@ def _alike(found: PeriodSessions, n_periods: int, sessions: tuple[str, ...] = ()
 
 def not_in_turn(periods: Mapping[Visit, int], found: PeriodSessions) -> list[str]:
     """Return the participants whose sessions were, by acq_time, in another order than their periods."""
-    times = {} if found.tables.moments is None else _times(found)
+    times = found.tables.times
     of_whom: dict[str, list[tuple[int, float]]] = {}
     for visit, place in periods.items():
         if visit in times:

@@ -98,10 +98,7 @@ class PeriodSessions:
 
     def _places(self) -> Iterator[tuple[Callable[[str, str], float | None], str]]:
         """Yield what says when a session was: acq_time, or labels that mean a time."""
-        moments = self.tables.moments
-        if moments is not None and moments.notna().any():
-            times, _ = read_moments(moments)
-            known = {visit: float(time.value) for visit, time in times.dropna().items()}
+        if known := self.tables.times:
             yield (lambda participant, session: known.get((participant, session))), "acq_time"
         if not any(self.treatments.of_session(session) for session in self.sessions):
             order = order_of(self.visits, None, self.tables.logged)
@@ -147,7 +144,8 @@ class PeriodSessions:
     def _two(self) -> tuple[str, ...]:
         """Return the sessions of the two periods, in no order: as --followup says, or all but baselines."""
         wanted, there = self.trial.followup, ", ".join(filter(None, self.sessions)) or "none"
-        rest = tuple(one for one in self.sessions if one not in self.baselines.in_order(self.sessions))
+        before = self.baselines.in_order(self.sessions)
+        rest = tuple(one for one in self.sessions if one not in before)
         if unknown := [one for one in wanted if one not in self.sessions]:
             raise UsageError(f"--followup {' '.join(unknown)}: no such session; there are {there}.")
         if len(wanted or rest) != 2:

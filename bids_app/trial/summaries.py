@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bids_app.bids.findings import Finding
+from bids_app.bids.values import joined
 from bids_app.errors import UsageError
 from bids_app.stats import overvisits
 from bids_app.trial.visit_times import Times
@@ -103,7 +104,9 @@ def over_followups(kind: str, baseline: str | None, followups: Sequence[str], ti
     ((0.125, 0.5, 0.375), 'area under ses-pre, ses-day1 and ses-day4, divided by its 4 days')
     """
     called, weights_of = MADE[kind]
-    sessions = (baseline, *followups) if kind == "area" and baseline is not None else tuple(followups)
+    sessions = (followups[0], followups[-1]) if kind == "last-first" else tuple(followups)
+    if kind == "area" and baseline is not None:
+        sessions = (baseline, *followups)
     timed = times if kind in ("area", "slope") else None
     days = tuple(timed.days[one] for one in sessions) if timed else ()
     weights = tuple(weights_of(days or range(len(sessions))).tolist())
@@ -113,10 +116,7 @@ def over_followups(kind: str, baseline: str | None, followups: Sequence[str], ti
         "slope": f"slope of the least-squares line through {listed(sessions)}, per day",
         "last-first": f"ses-{sessions[-1]} minus ses-{sessions[0]}",
     }[kind]
-    name = kind.replace("-", "")
-    if kind == "last-first":
-        sessions, weights = (sessions[0], sessions[-1]), (-1.0, 1.0)
-    return Summary(name, called, text, sessions, weights, days, timed.source if timed else "")
+    return Summary(kind.replace("-", ""), called, text, sessions, weights, days, timed.source if timed else "")
 
 
 def listed(sessions: Sequence[str]) -> str:
@@ -127,8 +127,7 @@ def listed(sessions: Sequence[str]) -> str:
     >>> listed(("day3", "day7", "day14"))
     'ses-day3, ses-day7 and ses-day14'
     """
-    named = [f"ses-{one}" for one in sessions]
-    return f"{', '.join(named[:-1])} and {named[-1]}"
+    return joined(f"ses-{one}" for one in sessions)
 
 
 def require_apart(summaries: Iterable[Summary], sessions: Collection[str]) -> None:

@@ -12,6 +12,7 @@ from bids_app.bids.tables import keyed, read_rows, tidy
 from bids_app.bids.values import Codebook, as_text
 from bids_app.errors import DataError, MissingInputError
 from bids_app.trial.codebook import codebook_of, levels_of, read_codebook, without_codes
+from bids_app.trial.moments import read_moments
 
 PARTICIPANTS = "participants.tsv"
 
@@ -46,6 +47,14 @@ class Tables:
     units: frozenset[str] = frozenset()
     logged: tuple[tuple[str, str], ...] = ()
     moments: pd.Series | None = None
+
+    @property
+    def times(self) -> dict[tuple[str, str], float]:
+        """When each visit was, ns, by participant and session; none whose acq_time cannot be read."""
+        if self.moments is None:
+            return {}
+        times = read_moments(self.moments)[0].dropna()
+        return {(str(key[0]), str(key[1])): float(time.value) for key, time in zip(times.index, times, strict=True)}
 
     def codebook(self, name: str) -> Codebook:
         """Return what is known of a column's values, as `values.Codebook`."""

@@ -94,7 +94,8 @@ def test_every_atlas_labels_the_clusters_in_columns_of_its_own(tmp_path):
     (tmp_path / "atlas-one_dseg.tsv").write_text("index\tname\n1\tleft\n2\tright\n")
     paths = [find_atlas(str(tmp_path / f"atlas-{name}_dseg.nii.gz")) for name in ("one", "two")]
     clusters = [Cluster(np.array([0, 1, 2]), 1, 1), Cluster(np.array([3]), 3, -1)]
-    table = with_anatomy(clusters, grid, paths)
+    laid = {path: read_atlas(path, grid) for path in paths}
+    table = with_anatomy(clusters, grid, laid)
     assert (
         list(table)
         == list(anatomy_columns(paths))
@@ -105,6 +106,6 @@ def test_every_atlas_labels_the_clusters_in_columns_of_its_own(tmp_path):
     assert table["peak_label_one"].tolist() == ["left", "none"]
     assert table["labels_one"].tolist() == ["left 67 %; right 33 %", "none 100 %"]
     assert table["peak_label_two"].tolist() == ["parcel7", "parcel7"]
-    assert list(with_anatomy(clusters, grid, paths[:1])) == ["peak_label", "labels"]
-    assert with_anatomy(clusters, grid, []).shape == (2, 0)
-    assert with_anatomy([], grid, paths).shape == (0, 4)
+    assert list(with_anatomy(clusters, grid, {paths[0]: laid[paths[0]]})) == ["peak_label", "labels"]
+    assert with_anatomy(clusters, grid, {}).shape == (2, 0)
+    assert with_anatomy([], grid, laid).shape == (0, 4)

@@ -40,6 +40,15 @@ def test_a_visit_with_too_little_is_named_and_its_runs_count_together(scans):
     assert any(text.startswith("1 of 1 visits have less than 3 minutes") and text.endswith(f"{who}.") for text in said)
 
 
+def test_a_hair_less_than_is_needed_is_enough_as_the_group_level_has_it(scans):
+    settings, inputs, _ = scans
+    demanding = replace(settings, signal=Signal(min_minutes=31.5))
+    for minutes, short in ((1350 * 1.4 / 60, False), (31.49, True)):
+        said = [one.text for one in forecast(demanding, inputs, [Outlook(inputs.runs[0], minutes, 3.0)])]
+        assert any("minutes of data left" in text for text in said) == short
+    assert 1350 * 1.4 / 60 < 31.5
+
+
 def test_coarse_data_on_a_fine_grid_are_warned_of(scans):
     settings, inputs, _ = scans
     fine = replace(settings, graph=replace(settings.graph, voxel_size=4))

@@ -5,10 +5,10 @@ import re
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 from conftest import SHAPE, SMALL, SmallTrial, bold_data, save_bold
+from outputs import mean_of, table, visible
 
 from bids_app.trial.wording import CARRY_OVER
 
@@ -57,23 +57,6 @@ def compared(study, app):
     return out, outcome
 
 
-def table(out, suffix):
-    (path,) = (out / "group").glob(f"*_{suffix}.tsv")
-    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str, "participant": str})
-
-
-def mean_of(out, name, session):
-    (path,) = (out / f"sub-{name}" / f"ses-{session}").rglob("*_stat-degree_desc-r025_boldmap.json")
-    return json.loads(path.read_text())["Mean"]
-
-
-def visible(page):
-    """Return what people see or hear of a page: its text and what stands for its pictures."""
-    text = re.sub(r"<(style|script).*?</\1>|srcdoc=\"[^\"]*\"|src=\"[^\"]*\"", " ", page, flags=re.DOTALL)
-    heard = " ".join(re.findall(r'(?:alt|aria-label|title)="([^"]*)"', text))
-    return re.sub(r"<[^>]*>", " ", text) + heard
-
-
 def test_the_effect_is_ketamine_minus_placebo_by_least_squares_on_half_differences(compared):
     out, _ = compared
     rows = [
@@ -84,7 +67,7 @@ def test_the_effect_is_ketamine_minus_placebo_by_least_squares_on_half_differenc
     ]
     active_first, first, second = np.array(rows, dtype=float).T
     fit = sm.OLS((first - second) / 2, np.column_stack([active_first, np.ones(7)])).fit()
-    (row,) = table(out, "wholebrain").to_dict("records")
+    (row,) = table(out / "group", "wholebrain").to_dict("records")
     assert (row["estimator"], row["n"]) == ("crossover", 7)
     assert row["difference"] == pytest.approx(fit.params[0], rel=1e-6)
     assert row["t"] == pytest.approx(fit.tvalues[0], rel=1e-6)
@@ -104,7 +87,7 @@ def test_the_planted_effect_is_found_where_it_is_and_the_period_beside_it(compar
     assert (t[found] > 0).all()
     places = nib.affines.apply_affine(image.affine, np.argwhere(found))
     assert (places[:, 0] < 0).mean() > 0.6, "smoothed by 20 mm over the middle"
-    clusters = table(out, "clusters")
+    clusters = table(out / "group", "clusters")
     directions = dict(clusters[["estimator", "direction"]].itertuples(index=False))
     assert directions["crossover"] == "ketamine > placebo"
     assert directions["period"] == "period 1 < period 2" or directions["period"] == "period 2 > period 1"
@@ -113,7 +96,7 @@ def test_the_planted_effect_is_found_where_it_is_and_the_period_beside_it(compar
 def test_the_files_are_named_by_treatments_and_the_flow_says_which_session_was_which_period(compared):
     out, _ = compared
     assert list((out / "group").glob("*contrast-ketamineVsPlacebo*_flow.tsv"))
-    flow = table(out, "flow").set_index("participant_id")
+    flow = table(out / "group", "flow").set_index("participant_id")
     assert flow.loc["sub-01", ["arm", "period1_session", "period2_session"]].tolist() == [
         "ketamine first",
         "ketamine",
@@ -123,7 +106,7 @@ def test_the_files_are_named_by_treatments_and_the_flow_says_which_session_was_w
     assert flow.loc["sub-08", "reason"] == "period 2: no scan"
     assert flow["analysed"].sum() == 7
     assert not [column for column in flow if "baseline" in column or "followup" in column]
-    motion = table(out, "motion")
+    motion = table(out / "group", "motion")
     assert set(motion["visit"]) == {
         "period 1",
         "period 2",
@@ -146,13 +129,13 @@ def test_the_record_says_the_design(compared):
 
 def test_scores_of_both_periods_are_compared_as_the_maps_are(compared):
     out, _ = compared
-    (row,) = table(out, "outcomes").to_dict("records")
+    (row,) = table(out / "group", "outcomes").to_dict("records")
     assert (row["method"], row["analysis"], row["population"]) == ("crossover", "main", "with both periods")
     assert (row["n_active"], row["n_reference"]) == (4, 4)  # also of whom a scan is missing
     difference = {int(label): (5 + int(label) % 3) - (9 + int(label) % 4) for label in EVERYONE}
     halves = [np.mean([difference[int(label)] for label in labels]) / 2 for labels in ORDERS.values()]
     assert row["estimate"] == pytest.approx(sum(halves))
-    scores = table(out, "scores")
+    scores = table(out / "group", "scores")
     own = scores[scores["participant"] == "05"].set_index("visit")["value"]
     assert own.to_dict() == {"period1": 10, "period2": 7}
     assert not list((out / "group").glob("*missing.tsv")) + list((out / "group").glob("*_association.tsv"))
@@ -160,9 +143,9 @@ def test_scores_of_both_periods_are_compared_as_the_maps_are(compared):
 
 def test_the_regions_are_read_of_both_periods_by_every_choice(compared):
     out, _ = compared
-    roi = table(out, "roi")
+    roi = table(out / "group", "roi")
     assert set(roi["visit"]) == {"period1", "period2"}
-    sensitivity, robustness = table(out, "sensitivity"), table(out, "robustness")
+    sensitivity, robustness = table(out / "group", "sensitivity"), table(out / "group", "robustness")
     assert set(robustness["estimator"]) == {"crossover"}
     primary = robustness[robustness["primary"]].set_index("region")["estimate"]
     headline = sensitivity[sensitivity["variation"].str.startswith("none")].set_index("region")["estimate"]

@@ -3,10 +3,10 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 from conftest import SMALL, SmallTrial
+from outputs import table
 
 from bids_app.trial.wording import BASELINES_CARRY
 
@@ -49,11 +49,6 @@ def compared(trial, app):
     return out
 
 
-def table(out, suffix):
-    (path,) = (out / "group").glob(f"*_{suffix}.tsv")
-    return pd.read_csv(path, sep="\t", na_values="n/a")
-
-
 def least_squares(value, labels):
     """Return half the difference of the outcomes on the sequence and the difference of the baselines."""
     rows = []
@@ -71,7 +66,7 @@ def test_the_effect_is_adjusted_for_the_difference_of_the_baselines(compared):
         return json.loads(path.read_text())["Mean"]
 
     fit = least_squares(mean_of, EVERYONE[:-1])
-    (row,) = table(compared, "wholebrain").to_dict("records")
+    (row,) = table(compared / "group", "wholebrain").to_dict("records")
     assert row["n"] == 7
     assert row["difference"] == pytest.approx(fit.params[0], rel=1e-6)
     assert row["t"] == pytest.approx(fit.tvalues[0], rel=1e-6)
@@ -79,7 +74,7 @@ def test_the_effect_is_adjusted_for_the_difference_of_the_baselines(compared):
 
 def test_scores_are_adjusted_alike_and_stand_without_beside_and_with_who_has_one_period(compared):
     fit = least_squares(score, [label for label in EVERYONE if label != NOT_SCORED[0]])
-    adjusted, alone, mixed = table(compared, "outcomes").to_dict("records")
+    adjusted, alone, mixed = table(compared / "group", "outcomes").to_dict("records")
     assert (adjusted["method"], adjusted["analysis"], alone["method"]) == ("crossover", "main", "unadjusted")
     assert (adjusted["estimate"], adjusted["p"]) == (pytest.approx(fit.params[0]), pytest.approx(fit.pvalues[0]))
     assert (mixed["method"], mixed["population"], mixed["note"]) == (
@@ -91,11 +86,11 @@ def test_scores_are_adjusted_alike_and_stand_without_beside_and_with_who_has_one
 
 
 def test_flow_record_motion_and_page_say_it(compared):
-    flow = table(compared, "flow").set_index("participant_id")
+    flow = table(compared / "group", "flow").set_index("participant_id")
     assert flow.loc["sub-05", ["period1_session", "baseline2_session"]].tolist() == ["placebopost", "drugpre"]
     assert flow.loc["sub-08", "reason"] == "baseline of period 1: no scan"
-    assert {"baseline of period 1", "baseline of period 2"} < set(table(compared, "motion")["visit"])
-    assert "mean FD at the baseline of period 1, mm" in set(table(compared, "balance")["variable"])
+    assert {"baseline of period 1", "baseline of period 2"} < set(table(compared / "group", "motion")["visit"])
+    assert "mean FD at the baseline of period 1, mm" in set(table(compared / "group", "balance")["variable"])
     (path,) = (compared / "group").glob("*_design.json")
     record = json.loads(path.read_text())
     assert record["PeriodBaselines"]

@@ -4,10 +4,10 @@ import json
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 from conftest import SMALL, SmallTrial
+from outputs import table, visible
 
 from bids_app.bids.names import Name, build
 from bids_app.trial.wording import GROUPS
@@ -44,18 +44,6 @@ def compared(study, app):
     return out, outcome
 
 
-def table(out, suffix):
-    (path,) = (out / "group").glob(f"*_{suffix}.tsv")
-    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str})
-
-
-def visible(page):
-    """Return what people see or hear of a page: its text and what stands for its pictures."""
-    text = re.sub(r"<(style|script).*?</\1>|srcdoc=\"[^\"]*\"|src=\"[^\"]*\"", " ", page, flags=re.DOTALL)
-    heard = " ".join(re.findall(r'(?:alt|aria-label|title)="([^"]*)"', text))
-    return re.sub(r"<[^>]*>", " ", text) + heard
-
-
 def freedman_lane(outcome, group, nuisance, n_draws, seed):
     """Return t of the group of the data, and of residuals of the nuisance that are put back in another order."""
     design = np.column_stack([group, nuisance])
@@ -69,7 +57,7 @@ def freedman_lane(outcome, group, nuisance, n_draws, seed):
 
 def test_the_estimate_is_that_of_least_squares_and_p_that_of_permuted_residuals(compared):
     out, _ = compared
-    matrix = table(out, "matrix")
+    matrix = table(out / "group", "matrix")
     assert list(matrix.columns) == ["participant_id", "arm", "mean_fd"]
     assert list(matrix["arm"]) == [1, 1, 1, 1, 0, 0, 0]
     means = []
@@ -78,7 +66,7 @@ def test_the_estimate_is_that_of_least_squares_and_p_that_of_permuted_residuals(
         means.append(json.loads(path.read_text())["Mean"])
     nuisance = sm.add_constant(matrix["mean_fd"].to_numpy())
     fit, drawn = freedman_lane(np.array(means), matrix["arm"].to_numpy(), nuisance, 4000, seed=1)
-    (row,) = table(out, "wholebrain").to_dict("records")
+    (row,) = table(out / "group", "wholebrain").to_dict("records")
     assert row["difference"] == pytest.approx(fit.params[0], rel=1e-6)
     assert row["t"] == pytest.approx(fit.tvalues[0], rel=1e-6)
     assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(fit.conf_int()[0]), rel=1e-6)
@@ -120,10 +108,10 @@ def test_the_record_and_the_methods_speak_of_groups(compared):
 
 def test_the_flow_motion_and_balance_are_of_one_visit(compared):
     out, _ = compared
-    flow = table(out, "flow")
+    flow = table(out / "group", "flow")
     assert not [column for column in flow if "baseline" in column]
     assert flow["analysed"].all()
-    motion = table(out, "motion")
+    motion = table(out / "group", "motion")
     assert set(motion["visit"]) == {"followup"}
     fd = motion.set_index("measure").loc["mean_fd"]
     own = flow.groupby("arm")["followup_mean_fd"].mean()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from conftest import SMALL, SmallTrial
+from outputs import mean_of, table, visible
 from scipy import stats as scipy_stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
@@ -46,23 +47,6 @@ def compared(study, app):
     outcome = app(study.bids, out, "group", *SMALL, *WORDS, "--outcomes", "hamd")
     assert outcome.code == 0, outcome.said
     return out, outcome
-
-
-def table(folder, suffix):
-    (path,) = folder.glob(f"*_{suffix}.tsv")
-    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str, "participant": str})
-
-
-def mean_of(out, name, session):
-    (path,) = (out / f"sub-{name}" / f"ses-{session}").rglob("*_stat-degree_desc-r025_boldmap.json")
-    return json.loads(path.read_text())["Mean"]
-
-
-def visible(page):
-    """Return what people see or hear of a page: its text and what stands for its pictures."""
-    text = re.sub(r"<(style|script).*?</\1>|srcdoc=\"[^\"]*\"|src=\"[^\"]*\"", " ", page, flags=re.DOTALL)
-    heard = " ".join(re.findall(r'(?:alt|aria-label|title)="([^"]*)"', text))
-    return re.sub(r"<[^>]*>", " ", text) + heard
 
 
 def every_flip(changes):

@@ -1,0 +1,25 @@
+"""What a run left: the tables of a comparison, the mean of a map, and what people see of a page."""
+
+import json
+import re
+
+import pandas as pd
+
+
+def table(folder, suffix):
+    """Read the one table of its kind in a folder of the group level."""
+    (path,) = folder.glob(f"*_{suffix}.tsv")
+    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str, "participant": str})
+
+
+def mean_of(out, name, session):
+    """Return the mean degree of a participant at a session, as the sidecar of the map has it."""
+    (path,) = (out / f"sub-{name}" / f"ses-{session}").rglob("*_stat-degree_desc-r025_boldmap.json")
+    return json.loads(path.read_text())["Mean"]
+
+
+def visible(page):
+    """Return what people see or hear of a page: its text and what stands for its pictures."""
+    text = re.sub(r"<(style|script).*?</\1>|srcdoc=\"[^\"]*\"|src=\"[^\"]*\"", " ", page, flags=re.DOTALL)
+    heard = " ".join(re.findall(r'(?:alt|aria-label|title)="([^"]*)"', text))
+    return re.sub(r"<[^>]*>", " ", text) + heard
