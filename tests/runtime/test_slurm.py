@@ -100,7 +100,7 @@ def test_an_array_then_the_group_and_who_was_killed_again_alone(submit, place, v
     out, participants = place / "out", sorted(path.name for path in (place / "trial" / "bids").glob("sub-*"))
     array, group = submit()
     log = out / "logs" / "slurm" / f"{array}_2.txt"  # a job is RUNNING before the app is there to hear a signal
-    wait_until(lambda: log.exists() and "participants," in log.read_text(), 120)
+    wait_until(lambda: log.exists() and "1 participant, " in log.read_text(), 120)
     subprocess.run(["scancel", f"{array}_2"], check=True)
     wait_until(lambda: str(array) not in queue() and str(group) not in queue(), 600)
     done = sorted(path.stem for path in (out / "logs" / "status").glob("sub-*.json"))
