@@ -46,7 +46,8 @@ Graph maps of resting-state fMRI made by trialgraph {version}.
   a whole (`*_global.tsv`), each with a JSON beside it.
 - `atlases/`: the atlases, as they were laid over the nodes.
 - `index.html`: every participant and scan; `sub-*.html`: a page per participant.
-- `group/`: the comparison of the arms; open `group/index.html`.
+- `group/`: the comparison of the arms; open `group/index.html`. Tables are in `group/tables/`, maps in
+  `group/maps/<measure>/`, pictures in `group/figures/`.
 - `logs/`: settings, messages and errors of every run, the methods in words (`CITATION`), and a checklist.
 - `derivatives/preproc/`: raw scans preprocessed here, if any.
 """

@@ -7,9 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from bids_app.bids.names import build, contrast_label
+from bids_app.bids.names import Name, build, contrast_label
 from bids_app.bids.selection import SURFACE_SPACES
-from bids_app.graph.features import camel
+from bids_app.graph.features import AREA, FULL, KNOWN, camel
 from bids_app.graph.rules import MATRICES, NEGATIVES, Linking
 from bids_app.settings.settings import Graph
 
@@ -178,14 +178,85 @@ def status_path(output_dir: Path, participant: str) -> Path:
     return output_dir / "logs" / "status" / f"sub-{participant}.json"
 
 
+TABLES, STATMAPS, FIGURES = "tables", "maps", "figures"  # of the group level, in the folder of a comparison
+ON_TOP = ("design", "trial")  # the records of a comparison, which are read before its tables
+OF_NODES = ("statmap", "dseg", "mask")  # an image with a value per node, and what stands beside it
+_LABELS = sorted((camel(metric.split("-")) for metric in KNOWN), key=len, reverse=True)  # the longest that fits
+_MEASURE = re.compile(
+    rf"(?:^({'|'.join(_LABELS)})|({'|'.join(one[0].upper() + one[1:] for one in _LABELS)}))"
+    rf"(?={FULL.title()}|{AREA.title()}|[RD]\d)"
+)
+
+
+def measure_in(desc: str) -> str | None:
+    """Return the label of the measure in the desc label of a map of the group level, or None.
+
+    What the data were called before, and the matrix, may stand before it; the edges and what is compared, after it.
+
+    Examples
+    --------
+    >>> measure_in("clusteringWeightedR025Change"), measure_in("partialDegreeD01"), measure_in("laid")
+    ('clusteringWeighted', 'degree', None)
+    """
+    found = _MEASURE.search(desc)
+    return found and found[0][0].lower() + found[0][1:]
+
+
+def lies_at(name: str) -> str:
+    """Return where a file of the group level lies, as seen from the folder of its comparison.
+
+    The one place that says so: a function of the name alone, so that who writes a file and who reads it agree.
+
+    Examples
+    --------
+    >>> lies_at("contrast-aVsB_stat-t_desc-degreeR025_statmap.json"), lies_at("contrast-aVsB_clusters.tsv")
+    ('maps/degree/contrast-aVsB_stat-t_desc-degreeR025_statmap.json', 'tables/contrast-aVsB_clusters.tsv')
+    >>> lies_at("contrast-aVsB_desc-degreeR025_statmap.png"), lies_at("contrast-aVsB_design.json")
+    ('figures/contrast-aVsB_desc-degreeR025_statmap.png', 'contrast-aVsB_design.json')
+    """
+    parts = Name.parse(name)
+    if parts.suffix in ON_TOP or not (parts.entities or parts.extension == ".tsv"):
+        return name
+    if parts.extension in (".png", ".svg", ".html"):
+        return f"{FIGURES}/{name}"
+    if parts.suffix not in OF_NODES:
+        return f"{TABLES}/{name}"
+    measure = measure_in(parts.entities.get("desc", ""))
+    return "/".join(filter(None, (STATMAPS, measure, name)))
+
+
+def result_path(entities: Mapping[str, str | None], suffix: str, extension: str) -> str:
+    """Return the name of a file of the group level with the folder that it lies in, as `lies_at`."""
+    return lies_at(build(entities, suffix, extension))
+
+
+def result_files(folder: Path, suffix: str, extension: str) -> list[Path]:
+    """List the files of a comparison that have a suffix and an extension.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the comparison.
+    suffix, extension : str
+    """
+    where = (folder / result_path({"contrast": "any"}, suffix, extension)).parent
+    of_nodes = suffix in OF_NODES and where.name == STATMAPS
+    return sorted(where.glob(f"{'**/' * of_nodes}*_{suffix}{extension}"))
+
+
+def beside(path: Path, suffix: str, extension: str = ".tsv") -> Path:
+    """Return another file of what a file on top of a comparison's folder, such as its design.json, is of."""
+    return path.parent / result_path(Name.parse(path).entities, suffix, extension)
+
+
 def stem(route: Any, design: Any) -> dict[str, str]:
     """Return the entities of a group file: those of the route and the contrast."""
     return {**route.entities, "contrast": contrast_label(*design.sides)}
 
 
 def group_name(route: Any, design: Any, suffix: str, extension: str, **more: str) -> str:
-    """Return the name of a group file."""
-    return build({**stem(route, design), **more}, suffix, extension)
+    """Return the path of a group file, as seen from the folder of its comparison."""
+    return result_path({**stem(route, design), **more}, suffix, extension)
 
 
 COMPARISONS = "comparisons.json"  # of the group level: which there are, where there are several
@@ -198,8 +269,8 @@ def comparison_folder(design: Any) -> str:
 
 
 def family_name(route: Any, suffix: str, extension: str, **more: str | None) -> str:
-    """Return the name of a file of all comparisons of a route."""
-    return build({**route.entities, **more}, suffix, extension)
+    """Return the path of a file of all comparisons of a route, as seen from the group's folder."""
+    return result_path({**route.entities, **more}, suffix, extension)
 
 
 def comparison_desc(feature: Any, analysis: Any) -> str:
@@ -208,16 +279,16 @@ def comparison_desc(feature: Any, analysis: Any) -> str:
 
 
 def study_name(suffix: str, extension: str = ".tsv") -> str:
-    """Return the name of a file of all arms and follow-ups, where there are several comparisons.
+    """Return the path of a file of all arms and follow-ups, where there are several comparisons.
 
     Examples
     --------
     >>> study_name("mmrm")
-    'contrast-all_mmrm.tsv'
+    'tables/contrast-all_mmrm.tsv'
     """
-    return build({"contrast": "all"}, suffix, extension)
+    return result_path({"contrast": "all"}, suffix, extension)
 
 
 def trial_name(design: Any, suffix: str, extension: str = ".tsv") -> str:
-    """Return the name of a file that belongs to no route."""
-    return build({"contrast": contrast_label(*design.sides)}, suffix, extension)
+    """Return the path of a file that belongs to no route, as seen from the folder of its comparison."""
+    return result_path({"contrast": contrast_label(*design.sides)}, suffix, extension)

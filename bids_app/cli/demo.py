@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bids_app.bids.files import save_table
+from bids_app.bids.result_names import lies_at
 from bids_app.cli.known_answer import known_answer
 from bids_app.cli.settings_of import parse
 from bids_app.errors import UsageError
@@ -48,7 +49,7 @@ def run_demo(output_dir: Path, work_dir: Path, *, design: str = "two-arms", n_cp
     if code := group_level(_settings(trial, output_dir, "group", *called, *how, *draws)):
         return code
     answer = known_answer(output_dir / "group", trial.planted, list(scenario.answers), estimator=scenario.estimator)
-    save_table(output_dir / "group" / "known_answer.tsv", answer)
+    save_table(output_dir / "group" / lies_at("known_answer.tsv"), answer)
     _print_answer(answer)
     _print_where_to_go(output_dir, scenario)
     return 0 if answer["as_planted"].all() else 1

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.bids.names import Name, contrast_label
-from bids_app.bids.result_names import COMPARISONS, comparison_desc
+from bids_app.bids.result_names import COMPARISONS, comparison_desc, result_files
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis
 from bids_app.settings.settings import Trial
@@ -68,7 +68,7 @@ def _maps(group_dir: Path, answer: Answer, desc: str) -> tuple[nib.Nifti1Image, 
 
 
 def _map(folder: Path, **wanted: str) -> nib.Nifti1Image:
-    named = {path: Name.parse(path).entities for path in folder.glob("*_statmap.nii.gz")}
+    named = {path: Name.parse(path).entities for path in result_files(folder, "statmap", ".nii.gz")}
     (path,) = (
         path
         for path, entities in named.items()

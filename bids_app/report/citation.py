@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bids_app.bids.files import save_text, sidecar_of
-from bids_app.bids.names import Name, build, scan_label
-from bids_app.bids.result_names import MAPS, atlas_of, study_name
+from bids_app.bids.names import Name, scan_label
+from bids_app.bids.result_names import MAPS, atlas_of, beside, result_files, study_name
 from bids_app.bids.scans import ScanIndex
 from bids_app.bids.status import read_statuses
 from bids_app.report.bibliography import bibtex, cited, in_full, spelled_out
@@ -52,8 +52,8 @@ def write_citation(output_dir: Path, index: ScanIndex) -> Path:
     records = {path: read_comparison(path) for path in _records(output_dir)}
     more = (_tables(index), _atlases(output_dir, index))
     parts = participant_methods(settings, scans, description, *more) if settings and scans else []
-    beside = (several_comparisons(output_dir / GROUP), _repeated(output_dir))
-    parts += group_methods(list(records.values()), _trial(output_dir), *beside)
+    of_all = (several_comparisons(output_dir / GROUP), _repeated(output_dir))
+    parts += group_methods(list(records.values()), _trial(output_dir), *of_all)
     if n_kinds > 1:
         parts.insert(0, ("Note", f"Scans were processed with {n_kinds} different settings; these are the latest."))
     keys = sorted(cited(" ".join(text for _, text in parts)), key=lambda key: in_full(key).casefold())
@@ -124,7 +124,7 @@ def _first_routes(records: Mapping[Path, ComparisonRecord]) -> list[tuple[Path, 
     """Return the table of balance of one route of each comparison that has one: it is the same people's in all."""
     found: dict[str, tuple[Path, ComparisonRecord]] = {}
     for path, record in records.items():
-        balance = path.with_name(build(Name.parse(path).entities, "balance", ".tsv"))
+        balance = beside(path, "balance")
         if balance.exists():
             found.setdefault(record.arms.comparison, (balance, record))
     return list(found.values())
@@ -136,13 +136,14 @@ def _records(output_dir: Path) -> list[Path]:
 
 
 def _trial(output_dir: Path) -> Record | None:
-    paths = [path for folder in comparison_folders(output_dir / GROUP) for path in folder.glob("contrast-*_trial.json")]
+    folders = comparison_folders(output_dir / GROUP)
+    paths = [path for folder in folders for path in result_files(folder, "trial", ".json")]
     if not paths:
         return None
     methods: dict[str, dict[str, None]] = {}
     for path in paths:
-        beside = path.with_name(path.name.replace("_trial.", "_outcomes."))
-        for method, endpoints in (_read(beside)["Methods"] if beside.exists() else {}).items():
+        about = beside(path, "outcomes", ".json")
+        for method, endpoints in (_read(about)["Methods"] if about.exists() else {}).items():
             methods[method] = methods.get(method, {}) | dict.fromkeys(endpoints)
     record = _read(paths[-1])
     record["Methods"] = {name: list(found) for name, found in methods.items()}
@@ -261,7 +262,7 @@ def _consort(output_dir: Path, records: Mapping[Path, ComparisonRecord]) -> list
 def _of_comparison(output_dir: Path, path: Path, record: ComparisonRecord) -> Iterator[Item]:
     """Yield what the record of a comparison and its flow say."""
     arms, analyses, inference = record.arms, record.analyses, record.inference
-    flow = path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))
+    flow = beside(path, "flow")
     where, of_flow = (one.relative_to(output_dir).as_posix() for one in (path, flow))
     by = f" (by {arms.arm_column})" if arms.treatments else f" (column {arms.arm_column})"
     yield arms.words.arms, f"{', '.join(arms.names)}{'' if arms.design.single else by}", where

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bids_app.bids.names import Name, build
+from bids_app.bids.result_names import beside
 from bids_app.report.group import design_paths
 from bids_app.report.overview import comparison_folders
 from bids_app.settings.settings import GROUP
@@ -65,7 +65,7 @@ def read_compared(output_dir: Path) -> Compared:
         return Compared()
     records = [read_comparison(path) for path in paths]
     designs = [record.arms.design for record in records]
-    flows = pd.concat([read_flow(path.with_name(build(Name.parse(path).entities, "flow", ".tsv"))) for path in paths])
+    flows = pd.concat([read_flow(beside(path, "flow")) for path in paths])
     known = flows.dropna(subset="arm").drop_duplicates("participant_id").set_index("participant_id")["arm"]
     return Compared(
         arms={str(name): str(arm) for name, arm in known.items()},

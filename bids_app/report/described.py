@@ -8,8 +8,7 @@ import nibabel as nib
 import numpy as np
 
 from bids_app.bids.files import read_table, save_figure
-from bids_app.bids.names import build
-from bids_app.bids.result_names import MAPS, surface_path
+from bids_app.bids.result_names import MAPS, result_path, surface_path
 from bids_app.report.figures import visits_figure
 from bids_app.report.parcels import titled
 from bids_app.space.grid import Grid
@@ -36,7 +35,7 @@ def described(folder: Path, entities: Mapping[str, str], record: ComparisonRecor
     dict
         ``rows`` over all nodes, ``features`` with their figures, and of tables the nodes with the largest means.
     """
-    rows = titled(read_table(folder / build(entities, "description", ".tsv"))).to_dict("records")
+    rows = titled(read_table(folder / result_path(entities, "description", ".tsv"))).to_dict("records")
     features: list[dict[str, Any]] = []
     for one in record.analyses.features:
         if record.kind == "maps":
@@ -50,9 +49,9 @@ def _figures(folder: Path, entities: Mapping[str, str], one: ComparedFeature) ->
     found = []
     for stat, text in DRAWN.items():
         for extension in MAPS:
-            name = build({**entities, "stat": stat, "desc": one.feature.label}, "statmap", extension)
+            name = result_path({**entities, "stat": stat, "desc": one.feature.label}, "statmap", extension)
             if (folder / name).exists():
-                path = folder / "figures" / build({**entities, "stat": stat, "desc": one.feature.label}, "map", ".png")
+                path = folder / result_path({**entities, "stat": stat, "desc": one.feature.label}, "map", ".png")
                 save_figure(path, _figure(folder, folder / name, entities, f"{one.title}, {text}"))
                 found.append({"path": path, "text": text})
     return found
@@ -72,7 +71,7 @@ def _nodes(
     folder: Path, entities: Mapping[str, str], record: ComparisonRecord, one: ComparedFeature
 ) -> list[dict[Any, Any]]:
     suffix = {"global": "global", "edges": "edges"}.get(record.kind, "nodes")
-    table = read_table(folder / build(entities, suffix, ".tsv"), dtype={"name": str})
+    table = read_table(folder / result_path(entities, suffix, ".tsv"), dtype={"name": str})
     own = table[(table["metric"] == one.metric) & (table["edges"] == one.edges)]
     shown = own if record.kind == "global" else own.sort_values("mean", ascending=False).head(N_SHOWN)
     return shown.to_dict("records")

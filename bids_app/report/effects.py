@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bids_app.bids.files import save_figure, save_text
-from bids_app.bids.names import build
-from bids_app.bids.result_names import surface_path
+from bids_app.bids.result_names import result_path, surface_path
 from bids_app.graph.features import Feature
 from bids_app.report import mapfigures
 from bids_app.report.mapfigures import Effect, colour_range
@@ -81,7 +80,7 @@ class _Drawer(ABC):
         desc = feature.label + self.record.analyses.map_suffixes[key]
         return {
             stat: nib.load(
-                self.folder / build({**self.entities, "stat": stat, "desc": desc}, "statmap", self.extension)
+                self.folder / result_path({**self.entities, "stat": stat, "desc": desc}, "statmap", self.extension)
             )
             for stat in ("hedgesG", "t", "pFwe")
         }
@@ -117,9 +116,9 @@ class _Drawer(ABC):
 
     def _save(self, feature: Feature, key: str, kind: str, figure: Figure) -> Path:
         desc = feature.label + self.record.analyses.map_suffixes[key] + kind
-        name = build({**self.entities, "stat": self.shown, "desc": desc}, "statmap", ".png")
-        save_figure(self.folder / "figures" / name, figure, dpi=DPI)
-        return self.folder / "figures" / name
+        name = result_path({**self.entities, "stat": self.shown, "desc": desc}, "statmap", ".png")
+        save_figure(self.folder / name, figure, dpi=DPI)
+        return self.folder / name
 
     @abstractmethod
     def _figure(self, words: tuple[str, tuple[str, ...]], maps: Maps, largest: float, cuts: Cuts) -> Figure:
@@ -173,7 +172,7 @@ class _Volumes(_Drawer):
     def _save_viewer(self, feature: Feature, effect: Effect, largest: float) -> Path:
         """Write the slices that can be moved as a page of their own: it is as large as all figures of a measure."""
         desc = feature.label + "Viewer"
-        path = self.folder / "figures" / build({**self.entities, "stat": "hedgesG", "desc": desc}, "statmap", ".html")
+        path = self.folder / result_path({**self.entities, "stat": "hedgesG", "desc": desc}, "statmap", ".html")
         save_text(path, mapfigures.viewer(effect, largest))
         return path
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.bids.files import read_table
-from bids_app.bids.names import build
+from bids_app.bids.result_names import result_path
 from bids_app.graph.features import Feature
 from bids_app.report.answer import Row
 from bids_app.report.headline import Evidence, deciding
@@ -38,9 +38,9 @@ def evidence_of(folder: Path, entities: Mapping[str, str], record: ComparisonRec
     -------
     Evidence
     """
-    table = folder / build(entities, SUFFIX_OF_KIND[record.kind], ".tsv")
-    regions = folder / build(entities, "sensitivity", ".tsv")
-    files = tuple(path.name for path in (table, regions) if path.exists())
+    table = folder / result_path(entities, SUFFIX_OF_KIND[record.kind], ".tsv")
+    regions = folder / result_path(entities, "sensitivity", ".tsv")
+    files = tuple(path.relative_to(folder).as_posix() for path in (table, regions) if path.exists())
     means = _means(regions) if regions.exists() else {}
     if record.kind != "maps":
         return Evidence(means, files=files)
@@ -66,10 +66,10 @@ def _nodes(
 ) -> dict[str, Collection[int]]:
     """Return the nodes of each cluster of a measure, by what the cluster is known by."""
     named = _name(entities, record, feature)
-    look_up = folder / build(named, "dseg", ".tsv")
+    look_up = folder / result_path(named, "dseg", ".tsv")
     if not look_up.exists():
         return {}
-    numbers = _values(folder / build(named, "dseg", _extension(record)))
+    numbers = _values(folder / result_path(named, "dseg", _extension(record)))
     rows = read_table(look_up, dtype={"cluster": str})
     known = zip(rows["cluster"].astype(str), rows["index"], strict=True)
     return {cluster: set(np.flatnonzero(numbers == number).tolist()) for cluster, number in known}
@@ -89,7 +89,7 @@ def _strongest(
 ) -> dict[str, Any] | None:
     """Return the node with the smallest p, and of those the largest |t|; None where a map is not there."""
     paths = {
-        column: folder / build(_name(entities, record, feature, stat=stat), "statmap", _extension(record))
+        column: folder / result_path(_name(entities, record, feature, stat=stat), "statmap", _extension(record))
         for column, stat in (STATISTICS | (OF_G if record.analyses.slope is None else OF_SLOPE)).items()
     }
     if not all(path.exists() for path in paths.values()):

@@ -9,8 +9,8 @@ import pandas as pd
 
 from bids_app.bids.files import read_table, save_figure, save_json
 from bids_app.bids.findings import Finding
-from bids_app.bids.names import Name, build, label
-from bids_app.bids.result_names import PARCELLATION
+from bids_app.bids.names import Name, label
+from bids_app.bids.result_names import PARCELLATION, result_files, result_path
 from bids_app.report.answer import N_PLACES, Answer, answer, not_tested, outcome_statements
 from bids_app.report.described import described
 from bids_app.report.effects import effects
@@ -69,7 +69,7 @@ def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *
 def _answer(routes: Sequence[Mapping[str, Any]], trial: Mapping[str, Any], design_path: Path) -> Answer:
     """Say what was found on every route and of every outcome, what counts most first."""
     record: ComparisonRecord = routes[0]["record"]
-    file = build({"contrast": Name.parse(design_path).entities["contrast"]}, "outcomes", ".tsv")
+    file = result_path({"contrast": Name.parse(design_path).entities["contrast"]}, "outcomes", ".tsv")
     statements = [one for route in routes for one in route["statements"]]
     statements += outcome_statements(trial["outcomes"], record.arms, record.inference, file)
     return answer(record.arms, record.inference, statements)
@@ -89,7 +89,7 @@ def _first_map(routes: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 def design_paths(folder: Path) -> list[Path]:
     """List the design.json of every route that was compared before: maps, then atlas by atlas, connections last."""
-    return sorted(folder.glob("*_design.json"), key=_place)
+    return sorted(result_files(folder, "design", ".json"), key=_place)
 
 
 def _place(path: Path) -> tuple[Any, ...]:
@@ -101,7 +101,7 @@ def _place(path: Path) -> tuple[Any, ...]:
 
 def _route(folder: Path, design_path: Path) -> dict[str, Any]:
     record, entities = read_comparison(design_path), Name.parse(design_path).entities
-    flow = read_flow(folder / build(entities, "flow", ".tsv"))
+    flow = read_flow(folder / result_path(entities, "flow", ".tsv"))
     arms = record.arms.design
     route = {
         "anchor": label(record.route),
@@ -111,8 +111,8 @@ def _route(folder: Path, design_path: Path) -> dict[str, Any]:
         "left_out": flow[~flow["analysed"]].to_dict("records"),
         "scan_quality": scan_quality(flow, arms),
         "matrix": _matrix(folder, entities, record),
-        "whole_brain": _records(folder / build(entities, "wholebrain", ".tsv")),
-        "named": _records(folder / build(entities, "regions", ".tsv")),
+        "whole_brain": _records(folder / result_path(entities, "wholebrain", ".tsv")),
+        "named": _records(folder / result_path(entities, "regions", ".tsv")),
         "means": {
             said: {arm: f"{arms.columns[visit]}_mean_{label(arm)}" for arm in record.arms.names}
             for visit, said in arms.called.items()
@@ -131,7 +131,7 @@ def _found(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) 
         }
     evidence = evidence_of(folder, entities, record)
     if record.kind == "maps":
-        clusters = _records(folder / build(entities, "clusters", ".tsv"))
+        clusters = _records(folder / result_path(entities, "clusters", ".tsv"))
         shown = {"clusters": clusters, "statements": map_statements(clusters, record, evidence)}
         return nothing | shown | {"effects": effects(folder, entities, record)}
     if record.kind == "edges":
@@ -158,13 +158,13 @@ def _records(path: Path) -> list[dict[Any, Any]]:
 
 
 def _matrix(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> Path | None:
-    path = folder / build(entities, "matrix", ".tsv")
+    path = folder / result_path(entities, "matrix", ".tsv")
     if not path.exists() or not record.analyses.tested:
         return None
     table = read_table(path, dtype={"stratum": str})
     if table.columns.tolist() == ["participant_id"]:  # of one group, and nothing is adjusted for
         return None
-    drawn = folder / "figures" / build(entities, "matrix", ".png")
+    drawn = folder / result_path(entities, "matrix", ".png")
     save_figure(drawn, matrix_figure(table, record.arms.names))
     return drawn
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bids_app.bids.files import read_table, sidecar_of
 from bids_app.bids.names import label
-from bids_app.bids.result_names import COMPARISONS, study_name
+from bids_app.bids.result_names import COMPARISONS, TABLES, study_name
 from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import titled
@@ -37,6 +37,8 @@ def comparison_folders(folder: Path) -> list[Path]:
     folder : Path
         Of the group level.
     """
+    if not (folder / TABLES).is_dir():  # nothing is there, or what a version left that laid its files otherwise
+        return []
     record = several_comparisons(folder)
     if record is None:
         return [folder] if design_paths(folder) else []
@@ -115,7 +117,7 @@ def _repeated(folder: Path) -> dict[str, Any] | None:
     departed = [Deviation.of_record(row).text for row in about["Deviations"]]
     shown: dict[str, Any] = {
         "departed": departed,
-        "table": path.name,
+        "table": study_name("mmrm"),
         "outcomes": outcomes,
         "drawn": "p_rerandomized" in table,
     }

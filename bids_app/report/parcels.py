@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bids_app.bids.files import read_table, save_figure
-from bids_app.bids.names import Name, build
-from bids_app.bids.result_names import MAPS, parcellation_of, surface_path
+from bids_app.bids.names import Name
+from bids_app.bids.result_names import MAPS, parcellation_of, result_files, result_path, surface_path
 from bids_app.graph.features import Feature, camel
 from bids_app.report import mapfigures
 from bids_app.report.parcelfigures import chord_figure, connectome_figure, nodes_figure
@@ -41,7 +41,7 @@ def node_context(folder: Path, entities: Mapping[str, str], record: ComparisonRe
         each correction, a summary by network, and of the headline the figures.
     """
     suffix = "global" if record.kind == "global" else "nodes"
-    table = titled(read_table(folder / build(entities, suffix, ".tsv"), dtype={"name": str, "network": str}))
+    table = titled(read_table(folder / result_path(entities, suffix, ".tsv"), dtype={"name": str, "network": str}))
     results = []
     for (feature, estimator), rows in table.groupby(["feature", "estimator"], sort=False):
         ordered = rows.assign(alpha=record.inference.alpha).sort_values(["p_fwe", "p"])
@@ -97,7 +97,7 @@ def _draw(
     paths = {}
     for name, (figure, extension) in drawn.items():
         if figure is not None:
-            paths[name] = folder / "figures" / build({**entities, "desc": f"{desc}{name.title()}"}, "nodes", extension)
+            paths[name] = folder / result_path({**entities, "desc": f"{desc}{name.title()}"}, "nodes", extension)
             save_figure(paths[name], figure, dpi=300)
     return paths
 
@@ -109,7 +109,8 @@ def _map_figure(
     desc += record.analyses.map_suffixes[record.analyses.headline]
     text, alpha = f"{title}, {record.analyses.headline_text}: Hedges g, {record.arms.contrast}", record.inference.alpha
     for extension in MAPS:
-        names = [build({**entities, "stat": s, "desc": desc}, "statmap", extension) for s in ("hedgesG", "t", "pFwe")]
+        named = [{**entities, "stat": stat, "desc": desc} for stat in ("hedgesG", "t", "pFwe")]
+        names = [result_path(one, "statmap", extension) for one in named]
         if all((folder / name).exists() for name in names):
             size, statistic, p_fwe = (cast(Any, nib.load(folder / name)) for name in names)
             if (p_fwe.get_fdata() <= alpha).any():
@@ -132,8 +133,8 @@ def edge_context(folder: Path, entities: Mapping[str, str], record: ComparisonRe
         For each estimator its components, the connections with the smallest p, how many are significant, and figures
         of the significant ones, or of those with the smallest p where there are none.
     """
-    table = read_table(folder / build(entities, "edges", ".tsv"), dtype={"name": str, "from": str, "to": str})
-    components = read_table(folder / build(entities, "components", ".tsv"))
+    table = read_table(folder / result_path(entities, "edges", ".tsv"), dtype={"name": str, "from": str, "to": str})
+    components = read_table(folder / result_path(entities, "components", ".tsv"))
     parcels, results = _parcels_of(folder, entities, table), []
     for estimator, rows in table.groupby("estimator", sort=False):
         rows = rows.sort_values(["p_fwe", "p"], kind="stable")
@@ -163,7 +164,7 @@ def _parcels_of(folder: Path, entities: Mapping[str, str], edges: pd.DataFrame) 
     """Return name, network and place of the parcels: from the nodal results of the same atlas, else names alone."""
     own = parcellation_of(entities)
     names = list(dict.fromkeys([*edges["from"], *edges["to"]]))
-    for path in sorted(folder.glob("*_nodes.tsv")):
+    for path in result_files(folder, "nodes", ".tsv"):
         if parcellation_of(Name.parse(path).entities) == own:
             table = read_table(path, dtype={"name": str, "network": str}).drop_duplicates("name")
             known = table[[column for column in ("name", "network", "x", "y", "z") if column in table]]
@@ -182,6 +183,6 @@ def _draw_connections(
     paths = {}
     for name, figure in drawn.items():
         if figure is not None:
-            paths[name] = folder / "figures" / build(entities, name, ".png" if name == "connectome" else ".svg")
+            paths[name] = folder / result_path(entities, name, ".png" if name == "connectome" else ".svg")
             save_figure(paths[name], figure, dpi=300)
     return paths

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from bids_app.bids.files import read_table, save_figure
-from bids_app.bids.names import Name, build
+from bids_app.bids.names import Name
+from bids_app.bids.result_names import result_path
 from bids_app.report.parcels import titled
 from bids_app.report.trialfigures import LABELS, VISITS, association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
@@ -42,7 +43,7 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
         is not there.
     """
     entities = {"contrast": Name.parse(design_paths[0]).entities["contrast"]}
-    path = folder / build(entities, "trial", ".json")
+    path = folder / result_path(entities, "trial", ".json")
     facts = {"Plan": None} | read_record(path, AGAIN) if path.exists() else None
     tables = {name: _records(folder, entities, name) for name in ("outcomes", "description", "missing", "tipping")}
     record = read_comparison(design_paths[0])
@@ -56,7 +57,7 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
 
 def _files(folder: Path, entities: Mapping[str, str], suffixes: Sequence[str]) -> dict[str, str]:
     """Return the names of those tables that there are."""
-    names = {suffix: build(entities, suffix, ".tsv") for suffix in suffixes}
+    names = {suffix: result_path(entities, suffix, ".tsv") for suffix in suffixes}
     return {suffix: name for suffix, name in names.items() if (folder / name).exists()}
 
 
@@ -74,7 +75,7 @@ def _visits_of(record: ComparisonRecord) -> dict[str, str]:
 
 def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:
     """Return what the page shows of one route's tables, as `trial_context`."""
-    facts_path = folder / build({"contrast": entities["contrast"]}, "trial", ".json")
+    facts_path = folder / result_path({"contrast": entities["contrast"]}, "trial", ".json")
     facts = read_record(facts_path, AGAIN) if facts_path.exists() else {}
     context: dict[str, Any] = {name: _records(folder, entities, name) for name in ROUTE_TABLES}
     for name in ("motion", "balance"):  # what is known of nobody is not worth a row
@@ -138,7 +139,7 @@ def _lost(facts: Mapping[str, Any]) -> str:
 
 def _table(folder: Path, entities: Mapping[str, str], suffix: str) -> pd.DataFrame | None:
     """Return a table, or None if it was not made."""
-    path = folder / build(entities, suffix, ".tsv")
+    path = folder / result_path(entities, suffix, ".tsv")
     return read_table(path, dtype={"participant": str, "arm": str}) if path.exists() else None
 
 
@@ -153,7 +154,7 @@ def _records(folder: Path, entities: Mapping[str, str], suffix: str) -> list[dic
 
 
 def _note(folder: Path, entities: Mapping[str, str], suffix: str) -> str:
-    path = folder / build(entities, suffix, ".json")
+    path = folder / result_path(entities, suffix, ".json")
     content = read_record(path, AGAIN) if path.exists() else {}
     return " ".join(content[key] for key in ("Note", "Family") if isinstance(content.get(key), str))
 
@@ -186,11 +187,11 @@ def _drawn(wide: pd.DataFrame, arms: Arms) -> pd.DataFrame:
 
 def _figure_path(folder: Path, entities: Mapping[str, str], suffix: str, number: int | None = None) -> Path:
     end = "" if number is None else str(number + 1)
-    return folder / "figures" / build(entities, f"{suffix}{end}", ".svg")
+    return folder / result_path(entities, f"{suffix}{end}", ".svg")
 
 
 def _motion_figure(folder: Path, entities: Mapping[str, str], arms: Arms) -> Path | None:
-    flow_path = folder / build(entities, "flow", ".tsv")
+    flow_path = folder / result_path(entities, "flow", ".tsv")
     flow = read_flow(flow_path) if flow_path.exists() else None
     columns = {f"{visit}_mean_fd": visit for visit in VISITS}
     columns = {column: visit for column, visit in columns.items() if flow is not None and column in flow}

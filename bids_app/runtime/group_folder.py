@@ -15,6 +15,7 @@ from typing import Any
 
 from bids_app import __version__
 from bids_app.bids.files import save_json
+from bids_app.bids.result_names import FIGURES
 from bids_app.errors import DataError, OutputError
 from bids_app.settings.settings import GROUP
 from bids_app.system.locks import alone_in
@@ -24,7 +25,7 @@ from bids_app.system.small_files import Record, read_record
 logger = logging.getLogger("bids_app")
 
 STAGED, REPLACED = ".partial-group", ".partial-group-before"
-MANIFEST, PAGE, FIGURES = "manifest.json", "index.html", "figures"
+MANIFEST, PAGE = "manifest.json", "index.html"
 ANSWER = "results.json"  # what the page begins with, made with it
 EARLIER = "group-earlier"
 AGAIN = "Run the group level again."

@@ -7,9 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bids_app.bids import result_names
+from bids_app.bids.files import save_text, sidecar_of
 from bids_app.bids.names import ENTITIES, Name, build, scan_label
-from bids_app.bids.result_names import find_parcel_desc, map_desc, parcel_desc, read_map_desc
-from bids_app.graph.features import AREA, FULL, Feature
+from bids_app.bids.result_names import (
+    find_parcel_desc,
+    lies_at,
+    map_desc,
+    parcel_desc,
+    read_map_desc,
+    result_files,
+)
+from bids_app.graph.features import AREA, FULL, KNOWN, Feature, camel
 from bids_app.graph.rules import MATRICES, NEGATIVES, EdgeRule, Linking
 from bids_app.group.analyses import Analysis
 from bids_app.group.routes import MapRoute, ParcelRoute
@@ -80,8 +88,43 @@ def test_names_of_the_group_differ_in_every_part(arms):
     assert len(set(names)) == len(names) == 2 * 3 * 7 * 2
     for name in names:
         entities = Name.parse(name).entities
-        assert build(entities, "statmap", ".nii.gz") == name
+        measure = "clusteringWeighted" if "clusteringWeighted" in name else "degree"
+        assert f"maps/{measure}/{build(entities, 'statmap', '.nii.gz')}" == name
         assert len(name) < 200
+
+
+@given(st.sampled_from(sorted(KNOWN)), EDGES, KINDS, st.sampled_from(["", "Change", "WithinDegreeR025", "SlopeAge"]))
+def test_the_measure_of_a_map_comes_back(metric, edges, kind, analysis):
+    """Also where the data had a name before, or a covariate is called as a measure is."""
+    label, feature = camel(metric.split("-")), Feature(metric, edges).label
+    for upstream in ("", "denoised"):
+        desc = camel([upstream, kind, feature]) + analysis
+        where = lies_at(build({"contrast": "aVsB", "stat": "t", "desc": desc}, "statmap", ".nii.gz"))
+        assert where.split("/")[:2] == ["maps", label]
+
+
+@given(st.dictionaries(st.sampled_from(ENTITIES), LABELS, min_size=1), SUFFIXES, EXTENSIONS)
+def test_a_file_of_the_group_and_its_sidecar_lie_together(entities, suffix, extension):
+    path = Path("group") / lies_at(build(entities, suffix, extension))
+    drawn = extension in (".png", ".svg")
+    assert drawn or sidecar_of(path) == Path("group") / lies_at(build(entities, suffix, ".json"))
+    assert path.name == build(entities, suffix, extension)
+    assert ("figures" in path.parts) == (drawn and suffix != "design")
+
+
+def test_what_is_opened_first_lies_on_top(tmp_path):
+    tops = ["index.html", "results.json", "manifest.json", "comparisons.json", "contrast-aVsB_trial.json"]
+    assert [lies_at(name) for name in tops] == tops
+    others = ["contrast-aVsB_flow.tsv", "contrast-aVsB_mask.nii.gz", "contrast-aVsB_desc-degreeAuc_dseg.nii.gz"]
+    for name in [*tops, *others]:
+        save_text(tmp_path / lies_at(name), "")
+    found = {one: result_files(tmp_path, *one) for one in (("flow", ".tsv"), ("dseg", ".nii.gz"), ("trial", ".json"))}
+    assert {key: [path.relative_to(tmp_path).as_posix() for path in paths] for key, paths in found.items()} == {
+        ("flow", ".tsv"): ["tables/contrast-aVsB_flow.tsv"],
+        ("dseg", ".nii.gz"): ["maps/degree/contrast-aVsB_desc-degreeAuc_dseg.nii.gz"],
+        ("trial", ".json"): ["contrast-aVsB_trial.json"],
+    }
+    assert (tmp_path / "maps" / "contrast-aVsB_mask.nii.gz").exists()
 
 
 def test_every_matrix_and_linking_has_a_label_of_its_own():

@@ -120,7 +120,7 @@ def test_the_tables_of_a_scenario_say_what_is_compared(tmp_path, name, capsys):
 @pytest.mark.parametrize("name", SCENARIOS if "TRIALGRAPH_THOROUGH" in os.environ else ("two-arms", "crossover"))
 def test_the_demo_finds_what_was_planted(tmp_path, capsys, name):
     assert main(["demo", str(tmp_path), "--design", name, "--n-cpus", "1"]) == 0
-    table = pd.read_csv(tmp_path / "group" / "known_answer.tsv", sep="\t")
+    table = pd.read_csv(tmp_path / "group" / "tables" / "known_answer.tsv", sep="\t")
     assert len(table) == 8 * len(list(SCENARIOS[name].answers))
     assert table["as_planted"].all()
     printed = capsys.readouterr().out

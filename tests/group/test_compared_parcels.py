@@ -30,7 +30,9 @@ def the(folder, pattern):
 @pytest.fixture(scope="module")
 def analysed(compared):
     """Who was analysed, and the design of the model."""
-    matrix = read(the(compared / "group", "*_atlas-Demo_contrast-*Midazolam_matrix.tsv"), dtype={"participant_id": str})
+    matrix = read(
+        the(compared / "group" / "tables", "*_atlas-Demo_contrast-*Midazolam_matrix.tsv"), dtype={"participant_id": str}
+    )
     covariates = matrix.drop(columns=["participant_id", "arm"]).to_numpy(float)
     return matrix["participant_id"].tolist(), matrix["arm"].to_numpy(float), covariates
 
@@ -57,7 +59,7 @@ def test_global_results_are_those_of_least_squares(compared, analysed, measure):
     column = measure.replace("-", "_")
     both = visits(compared, analysed, "*_desc-r025_global.tsv", lambda path: read(path)[column][0])
     fit = fitted(analysed, both)
-    table = read(the(compared / "group", "*_desc-global_global.tsv"))
+    table = read(the(compared / "group", "tables/*_desc-global_global.tsv"))
     assert set(table["metric"]) == {"global"}
     row = table[(table["estimator"] == "ancova") & (table["name"] == GLOBALS[measure].label)].iloc[0]
     assert row["difference"] == pytest.approx(fit.params[1], rel=1e-6)
@@ -65,7 +67,7 @@ def test_global_results_are_those_of_least_squares(compared, analysed, measure):
 
 
 def test_global_results_share_one_correction(compared):
-    table = read(the(compared / "group", "*_desc-global_global.tsv"))
+    table = read(the(compared / "group", "tables/*_desc-global_global.tsv"))
     ancova = table[table["estimator"] == "ancova"]
     assert len(ancova) > 12
     assert (ancova["p_fwe"] >= ancova["p"]).all()
@@ -75,7 +77,7 @@ def test_global_results_share_one_correction(compared):
 
 def test_connections_are_those_of_least_squares(compared, analysed):
     group = compared / "group"
-    t = read(the(group, "*_stat-t_desc-edgesConnectivityFull_relmat.tsv"), index_col=0)
+    t = read(the(group, "tables/*_stat-t_desc-edgesConnectivityFull_relmat.tsv"), index_col=0)
     names = list(t.index)
     assert list(t.columns) == names
     np.testing.assert_array_equal(t.to_numpy(), t.to_numpy().T)
@@ -91,8 +93,8 @@ def test_connections_are_those_of_least_squares(compared, analysed):
 
 def test_components_are_made_of_the_significant_connections(compared):
     group = compared / "group"
-    edges, components = read(the(group, "*_edges.tsv")), read(the(group, "*_components.tsv"))
-    p_fwe = read(the(group, "*_stat-pFwe_desc-edgesConnectivityFull_relmat.tsv"), index_col=0)
+    edges, components = read(the(group, "tables/*_edges.tsv")), read(the(group, "tables/*_components.tsv"))
+    p_fwe = read(the(group, "tables/*_stat-pFwe_desc-edgesConnectivityFull_relmat.tsv"), index_col=0)
     significant = edges[(edges["estimator"] == "ancova") & edges["component"].notna()]
     assert len(significant) == (p_fwe.to_numpy()[np.triu_indices(len(p_fwe), 1)] <= 0.05).sum()
     own = components[components["estimator"] == "ancova"]
@@ -106,11 +108,11 @@ def test_parcels_painted_back_hold_the_result_of_their_parcel(compared):
     group = compared / "group"
     laid = nib.load(the(compared / "atlases", "*_atlas-Demo_dseg.nii.gz"))
     labels = np.asarray(laid.dataobj)
-    nodes = read(the(group, "*_atlas-Demo_contrast-*Midazolam_nodes.tsv"))
+    nodes = read(the(group, "tables/*_atlas-Demo_contrast-*Midazolam_nodes.tsv"))
     assert {"x", "y", "z"} <= set(nodes)
     own = nodes[(nodes["metric"] == "degree") & (nodes["estimator"] == "ancova")]
     for stat, column in (("hedgesG", "hedges_g"), ("pFwe", "p_fwe"), ("t", "t")):
-        painted = nib.load(the(group, f"*_atlas-Demo_*_stat-{stat}_desc-degreeR025_statmap.nii.gz"))
+        painted = nib.load(the(group, f"maps/*/*_atlas-Demo_*_stat-{stat}_desc-degreeR025_statmap.nii.gz"))
         np.testing.assert_allclose(painted.affine, laid.affine)
         values = np.asarray(painted.dataobj)
         for row in own.itertuples():

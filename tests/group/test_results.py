@@ -176,7 +176,7 @@ def test_files_of_parcels(tmp_path):
 
 def clusters_are_in_their_images(look_ups, folder):
     """The peak of each cluster has its number, as many voxels have it as the table says, and no name is of two."""
-    (path,) = folder.glob("group/*_clusters.tsv")
+    (path,) = folder.glob("group/tables/*_clusters.tsv")
     table = pd.read_csv(path, sep="\t").set_index("cluster")
     assert table.index.is_unique
     assert look_ups
@@ -343,7 +343,7 @@ def test_design_says_what_was_done(tmp_path):
     assert content["BaselineMotionAdjusted"] is False
     assert content["NodesCompared"] == 4
     assert content["VisitsWithSeveralScans"] == 1
-    (written,) = path.parent.glob("*_flow.tsv")
+    (written,) = path.parent.glob("tables/*_flow.tsv")
     assert list(json.loads(written.with_suffix(".json").read_text())) == list(flow())
 
 

@@ -66,7 +66,7 @@ def test_nodal_measures_equal_bctpy(stages, analysed, participant, session):
 
 
 def test_who_was_analysed_and_why_others_were_not(analysed):
-    (path,) = analysed.glob("group/*_contrast-medicationVsPlacebo_flow.tsv")
+    (path,) = analysed.glob("group/tables/*_contrast-medicationVsPlacebo_flow.tsv")
     flow = pd.read_csv(path, sep="\t", na_values="n/a")
     assert flow.loc[flow["analysed"], "arm"].value_counts().to_dict() == {"medication": 23, "placebo": 14}
     left_out = flow.loc[~flow["analysed"], "reason"]
@@ -89,7 +89,7 @@ def test_nothing_is_wrong_in_a_browser(analysed, browse, page, width):
 
 
 def test_nodal_results_are_plausible(analysed):
-    (path,) = analysed.glob("group/*_nodes.tsv")
+    (path,) = analysed.glob("group/tables/*_nodes.tsv")
     table = pd.read_csv(path, sep="\t")
     (design,) = analysed.glob("group/*_contrast-medicationVsPlacebo_design.json")
     n_compared = json.loads(design.read_text())["NodesCompared"]
@@ -113,7 +113,7 @@ def test_one_page_per_participant(analysed):
 
 def test_outcomes_equal_least_squares(stages, analysed):
     """They are changes already: the follow-up alone is compared, of everyone randomized who has it."""
-    (path,) = analysed.glob("group/contrast-*_outcomes.tsv")
+    (path,) = analysed.glob("group/tables/contrast-*_outcomes.tsv")
     rows = pd.read_csv(path, sep="\t", na_values="n/a").set_index(["outcome", "method"])
     people = pd.read_csv(stages / "bids" / "participants.tsv", sep="\t", na_values="n/a").dropna(subset=["arm"])
     for outcome in ("bprs_change_t4", "bprs_change_t5", "sofas_change_t4", "sofas_change_t5"):

@@ -470,7 +470,7 @@ def test_other_folders_repeat_the_effect(tmp_path):
     write_region_tables(replace(group, settings=settings).run(None, notes), group.target)
     assert notes.problems == []
     folder = settings.output_dir / "group"
-    (path,) = folder.glob("*_sensitivity.tsv")
+    (path,) = folder.glob("tables/*_sensitivity.tsv")
     table = pd.read_csv(path, sep="\t", na_values="n/a").set_index("variation")
     own, strict = table.loc["none: the headline analysis"], table.loc["processed as in strict"]
     assert strict["estimate"] == pytest.approx(2 * own["estimate"], rel=1e-5)
@@ -478,7 +478,7 @@ def test_other_folders_repeat_the_effect(tmp_path):
     assert strict["p_rerandomized"] == own["p_rerandomized"]
     assert np.isnan(table.loc["processed as in short", "estimate"])
     assert "no such maps" in table.loc["processed as in short", "note"]
-    (path,) = folder.glob("*_robustness.tsv")
+    (path,) = folder.glob("tables/*_robustness.tsv")
     grid = pd.read_csv(path, sep="\t")
     assert set(grid["processing"]) == {"as here", "strict", "short"}
     assert grid.loc[grid["primary"], "processing"].unique().tolist() == ["as here"]

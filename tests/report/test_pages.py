@@ -55,7 +55,7 @@ def tables(page, *heads):
     return [rows[1:] for rows in found if set(heads) <= set(rows[0])]
 
 
-def read(output, pattern, folder="group"):
+def read(output, pattern, folder="group/tables"):
     (path,) = (output / folder).glob(pattern)
     return pd.read_csv(path, sep="\t", na_values="n/a")
 
@@ -141,7 +141,7 @@ def test_whole_brain_means_are_those_of_the_table(compared):
 
 def test_bounds_of_the_whole_brain_are_there_whether_or_not_anything_is_significant(compared):
     shown = tables(compared / "group" / "index.html", "Measure", "Assumption")
-    files = sorted(compared.glob("group/*_wholebrainmissing.tsv"))
+    files = sorted(compared.glob("group/tables/*_wholebrainmissing.tsv"))
     assert len(shown) >= len(files) > 1
     made = [pd.read_csv(path, sep="\t", na_values="n/a") for path in files]
     assert sum(len(rows) for rows in shown) == sum(map(len, made)), "what is not shown at once is folded, not left out"

@@ -7,6 +7,7 @@ import pytest
 from conftest import SMALL
 
 from bids_app.bids.files import save_text
+from bids_app.bids.result_names import lies_at
 from bids_app.errors import BusyError, DataError, OutputError
 from bids_app.runtime.group_folder import (
     MANIFEST,
@@ -198,13 +199,48 @@ def test_another_model_leaves_nothing_of_the_first(compared_once, app, tmp_path)
     assert not (output / "group-earlier").exists()
 
 
+def laid_flat(group):
+    """Lay a folder as earlier versions did: all files beside each other, but for the figures."""
+    manifest, before = json.loads((group / MANIFEST).read_text()), bytes_of(group)
+    for name in [name for name in before if name.startswith(("tables/", "maps/"))]:
+        (group / name).rename(group / name.rpartition("/")[2])
+    for name in ("tables", "maps"):
+        shutil.rmtree(group / name)
+    manifest["Files"] = {
+        name if name.startswith("figures/") else name.rpartition("/")[2]: digest
+        for name, digest in manifest["Files"].items()
+    }
+    (group / MANIFEST).write_text(json.dumps(manifest))
+
+
+def test_a_folder_that_was_laid_otherwise_is_replaced_whole(compared_once, app):
+    trial, output = compared_once
+    before = bytes_of(output / "group")
+    laid_flat(output / "group")
+    outcome = app(trial.bids, output, "group", *GROUP, "--reports-only")
+    assert outcome.code == 18
+    assert "holds nothing of the group level to make pages from" in outcome.said
+    assert app(trial.bids, output, "participant", *SMALL, "--reports-only").code == 0
+    assert app(trial.bids, output, "group", *GROUP).code == 0
+    assert bytes_of(output / "group") == before
+    assert not (output / "group-earlier").exists()
+
+
+def test_every_file_lies_where_its_name_says(compared_once):
+    _, output = compared_once
+    names = list(json.loads((output / "group" / MANIFEST).read_text())["Files"])
+    assert [name for name in names if lies_at(name.rpartition("/")[2]) != name] == []
+    assert {name.partition("/")[0] for name in names if "/" in name} == {"tables", "maps", "figures"}
+    assert {name.split("/")[1] for name in names if name.startswith("maps/")} == {"degree", "clustering"}
+
+
 def test_pages_are_made_anew_of_one_run_only(compared_once, app):
     trial, output = compared_once
     before = bytes_of(output / "group")
     outcome = app(trial.bids, output, "group", *GROUP, "--reports-only")
     assert outcome.code == 0, outcome.said
     assert bytes_of(output / "group") == before
-    (path,) = (output / "group").glob("*_stat-t_desc-degreeR025_statmap.nii.gz")
+    (path,) = (output / "group").glob("maps/*/*_stat-t_desc-degreeR025_statmap.nii.gz")
     path.write_bytes(path.read_bytes()[:-1])
     outcome = app(trial.bids, output, "group", *GROUP, "--reports-only")
     assert outcome.code == 65

@@ -312,8 +312,8 @@ def test_parcels_are_the_means_of_their_grayordinates(compared_areas):
 
 def test_results_are_painted_on_the_grayordinates(compared_areas):
     _, output = compared_areas
-    (path,) = output.glob("group/*_stat-hedgesG_desc-degreeR025_statmap.dscalar.nii")
-    (table,) = output.glob("group/*_nodes.tsv")
+    (path,) = output.glob("group/maps/*/*_stat-hedgesG_desc-degreeR025_statmap.dscalar.nii")
+    (table,) = output.glob("group/tables/*_nodes.tsv")
     painted, rows = nib.load(path), pd.read_csv(table, sep="\t")
     assert painted.header.get_axis(1) == small_surface().axis
     own = rows[(rows["estimator"] == "ancova") & (rows["metric"] == "degree")].set_index("index")["hedges_g"]
@@ -351,7 +351,7 @@ def test_a_folder_serves_volumes_and_surfaces_of_one_trial(tmp_path, app):
         assert outcome.code == 0, outcome.said
     outcome = app(*call, "group", *options, "--n-permutations", 20)
     assert outcome.code == 0, outcome.said
-    tables = sorted(path.name for path in (tmp_path / "out" / "group").glob("*_nodes.tsv"))
+    tables = sorted(path.name for path in (tmp_path / "out" / "group").glob("tables/*_nodes.tsv"))
     assert [name.split("_contrast")[0] for name in tables] == [
         "task-rest_space-MNI152NLin2009cAsym_atlas-4S",
         "task-rest_space-fsLR_atlas-4S_den-91k",

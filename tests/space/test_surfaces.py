@@ -86,13 +86,13 @@ def test_gifti_comes_out_where_gifti_went_in(analysed):
 
 def test_the_arms_are_compared_at_every_grayordinate(analysed):
     _, runs, output = analysed
-    (path,) = output.glob("group/*_stat-difference_desc-degreeR025Change_statmap.dscalar.nii")
+    (path,) = output.glob("group/maps/*/*_stat-difference_desc-degreeR025Change_statmap.dscalar.nii")
     difference = nib.load(path).get_fdata().ravel()
     values = {key: maps_of(output, "degree", "r025zSmooth30", *key).get_fdata().ravel() for key in runs}
     change = {f"0{n}": values[f"0{n}", "2"] - values[f"0{n}", "1"] for n in range(1, 7)}
     (design,) = output.glob("group/*_design.json")
     assert json.loads(design.read_text())["Route"] == "grayordinates"
-    fd = pd.read_csv(next(output.glob("group/*_flow.tsv")), sep="\t")["baseline_mean_fd"].to_numpy()
+    fd = pd.read_csv(next(output.glob("group/tables/*_flow.tsv")), sep="\t")["baseline_mean_fd"].to_numpy()
     columns = np.column_stack([np.ones(6), [0, 0, 0, 1, 1, 1], fd])
     expected = np.linalg.lstsq(columns, np.stack(list(change.values())), rcond=None)[0][1]
     np.testing.assert_allclose(difference, expected, atol=1e-5)

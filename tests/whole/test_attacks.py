@@ -410,9 +410,9 @@ OURS = {
     "map a pipe": (MAP.replace(".json", ".nii.gz"), "group", lambda path: (path.unlink(), os.mkfifo(path))),
     "design lacks features": (DESIGN, "group --reports-only", without("Features")),
     "design gone": (DESIGN, "group --reports-only", lambda path: path.unlink()),
-    "flow gone": ("group/*_flow.tsv", "group --reports-only", lambda path: path.unlink()),
+    "flow gone": ("group/tables/*_flow.tsv", "group --reports-only", lambda path: path.unlink()),
     "map of the group gone": (
-        "group/*hedgesG_desc-degreeR025_*.nii.gz",
+        "group/maps/*/*hedgesG_desc-degreeR025_*.nii.gz",
         "group --reports-only",
         lambda path: path.unlink(),
     ),

@@ -49,7 +49,7 @@ def compared(trial, out, app):
 
 
 def table_of(out):
-    (path,) = (out / "group").glob("*_comparisons.tsv")
+    (path,) = (out / "group").glob("tables/*_comparisons.tsv")
     return pd.read_csv(path, sep="\t", na_values="n/a").set_index("comparison")
 
 
@@ -66,7 +66,9 @@ def test_the_table_has_a_row_of_each_beside_the_pairs(compared, out):
 def read(out, **entities):
     wanted = [f"{name}-{value}" for name, value in entities.items()]
     (path,) = [
-        path for path in (out / "group").glob("*_statmap.nii.gz") if all(one in path.name.split("_") for one in wanted)
+        path
+        for path in (out / "group").glob("maps/*/*_statmap.nii.gz")
+        if all(one in path.name.split("_") for one in wanted)
     ]
     return np.asarray(nib.load(path).dataobj), json.loads(path.with_name(path.name[:-7] + ".json").read_text())
 

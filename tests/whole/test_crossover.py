@@ -80,7 +80,7 @@ def test_the_effect_is_ketamine_minus_placebo_by_least_squares_on_half_differenc
 
 def test_the_planted_effect_is_found_where_it_is_and_the_period_beside_it(compared):
     out, _ = compared
-    (p_fwe,) = (out / "group").glob("*_stat-pFwe_desc-degreeR025_statmap.nii.gz")
+    (p_fwe,) = (out / "group").glob("maps/*/*_stat-pFwe_desc-degreeR025_statmap.nii.gz")
     t, image = nib.load(p_fwe.with_name(p_fwe.name.replace("stat-pFwe", "stat-t"))).get_fdata(), nib.load(p_fwe)
     found = image.get_fdata() <= 0.05
     assert found.sum() > 20
@@ -95,7 +95,7 @@ def test_the_planted_effect_is_found_where_it_is_and_the_period_beside_it(compar
 
 def test_the_files_are_named_by_treatments_and_the_flow_says_which_session_was_which_period(compared):
     out, _ = compared
-    assert list((out / "group").glob("*contrast-ketamineVsPlacebo*_flow.tsv"))
+    assert list((out / "group").glob("tables/*contrast-ketamineVsPlacebo*_flow.tsv"))
     flow = table(out / "group", "flow").set_index("participant_id")
     assert flow.loc["sub-01", ["arm", "period1_session", "period2_session"]].tolist() == [
         "ketamine first",
@@ -138,7 +138,9 @@ def test_scores_of_both_periods_are_compared_as_the_maps_are(compared):
     scores = table(out / "group", "scores")
     own = scores[scores["participant"] == "05"].set_index("visit")["value"]
     assert own.to_dict() == {"period1": 10, "period2": 7}
-    assert not list((out / "group").glob("*missing.tsv")) + list((out / "group").glob("*_association.tsv"))
+    assert not list((out / "group").glob("tables/*missing.tsv")) + list(
+        (out / "group").glob("tables/*_association.tsv")
+    )
 
 
 def test_the_regions_are_read_of_both_periods_by_every_choice(compared):
@@ -168,7 +170,7 @@ def test_the_page_speaks_of_treatments_sequences_and_periods(compared):
     assert "ketamine was compared with placebo within participants" in ours
     (path,) = (out / "group").glob("*_design.json")
     assert not OTHER_DESIGN.findall(json.dumps(json.loads(path.read_text())["Findings"]))
-    for sidecar in (out / "group").glob("*_statmap.json"):
+    for sidecar in (out / "group").glob("maps/*/*_statmap.json"):
         assert not OTHER_DESIGN.findall(sidecar.read_text()), sidecar
     assert "'ketamine' is compared with 'placebo' within participants" in " ".join(outcome.said.split())
 

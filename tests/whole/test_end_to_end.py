@@ -180,7 +180,7 @@ def test_a_planned_trial_with_its_outcomes(planned, validation_errors):
     facts = json.loads(facts.read_text())
     assert facts["NotMade"] == []
     assert [one["What"] for one in facts["Plan"]["Deviations"]] == []
-    (outcomes,) = group.glob("contrast-*_outcomes.tsv")
+    (outcomes,) = group.glob("tables/contrast-*_outcomes.tsv")
     roles = pd.read_csv(outcomes, sep="\t").query("analysis == 'main'").set_index(["outcome", "endpoint"])["role"]
     assert roles.to_dict() == {
         ("hamd17", "score"): "primary",
@@ -188,7 +188,7 @@ def test_a_planned_trial_with_its_outcomes(planned, validation_errors):
         ("hamd17", "remission"): "exploratory",
         ("cssrs", "score"): "exploratory",
     }
-    for path in (path for path in group.glob("*.tsv") if not path.name.endswith("_relmat.tsv")):
+    for path in (path for path in group.glob("tables/*.tsv") if not path.name.endswith("_relmat.tsv")):
         table, sidecar = pd.read_csv(path, sep="\t"), json.loads(path.with_suffix(".json").read_text())
         assert set(table) <= set(sidecar), path.name
     page = (group / "index.html").read_text()
@@ -210,11 +210,11 @@ def test_what_the_plan_does_not_say_makes_all_exploratory_and_nobody_leaves_the_
         *("population", "hc3", "tail_approximation", "ordinal"),
     ]
     assert {one["Role"] for one in facts["Roles"]} == {"exploratory"}
-    outcomes = pd.read_csv(next(output.glob("group/contrast-*_outcomes.tsv")), sep="\t")
+    outcomes = pd.read_csv(next(output.glob("group/tables/contrast-*_outcomes.tsv")), sep="\t")
     assert set(outcomes["role"]) == {"exploratory"}
     assert "everyone randomized" not in set(outcomes["population"])
     assert outcomes["population"].str.contains("everyone chosen by --participant-label").any()
-    flow = pd.read_csv(next(output.glob("group/*_res-8mm_*_flow.tsv")), sep="\t")
+    flow = pd.read_csv(next(output.glob("group/tables/*_res-8mm_*_flow.tsv")), sep="\t")
     everyone = pd.read_csv(trial.bids_dir / "participants.tsv", sep="\t")["participant_id"]
     assert sorted(flow["participant_id"]) == sorted(everyone)
     n_out = (flow["reason"] == "left out by --participant-label").sum()
@@ -229,7 +229,7 @@ def test_what_the_plan_does_not_say_makes_all_exploratory_and_nobody_leaves_the_
 
 
 def test_regions_of_a_planned_trial_are_looked_into(planned):
-    (roi,) = planned.glob("group/*_res-8mm_*_roi.tsv")
+    (roi,) = planned.glob("group/tables/*_res-8mm_*_roi.tsv")
     clusters = pd.read_csv(roi, sep="\t")["cluster"].nunique()
     assert clusters > 0
     for suffix, least in (("sensitivity", 5), ("roimissing", 5), ("association", 8), ("robustness", 12)):
@@ -304,12 +304,12 @@ def test_measures_are_compared_by_rule(trial, tmp_path):
     for level, more in (("participant", ()), ("group", ("--n-permutations", 20, "--no-baseline-motion"))):
         done = call(trial.bids_dir, output, level, *options, *four, *more)
         assert done.returncode == 0, done.stderr
-    (path,) = output.glob("group/*_res-8mm_*_wholebrain.tsv")
+    (path,) = output.glob("group/tables/*_res-8mm_*_wholebrain.tsv")
     compared = pd.read_csv(path, sep="\t")[["metric", "edges"]].agg("@".join, axis=1)
     assert set(compared) == {
         *(f"{metric}@{edges}" for metric in metrics[:2] for edges in ("r025", "auc")),
         "strength-signed@full",
     }
-    assert len(list(output.glob("group/*_res-8mm_*_stat-hedgesG_desc-strengthSignedFull_statmap.nii.gz"))) == 1
+    assert len(list(output.glob("group/maps/*/*_res-8mm_*_stat-hedgesG_desc-strengthSignedFull_statmap.nii.gz"))) == 1
     page = (output / "group" / "index.html").read_text()
     assert "Participation coefficient, area over the densities" in page

@@ -117,7 +117,7 @@ def test_the_flow_motion_and_balance_are_of_one_visit(compared):
     own = flow.groupby("arm")["followup_mean_fd"].mean()
     assert fd["difference"] == pytest.approx(own["patient"] - own["control"])
     assert np.isfinite(fd["p"])
-    assert not list((out / "group").glob("*missing.tsv"))
+    assert not list((out / "group").glob("tables/*missing.tsv"))
 
 
 def test_the_pages_are_made_anew_alike(compared, study, app):
@@ -157,7 +157,7 @@ def test_three_groups_without_sessions_have_names_that_can_be_read(study, compar
     record = json.loads((out / "group" / "comparisons.json").read_text())
     assert [one["Folder"] for one in record["Comparisons"]] == ["contrast-bVsA", "contrast-cVsA"]
     assert "One of 2 comparisons; the other is c − a. p is corrected" in outcome.said
-    maps = [path for path in (out / "group").iterdir() if path.name.endswith("statmap.nii.gz")]
+    maps = list((out / "group").glob("maps/*/*statmap.nii.gz"))
     assert len(maps) == 2
     for path in maps:
         assert path.name == build(Name.parse(path).entities, "statmap", ".nii.gz")

@@ -86,7 +86,7 @@ def test_the_score_changes_by_the_paired_t(study, compared, later, n):
 def test_how_alike_two_visits_are_is_that_of_the_analysis_of_variance(compared):
     out, _ = compared
     folder = out / "group" / "contrast-ses3VsSes1"
-    (path,) = folder.glob("*stat-icc_desc-degreeR025_statmap.nii.gz")
+    (path,) = folder.glob("maps/*/*stat-icc_desc-degreeR025_statmap.nii.gz")
     drawn = nib.load(path).get_fdata().ravel()
     maps = np.stack([[smooth_map(out, who, one) for one in ("1", "3")] for who in EVERYONE[:5]])
     for voxel in np.flatnonzero(np.isfinite(drawn))[::90]:
@@ -219,7 +219,7 @@ def test_what_visits_come_to_is_a_sum_of_everyones_maps_and_scores(over, name, w
     assert row["difference"] == pytest.approx(own.mean(), rel=1e-6)
     assert row["t"] == pytest.approx(found.statistic, rel=1e-6)
     assert row["p"] == pytest.approx(every_flip(own))
-    (path,) = folder.glob("*stat-difference_desc-degreeR025_statmap.nii.gz")
+    (path,) = folder.glob("maps/*/*stat-difference_desc-degreeR025_statmap.nii.gz")
     difference = nib.load(path).get_fdata().ravel()
     maps = {one: np.stack([smooth_map(out, who, one) for who in EVERYONE[:5]]) for one in weights}
     summed = sum(weight * maps[one] for one, weight in weights.items()).mean(axis=0)
@@ -273,7 +273,7 @@ def test_the_effect_by_other_choices_is_made_of_changes_and_of_slopes_over_visit
     words = ("--over-followups", "slope", "--robustness", "--alpha", "0.99")  # so that there are regions
     outcome = app(study.bids, out, "group", *SMALL, *WORDS, *words)
     assert outcome.code == 0, outcome.said
-    found = [one for one in (out / "group").glob("contrast-*") if list(one.glob("*_robustness.tsv"))]
+    found = [one for one in (out / "group").glob("contrast-*") if list(one.glob("tables/*_robustness.tsv"))]
     assert "contrast-slopeOverTheVisits" in [one.name for one in found]
     for folder in found:
         by_choice, here = table(folder, "robustness"), table(folder, "sensitivity")
@@ -310,7 +310,7 @@ def test_one_visit_is_described_and_nothing_is_tested(once, app):
     runs = np.stack([maps_of(out, name) for name in EVERYONE])  # participants, runs, voxels
 
     def drawn(stat):
-        (path,) = folder.glob(f"*_stat-{stat}_desc-degreeR025_statmap.nii.gz")
+        (path,) = folder.glob(f"maps/*/*_stat-{stat}_desc-degreeR025_statmap.nii.gz")
         return nib.load(path).get_fdata().ravel()
 
     kept = np.isfinite(drawn("mean"))
@@ -357,7 +357,7 @@ def test_scores_of_one_visit_are_described(once, app, browse):
     outcome = app(once.bids, out, "group", *SMALL, *WORDS, "--outcomes", "hamd")
     (once.bids / "participants.tsv").unlink()
     assert outcome.code == 0, outcome.said
-    (row,) = pd.read_csv(out / "group" / "contrast-everyone_description.tsv", sep="\t").to_dict("records")
+    (row,) = pd.read_csv(out / "group" / "tables" / "contrast-everyone_description.tsv", sep="\t").to_dict("records")
     known = np.array(list(scores.values()), dtype=float)
     assert (row["n"], row["missing"], row["visit"]) == (4, 2, "visit")
     assert (row["mean"], row["sd"]) == pytest.approx((known.mean(), known.std(ddof=1)))

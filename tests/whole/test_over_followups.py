@@ -92,7 +92,7 @@ def summed(out, name):
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_the_difference_is_that_of_statsmodels_on_the_summed_maps(compared, out, name):
     followup, baseline, arm = summed(out, name)
-    (path,) = folder(out, name).glob("*stat-difference_desc-degreeR025_statmap.nii.gz")
+    (path,) = folder(out, name).glob("maps/*/*stat-difference_desc-degreeR025_statmap.nii.gz")
     difference = nib.load(path).get_fdata()
     for voxel in np.argwhere(np.isfinite(difference))[::40]:
         at = (slice(None), *voxel)
@@ -109,7 +109,7 @@ def test_the_score_is_that_of_statsmodels_on_the_summed_scores(compared, out, na
     arm = np.array([label[4:] in ARMS["drug"] for label in wide.index], dtype=float)
     fit = sm.OLS(outcome, np.column_stack([arm, np.ones(8), wide["baseline"]])).fit()
     change = outcome if name in ("slope", "lastfirst") else outcome - wide["baseline"]
-    (path,) = folder(out, name).glob("*_outcomes.tsv")
+    (path,) = folder(out, name).glob("tables/*_outcomes.tsv")
     rows = pd.read_csv(path, sep="\t").query("endpoint == 'score'").set_index("method")["estimate"]
     assert rows["ancova"] == pytest.approx(fit.params.iloc[0], rel=1e-6)
     assert rows["change"] == pytest.approx(change[arm == 1].mean() - change[arm == 0].mean(), rel=1e-6)
@@ -119,13 +119,13 @@ def test_the_summaries_are_in_the_joint_correction_beside_the_follow_ups(compare
     record = json.loads((out / "group" / "comparisons.json").read_text())
     assert [one["Followup"] for one in record["Comparisons"]] == ["day3", "day7", *WEIGHTS]
     assert "closed test" in record["Together"]
-    (path,) = (out / "group").glob("*_comparisons.tsv")
+    (path,) = (out / "group").glob("tables/*_comparisons.tsv")
     table = pd.read_csv(path, sep="\t").set_index("comparison")
     assert table["n"].tolist() == [8, 7, 7, 7, 7, 7]
     assert table.index[3] == "drug − placebo, area over the follow-ups"
     for name in WEIGHTS:
-        (path,) = folder(out, name).glob("*stat-pFwe_desc-degreeR025_statmap.nii.gz")
-        (both,) = (out / "group").glob(f"ses-{name}_*stat-pTogether*statmap.nii.gz")
+        (path,) = folder(out, name).glob("maps/*/*stat-pFwe_desc-degreeR025_statmap.nii.gz")
+        (both,) = (out / "group").glob(f"maps/*/ses-{name}_*stat-pTogether*statmap.nii.gz")
         own, together = nib.load(path).get_fdata(), nib.load(both).get_fdata()
         there = np.isfinite(own)
         assert (together[there] >= own[there] - 1 / 35).all()  # of all allocations of seven, or of those drawn of eight
@@ -149,18 +149,18 @@ def test_the_page_and_the_flow_say_what_is_compared(compared, out, name):
     assert "with scans of ses-day3 and ses-day7" in page
     assert f"ses-{name}" not in page.split("<body")[1].replace(f"contrast-drugVsPlacebo_ses-{name}", "")
     assert "several scans were averaged" not in page
-    (path,) = folder(out, name).glob("*_flow.tsv")
+    (path,) = folder(out, name).glob("tables/*_flow.tsv")
     assert pd.read_csv(path, sep="\t", na_values="n/a")["followup_scans"].tolist() == [2] * 7 + [0]
 
 
 def test_cut_offs_are_of_scores_only(compared, out):
     for name, made in (("mean", True), ("slope", False)):
-        (path,) = folder(out, name).glob("*_outcomes.tsv")
+        (path,) = folder(out, name).glob("tables/*_outcomes.tsv")
         assert ("remission" in set(pd.read_csv(path, sep="\t")["endpoint"])) == made
 
 
 def test_the_mixed_model_is_of_the_follow_ups_alone(compared, out):
-    table = pd.read_csv(out / "group" / "contrast-all_mmrm.tsv", sep="\t")
+    table = pd.read_csv(out / "group" / "tables" / "contrast-all_mmrm.tsv", sep="\t")
     assert list(table["followup"]) == ["day3", "day7", "average", "any", "interaction"]  # the last two are of F
 
 
@@ -204,7 +204,7 @@ def test_several_baselines_are_averaged_before_they_are_adjusted_for(averaged, o
         (path,) = (out / f"sub-{label}" / "ses-day3" / "func").glob("*stat-degree_desc-r025zSmooth20_boldmap.nii.gz")
         second[place] = nib.load(path).get_fdata()
     last = second + 4 * followup  # the slope is a quarter of what came after
-    (path,) = (out / "group").glob("*stat-difference_desc-degreeR025_statmap.nii.gz")
+    (path,) = (out / "group").glob("maps/*/*stat-difference_desc-degreeR025_statmap.nii.gz")
     difference = nib.load(path).get_fdata()
     for voxel in np.argwhere(np.isfinite(difference))[::40]:
         at = (slice(None), *voxel)

@@ -25,7 +25,7 @@ def compared(shared_data, tmp_path_factory, app):
 
 
 def table(folder, suffix):
-    (path,) = (one for one in folder.glob(f"*_{suffix}.tsv") if "desc-global" not in one.name)
+    (path,) = (one for one in folder.glob(f"tables/*_{suffix}.tsv") if "desc-global" not in one.name)
     return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str})
 
 

@@ -67,7 +67,7 @@ def compared(trial, out, app):
 
 
 def tables(out):
-    (path,) = (out / "group").glob("*_comparisons.tsv")
+    (path,) = (out / "group").glob("tables/*_comparisons.tsv")
     return pd.read_csv(path, sep="\t", na_values="n/a")
 
 
@@ -78,7 +78,7 @@ def test_each_arm_is_compared_with_the_reference_at_each_followup(compared, out)
         page = (out / "group" / folder / "index.html").read_text()
         assert "../manifest.json" in page
         assert "../../index.html" in page
-        (flow,) = (out / "group" / folder).glob("*_flow.tsv")
+        (flow,) = (out / "group" / folder).glob("tables/*_flow.tsv")
         analysed = pd.read_csv(flow, sep="\t").groupby("arm")["analysed"].sum()
         other = "low" if "highVs" in folder else "high"
         assert analysed[other] == 0
@@ -106,14 +106,14 @@ def test_voxels_beside_parcels_are_tested_by_their_own_maps(compared, trial, out
     assert outcome.code == 0, outcome.said
     outcome = app(trial.bids, tmp_path / "out", "group", *GROUP)
     assert outcome.code == 0, outcome.said
-    found = {("atlas-A" in path.name): path for path in (tmp_path / "out" / "group").glob("*_comparisons.tsv")}
+    found = {("atlas-A" in path.name): path for path in (tmp_path / "out" / "group").glob("tables/*_comparisons.tsv")}
     assert set(found) == {True, False}
     pd.testing.assert_frame_equal(pd.read_csv(found[False], sep="\t", na_values="n/a"), tables(out))
 
 
 def test_as_many_draws_are_recorded_as_were_made(compared, out):
     """Two arms of three have 20 allocations; three arms have more than were asked for."""
-    sidecars = {path.name: json.loads(path.read_text()) for path in (out / "group").glob("*_statmap.json")}
+    sidecars = {path.name: json.loads(path.read_text()) for path in (out / "group").glob("maps/*/*_statmap.json")}
     for name, one in sidecars.items():
         assert one["NumberOfDraws"] == (40 if "contrast-any" in name else 20), name
 
@@ -131,7 +131,7 @@ def test_each_page_has_what_missing_follow_ups_may_do_and_the_overview_says_wher
     for folder in FOLDERS:
         own = out / "group" / folder
         for suffix in ("missing", "tipping"):
-            (path,) = own.glob(f"*VsPlacebo_{suffix}.tsv")
+            (path,) = own.glob(f"tables/*VsPlacebo_{suffix}.tsv")
             assert {"hamd", "mood"} <= set(pd.read_csv(path, sep="\t")["value"])
         page = (own / "index.html").read_text()
         assert 'id="outcomes"' in page
@@ -149,7 +149,7 @@ def test_the_methods_say_how_all_comparisons_are_corrected_together(compared, ou
 
 
 def repeated(out):
-    path = out / "group" / "contrast-all_mmrm.tsv"
+    path = out / "group" / "tables" / "contrast-all_mmrm.tsv"
     table = pd.read_csv(path, sep="\t", na_values="n/a")
     about = json.loads(path.with_suffix(".json").read_text())
     assert all(about[name]["Description"] for name in table)
