@@ -14,6 +14,7 @@ from bids_app.group.region_values import ROI_COLUMNS
 from bids_app.group.repeated_outcomes import ROLE
 from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
 from bids_app.group.sensitivity import SENSITIVITY_COLUMNS
+from bids_app.group.value_keys import KEY_COLUMNS
 from bids_app.report.every_scan import COLUMNS as SCAN_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
 from bids_app.settings.everyday import LEVEL_OF
@@ -27,7 +28,13 @@ from bids_app.stats.motion import MOTION_COLUMNS, ONE_GROUP_COLUMNS
 from bids_app.stats.repeated import REPEATED_COLUMNS
 from bids_app.stats.robustness import AGREEMENT_COLUMNS
 from bids_app.trial.flow_table import FLOW_COLUMNS
-from bids_app.trial.outcomes import OUTCOME_COLUMNS
+from bids_app.trial.outcomes import WRITTEN_COLUMNS
+
+
+def _of_values(columns):
+    """Return the columns of a table as it is written: with what each value is known by, as far as it is."""
+    return KEY_COLUMNS | {name: text for name, text in columns.items() if name != "value"}
+
 
 TABLES = {
     "flow.tsv": FLOW_COLUMNS,
@@ -38,15 +45,16 @@ TABLES = {
     "components.tsv": COMPONENT_COLUMNS,
     "motion.tsv": MOTION_COLUMNS,
     "balance.tsv": BALANCE_COLUMNS,
-    "outcomes.tsv": {**OUTCOME_COLUMNS, **CLINICAL_COLUMNS},
+    "scores.tsv": WRITTEN_COLUMNS,
+    "outcomes.tsv": CLINICAL_COLUMNS,
     "mmrm.tsv": {**REPEATED_COLUMNS, **ROLE},
     "outcomes.tsv, of one group": CHANGE_COLUMNS,
     "motion.tsv, of one group": ONE_GROUP_COLUMNS,
     "description.tsv": DESCRIPTION_COLUMNS,
     "description.tsv of scores": SCORE_COLUMNS,
     "reliability.tsv": RELIABILITY_COLUMNS,
-    "missing.tsv, roimissing.tsv, regionsmissing.tsv, wholebrainmissing.tsv": MISSING_COLUMNS,
-    "tipping.tsv": TIPPING_COLUMNS,
+    "missing.tsv, roimissing.tsv, regionsmissing.tsv, wholebrainmissing.tsv": _of_values(MISSING_COLUMNS),
+    "tipping.tsv": _of_values(TIPPING_COLUMNS),
     "roi.tsv": ROI_COLUMNS,
     "association.tsv": ASSOCIATION_COLUMNS,
     "sensitivity.tsv": SENSITIVITY_COLUMNS,

@@ -9,7 +9,7 @@ import pandas as pd
 def table(folder, suffix):
     """Read the one table of its kind in a folder of the group level."""
     (path,) = folder.glob(f"tables/*_{suffix}.tsv")
-    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str, "participant": str})
+    return pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str})
 
 
 def mean_of(out, name, session):

@@ -268,6 +268,17 @@ def comparison_folder(design: Any) -> str:
     return f"contrast-{contrast_label(*design.sides)}{session}"
 
 
+def output_of(folder: Path) -> Path:
+    """Return the output folder that the folder of a comparison is in: of one of several it is further up.
+
+    Examples
+    --------
+    >>> [output_of(Path("out", *names)).name for names in (("group",), ("group", "contrast-lowVsPlacebo"))]
+    ['out', 'out']
+    """
+    return folder.parents[1 if folder.name.startswith("contrast-") else 0]
+
+
 def family_name(route: Any, suffix: str, extension: str, **more: str | None) -> str:
     """Return the path of a file of all comparisons of a route, as seen from the group's folder."""
     return result_path({**route.entities, **more}, suffix, extension)

@@ -76,7 +76,7 @@ def _simulate(folder: Path, scenario: Scenario, seed: int) -> SimulatedTrial:
 
 
 def _print_answer(answer: pd.DataFrame) -> None:
-    columns = ["region", "metric", "planted", "found"]
+    columns = ["region", "measure", "planted", "found"]
     if answer["comparison"].nunique() > 1:
         columns = ["comparison", *columns]
     table = Table(*columns, "smallest FWE p", "mean Hedges g", "", title="Known answer")

@@ -103,12 +103,12 @@ def _where_planted(p: np.ndarray, effect: np.ndarray, region: PlantedRegion, met
     rises = region.metric_directions.get(metric, 0)
     row = _found(np.where(effect > 0, p, 1.0), effect)
     planted = WORDS[1] if rises else "no rise"
-    return {"region": region.name, "metric": metric, "planted": planted, **row, "as_planted": _agrees(row, rises)}
+    return {"region": region.name, "measure": metric, "planted": planted, **row, "as_planted": _agrees(row, rises)}
 
 
 def _where_nothing_is(p: np.ndarray, effect: np.ndarray, region: str, metric: str) -> dict[str, Any]:
     row = _found(p, effect)
-    return {"region": region, "metric": metric, "planted": WORDS[0], **row, "as_planted": _agrees(row, 0)}
+    return {"region": region, "measure": metric, "planted": WORDS[0], **row, "as_planted": _agrees(row, 0)}
 
 
 def _found(p: np.ndarray, effect: np.ndarray) -> dict[str, Any]:

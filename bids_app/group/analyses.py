@@ -242,11 +242,7 @@ def run_analysis(
         periods = str(design.baseline), design.followup
         maps = dict(stats.crossed(analysis.estimator, visits, sample.arm, periods, design.baselines).items())
     covariate = _covariate(analysis, sample)
-    rows = np.ones(len(sample.arm), dtype=bool)
-    if estimand.of_arm is not None:
-        rows = sample.arm == estimand.of_arm
-    elif covariate is not None:
-        rows = np.isfinite(covariate)
+    rows = rows_of(analysis, sample)
     tested = stats.hypothesis(
         estimand,
         {session: _of_rows(maps[session], rows) for session in estimand.visits},
@@ -256,6 +252,22 @@ def run_analysis(
     )
     draws = draws_of(estimand, sample, rows, trial)
     return stats.compare(tested, draws, inference_of(sample, trial), n_jobs=n_jobs)
+
+
+def rows_of(analysis: Analysis, sample: Sample) -> np.ndarray:
+    """Return who of a sample is in an analysis, (n,) bool: those of its arm, or who has the covariate."""
+    of_arm, covariate = analysis.estimand(sample.design).of_arm, _covariate(analysis, sample)
+    if of_arm is not None:
+        return sample.arm == of_arm
+    return np.ones(len(sample.arm), dtype=bool) if covariate is None else np.isfinite(covariate)
+
+
+def covariates_of(analysis: Analysis, sample: Sample) -> list[str]:
+    """Return the covariates that an analysis is adjusted for; a slope's own is not, and a mean is as it is."""
+    if analysis.estimator == "within":
+        return []
+    own = analysis.subject if analysis.estimator.startswith("slope") else None
+    return [str(name) for name in sample.covariates if name != own]
 
 
 def _of_rows(maps: np.ndarray, rows: np.ndarray) -> np.ndarray:

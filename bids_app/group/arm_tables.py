@@ -50,7 +50,7 @@ def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame
     """Compare motion and data kept; groups that nobody randomized differ at the first visit by more than chance."""
     if design.single:
         rows = [
-            {"measure": measure, "visit": visit, **described(values, is_change=visit == "change")}
+            {"variable": measure, "visit": visit, **described(values, is_change=visit == "change")}
             for measure in MEASURES
             for visit, values in _of_visits(flow, measure, design).items()
         ]
@@ -58,7 +58,7 @@ def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame
     if design.words.randomized and not design.treatments:
         return motion_table(flow, arm)
     rows = [
-        {"measure": measure, "visit": visit, **compared(values, arm == 1)}
+        {"variable": measure, "visit": visit, **compared(values, arm == 1)}
         for measure in MEASURES
         for visit, values in _of_visits(flow, measure, design).items()
     ]

@@ -111,7 +111,7 @@ def _row(
     places = grid.coordinates
     peak, centre = places[cluster.peak], places[cluster.nodes].mean(axis=0).round(1)
     return {
-        "metric": test.feature.metric,
+        "measure": test.feature.metric,
         "edges": test.feature.edges,
         "estimator": test.analysis.key,
         "direction": test.analysis.direction(cluster.sign, sample.design),
@@ -153,7 +153,8 @@ def _image(
     names = {"suffix": "dseg", "desc": test.desc}
     path = settings.group_dir / group_name(route, sample.design, extension=grid.extension, **names)
     save_image(path, grid.image(numbers, fill=0, dtype=np.int16))
-    of_test = (table[["metric", "edges", "estimator"]] == [*vars(test.feature).values(), test.analysis.key]).all(axis=1)
+    own = [test.feature.metric, test.feature.edges, test.analysis.key]
+    of_test = (table[["measure", "edges", "estimator"]] == own).all(axis=1)
     labels = table.loc[of_test, list(NAME_COLUMNS)].reset_index(drop=True)
     labels.insert(0, "index", range(1, len(labels) + 1))
     look_up = settings.group_dir / group_name(route, sample.design, extension=".tsv", **names)

@@ -6,12 +6,12 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from bids_app import __version__
 from bids_app.bids.files import save_described, save_map
 from bids_app.bids.result_names import group_name
 from bids_app.bids.scans import Scan
 from bids_app.graph.features import Feature
 from bids_app.group.arm_tables import write_arms
+from bids_app.group.map_sidecars import about_described
 from bids_app.group.node_values import read_values
 from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
@@ -25,7 +25,7 @@ from bids_app.settings.roles import role_of
 from bids_app.space.grid import Nodes
 from bids_app.stats.reliability import intraclass_correlation
 from bids_app.trial.flow import by_visit
-from bids_app.trial.outcomes import outcome_columns
+from bids_app.trial.outcomes import outcome_columns, scores_as_written
 
 Pair = tuple[Mapping[Feature, Scan], Mapping[Feature, Scan]]  # two runs of a participant
 LEAST_WITH_TWO = 3  # of whom a reliability is worth a number
@@ -36,7 +36,7 @@ STATS = {
     "icc": "Intraclass correlation of two runs of the visit, ICC(1,1) (Shrout & Fleiss 1979); it is not tested",
 }
 COLUMNS = {
-    "metric": TABLE_COLUMNS["metric"],
+    "measure": TABLE_COLUMNS["measure"],
     "edges": TABLE_COLUMNS["edges"],
     "n": "Participants",
     "mean": "Mean over participants of the mean over nodes, in the units of what is mapped",
@@ -57,7 +57,7 @@ SCORE_COLUMNS = {
     "highest": "The largest",
 }
 RELIABILITY_COLUMNS = {
-    "metric": TABLE_COLUMNS["metric"],
+    "measure": TABLE_COLUMNS["measure"],
     "edges": TABLE_COLUMNS["edges"],
     "n": "Participants with both visits",
     "icc": "Median over nodes of the intraclass correlation of the two visits, ICC(1,1) (Shrout & Fleiss 1979): what "
@@ -105,7 +105,7 @@ def write_reliability(run: GroupRun, target: Target) -> None:
         icc = intraclass_correlation(first, later)
         low, median, high = np.nanquantile(icc, (0.25, 0.5, 0.75)) if np.isfinite(icc).any() else (np.nan,) * 3
         row = {"n": len(first), "icc": median, "icc_low": low, "icc_high": high}
-        rows.append({"metric": feature.metric, "edges": feature.edges, **row})
+        rows.append({"measure": feature.metric, "edges": feature.edges, **row})
         if isinstance(target.route, MapRoute):
             _write_map(run, target, feature, "icc", icc, OF_VISITS)
     table = pd.DataFrame(rows, columns=list(RELIABILITY_COLUMNS))
@@ -122,7 +122,7 @@ def has_reliability(run: GroupRun, target: Target) -> bool:
 def _write_scores(run: GroupRun, scores: Scores) -> None:
     """Write the clinical outcomes, and what they come to at each visit; a plan's primary one is decided by nothing."""
     trial, session = run.settings.trial, run.design.followup or "visit"
-    save_described(run.trial_path("scores"), scores.table, outcome_columns(run.design))
+    save_described(run.trial_path("scores"), scores_as_written(scores.table, run.design), outcome_columns(run.design))
     table = describe_scores(scores.table.assign(visit=scores.table["visit"].replace("followup", session)))
     save_described(run.trial_path("description"), table, SCORE_COLUMNS)
     primary = [one for one in scores.outcomes if role_of(trial.plan, outcome=one, departed=trial.departed) == "primary"]
@@ -202,7 +202,7 @@ def _two_runs(target: Target) -> list[Pair]:
 def _row(target: Target, feature: Feature, found: Mapping[str, np.ndarray], n_pairs: int) -> dict[str, Any]:
     own = np.nanmean(next(iter(target.sample.maps[feature].values())), axis=1)
     return {
-        "metric": feature.metric,
+        "measure": feature.metric,
         "edges": feature.edges,
         "n": len(own),
         **_summary(own),
@@ -220,12 +220,12 @@ def _write_maps(run: GroupRun, target: Target, found: Mapping[Feature, Mapping[s
 def _write_map(run: GroupRun, target: Target, feature: Feature, stat: str, values: np.ndarray, said: str) -> None:
     grid = cast(Nodes, target.sample.grid)
     name = group_name(target.route, run.design, "statmap", grid.extension, stat=stat, desc=feature.label)
-    about = {"Description": f"{said}: {feature.title}.", "Software": f"trialgraph {__version__}"}
+    about = about_described(target.sample, said, feature)
     save_map(run.settings.group_dir / name, grid, np.asarray(values, dtype=float), about)
 
 
 def _write_nodes(run: GroupRun, target: Target, found: Mapping[Feature, Mapping[str, np.ndarray]]) -> None:
     parcels = cast(pd.DataFrame, target.sample.parcels)
-    tables = [parcels.assign(metric=feature.metric, edges=feature.edges, **of) for feature, of in found.items()]
-    columns = {**NODE_COLUMNS, "metric": TABLE_COLUMNS["metric"], "edges": TABLE_COLUMNS["edges"], **STATS}
+    tables = [parcels.assign(measure=feature.metric, edges=feature.edges, **of) for feature, of in found.items()]
+    columns = {**NODE_COLUMNS, "measure": TABLE_COLUMNS["measure"], "edges": TABLE_COLUMNS["edges"], **STATS}
     save_described(run.path(target, cast(Any, target.route).table), pd.concat(tables), columns)

@@ -28,11 +28,16 @@ def draws_of(estimand: stats.Estimand, sample: Sample, rows: np.ndarray, trial: 
     """Return the draws that suit what is tested: of the arms' labels, of signs, or of residuals within the arms."""
     if estimand.kind == "difference":
         return main_draws(sample, trial)
-    if estimand.kind == "mean":
+    if scheme_of(estimand, trial) == "sign-flips":
         return stats.sign_flips(int(rows.sum()), trial.n_permutations, trial.random_seed)
     strata = None if sample.strata is None else sample.strata[rows]
     blocks = stats.exchange_blocks(sample.arm[rows], strata)
     return stats.residual_permutations(len(blocks), blocks, trial.n_permutations, trial.random_seed)
+
+
+def scheme_of(estimand: stats.Estimand, trial: Trial) -> str:
+    """Return by which scheme what is tested is drawn, as the options call it."""
+    return {"difference": trial.scheme, "mean": "sign-flips", "slope": "freedman-lane"}[estimand.kind]
 
 
 def main_draws(sample: Sample, trial: Trial) -> Draws:

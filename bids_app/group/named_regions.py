@@ -131,7 +131,7 @@ def write_named(run: GroupRun, target: Target) -> Path:
     pairs = [(name, feature) for name in named for feature in sample.features]
     rows = {
         "region": [name for name, _ in pairs],
-        "metric": [feature.metric for _, feature in pairs],
+        "measure": [feature.metric for _, feature in pairs],
         "edges": [feature.edges for _, feature in pairs],
         "nodes": [len(named[name]) for name, _ in pairs],
     }
@@ -163,13 +163,18 @@ def _means(
     return np.column_stack([values.mean(axis=1).filled(np.nan) for values in known])
 
 
+def region_title(region: str, feature: Feature) -> str:
+    """Name the mean of a measure over a region."""
+    return f"{region}: {feature.title}"
+
+
 def named_of_everyone(
     route: Route, sample: Sample, named: Mapping[str, np.ndarray], everyone: Everyone
 ) -> dict[str, TwoVisits]:
     """Return the values in the regions of everyone randomized, a `TwoVisits` each, by region and measure."""
     place = np.flatnonzero(sample.kept)
     regions = [
-        Region(name, f"{name}: {feature.title}", feature, place[nodes], name)
+        Region(name, region_title(name, feature), feature, place[nodes], name)
         for name, nodes in named.items()
         for feature in sample.features
     ]

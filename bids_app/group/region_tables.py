@@ -11,7 +11,7 @@ import pandas as pd
 from bids_app import stats
 from bids_app.bids.files import save_described
 from bids_app.errors import DataError, MissingInputError
-from bids_app.group.named_regions import named_of_everyone
+from bids_app.group.named_regions import named_of_everyone, region_title
 from bids_app.group.notes import NUMERICAL
 from bids_app.group.region_values import (
     ROI_COLUMNS,
@@ -26,7 +26,8 @@ from bids_app.group.regions import find_regions
 from bids_app.group.sensitivity import write_robustness, write_sensitivity
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.trial_tables import Scores
-from bids_app.group.whole_brain import values_of_everyone
+from bids_app.group.value_keys import KEY_COLUMNS, Keys, key_of, keyed
+from bids_app.group.whole_brain import keys_of_everyone, values_of_everyone
 from bids_app.settings.settings import Trial
 from bids_app.stats.association import ASSOCIATION_COLUMNS, Pairs, association_table
 from bids_app.stats.missing import missing_columns, missing_table
@@ -51,7 +52,7 @@ FAMILY = (
 )
 NO_ROBUSTNESS = "Robustness of {route}: not made, for it is of differences, and at one visit of one group there is none"
 COLUMNS = ASSOCIATION_COLUMNS | {
-    "measure": "change: the outcome's follow-up minus baseline; followup: the outcome has no baseline",
+    "score": "change: the outcome's follow-up minus baseline; followup: the outcome has no baseline",
 }
 
 
@@ -88,12 +89,17 @@ def _write_missing_of_all(run: GroupRun, target: Target, everyone: Everyone) -> 
     """Write what missing follow-ups may do to values that were not chosen by their difference."""
     route, notes = target.route, run.notes
     with notes.softly(f"Missing follow-ups of the whole brain, {route.name}", (*NUMERICAL, DataError)):
-        _write_missing(run, target, "wholebrainmissing", values_of_everyone(route, everyone), NOT_CHOSEN)
+        _write_missing(run, target, "wholebrainmissing", values_of_everyone(route, everyone), keys_of_everyone(route))
     if target.named:
         what = f"Missing follow-ups of the named regions, {route.name}"
         with notes.softly(what, (*NUMERICAL, DataError), asked=True):
             values = named_of_everyone(route, target.sample, target.named, everyone)
-            _write_missing(run, target, "regionsmissing", values, NOT_CHOSEN)
+            keys = {
+                region_title(name, one): key_of(one, region=name)
+                for name in target.named
+                for one in target.sample.features
+            }
+            _write_missing(run, target, "regionsmissing", values, keys)
 
 
 def _everyone(run: GroupRun, flow: pd.DataFrame) -> Everyone:
@@ -113,14 +119,16 @@ def _everyone(run: GroupRun, flow: pd.DataFrame) -> Everyone:
     }
 
 
-def _write_missing(run: GroupRun, target: Target, suffix: str, values: Mapping[str, TwoVisits], note: str) -> None:
+def _write_missing(run: GroupRun, target: Target, suffix: str, values: Mapping[str, TwoVisits], keys: Keys) -> None:
     """Write what missing follow-ups may do to each of the values."""
-    table = _missing(run.settings.trial, values)
-    save_described(run.path(target, suffix), table, missing_columns(table), Note=f"{EVERYONE} {note}")
+    table, columns = _missing(run.settings.trial, values, keys)
+    save_described(run.path(target, suffix), table, columns, Note=f"{EVERYONE} {NOT_CHOSEN}")
 
 
-def _missing(trial: Trial, values: Mapping[str, TwoVisits]) -> pd.DataFrame:
-    return missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
+def _missing(trial: Trial, values: Mapping[str, TwoVisits], keys: Keys) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the table and what its columns mean."""
+    table = missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
+    return keyed(table, keys), missing_columns(table) | KEY_COLUMNS
 
 
 def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
@@ -140,8 +148,8 @@ def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
     )
     if words.bounded:
         with notes.softly(f"Missing follow-ups of the regions of {name}"):
-            table = _missing(trial, values.data())
-            save("roimissing", table, missing_columns(table), Note=f"{EVERYONE} {circular}")
+            keys = {one.name: key_of(one.feature, region=one.name) for one in values.regions}
+            save("roimissing", *_missing(trial, values.data(), keys), Note=f"{EVERYONE} {circular}")
     if not _of_slopes(run.design):
         with notes.softly(f"Sensitivity of the regions of {name}"):
             write_sensitivity(save, run, target.route, values)
@@ -159,8 +167,7 @@ def _with_clusters(
     """Put beside what each row's region is called what it is known by in every table."""
     if "cluster" in table:
         return table, columns
-    named = next(column for column in ("region", "value") if column in table)  # as the bounds call it
-    known = table[named].map({region.name: region.cluster for region in regions})
+    known = table["region"].map({region.name: region.cluster for region in regions})
     table = table.assign(cluster=known)[["cluster", *table]]
     return table, {"cluster": ROI_COLUMNS["cluster"], **columns}
 
@@ -187,9 +194,9 @@ def _associations(values: RegionValues, scores: Scores, trial: Trial) -> pd.Data
     brain = np.column_stack([changes[name].change for name in names])[rows]
     found = []
     for name, data in scores.outcomes.items():
-        measure = "followup" if data.baseline is None else "change"
-        outcome = pd.Series(getattr(data, measure), index=scores.participants).reindex(participants).to_numpy(float)
+        score = "followup" if data.baseline is None else "change"
+        outcome = pd.Series(getattr(data, score), index=scores.participants).reindex(participants).to_numpy(float)
         pairs = Pairs(brain, outcome, values.arm[rows], nuisance, blocks)
         table = association_table(pairs, names, name, n_draws=trial.n_permutations, seed=trial.random_seed)
-        found.append(table.assign(measure=measure))
+        found.append(table.assign(score=score))
     return pd.concat(found, ignore_index=True)

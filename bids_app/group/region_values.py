@@ -18,12 +18,13 @@ from bids_app.trial.flow import Visit, by_visit
 from bids_app.trial.visit_scans import MIN_COVERAGE, too_little, weights
 
 ROI_COLUMNS = {
-    "participant": "Participant, without sub-",
+    "participant_id": "Participant",
     "arm": "Arm that the participant was randomized to",
     "visit": "baseline or followup",
     "cluster": "Region where the arms differ, as it is known in every table",
     "region": "What the region is called",
-    "feature": "Graph measure and edge rule whose map is averaged over the region",
+    "measure": "Graph measure whose map is averaged over the region",
+    "edges": "Its edge rule",
     "value": "Mean over the region of the map that is compared; n/a where there is no scan with enough data",
     "analysed": "Whether the participant is in the comparison of the maps",
 }
@@ -224,12 +225,11 @@ def read_regions(
 
 def roi_table(values: RegionValues) -> pd.DataFrame:
     """List the values of everyone, one row per participant, region and visit; columns as `ROI_COLUMNS`."""
-    who = values.flow["participant_id"].str.removeprefix("sub-")
-    parts = []
+    who, parts = values.flow["participant_id"], []
     for k, region in enumerate(values.regions):
         for visit, of_visit in values.visits.items():
-            columns = {"participant": who, "arm": values.flow["arm"], "visit": visit}
+            columns = {"participant_id": who, "arm": values.flow["arm"], "visit": visit}
             columns |= {"cluster": region.cluster, "region": region.name}
-            numbers = {"feature": region.feature.key, "value": of_visit[:, k]}
-            parts.append(pd.DataFrame({**columns, **numbers, "analysed": values.analysed}))
+            columns |= {"measure": region.feature.metric, "edges": region.feature.edges}
+            parts.append(pd.DataFrame({**columns, "value": of_visit[:, k], "analysed": values.analysed}))
     return pd.concat(parts, ignore_index=True)[list(ROI_COLUMNS)]

@@ -109,5 +109,5 @@ def _components(route: ConnectionRoute, settings: Settings, design: Design, feat
 def _significant(settings: Settings, route: Route, design: Design, feature: Feature) -> pd.DataFrame:
     path = settings.group_dir / group_name(route, design, route.table, ".tsv")
     table = read_table(path, dtype={"name": str, "from": str, "to": str})
-    own = (table["metric"] == feature.metric) & (table["edges"] == feature.edges)
+    own = (table["measure"] == feature.metric) & (table["edges"] == feature.edges)
     return table[own & (table["estimator"] == settings.trial.estimator) & (table["p_fwe"] <= settings.trial.alpha)]

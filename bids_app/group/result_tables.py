@@ -32,7 +32,7 @@ STATISTICS = {
 }
 ROLE_TEXT = "Primary, secondary or exploratory, by the plan"
 TABLE_COLUMNS = {
-    "metric": "Graph measure",
+    "measure": "Graph measure",
     "edges": "Edge rule: r and its threshold, d and its density, auc (area over the densities), full (no threshold)",
     "estimator": "; ".join(f"{name}: {text.format(node='voxel or parcel')}" for name, text in BETWEEN.items())
     + "; period, carry-over: of a cross-over trial, descriptive; within with a name: follow-up minus baseline of that "
@@ -66,7 +66,7 @@ PAIR_COLUMNS = {
     "significant",
 }
 COMPONENT_COLUMNS = {
-    "metric": TABLE_COLUMNS["metric"],
+    "measure": TABLE_COLUMNS["measure"],
     "edges": TABLE_COLUMNS["edges"],
     "estimator": TABLE_COLUMNS["estimator"],
     "component": "Number, from the smallest p",
@@ -92,7 +92,7 @@ def cluster_columns() -> dict[str, str]:
         **{f"centre_{axis}": f"{axis} of the centre of mass, mm" for axis in "xyz"},
     }
     values = {key: text for key, text in TABLE_COLUMNS.items() if key not in ("p", "p_fdr")}
-    first = {key: values.pop(key) for key in ("metric", "edges", "estimator")}
+    first = {key: values.pop(key) for key in ("measure", "edges", "estimator")}
     return {**first, **NAME_COLUMNS, **places, **values}
 
 
@@ -109,7 +109,7 @@ def p_error(comparison: stats.Comparison) -> np.ndarray:
 
 def nodal_table(parcels: pd.DataFrame, test: Test, comparison: stats.Comparison, p_all: np.ndarray) -> pd.DataFrame:
     """List the result of one test at every parcel."""
-    named = parcels.assign(metric=test.feature.metric, edges=test.feature.edges)
+    named = parcels.assign(measure=test.feature.metric, edges=test.feature.edges)
     return with_results(named, test.analysis.key, comparison, p_all)
 
 

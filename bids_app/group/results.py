@@ -8,12 +8,13 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from bids_app import __version__, stats
+from bids_app import stats
 from bids_app.bids.files import save_described, save_json, save_map, save_table, sidecar_of
 from bids_app.bids.result_names import group_name
 from bids_app.graph.features import camel
 from bids_app.group.analyses import Test
 from bids_app.group.cluster_results import write_clusters
+from bids_app.group.map_sidecars import correction_of, inference_of_map, model_of, of_route, software
 from bids_app.group.painting import paint
 from bids_app.group.result_tables import (
     COMPONENT_COLUMNS,
@@ -28,7 +29,6 @@ from bids_app.group.routes import ConnectionRoute, MapRoute, ParcelRoute, Route,
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Settings
 from bids_app.space.grid import Nodes
-from bids_app.trial.design import Design
 
 Comparisons = Mapping[Test, stats.Comparison]
 Corrected = Mapping[Test, np.ndarray]  # p over all features
@@ -82,7 +82,7 @@ def _write_maps(
 ) -> list[Path]:
     folder, grid, written = settings.group_dir, cast(Nodes, sample.grid), []
     for test, comparison in comparisons.items():
-        sidecar = _sidecar(settings, route, sample.design, test, comparison)
+        sidecar = _sidecar(settings, route, sample, test, comparisons)
         for statistic, values in _maps(comparison, corrected[test]).items():
             name = group_name(route, sample.design, "statmap", grid.extension, stat=statistic, desc=test.desc)
             save_map(folder / name, grid, values, sidecar(statistic))
@@ -91,21 +91,24 @@ def _write_maps(
 
 
 def _sidecar(
-    settings: Settings, route: Route, design: Design, test: Test, comparison: stats.Comparison
+    settings: Settings, route: Route, sample: Sample, test: Test, comparisons: Comparisons
 ) -> Callable[[str], dict[str, Any]]:
     """Return what makes the sidecar of a map of one statistic."""
+    trial, design, comparison, analysis = settings.trial, sample.design, comparisons[test], test.analysis
+    family = [other.feature for other in comparisons if other.analysis == analysis]
+    of_test = model_of(analysis, sample, trial, route.node) | inference_of_map(analysis, design, comparison, trial)
 
     def sidecar(statistic: str) -> dict[str, Any]:
         said = design.words.of(STATISTICS[statistic]) if design.treatments else STATISTICS[statistic]
         return {
-            "Description": f"{said}: {test.feature.title}; {' − '.join(test.analysis.sides(design))}.",
-            "Estimator": test.analysis.text(route.node, design),
-            "Role": test.role(settings.trial),
-            "Statistic": route.statistic(settings.trial),
-            "StandardErrors": "HC3" if settings.trial.hc3 else "ordinary",
+            "Description": f"{said}: {test.feature.title}; {of_test['Contrast']}.",
+            "Estimator": analysis.text(route.node, design),
+            "Role": test.role(trial),
+            **of_test,
+            **correction_of(statistic, comparison, route.node, family),
+            **of_route(route, trial),
             "DegreesOfFreedom": comparison.effect.df,
-            "NumberOfDraws": len(comparison.max_statistics),
-            "Software": f"trialgraph {__version__}",
+            "Software": software(),
         }
 
     return sidecar
@@ -145,7 +148,7 @@ def _write_parcels(
         (
             test.desc,
             {stat: values for stat, values in _maps(comparison, corrected[test]).items() if stat in PAINTED},
-            _sidecar(settings, route, sample.design, test, comparison),
+            _sidecar(settings, route, sample, test, comparisons),
         )
         for test, comparison in comparisons.items()
     )
@@ -170,7 +173,7 @@ def _write_connections(
         table.insert(4, "component", cast(Any, pd.array(number, dtype="Int64")))
         first = table.sort_values(["p_fwe", "p"], kind="stable").index[:N_CONNECTIONS]
         listed.append(table[table.index.isin(first) | table["component"].notna()])
-        written += _write_matrices(settings, route, sample, test, comparison)
+        written += _write_matrices(settings, route, sample, test, comparisons)
     path = folder / group_name(route, sample.design, route.table, ".tsv")
     save_described(path, pd.concat(listed), {**PAIR_COLUMNS, **TABLE_COLUMNS, "role": ROLE_TEXT})
     beside = folder / group_name(route, sample.design, "components", ".tsv")
@@ -183,7 +186,7 @@ def _component(sample: Sample, test: Test, comparison: stats.Comparison, compone
     rows = parcels.iloc[component.nodes]
     hubs = pd.concat([rows["from"], rows["to"]]).value_counts()
     return {
-        "metric": test.feature.metric,
+        "measure": test.feature.metric,
         "edges": test.feature.edges,
         "estimator": test.analysis.key,
         "direction": test.analysis.direction(component.sign, sample.design),
@@ -198,14 +201,15 @@ def _component(sample: Sample, test: Test, comparison: stats.Comparison, compone
 
 
 def _write_matrices(
-    settings: Settings, route: ConnectionRoute, sample: Sample, test: Test, comparison: stats.Comparison
+    settings: Settings, route: ConnectionRoute, sample: Sample, test: Test, comparisons: Comparisons
 ) -> list[Path]:
     """Write t, Hedges g and the p values as matrices of all parcels."""
     parcels, written = cast(pd.DataFrame, sample.parcels), []
     names = _names_of_pairs(parcels)
     place = {name: position for position, name in enumerate(names)}
     one, other = (parcels[end].map(place).to_numpy() for end in ("from", "to"))
-    maps, sidecar = _maps(comparison, comparison.p_fwe), _sidecar(settings, route, sample.design, test, comparison)
+    maps = _maps(comparisons[test], comparisons[test].p_fwe)
+    sidecar = _sidecar(settings, route, sample, test, comparisons)
     for stat in ("t", "hedgesG", "p", "pFwe"):
         matrix = np.full((len(names), len(names)), np.nan)
         matrix[one, other] = matrix[other, one] = maps[stat]

@@ -8,23 +8,25 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pandas as pd
 
-from bids_app import __version__, stats
+from bids_app import stats
 from bids_app.bids.files import save_described, save_map
 from bids_app.bids.names import contrast_label
 from bids_app.bids.result_names import comparison_folder, family_name
 from bids_app.graph.features import Feature
+from bids_app.group.analyses import headline_of
 from bids_app.group.family import Family
+from bids_app.group.map_sidecars import correction_of, inference_of_map, model_of, of_route, software
 from bids_app.group.routes import MapRoute
 from bids_app.group.sample import Sample
 from bids_app.group.together import Result
 from bids_app.settings.roles import feature_role
-from bids_app.settings.settings import Settings
+from bids_app.settings.settings import Settings, Trial
 from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
 COLUMNS = {
     "comparison": "Which arms, or the name of weights of several, at which follow-up; any: any difference, by F",
-    "metric": "Graph measure",
+    "measure": "Graph measure",
     "edges": "Edge rule",
     "role": "Primary, secondary or exploratory, by the plan",
     "n": "Participants in the model, of all arms in it",
@@ -39,6 +41,8 @@ COLUMNS = {
     "hedges_g": "Difference over the pooled within-arm standard deviation (Hedges g); chosen for being large",
     "folder": "Where the comparison has its page, maps and tables",
 }
+
+OF_ANY = "corrected over nodes and follow-ups by re-drawing the labels of all arms"
 
 
 class Compared(NamedTuple):
@@ -190,7 +194,7 @@ def _row(settings: Settings, family: Family, one: Tested) -> dict[str, Any]:
     trial, size, feature = settings.trial, np.abs(one.statistic), one.feature
     row: dict[str, Any] = {
         "comparison": one.text,
-        "metric": feature.metric,
+        "measure": feature.metric,
         "edges": feature.edges,
         "role": feature_role(trial, feature, trial.estimator) if one.design else "exploratory",
         "n": len(one.sample.arm),
@@ -229,16 +233,33 @@ def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path
         maps |= _maps_of_weights(one)
     if one.design is None:
         maps |= {"f": (one.statistic, "F of the differences of all arms from the reference")}
-        maps |= {
-            "pTogether": (one.p, "p of F, corrected over nodes and follow-ups by re-drawing the labels of all arms")
-        }
+        maps |= {"pTogether": (one.p, f"p of F, {OF_ANY}")}
     for stat, (values, text) in maps.items():
         more = {"ses": one.followup or None, "contrast": contrast, "stat": stat, "desc": one.feature.label}
         path = settings.group_dir / family_name(route, "statmap", grid.extension, **more)
-        about = {"Statistic": route.statistic(settings.trial), "NumberOfDraws": one.n_draws}
-        software = {"Software": f"trialgraph {__version__}"}
-        save_map(path, grid, values, {"Description": f"{text}: {description}.", **about, **software})
+        together = stat == "pTogether"
+        corrected = _correction(family, one) if together else correction_of(stat, one.alone, route.node, [])
+        about = {"Description": f"{text}: {description}.", **_about(settings.trial, route, one), **corrected}
+        save_map(path, grid, values, about | {"Software": software()})
         yield path
+
+
+def _correction(family: Family, one: Tested) -> dict[str, str]:
+    """Return by what p over all comparisons is corrected, and which they are."""
+    if one.design is None:
+        compared = [f"any difference{sample.design.at}" for sample in family.samples.values()]
+        return {"Correction": OF_ANY, "Family": "; ".join(compared)}
+    return {"Correction": family.how, "Family": "; ".join(design.comparison for design in family.designs)}
+
+
+def _about(trial: Trial, route: MapRoute, one: Tested) -> dict[str, Any]:
+    """Return the model that a comparison is tested in, and how it is drawn."""
+    headline = headline_of(trial)
+    model = model_of(headline, one.sample, trial, route.node) | {"Contrast": one.text}
+    if one.design and one.design.weighted:
+        model |= {"Contrast": f"{one.text}: {one.design.weighted.text}"}
+    drawn = inference_of_map(headline, one.sample.design, one.alone, trial, n_draws=one.n_draws)
+    return {"Estimator": headline.text(route.node, one.sample.design), **model, **drawn, **of_route(route, trial)}
 
 
 def _maps_of_weights(one: Tested) -> dict[str, tuple[np.ndarray, str]]:

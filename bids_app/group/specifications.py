@@ -55,7 +55,7 @@ def _left(route: Route, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
         columns = read_table(scan.path, nrows=0).columns
         for metric, measure in MEASURES.items():
             if label_of(metric) in columns and not measure.is_label:
-                yield (("metric", metric), ("edges", edges)), scan
+                yield (("measure", metric), ("edges", edges)), scan
 
 
 @_left.register
@@ -63,14 +63,14 @@ def _maps(route: MapRoute, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
     for scan in index.of("boldmap", route.extension):
         metric, parts = scan.sidecar.get("Measure"), read_map_desc(scan.entities.get("desc", ""))
         if parts and metric in MEASURES and not MEASURES[metric].is_label:
-            pairs = {"metric": metric, "edges": parts.edges, "values": parts.values, "smoothing": parts.fwhm}
+            pairs = {"measure": metric, "edges": parts.edges, "values": parts.values, "smoothing": parts.fwhm}
             yield tuple(pairs.items()), scan
 
 
 @_left.register
 def _of_whole_graphs(route: GlobalRoute, index: ScanIndex) -> Iterator[tuple[Choices, Scan]]:
     for edges, scan in _tables(route, index):
-        yield (("metric", ALL_GLOBALS.name), ("edges", edges)), scan
+        yield (("measure", ALL_GLOBALS.name), ("edges", edges)), scan
 
 
 def _tables(route: TableRoute, index: ScanIndex) -> Iterator[tuple[str, Scan]]:
@@ -89,14 +89,14 @@ def _matrices(route: ConnectionRoute, index: ScanIndex) -> Iterator[tuple[Choice
     ((feature, scans),) = route.scans.items()
     wanted = {key: scans[0].entities.get(key) for key in (*PARCELLATION, "desc", "stat")}
     for scan in index.of("relmat", ".tsv", **wanted):
-        yield (("metric", feature.metric), ("edges", feature.edges)), scan
+        yield (("measure", feature.metric), ("edges", feature.edges)), scan
 
 
 def primary_choices(settings: Settings, route: Route, feature: Feature) -> dict[str, Any]:
     """Return what the headline analysis of a feature chose, the estimator among it."""
     chosen = {
         "processing": OWN,
-        "metric": feature.metric,
+        "measure": feature.metric,
         "edges": feature.edges,
         "estimator": settings.trial.estimator,
     }
@@ -119,7 +119,7 @@ def reader(
             means: dict[str, np.ndarray] = {}
             for visit, session in design.visits.items():
                 of_visit = [(name, session) if used else None for name, used in zip(names, rows, strict=True)]
-                means[visit] = visit_means(specifications[key], chosen["metric"], values.regions, of_visit)
+                means[visit] = visit_means(specifications[key], chosen["measure"], values.regions, of_visit)
             cache[key] = {name: data.of(rows) for name, data in values.data(means).items()}
         return cache[key]
 

@@ -13,6 +13,7 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import people
 from bids_app.errors import DataError, UsageError
 from bids_app.group.sample import Sample
+from bids_app.group.value_keys import KEY_COLUMNS, keyed
 from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import outcome_model
@@ -34,9 +35,9 @@ from bids_app.trial.flow_table import with_heads
 from bids_app.trial.outcomes import (
     ROLE_COLUMN,
     name_of,
-    of_visits,
     outcome_columns,
     outcome_table,
+    scores_as_written,
     two_visits,
     with_roles,
 )
@@ -179,7 +180,7 @@ def write_outcomes(run: "GroupRun") -> None:
     trial, notes, words = run.settings.trial, run.notes, run.design.words
     participants = run.settings.selection.participants
     scores = cast(Scores, run.scores)
-    save_described(run.trial_path("scores"), of_visits(scores.table, run.design), outcome_columns(run.design))
+    save_described(run.trial_path("scores"), scores_as_written(scores.table, run.design), outcome_columns(run.design))
     draws = draws_of(trial, words)
     with notes.softly("Clinical outcomes", asked=True):
         table = outcomes_of(scores, run.design, trial, alone=run.alone)
@@ -194,10 +195,10 @@ def write_outcomes(run: "GroupRun") -> None:
         return
     with notes.softly("Missing follow-ups of the outcomes"):
         table = of_chosen(missing_table(scores.outcomes, **draws), participants)
-        save_described(run.trial_path("missing"), table, missing_columns(table))
+        save_described(run.trial_path("missing"), keyed(table), missing_columns(table) | KEY_COLUMNS)
     with notes.softly("Tipping points of the outcomes"):
         table = tipping_table(scores.outcomes, alpha=trial.alpha, seed=trial.random_seed)
-        save_described(run.trial_path("tipping"), table, TIPPING_COLUMNS)
+        save_described(run.trial_path("tipping"), keyed(table), TIPPING_COLUMNS | KEY_COLUMNS)
 
 
 def outcomes_of(scores: Scores, design: Design, trial: Trial, *, alone: bool) -> pd.DataFrame:

@@ -10,12 +10,13 @@ from bids_app.bids.files import save_described
 from bids_app.bids.names import label
 from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
-from bids_app.graph.features import Feature
+from bids_app.graph.features import Feature, edges_text
 from bids_app.group.node_values import read_nodes, read_values
 from bids_app.group.region_values import Everyone, Region, of_regions, read_regions
 from bids_app.group.result_tables import TABLE_COLUMNS, compare_alone
 from bids_app.group.routes import GlobalRoute, Route
 from bids_app.group.targets import GroupRun, Target
+from bids_app.group.value_keys import Keys, key_of
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.flow import Visit, by_visit
 from bids_app.trial.visit_scans import weights
@@ -31,7 +32,7 @@ def write_whole_brain(run: GroupRun, target: Target) -> Path:
     participants = [name.removeprefix("sub-") for name in analysed]
     visits = {visit: [(name, session) for name in participants] for visit, session in design.visits.items()}
     values = {visit: _means(route, of_visit) for visit, of_visit in visits.items()}
-    means = {"metric": [one.metric for one in route.scans], "edges": [one.edges for one in route.scans]}
+    means = {"measure": [one.metric for one in route.scans], "edges": [one.edges for one in route.scans]}
     columns = dict(TABLE_COLUMNS)
     for visit, both in values.items():
         for arm in design.compared:
@@ -65,7 +66,7 @@ def values_of_everyone(route: Route, everyone: Everyone) -> dict[str, TwoVisits]
         No value could be read.
     """
     if isinstance(route, GlobalRoute):
-        values = read_regions(route, _measures(route), **everyone)
+        values = read_regions(route, list(_measures(route).values()), **everyone)
     else:
         means = {visit: _means(route, of_visit) for visit, of_visit in everyone["visits"].items()}
         regions = [Region(one.label, one.title, one, np.array([], dtype=int), "whole brain") for one in route.scans]
@@ -79,13 +80,24 @@ def values_of_everyone(route: Route, everyone: Everyone) -> dict[str, TwoVisits]
     return data
 
 
-def _measures(route: GlobalRoute) -> list[Region]:
-    """Return every measure of the whole graph, whether or not the arms differ in it."""
-    return [
-        Region(str(name), str(name), feature, np.array([place]), f"{feature.title}: {name}")
-        for feature, scans in route.scans.items()
-        for place, name in enumerate(read_nodes(scans[0].path)["name"])
-    ]
+def keys_of_everyone(route: Route) -> Keys:
+    """Return what the values of `values_of_everyone` are known by."""
+    if isinstance(route, GlobalRoute):
+        return {one.name: key_of(one.feature, name=name) for (name, _), one in _measures(route).items()}
+    return {one.title: key_of(one) for one in route.scans}
+
+
+def _measures(route: GlobalRoute) -> dict[tuple[str, str], Region]:
+    """Return every measure of the whole graph by name and edge rule, whether or not the arms differ in it."""
+    found = {}
+    for feature, scans in route.scans.items():
+        of = f", {edges_text(feature.edges)}" if len(route.scans) > 1 else ""
+        for place, name in enumerate(read_nodes(scans[0].path)["name"]):
+            title = f"{name}{of}"
+            found[str(name), feature.edges] = Region(
+                title, title, feature, np.array([place]), f"{feature.title}: {name}"
+            )
+    return found
 
 
 def _means(route: Route, visits: Sequence[Visit | None]) -> np.ndarray:

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 
 from bids_app.bids.files import read_table, save_figure
-from bids_app.bids.result_names import MAPS, result_path, surface_path
+from bids_app.bids.result_names import MAPS, output_of, result_path, surface_path
 from bids_app.report.figures import visits_figure
 from bids_app.report.parcels import titled
 from bids_app.space.grid import Grid
@@ -63,7 +63,7 @@ def _figure(folder: Path, path: Path, entities: Mapping[str, str], title: str) -
     if path.name.endswith(".nii.gz"):
         mask = np.isfinite(values)
         return visits_figure(Grid(mask, image.affine), {"": values[mask]}, title, "as it is compared")
-    surface = load_surface(surface_path(folder.parent, entities))
+    surface = load_surface(surface_path(output_of(folder), entities))
     return visits_figure(surface, {"": values.ravel()[surface.mask]}, title, "as it is compared")
 
 
@@ -72,6 +72,6 @@ def _nodes(
 ) -> list[dict[Any, Any]]:
     suffix = {"global": "global", "edges": "edges"}.get(record.kind, "nodes")
     table = read_table(folder / result_path(entities, suffix, ".tsv"), dtype={"name": str})
-    own = table[(table["metric"] == one.metric) & (table["edges"] == one.edges)]
+    own = table[(table["measure"] == one.metric) & (table["edges"] == one.edges)]
     shown = own if record.kind == "global" else own.sort_values("mean", ascending=False).head(N_SHOWN)
     return shown.to_dict("records")

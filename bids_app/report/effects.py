@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bids_app.bids.files import save_figure, save_text
-from bids_app.bids.result_names import result_path, surface_path
+from bids_app.bids.result_names import output_of, result_path, surface_path
 from bids_app.graph.features import Feature
 from bids_app.report import mapfigures
 from bids_app.report.mapfigures import Effect, colour_range
@@ -182,7 +182,7 @@ class _Surfaces(_Drawer):
 
     def __init__(self, folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> None:
         super().__init__(folder, entities, record)
-        self.surface = load_surface(surface_path(folder.parent, entities))
+        self.surface = load_surface(surface_path(output_of(folder), entities))
 
     def _cuts(self, maps: Maps) -> Cuts:
         return None

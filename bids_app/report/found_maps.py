@@ -111,7 +111,7 @@ def _of_cluster(row: Row, record: ComparisonRecord, evidence: Evidence, p: str) 
         estimand=record.analyses.headline_text,
         region=row["region"],
         cluster=row["cluster"],
-        measure=row["metric"],
+        measure=row["measure"],
         edges=row["edges"],
         role=row["role"],
         direction=row["direction"],

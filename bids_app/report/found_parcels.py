@@ -66,7 +66,7 @@ def _parcel(group: Sequence[Row], record: ComparisonRecord, evidence: Evidence, 
         Result(
             estimand=record.analyses.headline_text,
             region=row["name"],
-            measure=row["metric"],
+            measure=row["measure"],
             edges=row["edges"],
             role=roles[row["feature"]],
             direction=row["direction"],
@@ -108,7 +108,7 @@ def _component(row: Row, record: ComparisonRecord, evidence: Evidence) -> Found:
     result = Result(
         estimand=record.analyses.headline_text,
         region=name,
-        measure=row["metric"],
+        measure=row["measure"],
         edges=row["edges"],
         role=record.analyses.features[0].role,
         direction=row["direction"],

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name
-from bids_app.bids.result_names import MAPS, parcellation_of, result_files, result_path, surface_path
+from bids_app.bids.result_names import MAPS, output_of, parcellation_of, result_files, result_path, surface_path
 from bids_app.graph.features import Feature, camel
 from bids_app.report import mapfigures
 from bids_app.report.parcelfigures import chord_figure, connectome_figure, nodes_figure
@@ -66,7 +66,7 @@ def node_context(folder: Path, entities: Mapping[str, str], record: ComparisonRe
 
 def titled(table: pd.DataFrame) -> pd.DataFrame:
     """Add the title of each row's feature to a table of results."""
-    titles = [Feature(*pair).title for pair in table[["metric", "edges"]].itertuples(index=False)]
+    titles = [Feature(*pair).title for pair in table[["measure", "edges"]].itertuples(index=False)]
     return table.assign(feature=titles)
 
 
@@ -85,7 +85,7 @@ def _draw(
     what = "measures" if record.kind == "global" else f"the {len(result['rows'])} parcels with the smallest p"
     title = f"{result['feature']}: {what}, {record.arms.contrast}"
     direction = record.direction(1)
-    feature = Feature(*rows[["metric", "edges"]].iloc[0])
+    feature = Feature(*rows[["measure", "edges"]].iloc[0])
     desc = camel([entities.get("desc", ""), feature.label])
     drawn: dict[str, tuple[Figure | None, str]] = {}
     if record.analyses.slope is None:
@@ -118,7 +118,7 @@ def _map_figure(
             if extension == ".nii.gz":
                 effect = mapfigures.Effect(size, statistic, p_fwe, alpha, text, record.arms.sides)
                 return mapfigures.strip_figure(effect)
-            surface = load_surface(surface_path(folder.parent, entities))
+            surface = load_surface(surface_path(output_of(folder), entities))
             g, p = (image.get_fdata().ravel()[surface.mask] for image in (size, p_fwe))
             return surface_effect_figure(surface, g, p, text, alpha)
     return None

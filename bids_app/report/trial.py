@@ -9,6 +9,7 @@ import pandas as pd
 from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name
 from bids_app.bids.result_names import result_path
+from bids_app.graph.features import Feature, edges_text
 from bids_app.report.parcels import titled
 from bids_app.report.trialfigures import LABELS, VISITS, association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
@@ -78,6 +79,8 @@ def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonR
     facts_path = folder / result_path({"contrast": entities["contrast"]}, "trial", ".json")
     facts = read_record(facts_path, AGAIN) if facts_path.exists() else {}
     context: dict[str, Any] = {name: _records(folder, entities, name) for name in ROUTE_TABLES}
+    for name in ("roimissing", "regionsmissing", "wholebrainmissing"):
+        context[name] = [row | {"value": _value(row)} for row in context[name]]
     for name in ("motion", "balance"):  # what is known of nobody is not worth a row
         context[name] = [row for row in context[name] if row["n_active"] or row.get("n_reference")]
     reliability = _table(folder, entities, "reliability")
@@ -91,6 +94,16 @@ def route_context(folder: Path, entities: Mapping[str, str], record: ComparisonR
     context["scatters"] = _scatters(folder, entities, record.arms)
     context["curves"] = _curves(folder, entities, context["regions"] or [])
     return context
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    """Name a value by what it is known by; the name of a region that was found says the measure too."""
+    if "cluster" in row:
+        return str(row["region"])
+    if "name" in row:
+        return f"{row['name']}, {edges_text(row['edges'])}"
+    title = Feature(row["measure"], row["edges"]).title
+    return f"{row['region']}: {title}" if "region" in row else title
 
 
 def role_text(facts: Mapping[str, Any] | None) -> str:
@@ -140,7 +153,7 @@ def _lost(facts: Mapping[str, Any]) -> str:
 def _table(folder: Path, entities: Mapping[str, str], suffix: str) -> pd.DataFrame | None:
     """Return a table, or None if it was not made."""
     path = folder / result_path(entities, suffix, ".tsv")
-    return read_table(path, dtype={"participant": str, "arm": str}) if path.exists() else None
+    return read_table(path, dtype={"participant_id": str, "arm": str}) if path.exists() else None
 
 
 def _records(folder: Path, entities: Mapping[str, str], suffix: str) -> list[dict[Any, Any]]:
@@ -175,9 +188,9 @@ def _outcome_figures(folder: Path, entities: Mapping[str, str], record: Comparis
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
     """Return arm, and what there is of baseline and followup, a row per participant."""
     rows = rows.assign(visit=rows["visit"].replace(dict(zip(PERIODS, VISITS, strict=True))))
-    wide = rows.pivot(index="participant", columns="visit", values="value")
+    wide = rows.pivot(index="participant_id", columns="visit", values="value")
     wide = wide[[visit for visit in VISITS if visit in wide]]
-    return wide.join(rows.drop_duplicates("participant").set_index("participant")["arm"])
+    return wide.join(rows.drop_duplicates("participant_id").set_index("participant_id")["arm"])
 
 
 def _drawn(wide: pd.DataFrame, arms: Arms) -> pd.DataFrame:
@@ -230,13 +243,13 @@ def _scatters(folder: Path, entities: Mapping[str, str], arms: Arms) -> list[dic
     for (region, outcome), rows in list(table.groupby(["region", "outcome"], sort=False))[:N_SCATTERS]:
         brain = _wide(roi[(roi["region"] == region) & roi["analysed"]])
         score = _wide(scores[scores["outcome"] == outcome])
-        measure, slopes = rows["measure"].iloc[0], rows.set_index("term")["slope"]
+        kind, slopes = rows["score"].iloc[0], rows.set_index("term")["slope"]
         pairs = pd.DataFrame({"arm": brain["arm"], "brain": _change(brain, arms)})
-        pairs["outcome"] = _change(score, arms) if measure == "change" else score["followup"]
+        pairs["outcome"] = _change(score, arms) if kind == "change" else score["followup"]
         path = _figure_path(folder, entities, "association", len(drawn))
         labels = (
             f"{'change in ' if 'baseline' in brain else ''}{region}",
-            f"{'change in ' if measure == 'change' else ''}{outcome}",
+            f"{'change in ' if kind == 'change' else ''}{outcome}",
         )
         save_figure(path, association_figure(pairs, (slopes["active"], slopes["reference"]), arms.names, labels))
         drawn.append({"region": region, "outcome": outcome, "path": path})

@@ -15,7 +15,7 @@ COLOURS, MARKERS = ("#0072b2", "#d55e00"), ("o", "s")
 VISITS = ("baseline", "followup")
 LABELS = ("baseline", "follow-up")
 LABEL_WIDTH = 18  # characters
-VARIED = ("estimator", "metric", "edges", "values", "smoothing")
+VARIED = ("estimator", "measure", "edges", "values", "smoothing")
 
 
 def visits_figure(

@@ -16,7 +16,7 @@ MEASURES = {
 }
 MOMENTS = ("baseline", "followup", "change")
 MOTION_COLUMNS = {
-    "measure": "; ".join(f"{name}: {text}" for name, text in MEASURES.items()),
+    "variable": "; ".join(f"{name}: {text}" for name, text in MEASURES.items()),
     "visit": "baseline, followup, or the change from one to the other",
     "n_active": "Participants of the active arm with a value",
     "n_reference": "Participants of the reference arm with a value",
@@ -34,7 +34,7 @@ MOTION_COLUMNS = {
     "standardized_difference": "Difference over the root of the mean of the arms' variances",
 }
 ONE_GROUP_COLUMNS = {
-    "measure": MOTION_COLUMNS["measure"],
+    "variable": MOTION_COLUMNS["variable"],
     "visit": MOTION_COLUMNS["visit"],
     "n_active": "Participants with a value",
     "mean_active": "Mean",
@@ -75,7 +75,7 @@ def motion_table(flow: pd.DataFrame, arm: npt.ArrayLike) -> pd.DataFrame:
             for visit, of_visit in values.items():
                 row = compared(of_visit, active)
                 untested = {"t": np.nan, "p": np.nan, "p_rank": np.nan} if visit == "baseline" else {}
-                rows.append({"measure": measure, "visit": visit, **row, **untested})
+                rows.append({"variable": measure, "visit": visit, **row, **untested})
     return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
 
 

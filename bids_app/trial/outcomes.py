@@ -30,6 +30,9 @@ OUTCOME_COLUMNS = {
     "outcome": "Name of the outcome",
     "value": "Score; n/a where there is none",
 }
+WRITTEN_COLUMNS = {"participant_id": "Participant"} | {
+    name: text for name, text in OUTCOME_COLUMNS.items() if name != "participant"
+}
 ROLE_COLUMN = {
     "role": "What the plan says that the row counts for: primary, secondary, or exploratory, as all is without a plan"
 }
@@ -112,9 +115,15 @@ def two_visits(table: pd.DataFrame, outcome: str, design: Design, covariates: pd
 def outcome_columns(design: Design) -> dict[str, str]:
     """Describe the columns of the outcomes as they are written."""
     if not design.treatments:
-        return OUTCOME_COLUMNS
+        return WRITTEN_COLUMNS
     visits = f"{' or '.join(design.columns.values())}, or the label of another session"
-    return OUTCOME_COLUMNS | {"arm": design.words.of(OUTCOME_COLUMNS["arm"]), "visit": visits}
+    return WRITTEN_COLUMNS | {"arm": design.words.of(WRITTEN_COLUMNS["arm"]), "visit": visits}
+
+
+def scores_as_written(table: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """Return the scores with the participants and the visits as every table calls them."""
+    named = table.rename(columns={"participant": "participant_id"})
+    return of_visits(named.assign(participant_id="sub-" + named["participant_id"].astype(str)), design)
 
 
 def of_visits(table: pd.DataFrame, design: Design) -> pd.DataFrame:

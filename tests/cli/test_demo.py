@@ -15,13 +15,14 @@ AFFINE = np.diag([10.0, 10.0, 10.0, 1])
 HERE = PlantedRegion("here", {"degree": 1, "clustering": 1}, (30, 30, 30), 10)
 THERE = PlantedRegion("there", {"degree": 1}, (80, 30, 30), 10)
 ANSWERS = [Answer(arm, "placebo", "day3", {"here": 1.0}) for arm in ("high", "low")]
-FOUND = ["comparison", "region", "metric"]
+FOUND = ["comparison", "region", "measure"]
 
 
 def save_maps(folder, name, values):
-    folder.mkdir(exist_ok=True)
-    for desc in ("degreeR025", "clusteringR025"):
-        nib.save(nib.Nifti1Image(values, AFFINE), folder / f"task-rest_{name}_desc-{desc}_statmap.nii.gz")
+    for measure in ("degree", "clustering"):
+        own = folder / "maps" / measure
+        own.mkdir(parents=True, exist_ok=True)
+        nib.save(nib.Nifti1Image(values, AFFINE), own / f"task-rest_{name}_desc-{measure}R025_statmap.nii.gz")
 
 
 def made(*, p_here, p_far, g_here=1.0):
@@ -36,7 +37,7 @@ def answer(folder, **values):
     for stat, image in zip(("pFwe", "hedgesG"), made(**values), strict=True):
         save_maps(folder, f"contrast-drugVsPlacebo_stat-{stat}", image)
     told = [Answer("drug", "placebo", "day3", {"here": 1.0})]
-    return known_answer(folder, [HERE], told).set_index(["region", "metric"])
+    return known_answer(folder, [HERE], told).set_index(["region", "measure"])
 
 
 def test_what_was_planted_and_found_agrees(tmp_path):

@@ -60,7 +60,7 @@ def test_global_results_are_those_of_least_squares(compared, analysed, measure):
     both = visits(compared, analysed, "*_desc-r025_global.tsv", lambda path: read(path)[column][0])
     fit = fitted(analysed, both)
     table = read(the(compared / "group", "tables/*_desc-global_global.tsv"))
-    assert set(table["metric"]) == {"global"}
+    assert set(table["measure"]) == {"global"}
     row = table[(table["estimator"] == "ancova") & (table["name"] == GLOBALS[measure].label)].iloc[0]
     assert row["difference"] == pytest.approx(fit.params[1], rel=1e-6)
     assert row["t"] == pytest.approx(fit.tvalues[1], rel=1e-6)
@@ -110,7 +110,7 @@ def test_parcels_painted_back_hold_the_result_of_their_parcel(compared):
     labels = np.asarray(laid.dataobj)
     nodes = read(the(group, "tables/*_atlas-Demo_contrast-*Midazolam_nodes.tsv"))
     assert {"x", "y", "z"} <= set(nodes)
-    own = nodes[(nodes["metric"] == "degree") & (nodes["estimator"] == "ancova")]
+    own = nodes[(nodes["measure"] == "degree") & (nodes["estimator"] == "ancova")]
     for stat, column in (("hedgesG", "hedges_g"), ("pFwe", "p_fwe"), ("t", "t")):
         painted = nib.load(the(group, f"maps/*/*_atlas-Demo_*_stat-{stat}_desc-degreeR025_statmap.nii.gz"))
         np.testing.assert_allclose(painted.affine, laid.affine)
@@ -133,7 +133,7 @@ def test_significant_parcels_are_named_with_their_place():
     row = {"name": "sphere225", "x": 12.4, "y": -16.6, "z": -0.3, "t": 8.4, "hedges_g": 3, "g_low": 2, "g_high": 4}
     record = changed(RECORD, kind="parcels")
     feature = record.analyses.features[0]
-    row |= {"feature": feature.title, "metric": feature.metric, "edges": feature.edges, "n": 6, "p_fwe": 0.01}
+    row |= {"feature": feature.title, "measure": feature.metric, "edges": feature.edges, "n": 6, "p_fwe": 0.01}
     row |= {"difference": 1.0, "ci_low": 0.5, "ci_high": 1.5}
     result = {"estimator": "ancova", "feature": feature.title, "n": 9, "n_fwe": 1, "rows": [row]}
     (said,) = parcel_statements([result | {"significant": [row]}], record, Evidence())

@@ -148,7 +148,7 @@ NAMED = {"a": np.array([0, 3, 5]), "b": np.array([7])}
 def test_each_region_is_the_ordinary_model_of_its_mean(scanned, tmp_path):
     route, of = scanned
     table = read_table(write_named(GroupRun(settings(tmp_path), DESIGN, None), Target(route, None, of, NAMED)))
-    assert list(zip(table["region"], table["metric"], strict=True)) == [
+    assert list(zip(table["region"], table["measure"], strict=True)) == [
         (name, metric) for name in "ab" for metric in ("degree", "strength")
     ]
     for row, (name, feature) in zip(table.itertuples(), [(n, f) for n in "ab" for f in of.features], strict=True):

@@ -168,7 +168,7 @@ def test_files_of_parcels(tmp_path):
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert list(sidecar) == list(table)
     over_metrics = stats.across([compared[Test(DEGREE, CHANGE)], compared[Test(STRENGTH, CHANGE)]])
-    rows = table[(table["metric"] == "strength") & (table["estimator"] == "change")]
+    rows = table[(table["measure"] == "strength") & (table["estimator"] == "change")]
     np.testing.assert_allclose(rows["p_fwe_all"], over_metrics[1])
     np.testing.assert_allclose(rows["difference"], compared[Test(STRENGTH, CHANGE)].effect.difference, rtol=1e-8)
     assert (table["p_fwe_all"] >= table["p_fwe"]).all()
@@ -206,21 +206,22 @@ def test_files_of_voxels(tmp_path):
     assert len(written) == len(set(written)) == 2 * 2 * 14 + 1 + len(images)
     clusters_are_in_their_images(images, tmp_path)
     assert all(path.exists() and (path.parent / f"{path.name.split('.')[0]}.json").exists() for path in written)
-    prefix = tmp_path / "group" / "task-rest_res-3mm_contrast-drugVsUsualCare"
+    group, maps = tmp_path / "group", tmp_path / "group" / "maps" / "degree"
+    prefix = "task-rest_res-3mm_contrast-drugVsUsualCare"
     for stat, values in (
         ("t", compared[Test(DEGREE, CHANGE)].effect.t),
         ("pFwe", compared[Test(DEGREE, CHANGE)].p_fwe),
         ("tfce", compared[Test(DEGREE, CHANGE)].statistic),
     ):
-        volume = nib.load(f"{prefix}_stat-{stat}_desc-degreeR025Change_statmap.nii.gz").get_fdata()
+        volume = nib.load(maps / f"{prefix}_stat-{stat}_desc-degreeR025Change_statmap.nii.gz").get_fdata()
         np.testing.assert_allclose(volume[mask], values, rtol=1e-6)
         assert np.isnan(volume[~mask]).all()
-    sidecar = json.loads(Path(f"{prefix}_stat-t_desc-degreeR025_statmap.json").read_text())
+    sidecar = json.loads((maps / f"{prefix}_stat-t_desc-degreeR025_statmap.json").read_text())
     assert sidecar["DegreesOfFreedom"] == 12 - 4
     assert sidecar["NumberOfDraws"] == N_DRAWS
-    clusters = pd.read_csv(f"{prefix}_clusters.tsv", sep="\t")
+    clusters = pd.read_csv(group / "tables" / f"{prefix}_clusters.tsv", sep="\t")
     assert set(clusters["direction"]) == {"drug > usual care"}
-    whole = clusters[(clusters["metric"] == "degree") & (clusters["estimator"] == "ancova")]
+    whole = clusters[(clusters["measure"] == "degree") & (clusters["estimator"] == "ancova")]
     assert whole["n_voxels"].sum() == (compared[Test(DEGREE, ANCOVA)].p_fwe <= 0.05).sum()
     assert (whole["volume_mm3"] == 27 * whole["n_voxels"]).all()
 
@@ -255,7 +256,7 @@ def test_whole_brain_means_equal_least_squares(tmp_path):
     after = 0.5 * before + 3 * ARM + rng.normal(0, 2, len(ARM))
     voxels = route("voxels", {"res": "3mm"}, scans_of((before, after), 90))
     path = write_whole_brain(run_of(settings(tmp_path)), Target(voxels, flow(), of))
-    table = pd.read_csv(path, sep="\t").set_index("metric")
+    table = pd.read_csv(path, sep="\t").set_index("measure")
     after[0] = 0.75 * after[0] + 0.25 * 40
     fit = ordinary_least_squares(after, before, of.covariates)
     row = table.loc["degree"]
@@ -288,7 +289,7 @@ def test_whole_brain_means_are_tested_as_the_maps_are(tmp_path):
         chosen = settings(tmp_path / name)
         chosen = replace(chosen, trial=replace(chosen.trial, n_permutations=2000, **options))
         path = write_whole_brain(run_of(chosen), Target(voxels, flow(), of))
-        tables[name] = pd.read_csv(path, sep="\t").set_index("metric").loc["degree"]
+        tables[name] = pd.read_csv(path, sep="\t").set_index("measure").loc["degree"]
     assert tables["own"]["t"] == pytest.approx(fit.tvalues[1])
     assert tables["hc3"]["t"] == pytest.approx(fit.params[1] / fit.HC3_se[1])
     assert tables["lane"]["t"] == pytest.approx(fit.tvalues[1])
@@ -326,7 +327,7 @@ def test_whole_brain_means_of_parcels_are_read_from_their_tables(tmp_path):
     written = write_whole_brain(
         run_of(settings(tmp_path)), Target(route("parcels of A", {"atlas": "A"}, made), flow(), of)
     )
-    table = pd.read_csv(written, sep="\t").set_index("metric")
+    table = pd.read_csv(written, sep="\t").set_index("measure")
     active = [means[label, "post"] for label, arm in zip(PARTICIPANTS, ARM, strict=True) if arm]
     assert table.loc["degree", "followup_mean_drug"] == pytest.approx(np.mean(active))
     assert table.loc["strength", "difference"] == pytest.approx(2 * table.loc["degree", "difference"])
@@ -353,5 +354,5 @@ def test_every_column_of_the_flow_is_explained(tmp_path):
     tables = Tables(participants, pd.DataFrame(index=index), {})
     written = participant_flow(tables, DESIGN, by_visit(scans_of((ARM, ARM), 90)), {}, 0)
     path = write_design(run_of(settings(tmp_path)), Target(route("parcels of A", {}), written, sample(parcels=PARCELS)))
-    flow_path = path.with_name(path.name.replace("_design.json", "_flow.tsv"))
+    flow_path = path.parent / "tables" / path.name.replace("_design.json", "_flow.tsv")
     assert list(json.loads(flow_path.with_suffix(".json").read_text())) == list(pd.read_csv(flow_path, sep="\t"))

@@ -93,7 +93,7 @@ def test_nodal_results_are_plausible(analysed):
     table = pd.read_csv(path, sep="\t")
     (design,) = analysed.glob("group/*_contrast-medicationVsPlacebo_design.json")
     n_compared = json.loads(design.read_text())["NodesCompared"]
-    assert set(table.groupby(["metric", "edges", "estimator"]).size()) == {n_compared}
+    assert set(table.groupby(["measure", "edges", "estimator"]).size()) == {n_compared}
     assert {"symptom:bprs_change_t5", "symptom-by-arm:sofas_change_t4", "within:placebo"} <= set(table["estimator"])
     ancova = table[table["estimator"] == "ancova"]
     assert (ancova["ci_low"] < ancova["difference"]).all()

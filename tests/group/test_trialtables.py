@@ -66,7 +66,7 @@ def frame():
 
 def read(path):
     described = json.loads(path.with_suffix(".json").read_text())
-    table = pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant": str})
+    table = pd.read_csv(path, sep="\t", na_values="n/a", dtype={"participant_id": str})
     assert list(described)[: len(table.columns)] == list(table), path
     assert all(described[name]["Description"] for name in table)
     return table
@@ -128,15 +128,15 @@ def test_cutoffs_are_counted_with_the_missing_as_failures(group):
 def test_scores_missing_and_tipping_are_of_everyone_randomized(group):
     folder = group.settings.output_dir
     scores = trial_table(folder, "scores")
-    assert set(scores["participant"]) == set(LABELS)
+    assert set(scores["participant_id"]) == {f"sub-{label}" for label in LABELS}
     missing = trial_table(folder, "missing")
-    mixed = missing[(missing["value"] == "hamd") & (missing["method"] == "mixed")].iloc[0]
+    mixed = missing[(missing["outcome"] == "hamd") & (missing["method"] == "mixed")].iloc[0]
     assert (mixed["n_active"] + mixed["n_reference"], mixed["missing_reference"]) == (len(LABELS), 1)
-    assert set(trial_table(folder, "tipping")["value"]) == {"hamd", "ideation"}
+    assert set(trial_table(folder, "tipping")["outcome"]) == {"hamd", "ideation"}
 
 
 def test_motion_and_balance_are_described(group):
-    rows, motion = frame(), table_of(group, "motion").set_index(["measure", "visit"])
+    rows, motion = frame(), table_of(group, "motion").set_index(["variable", "visit"])
     means = [rows.loc[rows["active"] == arm, "fd_before"].mean() for arm in (1, 0)]
     assert motion.loc[("mean_fd", "baseline"), "difference"] == pytest.approx(means[0] - means[1])
     assert motion.loc[[("mean_fd", "baseline"), ("minutes", "baseline")], ["t", "p", "p_rank"]].isna().all(axis=None)
@@ -153,11 +153,11 @@ def test_motion_and_balance_are_described(group):
 def test_region_values_are_means_of_the_compared_maps(group):
     roi = table_of(group, "roi")
     assert set(roi["cluster"]) == {"degreeR025 1"}, "p of alpha itself is significant, and nothing is in strength"
-    wide = roi.pivot(index="participant", columns="visit", values="value")
+    wide = roi.pivot(index="participant_id", columns="visit", values="value")
     np.testing.assert_allclose(wide["baseline"], frame()["brain_before"], rtol=1e-5)
     np.testing.assert_allclose(wide["followup"], frame()["brain_after"], rtol=1e-5)
-    assert np.isnan(wide.loc[LEFT_OUT, "followup"]), "what was not measured is not made up"
-    assert np.isfinite(wide.loc[LEFT_OUT, "baseline"])
+    assert np.isnan(wide.loc[f"sub-{LEFT_OUT}", "followup"]), "what was not measured is not made up"
+    assert np.isfinite(wide.loc[f"sub-{LEFT_OUT}", "baseline"])
     facts = json.loads((group.settings.output_dir / "group" / trial_name(DESIGN, "trial", ".json")).read_text())
     (region,) = facts["Regions"]["voxels"]
     assert region["Text"] == "Degree, r > 0.25: 4 voxels, peak at 0, 0, 3 mm, drug > usual care"
@@ -181,7 +181,7 @@ def test_brain_and_symptom_change_together_as_least_squares_has_it(group):
     both = smf.ols("hamd_change ~ active * brain_change + fd_before + age", rows).fit()
     row = table.loc[("hamd", "interaction")]
     assert row["slope"] == pytest.approx(both.params["active:brain_change"], rel=1e-5)
-    assert (row["family_size"], row["measure"]) == (1, "change")
+    assert (row["family_size"], row["score"]) == (1, "change")
     note = json.loads(
         (group.settings.output_dir / "group" / group_name(group.route, DESIGN, "association", ".json")).read_text()
     )
@@ -221,7 +221,7 @@ def test_robustness_covers_every_map_that_is_there(group):
     assert len(headline) == 1
     sensitivity = table_of(group, "sensitivity").iloc[0]
     assert headline["estimate"].iloc[0] == pytest.approx(sensitivity["estimate"])
-    assert headline[["metric", "edges", "values", "smoothing"]].iloc[0].tolist() == ["degree", "r025", "z", 6]
+    assert headline[["measure", "edges", "values", "smoothing"]].iloc[0].tolist() == ["degree", "r025", "z", 6]
     agreed = table_of(group, "agreement").iloc[0]
     assert agreed["n_specifications"] == 30
     assert agreed["median_effect"] == pytest.approx(table["effect_size"].median())
@@ -244,8 +244,8 @@ def test_nothing_significant_invents_no_region(tmp_path):
 def bounds_hold_of_the_whole_brain(group):
     """One active follow-up is missing: filled by hand with what was seen at the ends."""
     table = table_of(group, "wholebrainmissing")
-    assert table.groupby("value").size().to_dict() == {"Degree, r > 0.25": 5, "Strength, r > 0.25": 5}
-    rows = table[table["value"] == "Degree, r > 0.25"].set_index("method")
+    assert table.groupby(["measure", "edges"]).size().to_dict() == {("degree", "r025"): 5, ("strength", "r025"): 5}
+    rows = table[table["measure"] == "degree"].set_index("method")
     given = frame()
     for word, session in (("before", "pre"), ("after", "post")):
         given[f"brain_{word}"] = [values_of(label, session, "degree").mean() for label in LABELS]
@@ -262,14 +262,14 @@ def test_significant_parcels_are_regions(tmp_path):
     group = made(tmp_path, parcels=True, robustness=True)
     rows = pd.DataFrame({"index": [2, 5, 9], "name": ["x", "y", "z"], "t": [1.0, 5.0, -3.0], "p_fwe": [0.9, 0.01, 0.2]})
     path = tmp_path / "group" / group_name(group.route, DESIGN, "nodes", ".tsv")
-    path.parent.mkdir()
-    both = [rows.assign(metric="degree", edges="r025", estimator=name) for name in ("ancova", "change")]
+    path.parent.mkdir(parents=True)
+    both = [rows.assign(measure="degree", edges="r025", estimator=name) for name in ("ancova", "change")]
     pd.concat(both).to_csv(path, sep="\t", index=False)
     notes = Notes()
     (region,) = write_region_tables(group.run(None, notes), group.target)
     assert (region.cluster, region.name) == ("degreeR025 y", "y (degree)")
     assert region.text == "Degree, r > 0.25: parcel y, drug > usual care"
-    wide = table_of(group, "roi").pivot(index="participant", columns="visit", values="value")
+    wide = table_of(group, "roi").pivot(index="participant_id", columns="visit", values="value")
     np.testing.assert_allclose(wide["baseline"] * 0.45, frame()["brain_before"], rtol=1e-6)
     assert len(table_of(group, "robustness")) == 3
     assert notes.problems == []

@@ -39,7 +39,7 @@ def cluster(number, p_fwe, p_fwe_all, estimator="ancova", n_voxels=5, name="degr
     feature = FEATURES[number]
     row = {"feature": feature.title, "estimator": estimator, "direction": "a > b", "n_voxels": n_voxels}
     row |= {"cluster": name, "region": "Left insula (degree)", "named_mm": 2.0, "role": "exploratory"}
-    row |= {"metric": feature.metric, "edges": feature.edges}
+    row |= {"measure": feature.metric, "edges": feature.edges}
     row |= {"peak_x": -1.0, "peak_y": 2.0, "peak_z": 3.0, "hedges_g": 8.06, "g_low": 0.5, "g_high": 1.5}
     return row | {"p_fwe": p_fwe, "p_fwe_all": p_fwe_all}
 
@@ -154,7 +154,7 @@ def test_two_primary_measures_are_not_one():
 def parcels(number, *p_of_parcels):
     feature = FEATURES[number]
     row = {"t": 3.0, "difference": 0.1, "ci_low": 0.0, "ci_high": 0.2, "hedges_g": 1.0, "g_low": 0.1, "g_high": 2.0}
-    row |= {"feature": feature.title, "metric": feature.metric, "edges": feature.edges, "n": 27}
+    row |= {"feature": feature.title, "measure": feature.metric, "edges": feature.edges, "n": 27}
     rows = [row | {"name": name, "p_fwe": p, "p_fwe_all": over} for name, p, over in p_of_parcels]
     n = sum(p <= 0.05 for _, p, _ in p_of_parcels)
     of = {"estimator": "ancova", "feature": feature.title, "n": 90, "n_fwe": n}
@@ -260,7 +260,7 @@ def headline_of(seed, roles):
     table = cluster_table(sample, compared, over_all, clusters_of(sample, compared, trial), trial)
     titles = {feature.metric: feature.title for feature in FEATURES}
     named = {"region": "Somewhere (x)", "named_mm": np.nan}
-    rows = table.assign(feature=table["metric"].map(titles), **named).to_dict("records")
+    rows = table.assign(feature=table["measure"].map(titles), **named).to_dict("records")
     return map_statements(rows, record(*roles), Evidence()), len(rows)
 
 

@@ -155,10 +155,10 @@ def test_regions_that_were_named_beforehand_are_those_of_the_table(compared):
     assert set(table["region"]) == {NAMED}
     (shown,) = tables(compared / "group" / "index.html", "Region", "Nodes", "p FWE")
     assert [cells[-1] for cells in shown] == [p_value(p) for p in table["p_fwe"]]
-    own = nodes[(nodes["name"] == NAMED) & (nodes["estimator"] == "ancova")].set_index(["metric", "edges"])
+    own = nodes[(nodes["name"] == NAMED) & (nodes["estimator"] == "ancova")].set_index(["measure", "edges"])
     for row in table.itertuples():  # a parcel by itself is the same comparison, with a smaller correction
-        assert row.t == pytest.approx(own.loc[(row.metric, row.edges), "t"], rel=1e-6)
-        assert row.p == own.loc[(row.metric, row.edges), "p"]
+        assert row.t == pytest.approx(own.loc[(row.measure, row.edges), "t"], rel=1e-6)
+        assert row.p == own.loc[(row.measure, row.edges), "p"]
     missing = read(compared, "*_atlas-*_regionsmissing.tsv")
     assert len(missing) == 5 * len(table)
     text = text_of(compared / "group" / "index.html")

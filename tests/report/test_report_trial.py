@@ -152,7 +152,7 @@ def test_an_arm_may_be_called_none(tmp_path, column):
         flow = pd.DataFrame({"participant_id": [f"sub-{i}" for i in range(8)], "arm": [arm, "drug"] * 4})
         flow = flow.assign(baseline_mean_fd=0.1, followup_mean_fd=0.2).assign(**{column: [0.1 * i for i in range(8)]})
         folder = tmp_path / arm
-        save_table(folder / f"task-rest_contrast-drugVs{arm}_flow.tsv", flow)
+        save_table(folder / "tables" / f"task-rest_contrast-drugVs{arm}_flow.tsv", flow)
         design = folder / f"task-rest_contrast-drugVs{arm}_design.json"
         record = record_of("drug", arm)
         drawn.append(

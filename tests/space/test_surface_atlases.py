@@ -316,7 +316,7 @@ def test_results_are_painted_on_the_grayordinates(compared_areas):
     (table,) = output.glob("group/tables/*_nodes.tsv")
     painted, rows = nib.load(path), pd.read_csv(table, sep="\t")
     assert painted.header.get_axis(1) == small_surface().axis
-    own = rows[(rows["estimator"] == "ancova") & (rows["metric"] == "degree")].set_index("index")["hedges_g"]
+    own = rows[(rows["estimator"] == "ancova") & (rows["measure"] == "degree")].set_index("index")["hedges_g"]
     values = own.reindex(expected(small_surface())).to_numpy()
     np.testing.assert_allclose(painted.get_fdata().ravel(), values, atol=1e-5)
 

@@ -29,7 +29,7 @@ ARM = np.repeat([1, 0], 12)
 def test_motion_is_compared_at_each_visit_and_in_its_change(flow):
     table = motion_table(flow, ARM)
     assert list(table) == list(MOTION_COLUMNS)
-    assert table[["measure", "visit"]].agg(" ".join, axis=1).tolist() == [
+    assert table[["variable", "visit"]].agg(" ".join, axis=1).tolist() == [
         *("mean_fd baseline", "mean_fd followup", "mean_fd change"),
         *("minutes baseline", "minutes followup", "minutes change"),
     ]
@@ -53,7 +53,7 @@ def test_motion_is_compared_at_each_visit_and_in_its_change(flow):
 
 def test_what_nobody_knows_or_nothing_varies_has_no_test(flow):
     flow = flow.assign(baseline_minutes=np.nan, followup_minutes=5.0)
-    table = motion_table(flow, ARM).set_index(["measure", "visit"])
+    table = motion_table(flow, ARM).set_index(["variable", "visit"])
     assert table.loc[("minutes", "baseline"), ["n_active", "n_reference"]].tolist() == [0, 0]
     assert table.loc[("minutes", "followup"), "difference"] == 0
     assert table.loc[("minutes", "followup"), "standardized_difference"] == 0

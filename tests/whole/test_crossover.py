@@ -136,7 +136,7 @@ def test_scores_of_both_periods_are_compared_as_the_maps_are(compared):
     halves = [np.mean([difference[int(label)] for label in labels]) / 2 for labels in ORDERS.values()]
     assert row["estimate"] == pytest.approx(sum(halves))
     scores = table(out / "group", "scores")
-    own = scores[scores["participant"] == "05"].set_index("visit")["value"]
+    own = scores[scores["participant_id"] == "sub-05"].set_index("visit")["value"]
     assert own.to_dict() == {"period1": 10, "period2": 7}
     assert not list((out / "group").glob("tables/*missing.tsv")) + list(
         (out / "group").glob("tables/*_association.tsv")

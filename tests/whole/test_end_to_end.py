@@ -305,7 +305,7 @@ def test_measures_are_compared_by_rule(trial, tmp_path):
         done = call(trial.bids_dir, output, level, *options, *four, *more)
         assert done.returncode == 0, done.stderr
     (path,) = output.glob("group/tables/*_res-8mm_*_wholebrain.tsv")
-    compared = pd.read_csv(path, sep="\t")[["metric", "edges"]].agg("@".join, axis=1)
+    compared = pd.read_csv(path, sep="\t")[["measure", "edges"]].agg("@".join, axis=1)
     assert set(compared) == {
         *(f"{metric}@{edges}" for metric in metrics[:2] for edges in ("r025", "auc")),
         "strength-signed@full",

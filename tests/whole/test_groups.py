@@ -113,7 +113,7 @@ def test_the_flow_motion_and_balance_are_of_one_visit(compared):
     assert flow["analysed"].all()
     motion = table(out / "group", "motion")
     assert set(motion["visit"]) == {"followup"}
-    fd = motion.set_index("measure").loc["mean_fd"]
+    fd = motion.set_index("variable").loc["mean_fd"]
     own = flow.groupby("arm")["followup_mean_fd"].mean()
     assert fd["difference"] == pytest.approx(own["patient"] - own["control"])
     assert np.isfinite(fd["p"])

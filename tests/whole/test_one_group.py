@@ -148,7 +148,7 @@ def test_the_record_says_what_was_done(compared):
 def test_motion_and_who_they_are_stand_in_one_column(compared):
     out, _ = compared
     folder = out / "group" / "contrast-ses2VsSes1"
-    motion = table(folder, "motion").set_index(["measure", "visit"])
+    motion = table(folder, "motion").set_index(["variable", "visit"])
     flow = table(folder, "flow")
     change = flow["followup_mean_fd"] - flow["baseline_mean_fd"]
     row = motion.loc[("mean_fd", "change")]

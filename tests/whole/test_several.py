@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import SMALL, SmallTrial
 
+from bids_app.group.map_sidecars import INFERENCE_KEYS, MODEL_KEYS
 from bids_app.stats.repeated import NO_F
 from bids_app.stats.scores import fit_constrained
 
@@ -116,6 +117,9 @@ def test_as_many_draws_are_recorded_as_were_made(compared, out):
     sidecars = {path.name: json.loads(path.read_text()) for path in (out / "group").glob("maps/*/*_statmap.json")}
     for name, one in sidecars.items():
         assert one["NumberOfDraws"] == (40 if "contrast-any" in name else 20), name
+        assert {*MODEL_KEYS, *INFERENCE_KEYS} <= set(one), name
+        assert set(one["NumberAnalysed"]) == {"high", "low", "placebo"}, name
+        assert ("closed test" in one["Correction"]) == ("stat-pTogether" in name and "contrast-any" not in name), name
 
 
 def test_the_overview_names_every_comparison_and_its_page(compared, out):
@@ -132,7 +136,7 @@ def test_each_page_has_what_missing_follow_ups_may_do_and_the_overview_says_wher
         own = out / "group" / folder
         for suffix in ("missing", "tipping"):
             (path,) = own.glob(f"tables/*VsPlacebo_{suffix}.tsv")
-            assert {"hamd", "mood"} <= set(pd.read_csv(path, sep="\t")["value"])
+            assert {"hamd", "mood"} <= set(pd.read_csv(path, sep="\t")["outcome"])
         page = (own / "index.html").read_text()
         assert 'id="outcomes"' in page
         assert "hamd, tipping point: " in page
