@@ -1,6 +1,6 @@
-"""The clinical outcomes of a study of several comparisons: one model of all arms and all follow-ups of each."""
+"""The clinical outcomes of a study of several comparisons: one model of all arms and all visits of each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,8 @@ from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import Role, below, outcome_model, role_of
 from bids_app.settings.settings import Trial
+from bids_app.stats.changes import CHANGES, CHANGES_COLUMNS, changes_table
+from bids_app.stats.changes import MODEL as MODEL_OF_CHANGES
 from bids_app.stats.repeated import (
     ANY,
     ANY_ARM,
@@ -49,6 +51,8 @@ ONE_COLUMN = "{name} has one column of follow-up scores, which cannot be of all 
 def write_repeated(trial: TrialScans, options: Trial, notes: Notes) -> Path | None:
     """Write every arm against the reference at every follow-up, by one model of each outcome.
 
+    Of one group every later visit against the first.
+
     Parameters
     ----------
     trial : TrialScans
@@ -69,8 +73,10 @@ def write_repeated(trial: TrialScans, options: Trial, notes: Notes) -> Path | No
     table, left = outcomes_of_all(trial.study, options, trial.settings.selection.participants)
     departed = list(undecided(table, left, options))
     notes.undecided(departed)
-    columns, about = _described(table, words)
-    about |= {"ReferenceArm": trial.study.first.reference, "NotModelled": left}
+    columns, about = (_described if words.several else _changes_described)(table, words)
+    first = trial.study.first
+    about |= {"ReferenceArm": first.reference} if words.several else {"FirstVisit": first.baseline}
+    about["NotModelled"] = left
     about["Deviations"] = [one.record for one in departed]
     save_described(path, table, columns, **about)
     return path
@@ -87,6 +93,9 @@ def outcomes_of_all(study: Study, options: Trial, participants: Sequence[str] = 
     """
     words = study.first.words
     outcomes, left = read_repeated(study, options, participants)
+    if not words.several:
+        table = changes_table(outcomes)
+        return table.assign(role=_roles(table, options)), left
     table = repeated_table(outcomes, randomized=words.randomized, **draws_of(options, words))
     table = retold(table, words).replace({"active": {ANY_ARM: words.of(ANY_ARM)}})
     if not words.randomized:
@@ -100,14 +109,24 @@ def _described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dic
     entered = "; ".join(f"{name}: {BASELINES[name]}" for name in used)
     columns = REPEATED_COLUMNS | ROLE | {"baseline": f"How the baseline enters; {entered}"}
     model = " ".join(MODEL.format(baseline=" ".join(BASELINES[name] for name in used)).split())
-    forms = table.dropna(subset=["covariance"]).drop_duplicates("outcome").set_index("outcome")["covariance"]
     drawn = bool(table.get("p_rerandomized", pd.Series()).notna().any())
     model += f" {RERANDOMIZED}" if drawn else ""
-    about: dict[str, Any] = {"Model": words.of(model), "Covariance": forms.to_dict(), "LabelsRedrawn": drawn}
-    about["JointTests"] = [name for name in JOINT if (table["f"].notna() & (table["followup"] == name)).any()]
-    if words.warning:
-        about["Warning"] = words.warning
+    about = {"Model": words.of(model), "LabelsRedrawn": drawn, **_about(table, JOINT, words)}
     return {name: words.of(text) for name, text in columns.items()}, about
+
+
+def _changes_described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the same of one group."""
+    about = {"Model": MODEL_OF_CHANGES, "LabelsRedrawn": False, **_about(table, CHANGES, words)}
+    return CHANGES_COLUMNS | ROLE, about
+
+
+def _about(table: pd.DataFrame, joint: Iterable[str], words: Wording) -> dict[str, Any]:
+    """Return which covariance each outcome has and which F there are, and what must be read first."""
+    forms = table.dropna(subset=["covariance"]).drop_duplicates("outcome").set_index("outcome")["covariance"]
+    tested = [name for name in joint if (table["f"].notna() & (table["followup"] == name)).any()]
+    warning = {"Warning": words.warning} if words.warning else {}
+    return {"Covariance": forms.to_dict(), "JointTests": tested, **warning}
 
 
 def read_repeated(

@@ -78,18 +78,40 @@ def repeated_text(about: Facts, record: ComparisonRecord) -> str:
     words, forms = record.arms.words, about["Covariance"]
     if not forms:
         return ""
+    if not words.several:
+        return _changes_text(about)
     before = "with it as a score like the others and one mean" if words.randomized else "adjusted for it"
-    by_form: dict[str, list[str]] = {}
-    for name, form in forms.items():
-        by_form.setdefault(form, []).append(name)
-    said = "; ".join(f"{form} for {', '.join(names)}" for form, names in by_form.items())
     return (
         f" Over all {words.arms} and follow-ups, {', '.join(forms)} {'was' if len(forms) == 1 else 'were each'} "
         "analysed by one mixed model for repeated measures [@mallinckrodt2008; @kenward1997], where it has a baseline "
         f"{before}; every {words.arm} was compared with {about['ReferenceArm']} at every follow-up and on average, "
         "with 95 % intervals and p values by the multivariate t that hold for all of these together."
-        f"{_joint(about, record)} The covariance of the visits was {said}."
+        f"{_joint(about, record)}{_covariance(forms)}"
     )
+
+
+def _changes_text(about: Facts) -> str:
+    """Describe the model of one group over all visits."""
+    forms = about["Covariance"]
+    asked = [
+        "there is any change at any later visit" if one == ANY else "changes differ between the later visits"
+        for one in about["JointTests"]
+    ]
+    tested = f" Whether {' and whether '.join(asked)} was tested by F of Kenward and Roger." if asked else ""
+    return (
+        f" Over all visits, {', '.join(forms)} {'was' if len(forms) == 1 else 'were each'} analysed by one mixed model "
+        "for repeated measures [@mallinckrodt2008; @kenward1997] of everyone with a score at any visit, adjusted for "
+        "nothing; the change from the first visit was estimated at every later one and on average, with 95 % intervals "
+        f"and p values by the multivariate t that hold for all of these together.{tested}{_covariance(forms)}"
+    )
+
+
+def _covariance(forms: Mapping[str, str]) -> str:
+    by_form: dict[str, list[str]] = {}
+    for name, form in forms.items():
+        by_form.setdefault(form, []).append(name)
+    said = "; ".join(f"{form} for {', '.join(names)}" for form, names in by_form.items())
+    return f" The covariance of the visits was {said}."
 
 
 def _joint(about: Facts, record: ComparisonRecord) -> str:

@@ -13,6 +13,7 @@ from bids_app.report.pages import write_page
 from bids_app.report.parcels import titled
 from bids_app.runtime.group_folder import AGAIN, PAGE, results_id
 from bids_app.settings.deviation import Deviation
+from bids_app.stats.changes import CHANGES
 from bids_app.stats.repeated import JOINT
 from bids_app.system.small_files import Record, read_record
 from bids_app.trial.comparison_record import read_comparison
@@ -113,7 +114,8 @@ def _repeated(folder: Path) -> dict[str, Any] | None:
         return None
     about = read_record(sidecar_of(path), AGAIN)
     table = _without_gaps(read_table(path, dtype=dict.fromkeys(WORDS, str)))
-    outcomes = [_outcome(str(name), rows) for name, rows in table.groupby("outcome", sort=False)]
+    several = "reference" in table
+    outcomes = [_outcome(str(name), rows, several=several) for name, rows in table.groupby("outcome", sort=False)]
     departed = [Deviation.of_record(row).text for row in about["Deviations"]]
     shown: dict[str, Any] = {
         "departed": departed,
@@ -124,12 +126,13 @@ def _repeated(folder: Path) -> dict[str, Any] | None:
     return shown | {"model": about["Model"], "left": about["NotModelled"]}
 
 
-def _outcome(name: str, table: pd.DataFrame) -> dict[str, Any]:
+def _outcome(name: str, table: pd.DataFrame, *, several: bool) -> dict[str, Any]:
     """Return the rows of an outcome, of F apart, and that which decides; what is noted of all stands by itself."""
     of_f = table["df_numerator"].notna()
     notes = set(table.loc[~of_f, "note"])
     note = notes.pop() if len(notes) == 1 else ""
-    said = [JOINT.get(followup, f"at ses-{followup}") for followup in table["followup"]]
+    joint, one = (JOINT, "at ses-{}") if several else (CHANGES, "change from the first visit to ses-{}")
+    said = [joint.get(followup, one.format(followup)) for followup in table["followup"]]
     table = table.assign(note=table["note"].where(table["note"] != note, ""), said=said)
     parts = {"rows": table[~of_f], "tests": table[of_f], "primary": table[table["role"] == "primary"]}
     return {"name": name, "note": note} | {part: rows.to_dict("records") for part, rows in parts.items()}

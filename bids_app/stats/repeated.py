@@ -1,7 +1,7 @@
 """The table of scores of all arms at all follow-ups of a study, by one mixed model for repeated measures of each."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,10 +245,11 @@ def _joint_rows(fit: Mmrm, data: RepeatedScores, drawn: float) -> Iterator[dict[
     for followup, weights in zip(JOINT, (fit.every_difference(), fit.every_change()), strict=True):
         if len(weights) > (followup == ANY):  # one difference alone has its t
             p = {"p_rerandomized": drawn if followup == ANY else np.nan}
-            yield counted | {"followup": followup} | _of_f(fit.joint(weights)) | p
+            yield counted | {"followup": followup} | of_f(fit.joint(weights)) | p
 
 
-def _of_f(test: JointTest) -> dict[str, Any]:
+def of_f(test: JointTest) -> dict[str, Any]:
+    """Return the columns of a row of F."""
     found = {"f": test.statistic, "df_numerator": test.df_numerator, "df": test.df_denominator, "p": test.p}
     return found | ({"note": NO_F} if np.isnan(test.p) else {})
 
@@ -291,6 +292,16 @@ def _named(text: str, data: RepeatedScores) -> str:
     >>> _named("nobody has scores at both baseline and follow-up 2", data)
     'nobody has scores at both baseline and ses-day14'
     """
-    shared = data.shared
-    text = re.sub(r"follow-up (\d+)", lambda one: f"ses-{data.followups[shared[int(one[1]) - 1]]}", text)
-    return re.sub(r"\barm (\d+)", lambda one: data.arms[int(one[1])], text)
+    return named(text, [f"ses-{data.followups[visit]}" for visit in data.shared], data.arms)
+
+
+def named(text: str, visits: Sequence[str], arms: Sequence[str]) -> str:
+    """Put names for the numbers of follow-ups, from 1 on, and of arms, from 0 on.
+
+    Examples
+    --------
+    >>> named("nobody has a score in: arm 1 at follow-up 2", ["ses-day3", "ses-day7"], ["placebo", "drug"])
+    'nobody has a score in: drug at ses-day7'
+    """
+    text = re.sub(r"follow-up (\d+)", lambda one: visits[int(one[1]) - 1], text)
+    return re.sub(r"\barm (\d+)", lambda one: arms[int(one[1])], text)

@@ -15,11 +15,14 @@ from scipy import stats as scipy_stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
+from bids_app.stats.scores import fit_mmrm
 from bids_app.trial.wording import ONE_GROUP
 
 EVERYONE = ("01", "02", "03", "04", "05", "06")
 SESSIONS = ("1", "2", "3")
 WORDS = ("--design", "one-group", "--n-permutations", "1000", "--map-values", "raw")
+WARNING = ONE_GROUP.warning
+SLEEP = ((7.1, 6.2, 7.9), (6.2, 7.7, "n/a"), (8.0, 7.1, 6.4), (5.9, 6.6, 7.2), (7.4, 8.3, 7.0), (6.8, 6.9, 8.4))
 OTHER_WORDS = re.compile(r"\b(arms?|randomi[sz]\w*|treat\w*|re-randomized|baseline ancova)\b")
 
 
@@ -32,9 +35,9 @@ def study(tmp_path_factory, app):
         for session in SESSIONS:
             if (label, session) != ("06", "3"):
                 trial.add_run(label, session)
-        rows = "".join(f"ses-{one}\t{10 + int(label) * 2 - int(one) * (1 + int(label) % 3)}\n" for one in SESSIONS)
+        rows = "".join(f"ses-{one}\t{score(label, one)}\t{sleep(label, one)}\n" for one in SESSIONS)
         (trial.bids / f"sub-{label}").mkdir()
-        (trial.bids / f"sub-{label}" / f"sub-{label}_sessions.tsv").write_text(f"session_id\thamd\n{rows}")
+        (trial.bids / f"sub-{label}" / f"sub-{label}_sessions.tsv").write_text(f"session_id\thamd\tsleep\n{rows}")
     people = "".join(f"sub-{label}\t{20 + int(label) ** 2}\n" for label in EVERYONE)
     (trial.bids / "participants.tsv").write_text(f"participant_id\tage\n{people}")
     assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
@@ -44,9 +47,18 @@ def study(tmp_path_factory, app):
 @pytest.fixture(scope="module")
 def compared(study, app):
     out = study.bids.parent / "out"
-    outcome = app(study.bids, out, "group", *SMALL, *WORDS, "--outcomes", "hamd")
+    outcome = app(study.bids, out, "group", *SMALL, *WORDS, "--outcomes", "hamd", "sleep")
     assert outcome.code == 0, outcome.said
     return out, outcome
+
+
+def score(name, session):
+    return 10 + int(name) * 2 - int(session) * (1 + int(name) % 3)
+
+
+def sleep(name, session):
+    """Return hours, which one lacks at the last visit."""
+    return SLEEP[int(name) - 1][int(session) - 1]
 
 
 def every_flip(changes):
@@ -72,15 +84,45 @@ def test_the_mean_change_is_the_paired_t_and_p_that_of_all_flips(compared, later
 @pytest.mark.parametrize(("later", "n"), [("2", 6), ("3", 6)])
 def test_the_score_changes_by_the_paired_t(study, compared, later, n):
     out, _ = compared
-    (row,) = table(out / "group" / f"contrast-ses{later}VsSes1", "outcomes").to_dict("records")
-    scores = {
-        session: np.array([10 + int(one) * 2 - int(session) * (1 + int(one) % 3) for one in EVERYONE], dtype=float)
-        for session in ("1", later)
-    }
+    found = table(out / "group" / f"contrast-ses{later}VsSes1", "outcomes")
+    (row,) = found[found["outcome"] == "hamd"].to_dict("records")
+    scores = {session: np.array([score(one, session) for one in EVERYONE], float) for session in ("1", later)}
     found = scipy_stats.ttest_rel(scores[later], scores["1"])
     assert (row["method"], row["n_active"], row["analysis"]) == ("within", n, "main")
     assert (row["t"], row["p"]) == pytest.approx((found.statistic, found.pvalue))
     assert not [column for column in row if "reference" in column]
+
+
+def test_all_visits_of_a_score_are_in_one_model_on_page_and_in_the_methods(study, compared, app, browse):
+    """Where the scores are a line for everyone no covariance can be estimated, which is said."""
+    out, _ = compared
+    found = pd.read_csv(out / "group" / "contrast-all_mmrm.tsv", sep="\t", na_values="n/a", dtype={"followup": str})
+    about = json.loads((out / "group" / "contrast-all_mmrm.json").read_text())
+    assert list(found) == [name for name, one in about.items() if isinstance(one, dict) and "Description" in one]
+    rows = found[found["outcome"] == "sleep"].set_index("followup")
+    assert list(rows.index) == ["2", "3", "average", "any", "interaction"]
+    values = np.array([[pd.to_numeric(sleep(one, at), errors="coerce") for at in SESSIONS] for one in EVERYONE], float)
+    fit = fit_mmrm(values, np.zeros(6, int), structures=["unstructured"])
+    own = fit.contrast(np.array([[-1, 0, 1]]))
+    assert (rows.loc["3", "estimate"], rows.loc["3", "p"]) == pytest.approx((own.estimate, own.p), rel=1e-6)
+    assert (rows.loc["3", "n"], rows.loc["3", "missing"], rows.loc["3", "n_model"]) == (5, 1, 6)
+    assert (about["FirstVisit"], about["Covariance"], about["Warning"]) == ("1", {"sleep": "unstructured"}, WARNING)
+    assert found.loc[found["outcome"] == "hamd", "note"].str.startswith("not estimated: ").all()
+    page = visible((out / "group" / "index.html").read_text())
+    assert "Clinical outcomes at all visits" in page
+    assert "sleep, change from the first visit: exploratory; unstructured covariance" in page
+    f = rows.loc["any"]
+    assert f"sleep, any change from the first visit at any later visit (exploratory): F(2, {f['df']:.3g}) =" in page
+    assert not OTHER_WORDS.findall(page)
+    found = browse(out / "group" / "index.html", 420)
+    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+    methods = " ".join((out / "logs" / "CITATION.md").read_text().split())
+    assert "Over all visits, sleep was analysed by one mixed model for repeated measures" in methods
+    plan = out.parent / "plan.toml"
+    plan.write_text('[plan]\nmetric = "degree"\nprimary_outcomes = ["sleep"]\n')
+    words = (*WORDS, "--outcomes", "sleep", "--analysis-plan", plan)
+    outcome = app("check", study.bids, out.parent / "other", *words)
+    assert "Would depart from the plan" not in outcome.said
 
 
 def test_how_alike_two_visits_are_is_that_of_the_analysis_of_variance(compared):
@@ -234,10 +276,6 @@ def test_what_visits_come_to_is_a_sum_of_everyones_maps_and_scores(over, name, w
 def smooth_map(out, name, session):
     (path,) = (out / f"sub-{name}" / f"ses-{session}").rglob("*_stat-degree_desc-r025Smooth*_boldmap.nii.gz")
     return nib.load(path).get_fdata().ravel()
-
-
-def score(name, session):
-    return 10 + int(name) * 2 - int(session) * (1 + int(name) % 3)
 
 
 def test_the_slope_is_in_the_joint_p_and_the_page_says_what_it_is(over, study, app, browse):

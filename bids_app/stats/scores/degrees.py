@@ -9,6 +9,7 @@ from bids_app.stats.scores.reml import Maximum
 
 KENWARD_ROGER, SATTERTHWAITE = "Kenward-Roger", "Satterthwaite"
 METHODS = (KENWARD_ROGER, SATTERTHWAITE)
+EXACT = 1e-9  # how near two terms are that are one in exact tests
 
 
 @dataclass(frozen=True)
@@ -112,23 +113,40 @@ class SmallSample:
         scale, df = (1.0, self._fai_cornelius(rows)) if self.method == SATTERTHWAITE else self._kenward_roger(rows)
         if not (df > 0 and scale > 0):
             scale, df = np.nan, np.nan
-        return JointTest(scale * wald, len(rows), df, float(special.fdtrc(len(rows), df, scale * wald)))
+        return JointTest(scale * wald, len(rows), df, _beyond(scale * wald, len(rows), df))
 
     def _kenward_roger(self, rows: np.ndarray) -> tuple[float, float]:
-        """Return scale and denominator degrees of freedom of F, by the moments of the paper."""
+        r"""Return scale and denominator degrees of freedom of F, by the moments of the paper.
+
+        Notes
+        -----
+        With :math:`u = 1 - A_2 / l` and :math:`w = 1 - c_2 B` the paper's degrees of freedom are
+
+        .. math:: 4 + \frac{(l + 2) w^2 (1 - c_3 B)}{(1 + c_1 B) u^2 - w^2 (1 - c_3 B)}
+
+        without the quotients that have no value where F has 2 or 4 of them. Where the tests are exact, of Hotelling or
+        of analysis of variance, u is w; the same is then :math:`2 + w s / B` for the denominator s of the c, and the
+        scale, of which the paper makes 0 / 0 at 2 degrees of freedom, is :math:`B / s` times them.
+        """
         size = len(rows)
         inner = np.linalg.solve(rows @ self.model_based @ rows.T, rows @ self.changes @ rows.T)
         traces = np.trace(inner, axis1=1, axis2=2)
         first = traces @ self.uncertainty @ traces
         second = np.einsum("hi,hab,iba->", self.uncertainty, inner, inner)
+        if not second > 0:  # the variances are known
+            return 1.0, np.inf
         balance = (first + 6 * second) / (2 * size)
         ratio = ((size + 1) * first - (size + 4) * second) / ((size + 2) * second)
         share = 3 * size + 2 * (1 - ratio)
         one, two, three = np.array([ratio, size - ratio, size + 2 - ratio]) / share
-        mean = 1 / (1 - second / size)
-        variance = 2 / size * (1 + one * balance) / ((1 - two * balance) ** 2 * (1 - three * balance))
-        df = 4 + (size + 2) / (size * variance / (2 * mean**2) - 1)
-        return float(df / (mean * (df - 2))), float(df)
+        mean, inverse = 1 - second / size, 1 - two * balance
+        if abs(mean - inverse) < EXACT:
+            df = 2 + inverse * share / balance
+            return float(df * balance / share), float(df)
+        spread = inverse**2 * (1 - three * balance)
+        excess = (1 + one * balance) * mean**2 - spread
+        df = 4 + (size + 2) * spread / excess if excess else np.inf
+        return float(mean / (1 - 2 / df)) if df != 2 else np.nan, float(df)
 
     def _fai_cornelius(self, rows: np.ndarray) -> float:
         """Return the degrees of freedom of F, of those of the independent contrasts that the rows span.
@@ -144,6 +162,17 @@ class SmallSample:
         if np.isnan(total):
             return np.inf
         return float(2 * total / (total - len(rows))) if total > len(rows) else 2.0
+
+
+def _beyond(statistic: float, size: int, df: float) -> float:
+    """Return the probability that F with size and df degrees of freedom is larger; of chi-squared if df is infinite.
+
+    Examples
+    --------
+    >>> round(_beyond(3.0, 2, np.inf), 6) == round(float(np.exp(-3.0)), 6)
+    True
+    """
+    return float(special.chdtrc(size, size * statistic) if np.isinf(df) else special.fdtrc(size, df, statistic))
 
 
 def _adjustment(found: Maximum, uncertainty: np.ndarray) -> np.ndarray:

@@ -45,10 +45,43 @@ def test_of_complete_scores_alone_it_is_the_t_test_at_each_follow_up_and_of_the_
 def test_of_complete_scores_the_joint_test_is_hotellings():
     """Kenward and Roger (1997) state that their F is then exact."""
     scores, arm, *_ = arrays("complete")
-    fit = fit_mmrm(scores, arm)
+    assert_is_hotellings(scores, arm)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("n", "n_visits"), [(5, 2), (6, 3), (6, 2), (7, 2), (8, 3), (7, 4), (9, 4)])
+def test_hotellings_f_of_few_participants_has_its_degrees_of_freedom_without_a_division_by_0(n, n_visits):
+    """The moments of F with 4 degrees of freedom or fewer are infinite, or none; F itself is there with 1 or more."""
+    scores = np.random.default_rng(n).normal(size=(n, n_visits))
+    assert_is_hotellings(scores, np.arange(n) % 2)
+    assert_is_hotellings(scores - scores[::2].mean(axis=0) * (np.arange(n) % 2 == 0)[:, None], np.arange(n) % 2)
+
+
+@pytest.mark.filterwarnings("error")
+def test_means_that_do_not_differ_at_all_have_f_of_0_and_p_of_1():
+    scores = np.random.default_rng(0).normal(size=(7, 2))
+    fit = fit_mmrm(np.vstack([scores, scores]), np.repeat([0, 1], 7))
+    joint = fit.joint(all_differences(fit))
+    assert (joint.statistic, joint.p) == (pytest.approx(0, abs=1e-20), pytest.approx(1))
+    assert (joint.df_numerator, joint.df_denominator) == (2, pytest.approx(11))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("method", BOTH)
+def test_f_of_one_contrast_is_the_square_of_its_t(name, method):
+    fit = fitted("dropout", name)
+    weights = fit.weights(1, [3])
+    alone, joint = fit.contrast(weights, method=method), fit.joint(weights[None], method=method)
+    assert joint.statistic == pytest.approx(alone.t**2, rel=1e-9)
+    assert (joint.df_denominator, joint.p) == (pytest.approx(alone.df, rel=1e-9), pytest.approx(alone.p, rel=1e-9))
+
+
+def assert_is_hotellings(scores, arm):
+    fit = fit_mmrm(scores, arm, structures=["unstructured"])
     joint = fit.joint(all_differences(fit))
     groups = [scores[arm == 1], scores[arm == 0]]
-    n, m = len(arm), scores.shape[1]
+    n, m = scores.shape
     pooled = sum((len(one) - 1) * np.cov(one.T) for one in groups) / (n - 2)
     shift = groups[0].mean(axis=0) - groups[1].mean(axis=0)
     squared = shift @ np.linalg.solve(pooled, shift) / sum(1 / len(one) for one in groups)
