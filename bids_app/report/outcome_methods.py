@@ -37,6 +37,13 @@ SAID = {
 }
 
 
+OF_SEVERAL = {
+    "crossover": "by least squares, participant and period taken out{adjusted} [@statsmodels], of {present}",
+    "beside-carry-over": "by the same, adjusted for first-order carry-over, of {present}",
+    "first-period": "by least squares, period 1 alone [@statsmodels], of those of {whom} with period 1",
+}
+
+
 def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
     """Describe how the outcomes of comparisons were analysed.
 
@@ -59,11 +66,13 @@ def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
         having = "all of these visits" if record.arms.design.summaries else "both visits"
     elif record.arms.baseline_session is None:
         score, having = "score at the visit", "one"
+    if record.arms.orders:
+        having = "every period"
     of_baselines = ", adjusted for the difference of their baselines" * record.arms.design.has_baselines
     said = {"whom": whom, "present": f"those of {whom} with {having}", "score": score, "adjusted": of_baselines}
     found = [
         f"{words.of(text.format(**said))}: {', '.join(endpoints)}"
-        for method, text in SAID.items()
+        for method, text in (SAID | (OF_SEVERAL if record.arms.orders else {})).items()
         if (endpoints := trial["Methods"].get(method))
     ]
     if not found:

@@ -18,12 +18,12 @@ from bids_app.stats.permutation import Comparison, compare, compare_arms
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
 from bids_app.stats.sequences import (
+    SequenceDraws,
     compared_treatments,
     first_period,
     last_against_first,
     of_rows,
     sequence_draws,
-    signs_of_rows,
     within,
 )
 from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
@@ -46,6 +46,7 @@ __all__ = [
     "LinearModel",
     "ParetoTail",
     "Rearrangements",
+    "SequenceDraws",
     "VarianceWarning",
     "VoxelModels",
     "ZTable",
@@ -81,7 +82,6 @@ __all__ = [
     "residual_permutations",
     "sequence_draws",
     "sign_flips",
-    "signs_of_rows",
     "t_to_z",
     "tabled_allocations",
     "tfce",

@@ -13,8 +13,6 @@ from bids_app.stats.estimates import Estimate, by_t
 from bids_app.stats.hypotheses import Hypothesis
 from bids_app.stats.inference import Inference
 from bids_app.stats.permutation import compare
-from bids_app.stats.scores.patterns import NotEstimated
-from bids_app.stats.scores.periods import fit_periods
 from bids_app.stats.sequences import compared_treatments, first_period, of_rows, sequence_draws
 from bids_app.stats.twovisits import filled
 from bids_app.stats.voxels import VoxelModels
@@ -95,6 +93,10 @@ class ManyPeriods:
         found = replace(self, covariates=None if self.covariates is None else filled(self.covariates))
         return found.of(there)
 
+    def first_alone(self) -> "ManyPeriods":
+        """Return the first period."""
+        return replace(self, values=self.values[:, :1], given=self.given[:, :1])
+
     def nuisance(self) -> np.ndarray:
         """Return what the periods may differ in, (n, m): for everyone, and by strata and covariates."""
         covariates = self.covariates
@@ -149,8 +151,7 @@ def compare_periods(data: ManyPeriods, estimator: str, *, n_draws: int = 10_000,
     (2.0, 4.0, 6)
     """
     data = data.complete(estimator)
-    shown = replace(data, values=data.values[:, :1], given=data.given[:, :1]) if estimator == "first-period" else data
-    n = _counts(shown)
+    n = counts_of(data.first_alone() if estimator == "first-period" else data)
     try:
         stated = data.hypothesis(estimator)
     except ValueError as error:
@@ -177,23 +178,7 @@ def _rerandomized(data: ManyPeriods, stated: Hypothesis, estimator: str, n_draws
         return np.nan
 
 
-def mixed_periods(data: ManyPeriods) -> Estimate:
-    """Compare two treatments by the mixed model of `fit_periods`: everyone counts with the periods that exist."""
-    there = np.isfinite(data.values).any(axis=1)
-    n, complete = _counts(data.of(there)), np.isfinite(data.values).all(axis=1)
-    own = replace(data, covariates=None if data.covariates is None else filled(data.covariates)).of(there)
-    active, reference = data.pair
-    places = [reference, active, *(one for one in range(len(data.row)) if one not in data.pair)]
-    used, sequence = np.unique(own.sequence, return_inverse=True)
-    try:
-        effect, *_ = fit_periods(own.values, sequence, np.argsort(places)[own.given[used]], own.nuisance()[:, 1:])
-    except (NotEstimated, ValueError, np.linalg.LinAlgError) as error:
-        return Estimate("mixed-periods", *n, note=f"not estimated: {error}")
-    alone, missing = int(np.sum(there & ~complete)), int(np.sum(~there))
-    said = [f"{alone} without some period"] * (alone > 0) + [f"{missing} randomized have none"] * (missing > 0)
-    return by_t("mixed-periods", n, effect.estimate, effect.standard_error, effect.df, note="; ".join(said))
-
-
-def _counts(data: ManyPeriods) -> tuple[int, int]:
+def counts_of(data: ManyPeriods) -> tuple[int, int]:
+    """Return how many have a value under the active treatment, and under the reference."""
     active, reference = data.by_treatment
     return int(np.isfinite(active).sum()), int(np.isfinite(reference).sum())

@@ -195,7 +195,7 @@ def last_against_first(
 ) -> Hypothesis:
     """State that the first period differs from the last, whatever was given: the treatments are adjusted for.
 
-    Parameters are those of `compared_treatments`. It is tested by flipping signs, see `signs_of_rows`: what the periods
+    Parameters are those of `compared_treatments`. It is tested by flipping signs, see `of_rows`: what the periods
     differ in goes with no label.
 
     Examples
@@ -225,27 +225,35 @@ def _n_treatments(given: npt.ArrayLike) -> int:
     return int(np.max(given)) + 1
 
 
-def of_rows(draws: Allocations, n_periods: int) -> Allocations:
-    """Return draws of who was given which sequence as draws of the rows of `compared_treatments`.
+Draws = Allocations | Rearrangements
+
+
+def of_rows(draws: Draws, n_periods: int) -> Draws:
+    """Return draws of participants as draws of the rows of `compared_treatments`: those of one stay together.
+
+    Parameters
+    ----------
+    draws : Allocations or Rearrangements
+        Of who was given which sequence, or of the residuals or signs of participants.
+    n_periods : int
 
     Examples
     --------
-    >>> from bids_app.stats import allocations
+    >>> from bids_app.stats import sign_flips
     >>> of_rows(allocations([0, 1]), 3).arms
     array([[0, 1, 2, 3],
            [2, 3, 0, 1]], dtype=int8)
+    >>> of_rows(sign_flips(2), 3).signs[1].tolist()
+    [1, 1, -1, -1]
     """
-    return replace(draws, arms=_pairs(draws.arms, n_periods - 1).astype(np.int8), whole=draws.fingerprint)
+    rows = n_periods - 1
+    if isinstance(draws, Allocations):
+        return replace(draws, arms=_pairs(draws.arms, rows).astype(np.int8), whole=draws.fingerprint)
+    order, signs = _pairs(draws.order, rows).astype(np.int16), np.repeat(draws.signs, rows, axis=1)
+    return replace(draws, order=order, signs=signs, whole=draws.fingerprint)
 
 
-def signs_of_rows(flips: Rearrangements, n_periods: int) -> Rearrangements:
-    """Return flips of the signs of participants as flips of the rows of `compared_treatments`, whole participants."""
-    signs = np.repeat(flips.signs, n_periods - 1, axis=1)
-    order = np.tile(np.arange(signs.shape[1], dtype=np.int16), (len(signs), 1))
-    return replace(flips, order=order, signs=signs, whole=flips.fingerprint)
-
-
-LEAST_EXACT = 1_000  # allocations among sequences that are alike under a hypothesis, for these to be used alone
+LEAST_EXACT = 200  # allocations among sequences that are alike under a hypothesis, for these to be used alone
 
 
 @dataclass(frozen=True)
@@ -354,6 +362,21 @@ def told_apart(given: npt.ArrayLike) -> bool:
     codes = np.stack([differences(order.shape[1]) @ np.eye(order.max() + 1)[one] for one in order])
     rows = (codes - codes.mean(axis=0)).reshape(-1, codes.shape[2])
     return bool(np.linalg.matrix_rank(rows) == order.max())
+
+
+def tells_carry_over(given: npt.ArrayLike) -> bool:
+    """Say whether sequences (S, M) tell the treatments of a period from what those of the period before left behind.
+
+    Examples
+    --------
+    >>> tells_carry_over([[0, 1], [1, 0]]), tells_carry_over([[0, 1, 1], [1, 0, 0]])
+    (False, True)
+    """
+    order = np.asarray(given)
+    own = np.eye(_n_treatments(order))[order][:, :, 1:]
+    codes = _by_row(np.concatenate([own, _before(own)], axis=2), order).reshape(len(order), -1, 2 * own.shape[2])
+    rows = (codes - codes.mean(axis=0)).reshape(-1, codes.shape[2])
+    return bool(np.linalg.matrix_rank(rows) == codes.shape[2])
 
 
 def _pairs(sequence: np.ndarray, n_rows: int) -> np.ndarray:

@@ -18,9 +18,9 @@ from bids_app.stats import (
     of_rows,
     sequence_draws,
     sign_flips,
-    signs_of_rows,
 )
-from bids_app.stats.manyperiods import ManyPeriods, compare_periods, mixed_periods
+from bids_app.stats.manyperiods import ManyPeriods, compare_periods
+from bids_app.stats.scores.periods import mixed_periods
 
 WILLIAMS = np.array([(0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (1, 0, 2), (2, 1, 0)])
 LATIN = WILLIAMS[:3]
@@ -91,7 +91,7 @@ def test_the_last_period_against_the_first_is_that_of_the_model_and_is_tested_by
     name = "C(period)[T.2]"
     assert (found.difference[0], found.t[0]) == pytest.approx((-fit.params[name], -fit.tvalues[name]))
     assert found.df == fit.df_resid
-    flips = signs_of_rows(sign_flips(12, 200), 3)
+    flips = of_rows(sign_flips(12, 200), 3)
     assert (flips.signs[:, ::2] == flips.signs[:, 1::2]).all()
     p = compare(tested, flips, Inference(statistic="voxel", min_per_arm=1)).p
     assert (p < 0.05).all()

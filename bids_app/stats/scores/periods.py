@@ -6,13 +6,14 @@ import numpy as np
 
 from bids_app.stats.ancova import outcome_of
 from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g
+from bids_app.stats.manyperiods import ManyPeriods, counts_of
 from bids_app.stats.scores.covariance import COMPOUND_SYMMETRY
 from bids_app.stats.scores.degrees import SmallSample
 from bids_app.stats.scores.fitted import Contrast, contrast_of
 from bids_app.stats.scores.patterns import NotEstimated
 from bids_app.stats.scores.reml import maximize
 from bids_app.stats.scores.sample import Sample, Scores
-from bids_app.stats.twovisits import TwoVisits
+from bids_app.stats.twovisits import TwoVisits, filled
 
 AB_BA = np.array([[0, 1], [1, 0]])  # treatments of the periods: sequence 1 has the active one first
 LEAST_WITH_BOTH = 3
@@ -88,3 +89,20 @@ def periods_estimate(data: TwoVisits) -> Estimate:
     said = [f"{alone} with one period only"] * (alone > 0) + [f"{missing} randomized have none"] * (missing > 0)
     size = hedges_g(*numbers, half, data.arm[both])
     return by_t("mixed-periods", found, *numbers, note="; ".join(said), **size)
+
+
+def mixed_periods(data: ManyPeriods) -> Estimate:
+    """Compare two treatments by the mixed model of `fit_periods`: everyone counts with the periods that exist."""
+    there = np.isfinite(data.values).any(axis=1)
+    n, complete = counts_of(data.of(there)), np.isfinite(data.values).all(axis=1)
+    own = replace(data, covariates=None if data.covariates is None else filled(data.covariates)).of(there)
+    active, reference = data.pair
+    places = [reference, active, *(one for one in range(len(data.row)) if one not in data.pair)]
+    used, sequence = np.unique(own.sequence, return_inverse=True)
+    try:
+        effect, *_ = fit_periods(own.values, sequence, np.argsort(places)[own.given[used]], own.nuisance()[:, 1:])
+    except (NotEstimated, ValueError, np.linalg.LinAlgError) as error:
+        return Estimate("mixed-periods", *n, note=f"not estimated: {error}")
+    alone, missing = int(np.sum(there & ~complete)), int(np.sum(~there))
+    said = [f"{alone} without some period"] * (alone > 0) + [f"{missing} randomized have none"] * (missing > 0)
+    return by_t("mixed-periods", n, effect.estimate, effect.standard_error, effect.df, note="; ".join(said))
