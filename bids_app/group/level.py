@@ -107,7 +107,7 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
     not_compared += left
     failures = _test_together(trial, [*(run.design for run in runs), *by_weights], not_compared, log_dir)
     first = trial.study.first
-    if not failures and not first.single and not first.orders:  # each later visit is compared by itself
+    if not failures and not first.single:  # each later visit is compared by itself
         with runs[0].notes.softly("Clinical outcomes of all arms and follow-ups", asked=True):
             write_repeated(trial, _departed(runs), runs[0].notes)
     return runs, not_compared, failures

@@ -1,8 +1,8 @@
 """The mean of each measure over the whole brain: compared, and of everyone randomized."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd

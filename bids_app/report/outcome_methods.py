@@ -87,6 +87,14 @@ def repeated_text(about: Facts, record: ComparisonRecord) -> str:
     words, forms = record.arms.words, about["Covariance"]
     if not forms:
         return ""
+    if record.arms.orders:
+        return (
+            f" Over all treatments, {', '.join(forms)} {'was' if len(forms) == 1 else 'were each'} analysed by one "
+            "mixed model of all periods that are there, with a random participant, period and treatment "
+            f"[@kenward1997]; every treatment was compared with {about['ReferenceArm']}, with 95 % intervals and p "
+            "values by the multivariate t that hold for all of these together"
+            f"{', and whether any differs by F of Kenward and Roger' if about['JointTests'] else ''}."
+        )
     before = "with it as a score like the others and one mean" if words.randomized else "adjusted for it"
     by_form: dict[str, list[str]] = {}
     for name, form in forms.items():

@@ -127,7 +127,11 @@ def _outcome(name: str, table: pd.DataFrame) -> dict[str, Any]:
     of_f = table["df_numerator"].notna()
     notes = set(table.loc[~of_f, "note"])
     note = notes.pop() if len(notes) == 1 else ""
-    said = [JOINT.get(followup, f"at ses-{followup}") for followup in table["followup"]]
+    several = table["followup"].isin(["", *JOINT]).all()  # treatments in turn, over all periods
+    said = [
+        "any difference" if several else JOINT.get(followup, f"at ses-{followup}" if followup else "all periods")
+        for followup in table["followup"]
+    ]
     table = table.assign(note=table["note"].where(table["note"] != note, ""), said=said)
     parts = {"rows": table[~of_f], "tests": table[of_f], "primary": table[table["role"] == "primary"]}
     return {"name": name, "note": note} | {part: rows.to_dict("records") for part, rows in parts.items()}

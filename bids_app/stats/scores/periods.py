@@ -62,13 +62,20 @@ def fit_periods(
     >>> round(found.estimate, 6), round(found.standard_error**2, 6), round(found.df, 6)
     (2.0, 0.666667, 4.0)
     """
+    small = model_of_periods(scores, sequence, given, covariates)
+    return tuple(contrast_of(small, row) for row in np.eye(len(small.coefficients))[: np.max(given)])
+
+
+def model_of_periods(
+    scores: np.ndarray, sequence: np.ndarray, given: np.ndarray, covariates: np.ndarray | None = None
+) -> SmallSample:
+    """Return the model of `fit_periods`, whose first K - 1 coefficients are treatments 1 to K - 1 minus treatment 0."""
     everyone = Scores.checked(scores, sequence, None, covariates)
     entered = replace(everyone.of(everyone.scored), given=np.asarray(given))
     entered.require_every_cell(len(given))
     sample = Sample.of(entered, len(given), by_visit=True)
     found = maximize(sample.patterns, COMPOUND_SYMMETRY, sample.start())
-    small = SmallSample.of(found).in_units(sample.scale, sample.offset)
-    return tuple(contrast_of(small, row) for row in np.eye(len(sample.explained.labels))[: np.max(given)])
+    return SmallSample.of(found).in_units(sample.scale, sample.offset)
 
 
 def periods_estimate(data: TwoVisits) -> Estimate:
