@@ -24,6 +24,7 @@ from bids_app.participant.nodes import check_atlases
 from bids_app.preproc.raw_runs import RawRun, raw_runs, wants_preprocessing
 from bids_app.runtime.logs import call_of, log_to_terminal
 from bids_app.settings.settings import Settings, Trial
+from bids_app.stats.sequences import told_apart
 from bids_app.trial.arms import arm_words
 from bids_app.trial.covariates import code, slopes
 from bids_app.trial.design import Design
@@ -162,6 +163,12 @@ def _preview_comparison(
 def _too_few(arms: pd.Series, design: Design) -> Iterator[Finding]:
     """Say so where the group level would refuse to compare, however good the scans are."""
     counts = {arm: (arms == arm).sum() for arm in design.compared}
+    if design.orders:
+        used = [given for given, n in zip(design.orders.given, counts.values(), strict=True) if n]
+        if not used or max(map(max, used)) + 1 < len(design.levels) or not told_apart(used):
+            text = "The sequences of those who have a scan in every period do not tell the treatments from the periods"
+            yield Finding("Sequences", f"{text}: as it is, the group level cannot compare them.", warning=True)
+        return
     if min(counts.values()) < MIN_PER_ARM:
         both = "in both periods" if design.treatments else "at both visits"
         said = f"{counts[design.active]} participants" if design.single else _of_each(counts)

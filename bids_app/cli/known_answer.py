@@ -44,7 +44,8 @@ def known_answer(
     """
     rows = []
     for answer in answers:
-        comparison = f"{answer.active} − {answer.reference}" + f" at ses-{answer.session}" * (len(answers) > 1)
+        at = f" at ses-{answer.session}" if answer.session and len(answers) > 1 else ""
+        comparison = f"{answer.active} − {answer.reference}{at}"
         for metric in METRICS:
             p, effect = _maps(group_dir, answer, comparison_desc(Feature(metric, EDGES), Analysis(estimator)))
             rows += [
@@ -63,7 +64,8 @@ def _maps(group_dir: Path, answer: Answer, desc: str) -> tuple[nib.Nifti1Image, 
         for one in read_json(record)["Comparisons"]
         if (one["Active"], one["Reference"], one["Followup"]) == (answer.active, answer.reference, answer.session)
     )
-    together = _map(group_dir, stat="pTogether", desc=desc, contrast=contrast, ses=answer.session)
+    at = {"ses": answer.session} if answer.session else {}  # of several periods it is of all
+    together = _map(group_dir, stat="pTogether", desc=desc, contrast=contrast, **at)
     return together, _map(group_dir / folder, stat="hedgesG", desc=desc)
 
 

@@ -24,6 +24,7 @@ from bids_app.group.analysis_words import (
 )
 from bids_app.group.drawing import draws_of, inference_of
 from bids_app.group.sample import Sample
+from bids_app.group.treatments import analyses_of_several, of_several, of_treatments
 from bids_app.settings.roles import Role, feature_role
 from bids_app.settings.settings import DESCRIBED, Trial
 from bids_app.trial.design import Design
@@ -81,7 +82,7 @@ class Analysis:
         """Return what is estimated, as `stats.Estimand`: the reference is arm 0, the active arm is 1."""
         visits = cast(dict[str, str], {"baseline": None, **design.visits})
         if design.treatments:
-            return stats.two_periods(self.estimator, str(design.baseline), design.followup, design.baselines)
+            return stats.two_periods(self.estimator, str(design.baseline), design.followup, two_baselines(design))
         if self.estimator == "within":
             of_arm = None if self.subject is None else design.arms.index(self.subject)
             return replace(stats.two_visits("within", **visits), outcome=_change(visits, design), of_arm=of_arm)
@@ -96,6 +97,8 @@ class Analysis:
     def text(self, node: str, design: Design) -> str:
         """Say for people what it is."""
         alone, said = design.baseline is None, design.words.of
+        if design.orders:
+            return of_several(self.estimator, design)
         before = OF_BASELINES.get(self.estimator, "") * design.has_baselines
         described = OF_PERIODS | BASELINE_CARRY_OVER
         blocks = "; residuals are permuted (Freedman and Lane)" if design.single else said(BLOCKS)
@@ -124,7 +127,9 @@ class Analysis:
     def sides(self, design: Design) -> tuple[str, ...]:
         """Return what its differences are of, the first minus the second."""
         if self.estimator == "period":
-            return design.periods
+            return design.periods[0], design.periods[-1]
+        if design.orders:
+            return design.sides
         return design.compared if self.estimator.endswith("carry-over") else design.sides
 
     def direction(self, sign: int, design: Design) -> str:
@@ -137,6 +142,14 @@ class Analysis:
         if self.estimator in ("slope", "symptom", "within"):
             return design.direction(sign, self.subject)
         return " > ".join(self.sides(design)[::sign])
+
+
+def two_baselines(design: Design) -> tuple[str, str] | None:
+    """Return the baselines of two periods, if there are such."""
+    if design.baselines is None:
+        return None
+    first, second = design.baselines
+    return first, second
 
 
 def _change(visits: Mapping[str, str], design: Design) -> Mapping[str, float]:
@@ -188,6 +201,8 @@ def analyses_of(
     describes : bool, optional
         Of the route: otherwise the arms are compared, and no more.
     """
+    if design.orders:
+        return [Analysis(one) for one in analyses_of_several(design, describes=describes)]
     if design.treatments:
         beside = ("unadjusted",) * design.has_baselines
         described = [*OF_PERIODS, *(BASELINE_CARRY_OVER if design.has_baselines else ())] if describes else []
@@ -236,11 +251,14 @@ def run_analysis(
     -------
     stats.Comparison
     """
+    if sample.design.orders:
+        stated, draws = of_treatments(analysis.estimator, sample, maps, trial)
+        return stats.compare(stated, draws, inference_of(sample, trial), n_jobs=n_jobs)
     estimand = analysis.estimand(sample.design)
     if sample.design.treatments:
         design, visits = sample.design, cast(dict[str, np.ndarray], maps)
         periods = str(design.baseline), design.followup
-        maps = dict(stats.crossed(analysis.estimator, visits, sample.arm, periods, design.baselines).items())
+        maps = dict(stats.crossed(analysis.estimator, visits, sample.arm, periods, two_baselines(design)).items())
     covariate = _covariate(analysis, sample)
     rows = rows_of(analysis, sample)
     tested = stats.hypothesis(

@@ -11,6 +11,7 @@ BETWEEN = {
     "unadjusted": "half the difference between the periods, not adjusted for their baselines, which may hold what the "
     "first treatment left behind",
     "within": "mean of the later visit minus the first of everyone, tested by flipping signs",
+    "beside-carry-over": "of several periods, the treatments adjusted for what that of the period before left behind",
     "first-period": "period 1 alone, compared between the sequences: the treatments between participants, by half of "
     "the data",
 }
@@ -30,6 +31,16 @@ BASELINE_CARRY_OVER = {
 }
 PAIRED = "mean of the difference between the treatments within participants, tested by flipping signs"
 SLOPE = "mean of the later visit of everyone, tested by flipping signs"  # which is a change by itself
+OF_SEVERAL = {
+    "crossover": "the treatments within participants, participant and period taken out{before}",
+    "unadjusted": "the same, not adjusted for the baselines, which may hold what the treatment before left behind",
+    "beside-carry-over": "the same, adjusted for what the treatment of the period before left behind (first-order "
+    "carry-over){before}",
+    "first-period": "period 1 alone, as a parallel trial: the treatments between participants{own}",
+    "period": "period 1 minus the last period, whatever was given, tested by flipping signs (descriptive)",
+    "carry-over": "what a treatment left behind in the next period (first-order carry-over), a weak test that must not "
+    "choose the analysis (descriptive)",
+}
 ALONE = "visit by itself"
 UNADJUSTED = "follow-up, not adjusted for the baseline"
 NOT_TESTED = "mean and standard deviation over participants: described, nothing is tested"

@@ -1,7 +1,7 @@
 """Motion by arm and visit, and how alike the arms were before treatment."""
 
 from collections.abc import Hashable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,10 @@ from bids_app.errors import DataError
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.trial_tables import Scores
 from bids_app.stats.balance import BALANCE_COLUMNS, standardized_differences
+from bids_app.stats.manyperiods import compare_periods
 from bids_app.stats.motion import MEASURES, MOTION_COLUMNS, ONE_GROUP_COLUMNS, compared, described, motion_table
 from bids_app.trial.covariates import balance_columns
+from bids_app.trial.crossed_values import many_periods
 from bids_app.trial.design import BASELINES, Design
 
 DESCRIBING = ("age", "sex", "gender", "education", "handedness", "bmi", "ethnicity", "race")
@@ -42,7 +44,8 @@ def write_arms(run: GroupRun, target: Target) -> None:
     with notes.softly(f"Balance of {name}"):
         table = _before_treatment(run, randomized)
         path = run.path(target, "balance")
-        columns = OF_ONE_GROUP if design.single else BALANCE_COLUMNS
+        columns = OF_ONE_GROUP if design.single or design.orders else BALANCE_COLUMNS
+        arm = np.ones_like(arm) if design.orders else arm  # everyone is given every treatment, or most
         save_described(path, standardized_differences(table, arm)[list(columns)], columns)
 
 
@@ -55,6 +58,8 @@ def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame
             for visit, values in _of_visits(flow, measure, design).items()
         ]
         return pd.DataFrame(rows, columns=list(ONE_GROUP_COLUMNS))
+    if design.orders:
+        return pd.DataFrame([_between_treatments(flow, one, design) for one in MEASURES], columns=list(MOTION_COLUMNS))
     if design.words.randomized and not design.treatments:
         return motion_table(flow, arm)
     rows = [
@@ -63,6 +68,20 @@ def _motion(flow: pd.DataFrame, arm: np.ndarray, design: Design) -> pd.DataFrame
         for visit, values in _of_visits(flow, measure, design).items()
     ]
     return pd.DataFrame(rows, columns=list(MOTION_COLUMNS))
+
+
+def _between_treatments(flow: pd.DataFrame, measure: str, design: Design) -> dict[str, Any]:
+    """Compare a measure of everyone scanned between two treatments of several, within those who have every period."""
+    values = {visit: flow[f"{visit}_{measure}"].to_numpy(float) for visit in list(design.visits)[: design.n_periods]}
+    data = many_periods(design, values, flow["arm"].map(design.arms.index).to_numpy(int))
+    found = compare_periods(data, "crossover", n_draws=0)
+    row = {"measure": measure, "visit": design.contrast, "difference": found.estimate, "p": found.p}
+    row |= {"ci_low": found.ci_low, "ci_high": found.ci_high, "standardized_difference": found.effect_size}
+    for name, of in zip(("active", "reference"), data.by_treatment, strict=True):
+        known = of[np.isfinite(of)]
+        row |= {f"n_{name}": len(known), f"mean_{name}": known.mean() if len(known) else np.nan}
+        row[f"sd_{name}"] = known.std(ddof=1) if len(known) > 1 else np.nan
+    return row
 
 
 def _of_visits(flow: pd.DataFrame, measure: str, design: Design) -> dict[str, np.ndarray]:
@@ -82,6 +101,10 @@ def _motion_columns(design: Design) -> dict[str, str]:
     if not design.treatments:
         return MOTION_COLUMNS
     columns = {name: design.words.of(text) for name, text in MOTION_COLUMNS.items()}
+    if design.orders:
+        told = {"visit": "The treatments that are compared within participants, all periods in the model"}
+        more = {"p": "Two-sided p of t, participant and period taken out", "p_rank": "Not made of several periods"}
+        return columns | told | more | {"standardized_difference": "Hedges g, over the spread within participants"}
     half = "half the difference of the periods, which compares the treatments within participants"
     visits = f"{', '.join(design.called.values())}, or {half}"
     return columns | {
@@ -103,7 +126,7 @@ def _before_treatment(run: GroupRun, randomized: pd.DataFrame) -> pd.DataFrame:
                 balance_columns(tables, run.design, [str(name)], participants).reset_index(drop=True).to_dict("series")
             )
     for name, data in (scores.outcomes if scores else {}).items():
-        if data.baseline is not None and not run.design.treatments:
+        if not run.design.treatments and data.baseline is not None:
             baseline = pd.Series(data.baseline, index=cast(Scores, scores).participants)
             columns[f"{name} at baseline"] = baseline.reindex(participants).to_numpy()
     if run.design.has_baselines:

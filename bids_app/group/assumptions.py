@@ -1,17 +1,27 @@
 """What the statistics of a comparison assume, in sentences for the page."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 
 from bids_app.bids.findings import Finding
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
+from bids_app.group.treatments import how_drawn
 from bids_app.group.trial_tables import Scores
 from bids_app.settings.settings import DESCRIBED, Settings, Trial
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT, several_scans
-from bids_app.trial.wording import BASELINES_CARRY, CARRY_OVER, ONE_GROUP, PARALLEL, Wording
+from bids_app.trial.wording import (
+    BASELINES_CARRY,
+    CARRY_OVER,
+    FIRST_ORDER,
+    ONE_GROUP,
+    PARALLEL,
+    SEVERAL_BASELINES_CARRY,
+    SEVERAL_PERIODS,
+    Wording,
+)
 
 ABOUT = "Statistics"
 
@@ -40,8 +50,7 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
         _spread(trial, words),
         _model(trial, words),
         _centred(sample),
-        CARRY_OVER if sample.design.treatments else None,
-        BASELINES_CARRY if sample.design.has_baselines else None,
+        *_carried(sample.design),
         _motion(sample, trial),
         _minutes(settings, flow, words),
         _averages(flow, sample.design),
@@ -55,6 +64,14 @@ def assumptions(settings: Settings, route: Route, sample: Sample, flow: pd.DataF
     if trial.estimator == DESCRIBED:
         texts = (_minutes(settings, flow, words), _averages(flow, sample.design), _gaps(trial, words))
     return (*adopted, *(Finding(ABOUT, text) for text in texts if text))
+
+
+def _carried(design: Design) -> Iterator[str]:
+    """Say what is assumed of what treatments leave behind."""
+    if design.treatments:
+        yield FIRST_ORDER if design.orders else CARRY_OVER
+    if design.has_baselines:
+        yield SEVERAL_BASELINES_CARRY if design.orders else BASELINES_CARRY
 
 
 def left_out(
@@ -99,7 +116,9 @@ def _draws(trial: Trial, sample: Sample) -> str:
     if sample.allocation_table is not None:
         return "The allocations of the table of --allocations are taken to be all that were possible, each as likely."
     within = f" within each stratum ({', '.join(trial.strata)})" if trial.strata else ""
+    exchanged = how_drawn(sample, trial) if sample.design.orders else ""
     return (
+        f"{exchanged[:1].upper()}{exchanged[1:]}{'. ' * bool(exchanged)}"
         "The randomization is taken to have made every allocation of these sizes of the "
         f"{sample.design.words.arms}{within} equally likely. "
         "If it was stratified otherwise or minimised, say so with --strata or --allocations."
@@ -132,9 +151,13 @@ def _model(trial: Trial, words: Wording) -> str | None:
             f"{words.arms}; {words.linear}."
         )
     if trial.estimator == "crossover":
+        several = words.key == SEVERAL_PERIODS.key
+        of = (
+            "of one period within participants" if several else "of half the difference between a participant's periods"
+        )
         return (
             "What the periods differ in is taken to be the same for everyone, whatever was given; Hedges g is over the "
-            "spread of half the difference between a participant's periods, not over that between participants."
+            f"spread {of}, not over that between participants."
         )
     return None
 

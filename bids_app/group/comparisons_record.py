@@ -29,12 +29,12 @@ def write_comparisons(trial: TrialScans, families: Sequence[Family], not_compare
     designs, first = families[0].designs, trial.study.first
     content = {
         "ArmColumn": first.arm_column,
-        "Baseline": first.baseline,
+        "Baseline": None if first.treatments else first.baseline,
         "Comparisons": [
             {
                 "Active": one.sides[0],
                 "Reference": one.sides[-1],
-                "Followup": one.followup,
+                "Followup": "" if one.treatments else one.followup,
                 "Comparison": one.comparison,
                 "Folder": comparison_folder(one),
             }
@@ -46,7 +46,7 @@ def write_comparisons(trial: TrialScans, families: Sequence[Family], not_compare
                 "Name": one.weighted.name,
                 "Weights": dict(one.weighted.weights),
                 "Doses": dict(one.weighted.doses),
-                "Followup": one.followup,
+                "Followup": "" if one.treatments else one.followup,
                 "Comparison": one.comparison,
                 "Text": one.weighted.text,
             }

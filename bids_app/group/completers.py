@@ -39,6 +39,9 @@ def completers(flow: pd.DataFrame, design: Design, sample: Sample, trial: Trial)
 def _completers(flow: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Finding]:
     """Yield who is compared of those randomized, and a warning where the losses differ by arm."""
     randomized = flow[flow["arm"].isin(design.compared)]
+    if design.orders:
+        yield from _of_several(randomized, design, trial)
+        return
     arm = (randomized["arm"] == design.active).to_numpy(int)
     losses = attrition(arm, randomized["analysed"].to_numpy(bool))
     total, lost = sum(losses.randomized), sum(losses.lost)
@@ -63,6 +66,15 @@ def _completers(flow: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Fi
             f"{words.differing}",
             warning=True,
         )
+
+
+def _of_several(randomized: pd.DataFrame, design: Design, trial: Trial) -> Iterator[Finding]:
+    """Yield who is compared of several periods, and a warning where fewer of one sequence are left."""
+    lost, total, words = int((~randomized["analysed"]).sum()), len(randomized), design.words
+    drawn = "Sequences are re-drawn" if trial.scheme == "rerandomize" else "Residuals are permuted"
+    within = f" within strata ({', '.join(trial.strata)})" if trial.strata else ""
+    text = f"{drawn} among the {total - lost} of {total} {words.enrolled} who have every period{within}. "
+    yield Finding("Missing scans", text + (words.losses if lost else "Nobody is missing."))
 
 
 def _of_one_group(flow: pd.DataFrame, design: Design, sample: Sample, trial: Trial) -> Iterator[Finding]:

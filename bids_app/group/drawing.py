@@ -1,10 +1,15 @@
 """By which draws, and by which statistic, the nodes of a sample are tested."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import numpy as np
 
 from bids_app import stats
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Trial
+from bids_app.trial.design import Design
+from bids_app.trial.period_orders import PeriodOrders
 
 STATISTICS = {"tfce": "tfce", "t": "voxel", "cluster-extent": "extent", "cluster-mass": "mass"}
 Draws = stats.Allocations | stats.Rearrangements
@@ -19,7 +24,7 @@ def inference_of(sample: Sample, trial: Trial) -> stats.Inference:
         pairs=sample.pairs,
         threshold=trial.cluster_threshold,
         robust=trial.hc3,
-        min_per_arm=trial.min_per_arm or 2,
+        min_per_arm=trial.min_per_arm or (1 if sample.design.orders else 2),  # who had a sequence alone counts too
         tail=trial.tail_approximation,
     )
 
@@ -42,11 +47,27 @@ def scheme_of(estimand: stats.Estimand, trial: Trial) -> str:
 
 def main_draws(sample: Sample, trial: Trial) -> Draws:
     """Return the draws that test a difference of the arms, by the scheme that was chosen."""
+    if trial.scheme == "rerandomize" and sample.design.orders and sample.allocation_table is None:
+        return draws_of_blocks(sample, blocks_of_pair(sample.design), trial).allocations
     if trial.scheme == "rerandomize":
         return sample.draws(trial)
     if trial.scheme == "sign-flips":
         return stats.sign_flips(len(sample.arm), trial.n_permutations, trial.random_seed)
     return stats.residual_permutations(len(sample.arm), sample.strata, trial.n_permutations, trial.random_seed)
+
+
+def blocks_of_pair(design: Design) -> list[int]:
+    """Return for each of several treatments a number that those have alike which a comparison is of."""
+    return [-1 if design.weight(one) else place for place, one in enumerate(design.levels)]
+
+
+def draws_of_blocks(
+    sample: Sample, blocks: Sequence[int], trial: Trial, strata: np.ndarray | None = None
+) -> stats.SequenceDraws:
+    """Return the draws for the hypothesis that the treatments of a block are alike, of sequences of several periods."""
+    given = cast(PeriodOrders, sample.design.orders).given
+    own = sample.strata if strata is None else strata
+    return stats.sequence_draws(sample.arm, given, blocks, own, trial.n_permutations, trial.random_seed)
 
 
 def _statistic(sample: Sample, trial: Trial) -> str:

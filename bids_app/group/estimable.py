@@ -6,6 +6,8 @@ from bids_app import stats
 from bids_app.errors import DataError
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
+from bids_app.group.treatments import analyses_of_several
+from bids_app.stats.manyperiods import CARRIED
 
 
 def check_design(route: Route, sample: Sample) -> None:
@@ -24,6 +26,9 @@ def check_design(route: Route, sample: Sample) -> None:
     except ValueError as error:
         raise DataError(f"{route.name}: the design cannot be tested: {error}.") from error
     design = sample.design
+    if design.orders:
+        _check_periods(route, sample, n_adjusted)
+        return
     differences = design.treatments is not None or design.of_change  # then nothing but these is in the model
     left = len(sample.arm) - n_adjusted - (1 + design.has_baselines if differences else len(design.visits))
     baseline = "the difference of the baselines and for " * design.has_baselines
@@ -35,6 +40,21 @@ def check_design(route: Route, sample: Sample) -> None:
             "are left."
         )
     _check_slopes(route, sample, adjusted)
+
+
+def _check_periods(route: Route, sample: Sample, n_adjusted: int) -> None:
+    """Refuse several periods of too few participants, for the headline or for what stands beside it."""
+    design, n = sample.design, len(sample.arm)
+    others, rows, beside = len(design.levels) - 1, design.n_periods - 1, analyses_of_several(design)
+    left = (n - n_adjusted) * rows - others * (2 if CARRIED in beside else 1) - design.has_baselines
+    if "first-period" in beside:
+        left = min(left, n - n_adjusted - others - design.has_baselines)
+    if left < 1:
+        named = ", ".join(map(str, sample.covariates)) or "no covariate"
+        raise DataError(
+            f"{route.name}: {n} participants are too few to compare {others + 1} treatments in {rows + 1} periods and "
+            f"to adjust for {named}: {max(left, 0)} degrees of freedom are left."
+        )
 
 
 def _check_arms(sample: Sample) -> None:

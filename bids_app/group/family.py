@@ -8,11 +8,14 @@ from typing import cast
 from bids_app.bids.names import label
 from bids_app.bids.result_names import comparison_folder
 from bids_app.graph.features import Feature
+from bids_app.group.drawing import draws_of_blocks
 from bids_app.group.gathering import flow_of
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample, assemble
 from bids_app.group.targets import TrialScans
-from bids_app.group.together import Joint, everyone_of, flips_of_all, joints, one_by_one, why_not_closed
+from bids_app.group.together import Joint, everyone_of, flips_of_all, joints, one_by_one, row_of, why_not_closed
+from bids_app.settings.settings import Trial
+from bids_app.stats import intersections
 from bids_app.trial.design import Design
 
 CLOSED = (
@@ -23,6 +26,16 @@ CLOSED = (
 WEIGHTED = (
     "; one by weights is without a difference where all arms that have weight are alike, or its weights add up to 0 "
     "within each group of arms that are"
+)
+OF_PERIODS = (
+    "corrected over nodes, signs and all {n} comparisons by a closed test: a comparison counts where every hypothesis "
+    "that treatments are alike, and it is without a difference, is significant (Marcus, Peritz & Gabriel 1976), the "
+    "smallest p of a draw over its comparisons counted. Labels are exchanged among sequences that are the same one if "
+    "the hypothesis holds, which is exact ({exact})"
+)
+ROUGHLY = (
+    ", or where these are too few among all sequences, the other treatments adjusted for in every draw, which is "
+    "approximate if one of those works ({rough})"
 )
 FLIPS = (
     "corrected over nodes, signs and all {n} comparisons by flipping a participant's signs at all of them at once, "
@@ -110,9 +123,9 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
         samples=samples,
         joints=tuple(tests),
         maps=maps,
-        how=_how(designs, why),
+        how=_how_of_periods(designs, samples, options) if designs[0].orders and not why else _how(designs, why),
         model=_model(designs, why),
-        has_any=not why and not single and len(next(iter(wanted.values())).arms) > 2,
+        has_any=not why and not single and len(next(iter(wanted.values())).levels) > 2,
     )
 
 
@@ -123,10 +136,25 @@ def _how(designs: Sequence[Design], why: str | None) -> str:
     return (text + WEIGHTED * by_weights).format(n=len(designs), why=why)
 
 
+def _how_of_periods(designs: Sequence[Design], samples: dict[str, Sample], options: Trial) -> str:
+    """Say how p is corrected over comparisons of several treatments, and where the draws are exact."""
+    sample = next(iter(samples.values()))
+    levels, rows = sample.design.levels, [row_of(one, sample.design.levels) for one in designs]
+    exact: dict[bool, list[str]] = {True: [], False: []}
+    for one in intersections(list(dict.fromkeys(rows))):
+        alike = [[name for name, own in zip(levels, one.blocks, strict=True) if own == block] for block in one.blocks]
+        said = " and ".join(dict.fromkeys(" = ".join(names) for names in alike if len(names) > 1))
+        exact[draws_of_blocks(sample, one.blocks, options).exact].append(said)
+    text = OF_PERIODS.format(n=len(designs), exact="; ".join(exact[True]) or "none")
+    return text + (ROUGHLY.format(rough="; ".join(exact[False])) if exact[False] else "")
+
+
 def _model(designs: Sequence[Design], why: str | None) -> str:
     """Say who is in the models that are tested."""
     if designs[0].single:
         return "the visits of each comparison"
+    if designs[0].orders:
+        return "all treatments and periods"
     arms, two = designs[0].words.arms, "" if any(design.weighted for design in designs) else "two "
     return f"the {two}{arms} of each comparison" if why else f"all {arms}"
 
@@ -141,6 +169,8 @@ def of_all_arms(designs: Sequence[Design]) -> list[Design]:
     [('placebo', 'low', 'high')]
     """
     first = designs[0]
+    if first.orders:
+        return [replace(first, weighted=None)]
     arms = dict.fromkeys(arm for design in designs for arm in design.compared[::-1])
     others = [arm for arm in arms if arm != first.reference]
     of_each = {design.followup: design for design in designs}

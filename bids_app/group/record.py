@@ -16,6 +16,7 @@ from bids_app.group.drawing import main_draws
 from bids_app.group.routes import MapRoute, Route
 from bids_app.group.sample import Maps, Sample
 from bids_app.group.targets import GroupRun, Target
+from bids_app.group.treatments import how_drawn
 from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import DESCRIBED, Settings, Trial
 from bids_app.space.atlas import fitting
@@ -49,7 +50,7 @@ def write_design(run: GroupRun, target: Target) -> Path:
         route=route.name,
         kind=route.kind,
         arms=_arms(design, sample),
-        analyses=_analyses(settings.trial, route, design, sample),
+        analyses=_analyses(settings.trial, route, sample.design, sample),
         inference=_inference(settings.trial, route, sample),
         data=_data(settings, route, sample, flow),
         named_regions={name: len(nodes) for name, nodes in target.named.items()},
@@ -71,7 +72,9 @@ def _write_matrix(path: Path, sample: Sample, flow: pd.DataFrame) -> None:
     columns = {"participant_id": "Participant analysed"}
     if not sample.design.single:
         table["arm"] = sample.arm
-        columns["arm"] = f"1 for {sample.design.active}, 0 for {sample.design.reference}"
+        columns["arm"] = ", ".join(
+            f"{number} for {name}" for number, name in reversed([*enumerate(sample.design.arms)])
+        )
     for name, values in sample.covariates.items():
         table[name], columns[str(name)] = values.to_numpy(), "Covariate, as it enters the model"
     if sample.strata is not None:
@@ -97,6 +100,8 @@ def _arms(design: Design, sample: Sample) -> Arms:
         treatments=design.treatments,
         period_baselines=design.has_baselines or None,
         summaries=design.summaries or None,
+        all_treatments=design.orders.treatments if design.orders else None,
+        orders=design.orders.orders if design.orders else None,
     )
 
 
@@ -142,6 +147,7 @@ def _inference(trial: Trial, route: Route, sample: Sample) -> Inference:
         allocations_of=f"the {len(sample.arm)} participants analysed{', within strata' if trial.strata else ''}",
         random_seed=trial.random_seed,
         alpha=trial.alpha,
+        exchanged=how_drawn(sample, trial) if rerandomized and sample.design.orders else None,
     )
 
 
@@ -174,7 +180,7 @@ def _compared(visits: Maps, design: Design) -> np.ndarray:
 
 def _variance_warnings(sample: Sample) -> dict[str, str]:
     """Say of which features the arms differ so much in size and spread that their mean cannot be tested as it is."""
-    if sample.design.single:
+    if sample.design.single or sample.design.orders:  # whose differences are within participants, and all have all
         return {}
     found, words = {}, sample.design.words
     for feature, visits in sample.maps.items():

@@ -81,7 +81,7 @@ def write_region_tables(run: GroupRun, target: Target) -> list[Region] | None:
         regions = find_regions(run.settings, route, run.design)
         if regions:
             values = read_regions(route, regions, **everyone)
-            _write(run, target, replace(values, is_change=run.design.is_change))
+            _write(run, target, replace(values, is_change=run.design.is_change, design=run.design))
     return regions
 
 
@@ -106,7 +106,8 @@ def _everyone(run: GroupRun, flow: pd.DataFrame) -> Everyone:
     """Return everyone randomized, their usable visits and what they are adjusted for, as `read_regions` takes them."""
     design, trial = run.design, run.settings.trial
     randomized = flow[flow["arm"].isin(design.compared)].reset_index(drop=True)
-    randomized = randomized.assign(active=(randomized["arm"] == design.active).astype(int))
+    number = randomized["arm"].map(design.arms.index) if design.orders else randomized["arm"] == design.active
+    randomized = randomized.assign(active=number.astype(int))
     participants = [name.removeprefix("sub-") for name in randomized["participant_id"]]
     covariates = code(run.tables, design, trial.covariates, participants, whom=design.words.enrolled).table
     if trial.baseline_motion and not design.of_change:  # as the maps are adjusted

@@ -13,6 +13,7 @@ from bids_app.graph.features import Feature
 from bids_app.group.node_values import read_values
 from bids_app.group.routes import Route
 from bids_app.stats.twovisits import TwoVisits
+from bids_app.trial.crossed_values import many_periods
 from bids_app.trial.design import BASELINES, Design
 from bids_app.trial.flow import Visit, by_visit
 from bids_app.trial.visit_scans import MIN_COVERAGE, too_little, weights
@@ -128,9 +129,11 @@ class RegionValues:
         n rows; what the maps are adjusted for.
     strata : (n,) ndarray of str or None
     before : dict of (n, K) float ndarray
-        Of a cross-over trial whose periods have baselines, the values there.
+        Of a cross-over trial, the values of further periods than two, and at the baselines of the periods.
     is_change : bool
         Of `TwoVisits`.
+    design : Design or None
+        Of a cross-over trial of several treatments or periods, which these are.
     """
 
     regions: list[Region]
@@ -142,6 +145,7 @@ class RegionValues:
     strata: np.ndarray | None
     before: Mapping[str, np.ndarray] = field(default_factory=dict)
     is_change: bool = False
+    design: Design | None = None
 
     @property
     def visits(self) -> dict[str, np.ndarray]:
@@ -156,11 +160,21 @@ class RegionValues:
 
     def data(
         self, means: Mapping[str, np.ndarray] | None = None, covariates: pd.DataFrame | None = None
-    ) -> dict[str, TwoVisits]:
-        """Return a `TwoVisits` per region, of these values or of others of the same participants, by visit."""
+    ) -> dict[str, Any]:
+        """Return a `TwoVisits` per region, or of several periods a `ManyPeriods`.
+
+        They are of these values or of others of the same participants, by visit.
+        """
         means = self.visits if means is None else means
         covariates = self.covariates if covariates is None else covariates
         numbers = covariates.to_numpy(float) if len(covariates.columns) else None
+        if self.design and self.design.orders:
+            return {
+                region.name: many_periods(
+                    self.design, {visit: of[:, k] for visit, of in means.items()}, self.arm, numbers, self.strata
+                )
+                for k, region in enumerate(self.regions)
+            }
         first, second = (means.get(name) for name in BASELINES)
         return {
             region.name: TwoVisits(
@@ -180,7 +194,7 @@ def of_regions(
     regions: list[Region], flow: pd.DataFrame, values: Mapping[str, np.ndarray], **rest: Any
 ) -> RegionValues:
     """Return the values of each visit, (n, K), as `RegionValues`; the rest are its covariates and strata."""
-    before = {visit: values[visit] for visit in BASELINES if visit in values}
+    before = {visit: of for visit, of in values.items() if visit not in ("baseline", "followup")}
     arm = flow["active"].to_numpy(int)
     return RegionValues(regions, flow, values.get("baseline"), values["followup"], arm, **rest, before=before)
 

@@ -15,7 +15,7 @@ from bids_app.group.family import of_all_arms
 from bids_app.group.gathering import tables_of_chosen
 from bids_app.group.notes import Notes
 from bids_app.group.targets import TrialScans
-from bids_app.group.trial_tables import draws_of, retold, scale_of
+from bids_app.group.trial_tables import draws_of, read_scores, retold, scale_of
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import Role, below, outcome_model, role_of
@@ -33,12 +33,15 @@ from bids_app.stats.repeated import (
     RepeatedScores,
     repeated_table,
 )
+from bids_app.stats.scores.treatments import MODEL as OF_TREATMENTS
+from bids_app.stats.scores.treatments import RERANDOMIZED as OF_TREATMENTS_REDRAWN
+from bids_app.stats.scores.treatments import treatments_table
 from bids_app.trial.covariates import code
 from bids_app.trial.design import Design
 from bids_app.trial.outcomes import name_of, outcome_table
 from bids_app.trial.study import Study
 from bids_app.trial.tables import Tables
-from bids_app.trial.wording import Wording
+from bids_app.trial.wording import SEVERAL_PERIODS, Wording
 
 ROLE = {
     "role": "What the plan says that the row counts for: primary, secondary, or exploratory, as all is without a plan "
@@ -75,7 +78,7 @@ def write_repeated(trial: TrialScans, options: Trial, notes: Notes) -> Path | No
     notes.undecided(departed)
     columns, about = (_described if words.several else _changes_described)(table, words)
     first = trial.study.first
-    about |= {"ReferenceArm": first.reference} if words.several else {"FirstVisit": first.baseline}
+    about |= {"ReferenceArm": first.levels[0]} if words.several else {"FirstVisit": first.baseline}
     about["NotModelled"] = left
     about["Deviations"] = [one.record for one in departed]
     save_described(path, table, columns, **about)
@@ -92,6 +95,8 @@ def outcomes_of_all(study: Study, options: Trial, participants: Sequence[str] = 
         As from `read_repeated`.
     """
     words = study.first.words
+    if study.first.orders:
+        return outcomes_of_treatments(study, options, participants), []
     outcomes, left = read_repeated(study, options, participants)
     if not words.several:
         table = changes_table(outcomes)
@@ -103,8 +108,21 @@ def outcomes_of_all(study: Study, options: Trial, participants: Sequence[str] = 
     return table.assign(role=_roles(table, options)), left
 
 
+def outcomes_of_treatments(study: Study, options: Trial, participants: Sequence[str] = ()) -> pd.DataFrame:
+    """Compare the outcomes of all treatments of a cross-over trial of several, and say what each row counts for."""
+    design, words = study.first, study.first.words
+    scores = read_scores(tables_of_chosen(study.tables, participants), design, options)
+    weighted = [(one.name, one.row(design.levels)) for one in study.weighted]
+    table = treatments_table(
+        scores.outcomes if scores else {}, design.levels, weighted, **draws_of(options, words)
+    ).replace({"active": {ANY_ARM: "any treatment"}})
+    return table.assign(role=_roles(table, options))
+
+
 def _described(table: pd.DataFrame, words: Wording) -> tuple[dict[str, str], dict[str, Any]]:
     """Return what the columns mean, and what the model is, of this table and in the words of the design."""
+    if words.key == SEVERAL_PERIODS.key:
+        return _described_treatments(table)
     used = [name for name in BASELINES if name in set(table["baseline"])]
     entered = "; ".join(f"{name}: {BASELINES[name]}" for name in used)
     columns = REPEATED_COLUMNS | ROLE | {"baseline": f"How the baseline enters; {entered}"}
@@ -127,6 +145,21 @@ def _about(table: pd.DataFrame, joint: Iterable[str], words: Wording) -> dict[st
     tested = [name for name in joint if (table["f"].notna() & (table["followup"] == name)).any()]
     warning = {"Warning": words.warning} if words.warning else {}
     return {"Covariance": forms.to_dict(), "JointTests": tested, **warning}
+
+
+def _described_treatments(table: pd.DataFrame) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return what the columns mean, and what the model is, of all treatments of a cross-over trial."""
+    told = {
+        "active": "Treatment that is compared; any treatment: all but the reference; or the name of weights",
+        "followup": f"Empty, for all periods are in the model; {ANY}: F of any difference",
+        "p_rerandomized": OF_TREATMENTS_REDRAWN,
+    }
+    columns = {name: text.replace("arm", "treatment") for name, text in REPEATED_COLUMNS.items()} | told | ROLE
+    forms = table.dropna(subset=["covariance"]).drop_duplicates("outcome").set_index("outcome")["covariance"]
+    drawn = bool(table["p_rerandomized"].notna().any())
+    about: dict[str, Any] = {"Model": f"{OF_TREATMENTS} {OF_TREATMENTS_REDRAWN}" if drawn else OF_TREATMENTS}
+    about |= {"Covariance": forms.to_dict(), "LabelsRedrawn": drawn}
+    return columns, about | {"JointTests": [ANY] if table["f"].notna().any() else []}
 
 
 def read_repeated(

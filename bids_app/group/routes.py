@@ -14,8 +14,8 @@ from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid, Nodes, load_grid
 from bids_app.trial.comparison_record import Kind
 from bids_app.trial.flow import by_visit
-from bids_app.trial.sequences import Sequences
 from bids_app.trial.summaries import Summary
+from bids_app.trial.told_sessions import Told
 from bids_app.trial.visit_scans import facts_of
 
 
@@ -151,7 +151,7 @@ def grid_of(route: MapRoute, image: Any, kept: np.ndarray) -> Nodes:
     return Grid(kept.reshape(image.shape), image.affine)
 
 
-def of_periods(route: Route, sequences: Sequences) -> Route:
+def of_periods(route: Route, sequences: Told) -> Route:
     """Return a route whose scans have the period of a cross-over trial as their session, where they are of one."""
     scans = {
         of: [of_session(scan, sequences.session(scan.participant, scan.session)) for scan in found]

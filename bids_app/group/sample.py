@@ -20,10 +20,12 @@ from bids_app.group.routes import GlobalRoute, MapRoute, Route, grid_of
 from bids_app.group.thinness import thin_places
 from bids_app.settings.settings import Trial
 from bids_app.space.grid import Nodes
+from bids_app.stats.sequences import told_apart
 from bids_app.trial.allocation_table import read_allocations
 from bids_app.trial.covariates import model_covariates, slopes
 from bids_app.trial.design import Design
 from bids_app.trial.flow import by_visit, participant_flow, runs_without_motion
+from bids_app.trial.period_orders import PeriodOrders
 from bids_app.trial.strata import strata, strata_said
 from bids_app.trial.tables import Tables
 from bids_app.trial.visit_scans import weights
@@ -154,7 +156,12 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     """
     analysed = flow[flow["analysed"]]
     arm = analysed["arm"].map(design.arms.index).to_numpy(int)
-    _require_enough(route, flow, design, arm)
+    if design.orders:
+        used = replace(design.orders, used=tuple(np.unique(arm).tolist()))
+        design = replace(design, orders=used)
+        _require_told_apart(route, flow, used)
+    else:
+        _require_enough(route, flow, design, arm)
     participants = [label.removeprefix("sub-") for label in analysed["participant_id"]]
     route = _of_those(route, participants, list(design.visits.values()))
     scans = next(iter(route.scans.values()))
@@ -194,13 +201,30 @@ def _require_enough(route: Route, flow: pd.DataFrame, design: Design, arm: np.nd
     """Refuse arms that are too small to be compared, and say why."""
     sizes = {name: int((arm == number).sum()) for number, name in enumerate(design.arms)}
     if min(sizes.values()) < MIN_PER_ARM:
-        reasons = "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items())
         rest = " and ".join(f"{sizes[arm]} of {arm}" for arm in design.arms if arm != design.active)
         who = f"{sizes[design.active]} participants{f' of {design.active} and {rest}' if rest else ''}"
         raise DataError(
             f"{route.name}: {who} can be compared, at least {MIN_PER_ARM}{' of each' if rest else ''} are needed. Not "
-            f"analysed: {reasons or 'nobody'}."
+            f"analysed: {_reasons(flow)}."
         )
+
+
+def _require_told_apart(route: Route, flow: pd.DataFrame, orders: PeriodOrders) -> None:
+    """Refuse sequences of those who are compared that do not tell the treatments from the periods."""
+    if (
+        not orders.used
+        or max(max(one) for one in orders.there) + 1 < len(orders.treatments)
+        or not told_apart(orders.there)
+    ):
+        names = ", ".join(orders.names[one] for one in orders.used) or "none"
+        raise DataError(
+            f"{route.name}: the treatments cannot be told from the periods by the sequences of those who can be "
+            f"compared ({names}). Not analysed: {_reasons(flow)}."
+        )
+
+
+def _reasons(flow: pd.DataFrame) -> str:
+    return "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items()) or "nobody"
 
 
 def _require_kept(

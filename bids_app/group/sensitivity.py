@@ -11,6 +11,7 @@ from bids_app.group.region_values import Region, RegionValues
 from bids_app.group.routes import Route
 from bids_app.group.specifications import found_specifications, primary_choices, reader
 from bids_app.group.targets import GroupRun
+from bids_app.group.treatments import analyses_of_several
 from bids_app.group.trial_tables import draws_of, retold
 from bids_app.settings.settings import Settings, Trial
 from bids_app.stats.ancova import ESTIMATORS, linear_estimate
@@ -31,7 +32,8 @@ SENSITIVITY_COLUMNS = {
     "method": "ancova: follow-up adjusted for the baseline; change: follow-up minus baseline; post: follow-up alone; "
     "crossover: half of period 1 minus period 2, compared between the sequences, adjusted for the difference of "
     "their baselines, if there are such; unadjusted: the same, whatever the baselines; "
-    "within: mean change of one group",
+    "beside-carry-over: of several periods, adjusted for what the treatment before left behind; "
+    "first-period: the first period alone; within: mean change of one group",
     **ESTIMATE_COLUMNS,
 }
 HC3 = "p_hc3 of each row allows the arms' variances to differ."
@@ -131,6 +133,8 @@ def sensitivity_table(
 
 def estimators_of(design: Design) -> tuple[str, ...]:
     """Return how a difference can be estimated: without a baseline, of the visit by itself."""
+    if design.orders:
+        return tuple(analyses_of_several(design, describes=False))
     if design.treatments:
         return ("crossover", "unadjusted") if design.has_baselines else ("crossover",)
     if design.of_change:
@@ -152,12 +156,12 @@ def _variations(
         yield f"not adjusted for {first}motion", own, everyone, covariates.drop(columns=design.motion)
     motion = values.flow[[f"{visit}_mean_fd" for visit in design.visits]].to_numpy(float)
     if np.isfinite(motion[everyone]).any(axis=0).all():  # who is not known to have moved little is left out below
-        both = "both periods and their baselines" if design.has_baselines else "both periods"
+        both = f"{'all' if design.orders else 'both'} periods{' and their baselines' * design.has_baselines}"
         of = "the visit" if design.baseline is None else both if design.treatments else "both visits"
-        if design.treatments:
+        if design.treatments and not design.orders:
             between = covariates.assign(mean_fd_difference=(motion[:, 0] - motion[:, 1]) / 2)
             yield "adjusted for the difference in motion, which treatment may have changed", own, everyone, between
-        elif design.baseline is not None and not design.single:
+        elif design.baseline is not None and not design.single and not design.treatments:
             after = covariates.assign(followup_mean_fd=motion[:, 1])
             why = ", which treatment may have changed" if design.words.randomized else ""
             yield f"adjusted for follow-up motion too{why}", own, everyone, after

@@ -157,7 +157,7 @@ def _tested(family: Family, found: Mapping[Part, Result]) -> Iterator[Tested]:
             yield Tested(
                 feature=feature,
                 design=design,
-                followup=sample.design.followup,
+                followup="" if sample.design.treatments else sample.design.followup,  # of all periods
                 sample=sample,
                 p=p[compared][sample.kept],
                 p_all=p_all[compared][sample.kept],

@@ -10,8 +10,9 @@ import pandas as pd
 from bids_app import stats
 from bids_app.bids.result_names import comparison_folder
 from bids_app.group.analyses import headline_of
-from bids_app.group.drawing import inference_of, main_draws
+from bids_app.group.drawing import draws_of_blocks, inference_of, main_draws
 from bids_app.group.sample import Sample, load_maps
+from bids_app.group.treatments import of_rows_of_treatments
 from bids_app.settings.settings import Trial
 from bids_app.stats.allocation import Allocations
 from bids_app.trial.design import Design
@@ -41,7 +42,7 @@ class Member:
     @property
     def row(self) -> tuple[float, ...]:
         """The weights of the arms in the sample: of two, 1 for the active and -1 for the reference."""
-        return row_of(self.design, self.sample.design.arms)
+        return row_of(self.design, self.sample.design.levels)
 
 
 def row_of(design: Design, arms: Sequence[str]) -> tuple[float, ...]:
@@ -129,19 +130,24 @@ def joints(designs: Sequence[Design], samples: Mapping[str, Sample], labels: pd.
         One for each `stats.Intersection` of their weights, over all follow-ups: one allocation of everyone drives
         them all, and a comparison takes from it whom it has.
     """
-    arms = next(iter(samples.values())).design.arms
+    first = next(iter(samples.values()))
+    arms = first.design.levels
     rows = list(dict.fromkeys(row_of(design, arms) for design in designs))
     arm = _arm_of_everyone(samples, list(labels.index))
     found = []
     for one in stats.intersections(rows):
-        blocks = [f"{label} {one.blocks[number]}" for label, number in zip(labels, arm, strict=True)]
-        draws = stats.allocations(arm, blocks, trial.n_permutations, trial.random_seed)
         members = tuple(
             Member(design=design, name=design.followup, sample=samples[design.followup])
             for design in designs
             if row_of(design, arms) in one.rows
         )
-        found.append(Joint(members=members, draws=tuple(_of_those(draws, labels.index, one) for one in members)))
+        if first.design.orders:  # whose one sample is of everyone
+            drawn = (draws_of_blocks(first, one.blocks, trial).allocations,) * len(members)
+        else:
+            blocks = [f"{label} {one.blocks[number]}" for label, number in zip(labels, arm, strict=True)]
+            draws = stats.allocations(arm, blocks, trial.n_permutations, trial.random_seed)
+            drawn = tuple(_of_those(draws, labels.index, one) for one in members)
+        found.append(Joint(members=members, draws=drawn))
     return found
 
 
@@ -252,7 +258,7 @@ def compare_any(joint: Joint, maps: Mapping[str, Path | str], trial: Trial, *, n
     """
     once = {member.name: (member, draws) for member, draws in zip(joint.members, joint.draws, strict=True)}
     compared = [
-        _compare(member, draws, maps, against_reference(len(member.sample.design.arms)), trial, n_jobs)
+        _compare(member, draws, maps, against_reference(len(member.sample.design.levels)), trial, n_jobs)
         for member, draws in once.values()
     ]
     return {
@@ -287,6 +293,10 @@ def _compare(
 ) -> stats.Comparison:
     """Test rows over the arms in the model of all arms of a sample."""
     sample = member.sample
+    if sample.design.orders:
+        of_treatments = of_rows_of_treatments(tested, sample, load_maps(maps[member.name]))
+        rows = stats.of_rows(draws, sample.design.n_periods)
+        return stats.compare(of_treatments, rows, inference_of(sample, trial), n_jobs=n_jobs)
     estimand = replace(headline_of(trial).estimand(sample.design), tested=tested)
     stated = stats.hypothesis(estimand, load_maps(maps[member.name]), sample.nuisance(), arm=sample.arm)
     return stats.compare(stated, draws, inference_of(sample, trial), n_jobs=n_jobs)

@@ -13,6 +13,7 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import people
 from bids_app.errors import DataError, UsageError
 from bids_app.group.sample import Sample
+from bids_app.group.treatments import analyses_of_several
 from bids_app.group.value_keys import KEY_COLUMNS, keyed
 from bids_app.settings.cutoffs import Cutoff, parse_cutoffs
 from bids_app.settings.deviation import Deviation
@@ -25,7 +26,9 @@ from bids_app.stats.clinical import (
     clinical_table,
     crossover_table,
     methods_of,
+    several_periods_table,
 )
+from bids_app.stats.manyperiods import CARRIED
 from bids_app.stats.missing import TIPPING_COLUMNS, missing_columns, missing_table, tipping_table
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.coding_findings import odd_numbers
@@ -35,6 +38,7 @@ from bids_app.trial.flow_table import with_heads
 from bids_app.trial.outcomes import (
     ROLE_COLUMN,
     name_of,
+    of_all_periods,
     outcome_columns,
     outcome_table,
     scores_as_written,
@@ -59,7 +63,7 @@ class Scores:
     ----------
     table : DataFrame
         As from `outcomes.outcome_table`.
-    outcomes : dict of TwoVisits
+    outcomes : dict of TwoVisits, or of several periods of ManyPeriods
         By name, in the order of ``participants``.
     participants : list of str
     successes : dict of dict of (n,) float ndarray
@@ -69,7 +73,7 @@ class Scores:
     """
 
     table: pd.DataFrame
-    outcomes: dict[str, TwoVisits]
+    outcomes: dict[str, Any]
     participants: list[str]
     successes: dict[str, dict[str, np.ndarray]]
     findings: tuple[Finding, ...] = ()
@@ -105,7 +109,8 @@ def read_scores(tables: Tables, design: Design, trial: Trial) -> Scores | None:
     enrolled = design.words.enrolled
     coded = code(tables, design, trial.covariates, participants, whom=enrolled)
     covariates = coded.table if len(coded.table.columns) else None
-    outcomes = {name: two_visits(table, name, design, covariates) for name in names}
+    of_visits_there = of_all_periods if design.orders else two_visits
+    outcomes: dict[str, Any] = {name: of_visits_there(table, name, design, covariates) for name in names}
     of_each = table.groupby("outcome", sort=False)
     reached = [] if design.is_change else [one for one in cutoffs if one.outcome in outcomes]
     odd = [one for name, rows in of_each for one in _odd_scores(str(name), rows, enrolled, design)]
@@ -186,10 +191,9 @@ def write_outcomes(run: "GroupRun") -> None:
         table = outcomes_of(scores, run.design, trial, alone=run.alone)
         notes.undecided(undecided(table, trial))
         table = retold(of_chosen(table, participants), words)
-        columns = (
-            clinical_columns(table, crossover=run.design.treatments is not None, single=run.design.single) | ROLE_COLUMN
-        )
-        shown = with_heads(table, run.design.columns)
+        kind = {"crossover": run.design.treatments is not None, "several": run.design.orders is not None}
+        columns = clinical_columns(table, single=run.design.single, **kind) | ROLE_COLUMN
+        shown = table if run.design.orders else with_heads(table, run.design.columns)
         save_described(run.trial_path("outcomes"), shown, columns, Methods=methods_of(table))
     if not words.bounded:  # the bounds are those of an effect of what chance allotted
         return
@@ -205,7 +209,9 @@ def outcomes_of(scores: Scores, design: Design, trial: Trial, *, alone: bool) ->
     """Compare the outcomes of a comparison, which is the only one or not, and say what each row counts for."""
     draws, model = draws_of(trial, design.words), outcome_model(trial, alone=alone)
     ranked: dict[str, Any] = {"ordinal": trial.ordinal, "higher_is_better": trial.higher_is_better}
-    if design.treatments:
+    if design.orders:
+        table = several_periods_table(scores.outcomes, carried=CARRIED in analyses_of_several(design), **draws)
+    elif design.treatments:
         table = crossover_table(scores.outcomes, **ranked, **draws)
     elif design.single:
         own = draws | {"n_draws": trial.n_permutations}

@@ -1,7 +1,8 @@
 """The mean of each measure over the whole brain: compared, and of everyone randomized."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from bids_app.group.routes import GlobalRoute, Route
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.value_keys import Keys, key_of
 from bids_app.stats.twovisits import TwoVisits
+from bids_app.trial.crossed_values import many_periods
+from bids_app.trial.design import Design
 from bids_app.trial.flow import Visit, by_visit
 from bids_app.trial.visit_scans import weights
 
@@ -32,9 +35,17 @@ def write_whole_brain(run: GroupRun, target: Target) -> Path:
     participants = [name.removeprefix("sub-") for name in analysed]
     visits = {visit: [(name, session) for name in participants] for visit, session in design.visits.items()}
     values = {visit: _means(route, of_visit) for visit, of_visit in visits.items()}
-    means = {"measure": [one.metric for one in route.scans], "edges": [one.edges for one in route.scans]}
+    means: dict[str, Any] = {
+        "measure": [one.metric for one in route.scans],
+        "edges": [one.edges for one in route.scans],
+    }
     columns = dict(TABLE_COLUMNS)
-    for visit, both in values.items():
+    for arm, of in (_by_treatment(design, values, sample.arm) if design.orders else {}).items():
+        means[f"mean_{label(arm)}"], columns[f"mean_{label(arm)}"] = (
+            of,
+            f"Mean under {arm}, in the units of the measure",
+        )
+    for visit, both in ({} if design.orders else values).items():
         for arm in design.compared:
             column = f"{design.columns[visit]}_mean_{label(arm)}"
             means[column] = both[sample.arm == design.arms.index(arm)].mean(axis=0)
@@ -45,6 +56,15 @@ def write_whole_brain(run: GroupRun, target: Target) -> Path:
     path = run.path(target, "wholebrain")
     save_described(path, table, columns)
     return path
+
+
+def _by_treatment(design: Design, values: Mapping[str, np.ndarray], arm: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the mean of each measure, (M,), under the two treatments that are compared of several."""
+    crossed = [
+        many_periods(design, {visit: of[:, k] for visit, of in values.items()}, arm).by_treatment
+        for k in range(next(iter(values.values())).shape[1])
+    ]
+    return {name: np.array([pair[place].mean() for pair in crossed]) for place, name in enumerate(design.sides)}
 
 
 def values_of_everyone(route: Route, everyone: Everyone) -> dict[str, TwoVisits]:

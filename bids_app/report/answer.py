@@ -111,7 +111,7 @@ def answer(arms: Arms, inference: Inference, statements: Iterable[Statement]) ->
 def _could_see(arms: Arms, inference: Inference) -> str:
     """Say how large a difference would have been found: that nothing was found does not say that nothing is there."""
     sizes = tuple(arms.number_analysed.values())
-    if len(sizes) != 2 or min(sizes) < 2:
+    if arms.orders or len(sizes) != 2 or min(sizes) < 2:
         return ""
     least = detectable_effect(*sizes, alpha=inference.alpha, power=POWER)
     adjusted = (
@@ -144,6 +144,7 @@ def _outcome(row: Row, arms: Arms, inference: Inference, file: str) -> Statement
     name = row["outcome"] if row["endpoint"] == "score" else f"{row['outcome']}, {row['endpoint']}"
     differs = row["p"] <= inference.alpha
     sizes = [row[name] for name in ("n_active", "n_reference") if name in row]  # of one group there is one
+    sizes = [max(sizes)] if arms.orders else sizes  # who are the same people
     said = "differ" if differs else "do not differ significantly"
     effect = f", {row['effect_kind']} {interval(row, 'effect_size', 'effect_low', 'effect_high', 2)}"
     text = (

@@ -100,6 +100,8 @@ class _Drawer(ABC):
             return self.record.direction(1), self.record.direction(-1)
         if key.startswith("within:"):
             return tuple(design.named(visit) for visit in (("followup",) if design.is_change else VISITS[::-1]))
+        if design.orders:
+            return (design.periods[0], design.periods[-1]) if key == "period" else arms.sides
         return {"period": design.periods, **dict.fromkeys(OF_PERIODS[1:], arms.names)}.get(key, arms.sides)
 
     def _strip(self, feature: Feature, key: str, maps: Maps, largest: float, cuts: Cuts) -> dict[str, Any]:

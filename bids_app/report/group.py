@@ -113,12 +113,19 @@ def _route(folder: Path, design_path: Path) -> dict[str, Any]:
         "matrix": _matrix(folder, entities, record),
         "whole_brain": _records(folder / result_path(entities, "wholebrain", ".tsv")),
         "named": _records(folder / result_path(entities, "regions", ".tsv")),
-        "means": {
-            said: {arm: f"{arms.columns[visit]}_mean_{label(arm)}" for arm in record.arms.names}
-            for visit, said in arms.called.items()
-        },
+        "means": _means(arms),
     }
     return route | _found(folder, entities, record)
+
+
+def _means(arms: Design) -> dict[str, dict[str, str]]:
+    """Return the columns of the means over the whole brain: by visit and arm, or of several periods by treatment."""
+    if arms.orders:
+        return {"all periods": {name: f"mean_{label(name)}" for name in arms.sides}}
+    return {
+        said: {arm: f"{arms.columns[visit]}_mean_{label(arm)}" for arm in arms.compared}
+        for visit, said in arms.called.items()
+    }
 
 
 def _found(folder: Path, entities: Mapping[str, str], record: ComparisonRecord) -> dict[str, Any]:

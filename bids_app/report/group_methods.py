@@ -116,7 +116,7 @@ def _model(record: ComparisonRecord) -> str:
     active, reference = record.arms.sides
     within = " within participants" if record.arms.treatments else ""
     text = f"{active} was compared with {reference}{within} ({arms}). The headline is {'' if within else 'the '}"
-    text += record.analyses.headline_text + (" [@hills1979]" if within else "")
+    text += record.analyses.headline_text + (" [@hills1979]" if within and not record.arms.orders else "")
     text += " [@kenward2010]" if record.arms.period_baselines else ""
     text += " [@vickers2001]" if record.analyses.headline == "ancova" else ""
     text += f", adjusted for {', '.join(adjusted)}" if adjusted else ""
@@ -170,6 +170,7 @@ def _draws(record: ComparisonRecord) -> str:
         text = f"The {labels} were put through all {inference.draws} possible allocations {where} [@rosenberger2019]"
     else:
         text = f"The {labels} were re-randomized {inference.draws} times {where} [@rosenberger2019]"
+    text += f"; {inference.exchanged}" if inference.exchanged else ""
     counted = "allocation" if record.arms.words.randomized else "order"
     return (
         f"{' '.join(text.split())}, covariates held fixed and the observed {counted} counted (seed "

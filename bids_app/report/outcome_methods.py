@@ -37,6 +37,13 @@ SAID = {
 }
 
 
+OF_SEVERAL = {
+    "crossover": "by least squares, participant and period taken out{adjusted} [@statsmodels], of {present}",
+    "beside-carry-over": "by the same, adjusted for first-order carry-over, of {present}",
+    "first-period": "by least squares, period 1 alone [@statsmodels], of those of {whom} with period 1",
+}
+
+
 def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
     """Describe how the outcomes of comparisons were analysed.
 
@@ -59,11 +66,13 @@ def outcomes_text(trial: Facts, record: ComparisonRecord) -> str:
         having = "all of these visits" if record.arms.design.summaries else "both visits"
     elif record.arms.baseline_session is None:
         score, having = "score at the visit", "one"
+    if record.arms.orders:
+        having = "every period"
     of_baselines = ", adjusted for the difference of their baselines" * record.arms.design.has_baselines
     said = {"whom": whom, "present": f"those of {whom} with {having}", "score": score, "adjusted": of_baselines}
     found = [
         f"{words.of(text.format(**said))}: {', '.join(endpoints)}"
-        for method, text in SAID.items()
+        for method, text in (SAID | (OF_SEVERAL if record.arms.orders else {})).items()
         if (endpoints := trial["Methods"].get(method))
     ]
     if not found:
@@ -80,6 +89,14 @@ def repeated_text(about: Facts, record: ComparisonRecord) -> str:
         return ""
     if not words.several:
         return _changes_text(about)
+    if record.arms.orders:
+        return (
+            f" Over all treatments, {', '.join(forms)} {'was' if len(forms) == 1 else 'were each'} analysed by one "
+            "mixed model of all periods that are there, with a random participant, period and treatment "
+            f"[@kenward1997]; every treatment was compared with {about['ReferenceArm']}, with 95 % intervals and p "
+            "values by the multivariate t that hold for all of these together"
+            f"{', and whether any differs by F of Kenward and Roger' if about['JointTests'] else ''}."
+        )
     before = "with it as a score like the others and one mean" if words.randomized else "adjusted for it"
     return (
         f" Over all {words.arms} and follow-ups, {', '.join(forms)} {'was' if len(forms) == 1 else 'were each'} "

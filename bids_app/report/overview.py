@@ -132,7 +132,8 @@ def _outcome(name: str, table: pd.DataFrame, *, several: bool) -> dict[str, Any]
     notes = set(table.loc[~of_f, "note"])
     note = notes.pop() if len(notes) == 1 else ""
     joint, one = (JOINT, "at ses-{}") if several else (CHANGES, "change from the first visit to ses-{}")
-    said = [joint.get(followup, one.format(followup)) for followup in table["followup"]]
+    in_turn = several and table["followup"].isin(["", *JOINT]).all()  # treatments, over all periods
+    said = ["any difference" if in_turn else joint.get(name, one.format(name)) for name in table["followup"]]
     table = table.assign(note=table["note"].where(table["note"] != note, ""), said=said)
     parts = {"rows": table[~of_f], "tests": table[of_f], "primary": table[table["role"] == "primary"]}
     return {"name": name, "note": note} | {part: rows.to_dict("records") for part, rows in parts.items()}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name
@@ -21,6 +22,7 @@ from bids_app.trial.flow_table import read_flow, with_heads
 
 N_SCATTERS, N_CURVES, N_REGIONS = 4, 6, 12
 OF_VALUES = ("association", "roimissing", "regionsmissing", "wholebrainmissing", "sensitivity", "agreement")
+EVERYONE = "everyone"  # who is drawn in one panel, within participants
 ROUTE_TABLES, NOTED = ("motion", "balance", *OF_VALUES), ("regions", "roi", *OF_VALUES)
 
 OF_TRIAL = ("outcomes", "missing", "tipping", "scores")
@@ -51,7 +53,11 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     figures = _outcome_figures(folder, entities, record) if facts else []
     said = {"role_text": role_text(facts), "words": record.arms.words, "when": _when(record)}
     said |= {"single": record.arms.design.single, "tested": record.analyses.tested}
-    said |= {"arms": record.arms.names, "files": _files(folder, entities, OF_TRIAL)}
+    said |= {
+        "arms": record.arms.pair,
+        "several": record.arms.orders is not None,
+        "files": _files(folder, entities, OF_TRIAL),
+    }
     said |= {"periods": record.arms.treatments is not None, "visits": _visits_of(record).values()}
     return {"facts": facts, **said, **tables, "figures": figures}
 
@@ -69,6 +75,8 @@ def _when(record: ComparisonRecord) -> str:
 def _visits_of(record: ComparisonRecord) -> dict[str, str]:
     """Return what the visits are called; an outcome may have a baseline where the scans have none."""
     design = record.arms.design
+    if record.arms.orders:
+        return {"followup": "all periods"}
     if record.arms.treatments:
         return dict(zip(VISITS, design.periods, strict=True))
     return design.called if design.of_change else dict(zip(VISITS, LABELS, strict=True))
@@ -179,10 +187,32 @@ def _outcome_figures(folder: Path, entities: Mapping[str, str], record: Comparis
     drawn: list[dict[str, Any]] = []
     for outcome, rows in scores.groupby("outcome", sort=False):
         path = _figure_path(folder, entities, "outcomes", len(drawn))
-        wide = _drawn(_wide(rows), record.arms)
-        save_figure(path, visits_figure(wide, record.arms.names, str(outcome), record.arms.design.called))
+        save_figure(path, _visits_figure(rows, record.arms, str(outcome)))
         drawn.append({"outcome": outcome, "path": path})
     return drawn
+
+
+def _visits_figure(rows: pd.DataFrame, arms: Arms, quantity: str, called: Mapping[str, str] | None = None) -> Figure:
+    """Draw everyone's visits by arm, or of several periods everyone's treatments; a row of rows is one value."""
+    if arms.orders:
+        return visits_figure(_by_treatment(rows, arms), (EVERYONE,), quantity, _of_treatments(arms))
+    return visits_figure(_drawn(_wide(rows), arms), arms.names, quantity, called or arms.design.called)
+
+
+def _of_treatments(arms: Arms) -> dict[str, str]:
+    """Return the treatments that are drawn in place of visits, the reference first."""
+    return dict(zip(VISITS, arms.sides[::-1], strict=True))
+
+
+def _by_treatment(rows: pd.DataFrame, arms: Arms) -> pd.DataFrame:
+    """Return everyone's mean under the reference and under the active treatment in place of the visits."""
+    periods = [visit for visit in arms.design.of_periods if visit in set(rows["visit"])]
+    rows = rows[rows["visit"].isin(periods) & rows["arm"].isin(arms.names)]
+    given = [arms.design.given(arm, visit) for arm, visit in zip(rows["arm"], rows["visit"], strict=True)]
+    named = {name: visit for visit, name in _of_treatments(arms).items()}
+    rows = rows.assign(treatment=pd.Series(given, index=rows.index).map(named)).dropna(subset=["treatment"])
+    wide = rows.pivot_table(index="participant", columns="treatment", values="value")
+    return wide.reindex(columns=list(VISITS)).assign(arm=EVERYONE)
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
@@ -211,6 +241,13 @@ def _motion_figure(folder: Path, entities: Mapping[str, str], arms: Arms) -> Pat
     if flow is None or not columns or flow[list(columns)].isna().all(axis=None):
         return None
     path = _figure_path(folder, entities, "motion")
+    if arms.orders:
+        by_period = {f"{visit}_mean_fd": str(period) for visit, period in arms.design.visits.items()}
+        columns = {column: period for column, period in by_period.items() if column in flow}
+        rows = flow.rename(columns={"participant_id": "participant", **columns})
+        rows = rows.melt(["participant", "arm"], list(columns.values()), "visit", "value")
+        save_figure(path, _visits_figure(rows, arms, "mean FD (mm)"))
+        return path
     save_figure(path, visits_figure(flow.rename(columns=columns), arms.names, "mean FD (mm)", arms.design.scanned))
     return path
 
@@ -227,8 +264,7 @@ def _region_visits(
         rows = roi[(roi["cluster"] == region["Cluster"]) & roi["analysed"]]
         path = _figure_path(folder, entities, "roi", len(drawn))
         values = "mean z score" if record.data.map_values == "z" else "mean value"
-        wide = _drawn(_wide(rows), record.arms)
-        save_figure(path, visits_figure(wide, record.arms.names, values, record.arms.design.called))
+        save_figure(path, _visits_figure(rows, record.arms, values))
         drawn.append({"region": region["Name"], "text": region["Text"], "path": path})
     return drawn
 

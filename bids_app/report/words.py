@@ -7,6 +7,7 @@ SAID = {
     "change": "change score",
     "post": "follow-up alone",
     "crossover": "difference of the periods",
+    "beside-carry-over": "adjusted for carry-over",
     "mixed": "mixed model",
     "mixed-interaction": "mixed model with a baseline of each group",
     "proportion": "share that reached it",

@@ -27,7 +27,7 @@ DESCRIPTION = (
     "Voxel-wise and parcel-wise graph maps of resting-state fMRI, compared between the arms of a\nrandomized trial."
 )
 CHECK = "Say what both levels would do with a dataset, from which files and why, and what is missing. Writes nothing."
-DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover")  # those of simulate.SCENARIOS
+DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover", "williams")  # those of simulate.SCENARIOS
 
 
 class ExecutionSpec(argparse.Action):

@@ -64,8 +64,9 @@ class Scenario:
         Arms whose members have no symptoms.
     n_visits_of_lost : tuple of int
         How many visits each has of those who are randomized beyond ``n_per_arm`` and drop out.
-    treatments : (str, str) or None
-        Of a cross-over trial, the active treatment and the reference.
+    treatments : tuple of str
+        Of a cross-over trial, the active treatments and the reference; what an arm is given in which period its name
+        says, as ``drug-placebo``.
     options : tuple of str
         Of the group level, beside ``--design``.
     voxel_size : int
@@ -84,7 +85,7 @@ class Scenario:
     ages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     healthy: tuple[str, ...] = ()
     n_visits_of_lost: tuple[int, ...] = ()
-    treatments: tuple[str, str] | None = None
+    treatments: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     voxel_size: int = 6
 
@@ -138,7 +139,10 @@ class Scenario:
         first, *later = self.sessions
         *others, reference = self.arms
         if self.treatments:
-            yield Answer(*self.treatments, "", self.effect(others[0], first))
+            *active, reference = self.treatments
+            for one in active:
+                arm = next(arm for arm in self.arms if arm.split("-")[0] == one)
+                yield Answer(one, reference, "", self.effect(arm, first))
             return
         for session in later or [first]:
             for arm in others:
@@ -148,6 +152,21 @@ class Scenario:
 MIDAZOLAM = {"midazolam": "Active placebo, one infusion"}
 KETAMINE = {"ketamine": "Active arm, one infusion"}
 BEFORE_AND_AFTER = {"ses-baseline": timedelta(0), "ses-day3": timedelta(days=3)}
+
+SIX = (  # a Williams design: each treatment in each period, and after each other, equally often
+    "high-low-placebo",
+    "low-placebo-high",
+    "placebo-high-low",
+    "high-placebo-low",
+    "low-high-placebo",
+    "placebo-low-high",
+)
+
+
+def _given(sequence: str, effects: Mapping[str, Shares]) -> dict[str, Shares]:
+    """Return what a sequence has in each period."""
+    return {f"ses-{n + 1}": effects[one] for n, one in enumerate(sequence.split("-")) if one in effects}
+
 
 SCENARIOS = {
     "two-arms": Scenario(
@@ -201,5 +220,18 @@ SCENARIOS = {
         period_effect={"ses-2": {THALAMUS: 0.8}},
         n_visits_of_lost=(1,),
         treatments=("ketamine", "placebo"),
+    ),
+    "williams": Scenario(
+        title="a cross-over trial of two doses of ketamine and placebo in three periods",
+        design="crossover",
+        column="sequence",
+        arms={one: f"{one.split('-')[0].capitalize()} in period 1" for one in SIX},
+        sessions={f"ses-{n + 1}": timedelta(days=28 * n) for n in range(3)},
+        n_per_arm=3,
+        effects={one: _given(one, {"high": ANGULAR, "low": {LEFT_ANGULAR: 1.0}}) for one in SIX},
+        period_effect={"ses-2": {THALAMUS: 0.8}, "ses-3": {THALAMUS: 0.8}},
+        n_visits_of_lost=(2,),
+        treatments=("high", "low", "placebo"),
+        voxel_size=8,
     ),
 }

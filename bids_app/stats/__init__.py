@@ -17,7 +17,15 @@ from bids_app.stats.model import LinearModel
 from bids_app.stats.permutation import Comparison, compare, compare_arms
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
-from bids_app.stats.sequences import compared_treatments, of_rows, within
+from bids_app.stats.sequences import (
+    SequenceDraws,
+    compared_treatments,
+    first_period,
+    last_against_first,
+    of_rows,
+    sequence_draws,
+    within,
+)
 from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
 from bids_app.stats.tfce import tfce, tfnbs
 from bids_app.stats.variance import VarianceWarning, variance_warning
@@ -38,6 +46,7 @@ __all__ = [
     "LinearModel",
     "ParetoTail",
     "Rearrangements",
+    "SequenceDraws",
     "VarianceWarning",
     "VoxelModels",
     "ZTable",
@@ -59,16 +68,19 @@ __all__ = [
     "familywise_tail",
     "find_clusters",
     "find_components",
+    "first_period",
     "fit_tail",
     "hedges",
     "hypothesis",
     "independent_columns",
     "intersections",
+    "last_against_first",
     "monte_carlo_error",
     "neighbours",
     "nuisance",
     "of_rows",
     "residual_permutations",
+    "sequence_draws",
     "sign_flips",
     "t_to_z",
     "tabled_allocations",

@@ -10,6 +10,7 @@ from bids_app.stats.effects import hedges
 from bids_app.stats.estimands import Estimand
 from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g, rerandomized_p, two_sided
 from bids_app.stats.hypotheses import hypothesis
+from bids_app.stats.manyperiods import ManyPeriods, compare_periods
 from bids_app.stats.permutation import compare
 from bids_app.stats.rearrangement import sign_flips
 from bids_app.stats.twovisits import TwoVisits
@@ -20,12 +21,15 @@ FEW = "not estimated: too few participants for the model"
 NO_BASELINE = "one value per participant: there is no baseline to adjust for"
 
 
-def linear_estimate(data: TwoVisits, estimator: str = "ancova", *, n_draws: int = 10_000, seed: int = 0) -> Estimate:
+def linear_estimate(
+    data: TwoVisits | ManyPeriods, estimator: str = "ancova", *, n_draws: int = 10_000, seed: int = 0
+) -> Estimate:
     r"""Compare the arms among those with a follow-up.
 
     Parameters
     ----------
-    data : TwoVisits
+    data : TwoVisits or ManyPeriods
+        Of the latter see `compare_periods`.
     estimator : {"ancova", "change", "post", "crossover", "unadjusted", "within"}
         Follow-up adjusted for the baseline; follow-up minus baseline; follow-up alone; half of period 1 minus period 2
         of sequences, in place of baseline and follow-up, adjusted for the difference of their baselines where there
@@ -46,6 +50,8 @@ def linear_estimate(data: TwoVisits, estimator: str = "ancova", *, n_draws: int 
     baseline biases it least: Vickers & Altman (2001), doi:10.1136/bmj.323.7321.1123. HC3: MacKinnon & White
     (1985), doi:10.1016/0304-4076(85)90158-7.
     """
+    if isinstance(data, ManyPeriods):
+        return compare_periods(data, estimator, n_draws=n_draws, seed=seed)
     if estimator == "within":
         return mean_change(data, n_draws=n_draws, seed=seed)
     data = completed(data, estimator)

@@ -9,9 +9,10 @@ import pandas as pd
 
 from bids_app.stats.ancova import completed, linear_estimate, outcome_of
 from bids_app.stats.estimates import Estimate, described
+from bids_app.stats.manyperiods import CARRIED, ManyPeriods, compare_periods
 from bids_app.stats.ranks import ADJUSTED, adjusted_rank_estimate, rank_estimate, signed_rank_estimate
 from bids_app.stats.responders import proportion_estimate
-from bids_app.stats.scores.periods import periods_estimate
+from bids_app.stats.scores.periods import mixed_periods, periods_estimate
 from bids_app.stats.scores.two_visits import mixed_estimate
 from bids_app.stats.twovisits import TwoVisits
 
@@ -93,6 +94,29 @@ _CROSSOVER_COLUMNS = {
     "population": f"{BOTH}, {ALL_FOUR}, or {ANY_PERIOD}",
     "estimate": "Active minus reference treatment, in the units of the outcome",
 }
+ALL_PERIODS, ANY_OF_PERIODS, IN_FIRST = "with every period", "with any period", "with period 1"
+SEVERAL_METHODS = {
+    "crossover": "the treatments within participants, participant and period taken out, by least squares; where the "
+    "periods have baselines, adjusted for these",
+    "unadjusted": METHODS["unadjusted"],
+    CARRIED: "the same, adjusted for what the treatment of the period before left behind (first-order carry-over)",
+    "first-period": "period 1 alone, as a parallel trial, by least squares",
+    "mixed-periods": METHODS["mixed-periods"].replace("one period only", "some periods only"),
+}
+_SEVERAL_COLUMNS = {name: text for name, text in _COLUMNS.items() if not name.startswith("baseline")} | {
+    "population": f"{ALL_PERIODS}, {IN_FIRST}, or {ANY_OF_PERIODS}",
+    "estimate": "Active minus reference treatment, in the units of the outcome",
+    "n_active": "Participants with a value under the active treatment",
+    "n_reference": "Participants with a value under the reference treatment",
+    **{
+        f"followup_{statistic}_{arm}": f"{text} under the {arm} treatment, over those of the row"
+        for arm in ("active", "reference")
+        for statistic, text in (("mean", "Mean"), ("sd", "Standard deviation"))
+    },
+    "p_hc3": "Not made of several periods",
+    "p_rerandomized": "Two-sided p of re-drawing the sequences within the strata",
+    "effect_kind": "What the effect size is; Hedges g is in units of the SD within participants of one period",
+}
 CHANGE_COLUMNS = {name: text for name, text in _COLUMNS.items() if not name.endswith("_reference")} | {
     "population": BOTH_VISITS,
     **{
@@ -109,8 +133,12 @@ CHANGE_COLUMNS = {name: text for name, text in _COLUMNS.items() if not name.ends
 }
 
 
-def clinical_columns(table: pd.DataFrame, *, crossover: bool = False, single: bool = False) -> dict[str, str]:
+def clinical_columns(
+    table: pd.DataFrame, *, crossover: bool = False, single: bool = False, several: bool = False
+) -> dict[str, str]:
     """Describe the columns of a table of this module by what is in it."""
+    if several:
+        return described(_SEVERAL_COLUMNS, SEVERAL_METHODS, table["method"])
     columns, methods = (_CROSSOVER_COLUMNS, CROSSOVER_METHODS) if crossover else (_COLUMNS, METHODS)
     found = described(CHANGE_COLUMNS if single else columns, methods, table["method"])
     return {name: text for name, text in found.items() if name in CHANGE_COLUMNS or not single}
@@ -208,6 +236,46 @@ def crossover_table(
         if (np.isfinite(data.baseline) != data.observed).any():
             rows.append(_row(name, "score", periods_estimate(data), data, ANY_PERIOD))
     return _first_is_main(rows)
+
+
+def several_periods_table(
+    outcomes: Mapping[str, ManyPeriods], *, carried: bool = True, n_draws: int = 10_000, seed: int = 0
+) -> pd.DataFrame:
+    """Compare two treatments of several in every outcome of a cross-over trial.
+
+    Parameters
+    ----------
+    outcomes : dict of ManyPeriods
+    carried : bool, optional
+        Whether the sequences tell carry-over from the treatments.
+    n_draws, seed : int, optional
+
+    Returns
+    -------
+    DataFrame
+        As `clinical_table`, without columns of a baseline; ``followup`` is under the treatment. The first row of an
+        outcome is its main analysis.
+    """
+    rows = []
+    for name, data in outcomes.items():
+        beside = ["unadjusted"] * (data.before is not None) + [CARRIED] * carried + ["first-period"]
+        for estimator in ("crossover", *beside):
+            found = compare_periods(data, estimator, n_draws=n_draws, seed=seed)
+            whom = IN_FIRST if estimator == "first-period" else ALL_PERIODS
+            rows.append(_row_of_periods(name, found, data.complete(estimator), whom))
+        if not np.isfinite(data.values).all():
+            rows.append(_row_of_periods(name, mixed_periods(data), data, ANY_OF_PERIODS))
+    return _first_is_main(rows)[list(_SEVERAL_COLUMNS)]
+
+
+def _row_of_periods(outcome: str, found: Estimate, data: ManyPeriods, population: str) -> dict[str, Any]:
+    values = data.first_alone().by_treatment if found.method == "first-period" else data.by_treatment
+    of_treatments = {}
+    for arm, of in zip(("active", "reference"), values, strict=True):
+        known = of[np.isfinite(of)]
+        of_treatments[f"followup_mean_{arm}"] = known.mean() if len(known) else np.nan
+        of_treatments[f"followup_sd_{arm}"] = known.std(ddof=1) if len(known) > 1 else np.nan
+    return {"outcome": outcome, "endpoint": "score", "population": population, **of_treatments, **vars(found)}
 
 
 def change_table(

@@ -64,10 +64,8 @@ class TwoVisits:
         What is measured before randomization is independent of the arm, so that its mean biases no difference
         between the arms and costs nobody's follow-up: White & Thompson (2005), doi:10.1002/sim.1981.
         """
-        baseline = None if self.baseline is None else _filled(self.baseline)
-        return replace(
-            self, baseline=baseline, covariates=None if self.covariates is None else _filled(self.covariates)
-        )
+        baseline = None if self.baseline is None else filled(self.baseline)
+        return replace(self, baseline=baseline, covariates=None if self.covariates is None else filled(self.covariates))
 
     def nuisance(self) -> np.ndarray:
         """Return what the arms are adjusted for beside the baseline, without columns that add nothing to the others.
@@ -88,7 +86,8 @@ class TwoVisits:
         return np.column_stack(columns).astype(np.float64)
 
 
-def _filled(values: np.ndarray) -> np.ndarray:
+def filled(values: np.ndarray) -> np.ndarray:
+    """Return values (n,) or (n, k) with those that are missing replaced by the mean of the others."""
     known = np.isfinite(values)
     means = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     return np.where(known, values, means)

@@ -36,7 +36,8 @@ def read_allocations(path: Path, participants: Sequence[str], design: Design) ->
     if absent := [label for label in participants if label not in table.index]:
         raise DataError(f"{path}: no row for {', '.join(absent[:5])}; everyone who is compared must be there.")
     values = table.loc[list(participants)].map(as_text)
-    known = {design.active: 1, design.reference: 0, "1": 1, "0": 0}
+    known = {name: number for number, name in enumerate(design.arms)} | {"1": 1, "0": 0}
     if strange := sorted(set(values.to_numpy().ravel()) - set(known)):
-        raise DataError(f"{path}: {', '.join(strange[:5])} is no arm; they are {design.active} and {design.reference}.")
+        listed = " and ".join(filter(None, [*design.compared[:2]])) if not design.orders else ", ".join(design.arms)
+        raise DataError(f"{path}: {', '.join(strange[:5])} is no arm; they are {listed}.")
     return values.map(known.get).to_numpy(np.int8).T

@@ -13,6 +13,7 @@ from bids_app.settings.roles import Role
 from bids_app.settings.settings import DESCRIBED
 from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
+from bids_app.trial.period_orders import PeriodOrders
 from bids_app.trial.record_json import as_json, key_of, part_of, value_of
 from bids_app.trial.summaries import Summary
 from bids_app.trial.wording import ONE_GROUP, ONE_VISIT, WORDINGS, Wording
@@ -27,7 +28,8 @@ class Arms:
 
     Without a baseline one visit was compared by itself. Of a cross-over trial (`comparison_of`) the arms are its
     sequences, the visits its periods, and the contrast is that of the `treatments`; the periods may have baselines.
-    `summaries` are visits of several sessions.
+    `summaries` are visits of several sessions. Of more than two treatments or periods, `all_treatments` are these, the
+    reference first, and `orders` the sequences as arms are numbered.
     """
 
     contrast: str
@@ -41,11 +43,18 @@ class Arms:
     treatments: tuple[str, str] | None = None
     period_baselines: bool | None = None
     summaries: tuple[Summary, ...] | None = None
+    all_treatments: tuple[str, ...] | None = None
+    orders: tuple[tuple[str, ...], ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The active and the reference arm, or the one group."""
+        """The active and the reference arm, or the one group; of several periods all sequences."""
         return self.design.compared
+
+    @property
+    def pair(self) -> tuple[str, ...]:
+        """What columns of active and reference are of: the arms, or of several periods the treatments."""
+        return self.sides if self.orders else self.names
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -70,7 +79,13 @@ class Arms:
             treatments=self.treatments,
             has_baselines=bool(self.period_baselines),
             summaries=self.summaries or (),
+            further=self._sequences.names[2:] if self._sequences else (),
+            orders=self._sequences,
         )
+
+    @property
+    def _sequences(self) -> PeriodOrders | None:
+        return PeriodOrders(self.all_treatments or (), self.orders) if self.orders else None
 
     @property
     def words(self) -> Wording:
@@ -147,7 +162,10 @@ class Analyses:
 
 @dataclass(frozen=True, kw_only=True)
 class Inference:
-    """How p-values were found; None where the statistic needs no such thing."""
+    """How p-values were found; None where the statistic needs no such thing.
+
+    Of several treatments in turn, ``exchanged`` says which labels are, and whether the test is exact then.
+    """
 
     scheme: str
     statistic: Statistic
@@ -161,6 +179,7 @@ class Inference:
     allocations_of: str
     random_seed: int
     alpha: float
+    exchanged: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

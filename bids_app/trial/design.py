@@ -3,12 +3,16 @@
 from dataclasses import dataclass, replace
 
 from bids_app.bids.findings import Finding
+from bids_app.trial.period_orders import PeriodOrders, baseline_name, period_name
 from bids_app.trial.summaries import Summary
 from bids_app.trial.weights import Weighted
 from bids_app.trial.wording import PAIRED, PARALLEL, Wording
 
-PERIODS = ("period1", "period2")  # what the visits of a cross-over trial are called in place of their sessions
-BASELINES = ("baseline1", "baseline2")  # and the baselines of its periods, where they have such
+PERIODS = (
+    period_name(0),
+    period_name(1),
+)  # what the visits of a cross-over trial are called in place of their sessions
+BASELINES = (baseline_name(0), baseline_name(1))  # and the baselines of its periods, where they have such
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class Design:
         and the other, and the visits its periods.
     has_baselines : bool
         Of a cross-over trial, whether each period has a baseline; these are visits beside the periods.
+    orders : PeriodOrders or None
+        Of a cross-over trial of more than two treatments or periods, its sequences: they are the arms, with names of
+        their own, and what has weights are the treatments. Visits of the further periods stand after the first two.
     summaries : tuple of Summary
         Visits among these that are made of several sessions; they have its name where others have their session's.
     weighted : Weighted or None
@@ -52,11 +59,14 @@ class Design:
     words: Wording = PARALLEL
     treatments: tuple[str, str] | None = None
     has_baselines: bool = False
+    orders: PeriodOrders | None = None
     summaries: tuple[Summary, ...] = ()
     weighted: Weighted | None = None
 
     def by_weights(self, weighted: Weighted) -> "Design":
-        """Return the comparison of several arms at the same visits."""
+        """Return the comparison of several arms, or treatments, at the same visits."""
+        if self.orders:
+            return replace(self, weighted=weighted)
         reference, active, *further = weighted.arms
         return replace(self, active=active, reference=reference, further=tuple(further), weighted=weighted)
 
@@ -70,7 +80,13 @@ class Design:
         """
         if self.weighted:
             return self.weighted.row([arm])[0]
-        return float(arm == self.active) - float(arm == self.reference)
+        active, reference = self.treatments if self.orders and self.treatments else (self.active, self.reference)
+        return float(arm == active) - float(arm == reference)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """What has weights, the reference first: the arms, or of several periods the treatments."""
+        return self.orders.treatments if self.orders else self.arms
 
     def summary(self, visit: str) -> Summary | None:
         """Return of which sessions a visit is made, None where it is one."""
@@ -102,17 +118,29 @@ class Design:
         Baselines of periods stand after the periods, which are first in every design.
         """
         before = {} if self.baseline is None else {"baseline": self.baseline}
-        return {**before, "followup": self.followup or None, **{name: name for name in self.baselines or ()}}
+        more = [period_name(place) for place in range(2, self.n_periods)]
+        own = {name: name for name in (*more, *(self.baselines or ()))}
+        return {**before, "followup": self.followup or None, **own}
 
     @property
-    def baselines(self) -> tuple[str, str] | None:
+    def n_periods(self) -> int:
+        """How many periods a cross-over trial has."""
+        return self.orders.n_periods if self.orders else len(PERIODS)
+
+    @property
+    def of_periods(self) -> tuple[str, ...]:
+        """The periods of a cross-over trial, first to last, as its visits are called."""
+        return tuple(period_name(place) for place in range(self.n_periods))
+
+    @property
+    def baselines(self) -> tuple[str, ...] | None:
         """The baselines of the periods, if there are such."""
-        return BASELINES if self.has_baselines else None
+        return tuple(baseline_name(place) for place in range(self.n_periods)) if self.has_baselines else None
 
     @property
-    def periods(self) -> tuple[str, str]:
+    def periods(self) -> tuple[str, ...]:
         """What the periods of a cross-over trial are called, for people."""
-        return "period 1", "period 2"
+        return tuple(f"period {place + 1}" for place in range(self.n_periods))
 
     @property
     def called(self) -> dict[str, str]:
@@ -122,7 +150,7 @@ class Design:
             return {"followup": found.called if found else "visit"}
         if self.treatments:
             before = {name: f"baseline of {of}" for name, of in zip(self.baselines or (), self.periods, strict=False)}
-            return {**dict(zip(("baseline", "followup"), self.periods, strict=True)), **before}
+            return {**dict(zip(self.visits, self.periods, strict=False)), **before}
         if self.words.key == PAIRED.key:
             return {"baseline": str(self.baseline), "followup": self.followup}
         found = self.summary("followup")
@@ -180,7 +208,8 @@ class Design:
     def sessions(self) -> str:
         """The visits that are compared, for people; nothing where the scans have no session."""
         if self.treatments:
-            return " and ".join(self.periods) + ", each with its baseline" * self.has_baselines
+            *first, last = self.periods
+            return f"{', '.join(first)} and {last}" + ", each with its baseline" * self.has_baselines
         if self.words.key == PAIRED.key:
             return " and ".join(self.called.values())
         return " and ".join(filter(None, map(self.named, self.visits)))
@@ -193,8 +222,8 @@ class Design:
     @property
     def compared(self) -> tuple[str, ...]:
         """The active arm and the reference, or the one group; all that have weight."""
-        if self.weighted:
-            return self.arms[::-1]
+        if self.weighted or self.orders:
+            return self.arms if self.orders else self.arms[::-1]
         return (self.active,) if self.reference is None else (self.active, self.reference)
 
     @property
@@ -249,6 +278,9 @@ class Design:
         """
         if not self.treatments:
             return arm
+        if self.orders:
+            named = (*self.of_periods, *(baseline_name(place) for place in range(self.n_periods)))
+            return self.orders.orders[self.arms.index(arm)][named.index(str(session)) % self.n_periods]
         first = session in (self.baseline, BASELINES[0])
         return self.treatments[0] if (arm == self.active) == first else self.treatments[1]
 

@@ -11,8 +11,10 @@ from bids_app.bids.values import all_numbers
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import below, role_of
+from bids_app.stats.manyperiods import ManyPeriods
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.arms import arm_words
+from bids_app.trial.crossed_values import many_periods
 from bids_app.trial.design import BASELINES, Design
 from bids_app.trial.keys import likely, plain_key
 from bids_app.trial.session_labels import compared, meaning_of
@@ -109,6 +111,27 @@ def two_visits(table: pd.DataFrame, outcome: str, design: Design, covariates: pd
         strata=first["stratum"].to_numpy(str) if first["stratum"].nunique() > 1 else None,
         of_baselines=before.to_numpy(float) if design.has_baselines and before.notna().any() else None,
         is_change=design.is_change,
+    )
+
+
+def of_all_periods(
+    table: pd.DataFrame, outcome: str, design: Design, covariates: pd.DataFrame | None = None
+) -> ManyPeriods:
+    """Turn an outcome of the long table of a cross-over trial of several periods into what is compared."""
+    rows = table[table["outcome"] == outcome]
+    first = rows.drop_duplicates("participant").set_index("participant")
+    wide = rows.pivot(index="participant", columns="visit", values="value").reindex(first.index)
+    values = {str(visit): wide[visit].to_numpy(float) for visit in wide}
+    periods = list(design.visits)[: design.n_periods]
+    if lacking := [design.called[visit] for visit in periods if not np.isfinite(values.get(visit, np.nan)).any()]:
+        raise DataError(f"Outcome {outcome} has no value in {' and '.join(lacking)}: every period is compared.")
+    known = [visit for visit, of in values.items() if visit in periods or np.isfinite(of).any()]
+    return many_periods(
+        design,
+        {visit: values[visit] for visit in known},
+        first["arm"].map(design.arms.index).to_numpy(int),
+        None if covariates is None else covariates.reindex(first.index).to_numpy(float),
+        first["stratum"].to_numpy(str) if first["stratum"].nunique() > 1 else None,
     )
 
 

@@ -8,7 +8,8 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import in_order, people
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import BASELINES, PERIODS
+from bids_app.trial.design import BASELINES
+from bids_app.trial.period_orders import baseline_name, period_name
 from bids_app.trial.session_labels import meaning_of
 from bids_app.trial.tables import Tables
 from bids_app.trial.treatments import Treatments
@@ -53,17 +54,18 @@ class PeriodBaselines:
             )
         return found
 
-    def in_order(self, sessions: Collection[str]) -> tuple[str, ...]:
-        """Return the two that are of the same label for everyone, in no order; or none."""
+    def in_order(self, sessions: Collection[str], n_periods: int = 2) -> tuple[str, ...]:
+        """Return those, one of each period, that are of the same label for everyone, in no order; or none."""
         wanted = self.trial.baseline
         found = wanted or tuple(one for one in sessions if self.is_before(one))
         if unknown := [one for one in wanted if one not in sessions]:
             raise UsageError(f"--baseline {' '.join(unknown)}: no such session; there are {', '.join(sessions)}. {OWN}")
-        if wanted and len(wanted) != 2:
-            raise UsageError(f"--baseline {' '.join(wanted)}: there are two periods. {OWN}")
+        if wanted and len(wanted) != n_periods:
+            count = "two" if n_periods == 2 else n_periods
+            raise UsageError(f"--baseline {' '.join(wanted)}: there are {count} periods. {OWN}")
         if both := sorted({*wanted} & {*self.trial.followup}):
             raise UsageError(f"--baseline and --followup are both {' '.join(both)}.")
-        return found if len(found) == 2 and (wanted or len(sessions) == 4) else ()
+        return found if len(found) == n_periods and (wanted or len(sessions) == 2 * n_periods) else ()
 
     def is_named(self, session: str, wanted: Collection[str]) -> bool:
         """Say whether an option names a session, by its label or by what the label says beside the treatment."""
@@ -91,7 +93,7 @@ def said_of(periods: Mapping[Visit, str], trial: Trial) -> tuple[Finding, ...]:
     return (Finding("Visits", text),)
 
 
-def require_before(periods: Mapping[Visit, str], tables: Tables) -> None:
+def require_before(periods: Mapping[Visit, str], tables: Tables, n_periods: int = 2) -> None:
     """Refuse baselines that were not before the outcome of their period, and after that of the one before.
 
     Raises
@@ -103,7 +105,7 @@ def require_before(periods: Mapping[Visit, str], tables: Tables) -> None:
     times = {(visit[0], period): known[visit] for visit, period in periods.items() if visit in known}
     wrong = {
         who: f"{first} and {second}"
-        for first, second in pairwise((BASELINES[0], PERIODS[0], BASELINES[1], PERIODS[1]))
+        for first, second in pairwise(name(n) for n in range(n_periods) for name in (baseline_name, period_name))
         for who, period in times
         if period == first and (who, second) in times and times[who, first] >= times[who, second]
     }

@@ -45,7 +45,9 @@ def placed(found: PeriodSessions, treated: Mapping[Visit, str], n_periods: int) 
         Nothing tells the treatment of a session, and there are not as many sessions as periods, or in no order.
     """
     if not treated:
-        return _alike(found, n_periods)
+        before = found.baselines.in_order(found.sessions, n_periods)
+        rest = tuple(one for one in found.sessions if one and one not in before) if before else ()
+        return _alike(found, n_periods, found.trial.followup or rest)
     timed = _timed(treated, found.tables.times, n_periods)
     sessions = {session for _, session in treated}
     by_label = len(sessions) == n_periods and not any(map(found.treatments.of_session, sessions))

@@ -7,9 +7,10 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import in_order
 from bids_app.errors import UsageError
 from bids_app.settings.settings import Trial
-from bids_app.trial.design import BASELINES, PERIODS
+from bids_app.trial.design import PERIODS
 from bids_app.trial.moments import read_moments
 from bids_app.trial.period_baselines import PeriodBaselines
+from bids_app.trial.period_orders import baseline_name
 from bids_app.trial.tables import Tables
 from bids_app.trial.treatments import Treatments
 from bids_app.trial.visit_order import order_of
@@ -128,18 +129,18 @@ class PeriodSessions:
         said = [Finding("Visits", text, warning=order.weak), *(Finding("Visits", one, True) for one in order.doubts)]
         return {visit: periods[visit[1]] for visit in sorted(own)}, said
 
-    def in_order_before(self) -> dict[str, str]:
+    def in_order_before(self, n_periods: int = 2) -> dict[str, str]:
         """Return the baselines that have the same labels for everyone, with the period that each is of."""
-        before = self.baselines.in_order(self.sessions)
+        before = self.baselines.in_order(self.sessions, n_periods)
         known = order_of(
             {visit for visit in self.visits if visit[1] in before}, self.tables.moments, self.tables.logged
         )
         if before and not (known.sessions or self.trial.baseline):
             raise UsageError(
-                f"Which baseline is that of period 1, ses-{before[0]} or ses-{before[1]}? Say so with --baseline "
-                "SESSION SESSION, period 1 first."
+                f"Which baseline is that of period 1, {' or '.join(f'ses-{one}' for one in before)}? Say so with "
+                f"--baseline {' '.join(['SESSION'] * n_periods)}, period 1 first."
             )
-        return dict(zip(known.sessions or before, BASELINES, strict=True)) if before else {}
+        return dict(zip(known.sessions or before, map(baseline_name, range(n_periods)), strict=True)) if before else {}
 
     def _two(self) -> tuple[str, ...]:
         """Return the sessions of the two periods, in no order: as --followup says, or all but baselines."""

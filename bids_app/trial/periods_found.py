@@ -1,11 +1,14 @@
-"""What was found of a cross-over trial of more than two treatments or periods, and that it is not compared."""
+"""What was found of a cross-over trial of more than two treatments or periods."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bids_app.bids.findings import Finding
 from bids_app.errors import DataError
+from bids_app.trial.period_orders import PeriodOrders, baseline_name, period_name, sequence_name
 from bids_app.trial.period_sessions import Visit
+from bids_app.trial.tables import Tables
+from bids_app.trial.told_sessions import told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +23,18 @@ class SeveralPeriods:
         Of each participant of whom every period is known, the treatments, first to last.
     periods : dict of int
         By participant and session, 0 for the first; also of sessions that have no scan but a row in a table.
+    before : dict of int
+        The same of the baselines of the periods, where there are such.
     scanned : frozenset of (str, str)
     evidence : str
-        By what the orders are known, for people.
+        By what the orders are known, for people; it stands for the column of the arms.
     findings : tuple of Finding
     """
 
     treatments: tuple[str, ...]
     orders: Mapping[str, tuple[str, ...]]
     periods: Mapping[Visit, int]
+    before: Mapping[Visit, int] = field(default_factory=dict)
     scanned: frozenset[Visit]
     evidence: str
     findings: tuple[Finding, ...]
@@ -37,6 +43,36 @@ class SeveralPeriods:
     def n_periods(self) -> int:
         """How many periods there are."""
         return len(next(iter(self.orders.values())))
+
+    @property
+    def has_baselines(self) -> bool:
+        """Whether the periods have baselines."""
+        return bool(self.before)
+
+    @property
+    def sequences(self) -> PeriodOrders:
+        """The sequences that anybody was given, in the order of their names."""
+        *active, reference = self.treatments
+        return PeriodOrders((reference, *active), tuple(sorted(set(self.orders.values()))))
+
+    def sequence(self, participant: str) -> str | None:
+        """Return what a participant's sequence is called, or None."""
+        order = self.orders.get(participant)
+        return None if order is None else sequence_name(order)
+
+    def session(self, participant: str, session: str | None) -> str | None:
+        """Return what a session is compared as: its period, the baseline of one, or itself."""
+        return self.named.get((participant, session or ""), session)
+
+    @property
+    def named(self) -> dict[Visit, str]:
+        """What each session of a period is called."""
+        of_baselines = {visit: baseline_name(place) for visit, place in self.before.items()}
+        return of_baselines | {visit: period_name(place) for visit, place in self.periods.items()}
+
+    def told(self, tables: Tables) -> Tables:
+        """Return the tables with everyone's sequence, and with the periods in place of the sessions they were."""
+        return told(tables, self)
 
     @property
     def title(self) -> str:
@@ -66,18 +102,17 @@ class SeveralPeriods:
 
 
 class PeriodsNotCompared(DataError):
-    """What was found is read and not compared.
+    """What was found is read and cannot be compared.
 
     Attributes
     ----------
     found : SeveralPeriods
     """
 
-    def __init__(self, found: SeveralPeriods) -> None:
+    def __init__(self, found: SeveralPeriods, why: str) -> None:
         self.found = found
         super().__init__(
-            f"{found.title} were found, by {found.evidence}. The group level compares two treatments in two periods; "
-            "maps, parcels and outcomes of more are not compared yet. trialgraph check lists who had what in which "
+            f"{found.title} were found, by {found.evidence}. {why} trialgraph check lists who had what in which "
             "period. Where the treatment of each session is known, --design paired with --arms and two of them compares"
             " these, and takes the periods to be alike."
         )

@@ -1,9 +1,7 @@
 """Cross-over trials: who was given which treatment in which period, and which sessions these are."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import pandas as pd
+from dataclasses import dataclass
 
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import in_order, people, who
@@ -14,6 +12,7 @@ from bids_app.trial.design import BASELINES, PERIODS
 from bids_app.trial.period_baselines import require_before, said_of
 from bids_app.trial.period_sessions import Order, PeriodSessions, Visit
 from bids_app.trial.tables import Tables
+from bids_app.trial.told_sessions import told
 from bids_app.trial.treatment_tables import (
     Given,
     Stated,
@@ -77,23 +76,7 @@ class Sequences:
 
     def told(self, tables: Tables) -> Tables:
         """Return the tables with everyone's sequence, and with the periods in place of the sessions they were."""
-        column = {one: self.sequence(one) for one in tables.participants.index}
-        own = {self.evidence: pd.Series(column, dtype=object)} if self.orders else {}
-        sessions = tables.sessions.copy()
-        sessions.index = (
-            pd.MultiIndex.from_tuples(
-                [(name, self.session(name, session)) for name, session in sessions.index],
-                names=tables.sessions.index.names,
-            )
-            if len(sessions)
-            else sessions.index
-        )
-        return replace(
-            tables,
-            participants=tables.participants.assign(**own),
-            sessions=sessions,
-            levels={name: of for name, of in tables.levels.items() if name != self.evidence},
-        )
+        return told(tables, self, has_orders=bool(self.orders))
 
 
 def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> Sequences:
@@ -129,20 +112,20 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     if of_visits := treatments_of_visits(given, treatments, visits):
         orders, periods = _by_treatment(found, of_visits, orders)
         said = f"Which treatment a session was of is said by {where(given)}."
-        told = [Finding("Visits", said), *(Finding("Visits", text, warning=True) for text in found.doubts)]
+        visits_said = [Finding("Visits", said), *(Finding("Visits", text, warning=True) for text in found.doubts)]
     else:
-        periods, told = found.in_order()
+        periods, visits_said = found.in_order()
         if not any(of for _, of in orders):
             raise DataError(found.not_known("neither participants.tsv nor sessions.tsv says who was given what"))
     merged = _merged(orders)
     _require_both(merged, found)
     periods = {visit: period for visit, period in periods.items() if visit[0] in merged}
-    _require_apart(periods, [visit for visit in scanned if visit[0] in merged])
+    require_apart(periods, [visit for visit in scanned if visit[0] in merged])
     require_before(periods, tables)
     findings = (
         *_said(merged, orders, treatments),
         *_left_out(given, treatments, visits),
-        *told,
+        *visits_said,
         *said_of(periods, trial),
         *found.unused(periods),
         *_open(stated, merged, periods, scanned),
@@ -151,7 +134,7 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     return Sequences(*treatments.both, merged, periods, evidence, findings)
 
 
-def _require_apart(periods: Mapping[Visit, str], scanned: Collection[Visit]) -> None:
+def require_apart(periods: Mapping[Visit, str], scanned: Collection[Visit]) -> None:
     """Refuse a session that has the name of a period and is not that one."""
     if wrong := sorted(
         {session for visit in scanned for session in visit[1:] if periods.get(visit) != session}

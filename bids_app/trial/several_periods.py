@@ -9,10 +9,12 @@ from bids_app.bids.values import in_order, people, who
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
 from bids_app.stats.sequences import told_apart
+from bids_app.trial.period_baselines import require_before
+from bids_app.trial.period_orders import baseline_name, period_name
 from bids_app.trial.period_places import Placed, not_in_turn, placed
 from bids_app.trial.period_sessions import PeriodSessions, Visit
-from bids_app.trial.periods_found import SeveralPeriods
-from bids_app.trial.sequences import ABOUT, all_words, treatments_of_visits, visits_of, where
+from bids_app.trial.periods_found import PeriodsNotCompared, SeveralPeriods
+from bids_app.trial.sequences import ABOUT, all_words, require_apart, treatments_of_visits, visits_of, where
 from bids_app.trial.tables import Tables
 from bids_app.trial.treatment_tables import Given, Stated, stated_orders, treatments_of_sessions
 from bids_app.trial.treatments import Treatments, all_treatments, named_in
@@ -20,9 +22,9 @@ from bids_app.trial.treatments import Treatments, all_treatments, named_in
 Partial = tuple[str | None, ...]  # treatments of the periods, as far as one source says
 Sources = list[tuple[str, dict[str, Partial]]]  # of each source, by participant
 
-BASELINES_TOO = (
-    "Baselines within the periods ({sessions}) are adjusted for with two treatments in two periods only; leave them "
-    "out, and name the sessions after treatment with --followup."
+TWICE = (
+    "Which baseline is that of which period? {who} had a treatment twice. Leave the baselines out, and name the "
+    "sessions after treatment with --followup."
 )
 
 
@@ -34,6 +36,7 @@ class _Read:
     given: Given | None
     found: PeriodSessions
     treated: Mapping[Visit, str]
+    before: Mapping[Visit, str]  # the treatment of each baseline of a period
     n_periods: int
 
 
@@ -64,12 +67,21 @@ def find_several(tables: Tables, scanned: Collection[Visit], trial: Trial) -> Se
     words, named = all_words(stated, given, {session for _, session in scanned})
     names, known = named_in(words, trial)
     found = PeriodSessions(tables, visits, Treatments(tuple(dict.fromkeys(names)), known), trial)
-    treated = _outcomes(treatments_of_visits(given, found.treatments, visits), found)
-    read = _Read(stated=stated, given=given, found=found, treated=treated, n_periods=_n_periods(stated, treated, found))
+    of_visits = treatments_of_visits(given, found.treatments, visits)
+    before = _baselines(of_visits, found)
+    treated = _outcomes({visit: name for visit, name in of_visits.items() if visit not in before}, found)
+    n_periods = _n_periods(stated, treated, found)
+    read = _Read(stated=stated, given=given, found=found, treated=treated, before=before, n_periods=n_periods)
     if not _is_several(read, named):
         return None
-    _require_no_baselines(read)
     return _settled(read, all_treatments(names, known, trial), scanned)
+
+
+def _baselines(of_visits: Mapping[Visit, str], found: PeriodSessions) -> dict[Visit, str]:
+    """Return the treatment of the sessions that are before it in their period, where labels or --baseline say so."""
+    before = {visit: name for visit, name in of_visits.items() if found.baselines.is_before(visit[1])}
+    after = {name for visit, name in of_visits.items() if visit not in before}
+    return before if found.trial.baseline or set(before.values()) == after else {}
 
 
 def _outcomes(of_visits: Mapping[Visit, str], found: PeriodSessions) -> dict[Visit, str]:
@@ -108,12 +120,16 @@ def _is_several(read: _Read, named: str) -> bool:
     return read.n_periods > 2 or len(arms) > 2
 
 
-def _require_no_baselines(read: _Read) -> None:
-    found, trial = read.found, read.found.trial
-    sessions = in_order({session for _, session in read.treated}) or found.sessions
-    before = trial.baseline or [one for one in sessions if not trial.followup and found.baselines.is_before(one)]
-    if before and (trial.baseline or len(sessions) > read.n_periods):
-        raise UsageError(BASELINES_TOO.format(sessions=", ".join(f"ses-{one}" for one in before)))
+def _before(read: _Read, merged: Mapping[str, tuple[str, ...]]) -> dict[Visit, int]:
+    """Return the period of each baseline: by its treatment, else by labels that are alike for everyone."""
+    if not read.before:
+        named = read.found.in_order_before(read.n_periods)
+        places = {session: place for place, session in enumerate(named)}
+        return {visit: places[visit[1]] for visit in read.found.visits if visit[1] in places and visit[0] in merged}
+    own = {visit: name for visit, name in read.before.items() if visit[0] in merged}
+    if twice := sorted({who for who, _ in own if len(set(merged[who])) < read.n_periods}):
+        raise UsageError(TWICE.format(who=people(twice)))
+    return {visit: merged[visit[0]].index(name) for visit, name in own.items() if name in merged[visit[0]]}
 
 
 def _settled(read: _Read, treatments: Treatments, scanned: Collection[Visit]) -> SeveralPeriods:
@@ -123,26 +139,50 @@ def _settled(read: _Read, treatments: Treatments, scanned: Collection[Visit]) ->
     sources += [(when.source, of)] if (of := _by_session(when, read)) else []
     merged = _merged(sources)
     orders = {name: tuple(filter(None, order)) for name, order in merged.items() if None not in order}
-    _require_told_apart(orders, treatments)
-    periods = _periods(when, read.treated, orders)
+    _require_known(orders, treatments)
+    periods, before = _periods(when, read.treated, orders), _before(read, orders)
+    _require_apart(periods, before, scanned)
     if wrong := not_in_turn(periods, read.found):
         raise DataError(f"acq_time of {people(wrong)}: the sessions were not in the order of the treatments.")
     evidence = " and ".join(source for source, of in sources if of)
     given = Finding("Visits", f"Which treatment a session was of is said by {where(read.given)}.")
-    return SeveralPeriods(
+    found = SeveralPeriods(
         treatments=treatments.names,
         orders=orders,
         periods=periods,
+        before=before,
         scanned=frozenset(scanned),
         evidence=evidence,
         findings=(
             *_said(orders, treatments, evidence),
             *((given,) if read.treated else ()),
             *when.findings,
-            *read.found.unused(dict.fromkeys(periods, "")),
+            *_said_before(before, read.found.trial),
+            *read.found.unused(dict.fromkeys([*periods, *before], "")),
             *_open(orders, periods, {name for one in read.stated for name in one.said} | {one for one, _ in scanned}),
         ),
     )
+    require_before(found.named, read.found.tables, found.n_periods)
+    if why := _not_told_apart(orders, treatments):
+        raise PeriodsNotCompared(found, why)
+    return found
+
+
+def _require_apart(periods: Mapping[Visit, int], before: Mapping[Visit, int], scanned: Collection[Visit]) -> None:
+    """Refuse a session that has the name of a period and is not that one."""
+    names = {visit: period_name(place) for visit, place in periods.items()}
+    names |= {visit: baseline_name(place) for visit, place in before.items()}
+    known = {participant for participant, _ in periods}
+    require_apart(names, [visit for visit in scanned if visit[0] in known])
+
+
+def _said_before(before: Mapping[Visit, int], trial: Trial) -> Iterator[Finding]:
+    """Say which sessions are the baselines of the periods."""
+    if before:
+        labels = ", ".join(f"ses-{one}" for one in in_order({session for _, session in before}))
+        why = "--baseline says so" if trial.baseline else "the labels mean before treatment"
+        text = f"{labels}: baselines within the periods, because {why}. They are adjusted for as they differ within "
+        yield Finding("Visits", f"{text}participants.")
 
 
 def _padded(stated: Stated, treatments: Treatments, n_periods: int) -> dict[str, Partial]:
@@ -185,23 +225,27 @@ def _written(order: Partial) -> str:
     return " then ".join(name or "unknown" for name in order)
 
 
-def _require_told_apart(orders: Mapping[str, tuple[str, ...]], treatments: Treatments) -> None:
-    """Refuse a trial of which no order is known, or whose sequences leave treatments and periods alike."""
-    names = treatments.names
+def _require_known(orders: Mapping[str, tuple[str, ...]], treatments: Treatments) -> None:
+    """Refuse a trial of which no order is known."""
     if not orders:
         raise DataError(
             "The order of the treatments is not known of anybody. Any of these would tell it: acq_time in "
             "sub-*_sessions.tsv or sub-*_scans.tsv, if sessions have their treatment; in participants.tsv a column "
-            f"sequence ({'-'.join(names)}), or a column for each period (period_1, period_2 and so on). If one of "
-            "these is no treatment, name those that are with --arms."
+            f"sequence ({'-'.join(treatments.names)}), or a column for each period (period_1, period_2 and so on). If "
+            "one of these is no treatment, name those that are with --arms."
         )
-    used = sorted(set(orders.values()))
+
+
+def _not_told_apart(orders: Mapping[str, tuple[str, ...]], treatments: Treatments) -> str:
+    """Say why sequences leave treatments and periods alike; nothing where they tell them apart."""
+    names, used = treatments.names, sorted(set(orders.values()))
     missing = set(names) - {name for order in used for name in order}
-    if missing or not told_apart([[names.index(name) for name in order] for order in used]):
-        raise DataError(
-            f"The treatments {', '.join(names)} cannot be told from the periods: the sequences are "
-            f"{'; '.join(map(_written, used))}. If one of these is no treatment, name those that are with --arms."
-        )
+    if not missing and told_apart([[names.index(name) for name in order] for order in used]):
+        return ""
+    return (
+        f"The treatments {', '.join(names)} cannot be told from the periods: the sequences are "
+        f"{'; '.join(map(_written, used))}. If one of these is no treatment, name those that are with --arms."
+    )
 
 
 def _periods(when: Placed, treated: Mapping[Visit, str], orders: Mapping[str, tuple[str, ...]]) -> dict[Visit, int]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from bids_app.bids.findings import Finding
 from bids_app.errors import UsageError
 from bids_app.settings.settings import SINGLE, Trial
-from bids_app.trial.arms import find_arms
+from bids_app.trial.arms import Arms, find_arms
 from bids_app.trial.design import PERIODS, Design
 from bids_app.trial.keys import unmatched
 from bids_app.trial.other_designs import by_treatment, other_designs
 from bids_app.trial.paired import find_pairs
-from bids_app.trial.periods_found import PeriodsNotCompared
+from bids_app.trial.periods_found import SeveralPeriods
 from bids_app.trial.sequences import Sequences, find_sequences
 from bids_app.trial.several_periods import find_several
 from bids_app.trial.summaries import Summary, averaged, over_followups, require_apart
@@ -21,7 +21,7 @@ from bids_app.trial.visit_order import Order, order_of
 from bids_app.trial.visit_times import Times, nominal_times
 from bids_app.trial.visits import Visits, find_visits
 from bids_app.trial.weights import Weighted, asked_weights, find_weighted
-from bids_app.trial.wording import CROSSOVER, ONE_GROUP, ONE_VISIT, PAIRED, WORDINGS, Wording
+from bids_app.trial.wording import CROSSOVER, ONE_GROUP, ONE_VISIT, PAIRED, SEVERAL_PERIODS, WORDINGS, Wording
 
 Followups = dict[str, tuple[Summary, ...]]
 EVERYONE = "everyone"  # what the one group is called
@@ -38,8 +38,8 @@ class Study:
     designs : tuple of Design
         One for each pair of arms that is compared and each follow-up, or what is made of several, with the evidence by
         which the visits were told apart. All have the same column of arms, and the same baseline or none.
-    sequences : Sequences or None
-        Of two treatments within participants; the tables then have the periods, or where nobody knows the order the
+    sequences : Sequences, SeveralPeriods or None
+        Of treatments within participants; the tables then have the periods, or where nobody knows the order the
         treatments, in place of the sessions that they were.
     weighted : tuple of Weighted
         What is compared of several arms at once, at every follow-up, beside these.
@@ -47,15 +47,15 @@ class Study:
 
     tables: Tables
     designs: tuple[Design, ...]
-    sequences: Sequences | None = None
+    sequences: Sequences | SeveralPeriods | None = None
     weighted: tuple[Weighted, ...] = ()
 
     def by_weights(self, designs: Collection[Design]) -> tuple[list[Design], list[str]]:
         """Return the comparisons by weights that can be made beside those of two arms, and which cannot, and why."""
-        there = {(one.followup, arm) for one in designs for arm in one.arms}
+        there = {(one.followup, arm) for one in designs for arm in one.levels}
         followups = {one.followup: one for one in self.designs}.values()
         wanted = [one.by_weights(weighted) for one in followups for weighted in self.weighted]
-        lacking = {one: [arm for arm in one.arms if (one.followup, arm) not in there] for one in wanted}
+        lacking = {one: [arm for arm in one.levels if (one.followup, arm) not in there] for one in wanted}
         left = [
             f"{one.comparison}: {' and '.join(arms)} cannot be compared then." for one, arms in lacking.items() if arms
         ]
@@ -103,8 +103,8 @@ def find_study(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     DataError
         There are not at least two arms, or not two visits.
     """
-    if trial.design in ("crossover", *SINGLE) and (asked := asked_weights(trial)):
-        raise UsageError(f"--design {trial.design} with {asked}: weights are of three arms and more. Leave it out.")
+    if trial.design in SINGLE:
+        _require_no_weights(trial)
     if trial.design == "crossover":
         return _crossover(tables, scanned, trial)
     if trial.design == "one-group":
@@ -211,9 +211,10 @@ def _first_said(words: Wording) -> tuple[Finding, ...]:
 
 
 def _crossover(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:
-    """Settle the one comparison of a cross-over trial: of its sequences, over both periods."""
+    """Settle the comparisons of a cross-over trial: of two treatments in two periods one, of its sequences."""
     if several := find_several(tables, scanned, trial):
-        raise PeriodsNotCompared(several)
+        return _several_periods(tables, scanned, trial, several)
+    _require_no_weights(trial)
     found = find_sequences(tables, scanned, trial)
     findings = (*found.findings, *unmatched(tables, scanned))
     design = Design(
@@ -226,3 +227,34 @@ def _crossover(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
         has_baselines=found.has_baselines,
     )
     return Study(found.told(tables), (design,), found)
+
+
+def _require_no_weights(trial: Trial) -> None:
+    if asked := asked_weights(trial):
+        raise UsageError(f"--design {trial.design} with {asked}: weights are of three arms and more. Leave it out.")
+
+
+def _several_periods(
+    tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial, found: SeveralPeriods
+) -> Study:
+    """Settle the comparisons of several treatments or periods: of two treatments each, all within participants."""
+    *others, reference = found.treatments
+    if trial.dose and "=" not in " ".join(trial.dose):
+        raise UsageError(f"--dose {' '.join(trial.dose)}: give the dose of each treatment, as {others[0]}=1.")
+    treatments = Arms(found.evidence, reference, tuple(others))
+    weighted, weights = find_weighted(tables, treatments, trial)
+    orders = found.sequences
+    first, second, *further = orders.names
+    design = Design(
+        found.evidence,
+        second,
+        first,
+        *PERIODS,
+        findings=(*found.findings, *weights, *unmatched(tables, scanned)),
+        further=tuple(further),
+        words=SEVERAL_PERIODS,
+        has_baselines=found.has_baselines,
+        orders=orders,
+    )
+    designs = tuple(replace(design, treatments=pair) for pair in treatments.pairs(trial.contrasts))
+    return Study(found.told(tables), designs, found, weighted)

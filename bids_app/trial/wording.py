@@ -149,11 +149,34 @@ CROSSOVER = Wording(
     before="Everyone randomized, by sequence",
     balance="No p-values: in sequences that were randomized, any difference before treatment is by chance.",
 )
+SEVERAL_PERIODS = replace(
+    CROSSOVER,
+    key="crossover-several",
+    spread="Participants and periods are taken out, and the sequences re-drawn. The test of one difference is exact "
+    "for the hypothesis that these treatments are alike for everybody, whatever the periods differ in, where only "
+    "sequences that differ in nothing else are exchanged; how it was here is said above. Intervals and p of t take "
+    "what is left of a participant's values in the periods to vary alike and independently.",
+    losses="That is a valid test if the order of the treatments changes neither the values nor who is missing: those "
+    "compared have every period, and must be the same people as in any other allocation. Nothing in the data can show "
+    "this, and in maps nothing is estimated of those who lack a period; scores have a mixed model of everyone beside.",
+)
 CARRY_OVER = (
     "The treatment effect is taken to be free of carry-over: what the first treatment left behind in period 2 is taken "
     "to be the same in both sequences, as after a wash-out that is long enough. The sum of the periods, compared "
     "between the sequences, is a weak test of that: it cannot show that there is none, and must not be used to choose "
     "between period 1 alone and both periods (Freeman 1989, Statistics in Medicine 8:1421)."
+)
+FIRST_ORDER = (
+    "Each treatment is taken to act in its own period only, as after a wash-out that is long enough. What that of the "
+    "period before left behind (first-order carry-over) is estimated beside, and the difference adjusted for it, where "
+    "the sequences tell it. That is weak: it cannot show that there is none, takes it to be the same whatever comes "
+    "after, and must not be used to choose between the analyses (Senn 2002, Cross-over Trials in "
+    "Clinical Research; Freeman 1989, Statistics in Medicine 8:1421)."
+)
+SEVERAL_BASELINES_CARRY = (
+    "The baselines after period 1 come after another treatment: they are taken to be free of what that left behind. "
+    "The difference that is not adjusted for them, which stands beside it, is free of this (Kenward & Roger 2010, "
+    "Biostatistics 11:1)."
 )
 BASELINES_CARRY = (
     "The baseline of period 2 comes after the first treatment: it is taken to be free of what that left behind. The "
@@ -209,4 +232,4 @@ PAIRED = replace(
     "that of the treatments only if the sessions do not differ otherwise (no effect of the period), or as many had "
     "either order.",
 )
-WORDINGS = {one.key: one for one in (PARALLEL, GROUPS, CROSSOVER, ONE_GROUP, PAIRED)}
+WORDINGS = {one.key: one for one in (PARALLEL, GROUPS, CROSSOVER, SEVERAL_PERIODS, ONE_GROUP, PAIRED)}

@@ -158,18 +158,40 @@ def test_without_an_order_it_is_said_what_would_tell_it(dataset):
         find_several(dataset(), scans(*NAMES), CROSSOVER)
 
 
-def test_baselines_in_periods_are_refused_and_outcomes_can_be_named(dataset):
+@pytest.mark.parametrize("more", [{}, {"followup": ("post",)}, {"baseline": ("pre",)}])
+def test_baselines_of_the_periods_are_found_by_treatment(dataset, more):
     both = [f"{name}{when}" for name in NAMES for when in ("pre", "post")]
-    tables = dataset(SEQUENCE)
-    with pytest.raises(
-        UsageError, match=r"Baselines within the periods \(ses-ketaminepre, ses-lsdpre, ses-placebopre\)"
-    ):
-        find_several(tables, scans(*both), CROSSOVER)
-    with pytest.raises(UsageError, match=r"Baselines within the periods \(ses-pre\)"):
-        find_several(tables, scans(*both), Trial(design="crossover", baseline=("pre",)))
-    found = find_several(tables, scans(*both), Trial(design="crossover", followup=("post",)))
+    found = find_several(dataset(SEQUENCE), scans(*both), Trial(design="crossover", **more))
     assert found.scans("01") == {0: "ketaminepost", 1: "lsdpost", 2: "placebopost"}
-    assert any("ses-ketaminepre" in one.text and "not used" in one.text for one in found.findings)
+    assert (found.session("02", "lsdpre"), found.session("02", "ketaminepre")) == ("baseline1", "baseline3")
+    assert found.session("02", "placebopost") == "period2"
+    assert any("baselines within the periods, because" in one.text for one in found.findings)
+    study = find_study(dataset(SEQUENCE), scans(*both), Trial(design="crossover", **more))
+    assert list(study.first.visits.values()) == [f"{one}{n}" for one in ("period", "baseline") for n in (1, 2, 3)]
+
+
+def test_baselines_of_the_periods_are_found_by_labels_that_are_alike(dataset):
+    labels = ("base1", "drug1", "base2", "drug2", "base3", "drug3")
+    wanted = Trial(design="crossover", baseline=labels[::2], followup=labels[1::2])
+    found = find_several(dataset(SEQUENCE), scans(*labels), wanted)
+    assert [found.session("03", one) for one in labels] == [
+        "baseline1",
+        "period1",
+        "baseline2",
+        "period2",
+        "baseline3",
+        "period3",
+    ]
+    with pytest.raises(UsageError, match="there are 3 periods"):
+        find_several(dataset(SEQUENCE), scans(*labels), Trial(design="crossover", baseline=labels[:1]))
+
+
+def test_a_baseline_of_a_treatment_that_was_given_twice_is_asked_about(dataset):
+    letters = {"sequence": {"A": "ketamine", "B": "placebo"}}
+    tables = dataset({"sequence": TWICE}, levels=letters, everyone=tuple(TWICE))
+    labels = [f"{name}{when}" for name in ("ketamine", "placebo") for when in ("pre", "post")]
+    with pytest.raises(UsageError, match="Which baseline is that of which period"):
+        find_several(tables, scans(*labels, of=TWICE), CROSSOVER)
 
 
 def test_which_sessions_are_the_periods_is_asked(dataset):
@@ -192,11 +214,32 @@ def test_answers_in_columns_with_numbers_are_no_treatments(dataset):
     assert found.treatments == NAMES
 
 
-def test_the_group_level_refuses_and_says_what_was_found(dataset):
+def test_every_treatment_is_compared_with_the_reference_or_all_in_pairs_or_by_weights(dataset):
+    tables, scanned = dataset(SEQUENCE), scans("1", "2", "3")
+    study = find_study(tables, scanned, CROSSOVER)
+    assert [one.contrast for one in study.designs] == ["ketamine − placebo", "lsd − placebo"]
+    assert study.first.levels == ("placebo", "ketamine", "lsd")
+    assert study.first.arms == tuple(sorted({"-".join(order) for order in ORDERS.values()}))
+    assert study.tables.participants["sequence"]["02"] == "lsd-placebo-ketamine"
+    assert study.first.given("lsd-placebo-ketamine", "period2") == "placebo"
+    asked = Trial(design="crossover", contrasts=("all-pairs", "both=lsd:0.5,ketamine:0.5,placebo:-1"))
+    study = find_study(tables, scanned, asked)
+    assert [one.contrast for one in study.designs][2:] == ["lsd − ketamine"]
+    (both,), left = study.by_weights(study.designs)
+    assert ([both.weight(one) for one in both.levels], both.sides, left) == ([-1, 0.5, 0.5], ("both",), [])
+    doses = find_study(tables, scanned, Trial(design="crossover", dose=("placebo=0", "lsd=1", "ketamine=2")))
+    assert [doses.weighted[0].row([one])[0] for one in doses.first.levels] == [-0.5, 0.5, 0]
+    with pytest.raises(UsageError, match="give the dose of each treatment"):
+        find_study(tables, scanned, Trial(design="crossover", dose=("age",)))
+
+
+def test_what_cannot_be_compared_says_what_was_found(dataset):
+    last = {"sequence": {one: ("ketamine-lsd-placebo", "lsd-ketamine-placebo")[n % 2] for n, one in enumerate(ORDERS)}}
     with pytest.raises(
         PeriodsNotCompared, match=r"^3 treatments in 3 periods \(ketamine, lsd, placebo\) were found, by sequence\."
-    ):
-        find_study(dataset(SEQUENCE), scans("1", "2", "3"), CROSSOVER)
+    ) as refused:
+        find_study(dataset(last), scans("1", "2", "3"), CROSSOVER)
+    assert refused.value.found.rows[0][0] == "sub-01"
 
 
 def test_who_had_what_in_which_period_is_listed(dataset):

@@ -96,8 +96,9 @@ def test_the_score_changes_by_the_paired_t(study, compared, later, n):
 def test_all_visits_of_a_score_are_in_one_model_on_page_and_in_the_methods(study, compared, app, browse):
     """Where the scores are a line for everyone no covariance can be estimated, which is said."""
     out, _ = compared
-    found = pd.read_csv(out / "group" / "contrast-all_mmrm.tsv", sep="\t", na_values="n/a", dtype={"followup": str})
-    about = json.loads((out / "group" / "contrast-all_mmrm.json").read_text())
+    path = out / "group" / "tables" / "contrast-all_mmrm.tsv"
+    found = pd.read_csv(path, sep="\t", na_values="n/a", dtype={"followup": str})
+    about = json.loads(path.with_suffix(".json").read_text())
     assert list(found) == [name for name, one in about.items() if isinstance(one, dict) and "Description" in one]
     rows = found[found["outcome"] == "sleep"].set_index("followup")
     assert list(rows.index) == ["2", "3", "average", "any", "interaction"]

@@ -1,44 +1,124 @@
-"""Three treatments in three periods: check lists who had what, the group level says that it is not compared."""
+"""Three treatments in three periods: from the tables to the page, against least squares with fixed participants."""
 
+import json
+
+import numpy as np
+import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 from conftest import SMALL, SmallTrial
+from outputs import table
 
-ORDERS = {"01": "a-b-placebo", "02": "b-placebo-a", "03": "placebo-a-b"}
-WORDS = ("--design", "crossover")
-REFUSED = (
-    "3 treatments in 3 periods (a, b, placebo) were found, by sequence. The group level compares two treatments in two"
-)
+ORDERS = ("low-high-placebo", "high-placebo-low", "placebo-low-high", "low-placebo-high", "high-low-placebo")
+ORDERS = {f"{n + 1:02d}": order for n, order in enumerate((*ORDERS, "placebo-high-low") * 2)}
+LOST = ("03", "3")
+WORDS = ("--design", "crossover", "--n-permutations", "200", "--map-values", "raw", "--outcomes", "hamd")
+FOLDERS = ["contrast-highVsPlacebo", "contrast-lowVsPlacebo"]
+
+
+def score(label, place):
+    """Return a score of every participant in every period, in no simple pattern."""
+    return 10 + (7 * int(label) ** 2 + 3 * int(label) * place + 5 * place) % 11
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, app):
+def trial(tmp_path_factory, app):
     root = tmp_path_factory.mktemp("periods")
-    trial = SmallTrial(root / "bids", root / "bids" / "derivatives" / "fmriprep").begin()
+    made = SmallTrial(root / "bids", root / "bids" / "derivatives" / "fmriprep").begin()
     for label in ORDERS:
         for session in ("1", "2", "3"):
-            if (label, session) != ("02", "3"):
-                trial.add_run(label, session)
-    trial.add_arms("sequence", **{f"s{label}": order for label, order in ORDERS.items()})
-    assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
-    return trial
+            if (label, session) != LOST:
+                made.add_run(label, session)
+    made.add_arms("sequence", **{f"s{label}": order for label, order in ORDERS.items()})
+    for label in ORDERS:
+        (made.bids / f"sub-{label}").mkdir()
+        values = ["n/a" if (label, place) == ("05", 1) else score(label, place) for place in range(3)]
+        rows = "".join(f"ses-{place + 1}\t{value}\n" for place, value in enumerate(values))
+        (made.bids / f"sub-{label}" / f"sub-{label}_sessions.tsv").write_text(f"session_id\thamd\n{rows}")
+    assert app(made.bids, root / "out", "participant", *SMALL).code == 0
+    return made
 
 
-def require_listed(said):
-    said = " ".join(said.split())
-    assert "3 treatments in 3 periods (a, b, placebo) participant period 1 period 2 period 3" in said
-    assert "sub-01 a, ses-1 b, ses-2 placebo, ses-3 sub-02 b, ses-1 placebo, ses-2 a, no scan" in said
-    assert "ses-1, ses-2, ses-3 are periods 1 to 3, because the labels say so" in said
-    assert REFUSED in said
+@pytest.fixture(scope="module")
+def compared(trial, app):
+    out = trial.bids.parent / "out"
+    outcome = app(trial.bids, out, "group", *SMALL, *WORDS)
+    assert outcome.code == 0, outcome.said
+    return out
 
 
-@pytest.mark.slow
-def test_what_was_found_is_listed_and_refused_and_nothing_is_written(study, app):
-    out = study.bids.parent / "out"
-    for words in (("check", study.bids, out, *WORDS), (study.bids, out, "group", *SMALL, *WORDS, "--dry-run")):
-        outcome = app(*words)
-        assert outcome.code == 65
-        require_listed(outcome.said)
-    outcome = app(study.bids, out, "group", *SMALL, *WORDS)
-    assert outcome.code == 65
-    assert REFUSED in " ".join(outcome.said.split())
-    assert not (out / "group").exists()
+def least_squares(value, labels):
+    """Fit values, by label and period, on participants, periods and treatments; the reference is the placebo."""
+    rows = [
+        {"y": value(label, place), "who": label, "period": str(place), "given": name.replace("placebo", "0")}
+        for label in labels
+        for place, name in enumerate(ORDERS[label].split("-"))
+    ]
+    return smf.ols("y ~ C(who) + C(period) + C(given)", pd.DataFrame(rows)).fit()
+
+
+def mean_of(out, label, place):
+    (path,) = (out / f"sub-{label}" / f"ses-{place + 1}").rglob("*_stat-degree_desc-r025_boldmap.json")
+    return json.loads(path.read_text())["Mean"]
+
+
+@pytest.mark.parametrize("name", ["high", "low"])
+def test_every_treatment_is_compared_with_the_reference_within_those_who_have_every_period(compared, name):
+    fit = least_squares(lambda label, place: mean_of(compared, label, place), [one for one in ORDERS if one != "03"])
+    folder = compared / "group" / f"contrast-{name}VsPlacebo"
+    (row,) = table(folder, "wholebrain").to_dict("records")
+    key = f"C(given)[T.{name}]"
+    assert row["difference"] == pytest.approx(fit.params[key], rel=1e-6)
+    assert row["t"] == pytest.approx(fit.tvalues[key], rel=1e-6)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(fit.conf_int().loc[key]), rel=1e-5)
+    flow = table(folder, "flow").set_index("participant_id")
+    assert flow.loc["sub-03", "reason"] == "period 3: no scan"
+    assert flow["analysed"].sum() == 11
+    assert flow.loc["sub-01", [f"period{n}_session" for n in (1, 2, 3)]].tolist() == [1, 2, 3]
+
+
+def test_scores_are_compared_alike_with_what_stands_beside(compared):
+    rows = table(compared / "group" / FOLDERS[0], "outcomes").to_dict("records")
+    fit = least_squares(score, [one for one in ORDERS if one != "05"])
+    assert [row["method"] for row in rows] == ["crossover", "beside-carry-over", "first-period", "mixed-periods"]
+    assert (rows[0]["estimate"], rows[0]["p"]) == pytest.approx(
+        (fit.params["C(given)[T.high]"], fit.pvalues["C(given)[T.high]"])
+    )
+    assert rows[3]["note"] == "1 without some period"
+    high = [score(label, order.split("-").index("high")) for label, order in ORDERS.items() if label != "05"]
+    assert rows[0]["followup_mean_active"] == pytest.approx(np.mean(high))
+
+
+def test_record_tables_and_pages_say_what_was_compared_and_how(compared):
+    group = compared / "group"
+    about = json.loads((group / "comparisons.json").read_text())
+    assert [one["Folder"] for one in about["Comparisons"]] == FOLDERS
+    assert about["Model"] == "all treatments and periods"
+    together = table(group, "comparisons")
+    assert together["comparison"].tolist() == ["high − placebo", "low − placebo", "any difference"]
+    assert together.loc[2, "p_together"] <= 1
+    (path,) = (group / FOLDERS[0]).glob("*_design.json")
+    record = json.loads(path.read_text())
+    assert record["AllTreatments"] == ["placebo", "high", "low"]
+    assert sorted("-".join(one) for one in record["Orders"]) == sorted(set(ORDERS.values()))
+    assert list(record["Estimators"]) == ["crossover", "beside-carry-over", "first-period"]
+    assert list(record["Descriptive"]) == ["period", "carry-over"]
+    assert sum(record["NumberAnalysed"].values()) == 11
+    for page in (group / "index.html", *(group / one / "index.html" for one in FOLDERS)):
+        text = page.read_text()
+        assert "nan" not in text.replace("data:image", "").lower().split()
+        assert "None" not in text
+    page = " ".join((group / FOLDERS[0] / "index.html").read_text().split())
+    assert "must not be used to choose between the analyses" in page
+    assert "period 1, period 2 and period 3" in page
+    methods = (compared / "logs" / "CITATION.md").read_text()
+    assert "participant and period taken out" in methods
+
+
+def test_check_says_the_design_and_writes_nothing(trial, app, tmp_path):
+    outcome = app("check", trial.bids, tmp_path / "out", *WORDS)
+    assert outcome.code == 0, outcome.said
+    said = " ".join(outcome.said.split())
+    assert "'high', 'low' and the reference 'placebo' were given in turn" in said
+    assert "11 of 12 would be compared" in said
+    assert "no period 3" in said

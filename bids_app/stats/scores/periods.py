@@ -6,13 +6,14 @@ import numpy as np
 
 from bids_app.stats.ancova import outcome_of
 from bids_app.stats.estimates import Estimate, by_t, counts, hedges_g
+from bids_app.stats.manyperiods import ManyPeriods, counts_of
 from bids_app.stats.scores.covariance import COMPOUND_SYMMETRY
 from bids_app.stats.scores.degrees import SmallSample
 from bids_app.stats.scores.fitted import Contrast, contrast_of
 from bids_app.stats.scores.patterns import NotEstimated
 from bids_app.stats.scores.reml import maximize
 from bids_app.stats.scores.sample import Sample, Scores
-from bids_app.stats.twovisits import TwoVisits
+from bids_app.stats.twovisits import TwoVisits, filled
 
 AB_BA = np.array([[0, 1], [1, 0]])  # treatments of the periods: sequence 1 has the active one first
 LEAST_WITH_BOTH = 3
@@ -61,13 +62,20 @@ def fit_periods(
     >>> round(found.estimate, 6), round(found.standard_error**2, 6), round(found.df, 6)
     (2.0, 0.666667, 4.0)
     """
+    small = model_of_periods(scores, sequence, given, covariates)
+    return tuple(contrast_of(small, row) for row in np.eye(len(small.coefficients))[: np.max(given)])
+
+
+def model_of_periods(
+    scores: np.ndarray, sequence: np.ndarray, given: np.ndarray, covariates: np.ndarray | None = None
+) -> SmallSample:
+    """Return the model of `fit_periods`, whose first K - 1 coefficients are treatments 1 to K - 1 minus treatment 0."""
     everyone = Scores.checked(scores, sequence, None, covariates)
     entered = replace(everyone.of(everyone.scored), given=np.asarray(given))
     entered.require_every_cell(len(given))
     sample = Sample.of(entered, len(given), by_visit=True)
     found = maximize(sample.patterns, COMPOUND_SYMMETRY, sample.start())
-    small = SmallSample.of(found).in_units(sample.scale, sample.offset)
-    return tuple(contrast_of(small, row) for row in np.eye(len(sample.explained.labels))[: np.max(given)])
+    return SmallSample.of(found).in_units(sample.scale, sample.offset)
 
 
 def periods_estimate(data: TwoVisits) -> Estimate:
@@ -88,3 +96,20 @@ def periods_estimate(data: TwoVisits) -> Estimate:
     said = [f"{alone} with one period only"] * (alone > 0) + [f"{missing} randomized have none"] * (missing > 0)
     size = hedges_g(*numbers, half, data.arm[both])
     return by_t("mixed-periods", found, *numbers, note="; ".join(said), **size)
+
+
+def mixed_periods(data: ManyPeriods) -> Estimate:
+    """Compare two treatments by the mixed model of `fit_periods`: everyone counts with the periods that exist."""
+    there = np.isfinite(data.values).any(axis=1)
+    n, complete = counts_of(data.of(there)), np.isfinite(data.values).all(axis=1)
+    own = replace(data, covariates=None if data.covariates is None else filled(data.covariates)).of(there)
+    active, reference = data.pair
+    places = [reference, active, *(one for one in range(len(data.row)) if one not in data.pair)]
+    used, sequence = np.unique(own.sequence, return_inverse=True)
+    try:
+        effect, *_ = fit_periods(own.values, sequence, np.argsort(places)[own.given[used]], own.nuisance()[:, 1:])
+    except (NotEstimated, ValueError, np.linalg.LinAlgError) as error:
+        return Estimate("mixed-periods", *n, note=f"not estimated: {error}")
+    alone, missing = int(np.sum(there & ~complete)), int(np.sum(~there))
+    said = [f"{alone} without some period"] * (alone > 0) + [f"{missing} randomized have none"] * (missing > 0)
+    return by_t("mixed-periods", n, effect.estimate, effect.standard_error, effect.df, note="; ".join(said))
