@@ -188,6 +188,7 @@ def group_name(route: Any, design: Any, suffix: str, extension: str, **more: str
     return build({**stem(route, design), **more}, suffix, extension)
 
 
+OBJECTIVES = "objectives.tsv"  # of the group level: the objectives of the plan, and what came of each
 COMPARISONS = "comparisons.json"  # of the group level: which there are, where there are several
 
 

@@ -34,6 +34,19 @@ SUMMARIES = {
 HEDGES_G = "Hedges g"
 OF_MEANS = ("difference of adjusted means", "difference of mean changes", "difference of means", "mean change")
 
+SAID = {  # of the protocol, for people
+    "title": "Trial",
+    "registration": "Registration",
+    "sponsor": "Sponsor",
+    "date": "Date of the plan",
+    "n_planned": "Participants planned",
+    "n_reason": "Why so many",
+    "stopping": "Stopping",
+    "interim": "Interim looks",
+    "missing": "Missing data",
+    "blinding": "Blinding",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -188,3 +201,17 @@ class Protocol:
     interim: tuple[str, ...] = ()
     missing: str = ""
     blinding: str = ""
+
+
+def protocol_said(protocol: Protocol) -> dict[str, str]:
+    """Return what a plan says of the trial as a whole, in words, without what it leaves open.
+
+    Examples
+    --------
+    >>> protocol_said(Protocol(title="Mood", n_planned={"drug": 20, "placebo": 21}))
+    {'Trial': 'Mood', 'Participants planned': '20 drug, 21 placebo'}
+    """
+    values = {text: getattr(protocol, name) for name, text in SAID.items()}
+    values[SAID["n_planned"]] = ", ".join(f"{n} {arm}" for arm, n in protocol.n_planned.items())
+    values[SAID["interim"]] = "; ".join(protocol.interim)
+    return {text: value for text, value in values.items() if value}
