@@ -92,11 +92,10 @@ def gives(one: Objective, found: Result) -> bool:
 
 
 def _fits(one: Objective, run: GroupRun) -> bool:
-    """Say whether a comparison is of an objective's treatment and visit; what it leaves open fits all."""
+    """Say whether a comparison is of an objective's treatment and visit."""
     design = run.design
-    sides = (*design.sides, *(None,) * 2)[:2] if not design.single else (None, None)
-    of_visit = one.visit in (None, design.followup, design.baseline if design.own_sessions else design.followup)
-    return one.arm in (None, sides[0]) and one.reference in (None, sides[1]) and of_visit
+    sides = () if design.single and not design.of_change else design.sides
+    return one.is_of(sides, (design.followup, design.baseline) if design.own_sessions else (design.followup,))
 
 
 def _of_outcome(one: Objective, run: GroupRun, folder: Path) -> Result:

@@ -1,5 +1,6 @@
 """The objectives of a plan, each an estimand as ICH E9(R1) has it, and how the trial is decided by them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,6 +163,18 @@ class Objective:
             "Intercurrent events": "; ".join(f"{one.name}: {one.strategy}" for one in self.events) or NOT_STATED,
             "Summary": self.summary or NOT_STATED,
         }
+
+    def is_of(self, sides: Sequence[str], visits: Sequence[str | None]) -> bool:
+        """Say whether a comparison of two sides at a visit is its treatment and visit; what it leaves open fits all.
+
+        Examples
+        --------
+        >>> one = Objective(name="Mood", role="primary", arm="drug", visit="day3")
+        >>> one.is_of(("drug", "placebo"), ["day3"]), one.is_of(("drug", "placebo"), ["day14"])
+        (True, False)
+        """
+        both = (*sides, None, None)[:2]
+        return self.arm in (None, both[0]) and self.reference in (None, both[1]) and self.visit in (None, *visits)
 
     @property
     def record(self) -> dict[str, Any]:
