@@ -10,6 +10,7 @@ from bids_app.group.cluster_labels import NAME_COLUMNS
 from bids_app.group.description import COLUMNS as DESCRIPTION_COLUMNS
 from bids_app.group.description import RELIABILITY_COLUMNS, SCORE_COLUMNS
 from bids_app.group.named_regions import REGION_COLUMNS
+from bids_app.group.objectives import COLUMNS as OBJECTIVE_COLUMNS
 from bids_app.group.region_values import ROI_COLUMNS
 from bids_app.group.repeated_outcomes import ROLE
 from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
@@ -18,7 +19,7 @@ from bids_app.group.value_keys import KEY_COLUMNS
 from bids_app.report.every_scan import COLUMNS as SCAN_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
 from bids_app.settings.everyday import LEVEL_OF
-from bids_app.settings.parser import app_parser, demo_parser
+from bids_app.settings.parser import app_parser, demo_parser, plan_parser
 from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
@@ -47,6 +48,7 @@ TABLES = {
     "balance.tsv": BALANCE_COLUMNS,
     "scores.tsv": WRITTEN_COLUMNS,
     "outcomes.tsv": CLINICAL_COLUMNS,
+    "objectives.tsv": OBJECTIVE_COLUMNS,
     "mmrm.tsv": {**REPEATED_COLUMNS, **ROLE},
     "outcomes.tsv, of one group": CHANGE_COLUMNS,
     "motion.tsv, of one group": ONE_GROUP_COLUMNS,
@@ -68,7 +70,8 @@ TABLES = {
 def options_page():
     """Return every option of the command line, in its groups."""
     lines = ["# Every option", "", "Each may be written with dashes or underscores.", ""]
-    for parser in (app_parser(), demo_parser()):
+    tasks = plan_parser()._subparsers._group_actions[0].choices.values()
+    for parser in (app_parser(), demo_parser(), *tasks):
         lines += [f"## `{parser.prog}`", "", parser.description, ""]
         for group in parser._action_groups:
             if group._group_actions:

@@ -259,6 +259,7 @@ def group_name(route: Any, design: Any, suffix: str, extension: str, **more: str
     return result_path({**stem(route, design), **more}, suffix, extension)
 
 
+OBJECTIVES = f"{TABLES}/objectives.tsv"  # of the group level: the objectives of the plan, and what came of each
 COMPARISONS = "comparisons.json"  # of the group level: which there are, where there are several
 
 

@@ -16,7 +16,7 @@ from bids_app.cli.validate import check_dataset
 from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
 from bids_app.settings.checks import check_settings
 from bids_app.settings.everyday import LEVELS, USAGES
-from bids_app.settings.parser import demo_parser
+from bids_app.settings.parser import demo_parser, plan_parser
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_code
 from bids_app.system.work_folder import private_folder, working_in
@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _demo(argv[1:])
         if argv[:1] == ["check"] and argv[2:3] not in ([level] for level in LEVELS):
             return _check(argv[1:])
+        if argv[:1] == ["plan"] and argv[2:3] not in ([level] for level in LEVELS):
+            return _plan(argv[1:])
         settings = parse(argv)
         return _preview(settings) if settings.dry_run else _run(settings)
     except TrialgraphError as error:
@@ -132,6 +134,18 @@ def _validate(settings: Settings) -> None:
     unchecked = check_dataset(settings.bids_dir, settings.selection.participants)
     if unchecked:
         print(f"trialgraph: {unchecked}", file=sys.stderr)
+
+
+def _plan(argv: Sequence[str]) -> int:
+    """Write, check or tell a plan; its imports are heavy, so that they come once the call makes sense."""
+    options = plan_parser().parse_args(argv)
+    from bids_app.cli.planning import check_plan, init_plan, write_sap
+
+    if options.task == "init":
+        return init_plan(options.bids_dir, options.output)
+    if options.task == "check":
+        return check_plan(options.plan, options.bids_dir)
+    return write_sap(options.plan, options.output)
 
 
 def _demo(argv: Sequence[str]) -> int:

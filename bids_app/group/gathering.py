@@ -2,10 +2,10 @@
 
 import json
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -20,11 +20,14 @@ from bids_app.group.found_routes import find_routes
 from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
 from bids_app.group.routes import Route, of_periods, with_summaries
-from bids_app.group.sample import Sample, assemble, route_flow
+from bids_app.group.sample import assemble, route_flow
 from bids_app.group.targets import GroupRun, Target, TrialScans
-from bids_app.group.trial_tables import Scores, read_scores, symptom_changes
+from bids_app.group.trial_tables import read_scores, symptom_changes
+from bids_app.settings.deviation import Deviation
+from bids_app.settings.plan import Plan
 from bids_app.settings.settings import DESCRIBED, SINGLE, Settings, Trial
 from bids_app.system.provenance import digest_of_file, shareable
+from bids_app.trial.arms import arm_words
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
 from bids_app.trial.study import find_study
@@ -127,7 +130,8 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     named, about = find_named(settings.trial.regions, samples)
     tables = replace(tables, findings=(*tables.findings, *about))
     say_all((*tables.findings, *design.findings, *(one for *_, sample in comparisons for one in sample.findings)))
-    settings = _departed(settings, samples, scores)
+    numbers = number_deviations(settings.trial.plan, tables, design)
+    settings = _departed(settings, (*done_deviations(settings, samples, scores), *numbers))
     targets = [Target(route, flow, sample, named[route.name]) for route, flow, sample in comparisons]
     alone = not trial.study.has_several
     return GroupRun(settings, design, tables, scores, failed=failed, targets=targets, alone=alone)
@@ -152,13 +156,22 @@ def one_of_several(designs: Sequence[Design], own: Design) -> tuple[Finding, ...
     return (Finding("Comparisons", text, warning=True),)
 
 
-def _departed(settings: Settings, samples: Sequence[tuple[Route, Sample]], scores: Scores | None) -> Settings:
+def _departed(settings: Settings, done: Iterable[Deviation]) -> Settings:
     """Add to the departures from the plan those that only what was done shows, and log all."""
     trial = settings.trial
-    departed = (*trial.departed, *done_deviations(settings, samples, scores))
+    departed = (*trial.departed, *done)
     for one in departed:
         logger.warning("Departs from the plan: %s.", one.text)
     return replace(settings, trial=replace(trial, departed=departed))
+
+
+def number_deviations(plan: Plan | None, tables: Tables, design: Design) -> Iterator[Deviation]:
+    """Yield of which arm the plan has another number of participants than the tables."""
+    words = arm_words(tables, design)
+    for arm in design.compared if plan else ():
+        planned, there = cast(Plan, plan).protocol.n_planned.get(arm), int((words == arm).sum())
+        if planned not in (None, there):
+            yield Deviation("n_planned", f"{planned} {arm}", f"{there} {arm}, by the tables")
 
 
 def tables_of_chosen(tables: Tables, participants: Collection[str]) -> Tables:

@@ -13,8 +13,10 @@ from bids_app.group.arm_tables import write_arms
 from bids_app.group.comparisons_record import write_comparisons
 from bids_app.group.description import describe, has_reliability, write_reliability
 from bids_app.group.family import read_family
+from bids_app.group.first_used import log_published
 from bids_app.group.gathering import chosen, find_trial, gather, made_from
 from bids_app.group.named_regions import write_named
+from bids_app.group.objectives import write_objectives
 from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
 from bids_app.group.region_tables import write_region_tables
@@ -54,8 +56,10 @@ def group_level(settings: Settings) -> int:
         trial = find_trial(replace(settings, group_folder=staged.name))
         runs, not_compared, failures = _compare_all(trial, log_dir)
         if not failures:
+            write_objectives(trial, runs)
             write_group_pages(staged)
             publish(output, made_from(replace(trial, settings=runs[-1].settings)))
+            log_published(log_dir, settings.trial.plan.sha256 if settings.trial.plan else None)
     if failures:
         _say_failures(failures, output)
     else:

@@ -6,11 +6,13 @@ from typing import Any, cast
 
 from bids_app import __version__
 from bids_app.bids.files import save_json
+from bids_app.group.first_used import first_used
 from bids_app.group.plan_match import given_files
 from bids_app.group.region_values import Region
 from bids_app.group.targets import GroupRun
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import Deviation, said
+from bids_app.settings.objectives import protocol_said
 from bids_app.settings.plan import Plan
 from bids_app.settings.roles import feature_role, settings_of, single
 from bids_app.settings.settings import Settings
@@ -92,6 +94,8 @@ def _plan(settings: Settings, design: Design, departed: Sequence[Deviation]) -> 
         "Settled": plan.settled,
         "LeftOpen": [f"{name} ({_done(name, used[name])})" if name in used else name for name in plan.left_open],
         "Deviations": [one.record for one in departed],
+        "Protocol": protocol_said(plan.protocol),
+        "PlanWritten": first_used(settings.output_dir, plan.sha256).record,
     }
 
 

@@ -89,12 +89,23 @@ class Statement:
 
 @dataclass(frozen=True)
 class Answer:
-    """All statements, what counts most first, and what the trial could have seen where something was not found."""
+    """What was found, as the box of the page and results.json have it.
+
+    Attributes
+    ----------
+    statements : tuple of Statement
+        What counts most first.
+    could_see : str
+        What the trial could have seen where something was not found.
+    objectives : tuple of dict
+        Those of the plan, with what came of each: what is confirmed is said by them alone.
+    """
 
     contrast: str
     analysed: dict[str, int]
     statements: tuple[Statement, ...]
     could_see: str
+    objectives: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of results.json."""

@@ -1,7 +1,7 @@
 """The page of the group level."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bids_app.report.evidence import evidence_of
 from bids_app.report.flowchart import flowchart
 from bids_app.report.found_maps import map_statements
 from bids_app.report.found_parcels import edge_statements, parcel_statements
+from bids_app.report.objectives import read_objectives
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import edge_context, node_context, titled
 from bids_app.report.trial import route_context, trial_context
@@ -49,13 +50,17 @@ def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *
     """
     routes = [_route(folder, path) for path in design_paths]
     page, trial = folder / "index.html", trial_context(folder, design_paths)
-    found = _answer(routes, trial, design_paths[0])
+    objectives = read_objectives(folder / up, routes[0]["record"].arms.comparison if up else None)
+    found = replace(
+        _answer(routes, trial, design_paths[0]), objectives=tuple(objectives.to_json()) if objectives else ()
+    )
     save_json(folder / ANSWER, found.to_json())
     write_page(
         page,
         "group.html.jinja",
         routes=routes,
         answer=found,
+        objectives=objectives,
         n_places=N_PLACES,
         shown=_first_map(routes),
         findings=_findings(routes),

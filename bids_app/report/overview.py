@@ -9,6 +9,7 @@ from bids_app.bids.files import read_table, sidecar_of
 from bids_app.bids.names import label
 from bids_app.bids.result_names import COMPARISONS, TABLES, study_name
 from bids_app.report.group import design_paths, write_group_page
+from bids_app.report.objectives import read_objectives
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import titled
 from bids_app.runtime.group_folder import AGAIN, PAGE, results_id
@@ -103,7 +104,8 @@ def write_overview(folder: Path, results: str) -> Path:
     record |= {"Weighted": found.get("Weighted", [])}
     routes = [_route(folder, one, record) for one in record["Routes"]]
     content = {"record": record, "routes": routes, "repeated": _repeated(folder), "words": words_of(folder)}
-    write_page(folder / PAGE, "overview.html.jinja", results=results, **content)
+    objectives = read_objectives(folder)
+    write_page(folder / PAGE, "overview.html.jinja", objectives=objectives, results=results, **content)
     return folder / PAGE
 
 

@@ -27,6 +27,27 @@ DESCRIPTION = (
     "Voxel-wise and parcel-wise graph maps of resting-state fMRI, compared between the arms of a\nrandomized trial."
 )
 CHECK = "Say what both levels would do with a dataset, from which files and why, and what is missing. Writes nothing."
+PLAN = "Write the plan of an analysis, check it, and make the text of a statistical analysis plan of it."
+_DATA = ("bids_dir", {"help": "the raw BIDS dataset, of which the tables are read"})
+_FILE = ("plan", {"help": "the plan, a TOML file"})
+# By task: what it does, and its arguments.
+PLAN_TASKS: dict[str, tuple[Any, ...]] = {
+    "init": (
+        "Write a plan to begin with from the tables of a data set; what they leave open is a comment with the choices.",
+        _DATA,
+        ("-o --output", {"metavar": "FILE", "help": "where to write it, a new file; without, it is printed"}),
+    ),
+    "check": (
+        "Say everything that is wrong with a plan, what it leaves open, and what the data lack for it.",
+        _FILE,
+        ("bids_dir", {"nargs": "?", "help": "the raw BIDS dataset, if the plan is to be held against it"}),
+    ),
+    "sap": (
+        "Write the text of a statistical analysis plan, before there are data.",
+        _FILE,
+        ("-o --output", {"metavar": "FILE", "help": "a new file .md or .docx; without, Markdown is printed"}),
+    ),
+}
 DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover", "williams")  # those of simulate.SCENARIOS
 
 
@@ -65,6 +86,17 @@ def demo_parser() -> Parser:
         metavar="N",
         help="seed of the simulation and of the permutations",
     )
+    return parser
+
+
+def plan_parser() -> Parser:
+    """Return the parser of ``trialgraph plan`` and of what can be done with a plan."""
+    parser = Parser(prog="trialgraph plan", description=PLAN, formatter_class=Formatter)
+    parsers = parser.add_subparsers(dest="task", required=True, metavar="{init,check,sap}")
+    for task, (text, *arguments) in PLAN_TASKS.items():
+        own = parsers.add_parser(task, help=text, description=text, formatter_class=Formatter)
+        for name, more in arguments:
+            own.add_argument(*name.split(), type=as_path, **more)
     return parser
 
 

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from bids_app.errors import DataError, UsageError
+from bids_app.settings.argument_parser import meant
+from bids_app.settings.contradictions import contradictions
 from bids_app.settings.fields import option_of, out_of_range
+from bids_app.settings.objective_keys import objective_of, protocol_of
+from bids_app.settings.objectives import Objective, Protocol
 from bids_app.settings.plan_keys import IN_PARTS, planned_actions, planned_options
 from bids_app.settings.settings import BY_OPTION
 from bids_app.system.provenance import digest_of_file
@@ -58,8 +62,8 @@ class Plan:
 
     Attributes
     ----------
-    metric : str
-        The primary graph measure.
+    metric : str or None
+        The primary graph measure; None where a clinical outcome alone is primary.
     secondary_metrics : tuple of str or None
     denoise : str or None
     fd_threshold, min_minutes : float or None
@@ -83,13 +87,17 @@ class Plan:
         What else is settled, by key: every option that changes a result has one, as `plankeys.planned_actions` has it.
     version : str or None
         Of trialgraph.
+    objectives : tuple of Objective
+        What the trial is to find out, each an estimand, in the order of the file.
+    protocol : Protocol
+        What is planned for the trial as a whole.
     hashes : dict of str
         SHA-256 of files that are given to options, by the key of the option.
     sha256 : str
         Hash of the file, as ``sha256sum`` prints it.
     """
 
-    metric: str
+    metric: str | None = None
     _: KW_ONLY
     secondary_metrics: tuple[str, ...] | None = None
     denoise: str | None = None
@@ -117,6 +125,8 @@ class Plan:
     secondary_outcomes: tuple[str, ...] | None = None
     further: dict[str, Any] = field(default_factory=dict)
     version: str | None = None
+    objectives: tuple[Objective, ...] = ()
+    protocol: Protocol = field(default_factory=Protocol)
     hashes: dict[str, str] = field(default_factory=dict)
     sha256: str = ""
 
@@ -187,8 +197,12 @@ def plan_of(sections: Mapping[str, Any], path: Path) -> Plan:
     UsageError
         A key or value is not one that a plan has.
     """
-    plan = Plan(**_values(sections), sha256=digest_of_file(path))
+    values = values_of(sections)
+    refuse_contradictions(values)
+    plan = Plan(**values, sha256=digest_of_file(path))
     _ = plan.options  # which refuses what no option takes
+    if found := contradictions(plan):
+        raise UsageError(f"{'; '.join(found)}.")
     return plan
 
 
@@ -201,10 +215,12 @@ def _sections() -> dict[str, dict[str, str]]:
     return {section: keys for section, keys in sections.items() if keys}
 
 
-def _values(content: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the sections of a plan say, by the fields of `Plan`, or refuse the first key that is none."""
     sections = _sections()
-    _refuse_unknown(content, (*sections, "version", "sha256"), "section")
+    _refuse_unknown(content, (*sections, "version", "sha256", "protocol", "objective"), "section")
     values: dict[str, Any] = {"further": {}, "hashes": _hashes(content.get("sha256", {}))}
+    values |= _objectives(content)
     if "version" in content:
         values["version"] = _checked("version", "version", content["version"])
     for section, keys in sections.items():
@@ -219,8 +235,15 @@ def _values(content: Mapping[str, Any]) -> dict[str, Any]:
                 values[name] = _checked(f"{section}.{key}", name, value)
             else:
                 values["further"][name] = tuple(value) if isinstance(value, list) else value
-    _refuse_contradictions(values)
     return values
+
+
+def _objectives(content: Mapping[str, Any]) -> dict[str, Any]:
+    sections = content.get("objective", [])
+    if not isinstance(sections, list):
+        raise UsageError("objectives are sections, [[objective]], each in two brackets.")
+    read = tuple(objective_of(one, number) for number, one in enumerate(sections, 1))
+    return {"objectives": read, "protocol": protocol_of(content.get("protocol", {}))}
 
 
 def _hashes(content: object) -> dict[str, str]:
@@ -233,8 +256,10 @@ def _hashes(content: object) -> dict[str, str]:
     return {key: value.lower() for key, value in content.items()}
 
 
-def _refuse_contradictions(values: Mapping[str, Any]) -> None:
-    if "metric" not in values:
+def refuse_contradictions(values: Mapping[str, Any]) -> None:
+    """Refuse what cannot be planned together, and a plan that says nothing that the trial is judged by."""
+    by_outcome = any(one.role == "primary" and one.outcome for one in values["objectives"])
+    if "metric" not in values and not by_outcome:
         raise UsageError("metrics.primary is missing: a plan names the one measure that the trial is judged by.")
     if {"threshold", "density"} <= set(values):
         raise UsageError("graph.threshold and graph.density are two edge rules: keep one.")
@@ -249,7 +274,8 @@ def _listed(value: Any) -> tuple[Any, ...]:
 
 def _refuse_unknown(found: Collection[str], known: Collection[str], what: str) -> None:
     if unknown := [name for name in found if name not in known]:
-        raise UsageError(f"unknown {what}: {', '.join(unknown)}; known are {', '.join(known)}.")
+        near = "".join(meant(name, list(known)) for name in unknown)
+        raise UsageError(f"unknown {what}: {', '.join(unknown)}{near}; known are {', '.join(known)}.")
 
 
 def _checked(key: str, name: str, value: Any) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # which imports the parser
 Role = Literal["primary", "secondary", "exploratory"]
 ROLES: tuple[Role, ...] = get_args(Role)
 # These change how exactly a p-value is known, not which question it answers.
-PRECISION = ("n_permutations", "seed", "version")
+PRECISION = ("n_permutations", "seed", "version", "n_planned")
 # These decide about their members only, or add what is exploratory.
 LISTS = ("metric", "secondary_metrics", "primary_outcomes", "secondary_outcomes", "slopes", "robustness", "also")
 OF_DESIGN = {"crossover": "crossover", **dict.fromkeys(SINGLE, "within")}  # the estimator of a design that has but one
@@ -205,7 +205,7 @@ def role_of(
     of_design = OF_DESIGN.get(str(plan.further.get("design")), Trial.estimator)
     if estimator not in (None, plan.estimator or of_design):
         return "exploratory"
-    if metric == plan.metric or outcome in _named(plan.primary_outcomes):
+    if (metric is not None and metric == plan.metric) or outcome in _named(plan.primary_outcomes):
         return "primary"
     listed = metric in (plan.secondary_metrics or ()) or outcome in _named(plan.secondary_outcomes)
     return "secondary" if listed else "exploratory"
@@ -252,7 +252,7 @@ def feature_role(trial: Trial, feature: Feature, estimator: str) -> Role:
     >>> [feature_role(trial, Feature("degree", edges), "ancova") for edges in ("r025", "r03")]
     ['primary', 'exploratory']
     """
-    planned = _planned_edges(trial.plan)
+    planned = planned_edges(trial.plan)
     if planned and feature.edges not in (planned, FULL):
         return "exploratory"
     if trial.design in SINGLE and estimator == trial.estimator:  # there is no other that could have been planned
@@ -260,7 +260,7 @@ def feature_role(trial: Trial, feature: Feature, estimator: str) -> Role:
     return role_of(trial.plan, metric=feature.metric, estimator=estimator, departed=trial.departed)
 
 
-def _planned_edges(plan: "Plan | None") -> str | None:
+def planned_edges(plan: "Plan | None") -> str | None:
     """Return the planned edge rule; where the plan says none, the default is what is not a departure."""
     if plan is None:
         return None

@@ -14,6 +14,7 @@ from bids_app.stats.hypotheses import Hypothesis, arm_codes, hypothesis
 from bids_app.stats.inference import STATISTICS, Inference
 from bids_app.stats.lattice import neighbours
 from bids_app.stats.model import LinearModel
+from bids_app.stats.objectives import CORRECTIONS, fixed_sequence, gatekeeping, holm
 from bids_app.stats.permutation import Comparison, compare, compare_arms
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
@@ -33,6 +34,7 @@ from bids_app.stats.voxels import VoxelModels
 from bids_app.stats.zscore import ZTable, f_to_z, t_to_z
 
 __all__ = [
+    "CORRECTIONS",
     "STATISTICS",
     "Allocations",
     "Cluster",
@@ -70,7 +72,10 @@ __all__ = [
     "find_components",
     "first_period",
     "fit_tail",
+    "fixed_sequence",
+    "gatekeeping",
     "hedges",
+    "holm",
     "hypothesis",
     "independent_columns",
     "intersections",

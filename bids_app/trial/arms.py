@@ -103,7 +103,7 @@ def find_arms(tables: "Tables", trial: Trial, instead: str = "") -> Arms:
     DataError
         There are not at least two arms, or too many.
     """
-    column = _column(tables, trial, instead)
+    column = arm_column(tables, trial, instead)
     words = words_of(tables.participants[column])
     arms, findings = _compared(words, _meanings(tables, column), column, trial, instead)
     reference = _reference(arms, _meanings(tables, column), column, trial.reference_arm)
@@ -133,7 +133,8 @@ def _no_arm(word: str, meaning: str) -> bool:
     return any(text.lower() in UNKNOWN_WORDS or means_missing(text) or NO_ARM.fullmatch(text) for text in words)
 
 
-def _column(tables: "Tables", trial: Trial, instead: str = "") -> str:
+def arm_column(tables: "Tables", trial: Trial, instead: str = "") -> str:
+    """Return the column of participants.tsv that holds the arm: as told, or the only one that can."""
     participants, wanted = tables.participants, trial.arm
     if wanted is not None:
         if wanted not in participants:

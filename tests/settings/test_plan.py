@@ -35,7 +35,7 @@ def test_the_example_says_everything_that_a_plan_can_say():
 
 def test_every_field_of_a_plan_has_one_key_in_the_file():
     names = [name for section in SECTIONS.values() for name in section.values()]
-    own = ["further", "version", "hashes", "sha256"]
+    own = ["further", "version", "objectives", "protocol", "hashes", "sha256"]
     assert sorted([*names, *own]) == sorted(field.name for field in dataclasses.fields(Plan))
 
 
@@ -51,9 +51,15 @@ def test_a_plan_may_leave_all_but_the_primary_measure_open(written):
     [
         ("[metrics", "not valid TOML"),
         ("", r"metrics.primary is missing"),
-        ('metric = "degree"', "unknown section: metric; known are metrics, signal, graph, trial"),
+        (
+            'metric = "degree"',
+            r"unknown section: metric \(did you mean metrics\?\); known are metrics, signal",
+        ),
         ('metrics = "degree"', r"metrics must be a section, \[metrics\]"),
-        ('[metrics]\nprimary = "degree"\nprimry = 1', r"unknown key in \[metrics\]: primry; known are primary"),
+        (
+            '[metrics]\nprimary = "degree"\nprimry = 1',
+            r"unknown key in \[metrics\]: primry \(did you mean primary\?\); known",
+        ),
         ("[metrics]\nprimary = 3", "metrics.primary must be text, not 3"),
         ('[metrics]\nprimary = ""', "metrics.primary must be text"),
         ('[metrics]\nsecondary = "degree"', "metrics.secondary must be a list of names, not 'degree'"),
