@@ -14,10 +14,11 @@ from bids_app.stats.hypotheses import Hypothesis, arm_codes, hypothesis
 from bids_app.stats.inference import STATISTICS, Inference
 from bids_app.stats.lattice import neighbours
 from bids_app.stats.model import LinearModel
-from bids_app.stats.permutation import Comparison, compare, compare_arms
+from bids_app.stats.permutation import Comparison, compare, compare_arms, compare_until_settled, settled
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
 from bids_app.stats.sequences import compared_treatments, of_rows, within
+from bids_app.stats.settling import Stopping, anytime_p
 from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
 from bids_app.stats.tfce import tfce, tfnbs
 from bids_app.stats.variance import VarianceWarning, variance_warning
@@ -38,17 +39,20 @@ __all__ = [
     "LinearModel",
     "ParetoTail",
     "Rearrangements",
+    "Stopping",
     "VarianceWarning",
     "VoxelModels",
     "ZTable",
     "across",
     "allocations",
+    "anytime_p",
     "arm_codes",
     "by_treatment",
     "closed",
     "cluster_statistic",
     "compare",
     "compare_arms",
+    "compare_until_settled",
     "compared_treatments",
     "component_statistic",
     "crossed",
@@ -69,6 +73,7 @@ __all__ = [
     "nuisance",
     "of_rows",
     "residual_permutations",
+    "settled",
     "sign_flips",
     "t_to_z",
     "tabled_allocations",
