@@ -1,6 +1,6 @@
 """Analyses: what is estimated of every feature, by which draws it is tested, and what it is called."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
@@ -22,7 +22,7 @@ from bids_app.group.analysis_words import (
     UNADJUSTED,
     mean_change,
 )
-from bids_app.group.drawing import draws_of, inference_of
+from bids_app.group.drawing import draws_of, draws_to_make, inference_of
 from bids_app.group.sample import Sample
 from bids_app.settings.roles import Role, feature_role
 from bids_app.settings.settings import DESCRIBED, Trial
@@ -236,6 +236,46 @@ def run_analysis(
     -------
     stats.Comparison
     """
+    estimand, rows, tested = _stated(analysis, sample, maps)
+    draws = draws_of(estimand, sample, rows, trial)
+    return stats.compare(tested, draws, inference_of(sample, trial), n_jobs=n_jobs)
+
+
+def run_until_settled(
+    analysis: Analysis,
+    sample: Sample,
+    maps: Sequence[Mapping[str | None, np.ndarray]],
+    trial: Trial,
+    *,
+    n_jobs: int = 1,
+) -> list[stats.Comparison]:
+    """Test one analysis of several features, with the same draws until all that p says of them at alpha is settled.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    sample : sample.Sample
+    maps : sequence of dict
+        Of each feature, as `run_analysis` takes them.
+    trial : settings.Trial
+    n_jobs : int
+
+    Returns
+    -------
+    list of stats.Comparison
+    """
+    stated = [_stated(analysis, sample, own) for own in maps]
+    estimand, rows, _ = stated[0]
+    draws = draws_to_make(lambda options: draws_of(estimand, sample, rows, options), trial)
+    inference = inference_of(sample, trial)
+    tests = [(tested, draws, inference) for *_, tested in stated]
+    return stats.compare_until_settled(tests, stats.Stopping(trial.alpha), n_jobs=n_jobs)
+
+
+def _stated(
+    analysis: Analysis, sample: Sample, maps: Mapping[str | None, np.ndarray]
+) -> tuple[stats.Estimand, np.ndarray, stats.Hypothesis]:
+    """Return what is estimated, of which participants, and the hypothesis that is tested."""
     estimand = analysis.estimand(sample.design)
     if sample.design.treatments:
         design, visits = sample.design, cast(dict[str, np.ndarray], maps)
@@ -254,8 +294,7 @@ def run_analysis(
         arm=sample.arm[rows],
         covariate=None if covariate is None else covariate[rows],
     )
-    draws = draws_of(estimand, sample, rows, trial)
-    return stats.compare(tested, draws, inference_of(sample, trial), n_jobs=n_jobs)
+    return estimand, rows, tested
 
 
 def _of_rows(maps: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -120,7 +120,7 @@ def _write_missing(run: GroupRun, target: Target, suffix: str, values: Mapping[s
 
 
 def _missing(trial: Trial, values: Mapping[str, TwoVisits]) -> pd.DataFrame:
-    return missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
+    return missing_table(values, n_draws=trial.n_draws, seed=trial.random_seed)
 
 
 def _write(run: GroupRun, target: Target, values: RegionValues) -> None:
@@ -190,6 +190,6 @@ def _associations(values: RegionValues, scores: Scores, trial: Trial) -> pd.Data
         measure = "followup" if data.baseline is None else "change"
         outcome = pd.Series(getattr(data, measure), index=scores.participants).reindex(participants).to_numpy(float)
         pairs = Pairs(brain, outcome, values.arm[rows], nuisance, blocks)
-        table = association_table(pairs, names, name, n_draws=trial.n_permutations, seed=trial.random_seed)
+        table = association_table(pairs, names, name, n_draws=trial.n_draws, seed=trial.random_seed)
         found.append(table.assign(measure=measure))
     return pd.concat(found, ignore_index=True)

@@ -51,6 +51,8 @@ class Comparison:
         True if small corrected p were taken from a fitted tail: never where all draws there are were made.
     stopping : Stopping or None
         When the draws stopped, if that was when p was settled: all p are then of `settling.anytime_p`.
+    deciding : (V,) bool ndarray or None
+        Then the voxels whose p had to be settled, see `Inference.deciding`.
     """
 
     effect: Effect | JointEffect
@@ -63,6 +65,7 @@ class Comparison:
     fingerprint: int
     tail: bool = False
     stopping: Stopping | None = None
+    deciding: np.ndarray | None = None
 
 
 def compare_arms(
@@ -166,7 +169,11 @@ def compare(
 
 
 def compare_until_settled(
-    tests: Sequence[tuple[Hypothesis, Draws, Inference]], stopping: Stopping, *, n_jobs: int = 1
+    tests: Sequence[tuple[Hypothesis, Draws, Inference]],
+    stopping: Stopping,
+    *,
+    families: Sequence[Sequence[int]] = (),
+    n_jobs: int = 1,
 ) -> list[Comparison]:
     """Test hypotheses with the same draws, until it is settled of all of them on which side of alpha p is.
 
@@ -176,13 +183,15 @@ def compare_until_settled(
         As `compare` takes them. The draws are as many as there may be, in an order by chance.
     stopping : Stopping
         ``most`` of it is not asked: it is how many draws there are.
+    families : sequence of sequence of int, optional
+        Places of the tests over which p is corrected (`across`): by default each by itself, and all together.
     n_jobs : int, optional
         Count of threads; the result does not depend on it.
 
     Returns
     -------
     list of Comparison
-        All with as many draws. Settled is p of each by itself and p over all of them (`across`), of every voxel.
+        All with as many draws. Settled is p in every family, of every voxel that decides (`Inference.deciding`).
 
     Raises
     ------
@@ -193,6 +202,7 @@ def compare_until_settled(
     -----
     Where the draws are all there are, all are made: p is exact.
     """
+    families = families or (*([place] for place in range(len(tests))), range(len(tests)))
     if any(inference.tail for _, _, inference in tests):
         raise ValueError("p of a fitted tail is not valid wherever draws stop")
     if tests[0][1].exhaustive:
@@ -203,13 +213,13 @@ def compare_until_settled(
         counts = [test.counted_at(stopping.looks(), n_jobs) for test in prepared]
         for counted in zip(*counts, strict=True):
             found = [test.concluded(one, stopping) for test, one in zip(prepared, counted, strict=True)]
-            if np.all(settled(found)):
+            if all(np.all(settled([found[place] for place in family])) for family in families):
                 break
     return found
 
 
-def settled(comparisons: Sequence[Comparison]) -> list[tuple[bool, bool]]:
-    """Tell of which comparisons it is settled on which side of alpha p is, at every voxel.
+def settled(comparisons: Sequence[Comparison]) -> list[bool]:
+    """Tell of which comparisons it is settled on which side of alpha p over all of them is, where that decides.
 
     Parameters
     ----------
@@ -218,20 +228,17 @@ def settled(comparisons: Sequence[Comparison]) -> list[tuple[bool, bool]]:
 
     Returns
     -------
-    list of (bool, bool)
-        For each, of its own family-wise p and of that over all of them.
+    list of bool
     """
-    if comparisons[0].stopping is None:  # all draws there are
-        return [(True, True)] * len(comparisons)
-    alone = [_all_settled(one.stopping, *reached_across([one])) for one in comparisons]
+    stopping = comparisons[0].stopping
+    if stopping is None:  # all draws there are were made
+        return [True] * len(comparisons)
     n, most, reached = reached_across(comparisons)
-    over_all = [_all_settled(one.stopping, n, most, [own]) for one, own in zip(comparisons, reached, strict=True)]
-    return list(zip(alone, over_all, strict=True))
-
-
-def _all_settled(stopping: Stopping | None, n: int, most: int, reached: list[np.ndarray]) -> bool:
-    counts = np.unique(reached[0])
-    return bool(cast(Stopping, stopping).settled(counts[counts >= 0], n, most=most).all())
+    counts = (
+        np.unique(own[(own >= 0) & cast(np.ndarray, one.deciding)])
+        for own, one in zip(reached, comparisons, strict=True)
+    )
+    return [bool(stopping.settled(own, n, most=most).all()) for own in counts]
 
 
 @dataclass(frozen=True)
@@ -274,8 +281,19 @@ class _Test:
         p_fdr = np.full(len(p), np.nan)
         p_fdr[~missing] = fdrcorrection(p[~missing])[1]
         observed, p, p_fwe = (np.where(missing, np.nan, values) for values in (observed, p, p_fwe))
-        exhaustive, fingerprint = draws.exhaustive, draws.fingerprint
-        return Comparison(self.effect, observed, p, p_fwe, p_fdr, maxima, exhaustive, fingerprint, tail, stopping)
+        return Comparison(
+            effect=self.effect,
+            statistic=observed,
+            p=p,
+            p_fwe=p_fwe,
+            p_fdr=p_fdr,
+            max_statistics=maxima,
+            exhaustive=draws.exhaustive,
+            fingerprint=draws.fingerprint,
+            tail=tail,
+            stopping=stopping,
+            deciding=None if stopping is None else self.inference.deciding(counted.observed),
+        )
 
 
 @lru_cache

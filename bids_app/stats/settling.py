@@ -38,11 +38,12 @@ class Stopping:
     For a p of alpha or on the other side of it, that ever happens in a share of risk / 2 of runs at most (Robbins
     1970). Draws of the maximum over nodes are the same for all nodes, and the larger a node's statistic, the fewer
     reach it. The nodes next to alpha on either side thus settle for all, and the risk is of all nodes of a comparison.
+    It is of nodes that are looked at for being settled; of others p is as valid, but may lie near alpha still.
 
     References
     ----------
-    Robbins (1970), doi:10.1214/aoms/1177696786; Gandy (2009), doi:10.1198/jasa.2009.tm08368; Fischer & Ramdas (2024),
-    doi:10.48550/arXiv.2401.07365.
+    Robbins (1970), doi:10.1214/aoms/1177696786; Gandy (2009), doi:10.1198/jasa.2009.tm08368; Fischer & Ramdas (2025),
+    doi:10.1093/jrsssb/qkaf014.
     """
 
     alpha: float = 0.05
@@ -116,7 +117,7 @@ def anytime_p(reached: npt.ArrayLike, n: int, most: int, loss: float = 0.01) -> 
     .. math:: P(p_n \le u \text{ at any } n) \le u \quad \text{for every } u.
 
     So it holds at any n that depends on the draws, on other nodes or on whoever looks. Ties count as reached, and make
-    it larger only. Fischer & Ramdas (2024), doi:10.48550/arXiv.2401.07365, have the test at one level.
+    it larger only. Fischer & Ramdas (2025), doi:10.1093/jrsssb/qkaf014, have the test at one level.
 
     Examples
     --------

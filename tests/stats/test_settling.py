@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.stats import betabinom, binom, binomtest
 
 from bids_app import stats
@@ -103,7 +104,7 @@ def test_clear_conclusions_take_the_least_draws_and_their_p_is_that_of_the_count
     np.testing.assert_array_equal(found.max_statistics, whole.max_statistics[:400])
     at_least = (found.max_statistics[1:, np.newaxis] >= np.abs(found.statistic) * (1 - 1e-9)).sum(0)
     np.testing.assert_array_equal(found.p_fwe, anytime_p(at_least, 399, 1999))
-    assert stats.settled([found]) == [(True, True)]
+    assert stats.settled([found]) == [True]
     same(found, until_settled(1, (3.0,), n_jobs=2)[0][0])
 
 
@@ -113,7 +114,7 @@ def test_a_close_call_goes_on_to_the_end_and_says_so():
         if abs(np.nanmin(found.p_fwe) - 0.05) < 0.005:
             break
     assert len(found.max_statistics) == 2000
-    assert not stats.settled([found])[0][0]
+    assert stats.settled([found]) == [False]
 
 
 def test_all_draws_that_there_are_are_made_and_p_is_exact():
@@ -124,7 +125,7 @@ def test_all_draws_that_there_are_are_made_and_p_is_exact():
     draws = stats.allocations(few, n_draws=100)
     (found,) = stats.compare_until_settled([(tested, draws, stats.Inference())], SHORT)
     same(found, stats.compare(tested, draws))
-    assert (found.stopping, stats.settled([found])) == (None, [(True, True)])
+    assert (found.stopping, stats.settled([found])) == (None, [True])
 
 
 def test_draws_are_mixed_but_the_same():
@@ -157,6 +158,28 @@ def test_over_several_comparisons_the_first_draws_only_measure_the_others():
         np.testing.assert_allclose(p, anytime_p(reached, further.shape[1], 1999 - 399))
         assert p[np.argmax(np.abs(one.statistic))] == p.min()
     assert stats.across(found)[0][:3].min() <= 0.05
+
+
+def test_peaks_decide_and_are_what_clusters_are_there_by():
+    """A smooth map of two signs: whatever the threshold, each cluster has a peak, and it stands or falls with it."""
+    generator = np.random.default_rng(4)
+    mask = np.ones((8, 8, 8), dtype=bool)
+    touching = stats.neighbours(mask)
+    values = ndimage.gaussian_filter(generator.standard_normal(mask.shape), 1)[mask]
+    peaks = stats.Inference(neighbours=touching).deciding(values)
+    assert 5 < peaks.sum() < 60
+    for threshold in np.quantile(np.abs(values), [0.5, 0.8, 0.95, 0.99]):
+        clusters = stats.find_clusters(np.where(np.abs(values) >= threshold, 0.01, 1.0), values, touching)
+        assert clusters
+        assert all(peaks[cluster.nodes].any() for cluster in clusters)
+    assert stats.Inference().deciding(values).all()
+
+
+def test_peaks_of_connections():
+    pairs = np.array([[0, 1], [1, 2], [0, 2], [3, 4], [2, 3]])
+    peaks = stats.Inference(pairs=pairs, statistic="tfce").deciding(np.array([4.0, 5.0, -5.0, 6.0, 5.5]))
+    assert peaks.tolist() == [False, False, True, True, False]
+    assert stats.Inference(pairs=pairs, statistic="voxel").deciding(np.ones(5)).all()
 
 
 def test_a_fitted_tail_is_refused():
