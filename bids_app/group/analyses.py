@@ -1,6 +1,6 @@
 """Analyses: what is estimated of every feature, by which draws it is tested, and what it is called."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
@@ -22,7 +22,7 @@ from bids_app.group.analysis_words import (
     UNADJUSTED,
     mean_change,
 )
-from bids_app.group.drawing import draws_of, inference_of
+from bids_app.group.drawing import Draws, draws_of, draws_to_make, inference_of
 from bids_app.group.sample import Sample
 from bids_app.group.treatments import analyses_of_several, of_several, of_treatments
 from bids_app.settings.roles import Role, feature_role
@@ -251,9 +251,45 @@ def run_analysis(
     -------
     stats.Comparison
     """
+    tested, make = _stated(analysis, sample, maps)
+    return stats.compare(tested, make(trial), inference_of(sample, trial), n_jobs=n_jobs)
+
+
+def run_until_settled(
+    analysis: Analysis,
+    sample: Sample,
+    maps: Sequence[Mapping[str | None, np.ndarray]],
+    trial: Trial,
+    *,
+    n_jobs: int = 1,
+) -> list[stats.Comparison]:
+    """Test one analysis of several features, with the same draws until all that p says of them at alpha is settled.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    sample : sample.Sample
+    maps : sequence of dict
+        Of each feature, as `run_analysis` takes them.
+    trial : settings.Trial
+    n_jobs : int
+
+    Returns
+    -------
+    list of stats.Comparison
+    """
+    stated = [_stated(analysis, sample, own) for own in maps]
+    draws, inference = draws_to_make(stated[0][1], trial), inference_of(sample, trial)
+    tests = [(tested, draws, inference) for tested, _ in stated]
+    return stats.compare_until_settled(tests, stats.Stopping(trial.alpha), n_jobs=n_jobs)
+
+
+def _stated(
+    analysis: Analysis, sample: Sample, maps: Mapping[str | None, np.ndarray]
+) -> tuple[stats.Hypothesis, Callable[[Trial], Draws]]:
+    """Return the hypothesis that is tested, and what makes the draws that options ask for."""
     if sample.design.orders:
-        stated, draws = of_treatments(analysis.estimator, sample, maps, trial)
-        return stats.compare(stated, draws, inference_of(sample, trial), n_jobs=n_jobs)
+        return of_treatments(analysis.estimator, sample, maps)
     estimand = analysis.estimand(sample.design)
     if sample.design.treatments:
         design, visits = sample.design, cast(dict[str, np.ndarray], maps)
@@ -268,8 +304,7 @@ def run_analysis(
         arm=sample.arm[rows],
         covariate=None if covariate is None else covariate[rows],
     )
-    draws = draws_of(estimand, sample, rows, trial)
-    return stats.compare(tested, draws, inference_of(sample, trial), n_jobs=n_jobs)
+    return tested, lambda options: draws_of(estimand, sample, rows, options)
 
 
 def rows_of(analysis: Analysis, sample: Sample) -> np.ndarray:

@@ -1,6 +1,7 @@
 """By which draws, and by which statistic, the nodes of a sample are tested."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -34,10 +35,31 @@ def draws_of(estimand: stats.Estimand, sample: Sample, rows: np.ndarray, trial: 
     if estimand.kind == "difference":
         return main_draws(sample, trial)
     if scheme_of(estimand, trial) == "sign-flips":
-        return stats.sign_flips(int(rows.sum()), trial.n_permutations, trial.random_seed)
+        return stats.sign_flips(int(rows.sum()), trial.n_draws, trial.random_seed)
     strata = None if sample.strata is None else sample.strata[rows]
     blocks = stats.exchange_blocks(sample.arm[rows], strata)
-    return stats.residual_permutations(len(blocks), blocks, trial.n_permutations, trial.random_seed)
+    return stats.residual_permutations(len(blocks), blocks, trial.n_draws, trial.random_seed)
+
+
+def draws_to_make(make: Callable[[Trial], Draws], trial: Trial) -> Draws:
+    """Return the draws, or as many as there may be until p is settled, in an order by chance.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the draws that options ask for.
+    trial : settings.Trial
+
+    Returns
+    -------
+    Allocations or Rearrangements
+        All that are possible, where these are no more than are made by default: p is exact then.
+    """
+    draws = make(trial)
+    if draws.exhaustive or not trial.until_settled:
+        return draws
+    many = make(replace(trial, n_permutations=stats.Stopping.most + 1))
+    return many.mixed(trial.random_seed) if many.exhaustive else many
 
 
 def scheme_of(estimand: stats.Estimand, trial: Trial) -> str:
@@ -52,8 +74,8 @@ def main_draws(sample: Sample, trial: Trial) -> Draws:
     if trial.scheme == "rerandomize":
         return sample.draws(trial)
     if trial.scheme == "sign-flips":
-        return stats.sign_flips(len(sample.arm), trial.n_permutations, trial.random_seed)
-    return stats.residual_permutations(len(sample.arm), sample.strata, trial.n_permutations, trial.random_seed)
+        return stats.sign_flips(len(sample.arm), trial.n_draws, trial.random_seed)
+    return stats.residual_permutations(len(sample.arm), sample.strata, trial.n_draws, trial.random_seed)
 
 
 def blocks_of_pair(design: Design) -> list[int]:
@@ -67,7 +89,7 @@ def draws_of_blocks(
     """Return the draws for the hypothesis that the treatments of a block are alike, of sequences of several periods."""
     given = cast(PeriodOrders, sample.design.orders).given
     own = sample.strata if strata is None else strata
-    return stats.sequence_draws(sample.arm, given, blocks, own, trial.n_permutations, trial.random_seed)
+    return stats.sequence_draws(sample.arm, given, blocks, own, trial.n_draws, trial.random_seed)
 
 
 def _statistic(sample: Sample, trial: Trial) -> str:

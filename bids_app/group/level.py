@@ -8,6 +8,7 @@ from pathlib import Path
 from bids_app.bids.files import sweep
 from bids_app.bids.result_names import comparison_folder
 from bids_app.errors import DataError
+from bids_app.group import drawn
 from bids_app.group.analyses import analyses_of
 from bids_app.group.arm_tables import write_arms
 from bids_app.group.comparisons_record import write_comparisons
@@ -132,7 +133,8 @@ def _test_together(
     settings, resources = trial.settings, trial.settings.resources
     folder = settings.work_dir / "together"
     families = [read_family(trial, route, designs, folder) for route in trial.routes]
-    n_tests = sum(len(family.maps) * len(family.joints) for family in families)
+    at_once = settings.trial.until_settled
+    n_tests = sum((1 if at_once else len(family.maps)) * len(family.joints) for family in families)
     n_jobs = max(1, resources.n_cpus // n_tests)
     workflow = init_together_wf(families=families, settings=settings, n_jobs=n_jobs)
     failures = execute(workflow, settings, log_dir, n_parallel=n_tests, n_threads=n_jobs)
@@ -153,6 +155,9 @@ def _compare(run: GroupRun, log_dir: Path) -> list[Failure]:
     failures = _run_comparisons(run, log_dir)
     if failures:
         return failures
+    if run.settings.trial.until_settled:
+        for target in run.targets:
+            drawn.said(run.path(target, "design", ".json"))
     regions = {
         target.route.name: write_region_tables(run, replace(target, flow=chosen(target.flow))) for target in run.targets
     }
@@ -177,7 +182,8 @@ def _run_comparisons(run: GroupRun, log_dir: Path) -> list[Failure]:
     settings, design = run.settings, run.design
     samples = [(target.route, target.sample) for target in run.targets]
     n_comparisons = sum(
-        len(analyses_of(settings.trial, design, sample.symptoms, describes=route.describes)) * len(sample.features)
+        len(analyses_of(settings.trial, design, sample.symptoms, describes=route.describes))
+        * (1 if settings.trial.until_settled else len(sample.features))
         for route, sample in samples
     )
     n_jobs = max(1, settings.resources.n_cpus // n_comparisons)

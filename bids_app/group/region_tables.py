@@ -128,7 +128,7 @@ def _write_missing(run: GroupRun, target: Target, suffix: str, values: Mapping[s
 
 def _missing(trial: Trial, values: Mapping[str, TwoVisits], keys: Keys) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the table and what its columns mean."""
-    table = missing_table(values, n_draws=trial.n_permutations, seed=trial.random_seed)
+    table = missing_table(values, n_draws=trial.n_draws, seed=trial.random_seed)
     return keyed(table, keys), missing_columns(table) | KEY_COLUMNS
 
 
@@ -198,6 +198,6 @@ def _associations(values: RegionValues, scores: Scores, trial: Trial) -> pd.Data
         score = "followup" if data.baseline is None else "change"
         outcome = pd.Series(getattr(data, score), index=scores.participants).reindex(participants).to_numpy(float)
         pairs = Pairs(brain, outcome, values.arm[rows], nuisance, blocks)
-        table = association_table(pairs, names, name, n_draws=trial.n_permutations, seed=trial.random_seed)
+        table = association_table(pairs, names, name, n_draws=trial.n_draws, seed=trial.random_seed)
         found.append(table.assign(score=score))
     return pd.concat(found, ignore_index=True)

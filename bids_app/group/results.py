@@ -14,6 +14,7 @@ from bids_app.bids.result_names import group_name
 from bids_app.graph.features import camel
 from bids_app.group.analyses import Test
 from bids_app.group.cluster_results import write_clusters
+from bids_app.group.drawn import record_draws
 from bids_app.group.map_sidecars import correction_of, inference_of_map, model_of, of_route, software
 from bids_app.group.painting import paint
 from bids_app.group.result_tables import (
@@ -50,6 +51,8 @@ def write_results(settings: Settings, route: Route, sample: Sample, comparisons:
     list of Path
     """
     corrected = _across_metrics(comparisons)
+    if settings.trial.until_settled:
+        record_draws(settings.group_dir / group_name(route, sample.design, "design", ".json"), comparisons)
     return _write(route, settings, sample, comparisons, corrected)
 
 

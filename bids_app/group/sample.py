@@ -104,8 +104,8 @@ class Sample:
         """Return the allocations that are tried, as `stats.allocations`."""
         if self.allocation_table is not None:
             table = self.allocation_table
-            return stats.tabled_allocations(self.arm, table, n_draws=trial.n_permutations, seed=trial.random_seed)
-        return stats.allocations(self.arm, self.strata, trial.n_permutations, trial.random_seed)
+            return stats.tabled_allocations(self.arm, table, n_draws=trial.n_draws, seed=trial.random_seed)
+        return stats.allocations(self.arm, self.strata, trial.n_draws, trial.random_seed)
 
     def save_maps(self, feature: Feature, path: Path) -> str:
         """Save the maps of one feature by visit, as float64; `load_maps` reads them."""

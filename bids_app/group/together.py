@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ import pandas as pd
 from bids_app import stats
 from bids_app.bids.result_names import comparison_folder
 from bids_app.group.analyses import headline_of
-from bids_app.group.drawing import draws_of_blocks, inference_of, main_draws
+from bids_app.group.drawing import draws_of_blocks, draws_to_make, inference_of, main_draws
 from bids_app.group.sample import Sample, load_maps
 from bids_app.group.treatments import of_rows_of_treatments
 from bids_app.settings.settings import Trial
@@ -142,13 +144,26 @@ def joints(designs: Sequence[Design], samples: Mapping[str, Sample], labels: pd.
             if row_of(design, arms) in one.rows
         )
         if first.design.orders:  # whose one sample is of everyone
-            drawn = (draws_of_blocks(first, one.blocks, trial).allocations,) * len(members)
+            of_sequences = draws_to_make(partial(_of_sequences, first, one.blocks), trial)
+            drawn = (cast(Allocations, of_sequences),) * len(members)
         else:
             blocks = [f"{label} {one.blocks[number]}" for label, number in zip(labels, arm, strict=True)]
-            draws = stats.allocations(arm, blocks, trial.n_permutations, trial.random_seed)
+            draws = cast(Allocations, draws_to_make(partial(_allocations, arm, blocks), trial))
             drawn = tuple(_of_those(draws, labels.index, one) for one in members)
         found.append(Joint(members=members, draws=drawn))
     return found
+
+
+def _allocations(arm: np.ndarray, blocks: Sequence[str], trial: Trial) -> stats.Allocations:
+    return stats.allocations(arm, blocks, trial.n_draws, trial.random_seed)
+
+
+def _of_sequences(sample: Sample, blocks: Sequence[int], trial: Trial) -> Allocations:
+    return draws_of_blocks(sample, blocks, trial).allocations
+
+
+def _sign_flips(n: int, trial: Trial) -> stats.Rearrangements:
+    return stats.sign_flips(n, trial.n_draws, trial.random_seed)
 
 
 def _arm_of_everyone(samples: Mapping[str, Sample], participants: Sequence[str]) -> np.ndarray:
@@ -181,7 +196,7 @@ def flips_of_all(designs: Sequence[Design], samples: Mapping[str, Sample], label
         The smallest p over visits of a draw is what an observed p must beat. That holds whichever visits change: those
         that do can only make what must be beaten smaller, and those that do not are flipped as if alone.
     """
-    draws = stats.sign_flips(len(labels), trial.n_permutations, trial.random_seed)
+    draws = cast(stats.Rearrangements, draws_to_make(partial(_sign_flips, len(labels)), trial))
     names = [comparison_folder(design) for design in designs]
     members = [Member(design=one, name=name, sample=samples[name]) for one, name in zip(designs, names, strict=True)]
     rows = [labels.index.get_indexer(pd.Index(_names(member.sample))) for member in members]
@@ -197,7 +212,7 @@ def one_by_one(designs: Sequence[Design], samples: Mapping[Design, Sample], tria
     return [
         Joint(
             members=(Member(design=design, name=comparison_folder(design), sample=samples[design]),),
-            draws=(main_draws(samples[design], trial),),
+            draws=(draws_to_make(partial(main_draws, samples[design]), trial),),
             times=len(designs),
         )
         for design in designs
@@ -230,14 +245,9 @@ def compare_together(
     dict of Result
         By `result_names.comparison_folder`.
     """
-    compared = [
-        _compare(member, draws, maps, () if member.design.single else (member.row,), trial, n_jobs)
-        for member, draws in zip(joint.members, joint.draws, strict=True)
-    ]
-    return {
-        comparison_folder(one.design): Result(p=np.minimum(p * joint.times, 1), comparison=own, kept=one.sample.kept)
-        for one, p, own in zip(joint.members, _corrected(compared), compared, strict=True)
-    }
+    parts = _parts(joint)
+    compared = [stats.compare(*_stated(one, maps, trial), n_jobs=n_jobs) for one in parts.values()]
+    return _results(parts, compared, joint.times)
 
 
 def compare_any(joint: Joint, maps: Mapping[str, Path | str], trial: Trial, *, n_jobs: int = 1) -> dict[str, Result]:
@@ -256,14 +266,68 @@ def compare_any(joint: Joint, maps: Mapping[str, Path | str], trial: Trial, *, n
     dict of Result
         By follow-up; p is corrected over the follow-ups too.
     """
-    once = {member.name: (member, draws) for member, draws in zip(joint.members, joint.draws, strict=True)}
-    compared = [
-        _compare(member, draws, maps, against_reference(len(member.sample.design.levels)), trial, n_jobs)
-        for member, draws in once.values()
-    ]
+    parts = _parts(joint, any_difference=True)
+    return _results(parts, [stats.compare(*_stated(one, maps, trial), n_jobs=n_jobs) for one in parts.values()])
+
+
+def together_until_settled(
+    joint: Joint,
+    maps: Sequence[Mapping[str, Path | str]],
+    trial: Trial,
+    *,
+    any_difference: bool = False,
+    n_jobs: int = 1,
+) -> list[dict[str, Result]]:
+    """Test comparisons of several features, with the same draws until all that p says of them at alpha is settled.
+
+    Parameters
+    ----------
+    joint : Joint
+    maps : sequence of dict of path
+        Of each feature, as `compare_together` takes them.
+    trial : settings.Trial
+    any_difference : bool
+        Test by F whether any arms differ, as `compare_any`.
+    n_jobs : int
+
+    Returns
+    -------
+    list of dict of Result
+        As `compare_together` or `compare_any`, of each feature.
+    """
+    parts, times = _parts(joint, any_difference=any_difference), 1 if any_difference else joint.times
+    tests = [_stated(one, own, trial) for own in maps for one in parts.values()]
+    of_features = [range(first, first + len(parts)) for first in range(0, len(tests), len(parts))]
+    found = stats.compare_until_settled(
+        tests, stats.Stopping(trial.alpha / times), families=(*of_features, range(len(tests))), n_jobs=n_jobs
+    )
+    return [_results(parts, [found[place] for place in own], times) for own in of_features]
+
+
+class _Part(NamedTuple):
+    """One test of a joint one: whose, by which draws, of which rows over the arms."""
+
+    member: Member
+    draws: stats.Allocations | stats.Rearrangements
+    rows: tuple[tuple[float, ...], ...]
+
+
+def _parts(joint: Joint, *, any_difference: bool = False) -> dict[str, _Part]:
+    """Return the tests by the comparison, or by the follow-up at which any arms may differ."""
+    both = list(zip(joint.members, joint.draws, strict=True))
+    if any_difference:
+        rows = against_reference(len(joint.members[0].sample.design.levels))
+        return {member.design.followup: _Part(member, draws, rows) for member, draws in both}
     return {
-        member.design.followup: Result(p=p, comparison=one, kept=member.sample.kept)
-        for (member, _), p, one in zip(once.values(), _corrected(compared), compared, strict=True)
+        comparison_folder(member.design): _Part(member, draws, () if member.design.single else (member.row,))
+        for member, draws in both
+    }
+
+
+def _results(parts: Mapping[str, _Part], compared: Sequence[stats.Comparison], times: int = 1) -> dict[str, Result]:
+    return {
+        name: Result(p=np.minimum(p * times, 1), comparison=own, kept=part.member.sample.kept)
+        for (name, part), p, own in zip(parts.items(), _corrected(compared), compared, strict=True)
     }
 
 
@@ -283,20 +347,14 @@ def _corrected(compared: Sequence[stats.Comparison]) -> list[np.ndarray]:
     return stats.across(compared) if len(compared) > 1 else [compared[0].p_fwe]
 
 
-def _compare(
-    member: Member,
-    draws: stats.Allocations | stats.Rearrangements,
-    maps: Mapping[str, Path | str],
-    tested: tuple[tuple[float, ...], ...],
-    trial: Trial,
-    n_jobs: int,
-) -> stats.Comparison:
-    """Test rows over the arms in the model of all arms of a sample."""
-    sample = member.sample
+def _stated(
+    part: _Part, maps: Mapping[str, Path | str], trial: Trial
+) -> tuple[stats.Hypothesis, stats.Allocations | stats.Rearrangements, stats.Inference]:
+    """Return the test of rows over the arms in the model of all arms of a sample."""
+    sample, own = part.member.sample, load_maps(maps[part.member.name])
+    inference = inference_of(sample, trial)
     if sample.design.orders:
-        of_treatments = of_rows_of_treatments(tested, sample, load_maps(maps[member.name]))
-        rows = stats.of_rows(draws, sample.design.n_periods)
-        return stats.compare(of_treatments, rows, inference_of(sample, trial), n_jobs=n_jobs)
-    estimand = replace(headline_of(trial).estimand(sample.design), tested=tested)
-    stated = stats.hypothesis(estimand, load_maps(maps[member.name]), sample.nuisance(), arm=sample.arm)
-    return stats.compare(stated, draws, inference_of(sample, trial), n_jobs=n_jobs)
+        rows = stats.of_rows(part.draws, sample.design.n_periods)
+        return of_rows_of_treatments(part.rows, sample, own), rows, inference
+    estimand = replace(headline_of(trial).estimand(sample.design), tested=part.rows)
+    return stats.hypothesis(estimand, own, sample.nuisance(), arm=sample.arm), part.draws, inference

@@ -1,6 +1,7 @@
 """Cross-over trials of several treatments or periods: what is tested of a sample, and by which draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -45,26 +46,29 @@ def of_several(estimator: str, design: Design) -> str:
     return OF_SEVERAL[estimator].format(before=before, own=", adjusted for its baseline" * design.has_baselines)
 
 
-def of_treatments(estimator: str, sample: Sample, maps: Maps, trial: Trial) -> tuple[stats.Hypothesis, Draws]:
-    """Return what an estimator of two treatments tests of the maps, and the draws that test it."""
+def of_treatments(estimator: str, sample: Sample, maps: Maps) -> tuple[stats.Hypothesis, Callable[[Trial], Draws]]:
+    """Return what an estimator of two treatments tests of the maps, and what makes the draws that test it."""
     design = sample.design
-    draws = main_draws(sample, trial)
     if estimator == "period":
         stated = stats.last_against_first(*_of(sample, maps), sample.nuisance(), baselines=_baselines(design, maps))
-        flips = stats.sign_flips(len(sample.arm), trial.n_permutations, trial.random_seed)
-        return stated, stats.of_rows(flips, design.n_periods)
+        return stated, lambda options: stats.of_rows(_flips(sample, options), design.n_periods)
     row = tuple(map(design.weight, design.levels))
     periods, sequence, given = _of(sample, maps)
     if estimator == "first-period":
         own = _baselines(design, maps)[:1]
         baseline = own[0] if own else None
-        return stats.first_period(periods[0], sequence, given, [row], sample.nuisance(), baseline=baseline), draws
+        alone = stats.first_period(periods[0], sequence, given, [row], sample.nuisance(), baseline=baseline)
+        return alone, partial(main_draws, sample)
     before = [] if estimator == "unadjusted" else _baselines(design, maps)
     effect = estimator if estimator in (CARRIED, "carry-over") else "treatment"
     tested = stats.compared_treatments(
         periods, sequence, given, [row], sample.nuisance(), baselines=before, effect=effect
     )
-    return tested, stats.of_rows(draws, design.n_periods)
+    return tested, lambda options: stats.of_rows(main_draws(sample, options), design.n_periods)
+
+
+def _flips(sample: Sample, trial: Trial) -> Draws:
+    return stats.sign_flips(len(sample.arm), trial.n_draws, trial.random_seed)
 
 
 def of_rows_of_treatments(rows: Sequence[Row], sample: Sample, maps: Maps) -> stats.Hypothesis:

@@ -214,7 +214,7 @@ def outcomes_of(scores: Scores, design: Design, trial: Trial, *, alone: bool) ->
     elif design.treatments:
         table = crossover_table(scores.outcomes, **ranked, **draws)
     elif design.single:
-        own = draws | {"n_draws": trial.n_permutations}
+        own = draws | {"n_draws": trial.n_draws}
         table = change_table(scores.outcomes, ordinal=trial.ordinal, **own)
     else:
         own = draws | {"n_draws": draws["n_draws"] if design.words.randomized else None}
@@ -237,7 +237,7 @@ def undecided(table: pd.DataFrame, trial: Trial) -> Iterator[Deviation]:
 
 def draws_of(trial: Trial, words: Wording) -> dict[str, Any]:
     """Return how often labels are re-drawn to test a value by itself: never where nobody was randomized."""
-    return {"n_draws": trial.n_permutations if words.randomized else 0, "seed": trial.random_seed}
+    return {"n_draws": trial.n_draws if words.randomized else 0, "seed": trial.random_seed}
 
 
 def retold(table: pd.DataFrame, words: Wording) -> pd.DataFrame:

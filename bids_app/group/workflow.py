@@ -12,7 +12,7 @@ from bids_app.group.interfaces import CompareArms, TestTogether, WriteComparison
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
 from bids_app.runtime.nipype_run import node_name
-from bids_app.settings.settings import Settings
+from bids_app.settings.settings import Settings, Trial
 
 
 def init_group_wf(
@@ -56,25 +56,37 @@ def init_comparison_wf(
     tests = [Test(feature, analysis) for feature in sample.features for analysis in analyses]
     folder, bare = settings.work_dir / name, sample.without_maps()
     maps = {feature: sample.save_maps(feature, folder / f"{feature.label}.npz") for feature in sample.features}
-    merge = pe.Node(Merge(len(tests)), name="merge", run_without_submitting=True)
+    groups = _at_once(tests, settings.trial)
+    merge = pe.Node(Merge(len(groups)), name="merge", run_without_submitting=True)
+    in_order = [test for group in groups for test in group]
     ds_results = pe.Node(
-        WriteComparison(tests=tests, sample=bare, route=route, settings=settings),
+        WriteComparison(tests=in_order, written=tests, sample=bare, route=route, settings=settings),
         name="ds_results",
     )
     workflow = pe.Workflow(name=name)
-    for position, test in enumerate(tests, start=1):
+    for position, group in enumerate(groups, start=1):
+        analysis = group[0].analysis
         interface = CompareArms(
-            maps_file=maps[test.feature],
+            maps_files=[maps[test.feature] for test in group],
             sample=bare,
-            analysis=test.analysis,
+            analysis=analysis,
             trial=settings.trial,
             n_jobs=n_jobs,
         )
-        parts = (test.feature.label, *map(label, filter(None, (test.analysis.estimator, test.analysis.subject))))
+        own = group[0].feature.label if len(group) == 1 else "all"
+        parts = (own, *map(label, filter(None, (analysis.estimator, analysis.subject))))
         compare = pe.Node(interface, name=node_name("_".join(parts)), n_procs=n_jobs, mem_gb=0.5)
-        workflow.connect([(compare, merge, [("comparison", f"in{position}")])])
+        workflow.connect([(compare, merge, [("comparisons", f"in{position}")])])
     workflow.connect([(merge, ds_results, [("out", "comparisons")])])
     return workflow
+
+
+def _at_once(tests: Sequence[Test], trial: Trial) -> list[list[Test]]:
+    """Return the tests that are made in one node: each by itself, or all that stop to draw together."""
+    if not trial.until_settled:
+        return [[test] for test in tests]
+    analyses = dict.fromkeys(test.analysis for test in tests)
+    return [[test for test in tests if test.analysis == analysis] for analysis in analyses]
 
 
 def init_together_wf(
@@ -98,20 +110,24 @@ def init_family_wf(*, family: Family, settings: Settings, n_jobs: int = 1, name:
     ds_results.out_files : list of str
     """
     tests = [(joint, False) for joint in family.joints] + ([(family.joints[-1], True)] if family.has_any else [])
-    keys = [(number, feature) for feature in family.maps for number in range(len(tests))]
-    merge = pe.Node(Merge(len(keys)), name="merge", run_without_submitting=True)
+    features = list(family.maps)
+    at_once = [features] if settings.trial.until_settled else [[feature] for feature in features]
+    groups = [(number, together) for together in at_once for number in range(len(tests))]
+    keys = [(number, feature) for number, together in groups for feature in together]
+    merge = pe.Node(Merge(len(groups)), name="merge", run_without_submitting=True)
     ds_results = pe.Node(WriteTogether(keys=keys, family=family, settings=settings), name="ds_results")
     workflow = pe.Workflow(name=name)
-    for place, (number, feature) in enumerate(keys, start=1):
+    for place, (number, together) in enumerate(groups, start=1):
         joint, is_any = tests[number]
         interface = TestTogether(
             joint=joint,
-            maps_files=family.maps[feature],
+            maps_files=[family.maps[feature] for feature in together],
             trial=settings.trial,
             any_difference=is_any,
             n_jobs=n_jobs,
         )
-        node = pe.Node(interface, name=node_name(f"{feature.label}_{number + 1}"), n_procs=n_jobs, mem_gb=0.5)
+        own = together[0].label if len(together) == 1 else "all"
+        node = pe.Node(interface, name=node_name(f"{own}_{number + 1}"), n_procs=n_jobs, mem_gb=0.5)
         workflow.connect([(node, merge, [("found", f"in{place}")])])
     workflow.connect([(merge, ds_results, [("out", "found")])])
     return workflow

@@ -87,6 +87,24 @@ class Statement:
     results: tuple[Result, ...] = field(default=())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """How many draws the headline of a route is from, and whether they stopped because p was settled.
+
+    Attributes
+    ----------
+    at_most : int or None
+        How many there could have been; None where the number was fixed.
+    not_settled : tuple of str
+        Results of which more draws could still tell on which side of alpha p is.
+    """
+
+    about: str
+    draws: int
+    at_most: int | None = None
+    not_settled: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Answer:
     """What was found, as the box of the page and results.json have it.
@@ -106,17 +124,18 @@ class Answer:
     statements: tuple[Statement, ...]
     could_see: str
     objectives: tuple[Mapping[str, Any], ...] = ()
+    draws: tuple[Drawn, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of results.json."""
         return asdict(self)
 
 
-def answer(arms: Arms, inference: Inference, statements: Iterable[Statement]) -> Answer:
+def answer(arms: Arms, inference: Inference, statements: Iterable[Statement], draws: Iterable[Drawn] = ()) -> Answer:
     """Put the statements in the order of what they count for; of one role, in the order that they come in."""
     ordered = sorted(statements, key=lambda one: ROLES.index(one.role))
     could_see = "" if all(one.differs for one in ordered) else _could_see(arms, inference)
-    return Answer(arms.contrast, dict(arms.number_analysed), tuple(ordered), could_see)
+    return Answer(arms.contrast, dict(arms.number_analysed), tuple(ordered), could_see, draws=tuple(draws))
 
 
 def _could_see(arms: Arms, inference: Inference) -> str:
@@ -188,12 +207,12 @@ def equal(p: float, inference: Inference | None = None) -> str:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> drawn = SimpleNamespace(draws=2000, all_allocations_enumerated=False, tail_approximation=False)
+    >>> drawn = SimpleNamespace(draws=2000, all_allocations_enumerated=False, tail_approximation=False, smallest_p=5e-4)
     >>> equal(0.031), equal(0.00001), equal(0.0005, drawn)
     ('= 0.031', '< 0.0001', '≤ 0.0005 (the smallest possible with 2,000 draws)')
     """
     exact = inference is None or inference.all_allocations_enumerated or inference.tail_approximation
-    if inference is not None and not exact and p <= 1.001 / inference.draws:
+    if inference is not None and not exact and p <= 1.001 * inference.smallest_p:
         return f"≤ {p_value(p)} (the smallest possible with {inference.draws:,} draws)"
     text = p_value(p)
     return text if text.startswith("<") else f"= {text}"

@@ -11,7 +11,7 @@ from bids_app.bids.files import read_table, save_figure, save_json
 from bids_app.bids.findings import Finding
 from bids_app.bids.names import Name, label
 from bids_app.bids.result_names import PARCELLATION, result_files, result_path
-from bids_app.report.answer import N_PLACES, Answer, answer, not_tested, outcome_statements
+from bids_app.report.answer import N_PLACES, Answer, Drawn, answer, not_tested, outcome_statements
 from bids_app.report.described import described
 from bids_app.report.effects import effects
 from bids_app.report.evidence import evidence_of
@@ -77,7 +77,19 @@ def _answer(routes: Sequence[Mapping[str, Any]], trial: Mapping[str, Any], desig
     file = result_path({"contrast": Name.parse(design_path).entities["contrast"]}, "outcomes", ".tsv")
     statements = [one for route in routes for one in route["statements"]]
     statements += outcome_statements(trial["outcomes"], record.arms, record.inference, file)
-    return answer(record.arms, record.inference, statements)
+    return answer(record.arms, record.inference, statements, map(_drawn, routes))
+
+
+def _drawn(route: Mapping[str, Any]) -> Drawn:
+    """Return how many draws a route took."""
+    record: ComparisonRecord = route["record"]
+    inference = record.inference
+    return Drawn(
+        about=record.route,
+        draws=inference.draws,
+        at_most=inference.draws_at_most,
+        not_settled=inference.not_settled or (),
+    )
 
 
 def _first_map(routes: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -171,11 +171,25 @@ def _draws(record: ComparisonRecord) -> str:
     else:
         text = f"The {labels} were re-randomized {inference.draws} times {where} [@rosenberger2019]"
     text += f"; {inference.exchanged}" if inference.exchanged else ""
+    text += _stopped(record)
     counted = "allocation" if record.arms.words.randomized else "order"
     return (
         f"{' '.join(text.split())}, covariates held fixed and the observed {counted} counted (seed "
         f"{inference.random_seed})."
     )
+
+
+def _stopped(record: ComparisonRecord) -> str:
+    """Say why draws stopped, where that is because p was settled."""
+    inference = record.inference
+    if inference.draws_at_most is None:
+        return ""
+    text = (
+        f", when it was settled on which side of {number(inference.alpha)} every corrected p is, of maps and networks "
+        "at the peaks: for each the probability that further draws ever say otherwise is below 0.001 "
+        "[@robbins1970; @gandy2009]. p is valid at any number of draws [@fischer2025]"
+    )
+    return text + (f"; not settled is {'; '.join(inference.not_settled)}" if inference.not_settled else "") + ","
 
 
 def _together(together: Facts, record: ComparisonRecord) -> str:

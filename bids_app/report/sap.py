@@ -106,8 +106,8 @@ def _multiplicity(plan: Plan, trial: Trial) -> Iterator[Block]:
         yield Paragraph(f"The level is {alpha}, two-sided.")
     yield Paragraph(
         "Within an objective on a map p is corrected over all nodes and both signs by the maximum statistic of the "
-        "same draws; that of a region or of a clinical outcome is p of this one value. What is no objective is secondary "
-        "or exploratory, whatever its p."
+        "same draws; that of a region or of a clinical outcome is p of this one value. What is no objective is "
+        "secondary or exploratory, whatever its p."
     )
 
 
@@ -148,13 +148,15 @@ def _comparison(trial: Trial, estimator: str) -> Iterator[Block]:
         "freedman-lane": "residuals are permuted (Freedman and Lane)",
     }[trial.scheme]
     statistic = STATISTICS[trial.statistic].format(threshold=number(trial.cluster_threshold)).partition(" [@")[0]
+    settled = f"until it is settled on which side of {trial.alpha} every corrected p is"
+    often = settled if trial.until_settled else f"{trial.n_draws:,} times"
     yield Heading("Comparison at every node")
     yield Bullets(
         (
             f"Estimate: {estimator}; adjusted for {', '.join(adjusted) or 'nothing else'}"
             f"{', with HC3 standard errors' if trial.hc3 else ''}. Effects are given in the units of the measure and "
             "as Hedges g, each with its 95 % confidence interval.",
-            f"Test: {statistic}; {draws}, {trial.n_permutations:,} times (seed {trial.random_seed}).",
+            f"Test: {statistic}; {draws}, {often} (seed {trial.random_seed}).",
             "A covariate that is missing for some is replaced by the mean of the others. Participants without both "
             "visits are not in the maps; how many, in which arm and why is shown, with bounds of what they could have "
             "changed in the regions.",

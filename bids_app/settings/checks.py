@@ -85,6 +85,11 @@ def _check_numbers(settings: Settings) -> None:
         for key, field in keyed_fields(part).items():
             for number, allowed in out_of_range(field, getattr(part, field.name)):
                 raise UsageError(f"{flag(option_of(key))} {number}: must be {allowed}.")
+    if settings.trial.until_settled and settings.trial.tail_approximation:
+        raise UsageError(
+            "--n-permutations auto --tail-approximation: p of a fitted tail is not valid where draws stop as soon as p "
+            "is settled. Leave one of them out."
+        )
     low, high = settings.signal.bandpass or (0, 1)
     if not 0 <= low < high:
         raise UsageError(f"--bandpass {low:g} {high:g}: must be LOW HIGH in Hz with 0 <= LOW < HIGH.")

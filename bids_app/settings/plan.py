@@ -81,7 +81,8 @@ class Plan:
     estimator, scheme, statistic : str or None
         As the options of these names.
     alpha : float or None
-    n_permutations, seed : int or None
+    n_permutations : int, "auto" or None
+    seed : int or None
     primary_outcomes, secondary_outcomes : tuple of str or None
     further : dict
         What else is settled, by key: every option that changes a result has one, as `plankeys.planned_actions` has it.
@@ -119,7 +120,7 @@ class Plan:
     scheme: str | None = None
     statistic: str | None = None
     alpha: float | None = None
-    n_permutations: int | None = None
+    n_permutations: int | str | None = None
     seed: int | None = None
     primary_outcomes: tuple[str, ...] | None = None
     secondary_outcomes: tuple[str, ...] | None = None
@@ -290,7 +291,7 @@ def _checked(key: str, name: str, value: Any) -> Any:
     if "float" in kind or "int" in kind:
         return (
             value
-            if value == "native" and name == "voxel_size"
+            if (name, value) in (("voxel_size", "native"), ("n_permutations", "auto"))
             else _number(key, value, int if "int" in kind else float)
         )
     if not isinstance(value, str) or not value:

@@ -29,6 +29,7 @@ from bids_app.settings.named import NamedPath, NamedRegion
 if TYPE_CHECKING:  # a plan is read by the parser, which needs this module
     from bids_app.settings.plan import Plan
 
+N_DRAWS, AUTO = 10_000, "auto"
 GROUP = "group"  # where the results of the group level are put, below the output folder
 DENOISE_STRATEGIES = {
     "friston24": "24 motion parameters, mean white matter and CSF signal",
@@ -184,7 +185,7 @@ class Trial:
     strata: tuple[str, ...] = ()
     baseline_motion: bool = True
     map_values: str = setting("z", choices=("z", "raw"))
-    n_permutations: int = setting(10_000, at_least(1))
+    n_permutations: int | str = setting(N_DRAWS, at_least(1))  # or AUTO
     random_seed: int = setting(RANDOM_SEED, at_least(0))
     estimator: str = setting("ancova", choices=("ancova", "change", "post", "crossover"))
     estimator_told: bool = False
@@ -210,6 +211,16 @@ class Trial:
     also: tuple[NamedPath, ...] = ()
     plan: "Plan | None" = None
     departed: tuple[Deviation, ...] = ()
+
+    @property
+    def until_settled(self) -> bool:
+        """Whether draws of maps and tables stop when p is settled."""
+        return self.n_permutations == AUTO
+
+    @property
+    def n_draws(self) -> int:
+        """How many draws are made; where they stop when p is settled, of what takes no time."""
+        return N_DRAWS if self.until_settled else int(self.n_permutations)
 
 
 @dataclass(frozen=True)

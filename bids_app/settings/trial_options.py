@@ -70,9 +70,10 @@ TRIAL = (
     ),
     option(
         "--n-permutations",
-        type=int,
+        type=words.as_draws,
         metavar="N",
-        help="re-randomizations, the observed one counted",
+        help="re-randomizations, the observed one counted; auto draws until it is settled on which side of --alpha "
+        "each corrected p is, 100,000 times at most",
     ),
     option("--random-seed", type=int, metavar="N", help="the same seed gives the same result"),
     option(

@@ -52,6 +52,11 @@ def as_mask(word: str) -> str:
     return word if word in ("gm", "brain") else str(as_path(word))
 
 
+def as_draws(word: str) -> int | str:
+    """Read how many draws, or auto."""
+    return word if word == "auto" else int(word)
+
+
 def as_voxel_size(word: str) -> int | None:
     """Read a number of mm, or native."""
     return None if word == "native" else int(word)

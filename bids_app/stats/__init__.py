@@ -15,7 +15,7 @@ from bids_app.stats.inference import STATISTICS, Inference
 from bids_app.stats.lattice import neighbours
 from bids_app.stats.model import LinearModel
 from bids_app.stats.objectives import CORRECTIONS, fixed_sequence, gatekeeping, holm
-from bids_app.stats.permutation import Comparison, compare, compare_arms
+from bids_app.stats.permutation import Comparison, compare, compare_arms, compare_until_settled, settled
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
 from bids_app.stats.sequences import (
@@ -27,6 +27,7 @@ from bids_app.stats.sequences import (
     sequence_draws,
     within,
 )
+from bids_app.stats.settling import Stopping, anytime_p
 from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
 from bids_app.stats.tfce import tfce, tfnbs
 from bids_app.stats.variance import VarianceWarning, variance_warning
@@ -49,17 +50,20 @@ __all__ = [
     "ParetoTail",
     "Rearrangements",
     "SequenceDraws",
+    "Stopping",
     "VarianceWarning",
     "VoxelModels",
     "ZTable",
     "across",
     "allocations",
+    "anytime_p",
     "arm_codes",
     "by_treatment",
     "closed",
     "cluster_statistic",
     "compare",
     "compare_arms",
+    "compare_until_settled",
     "compared_treatments",
     "component_statistic",
     "crossed",
@@ -86,6 +90,7 @@ __all__ = [
     "of_rows",
     "residual_permutations",
     "sequence_draws",
+    "settled",
     "sign_flips",
     "t_to_z",
     "tabled_allocations",

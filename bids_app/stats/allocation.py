@@ -47,6 +47,11 @@ class Allocations:
         """Number that differs between different draws, to check that tests share them."""
         return crc32(self.arms.tobytes()) if self.whole is None else self.whole
 
+    def mixed(self, seed: int) -> "Allocations":
+        """Return all of these in an order by chance, the observed one first: not all of them may be asked for."""
+        place = np.append(0, 1 + np.random.default_rng(seed).permutation(len(self) - 1))
+        return replace(self, arms=self.arms[place], exhaustive=False)
+
     def of(self, rows: np.ndarray) -> "Allocations":
         """Return the same draws, of some of the participants: tests of them share the draws of everyone.
 

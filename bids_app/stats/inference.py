@@ -62,3 +62,36 @@ class Inference:
             return tfce(maps, where) if self.pairs is None else tfnbs(maps, where)
         mass, of_one = self.statistic == "mass", cluster_statistic if self.pairs is None else component_statistic
         return np.stack([of_one(z, where, self.threshold, mass=mass) for z in maps])
+
+    def deciding(self, statistic: np.ndarray) -> np.ndarray:
+        """Tell which voxels decide what is reported: of maps and networks the peaks, else each.
+
+        A cluster is there if one of its peaks is significant: a voxel whose neighbours of its sign are not larger, or a
+        connection that those which share a node with it do not exceed. Where the cluster ends is up to voxels that may
+        be as near to the threshold as one likes, and would never be settled.
+
+        Parameters
+        ----------
+        statistic : (V,) float64 ndarray
+            As `of_maps` returns it.
+
+        Returns
+        -------
+        (V,) bool ndarray
+
+        Examples
+        --------
+        >>> row = np.array([[-1, 1], [0, 2], [1, 3], [2, -1]], dtype=np.int32)
+        >>> Inference(neighbours=row).deciding(np.array([4.0, 5.0, 2.0, -3.0]))
+        array([False,  True, False,  True])
+        """
+        magnitude = np.abs(statistic)
+        if self.pairs is not None and self.statistic != "voxel":
+            ends = 2 * self.pairs + (statistic > 0)[:, np.newaxis]  # nodes once for each sign
+            largest = np.zeros(ends.max(initial=-1) + 1)
+            np.maximum.at(largest, ends, magnitude[:, np.newaxis])
+            return magnitude >= largest[ends].max(axis=1)
+        if self.neighbours is None:
+            return np.ones(len(statistic), dtype=bool)
+        alike = (self.neighbours >= 0) & ((statistic > 0)[self.neighbours] == (statistic > 0)[:, np.newaxis])
+        return magnitude >= np.where(alike, magnitude[self.neighbours], 0.0).max(axis=1)

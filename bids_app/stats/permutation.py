@@ -1,7 +1,7 @@
 """The test of a hypothesis at all voxels, by draws of allocations or of rearranged residuals."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, cast
 
@@ -15,7 +15,8 @@ from bids_app.stats.effects import Effect, JointEffect, estimate
 from bids_app.stats.estimands import two_visits
 from bids_app.stats.hypotheses import Hypothesis, hypothesis
 from bids_app.stats.inference import Inference
-from bids_app.stats.pvalues import count_draws, familywise
+from bids_app.stats.pvalues import Counted, count_reaching, counted_at, familywise, reached_across
+from bids_app.stats.settling import Stopping
 from bids_app.stats.tail import familywise_tail
 from bids_app.stats.voxels import Draws, VoxelModels
 
@@ -48,6 +49,10 @@ class Comparison:
         The same for comparisons with the same draws.
     tail : bool
         True if small corrected p were taken from a fitted tail: never where all draws there are were made.
+    stopping : Stopping or None
+        When the draws stopped, if that was when p was settled: all p are then of `settling.anytime_p`.
+    deciding : (V,) bool ndarray or None
+        Then the voxels whose p had to be settled, see `Inference.deciding`.
     """
 
     effect: Effect | JointEffect
@@ -59,6 +64,8 @@ class Comparison:
     exhaustive: bool
     fingerprint: int
     tail: bool = False
+    stopping: Stopping | None = None
+    deciding: np.ndarray | None = None
 
 
 def compare_arms(
@@ -155,24 +162,138 @@ def compare(
     A draw that leaves a voxel too few participants in an arm gives it the statistic 0, so that the statistic is a
     function of the allocation alone and the test stays exact with voxels that lack participants.
     """
-    inference = inference or Inference()
-    _require_suitable(hypothesis, draws)
-    if not _moves_along(hypothesis, draws):
-        hypothesis = hypothesis.settled()
-    models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
     with _libraries().limit(limits=1, user_api="blas"):
-        effect = estimate(models)
-        statistics_of = partial(_examine, models, draws, inference)
-        batch = int(np.clip(BATCH_ELEMENTS // hypothesis.outcome.shape[1], LEAST_BATCH, MOST_BATCH))
-        counted = count_draws(statistics_of, len(draws), batch, n_jobs=n_jobs, progress=progress)
-    observed, p, maxima = counted.observed, counted.p, counted.maxima
-    missing = ~models.fitted() | effect.nothing_to_test
-    tail = inference.tail and not draws.exhaustive
-    p_fwe = familywise_tail(maxima, observed, draws.n_possible) if tail else familywise(maxima, observed)
-    p_fdr = np.full(len(p), np.nan)
-    p_fdr[~missing] = fdrcorrection(p[~missing])[1]
-    observed, p, p_fwe = (np.where(missing, np.nan, values) for values in (observed, p, p_fwe))
-    return Comparison(effect, observed, p, p_fwe, p_fdr, maxima, draws.exhaustive, draws.fingerprint, tail)
+        test = _Test.prepare(hypothesis, draws, inference or Inference())
+        *_, counted = test.counted_at((len(draws),), n_jobs, progress)
+    return test.concluded(counted)
+
+
+def compare_until_settled(
+    tests: Sequence[tuple[Hypothesis, Draws, Inference]],
+    stopping: Stopping,
+    *,
+    families: Sequence[Sequence[int]] = (),
+    n_jobs: int = 1,
+) -> list[Comparison]:
+    """Test hypotheses with the same draws, until it is settled of all of them on which side of alpha p is.
+
+    Parameters
+    ----------
+    tests : sequence of (Hypothesis, Allocations or Rearrangements, Inference)
+        As `compare` takes them. The draws are as many as there may be, in an order by chance.
+    stopping : Stopping
+        ``most`` of it is not asked: it is how many draws there are.
+    families : sequence of sequence of int, optional
+        Places of the tests over which p is corrected (`across`): by default each by itself, and all together.
+    n_jobs : int, optional
+        Count of threads; the result does not depend on it.
+
+    Returns
+    -------
+    list of Comparison
+        All with as many draws. Settled is p in every family, of every voxel that decides (`Inference.deciding`).
+
+    Raises
+    ------
+    ValueError
+        As `compare`, or a fitted tail is asked for, which is not valid wherever draws stop.
+
+    Notes
+    -----
+    Where the draws are all there are, all are made: p is exact.
+    """
+    families = families or (*([place] for place in range(len(tests))), range(len(tests)))
+    if any(inference.tail for _, _, inference in tests):
+        raise ValueError("p of a fitted tail is not valid wherever draws stop")
+    if tests[0][1].exhaustive:
+        return [compare(*test, n_jobs=n_jobs) for test in tests]
+    stopping = replace(stopping, most=len(tests[0][1]) - 1)
+    with _libraries().limit(limits=1, user_api="blas"):
+        prepared = [_Test.prepare(*test) for test in tests]
+        counts = [test.counted_at(stopping.looks(), n_jobs) for test in prepared]
+        for counted in zip(*counts, strict=True):
+            found = [test.concluded(one, stopping) for test, one in zip(prepared, counted, strict=True)]
+            if all(np.all(settled([found[place] for place in family])) for family in families):
+                break
+    return found
+
+
+def settled(comparisons: Sequence[Comparison]) -> list[bool]:
+    """Tell of which comparisons it is settled on which side of alpha p over all of them is, where that decides.
+
+    Parameters
+    ----------
+    comparisons : list of Comparison
+        From `compare_until_settled`.
+
+    Returns
+    -------
+    list of bool
+    """
+    stopping = comparisons[0].stopping
+    if stopping is None:  # all draws there are were made
+        return [True] * len(comparisons)
+    n, most, reached = reached_across(comparisons)
+    counts = (
+        np.unique(own[(own >= 0) & cast(np.ndarray, one.deciding)])
+        for own, one in zip(reached, comparisons, strict=True)
+    )
+    return [bool(stopping.settled(own, n, most=most).all()) for own in counts]
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A hypothesis that is ready to be tested."""
+
+    models: VoxelModels
+    draws: Draws
+    inference: Inference
+    effect: Effect | JointEffect
+
+    @classmethod
+    def prepare(cls, hypothesis: Hypothesis, draws: Draws, inference: Inference) -> "_Test":
+        _require_suitable(hypothesis, draws)
+        if not _moves_along(hypothesis, draws):
+            hypothesis = hypothesis.settled()
+        models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
+        return cls(models, draws, inference, estimate(models))
+
+    def counted_at(
+        self, looks: Iterable[int], n_jobs: int, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[Counted]:
+        """Yield what was counted each time that there are so many draws."""
+        n_voxels = self.models.hypothesis.outcome.shape[1]
+        batch = int(np.clip(BATCH_ELEMENTS // n_voxels, LEAST_BATCH, MOST_BATCH))
+        statistics_of = partial(_examine, self.models, self.draws, self.inference)
+        return counted_at(looks, statistics_of, batch, n_jobs=n_jobs, progress=progress)
+
+    def concluded(self, counted: Counted, stopping: Stopping | None = None) -> Comparison:
+        """Return the result of what was counted."""
+        draws, observed, maxima = self.draws, counted.observed, counted.maxima
+        tail = self.inference.tail and not draws.exhaustive
+        if stopping is not None:
+            n = len(maxima) - 1
+            p, p_fwe = (stopping.p(reached - 1, n) for reached in (counted.reached, count_reaching(maxima, observed)))
+        else:
+            p = counted.p
+            p_fwe = familywise_tail(maxima, observed, draws.n_possible) if tail else familywise(maxima, observed)
+        missing = ~self.models.fitted() | self.effect.nothing_to_test
+        p_fdr = np.full(len(p), np.nan)
+        p_fdr[~missing] = fdrcorrection(p[~missing])[1]
+        observed, p, p_fwe = (np.where(missing, np.nan, values) for values in (observed, p, p_fwe))
+        return Comparison(
+            effect=self.effect,
+            statistic=observed,
+            p=p,
+            p_fwe=p_fwe,
+            p_fdr=p_fdr,
+            max_statistics=maxima,
+            exhaustive=draws.exhaustive,
+            fingerprint=draws.fingerprint,
+            tail=tail,
+            stopping=stopping,
+            deciding=None if stopping is None else self.inference.deciding(counted.observed),
+        )
 
 
 @lru_cache

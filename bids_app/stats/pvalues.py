@@ -1,15 +1,16 @@
 """p-values from the draws: counted, family-wise, across analyses, and their Monte Carlo error."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:  # which asks this module for its p
     from bids_app.stats.permutation import Comparison
+    from bids_app.stats.settling import Stopping
 
 # Allocations that tie in exact arithmetic differ by rounding; they must count as ties.
 RELATIVE_TIE, ABSOLUTE_TIE = 1e-9, 1e-12
@@ -27,15 +28,20 @@ class Counted:
     Attributes
     ----------
     observed : (V,) float64 ndarray
-    p : (V,) float64 ndarray
-        Share of the draws, the observed one included, whose statistic is at least as large in magnitude.
+    reached : (V,) int64 ndarray
+        How many of the draws, the observed one included, have a statistic at least as large in magnitude.
     maxima : (D,) float64 ndarray
         Largest magnitude of each draw.
     """
 
     observed: np.ndarray
-    p: np.ndarray
+    reached: np.ndarray
     maxima: np.ndarray
+
+    @property
+    def p(self) -> np.ndarray:
+        """The share of the draws that reach the observed statistics, (V,) float64."""
+        return self.reached / len(self.maxima)
 
 
 def count_draws(
@@ -71,24 +77,45 @@ def count_draws(
     >>> found.p, found.maxima
     (array([0.5 , 0.75]), array([3., 3., 2., 4.]))
     """
-    batch = batch or n_draws
+    *_, counted = counted_at((n_draws,), statistics_of, batch or n_draws, n_jobs=n_jobs, progress=progress)
+    return counted
+
+
+def counted_at(
+    looks: Iterable[int],
+    statistics_of: Callable[[slice], np.ndarray],
+    batch: int,
+    *,
+    n_jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Counted]:
+    """Yield what `count_draws` would return, each time that there are so many draws.
+
+    Parameters
+    ----------
+    looks : iterable of int
+        Ascending.
+    """
     observed = statistics_of(slice(0, 1))[0]
     bound = tie_bound(observed)
 
-    def examine(start: int) -> tuple[np.ndarray, np.ndarray]:
-        statistics = statistics_of(slice(start, start + batch))
+    def examine(window: slice) -> tuple[np.ndarray, np.ndarray]:
+        statistics = statistics_of(window)
         magnitude = np.abs(statistics, out=statistics)
         return np.sum(magnitude >= bound, axis=0), magnitude.max(axis=1)
 
-    reached, maxima, done = np.zeros(len(observed), dtype=np.int64), np.empty(n_draws), 0
+    reached, maxima = np.zeros(len(observed), dtype=np.int64), np.empty(0)
     with ThreadPoolExecutor(n_jobs) as pool:
-        for counts, largest in pool.map(examine, range(0, n_draws, batch)):
-            reached += counts
-            following = done + len(largest)
-            maxima[done:following], done = largest, following
-            if progress is not None:
-                progress(done, n_draws)
-    return Counted(observed, reached / n_draws, maxima)
+        for look in looks:
+            done, maxima = len(maxima), np.append(maxima, np.empty(look - len(maxima)))
+            windows = (slice(start, min(start + batch, look)) for start in range(done, look, batch))
+            for counts, largest in pool.map(examine, windows):
+                reached += counts
+                following = done + len(largest)
+                maxima[done:following], done = largest, following
+                if progress is not None:
+                    progress(done, look)
+            yield Counted(observed, reached.copy(), maxima)
 
 
 def familywise(maxima: np.ndarray, statistic: np.ndarray) -> np.ndarray:
@@ -114,8 +141,12 @@ def familywise(maxima: np.ndarray, statistic: np.ndarray) -> np.ndarray:
     >>> familywise(np.array([4.0, 1.0, 2.0, 3.0]), np.array([-4.0, 2.5]))
     array([0.25, 0.5 ])
     """
-    below = np.searchsorted(np.sort(maxima), tie_bound(statistic))
-    return (len(maxima) - below) / len(maxima)
+    return count_reaching(maxima, statistic) / len(maxima)
+
+
+def count_reaching(maxima: np.ndarray, statistic: np.ndarray) -> np.ndarray:
+    """Count the maxima (D,) that are at least as large as each statistic (V,) in magnitude."""
+    return len(maxima) - np.searchsorted(np.sort(maxima), tie_bound(np.abs(statistic)))
 
 
 def across(comparisons: "Sequence[Comparison]") -> list[np.ndarray]:
@@ -142,14 +173,66 @@ def across(comparisons: "Sequence[Comparison]") -> list[np.ndarray]:
     References
     ----------
     Alberton et al. (2020), doi:10.1016/j.neuroimage.2020.116760.
+
+    Notes
+    -----
+    Where draws stop when p is settled, see `reached_across`.
     """
     draws = {(len(comparison.max_statistics), comparison.fingerprint) for comparison in comparisons}
     if len(draws) != 1:
         counts = sorted(count for count, _ in draws)
         raise ValueError(f"the comparisons must share their draws, they have {len(draws)} sets of {counts}")
+    if (stopping := comparisons[0].stopping) is not None:
+        n, most, reached = reached_across(comparisons)
+        return [np.where(one < 0, np.nan, stopping.p(np.maximum(one, 0), n, most=most)) for one in reached]
     own = [familywise(comparison.max_statistics, comparison.max_statistics) for comparison in comparisons]
     smallest = np.sort(np.min(own, axis=0))
     return [_against(smallest, comparison) for comparison in comparisons]
+
+
+def reached_across(comparisons: "Sequence[Comparison]") -> tuple[int, int, list[np.ndarray]]:
+    """Count the draws that reach each statistic over several comparisons, so that the count can go on.
+
+    Parameters
+    ----------
+    comparisons : list of Comparison
+        Whose draws stop when p is settled.
+
+    Returns
+    -------
+    n, most : int
+        How many draws were counted, the observed one not among them, and how many there could be.
+    reached : list of (V_m,) int64 ndarray
+        -1 where a voxel is not tested.
+
+    Notes
+    -----
+    If each draw were ranked among all, the ranks would change with every further draw, and the counts would be none
+    of an urn (see `settling.anytime_p`). So the first draws are used up to say how large the maxima of each comparison
+    are; the observed statistics and all further draws are measured by them, and are as exchangeable as before.
+    """
+    stopping = cast("Stopping", comparisons[0].stopping)
+    if len(comparisons) == 1:
+        one = comparisons[0]
+        counts = count_reaching(one.max_statistics, one.statistic) - 1
+        return len(one.max_statistics) - 1, stopping.most, [np.where(np.isnan(one.statistic), -1, counts)]
+    first = stopping.calibration + 1
+    scales = [np.sort(one.max_statistics[1:first]) for one in comparisons]
+    shares = [_share(scale, one.max_statistics[first:]) for scale, one in zip(scales, comparisons, strict=True)]
+    smallest = np.sort(np.min(shares, axis=0))
+    reached = []
+    for scale, one in zip(scales, comparisons, strict=True):
+        share = _share(scale, one.statistic) * (1 + RELATIVE_TIE)
+        reached.append(np.where(np.isnan(one.statistic), -1, np.searchsorted(smallest, share, side="right")))
+    return len(smallest), stopping.most - stopping.calibration, reached
+
+
+def _share(scale: np.ndarray, statistic: np.ndarray) -> np.ndarray:
+    """Return the share of the sorted maxima that reach each statistic; beyond them, less the larger it is."""
+    magnitude, largest = np.abs(statistic), scale[-1]
+    share = (1 + count_reaching(scale, magnitude)) / (1 + len(scale))
+    beyond = magnitude > max(largest, ABSOLUTE_TIE)
+    return share * np.where(beyond, largest / np.where(beyond, magnitude, 1.0), 1.0)
 
 
 def _against(smallest: np.ndarray, comparison: "Comparison") -> np.ndarray:

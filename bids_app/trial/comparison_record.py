@@ -11,6 +11,7 @@ from bids_app.graph.features import Feature
 from bids_app.runtime.group_folder import AGAIN
 from bids_app.settings.roles import Role
 from bids_app.settings.settings import DESCRIBED
+from bids_app.stats.settling import anytime_p
 from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
 from bids_app.trial.period_orders import PeriodOrders
@@ -165,6 +166,8 @@ class Inference:
     """How p-values were found; None where the statistic needs no such thing.
 
     Of several treatments in turn, ``exchanged`` says which labels are, and whether the test is exact then.
+    Where draws stop when p is settled (`draws_at_most` is known), `draws` are those of the headline, and `not_settled`
+    says of which results more could still tell on which side of alpha p is.
     """
 
     scheme: str
@@ -180,6 +183,15 @@ class Inference:
     random_seed: int
     alpha: float
     exchanged: str | None = None
+    draws_at_most: int | None = None
+    not_settled: tuple[str, ...] | None = None
+
+    @property
+    def smallest_p(self) -> float:
+        """The smallest p that so many draws allow."""
+        if self.draws_at_most is None:
+            return 1 / max(self.draws, 1)
+        return float(anytime_p(0, self.draws - 1, self.draws_at_most - 1))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,6 +163,8 @@ OPTIONS = [
     ("--strata site", "trial.strata", ("site",)),
     ("--map-values raw", "trial.map_values", "raw"),
     ("--n-permutations 99", "trial.n_permutations", 99),
+    ("--n-permutations auto", "trial.until_settled", True),
+    ("--n-permutations auto", "trial.n_draws", 10_000),
     ("--random_seed=7", "trial.random_seed", 7),
     ("--work-dir w", "work_dir", HERE / "w"),
     ("-w w", "keep_work_dir", True),

@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from bids_app import stats
 from bids_app.bids.scans import Scan
 from bids_app.graph.features import Feature
-from bids_app.group.analyses import Analysis, Test
+from bids_app.group.analyses import Analysis, Test, run_until_settled
 from bids_app.group.cluster_results import cluster_table, clusters_of
 from bids_app.group.record import write_design
 from bids_app.group.result_tables import nodal_table
@@ -310,6 +310,40 @@ def test_a_tail_that_was_not_fitted_is_not_recorded(tmp_path):
         assert content["TailApproximation"] is applied
         assert content["AllAllocationsEnumerated"] is not applied
         assert content["AllocationsOf"] == "the 12 participants analysed"
+
+
+def until_settled(folder, shift):
+    """Write results whose draws stop when p is settled; return the record, and the table of the parcels."""
+    of, of_route = sample(parcels=PARCELS, shift=shift), route("parcels of A", {"atlas": "A"})
+    trial = Trial(scheme="freedman-lane", n_permutations="auto", random_seed=3)
+    chosen = replace(settings(folder), trial=trial)
+    path = write_design(run_of(chosen), Target(of_route, flow(), of))
+    found = run_until_settled(ANCOVA, of.without_maps(), list(of.maps.values()), trial)
+    comparisons = {Test(feature, ANCOVA): one for feature, one in zip(of.maps, found, strict=True)}
+    write_results(chosen, of_route, of, comparisons)
+    (table,) = folder.rglob("*_nodes.tsv")
+    return json.loads(path.read_text(encoding="utf-8")), pd.read_csv(table, sep="\t")
+
+
+def test_draws_that_stopped_are_recorded(tmp_path):
+    record, table = until_settled(tmp_path, shift=9)
+    assert record["Draws"] == 1500, "1,000 to measure the maxima of two measures, and 500 that are measured"
+    assert (record["DrawsAtMost"], record["NotSettled"]) == (100_000, [])
+    assert not record["AllAllocationsEnumerated"]
+    (said,) = (one for one in record["Findings"] if one["About"] == "Draws")
+    assert "1,500 for" in said["Text"]
+    assert not said["Warning"]
+    assert (table["p_fwe"] <= 0.05).all()
+    assert table["p_fwe"].min() == pytest.approx(float(stats.anytime_p(0, 1499, 99_999)), rel=1e-6)
+
+
+def test_what_is_not_settled_is_recorded_as_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(stats.Stopping, "most", 299)
+    record, _ = until_settled(tmp_path, shift=0.9)
+    assert record["Draws"] == record["DrawsAtMost"] == 300
+    assert record["NotSettled"]
+    (said,) = (one for one in record["Findings"] if one["About"] == "Draws" and one["Warning"])
+    assert all(one in said["Text"] for one in record["NotSettled"])
 
 
 def test_whole_brain_means_of_parcels_are_read_from_their_tables(tmp_path):

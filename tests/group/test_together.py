@@ -1,5 +1,6 @@
 """Several comparisons together, against every allocation counted one by one in plain numpy."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -18,10 +19,12 @@ from bids_app.group.together import (
     everyone_of,
     joints,
     one_by_one,
+    together_until_settled,
     why_not_closed,
 )
+from bids_app.settings import settings
 from bids_app.settings.settings import Trial
-from bids_app.stats import closed
+from bids_app.stats import across, closed
 from bids_app.trial.design import Design
 from bids_app.trial.tables import Tables
 from bids_app.trial.weights import Weighted
@@ -96,6 +99,41 @@ def together(designs, maps, folder):
     results = [compare_together(one, files, TRIAL) for one in tests]
     p = closed({name: one.p for name, one in result.items()} for result in results)
     return p, results, compare_any(tests[-1], files, TRIAL)
+
+
+def assert_alike(one, other):
+    assert list(one) == list(other)
+    for name, result in one.items():
+        np.testing.assert_array_equal(result.p, other[name].p)
+
+
+def test_all_draws_there_are_say_the_same_whether_or_not_they_may_stop(maps, found, tmp_path):
+    tests, files = stating(maps, tmp_path, replace(TRIAL, n_permutations="auto"))
+    both = together_until_settled(tests[-1], [files, files], TRIAL)
+    assert_alike(both[0], found[1][-1])
+    assert_alike(both[1], found[1][-1])
+    assert_alike(together_until_settled(tests[-1], [files], TRIAL, any_difference=True)[0], found[2])
+
+
+def test_draws_that_may_stop_are_shared_by_all_comparisons_and_features(maps, tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "N_DRAWS", 100)  # of the 210 that there are
+    tests, files = stating(maps, tmp_path, replace(TRIAL, n_permutations="auto"))
+    first, second = together_until_settled(tests[-1], [files, files], TRIAL)
+    compared = [one.comparison for one in first.values()]
+    assert {len(one.max_statistics) for one in compared} == {210}
+    for p, one in zip(across(compared), first.values(), strict=True):
+        np.testing.assert_array_equal(one.p, p)
+    assert_alike(first, second)
+
+
+def stating(maps, folder, trial):
+    """Return the joint tests of all comparisons, and the files of their maps."""
+    samples, files = {}, {}
+    for design in of_all_arms(DESIGNS):
+        whole = sample(design, maps)
+        files[design.followup] = whole.save_maps(DEGREE, folder / f"{design.followup}.npz")
+        samples[design.followup] = whole.without_maps()
+    return joints(DESIGNS, samples, everyone_of(samples, tables(), trial), trial), files
 
 
 def t_of(labels, maps, followup, weights):

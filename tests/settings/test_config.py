@@ -47,6 +47,7 @@ WRONG_NUMBERS = [
     ),
     ("signal", Signal(bandpass=(-0.1, 0.01)), "--bandpass -0.1 0.01"),
     ("trial", Trial(n_permutations=0), "--n-permutations 0: must be 1 or more"),
+    ("trial", Trial(n_permutations="auto", tail_approximation=True), "Leave one of them out"),
     ("trial", Trial(random_seed=-1), "--random-seed -1"),
     ("resources", Resources(n_cpus=0), "--n-cpus 0: must be 1 or more"),
     ("resources", Resources(omp_nthreads=0), "--omp-nthreads 0: must be 1 or more"),
@@ -69,6 +70,7 @@ def test_a_number_out_of_its_range_is_named_with_the_range(settings, part, wrong
         ("signal", Signal(bandpass=(0.0, 0.1), min_minutes=0.0, dummy_scans=0)),
         ("signal", Signal(bandpass=None, fd_threshold=float("inf"))),
         ("trial", Trial(n_permutations=1)),
+        ("trial", Trial(n_permutations="auto")),
     ],
 )
 def test_the_ends_of_the_ranges_pass(settings, part, sound):

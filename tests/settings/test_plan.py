@@ -76,6 +76,7 @@ def test_a_plan_may_leave_all_but_the_primary_measure_open(written):
         ("[graph]\nthreshold = true", "must be a number, not True"),
         ("[analysis]\nalpha = nan", "analysis.alpha = nan: must be above 0"),
         ('[analysis]\nestimator = "anova"', "'anova': it is one of ancova, change, post"),
+        ('[analysis]\nn_permutations = "many"', "n_permutations must be a whole number"),
         ("[analysis]\nn_permutations = 0", "n_permutations = 0: must be 1 or more"),
         ("[analysis]\nseed = 1.5", "analysis.seed must be a whole number, not 1.5"),
         ('[trial]\ncovariates = ["age", 3]', "trial.covariates must be a list of names"),

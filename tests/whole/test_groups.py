@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from conftest import SMALL, SmallTrial
 from outputs import table, visible
 
 from bids_app.bids.names import Name, build
+from bids_app.settings import settings
 from bids_app.trial.wording import GROUPS
 
 PEOPLE = {"patient": ("01", "02", "03", "04"), "control": ("05", "06", "07")}
@@ -104,6 +106,29 @@ def test_the_record_and_the_methods_speak_of_groups(compared):
     assert not TRIAL_WORDS.findall(ours)
     assert "Residuals were permuted" in ours
     assert "is an association, and never an effect of treatment" in " ".join(methods.split())
+
+
+def test_draws_that_stop_when_p_is_settled_are_said_everywhere(study, tmp_path, app, monkeypatch):
+    monkeypatch.setattr(settings, "N_DRAWS", 100)  # so that the 5,040 permutations there are need not all be made
+    out = tmp_path / "out"
+    shutil.copytree(study.bids.parent / "out", out, ignore=shutil.ignore_patterns("group"))
+    outcome = app(study.bids, out, "group", *SMALL, *WORDS[:-1], "auto")
+    assert outcome.code == 0, outcome.said
+    (path,) = (out / "group").glob("*_design.json")
+    record = json.loads(path.read_text())
+    assert record["DrawsAtMost"] == 5040
+    assert 1000 <= record["Draws"] <= 5040
+    found = json.loads((out / "group" / "results.json").read_text())["draws"]
+    assert [(one["about"], one["draws"], one["at_most"]) for one in found] == [("voxels", record["Draws"], 5040)]
+    (sidecar,) = (out / "group").rglob("*stat-pFwe_*.json")
+    assert json.loads(sidecar.read_text())["NumberOfDraws"] == record["Draws"]
+    page = " ".join(visible((out / "group" / "index.html").read_text()).split())
+    state = f"not settled: {'; '.join(record['NotSettled'])}" if record["NotSettled"] else "settled"
+    assert f"every corrected p is at the peaks, at 5,040 at the latest: {state}" in page
+    methods = " ".join((out / "logs" / "CITATION.md").read_text().split())
+    assert f"Residuals were permuted {record['Draws']} times" in methods
+    assert "valid at any number of draws" in methods
+    assert "Draws stopped when it was settled" in " ".join(outcome.said.split())
 
 
 def test_the_flow_motion_and_balance_are_of_one_visit(compared):
