@@ -9,11 +9,13 @@ import statsmodels.formula.api as smf
 from conftest import SMALL, SmallTrial
 from outputs import table
 
-ORDERS = ("low-high-placebo", "high-placebo-low", "placebo-low-high", "low-placebo-high", "high-low-placebo")
-ORDERS = {f"{n + 1:02d}": order for n, order in enumerate((*ORDERS, "placebo-high-low") * 2)}
-LOST = ("03", "3")
+SIX = ("low-high-placebo", "high-placebo-low", "placebo-low-high", "low-placebo-high", "high-low-placebo")
+ORDERS = {f"{n + 1:02d}": order for n, order in enumerate((*SIX, "placebo-high-low", "low-high-placebo"))}
+LOST, NOT_SCORED = ("07", "3"), ("05", 1)
 WORDS = ("--design", "crossover", "--n-permutations", "200", "--map-values", "raw", "--outcomes", "hamd")
-FOLDERS = ["contrast-highVsPlacebo", "contrast-lowVsPlacebo"]
+WEIGHTS = ("--contrasts", "all-pairs", "both=low:0.5,high:0.5,placebo:-1")
+FOLDERS = ["contrast-highVsPlacebo", "contrast-lowVsPlacebo", "contrast-lowVsHigh"]
+COMPLETE = [one for one in ORDERS if one != "07"]
 
 
 def score(label, place):
@@ -32,7 +34,7 @@ def trial(tmp_path_factory, app):
     made.add_arms("sequence", **{f"s{label}": order for label, order in ORDERS.items()})
     for label in ORDERS:
         (made.bids / f"sub-{label}").mkdir()
-        values = ["n/a" if (label, place) == ("05", 1) else score(label, place) for place in range(3)]
+        values = ["n/a" if (label, place) == NOT_SCORED else score(label, place) for place in range(3)]
         rows = "".join(f"ses-{place + 1}\t{value}\n" for place, value in enumerate(values))
         (made.bids / f"sub-{label}" / f"sub-{label}_sessions.tsv").write_text(f"session_id\thamd\n{rows}")
     assert app(made.bids, root / "out", "participant", *SMALL).code == 0
@@ -42,7 +44,7 @@ def trial(tmp_path_factory, app):
 @pytest.fixture(scope="module")
 def compared(trial, app):
     out = trial.bids.parent / "out"
-    outcome = app(trial.bids, out, "group", *SMALL, *WORDS)
+    outcome = app(trial.bids, out, "group", *SMALL, *WORDS, *WEIGHTS)
     assert outcome.code == 0, outcome.said
     return out
 
@@ -64,7 +66,7 @@ def mean_of(out, label, place):
 
 @pytest.mark.parametrize("name", ["high", "low"])
 def test_every_treatment_is_compared_with_the_reference_within_those_who_have_every_period(compared, name):
-    fit = least_squares(lambda label, place: mean_of(compared, label, place), [one for one in ORDERS if one != "03"])
+    fit = least_squares(lambda label, place: mean_of(compared, label, place), COMPLETE)
     folder = compared / "group" / f"contrast-{name}VsPlacebo"
     (row,) = table(folder, "wholebrain").to_dict("records")
     key = f"C(given)[T.{name}]"
@@ -72,21 +74,31 @@ def test_every_treatment_is_compared_with_the_reference_within_those_who_have_ev
     assert row["t"] == pytest.approx(fit.tvalues[key], rel=1e-6)
     assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(fit.conf_int().loc[key]), rel=1e-5)
     flow = table(folder, "flow").set_index("participant_id")
-    assert flow.loc["sub-03", "reason"] == "period 3: no scan"
-    assert flow["analysed"].sum() == 11
+    assert flow.loc["sub-07", "reason"] == "period 3: no scan"
+    assert flow["analysed"].sum() == 6
     assert flow.loc["sub-01", [f"period{n}_session" for n in (1, 2, 3)]].tolist() == [1, 2, 3]
 
 
 def test_scores_are_compared_alike_with_what_stands_beside(compared):
     rows = table(compared / "group" / FOLDERS[0], "outcomes").to_dict("records")
-    fit = least_squares(score, [one for one in ORDERS if one != "05"])
+    fit = least_squares(score, [one for one in ORDERS if one != NOT_SCORED[0]])
     assert [row["method"] for row in rows] == ["crossover", "beside-carry-over", "first-period", "mixed-periods"]
     assert (rows[0]["estimate"], rows[0]["p"]) == pytest.approx(
         (fit.params["C(given)[T.high]"], fit.pvalues["C(given)[T.high]"])
     )
     assert rows[3]["note"] == "1 without some period"
-    high = [score(label, order.split("-").index("high")) for label, order in ORDERS.items() if label != "05"]
+    high = [score(label, order.split("-").index("high")) for label, order in ORDERS.items() if label != NOT_SCORED[0]]
     assert rows[0]["followup_mean_active"] == pytest.approx(np.mean(high))
+
+
+def test_scores_of_all_treatments_are_of_one_model_with_f(compared):
+    rows = table(compared / "group", "mmrm").to_dict("records")
+    assert [row["active"] for row in rows] == ["high", "low", "both", "any treatment"]
+    alone = table(compared / "group" / FOLDERS[0], "outcomes").to_dict("records")[-1]
+    assert (rows[0]["estimate"], rows[0]["p"]) == pytest.approx((alone["estimate"], alone["p"]))
+    assert rows[2]["estimate"] == pytest.approx((rows[0]["estimate"] + rows[1]["estimate"]) / 2)
+    assert all(row["p"] <= row["p_together"] + 1e-3 for row in rows[:2])
+    assert (rows[3]["df_numerator"], rows[3]["n_model"]) == (2, 7)
 
 
 def test_record_tables_and_pages_say_what_was_compared_and_how(compared):
@@ -95,15 +107,22 @@ def test_record_tables_and_pages_say_what_was_compared_and_how(compared):
     assert [one["Folder"] for one in about["Comparisons"]] == FOLDERS
     assert about["Model"] == "all treatments and periods"
     together = table(group, "comparisons")
-    assert together["comparison"].tolist() == ["high − placebo", "low − placebo", "any difference"]
-    assert together.loc[2, "p_together"] <= 1
+    assert together["comparison"].tolist() == [
+        "high − placebo",
+        "low − placebo",
+        "low − high",
+        "both",
+        "any difference",
+    ]
+    assert together["p_together"].between(0, 1).all()
+    assert (group / "index.html").read_text().count("placebo = high = low") == 1  # whose draws are exact
     (path,) = (group / FOLDERS[0]).glob("*_design.json")
     record = json.loads(path.read_text())
     assert record["AllTreatments"] == ["placebo", "high", "low"]
     assert sorted("-".join(one) for one in record["Orders"]) == sorted(set(ORDERS.values()))
     assert list(record["Estimators"]) == ["crossover", "beside-carry-over", "first-period"]
     assert list(record["Descriptive"]) == ["period", "carry-over"]
-    assert sum(record["NumberAnalysed"].values()) == 11
+    assert sum(record["NumberAnalysed"].values()) == 6
     for page in (group / "index.html", *(group / one / "index.html" for one in FOLDERS)):
         text = page.read_text()
         assert "nan" not in text.replace("data:image", "").lower().split()
@@ -111,6 +130,8 @@ def test_record_tables_and_pages_say_what_was_compared_and_how(compared):
     page = " ".join((group / FOLDERS[0] / "index.html").read_text().split())
     assert "must not be used to choose between the analyses" in page
     assert "period 1, period 2 and period 3" in page
+    assert "too few participants have sequences that differ only in the places of high and placebo" in page
+    assert record["Exchanged"].startswith("too few")
     methods = (compared / "logs" / "CITATION.md").read_text()
     assert "participant and period taken out" in methods
 
@@ -120,5 +141,5 @@ def test_check_says_the_design_and_writes_nothing(trial, app, tmp_path):
     assert outcome.code == 0, outcome.said
     said = " ".join(outcome.said.split())
     assert "'high', 'low' and the reference 'placebo' were given in turn" in said
-    assert "11 of 12 would be compared" in said
+    assert "6 of 7 would be compared" in said
     assert "no period 3" in said
