@@ -58,8 +58,8 @@ class Plan:
 
     Attributes
     ----------
-    metric : str
-        The primary graph measure.
+    metric : str or None
+        The primary graph measure; of a trial that is judged by clinical outcomes there may be none.
     secondary_metrics : tuple of str or None
     denoise : str or None
     fd_threshold, min_minutes : float or None
@@ -89,7 +89,7 @@ class Plan:
         Hash of the file, as ``sha256sum`` prints it.
     """
 
-    metric: str
+    metric: str | None = None
     _: KW_ONLY
     secondary_metrics: tuple[str, ...] | None = None
     denoise: str | None = None
@@ -234,8 +234,11 @@ def _hashes(content: object) -> dict[str, str]:
 
 
 def _refuse_contradictions(values: Mapping[str, Any]) -> None:
-    if "metric" not in values:
-        raise UsageError("metrics.primary is missing: a plan names the one measure that the trial is judged by.")
+    if not {"metric", "primary_outcomes"} & {name for name, value in values.items() if value}:
+        raise UsageError(
+            "metrics.primary is missing, and so is outcomes.primary: a plan names what the trial is judged by, one "
+            "measure or clinical outcomes."
+        )
     if {"threshold", "density"} <= set(values):
         raise UsageError("graph.threshold and graph.density are two edge rules: keep one.")
     for first, second in (("metric", "secondary_metrics"), ("primary_outcomes", "secondary_outcomes")):
