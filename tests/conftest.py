@@ -26,6 +26,7 @@ from browser import browse, chromium  # noqa: F401
 from harness import run  # noqa: F401
 from hypothesis import settings
 from nipype import logging as nipype_logging
+from outputs import require_schema
 from simulated_trial import compared, simulated  # noqa: F401
 
 from bids_app.bids.names import Name, build, folder
@@ -251,6 +252,8 @@ def app():
             logger.handlers[:], logger.level, logger.propagate = settled
             os.environ.clear()
             os.environ.update(before)
+        if code == 0 and words[2:3] == ("group",):
+            require_schema(Path(words[1]))
         return Outcome(code, heard.getvalue())
 
     return call

@@ -2,8 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 import pandas as pd
+from jsonschema import Draft202012Validator
+
+import bids_app
+
+SCHEMA = Path(bids_app.__file__).with_name("data") / "results.schema.json"
 
 
 def table(folder, suffix):
@@ -23,3 +29,11 @@ def visible(page):
     text = re.sub(r"<(style|script).*?</\1>|srcdoc=\"[^\"]*\"|src=\"[^\"]*\"", " ", page, flags=re.DOTALL)
     heard = " ".join(re.findall(r'(?:alt|aria-label|title)="([^"]*)"', text))
     return re.sub(r"<[^>]*>", " ", text) + heard
+
+
+def require_schema(out):
+    """Hold every results.json of the group level against the schema that is published."""
+    schema = Draft202012Validator(json.loads(SCHEMA.read_text()))
+    for path in (out / "group").rglob("results.json"):
+        wrong = [f"{error.json_path}: {error.message}" for error in schema.iter_errors(json.loads(path.read_text()))]
+        assert wrong == [], path

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from outputs import require_schema
 
 from bids_app.simulate import simulate_trial
 
@@ -15,9 +16,12 @@ OPTIONS = ("--voxel-size", "8", "--n-cpus", "1", "--min-minutes", "2")  # for tw
 
 
 def call(*arguments):
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, ROOT / "run.py", *map(str, arguments)], capture_output=True, text=True, check=False
     )
+    if done.returncode == 0 and arguments[2:3] == ("group",):
+        require_schema(Path(arguments[1]))
+    return done
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from bids_app.settings.roles import role_of
 from bids_app.settings.settings import Trial
 from bids_app.space.grid import Grid
 from bids_app.stats.twovisits import TwoVisits
+from bids_app.trial.outcomes import name_of
 
 Found = tuple[np.ndarray | None, str | None]  # the nodes of a region, and a note
 REGION_COLUMNS = {
@@ -149,7 +150,9 @@ def _is_planned(trial: Trial) -> bool:
     plan = trial.plan
     if plan is None or "regions" not in plan.settled:
         return False
-    return role_of(plan, metric=plan.metric, estimator=trial.estimator, departed=trial.departed) == "primary"
+    outcome = None if plan.metric else name_of((plan.primary_outcomes or ("",))[0])  # one of them a plan has
+    role = role_of(plan, metric=plan.metric, outcome=outcome, estimator=trial.estimator, departed=trial.departed)
+    return role == "primary"
 
 
 def _means(

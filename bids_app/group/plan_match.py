@@ -120,7 +120,7 @@ def _of_measures(settings: Settings, samples: "Sequence[tuple[Route, Sample]]") 
     """Say if the planned measure is in no comparison."""
     metrics = {feature.metric for _, sample in samples for feature in sample.features}
     plan = cast(Plan, settings.trial.plan)
-    if plan.metric and plan.metric not in metrics:
+    if plan.metric is not None and plan.metric not in metrics:
         yield Deviation("metric", plan.metric, None)
     if lost := [one for one in plan.secondary_metrics or () if one not in metrics]:
         kept = tuple(one for one in plan.secondary_metrics or () if one not in lost)

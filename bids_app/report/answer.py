@@ -6,6 +6,7 @@ from typing import Any
 
 from bids_app.bids.values import joined
 from bids_app.report.pages import fixed, interval, p_value
+from bids_app.report.words import said
 from bids_app.settings.roles import ROLES, Role
 from bids_app.stats.power import detectable_effect
 from bids_app.trial.comparison_record import Arms, Inference
@@ -132,8 +133,11 @@ class Answer:
 
 
 def answer(arms: Arms, inference: Inference, statements: Iterable[Statement], draws: Iterable[Drawn] = ()) -> Answer:
-    """Put the statements in the order of what they count for; of one role, in the order that they come in."""
-    ordered = sorted(statements, key=lambda one: ROLES.index(one.role))
+    """Put the statements in the order of what they count for; of one role, in the order that they come in.
+
+    A primary outcome goes before a primary measure: patients are treated for it, and it takes one line.
+    """
+    ordered = sorted(statements, key=lambda one: (ROLES.index(one.role), one.role == "primary" and not one.results))
     could_see = "" if all(one.differs for one in ordered) else _could_see(arms, inference)
     return Answer(arms.contrast, dict(arms.number_analysed), tuple(ordered), could_see, draws=tuple(draws))
 
@@ -165,22 +169,27 @@ def not_tested(about: str, arms: Arms) -> Statement:
     return Statement(role="exploratory", about=about, text=text, differs=False)
 
 
+def endpoint_of(row: Row) -> str:
+    """Return what an outcome is called, or what is reached of it."""
+    return row["outcome"] if row["endpoint"] == "score" else f"{row['outcome']}, {row['endpoint']}"
+
+
 def outcome_statements(rows: Sequence[Row], arms: Arms, inference: Inference, file: str) -> list[Statement]:
     """Say of each endpoint whether the arms differ, by the row that it is judged by."""
     return [_outcome(row, arms, inference, file) for row in rows if row["analysis"] == "main"]
 
 
 def _outcome(row: Row, arms: Arms, inference: Inference, file: str) -> Statement:
-    name = row["outcome"] if row["endpoint"] == "score" else f"{row['outcome']}, {row['endpoint']}"
+    name = endpoint_of(row)
     differs = row["p"] <= inference.alpha
     sizes = [row[name] for name in ("n_active", "n_reference") if name in row]  # of one group there is one
     sizes = [max(sizes)] if arms.orders else sizes  # who are the same people
-    said = "differ" if differs else "do not differ significantly"
+    verb = "differ" if differs else "do not differ significantly"
     effect = f", {row['effect_kind']} {interval(row, 'effect_size', 'effect_low', 'effect_high', 2)}"
     text = (
-        f"the {arms.words.compared} {said}: {arms.contrast} {interval(row, 'estimate', 'ci_low', 'ci_high')}"
+        f"the {arms.words.compared} {verb}: {arms.contrast} {interval(row, 'estimate', 'ci_low', 'ci_high')}"
         f"{effect if row['effect_size'] == row['effect_size'] and row['effect_kind'] else ''}, p {equal(row['p'])} "
-        f"({row['method']}, {row['population']}, n = {joined(f'{n:.0f}' for n in sizes)})."
+        f"({said(row['method'])}, {row['population']}, n = {joined(f'{n:.0f}' for n in sizes)})."
     )
     of_g = row["effect_kind"] == "Hedges g"
     result = Result(

@@ -163,7 +163,7 @@ def viewer(effect: Effect, largest: float | None = None) -> str:
         symmetric_cmap=True,
         black_bg=False,
         cut_coords=_peak(effect),
-        title="Hedges g",
+        title=f"{effect.scale}, at the peak",
     ).get_standalone()
     shown = re.sub(r'<link rel="icon".*?>', "", shown, flags=re.DOTALL)  # it is fetched from the network
     shown = re.sub(r'(<input\b(?=[^>]*type="range"))', r'\1 aria-label="opacity"', shown, flags=re.DOTALL)

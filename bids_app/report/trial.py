@@ -11,10 +11,11 @@ from bids_app.bids.files import read_table, save_figure
 from bids_app.bids.names import Name
 from bids_app.bids.result_names import result_path
 from bids_app.graph.features import Feature, edges_text
+from bids_app.report.answer import endpoint_of
 from bids_app.report.parcels import titled
 from bids_app.report.trialfigures import LABELS, VISITS, association_figure, curve_figure, visits_figure
 from bids_app.runtime.group_folder import AGAIN
-from bids_app.settings.roles import LISTS, PRECISION
+from bids_app.settings.roles import LISTS, PRECISION, ROLES
 from bids_app.system.small_files import read_record
 from bids_app.trial.comparison_record import Arms, ComparisonRecord, read_comparison
 from bids_app.trial.design import PERIODS
@@ -51,7 +52,8 @@ def trial_context(folder: Path, design_paths: Sequence[Path]) -> dict[str, Any]:
     tables = {name: _records(folder, entities, name) for name in ("outcomes", "description", "missing", "tipping")}
     record = read_comparison(design_paths[0])
     figures = _outcome_figures(folder, entities, record) if facts else []
-    said = {"role_text": role_text(facts), "words": record.arms.words, "when": _when(record)}
+    said: dict[str, Any] = {"role_text": role_text(facts, tables["outcomes"])}
+    said |= {"words": record.arms.words, "when": _when(record)}
     said |= {"single": record.arms.design.single, "tested": record.analyses.tested}
     said |= {
         "arms": record.arms.pair,
@@ -114,8 +116,15 @@ def _value(row: Mapping[str, Any]) -> str:
     return f"{row['region']}: {title}" if "region" in row else title
 
 
-def role_text(facts: Mapping[str, Any] | None) -> str:
-    """Say in one sentence what the results of the maps count for.
+def role_text(facts: Mapping[str, Any] | None, outcomes: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Say what the results count for.
+
+    Parameters
+    ----------
+    facts : dict or None
+        Of trial.json.
+    outcomes : list of dict
+        Rows of the table of outcomes.
 
     Examples
     --------
@@ -124,13 +133,12 @@ def role_text(facts: Mapping[str, Any] | None) -> str:
     """
     if not facts or not facts.get("Plan"):
         return "Exploratory: there is no plan (--plan), so that nothing on this page confirms a hypothesis."
-    by_role: dict[str, list[str]] = {}
-    for one in facts["Roles"]:
-        by_role.setdefault(one["Role"], []).append(one["Title"])
-    said = [
-        f"{role}: {'; '.join(by_role[role])}" for role in ("primary", "secondary", "exploratory") if role in by_role
-    ]
-    text = "By the plan, " + ". ".join([*said, "Every analysis beside the headline's is exploratory"]) + "."
+    judged = [(row["role"], endpoint_of(row)) for row in outcomes if row["analysis"] == "main"]
+    judged += [(one["Role"], one["Title"]) for one in facts["Roles"]]
+    by_role = {role: dict.fromkeys(name for own, name in judged if own == role) for role in ROLES}
+    said = [f"{role}: {'; '.join(names)}" for role, names in by_role.items() if names]
+    sentences = [*said, "every analysis beside the headline's is exploratory"]
+    text = f"By the plan, {'. '.join([sentences[0], *(one[0].upper() + one[1:] for one in sentences[1:])])}."
     plan = facts["Plan"]
     if lost := _lost(facts):
         why = "; ".join(_departure(one) for one in plan["Deviations"] if one["What"] not in (*PRECISION, *LISTS))
@@ -149,10 +157,12 @@ def _departure(one: Mapping[str, str]) -> str:
 
 def _lost(facts: Mapping[str, Any]) -> str:
     """Return what was planned as primary where a departure made all of it exploratory; nothing where none did."""
-    settled, roles = facts["Plan"]["Settled"], facts["Roles"]
-    planned = [one for one in roles if "metric" in settled and one["Metric"] == settled["metric"]]
-    if not planned or not facts["Plan"]["Deviations"] or any(one["Role"] == "primary" for one in roles):
+    plan, roles = facts["Plan"], facts["Roles"]
+    undone = [one for one in plan["Deviations"] if one["What"] not in (*PRECISION, *LISTS)]
+    if not undone or any(one["Role"] == "primary" for one in roles):
         return ""
+    settled = plan["Settled"]
+    planned = [one for one in roles if one["Metric"] == settled.get("metric")]
     outcomes = settled.get("primary_outcomes") or []
     outcomes = [outcomes] if isinstance(outcomes, str) else outcomes
     return "; ".join([*(one["Title"] for one in planned), *outcomes])

@@ -259,9 +259,12 @@ def _hashes(content: object) -> dict[str, str]:
 
 def refuse_contradictions(values: Mapping[str, Any]) -> None:
     """Refuse what cannot be planned together, and a plan that says nothing that the trial is judged by."""
-    by_outcome = any(one.role == "primary" and one.outcome for one in values["objectives"])
-    if "metric" not in values and not by_outcome:
-        raise UsageError("metrics.primary is missing: a plan names the one measure that the trial is judged by.")
+    by_objective = any(one.role == "primary" for one in values["objectives"])
+    if not (by_objective or values.get("metric") or values.get("primary_outcomes")):
+        raise UsageError(
+            "metrics.primary is missing, and so is outcomes.primary: a plan names what the trial is judged by, one "
+            "measure or clinical outcomes."
+        )
     if {"threshold", "density"} <= set(values):
         raise UsageError("graph.threshold and graph.density are two edge rules: keep one.")
     for first, second in (("metric", "secondary_metrics"), ("primary_outcomes", "secondary_outcomes")):

@@ -205,7 +205,7 @@ def role_of(
     of_design = OF_DESIGN.get(str(plan.further.get("design")), Trial.estimator)
     if estimator not in (None, plan.estimator or of_design):
         return "exploratory"
-    if (metric is not None and metric == plan.metric) or outcome in _named(plan.primary_outcomes):
+    if metric in _named_all(plan.metric) or outcome in _named(plan.primary_outcomes):
         return "primary"
     listed = metric in (plan.secondary_metrics or ()) or outcome in _named(plan.secondary_outcomes)
     return "secondary" if listed else "exploratory"

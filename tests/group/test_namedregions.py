@@ -208,6 +208,7 @@ def test_whether_the_plan_names_them_is_said(scanned, tmp_path):
     assert note() == NOT_PLANNED
     assert note(plan=Plan("degree")) == NOT_PLANNED
     assert note(plan=planned) == PLANNED
+    assert note(plan=Plan(primary_outcomes=("hamd",), further={"regions": ["a"]})) == PLANNED
     assert note(plan=planned, departed=(Deviation("hc3", False, True),)) == NOT_PLANNED
     assert note(plan=planned, departed=(Deviation("seed", 1, 2),)) == PLANNED
 

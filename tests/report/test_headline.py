@@ -141,10 +141,27 @@ def test_a_primary_outcome_comes_before_what_is_exploratory():
     assert [said.about for said in found.statements] == ["hamd17", "voxels"]
     assert found.statements[0].text == (
         "the arms differ: a − b −5.20 (95 % CI −8.10 to −2.30), Hedges g −1.40 (95 % CI −2.20 to −0.60), p = 0.0014 "
-        "(ancova, with a follow-up, n = 14 and 13)."
+        "(adjusted for the baseline (ANCOVA), with a follow-up, n = 14 and 13)."
     )
     written = found.to_json()["statements"][0]["results"][0]
     assert (written["effect"], written["hedges_g"], written["n"], written["files"]) == (-5.2, -1.4, 27, ("o.tsv",))
+
+
+def test_a_primary_outcome_comes_before_a_primary_measure_and_a_secondary_one_after_it():
+    row = {"endpoint": "score", "analysis": "main", "method": "ancova", "population": "with a follow-up"}
+    row |= {"n_active": 14.0, "n_reference": 13.0, "effect_kind": "", "effect_size": np.nan, "effect_low": np.nan}
+    row |= {"estimate": -5.2, "ci_low": -8.1, "ci_high": -2.3, "effect_high": np.nan, "p": 0.0014}
+    rows = [row | {"outcome": name, "role": role} for name, role in (("cssrs", "secondary"), ("hamd17", "primary"))]
+    planned = record("primary", "secondary", "exploratory", "exploratory")
+    outcomes = outcome_statements(rows, planned.arms, planned.inference, "o.tsv")
+    found = answer(planned.arms, planned.inference, [*found_in([cluster(0, 0.03, 0.1)], planned), *outcomes])
+    assert [(said.role, said.about) for said in found.statements] == [
+        ("primary", "hamd17"),
+        ("primary", "voxels"),
+        ("secondary", "voxels"),
+        ("secondary", "cssrs"),
+        ("exploratory", "voxels"),
+    ]
 
 
 def test_two_primary_measures_are_not_one():

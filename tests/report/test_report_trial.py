@@ -175,10 +175,29 @@ def test_what_was_planned_as_primary_and_no_longer_is_says_why():
     )
 
 
+def test_primary_outcomes_are_among_what_the_plan_says_and_what_is_lost():
+    outcomes = [
+        {"outcome": "hamd", "endpoint": "score", "analysis": "main", "role": "primary"},
+        {"outcome": "hamd", "endpoint": "response", "analysis": "main", "role": "secondary"},
+        {"outcome": "hamd", "endpoint": "score", "analysis": "sensitivity", "role": "secondary"},
+    ]
+    roles = [{"Role": "secondary", "Title": "Degree", "Metric": "degree"}]
+    plan = {"Settled": {"primary_outcomes": ["hamd"], "secondary_metrics": ["degree"]}, "Deviations": []}
+    assert role_text({"Plan": plan, "Roles": roles}, outcomes) == (
+        "By the plan, primary: hamd. Secondary: hamd, response; Degree. Every analysis beside the headline's is "
+        "exploratory."
+    )
+    plan |= {"Deviations": [{"What": "hc3", "Planned": "no", "Used": "yes"}]}
+    lost = [one | {"Role": "exploratory"} for one in roles]
+    assert role_text({"Plan": plan, "Roles": lost}) == (
+        "Planned as primary, now exploratory because hc3 is yes (planned: no): hamd."
+    )
+
+
 def test_roles_in_a_sentence():
     roles = [{"Role": "primary", "Title": "Degree"}, {"Role": "exploratory", "Title": "Strength"}]
     text = role_text({"Plan": {"Deviations": [], "Settled": {}}, "Roles": roles})
-    assert text.startswith("By the plan, primary: Degree. exploratory: Strength.")
+    assert text.startswith("By the plan, primary: Degree. Exploratory: Strength. Every analysis beside")
     departed = [{"What": "hc3"}, {"What": "population"}]
     text = role_text({"Plan": {"Deviations": departed, "Settled": {}}, "Roles": roles})
     assert "There are 2 departures from the plan, listed below (hc3, population)." in text

@@ -46,11 +46,20 @@ def test_a_plan_may_leave_all_but_the_primary_measure_open(written):
     assert {"mask", "alpha", "strata"} <= set(plan.left_open)
 
 
+def test_a_trial_may_be_judged_by_outcomes_without_a_primary_measure(written):
+    plan = read_plan(written('[metrics]\nsecondary = ["degree"]\n[outcomes]\nprimary = ["hamd17"]\n'))
+    assert (plan.metric, plan.options) == (None, {"metrics": ["degree"], "outcomes": ["hamd17"]})
+    assert "metric" in plan.left_open
+    assert read_plan(written('[outcomes]\nprimary = ["hamd17"]\n')).options == {"outcomes": ["hamd17"]}
+
+
 @pytest.mark.parametrize(
     ("text", "fragment"),
     [
         ("[metrics", "not valid TOML"),
-        ("", r"metrics.primary is missing"),
+        ("", r"metrics.primary is missing, and so is outcomes.primary"),
+        ("[outcomes]\nprimary = []", r"metrics.primary is missing, and so is outcomes.primary"),
+        ('[metrics]\nsecondary = ["degree"]', r"metrics.primary is missing, and so is outcomes.primary"),
         (
             'metric = "degree"',
             r"unknown section: metric \(did you mean metrics\?\); known are metrics, signal",

@@ -71,6 +71,20 @@ def test_roles():
     assert role_of(None, metric="degree") == "exploratory"
 
 
+def test_of_a_plan_without_a_primary_measure_no_measure_is_primary():
+    plan = Plan(primary_outcomes=("hamd17",), secondary_metrics=("degree",))
+    assert [role_of(plan, metric=one) for one in ("degree", "strength")] == ["secondary", "exploratory"]
+    assert [role_of(plan, outcome=one) for one in ("hamd17", "cssrs")] == ["primary", "exploratory"]
+
+
+def test_no_primary_measure_is_missed_where_the_plan_names_none(departed):
+    plan = '[metrics]\nsecondary = ["degree"]\n[outcomes]\nprimary = ["hamd17"]\n'
+    assert departed(plan) == []
+    assert [one.what for one in departed(plan, "--outcomes cssrs --metrics strength")] == [
+        *("secondary_metrics", "primary_outcomes")
+    ]
+
+
 def test_what_departs_from_the_plan_in_substance_is_exploratory():
     plan = Plan("degree", threshold=0.25, seed=1, secondary_metrics=("strength",))
     assert role_of(plan, metric="degree", departed=[Deviation("threshold", 0.25, 0.3)]) == "exploratory"

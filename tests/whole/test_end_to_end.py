@@ -193,6 +193,9 @@ def test_a_planned_trial_with_its_outcomes(planned, validation_errors):
         assert set(table) <= set(sidecar), path.name
     page = (group / "index.html").read_text()
     assert facts["Plan"]["SHA256"] in page
+    first = re.search(r'<section class="headline".*?<p>(.*?)</p>', page, re.DOTALL)[1]
+    assert re.match(r"<strong>Primary, hamd17:</strong> the arms (do not )?differ", first)
+    assert re.search(r"ketamine − midazolam .*95 % CI .*Hedges g .*95 % CI .*, p [=&lt]", first)
     assert not re.findall(r"""(?:src|href)=["']?https?:""", page)
 
 
