@@ -193,7 +193,7 @@ COMPARISONS = "comparisons.json"  # of the group level: which there are, where t
 
 def comparison_folder(design: Any) -> str:
     """Return the folder of one of several comparisons, below that of all: which arms, at which follow-up."""
-    session = f"_ses-{design.followup}" if design.followup and not design.single else ""  # which names its visits
+    session = "" if design.of_change or not design.followup else f"_ses-{design.followup}"  # a change names its visits
     return f"contrast-{contrast_label(*design.sides)}{session}"
 
 
