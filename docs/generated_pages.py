@@ -10,6 +10,7 @@ from bids_app.group.cluster_labels import NAME_COLUMNS
 from bids_app.group.description import COLUMNS as DESCRIPTION_COLUMNS
 from bids_app.group.description import RELIABILITY_COLUMNS, SCORE_COLUMNS
 from bids_app.group.named_regions import REGION_COLUMNS
+from bids_app.group.pooled import SPREAD_COLUMNS
 from bids_app.group.region_values import ROI_COLUMNS
 from bids_app.group.repeated_outcomes import ROLE
 from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
@@ -17,7 +18,7 @@ from bids_app.group.sensitivity import SENSITIVITY_COLUMNS
 from bids_app.report.every_scan import COLUMNS as SCAN_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
 from bids_app.settings.everyday import LEVEL_OF
-from bids_app.settings.parser import app_parser, demo_parser
+from bids_app.settings.parser import app_parser, demo_parser, unblind_parser
 from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
@@ -45,6 +46,7 @@ TABLES = {
     "description.tsv": DESCRIPTION_COLUMNS,
     "description.tsv of scores": SCORE_COLUMNS,
     "reliability.tsv": RELIABILITY_COLUMNS,
+    "spread.tsv": SPREAD_COLUMNS,
     "missing.tsv, roimissing.tsv, regionsmissing.tsv, wholebrainmissing.tsv": MISSING_COLUMNS,
     "tipping.tsv": TIPPING_COLUMNS,
     "roi.tsv": ROI_COLUMNS,
@@ -60,7 +62,7 @@ TABLES = {
 def options_page():
     """Return every option of the command line, in its groups."""
     lines = ["# Every option", "", "Each may be written with dashes or underscores.", ""]
-    for parser in (app_parser(), demo_parser()):
+    for parser in (app_parser(), unblind_parser(), demo_parser()):
         lines += [f"## `{parser.prog}`", "", parser.description, ""]
         for group in parser._action_groups:
             if group._group_actions:

@@ -76,7 +76,7 @@ def _as_blinded(settings: Settings, tables: Tables, scanned: Collection[tuple[st
     if settings.blind:
         return blinded(settings, tables, scanned)
     trial, log = settings.trial, read_blinding(settings.output_dir)
-    said = tuple(Finding("Blinding", text, warning=log.damage is not None) for text in told(log))
+    said = (Finding("Blinding", text),) if (text := told(log)) else ()
     late = departs_by_time(settings.output_dir, trial.plan.sha256 if trial.plan else None)
     trial = replace(trial, departed=(*trial.departed, *late))
     return replace(settings, trial=trial), replace(tables, findings=(*tables.findings, *said))

@@ -4,7 +4,7 @@ import getpass
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,8 +116,12 @@ def append_event(output_dir: Path, event: str, **about: Any) -> str:
         The digest of the line: who keeps it elsewhere can show that nothing before was changed.
     """
     path = _path(output_dir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with turn_in(path.parent):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    with turn_in(path):  # not in its folder, which a run of the group level has for itself
         events = read_blinding(output_dir).events
         content = {"Event": event, "Time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "User": _user(), **about}
         content[BEFORE] = str(events[-1].get(OWN)) if events else ""
@@ -186,17 +190,17 @@ def departs_by_time(output_dir: Path, plan: str | None) -> tuple[Deviation, ...]
     return (Deviation("plan", "settled before the arms were known", f"one {AFTERWARDS} ({when})"),)
 
 
-def told(blinding: Blinding) -> Iterator[str]:
-    """Say for the page of an unblinded comparison who was unblinded when."""
-    if found := blinding.unblinding:
-        runs = sum(one.get("Event") == BLINDED for one in blinding.events)
-        looked = f"{runs} time{'s' * (runs != 1)} while blinded" if runs else "not while blinded"
-        yield (
-            f"The arms were sealed, looked at {looked}, and unblinded by {found.get('User')} on {found.get('Time')} "
-            f"with the plan {str(found.get('Plan'))[:12]} (SHA-256), as logs/{BLINDING} says."
-        )
-    if blinding.damage:
-        yield f"The log of the blinding was changed: {blinding.damage}. It shows nothing of who knew the arms when."
+def told(blinding: Blinding) -> str | None:
+    """Say for the page of an unblinded comparison who was unblinded when; nothing where nothing was blinded."""
+    found = blinding.unblinding
+    if found is None:
+        return None
+    runs = sum(one.get("Event") == BLINDED for one in blinding.events)
+    looked = f"{runs} time{'s' * (runs != 1)} while blinded" if runs else "not while blinded"
+    return (
+        f"The arms were sealed, looked at {looked}, and unblinded by {found.get('User')} on {found.get('Time')} "
+        f"with the plan {str(found.get('Plan'))[:12]} (SHA-256), as logs/{BLINDING} says."
+    )
 
 
 def _event(line: str) -> dict[str, Any] | None:
