@@ -11,6 +11,7 @@ from bids_app.group.description import COLUMNS as DESCRIPTION_COLUMNS
 from bids_app.group.description import RELIABILITY_COLUMNS, SCORE_COLUMNS
 from bids_app.group.named_regions import REGION_COLUMNS
 from bids_app.group.objectives import COLUMNS as OBJECTIVE_COLUMNS
+from bids_app.group.pooled import SPREAD_COLUMNS
 from bids_app.group.region_values import ROI_COLUMNS
 from bids_app.group.repeated_outcomes import ROLE
 from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
@@ -19,7 +20,7 @@ from bids_app.group.value_keys import KEY_COLUMNS
 from bids_app.report.every_scan import COLUMNS as SCAN_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
 from bids_app.settings.everyday import LEVEL_OF
-from bids_app.settings.parser import app_parser, demo_parser, plan_parser
+from bids_app.settings.parser import app_parser, demo_parser, plan_parser, unblind_parser
 from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
@@ -55,6 +56,7 @@ TABLES = {
     "description.tsv": DESCRIPTION_COLUMNS,
     "description.tsv of scores": SCORE_COLUMNS,
     "reliability.tsv": RELIABILITY_COLUMNS,
+    "spread.tsv": SPREAD_COLUMNS,
     "missing.tsv, roimissing.tsv, regionsmissing.tsv, wholebrainmissing.tsv": _of_values(MISSING_COLUMNS),
     "tipping.tsv": _of_values(TIPPING_COLUMNS),
     "roi.tsv": ROI_COLUMNS,
@@ -71,7 +73,7 @@ def options_page():
     """Return every option of the command line, in its groups."""
     lines = ["# Every option", "", "Each may be written with dashes or underscores.", ""]
     tasks = plan_parser()._subparsers._group_actions[0].choices.values()
-    for parser in (app_parser(), demo_parser(), *tasks):
+    for parser in (app_parser(), unblind_parser(), demo_parser(), *tasks):
         lines += [f"## `{parser.prog}`", "", parser.description, ""]
         for group in parser._action_groups:
             if group._group_actions:

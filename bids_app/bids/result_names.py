@@ -265,7 +265,7 @@ COMPARISONS = "comparisons.json"  # of the group level: which there are, where t
 
 def comparison_folder(design: Any) -> str:
     """Return the folder of one of several comparisons, below that of all: which arms, at which follow-up."""
-    named = design.followup and not (design.single or design.treatments)  # whose sides name the visits, or all count
+    named = design.followup and not (design.of_change or design.treatments)  # whose sides name the visits, or all count
     session = f"_ses-{design.followup}" if named else ""
     return f"contrast-{contrast_label(*design.sides)}{session}"
 

@@ -26,6 +26,7 @@ from bids_app.runtime.logs import call_of, log_to_terminal
 from bids_app.settings.settings import Settings, Trial
 from bids_app.stats.sequences import told_apart
 from bids_app.trial.arms import arm_words
+from bids_app.trial.blinding_log import require_not_blind
 from bids_app.trial.covariates import code, slopes
 from bids_app.trial.design import Design
 from bids_app.trial.flow import counts, no_arm
@@ -107,6 +108,7 @@ def _left(found: Outlook | None) -> str:
 def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawRun]) -> None:
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
     scanned = scanned_visits((run.entities["sub"], run.entities.get("ses")) for run in runs)
+    require_not_blind(settings.output_dir)
     tables = tables_for(settings, scanned)
     if settings.trial.design == "parallel" and not any(session for _, session in scanned):
         raise DataError(f"The scans have no session: two visits are needed to compare the arms. {GROUPS_TOO}")
@@ -225,6 +227,7 @@ def preview_group(settings: Settings) -> int:
         0, or 65 if a participant has scans but no row in participants.tsv.
     """
     log_to_terminal(settings.verbose)
+    require_not_blind(settings.output_dir)
     if not settings.output_dir.is_dir():
         raise MissingInputError(f"{settings.output_dir} does not exist: run the participant level first.")
     with _several_shown():

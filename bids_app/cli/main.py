@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import chdir, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _check(argv[1:])
         if argv[:1] == ["plan"] and argv[2:3] not in ([level] for level in LEVELS):
             return _plan(argv[1:])
+        if argv[:1] == ["unblind"] and argv[2:3] not in ([level] for level in LEVELS):
+            return _unblind(argv[1:])
         settings = parse(argv)
         return _preview(settings) if settings.dry_run else _run(settings)
     except TrialgraphError as error:
@@ -58,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if full := full_disk(str(error)):
             print(f"trialgraph: the output or work folder cannot take more ({full}).", file=sys.stderr)
             return OutputError.exit_code
-        kept = keep_traceback(traceback.format_exc(), argv[1:2])
+        blind = any(word.partition("=")[0] == "--blind" for word in argv)  # who reads the output may not know
+        kept = keep_traceback(traceback.format_exc(), () if blind else argv[1:2])
         said = str(error).strip().partition("\n")[0]
         print(
             f"trialgraph: {type(error).__name__}: {said} (a fault of the app, not of your data; please report it with "
@@ -100,6 +103,15 @@ def _step(settings: Settings) -> Callable[[Settings], int]:
     else:
         from bids_app.participant.level import participant_level as step
     return step
+
+
+def _unblind(argv: Sequence[str]) -> int:
+    """Say in the record who unblinds a trial, and compare the arms by name."""
+    from bids_app.cli.unblind import unblind
+
+    again, folder = unblind(argv)
+    with chdir(folder):
+        return main(again)
 
 
 def _check(argv: Sequence[str]) -> int:

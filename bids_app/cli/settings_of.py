@@ -83,6 +83,8 @@ def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
     options = with_defaults({**(adopted.options if adopted else {}), **told})
     parse_cutoffs(options.cutoffs)
     settings = replace(_settings(options), adopted=adopted.text if adopted else None)
+    if settings.blind:
+        settings = replace(settings, call=tuple(argv))
     if plan is None:
         return settings
     places = {name: given[name] for name in ("bids_dir", "output_dir", "level")}

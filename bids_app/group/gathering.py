@@ -28,6 +28,8 @@ from bids_app.settings.plan import Plan
 from bids_app.settings.settings import DESCRIBED, SINGLE, Settings, Trial
 from bids_app.system.provenance import digest_of_file, shareable
 from bids_app.trial.arms import arm_words
+from bids_app.trial.blinding import blinded, digest_of_tables
+from bids_app.trial.blinding_log import departs_by_time, read_blinding, told
 from bids_app.trial.design import Design
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
 from bids_app.trial.study import find_study
@@ -60,6 +62,7 @@ def find_trial(settings: Settings) -> TrialScans:
     scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
     scanned = scanned_visits((scan.participant, scan.session) for scan in scans)
     tables = tables_for(settings, scanned)
+    settings, tables = _as_blinded(settings, tables, scanned)
     study = find_study(tables, scanned, settings.trial)
     settings = replace(settings, trial=settled(settings.trial, study.first))
     for design in study.designs:
@@ -69,6 +72,17 @@ def find_trial(settings: Settings) -> TrialScans:
         failed = [replace(one, session=found.session(one.participant, one.session)) for one in failed]
     routes = [with_summaries(route, study.summaries, settings.signal.min_minutes) for route in routes]
     return TrialScans(settings=settings, study=study, routes=routes, failed=failed)
+
+
+def _as_blinded(settings: Settings, tables: Tables, scanned: Collection[tuple[str, str]]) -> tuple[Settings, Tables]:
+    """Return options and tables without the names of the arms, or what the log says of how they became known."""
+    if settings.blind:
+        return blinded(settings, tables, scanned)
+    trial, log = settings.trial, read_blinding(settings.output_dir)
+    said = (Finding("Blinding", text),) if (text := told(log)) else ()
+    late = departs_by_time(settings.output_dir, trial.plan.sha256 if trial.plan else None)
+    trial = replace(trial, departed=(*trial.departed, *late))
+    return replace(settings, trial=trial), replace(tables, findings=(*tables.findings, *said))
 
 
 def tables_for(settings: Settings, scanned: Collection[tuple[str, str]]) -> Tables:
@@ -119,7 +133,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
         check_design(route, sample)
         _say_flow(route, flow, design)
         found = (
-            *one_of_several([*of_two, *trial.study.by_weights(of_two)[0]], design),
+            *(one_of_several([*of_two, *trial.study.by_weights(of_two)[0]], design) if _tests(settings) else ()),
             *sample.findings,
             *left_out(flow, wanted, scores, design.words),
             *completers(chosen(flow), design, sample, settings.trial),
@@ -135,6 +149,10 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     targets = [Target(route, flow, sample, named[route.name]) for route, flow, sample in comparisons]
     alone = not trial.study.has_several
     return GroupRun(settings, design, tables, scores, failed=failed, targets=targets, alone=alone)
+
+
+def _tests(settings: Settings) -> bool:
+    return settings.trial.estimator != DESCRIBED
 
 
 def one_of_several(designs: Sequence[Design], own: Design) -> tuple[Finding, ...]:
@@ -206,6 +224,14 @@ def _say_flow(route: Route, flow: pd.DataFrame, design: Design) -> None:
         logger.info("  %s not analysed: %s", row.participant_id, row.reason)
 
 
+def _of_tables(trial: TrialScans) -> dict[str, Any]:
+    """Return what is known of the tables: of a blinded trial that of the file would tell who is in which arm."""
+    settings = trial.settings
+    if settings.blind:
+        return {"Blinded": settings.blind, "Tables": {PARTICIPANTS: digest_of_tables(trial.study.tables)}}
+    return {"Tables": {one.name: digest_of_file(one) for one in [settings.bids_dir / PARTICIPANTS] if one.exists()}}
+
+
 def made_from(trial: TrialScans) -> dict[str, Any]:
     """Return what the group's results were made from and how, for their record.
 
@@ -223,6 +249,6 @@ def made_from(trial: TrialScans) -> dict[str, Any]:
     paths = {scan.path for route in trial.routes for scans in route.scans.values() for scan in scans}
     return {
         "Options": shareable({key: options[key] for key in ("selection", "signal", "graph", "trial")}, output),
-        "Tables": {one.name: digest_of_file(one) for one in [settings.bids_dir / PARTICIPANTS] if one.exists()},
+        **_of_tables(trial),
         "Sources": {one.relative_to(output).as_posix(): digest_of_file(one) for one in sorted(paths)},
     }

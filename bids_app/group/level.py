@@ -19,6 +19,7 @@ from bids_app.group.gathering import chosen, find_trial, gather, made_from
 from bids_app.group.named_regions import write_named
 from bids_app.group.objectives import write_objectives
 from bids_app.group.plan_record import write_plan
+from bids_app.group.pooled import keep_maps, write_pooled
 from bids_app.group.record import write_design
 from bids_app.group.region_tables import write_region_tables
 from bids_app.group.repeated_outcomes import write_repeated
@@ -30,9 +31,17 @@ from bids_app.report.index import write_pages_of_all
 from bids_app.report.overview import write_group_pages
 from bids_app.runtime.failures import Failure
 from bids_app.runtime.group_folder import PAGE, publish, staged_group
-from bids_app.runtime.logs import conclude, start_log
+from bids_app.runtime.logs import conclude, log_to_terminal, start_log
 from bids_app.runtime.nipype_run import execute
 from bids_app.settings.settings import DESCRIBED, GROUP, Settings, Trial
+from bids_app.trial.blinding_log import (
+    BLINDED,
+    COMPARED,
+    append_event,
+    call_in_letters,
+    read_blinding,
+    require_not_blind,
+)
 from bids_app.trial.design import Design
 
 logger = logging.getLogger("bids_app")
@@ -51,10 +60,12 @@ def group_level(settings: Settings) -> int:
         0, or 65 if a participant has scans but no row in participants.tsv or something that was asked for could not be
         made, or the code of what went wrong.
     """
-    log_dir, output = start_log(settings), settings.output_dir
+    output = settings.output_dir
+    found, log_dir = _begin(settings)
     sweep(output)
     with staged_group(output) as staged:
-        trial = find_trial(replace(settings, group_folder=staged.name))
+        trial = found or find_trial(replace(settings, group_folder=staged.name))
+        trial = replace(trial, settings=replace(trial.settings, group_folder=staged.name))
         runs, not_compared, failures = _compare_all(trial, log_dir)
         if not failures:
             write_objectives(trial, runs)
@@ -75,6 +86,23 @@ def group_level(settings: Settings) -> int:
     return conclude(failures, page, log_dir) or (DataError.exit_code if strangers or unmet else 0)
 
 
+def _begin(settings: Settings) -> tuple[TrialScans | None, Path]:
+    """Begin the log of a run; of a blinded one only when nothing knows the arms any more, which is returned then."""
+    plan = settings.trial.plan
+    about = {"Plan": plan.sha256 if plan else None}
+    if settings.blind is None:
+        require_not_blind(settings.output_dir)
+        log_dir = start_log(settings)
+        if read_blinding(settings.output_dir).seal:
+            append_event(settings.output_dir, COMPARED, Run=log_dir.name, **about)
+        return None, log_dir
+    log_to_terminal(settings.verbose)
+    found = find_trial(settings)
+    log_dir = start_log(found.settings, call_in_letters(settings))
+    append_event(settings.output_dir, BLINDED, What=settings.blind, Run=log_dir.name, **about)
+    return found, log_dir
+
+
 def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list[str], list[Failure]]:
     """Make every comparison, and where there are several, test them together.
 
@@ -89,6 +117,25 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
     if not trial.study.has_several:
         run = gather(trial, trial.study.first)
         return [run], [], _compare(run, log_dir)
+    runs, not_compared, failures = _compare_each(trial, log_dir)
+    if failures:
+        return runs, not_compared, failures
+    if trial.settings.trial.estimator == DESCRIBED:
+        write_pooled(trial, runs, not_compared)
+        return runs, not_compared, []
+    by_weights, left = trial.study.by_weights([run.design for run in runs])
+    not_compared += left
+    failures = _test_together(trial, [*(run.design for run in runs), *by_weights], not_compared, log_dir)
+    first = trial.study.first
+    if not failures and not first.single:  # each later visit is compared by itself
+        over = "of all arms and follow-ups" if first.words.several else "over all visits"
+        with runs[0].notes.softly(f"Clinical outcomes {over}", asked=True):
+            write_repeated(trial, _departed(runs), runs[0].notes)
+    return runs, not_compared, failures
+
+
+def _compare_each(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list[str], list[Failure]]:
+    """Make each of several comparisons by itself; returns as `_compare_all`, only the run that failed if one did."""
     runs: list[GroupRun] = []
     not_compared: list[str] = []
     for design in trial.study.designs:
@@ -105,18 +152,12 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
         run.settings.group_dir.mkdir()
         if failures := _compare(run, log_dir):
             return [run], not_compared, failures
+        if run.settings.trial.estimator == DESCRIBED:
+            keep_maps(run)
         runs.append(run.without_maps())
     if not runs:
         raise DataError("Nothing can be compared. " + " ".join(not_compared))
-    by_weights, left = trial.study.by_weights([run.design for run in runs])
-    not_compared += left
-    failures = _test_together(trial, [*(run.design for run in runs), *by_weights], not_compared, log_dir)
-    first = trial.study.first
-    if not failures and not first.single:  # each later visit is compared by itself
-        over = "of all arms and follow-ups" if first.words.several else "over all visits"
-        with runs[0].notes.softly(f"Clinical outcomes {over}", asked=True):
-            write_repeated(trial, _departed(runs), runs[0].notes)
-    return runs, not_compared, failures
+    return runs, not_compared, []
 
 
 def _departed(runs: Sequence[GroupRun]) -> Trial:

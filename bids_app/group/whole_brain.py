@@ -34,7 +34,7 @@ def write_whole_brain(run: GroupRun, target: Target) -> Path:
     analysed = target.flow.loc[target.flow["analysed"], "participant_id"]
     participants = [name.removeprefix("sub-") for name in analysed]
     visits = {visit: [(name, session) for name in participants] for visit, session in design.visits.items()}
-    values = {visit: _means(route, of_visit) for visit, of_visit in visits.items()}
+    values = {visit: means_of_visits(route, of_visit) for visit, of_visit in visits.items()}
     means: dict[str, Any] = {
         "measure": [one.metric for one in route.scans],
         "edges": [one.edges for one in route.scans],
@@ -88,7 +88,7 @@ def values_of_everyone(route: Route, everyone: Everyone) -> dict[str, TwoVisits]
     if isinstance(route, GlobalRoute):
         values = read_regions(route, list(_measures(route).values()), **everyone)
     else:
-        means = {visit: _means(route, of_visit) for visit, of_visit in everyone["visits"].items()}
+        means = {visit: means_of_visits(route, of_visit) for visit, of_visit in everyone["visits"].items()}
         regions = [Region(one.label, one.title, one, np.array([], dtype=int), "whole brain") for one in route.scans]
         rest = {"covariates": everyone["covariates"], "strata": everyone["strata"]}
         values = of_regions(regions, everyone["flow"], means, **rest)
@@ -120,8 +120,8 @@ def _measures(route: GlobalRoute) -> dict[tuple[str, str], Region]:
     return found
 
 
-def _means(route: Route, visits: Sequence[Visit | None]) -> np.ndarray:
-    """Return the (n, M) means of the visits; NaN where a visit is None."""
+def means_of_visits(route: Route, visits: Sequence[Visit | None]) -> np.ndarray:
+    """Return the (n, M) means over nodes of each measure at the visits; NaN where a visit is None."""
     columns = []
     for feature, scans in route.scans.items():
         found = by_visit(scans)

@@ -23,6 +23,7 @@ from bids_app.runtime.logs import call_of, conclude, start_log
 from bids_app.runtime.nipype_run import execute, node_name
 from bids_app.settings.settings import GROUP, Settings
 from bids_app.system.locks import turn_in
+from bids_app.trial.blinding_log import for_log
 
 logger = logging.getLogger("bids_app")
 
@@ -41,7 +42,7 @@ def participant_level(settings: Settings) -> int:
     int
         0 if every scan was finished; else the exit code of what went wrong.
     """
-    log_dir = start_log(settings)
+    log_dir = start_log(*for_log(settings))
     sweep(settings.output_dir)
     if not wants_preprocessing(settings):
         return _graph_level(settings, log_dir)

@@ -27,6 +27,12 @@ STATISTICS = {
 SCORES_DESCRIBED = (
     "Clinical outcomes ({names}) were described by mean and standard deviation at each visit; nothing was tested."
 )
+BLINDED = (
+    "The trial was blinded: everyone was one group, whatever their arm, and each of {n} visits was described by "
+    "itself. Of each two visits the standard deviations over participants, that of the change, and the correlation of "
+    "the visits are given, from which the number of participants may be estimated anew without knowing an arm (Borm et "
+    "al. 2007, Journal of Clinical Epidemiology 60:1234)."
+)
 
 
 def group_methods(
@@ -193,6 +199,8 @@ def _stopped(record: ComparisonRecord) -> str:
 
 
 def _together(together: Facts, record: ComparisonRecord) -> str:
+    if together.get("Blinded"):
+        return BLINDED.format(n=len(together["Comparisons"]))
     how = together["Together"].replace("(Marcus, Peritz & Gabriel 1976)", "[@marcus1976]")
     left = f" Not made: {' '.join(together['NotCompared'])}" if together["NotCompared"] else ""
     weighted = together.get("Weighted", [])

@@ -8,6 +8,7 @@ import pandas as pd
 from bids_app.bids.files import read_table, sidecar_of
 from bids_app.bids.names import label
 from bids_app.bids.result_names import COMPARISONS, TABLES, study_name
+from bids_app.report.blinded import write_blinded
 from bids_app.report.group import design_paths, write_group_page
 from bids_app.report.objectives import read_objectives
 from bids_app.report.pages import write_page
@@ -100,6 +101,8 @@ def write_overview(folder: Path, results: str) -> Path:
     Path
     """
     found = read_record(folder / COMPARISONS, AGAIN)
+    if found.get("Blinded"):
+        return write_blinded(folder, found, results)
     record = {name: found[name] for name in SHOWN} | {"Baseline": found.get("Baseline")}
     record |= {"Weighted": found.get("Weighted", [])}
     routes = [_route(folder, one, record) for one in record["Routes"]]

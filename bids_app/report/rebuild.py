@@ -13,6 +13,7 @@ from bids_app.report.participant import write_participant_page
 from bids_app.runtime.group_folder import changed_sources, publish, require_whole, restage, staged_group
 from bids_app.runtime.logs import start_log
 from bids_app.settings.settings import GROUP, Settings
+from bids_app.trial.blinding_log import for_log
 
 logger = logging.getLogger("bids_app")
 
@@ -36,8 +37,8 @@ def remake_pages(settings: Settings) -> int:
     DataError
         The group's results are not, file by file, what one run left.
     """
-    start_log(settings)
     output = settings.output_dir
+    start_log(*for_log(settings))
     sweep(output)
     made = _remake_group(output) if settings.level == "group" else _remake_participants(settings)
     if not made:

@@ -5,7 +5,7 @@ import logging
 import shlex
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -30,11 +30,16 @@ def call_of(settings: Settings, level: str) -> str:
     return shlex.join(["trialgraph", str(settings.bids_dir), str(settings.output_dir), level])
 
 
-def start_log(settings: Settings) -> Path:
-    """Open this run's folder in logs/, keep the settings there, and log to it and to the terminal."""
+def start_log(settings: Settings, call: Sequence[str] | None = None) -> Path:
+    """Open this run's folder in logs/, keep the settings there, and log to it and to the terminal.
+
+    The call is kept as the process was given it, or as it is told here where that must not be kept.
+    """
     stamp = f"{datetime.now():%Y%m%d-%H%M%S}_{settings.level}_{uuid.uuid4().hex[:8]}"
     log_dir = settings.output_dir / "logs" / stamp
-    save_json(log_dir / "command.json", {"Command": shareable(sys.argv, settings.output_dir), "Version": __version__})
+    save_json(
+        log_dir / "command.json", {"Command": shareable(call or sys.argv, settings.output_dir), "Version": __version__}
+    )
     used = shareable(json.loads(settings.to_json()), settings.output_dir)
     save_text(log_dir / "settings.json", json.dumps(used, indent=2) + "\n")
     to_file = logging.FileHandler(log_dir / "trialgraph.log")

@@ -23,6 +23,7 @@ def check_settings(settings: Settings) -> None:
     """
     _check_folders(settings)
     _check_numbers(settings)
+    _check_key(settings)
 
 
 def _check_folders(settings: Settings) -> None:
@@ -77,6 +78,25 @@ def _require_writable(what: str, path: Path, *, make: bool) -> None:
         raise OutputError(f"The {what} folder {path} cannot be created: {error.strerror}.") from error
     if not os.access(path, os.W_OK | os.X_OK) or not path.is_dir():
         raise OutputError(f"The {what} folder {path} is not writable by user {os.getuid()}.")
+
+
+def _check_key(settings: Settings) -> None:
+    """Refuse a key that who reads the results would find, or that would go with the work folder."""
+    if settings.level != "group" or not (settings.blind or settings.key):
+        return
+    if settings.key is None:
+        raise UsageError("--blind needs --key FILE: where the key is, or is put, to which letter is which arm.")
+    if settings.blind is None:
+        raise UsageError(f"--key {settings.key} is for --blind, and for trialgraph unblind.")
+    if settings.dry_run:
+        raise UsageError("--blind with --dry-run: what is said beforehand names the arms. Leave one of them out.")
+    for what, folder in (("output", settings.output_dir), ("work", settings.work_dir)):
+        if settings.key.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"--key {settings.key} lies in the {what} folder {folder}: put it where only its keeper is."
+            )
+    if settings.key.is_dir():
+        raise UsageError(f"--key {settings.key} is a folder; give a file.")
 
 
 def _check_numbers(settings: Settings) -> None:

@@ -51,6 +51,7 @@ USAGE = "trialgraph BIDS_DIR OUTPUT_DIR {participant,group} [options]"
 USAGES = f"""{USAGE}
        trialgraph check BIDS_DIR OUTPUT_DIR [options]
        trialgraph plan {{init,check,sap}} [options]
+       trialgraph unblind OUTPUT_DIR --key FILE --plan TOML
        trialgraph demo OUTPUT_DIR [options]"""
 _COMMON = {
     "check": "trialgraph check bids out                        # what would be done, and what is missing",

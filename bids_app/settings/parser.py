@@ -100,6 +100,22 @@ def plan_parser() -> Parser:
     return parser
 
 
+def unblind_parser() -> Parser:
+    """Return the parser of ``trialgraph unblind``."""
+    parser = Parser(
+        prog="trialgraph unblind",
+        description="Say in the record who unblinds a blinded trial, when and by which plan, and compare its arms. "
+        "Options of the group level, as --n-cpus, may follow; the others are those of the blinded call.",
+        formatter_class=Formatter,
+    )
+    add = parser.add_argument
+    add("output_dir", type=as_path, help="the output folder that was blinded")
+    add("--key", type=as_path, required=True, metavar="FILE", help="the key that the blinded call wrote or was given")
+    add("--plan", type=as_path, metavar="TOML", help="the analysis as planned; that of the blinded call by default")
+    add("--bids-dir", type=as_path, metavar="DIR", help="the BIDS dataset, where it lies elsewhere now")
+    return parser
+
+
 def app_parser() -> Parser:
     """Return the parser of the app."""
     parser = _parser("trialgraph", DESCRIPTION, usage=USAGE)

@@ -42,6 +42,7 @@ NOT_PLANNED = {
         ("skip_bids_validation", "skip_validation"), "the validator says whether to go on; it changes no number"
     ),
     **dict.fromkeys(("dry_run", "reports_only"), "nothing is computed"),
+    **dict.fromkeys(("blind", "key", "call"), "it says who may know the arms meanwhile"),
     "stop_on_first_crash": "a scan that fails is left out and said either way",
     **dict.fromkeys(("notrack", "verbose"), "what is said, not what is done"),
 }

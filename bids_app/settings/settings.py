@@ -68,6 +68,10 @@ OUTCOME_MODELS = {
     "ancova": "least squares at the follow-up of a comparison, adjusted for the baseline",
     "mmrm": "the mixed model for repeated measures; of several comparisons its F of any difference",
 }
+BLINDINGS = {
+    "pooled": "everyone as one group, each visit described and nothing compared",
+    "between": "the arms compared as letters",
+}
 SINGLE = ("one-group", "paired")  # designs without a second arm
 DESCRIBED = "none"  # the estimator where nothing is tested
 RANDOM_SEED = 0  # of the permutations and of the random graphs
@@ -248,6 +252,9 @@ class Settings:
     skip_validation: bool = False
     reports_only: bool = False
     dry_run: bool = False
+    blind: str | None = setting(None, choices=BLINDINGS)
+    key: Path | None = None
+    call: tuple[str, ...] = ()  # the words of a blinded call, which only the key may hold
     selection: Selection = Selection()
     preprocessing: Preprocessing = Preprocessing()
     signal: Signal = Signal()
@@ -265,7 +272,12 @@ class Settings:
     def to_json(self) -> str:
         """Return the settings as JSON text, as kept in ``logs/``."""
         content = dataclasses.asdict(self)
-        del content["group_folder"]  # nobody asked for it
+        for name in (
+            "group_folder",
+            "key",
+            "call",
+        ):  # nobody asked for the first; the others are not for who reads this
+            del content[name]
         graph = content["graph"]
         del content["trial"]["estimator_told"]  # the estimator itself is there
         graph |= {"atlases": list(map(str, self.graph.atlases)), "partition": self.graph.partition}

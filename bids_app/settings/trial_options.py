@@ -2,7 +2,7 @@
 
 from bids_app.settings import words
 from bids_app.settings.options import each, option
-from bids_app.settings.settings import CONTRASTS, DESIGNS, EDGE_STATISTICS, OUTCOME_MODELS, OVER_FOLLOWUPS
+from bids_app.settings.settings import BLINDINGS, CONTRASTS, DESIGNS, EDGE_STATISTICS, OUTCOME_MODELS, OVER_FOLLOWUPS
 
 TRIAL = (
     option("--design", help="what is compared: " + each(DESIGNS)),
@@ -76,6 +76,20 @@ TRIAL = (
         "each corrected p is, 100,000 times at most",
     ),
     option("--random-seed", type=int, metavar="N", help="the same seed gives the same result"),
+    option(
+        "--blind",
+        nargs="?",
+        const="pooled",
+        metavar="WHAT",
+        help="keep the arms unknown until trialgraph unblind: " + each(BLINDINGS) + "; pooled where nothing is said",
+    ),
+    option(
+        "--key",
+        type=words.as_path,
+        metavar="FILE",
+        help="for --blind: the file that says which letter is which arm, drawn by chance and written once, outside the "
+        "output folder",
+    ),
     option(
         "--plan",
         type=words.as_path,

@@ -42,7 +42,7 @@ def alone_in(folder: Path, busy: str | None = None) -> Iterator[None]:
 
 @contextmanager
 def turn_in(folder: Path) -> Iterator[None]:
-    """Wait for one's turn to change the files of a folder."""
+    """Wait for one's turn to change a file, or the files of a folder."""
     with _opened(folder) as handle:
         with suppress(OSError):  # where there are no locks: better unlocked than not at all
             fcntl.flock(handle, fcntl.LOCK_EX)

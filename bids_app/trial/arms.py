@@ -103,9 +103,7 @@ def find_arms(tables: "Tables", trial: Trial, instead: str = "") -> Arms:
     DataError
         There are not at least two arms, or too many.
     """
-    column = arm_column(tables, trial, instead)
-    words = words_of(tables.participants[column])
-    arms, findings = _compared(words, _meanings(tables, column), column, trial, instead)
+    column, arms, findings = compared_arms(tables, trial, instead)
     reference = _reference(arms, _meanings(tables, column), column, trial.reference_arm)
     found = Arms(column, reference, tuple(arm for arm in arms if arm != reference))
     pairs = " and ".join(f"{active!r} is compared with {other!r}" for active, other in found.pairs(trial.contrasts))
@@ -114,9 +112,24 @@ def find_arms(tables: "Tables", trial: Trial, instead: str = "") -> Arms:
     return replace(found, findings=(Finding(said.arms.capitalize(), text), *findings))
 
 
+def compared_arms(tables: "Tables", trial: Trial, instead: str = "") -> tuple[str, list[str], tuple[Finding, ...]]:
+    """Return the column of the arms, those that are compared, and what there is to say of the others.
+
+    Which of them is the reference is not asked; for the rest as `find_arms`.
+    """
+    column = arm_column(tables, trial, instead)
+    words = words_of(tables.participants[column])
+    return column, *_compared(words, _meanings(tables, column), column, trial, instead)
+
+
+def other_arms(tables: "Tables", column: str, compared: Collection[str]) -> list[str]:
+    """Return the arms in a column that are not compared, without words that say that someone is in none."""
+    return [word for word in in_order(_likely(tables, column)) if word not in compared]
+
+
 def arm_words(tables: "Tables", design: "Design") -> pd.Series:
     """Return the arm of each participant of the tables as the design writes it; NaN where none is stated."""
-    if design.single:
+    if design.single and design.arm_column not in tables.participants:
         return pd.Series(design.active, index=tables.participants.index, dtype=object)
     return words_of(tables.participants[design.arm_column])
 

@@ -183,7 +183,7 @@ class Design:
     @property
     def comparison(self) -> str:
         """Which arms are compared at which session, for people."""
-        return self.contrast if self.single else f"{self.contrast}{self.at}"
+        return f"{self.contrast}{self.at}"
 
     @property
     def sides(self) -> tuple[str, ...]:

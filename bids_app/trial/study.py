@@ -191,7 +191,7 @@ def _one_group(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
     words = ONE_VISIT if visits.baseline is None else ONE_GROUP
     findings = (*_first_said(words), *visits.findings, *made, *unmatched(tables, scanned))
     designs = (
-        Design("", EVERYONE, None, visits.baseline, followup, findings, words=words, summaries=of)
+        Design(trial.arm or "", EVERYONE, None, visits.baseline, followup, findings, words=words, summaries=of)
         for followup, of in followups.items()
     )
     return Study(with_summaries(tables, _all_of(followups), trial.outcomes), tuple(designs))
