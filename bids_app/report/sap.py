@@ -106,8 +106,8 @@ def _multiplicity(plan: Plan, trial: Trial) -> Iterator[Block]:
         yield Paragraph(f"The level is {alpha}, two-sided.")
     yield Paragraph(
         "Within an objective on a map p is corrected over all nodes and both signs by the maximum statistic of the "
-        "same draws; that of a region or of a clinical outcome is p of this one value. What is no objective is secondary or "
-        "exploratory, whatever its p."
+        "same draws; that of a region or of a clinical outcome is p of this one value. What is no objective is "
+        "secondary or exploratory, whatever its p."
     )
 
 
