@@ -12,6 +12,7 @@ from bids_app.runtime.group_folder import AGAIN
 from bids_app.system.small_files import read_record
 
 Row = Mapping[str, Any]
+NUMBERS = ("n", "estimate", "ci_low", "ci_high", "p", "p_objectives")  # all other columns are words, or empty
 STANDS = {
     "yes": "a difference is confirmed",
     "no": "not confirmed",
@@ -64,9 +65,9 @@ def read_objectives(folder: Path, comparison: str | None = None) -> Objectives |
         return None
     about = read_record(sidecar_of(path), AGAIN)
     events = {one["Name"]: one["Events"] for one in about["Objectives"]}
-    table = read_table(path, dtype={"objective": str, "confirmed": str})
-    words = table.select_dtypes(exclude="number").columns
-    table[words] = table[words].astype(object).fillna("")
+    table = read_table(path)
+    words = [name for name in table if name not in NUMBERS]
+    table = table.assign(**{str(name): table[name].astype(object).fillna("") for name in words})
     rows = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
     shown = [row for row in rows if comparison is None or row["comparison"] in ("", comparison)]
     made = tuple(row | {"verdict": verdict(row), "Events": events[row["objective"]]} for row in shown)
