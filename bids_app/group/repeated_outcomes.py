@@ -152,6 +152,8 @@ def _described_treatments(table: pd.DataFrame) -> tuple[dict[str, str], dict[str
     told = {
         "active": "Treatment that is compared; any treatment: all but the reference; or the name of weights",
         "followup": f"Empty, for all periods are in the model; {ANY}: F of any difference",
+        "mean_active": "Mean under the compared treatment, not adjusted; none of several",
+        "mean_reference": "The same of the reference",
         "p_rerandomized": OF_TREATMENTS_REDRAWN,
     }
     columns = {name: text.replace("arm", "treatment") for name, text in REPEATED_COLUMNS.items()} | told | ROLE

@@ -222,7 +222,7 @@ def test_every_treatment_is_compared_with_the_reference_or_all_in_pairs_or_by_we
     assert study.first.arms == tuple(sorted({"-".join(order) for order in ORDERS.values()}))
     assert study.tables.participants["sequence"]["02"] == "lsd-placebo-ketamine"
     assert study.first.given("lsd-placebo-ketamine", "period2") == "placebo"
-    asked = Trial(design="crossover", contrasts=("all-pairs", "both=lsd:0.5,ketamine:0.5,placebo:-1"))
+    asked = Trial(design="crossover", contrasts=("all-pairs", "both=lsd=0.5 ketamine=0.5 placebo=-1"))
     study = find_study(tables, scanned, asked)
     assert [one.contrast for one in study.designs][2:] == ["lsd − ketamine"]
     (both,), left = study.by_weights(study.designs)

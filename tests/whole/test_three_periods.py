@@ -13,7 +13,7 @@ SIX = ("low-high-placebo", "high-placebo-low", "placebo-low-high", "low-placebo-
 ORDERS = {f"{n + 1:02d}": order for n, order in enumerate((*SIX, "placebo-high-low", "low-high-placebo"))}
 LOST, NOT_SCORED = ("07", "3"), ("05", 1)
 WORDS = ("--design", "crossover", "--n-permutations", "200", "--map-values", "raw", "--outcomes", "hamd")
-WEIGHTS = ("--contrasts", "all-pairs", "both=low:0.5,high:0.5,placebo:-1")
+WEIGHTS = ("--contrasts", "all-pairs", "both=low=0.5 high=0.5 placebo=-1")
 FOLDERS = ["contrast-highVsPlacebo", "contrast-lowVsPlacebo", "contrast-lowVsHigh"]
 COMPLETE = [one for one in ORDERS if one != "07"]
 

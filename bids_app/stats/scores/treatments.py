@@ -130,11 +130,14 @@ def _together(small: SmallSample, weights: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def _counted(data: ManyPeriods, row: np.ndarray) -> dict[str, int]:
-    counted: dict[str, int] = {}
+def _counted(data: ManyPeriods, row: np.ndarray) -> dict[str, float]:
+    counted: dict[str, float] = {}
     for name, those in (("active", np.flatnonzero(row > 0)), ("reference", np.flatnonzero(row < 0))):
-        there = np.isfinite([data.on(int(one)) for one in those]).any(axis=0)
+        values = np.array([data.on(int(one)) for one in those])
+        there = np.isfinite(values).any(axis=0)
         counted |= {f"n_{name}": int(there.sum()), f"missing_{name}": int(np.sum(~there))}
+        if len(those) == 1 and there.any():
+            counted[f"mean_{name}"] = float(np.nanmean(values))
     return counted
 
 
