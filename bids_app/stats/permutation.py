@@ -1,6 +1,7 @@
 """The test of a hypothesis at all voxels, by draws of allocations or of rearranged residuals."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, cast
@@ -160,7 +161,7 @@ def compare(
     if not _moves_along(hypothesis, draws):
         hypothesis = hypothesis.settled()
     models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
-    with _libraries().limit(limits=1, user_api="blas"):
+    with one_thread():
         effect = estimate(models)
         statistics_of = partial(_examine, models, draws, inference)
         batch = int(np.clip(BATCH_ELEMENTS // hypothesis.outcome.shape[1], LEAST_BATCH, MOST_BATCH))
@@ -173,6 +174,11 @@ def compare(
     p_fdr[~missing] = fdrcorrection(p[~missing])[1]
     observed, p, p_fwe = (np.where(missing, np.nan, values) for values in (observed, p, p_fwe))
     return Comparison(effect, observed, p, p_fwe, p_fdr, maxima, draws.exhaustive, draws.fingerprint, tail)
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Keep matrix products to one thread: several tests run at once, and rounding is that of one."""
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 @lru_cache
