@@ -15,7 +15,7 @@ from bids_app.stats.planning import Pilot, PlannedTrial, Region, noise_like, try
 
 EFFECT = 1.2  # of error_rates.power
 ARMS = {"shares": (1, 1), "effects": ((0.0, 0.0), (0.0, 1.0)), "n_visits": 2}
-PILOTS = (13, 26, 60)
+PILOTS, N_PILOTS = (13, 26, 60), 10
 
 
 def pilot_of(n, seed):
@@ -46,19 +46,29 @@ def print_refound(n_trials, n_jobs):
         print(f"{estimator:<8}simulated anew: voxels found {np.mean(shares):.3f}, any voxel {said}", flush=True)
         trial = PlannedTrial(estimator=estimator, n_draws=N_DRAWS, inference=inference, alpha=ALPHA, **ARMS)
         for n in PILOTS:
-            print_planned(trial, pilot_of(n, 10_000), planted, n_trials, n_jobs)
+            print_planned(trial, n, planted, n_trials, n_jobs)
 
 
-def print_planned(trial, pilot, planted, n_trials, n_jobs):
-    """Plan from a pilot, and say what is found with and without an effect."""
-    noise = noise_like(pilot)
-    region = Region(planted, noise.deviation[1, 0, planted])
-    found = try_size(trial, noise, N, region=region, size=EFFECT, n_trials=n_trials, n_jobs=n_jobs)
-    null = try_size(trial, noise, N, region=None, n_trials=n_trials, n_jobs=n_jobs)
+def print_planned(trial, n_pilot, planted, n_trials, n_jobs):
+    """Plan from pilots of one size, and say what is found with and without an effect, over all of them."""
+    found, nulls, shrinkage = [], [], []
+    for number in range(N_PILOTS):
+        noise = noise_like(pilot_of(n_pilot, 10_000 * (1 + number)), seed=number)
+        everywhere = np.sqrt(np.square(noise.deviation[1, 0]).mean())  # the unit of error_rates
+        region = Region(planted, np.full(len(planted), everywhere))
+        how = {"n_trials": n_trials // N_PILOTS, "seed": number, "n_jobs": n_jobs}
+        found.append(try_size(trial, noise, N, region=region, size=EFFECT, **how))
+        nulls.append(try_size(trial, noise, N, region=None, **how))
+        shrinkage.append(noise.shrinkage)
+    shares = [one.share * one.rate for one in found]
+    said = []
+    for tried in (found, nulls):
+        hits, trials = sum(one.hits for one in tried), sum(one.trials for one in tried)
+        low, high = wilson(hits, trials)
+        said.append(f"{hits / trials:.3f} ({low:.3f} to {high:.3f})")
     print(
-        f"    pilot of {pilot.n}: voxels found {found.share * found.rate:.3f}, any voxel {found.rate:.3f} "
-        f"({found.interval[0]:.3f} to {found.interval[1]:.3f}), without an effect {null.rate:.3f} "
-        f"({null.interval[0]:.3f} to {null.interval[1]:.3f}); random fields {noise.shrinkage:.2f}",
+        f"    {N_PILOTS} pilots of {n_pilot}: voxels {np.mean(shares):.3f} ({min(shares):.3f} to {max(shares):.3f})"
+        f", any voxel {said[0]}, without an effect {said[1]}; random fields {np.mean(shrinkage):.2f}",
         flush=True,
     )
 

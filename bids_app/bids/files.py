@@ -19,7 +19,19 @@ from bids_app.errors import OutputError
 
 HOUR = 3600
 WRITTEN = (  # below the output folder
-    *("sub-*", "group", "logs", "atlases", "surfaces", "derivatives", "*.html", "*.tsv", "*.json", "README.md"),
+    *(
+        "sub-*",
+        "group",
+        "power",
+        "logs",
+        "atlases",
+        "surfaces",
+        "derivatives",
+        "*.html",
+        "*.tsv",
+        "*.json",
+        "README.md",
+    ),
     *(".bidsignore", ".partial-*"),
 )
 BIDS_VERSION = "1.10.0"
@@ -30,6 +42,7 @@ BIDSIGNORE = (
     "surfaces",
     "atlases",
     "group",
+    "power",
     "work",
     "*_boldmap.*",
     "*_timeseries.*",
@@ -47,6 +60,7 @@ Graph maps of resting-state fMRI made by trialgraph {version}.
 - `atlases/`: the atlases, as they were laid over the nodes.
 - `index.html`: every participant and scan; `sub-*.html`: a page per participant.
 - `group/`: the comparison of the arms; open `group/index.html`.
+- `power/`: the size of a trial as planned by `trialgraph power`; open `power/index.html`.
 - `logs/`: settings, messages and errors of every run, the methods in words (`CITATION`), and a checklist.
 - `derivatives/preproc/`: raw scans preprocessed here, if any.
 """

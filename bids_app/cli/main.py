@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from bids_app.cli.settings_of import dashed, parse
+from bids_app.cli.settings_of import dashed, parse, parse_for_power
 from bids_app.cli.validate import check_dataset
 from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
 from bids_app.settings.checks import check_settings
 from bids_app.settings.everyday import LEVELS, USAGES
 from bids_app.settings.parser import demo_parser
+from bids_app.settings.power_options import read_power
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_code
 from bids_app.system.work_folder import private_folder, working_in
@@ -43,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _demo(argv[1:])
         if argv[:1] == ["check"] and argv[2:3] not in ([level] for level in LEVELS):
             return _check(argv[1:])
+        if argv[:1] == ["power"] and argv[2:3] not in ([level] for level in LEVELS):
+            return _power(argv[1:])
         settings = parse(argv)
         return _preview(settings) if settings.dry_run else _run(settings)
     except TrialgraphError as error:
@@ -98,6 +101,17 @@ def _step(settings: Settings) -> Callable[[Settings], int]:
     else:
         from bids_app.participant.level import participant_level as step
     return step
+
+
+def _power(argv: Sequence[str]) -> int:
+    """Plan the size of a trial from what the participant level left."""
+    options, rest = read_power(argv)
+    settings = parse_for_power(options, rest)
+    work_dir = private_folder(settings.output_dir / "work" / "power")
+    with working_in(work_dir, keep=False) as conclude:
+        from bids_app.power.level import power_level
+
+        return conclude(power_level(settings, options))
 
 
 def _check(argv: Sequence[str]) -> int:

@@ -22,7 +22,7 @@ def check_settings(settings: Settings) -> None:
         A folder lies where it must not, or a number is out of its range.
     """
     _check_folders(settings)
-    _check_numbers(settings)
+    check_numbers(settings)
 
 
 def _check_folders(settings: Settings) -> None:
@@ -79,7 +79,8 @@ def _require_writable(what: str, path: Path, *, make: bool) -> None:
         raise OutputError(f"The {what} folder {path} is not writable by user {os.getuid()}.")
 
 
-def _check_numbers(settings: Settings) -> None:
+def check_numbers(settings: Settings) -> None:
+    """Refuse numbers that are out of their range, and measures that need what is not given."""
     graph = settings.graph
     for part in (graph, graph.parcels, settings.signal, settings.trial, settings.resources):
         for key, field in keyed_fields(part).items():

@@ -50,6 +50,7 @@ EVERYDAY = {
 USAGE = "trialgraph BIDS_DIR OUTPUT_DIR {participant,group} [options]"
 USAGES = f"""{USAGE}
        trialgraph check BIDS_DIR OUTPUT_DIR [options]
+       trialgraph power OUTPUT_DIR [options]
        trialgraph demo OUTPUT_DIR [options]"""
 _COMMON = {
     "check": "trialgraph check bids out                        # what would be done, and what is missing",
