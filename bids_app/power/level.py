@@ -112,7 +112,7 @@ def _of_pilot(maps: PilotMaps, planned: Planned) -> Iterator[Finding]:
         yield Finding(
             "Noise",
             f"{n} participants say little of how nodes that are far apart go along: {100 * shrinkage:.0f} % of the "
-            "variance of the simulated maps is of random fields of their smoothness, variance and correlation of visits.",
+            "variance of simulated maps is of random fields of their smoothness, variance and correlation of visits.",
             warning=n < 20,
         )
 

@@ -158,8 +158,7 @@ def compare(
     """
     inference = inference or Inference()
     _require_suitable(hypothesis, draws)
-    if not _moves_along(hypothesis, draws):
-        hypothesis = hypothesis.settled()
+    hypothesis = as_drawn(hypothesis, draws)
     models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
     with one_thread():
         effect = estimate(models)
@@ -197,6 +196,11 @@ def _require_suitable(hypothesis: Hypothesis, draws: Draws) -> None:
             raise ValueError(f"allocations test a difference of the observed arms, not a {hypothesis.kind}")
     elif hypothesis.kind == "mean" and (draws.signs > 0).all():
         raise ValueError("permutations leave a mean as it is, it needs sign flips")
+
+
+def as_drawn(hypothesis: Hypothesis, draws: Draws) -> Hypothesis:
+    """Return a hypothesis with what the draws leave where it is among the nuisance."""
+    return hypothesis if _moves_along(hypothesis, draws) else hypothesis.settled()
 
 
 def _moves_along(hypothesis: Hypothesis, draws: Draws) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from bids_app.stats.hypotheses import Hypothesis
 from bids_app.stats.inference import Inference
-from bids_app.stats.permutation import BATCH_ELEMENTS, LEAST_BATCH, MOST_BATCH, one_thread
+from bids_app.stats.permutation import BATCH_ELEMENTS, LEAST_BATCH, MOST_BATCH, as_drawn, one_thread
 from bids_app.stats.pvalues import tie_bound
 from bids_app.stats.voxels import Draws, VoxelModels
 
@@ -67,8 +67,7 @@ def decide(
     >>> decide(stated, allocations(arm), Inference(), alpha=0.4).found
     True
     """
-    if hypothesis.n_along:
-        raise ValueError("several arms are tested by compare")
+    hypothesis = as_drawn(hypothesis, draws)
     models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
     as_z = inference.statistic != "voxel" or len(models.parts) > 1
     batch = int(np.clip(BATCH_ELEMENTS // hypothesis.outcome.shape[1], LEAST_BATCH, MOST_BATCH))

@@ -1,6 +1,6 @@
 """A trial that is planned: who is randomized to what, what treatment does, and how it will be analysed."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -12,8 +12,8 @@ from bids_app.stats.design import nuisance
 from bids_app.stats.estimands import Estimand, Row, two_periods, two_visits
 from bids_app.stats.hypotheses import Hypothesis, hypothesis
 from bids_app.stats.inference import Inference
-from bids_app.stats.permutation import Comparison, compare
-from bids_app.stats.planning.decision import decide
+from bids_app.stats.permutation import compare
+from bids_app.stats.planning.decision import Decision, decide
 from bids_app.stats.planning.noise import Noise
 from bids_app.stats.pvalues import across
 from bids_app.stats.rearrangement import residual_permutations, sign_flips
@@ -22,6 +22,8 @@ from bids_app.stats.voxels import Draws
 LEAST_PER_ARM = 2
 SCHEMES = ("rerandomize", "freedman-lane")
 Question = tuple[int, int]  # an arm, compared with the reference, and a visit
+Test = tuple[Question, int]  # a comparison of a measure
+Joint = tuple[list[Test], Draws, int]  # tests with the same draws, and what their p is multiplied by
 ONE_GROUP = "within"
 
 
@@ -197,24 +199,32 @@ def simulate_once(trial: PlannedTrial, noise: Noise, n: int, region: Region | No
     if region is not None:
         added = size * np.array(trial.effects)[arm]
         maps[:, :, region.measure, region.nodes] += (added[..., None] * region.effect).astype(np.float32)
-    measure, nodes = (0, None) if region is None else (region.measure, region.nodes)
+    own = region.measure if region is not None else 0
+    nodes = None if region is None else region.nodes
     analysis = _Analysis(trial, maps, arm, int(generator.integers(2**31)))
-    if len(trial.questions) == 1 and (not trial.over_measures or maps.shape[2] == 1):
-        (question,) = trial.questions
-        stated, draws = analysis.stated(question, measure), analysis.draws(question)
-        own = int(np.sign(trial.effect_of(question))) * sign
-        decision = decide(stated, draws, trial.inference, alpha=trial.alpha, nodes=nodes, sign=own)
-        return Outcome({question: decision.found}, decision.share, len(arm))
-    found: dict[Question, bool] = {}
-    shares = []
-    for question, p, statistic in analysis.corrected(measure, everything=region is None):
-        if question not in asked:
-            continue
-        looked_at = slice(None) if nodes is None else nodes
-        right = np.sign(trial.effect_of(question)) * sign * statistic[looked_at] >= 0
-        there = (p[looked_at] <= trial.alpha * (1 + 1e-12)) & right
-        found[question] = bool(there.any()) or found.get(question, False)
-        shares.append(float(there.mean()))
+    joints = analysis.joints(own)
+    signs = {one: int(np.sign(trial.effect_of(one))) * sign for one in trial.questions}
+    # By itself each is tested with the draws of the smallest set that it is in: p over a set can only be larger.
+    smallest = {test: (draws, times) for tests, draws, times in reversed(joints) for test in tests}
+    alone = {
+        test: analysis.decide(test, *how, nodes, signs[test[0]])
+        for test, how in smallest.items()
+        if test[0] in asked and (region is None or test[1] == own)
+    }
+    if len(joints) == 1 and len(joints[0][0]) == 1:
+        ((question, _),) = alone
+        return Outcome({question: alone[question, own].found}, alone[question, own].share, len(arm))
+    found = dict.fromkeys(asked, False)
+    if not any(one.found for one in alone.values()):
+        return Outcome(found, 0.0, len(arm))
+    shares = [0.0]
+    looked_at = slice(None) if nodes is None else nodes
+    for test, (p, statistic) in analysis.corrected(joints).items():
+        if test in alone:
+            right = signs[test[0]] * statistic[looked_at] >= 0
+            there = (p[looked_at] <= trial.alpha * (1 + 1e-12)) & right
+            found[test[0]] |= bool(there.any())
+            shares.append(float(there.mean()))
     return Outcome(found, max(shares), len(arm))
 
 
@@ -233,57 +243,46 @@ class _Analysis:
         maps = {visit: self.maps[:, int(visit), measure] for visit in estimand.visits}
         return hypothesis(estimand, maps, nuisance(len(self.arm)), arm=self.arm)
 
-    def draws(self, question: Question) -> Draws:
-        """Return the draws that test a comparison by itself."""
-        n_draws, n = self.trial.n_draws, len(self.arm)
-        if self.trial.estimator == ONE_GROUP:
-            return sign_flips(n, n_draws, self.seed)
-        if self.trial.scheme == "freedman-lane":
-            return residual_permutations(n, None, n_draws, self.seed)
-        return allocations(self.arm, None, n_draws, self.seed, among=(0, question[0]))
+    def joints(self, measure: int) -> list[Joint]:
+        """List what is tested together, by which draws, and what p is multiplied by; larger sets last.
 
-    def corrected(self, measure: int, *, everything: bool) -> Iterator[tuple[Question, np.ndarray, np.ndarray]]:
-        """Yield p over nodes, signs and what else the plan corrects for, and the statistic, of each comparison.
-
-        Of several measures only the planned one is yielded, unless everything is asked for.
+        Parameters
+        ----------
+        measure : int
+            That with the effect: the one that several arms and visits are compared by.
         """
-        if len(self.trial.questions) > 1:
-            yield from self._of_several(measure)
-            return
-        (question,) = self.trial.questions
-        draws = self.draws(question)
-        tested = [self._compare(question, one, draws) for one in range(self.maps.shape[2])]
-        for number, (p, one) in enumerate(zip(across(tested), tested, strict=True)):
-            if everything or number == measure:
-                yield question, p, one.statistic
-
-    def _of_several(self, measure: int) -> Iterator[tuple[Question, np.ndarray, np.ndarray]]:
-        """Yield the closed test of several arms and visits, as the group level makes it."""
-        tests, statistics = [], dict[Question, np.ndarray]()
-        for questions, draws, times in self._joints():
-            tested = {one: self._compare(one, measure, draws) for one in questions}
-            own = across(list(tested.values())) if len(tested) > 1 else [one.p_fwe for one in tested.values()]
-            tests.append({one: np.minimum(p * times, 1) for one, p in zip(tested, own, strict=True)})
-            statistics |= {one: comparison.statistic for one, comparison in tested.items()}
-        for question, p_closed in closed(tests).items():
-            yield question, p_closed, statistics[question]
-
-    def _joints(self) -> Iterator[tuple[list[Question], Draws, int]]:
-        """Yield the comparisons that are tested together, by which draws, and what p is multiplied by."""
-        questions = list(self.trial.questions)
-        if self.trial.estimator == ONE_GROUP:
-            yield questions, self.draws(questions[0]), 1
-        elif self.trial.scheme != "rerandomize":
-            for one in questions:
-                yield [one], self.draws(one), len(questions)
-        else:
-            rows = {arm: self.trial.row(arm) for arm, _ in questions}
-            for alike in intersections(list(rows.values())):
-                yield [own for own in questions if rows[own[0]] in alike.rows], self._blocked(alike.blocks), 1
+        trial, questions = self.trial, list(self.trial.questions)
+        several = len(questions) == 1 and trial.over_measures
+        measures = list(range(self.maps.shape[2])) if several else [measure]
+        tests = {
+            arm: [(one, number) for one in questions if one[0] == arm for number in measures] for arm, _ in questions
+        }
+        everyone = [test for own in tests.values() for test in own]
+        if trial.estimator == ONE_GROUP:
+            return [(everyone, sign_flips(len(self.arm), trial.n_draws, self.seed), 1)]
+        if trial.scheme != "rerandomize":
+            draws = residual_permutations(len(self.arm), None, trial.n_draws, self.seed)
+            return [([test for test in everyone if test[0] == one], draws, len(questions)) for one in questions]
+        rows = {trial.row(arm): arm for arm in tests}
+        return [
+            ([test for row in alike.rows for test in tests[rows[row]]], self._blocked(alike.blocks), 1)
+            for alike in intersections(list(rows))
+        ]
 
     def _blocked(self, blocks: tuple[int, ...]) -> Allocations:
-        labels = np.array(blocks)[self.arm]
-        return allocations(self.arm, labels, self.trial.n_draws, self.seed)
+        return allocations(self.arm, np.array(blocks)[self.arm], self.trial.n_draws, self.seed)
 
-    def _compare(self, question: Question, measure: int, draws: Draws) -> Comparison:
-        return compare(self.stated(question, measure), draws, self.trial.inference)
+    def decide(self, test: Test, draws: Draws, times: int, nodes: np.ndarray | None, sign: int) -> Decision:
+        """Say whether a comparison of a measure finds something by itself."""
+        alpha = self.trial.alpha / times
+        return decide(self.stated(*test), draws, self.trial.inference, alpha=alpha, nodes=nodes, sign=sign)
+
+    def corrected(self, joints: Sequence[Joint]) -> dict[Test, tuple[np.ndarray, np.ndarray]]:
+        """Return p over all that is tested, by a closed test, and the statistic, of each comparison of a measure."""
+        corrected, statistics = [], dict[Test, np.ndarray]()
+        for tests, draws, times in joints:
+            compared = {one: compare(self.stated(*one), draws, self.trial.inference) for one in tests}
+            own = across(list(compared.values())) if len(compared) > 1 else [one.p_fwe for one in compared.values()]
+            corrected.append({one: np.minimum(p * times, 1) for one, p in zip(compared, own, strict=True)})
+            statistics |= {one: comparison.statistic for one, comparison in compared.items()}
+        return {test: (p, statistics[test]) for test, p in closed(corrected).items()}
