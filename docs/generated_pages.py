@@ -17,10 +17,13 @@ from bids_app.group.repeated_outcomes import ROLE
 from bids_app.group.result_tables import COMPONENT_COLUMNS, PAIR_COLUMNS, STATISTICS, TABLE_COLUMNS
 from bids_app.group.sensitivity import SENSITIVITY_COLUMNS
 from bids_app.group.value_keys import KEY_COLUMNS
+from bids_app.power.level import COLUMNS as POWER_COLUMNS
+from bids_app.power.level import COMPARISON_COLUMNS
 from bids_app.report.every_scan import COLUMNS as SCAN_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
 from bids_app.settings.everyday import LEVEL_OF
 from bids_app.settings.parser import app_parser, demo_parser, plan_parser, unblind_parser
+from bids_app.settings.power_options import power_parser
 from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
@@ -54,6 +57,8 @@ TABLES = {
     "outcomes.tsv, of one group": CHANGE_COLUMNS,
     "motion.tsv, of one group": ONE_GROUP_COLUMNS,
     "description.tsv": DESCRIPTION_COLUMNS,
+    "power/power.tsv": POWER_COLUMNS,
+    "power/comparisons.tsv": COMPARISON_COLUMNS,
     "description.tsv of scores": SCORE_COLUMNS,
     "reliability.tsv": RELIABILITY_COLUMNS,
     "spread.tsv": SPREAD_COLUMNS,
@@ -73,7 +78,7 @@ def options_page():
     """Return every option of the command line, in its groups."""
     lines = ["# Every option", "", "Each may be written with dashes or underscores.", ""]
     tasks = plan_parser()._subparsers._group_actions[0].choices.values()
-    for parser in (app_parser(), unblind_parser(), demo_parser(), *tasks):
+    for parser in (app_parser(), unblind_parser(), power_parser(), demo_parser(), *tasks):
         lines += [f"## `{parser.prog}`", "", parser.description, ""]
         for group in parser._action_groups:
             if group._group_actions:

@@ -19,7 +19,19 @@ from bids_app.errors import OutputError
 
 HOUR = 3600
 WRITTEN = (  # below the output folder
-    *("sub-*", "group", "logs", "atlases", "surfaces", "derivatives", "*.html", "*.tsv", "*.json", "README.md"),
+    *(
+        "sub-*",
+        "group",
+        "power",
+        "logs",
+        "atlases",
+        "surfaces",
+        "derivatives",
+        "*.html",
+        "*.tsv",
+        "*.json",
+        "README.md",
+    ),
     *(".bidsignore", ".partial-*"),
 )
 BIDS_VERSION = "1.10.0"
@@ -30,6 +42,7 @@ BIDSIGNORE = (
     "surfaces",
     "atlases",
     "group",
+    "power",
     "work",
     "*_boldmap.*",
     "*_timeseries.*",
@@ -48,6 +61,7 @@ Graph maps of resting-state fMRI made by trialgraph {version}.
 - `index.html`: every participant and scan; `sub-*.html`: a page per participant.
 - `group/`: the comparison of the arms; open `group/index.html`. Tables are in `group/tables/`, maps in
   `group/maps/<measure>/`, pictures in `group/figures/`.
+- `power/`: the size of a trial as planned by `trialgraph power`; open `power/index.html`.
 - `logs/`: settings, messages and errors of every run, the methods in words (`CITATION`), and a checklist.
 - `derivatives/preproc/`: raw scans preprocessed here, if any.
 """

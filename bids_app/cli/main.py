@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from bids_app.cli.settings_of import dashed, parse
+from bids_app.cli.settings_of import dashed, parse, parse_for_power
 from bids_app.cli.validate import check_dataset
 from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
 from bids_app.settings.checks import check_settings
 from bids_app.settings.everyday import LEVELS, USAGES
 from bids_app.settings.parser import demo_parser, plan_parser
+from bids_app.settings.power_options import read_power
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_code
 from bids_app.system.work_folder import private_folder, working_in
@@ -39,14 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if not argv:
             raise UsageError(f"nothing to do.\nusage: {USAGES}\nSee trialgraph --help")
-        if argv[:1] == ["demo"] and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
-            return _demo(argv[1:])
-        if argv[:1] == ["check"] and argv[2:3] not in ([level] for level in LEVELS):
-            return _check(argv[1:])
-        if argv[:1] == ["plan"] and argv[2:3] not in ([level] for level in LEVELS):
-            return _plan(argv[1:])
-        if argv[:1] == ["unblind"] and argv[2:3] not in ([level] for level in LEVELS):
-            return _unblind(argv[1:])
+        if argv[0] in COMMANDS and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
+            return COMMANDS[argv[0]](argv[1:])
         settings = parse(argv)
         return _preview(settings) if settings.dry_run else _run(settings)
     except TrialgraphError as error:
@@ -114,6 +109,17 @@ def _unblind(argv: Sequence[str]) -> int:
         return main(again)
 
 
+def _power(argv: Sequence[str]) -> int:
+    """Plan the size of a trial from what the participant level left."""
+    options, rest = read_power(argv)
+    settings = parse_for_power(options, rest)
+    work_dir = private_folder(settings.output_dir / "work" / "power")
+    with working_in(work_dir, keep=False) as conclude:
+        from bids_app.power.level import power_level
+
+        return conclude(power_level(settings, options))
+
+
 def _check(argv: Sequence[str]) -> int:
     """Say what both levels would do with a dataset."""
     settings = parse(argv, check=True)
@@ -168,3 +174,6 @@ def _demo(argv: Sequence[str]) -> int:
 
         how = {"design": options.design, "n_cpus": options.n_cpus, "seed": options.random_seed}
         return conclude(run_demo(options.output_dir, work_dir, **how))
+
+
+COMMANDS = {"check": _check, "demo": _demo, "plan": _plan, "power": _power, "unblind": _unblind}

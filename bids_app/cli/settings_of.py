@@ -11,17 +11,19 @@ from typing import Any, TypeVar, cast
 
 from bids_app.cli.adopted import find_adopted
 from bids_app.cli.of_designs import of_design
-from bids_app.errors import DataError, UnknownLevelError, UsageError
+from bids_app.errors import DataError, MissingInputError, UnknownLevelError, UsageError
 from bids_app.graph.measures import UNSIGNED, VOXEL_MEASURES
 from bids_app.group.plan_match import file_deviations
 from bids_app.settings.argument_parser import meant
 from bids_app.settings.atlas_source import find_atlas
+from bids_app.settings.checks import check_numbers
 from bids_app.settings.config import read_config
 from bids_app.settings.contrasts import chosen_contrasts
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.everyday import LEVELS
 from bids_app.settings.parser import read_given, with_defaults
 from bids_app.settings.plan import read_plan
+from bids_app.settings.power_options import PowerOptions
 from bids_app.settings.roles import deviations, left_to
 from bids_app.settings.settings import (
     QUERIES,
@@ -91,6 +93,21 @@ def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
     planned = _settings(with_defaults(of_design(plan.options, places)))
     departed = (*deviations(plan, planned, settings), *file_deviations(plan, settings))
     return replace(settings, trial=replace(settings.trial, plan=plan, departed=departed))
+
+
+def parse_for_power(options: PowerOptions, words: Sequence[str]) -> Settings:
+    """Return the settings that the group level would have of an output folder: it is read, and no dataset.
+
+    Raises
+    ------
+    MissingInputError, UsageError
+    """
+    folder = options.output_dir
+    if not folder.is_dir():
+        raise MissingInputError(f"{folder} is no folder: trialgraph power reads what the participant level wrote.")
+    settings = parse([str(folder), str(folder), "group", "--design", options.design, *words])
+    check_numbers(settings)
+    return settings
 
 
 def _settings(options: Namespace) -> Settings:

@@ -275,12 +275,12 @@ def _maps(
     """Return each feature's values by session, of the nodes that are compared, and which of all nodes these are."""
     feature, scans = next(iter(route.scans.items()))
     shape = _values(scans[0], feature).shape
-    loaded = {session: _load(route, participants, session, shape) for session in design.visits.values()}
+    loaded = {session: read_visit(route, participants, session, shape) for session in design.visits.values()}
     kept = _require_kept(route, list(loaded.values()), arm, min_per_arm, design.words)
     return {name: {visit: of[name][:, kept] for visit, of in loaded.items()} for name in route.scans}, kept
 
 
-def _load(
+def read_visit(
     route: Route, participants: Sequence[str], session: str | None, shape: tuple[int, ...]
 ) -> dict[Feature, np.ndarray]:
     """Return each feature's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""

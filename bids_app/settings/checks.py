@@ -22,7 +22,7 @@ def check_settings(settings: Settings) -> None:
         A folder lies where it must not, or a number is out of its range.
     """
     _check_folders(settings)
-    _check_numbers(settings)
+    check_numbers(settings)
     _check_key(settings)
 
 
@@ -99,7 +99,8 @@ def _check_key(settings: Settings) -> None:
         raise UsageError(f"--key {settings.key} is a folder; give a file.")
 
 
-def _check_numbers(settings: Settings) -> None:
+def check_numbers(settings: Settings) -> None:
+    """Refuse numbers that are out of their range, and measures that need what is not given."""
     graph = settings.graph
     for part in (graph, graph.parcels, settings.signal, settings.trial, settings.resources):
         for key, field in keyed_fields(part).items():

@@ -1,6 +1,7 @@
 """The test of a hypothesis at all voxels, by draws of allocations or of rearranged residuals."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, cast
@@ -162,7 +163,7 @@ def compare(
     A draw that leaves a voxel too few participants in an arm gives it the statistic 0, so that the statistic is a
     function of the allocation alone and the test stays exact with voxels that lack participants.
     """
-    with _libraries().limit(limits=1, user_api="blas"):
+    with one_thread():
         test = _Test.prepare(hypothesis, draws, inference or Inference())
         *_, counted = test.counted_at((len(draws),), n_jobs, progress)
     return test.concluded(counted)
@@ -208,7 +209,7 @@ def compare_until_settled(
     if tests[0][1].exhaustive:
         return [compare(*test, n_jobs=n_jobs) for test in tests]
     stopping = replace(stopping, most=len(tests[0][1]) - 1)
-    with _libraries().limit(limits=1, user_api="blas"):
+    with one_thread():
         prepared = [_Test.prepare(*test) for test in tests]
         counts = [test.counted_at(stopping.looks(), n_jobs) for test in prepared]
         for counted in zip(*counts, strict=True):
@@ -253,8 +254,7 @@ class _Test:
     @classmethod
     def prepare(cls, hypothesis: Hypothesis, draws: Draws, inference: Inference) -> "_Test":
         _require_suitable(hypothesis, draws)
-        if not _moves_along(hypothesis, draws):
-            hypothesis = hypothesis.settled()
+        hypothesis = as_drawn(hypothesis, draws)
         models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
         return cls(models, draws, inference, estimate(models))
 
@@ -296,6 +296,11 @@ class _Test:
         )
 
 
+def one_thread() -> AbstractContextManager[Any]:
+    """Keep matrix products to one thread: several tests run at once, and rounding is that of one."""
+    return _libraries().limit(limits=1, user_api="blas")
+
+
 @lru_cache
 def _libraries() -> ThreadpoolController:
     """Find the BLAS that numpy has loaded, once: to search for it takes longer than a test of a few parcels."""
@@ -312,6 +317,11 @@ def _require_suitable(hypothesis: Hypothesis, draws: Draws) -> None:
             raise ValueError(f"allocations test a difference of the observed arms, not a {hypothesis.kind}")
     elif hypothesis.kind == "mean" and (draws.signs > 0).all():
         raise ValueError("permutations leave a mean as it is, it needs sign flips")
+
+
+def as_drawn(hypothesis: Hypothesis, draws: Draws) -> Hypothesis:
+    """Return a hypothesis with what the draws leave where it is among the nuisance."""
+    return hypothesis if _moves_along(hypothesis, draws) else hypothesis.settled()
 
 
 def _moves_along(hypothesis: Hypothesis, draws: Draws) -> bool:

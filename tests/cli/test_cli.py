@@ -294,6 +294,10 @@ def test_a_wrong_option_is_a_usage_error(words, fragment, monkeypatch):
         (["--bids-exec-spec"], 0),
         (["demo", "--help"], 0),
         (["demo"], 64),
+        (["power", "--help"], 0),
+        (["power"], 64),
+        (["power", "nowhere"], 64),
+        (["power", "nowhere", "--effect-at", "0", "0", "0", "--effect-size", "1"], 66),
     ],
 )
 def test_exit_codes_of_the_process(argv, code, tmp_path):
@@ -359,6 +363,7 @@ def test_all_help_lists_every_option_once_and_no_option_without_explanation(caps
         (["group", "--help-all"], ["--covariates", "--connectivity"], ["--dummy-scans"]),
         (["check", "--help"], ["trialgraph check BIDS_DIR OUTPUT_DIR", "--covariates", "--denoise"], ["{participant"]),
         (["demo", "--help"], ["trialgraph demo", "--random-seed"], ["--covariates"]),
+        (["power", "--help"], ["trialgraph power", "--effect-at", "--dropout"], ["--covariates"]),
     ],
 )
 def test_help_is_of_a_level_fits_on_a_page_and_ends_with_examples(argv, there, elsewhere, capsys, monkeypatch):

@@ -88,6 +88,7 @@ def test_command_line_loads_nothing_heavy():
 
 FLOORS = (  # from the top: each package may import itself and what is below, not its neighbours
     {"cli"},
+    {"power"},
     {"group", "participant", "simulate"},
     {"preproc"},
     {"report"},

@@ -170,7 +170,8 @@ def test_what_is_confirmed_is_what_the_plan_lets_be(walked):
 
 
 def _objectives(root):
-    return pd.read_csv(root / "out" / "group" / "tables" / "objectives.tsv", sep="\t", na_values="n/a").to_dict("records")
+    path = root / "out" / "group" / "tables" / "objectives.tsv"
+    return pd.read_csv(path, sep="\t", na_values="n/a").to_dict("records")
 
 
 def test_the_page_begins_with_the_objectives_and_says_no_more(walked, browse):
