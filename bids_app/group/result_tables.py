@@ -15,7 +15,7 @@ from bids_app.group.sample import Sample
 from bids_app.settings.settings import Trial
 
 STATISTICS = {
-    "t": "Student's t of the difference between the arms",
+    "t": "Student's t of the difference between the arms, of the mean change, or of the slope",
     "difference": "Adjusted difference between the arms, mean change, or slope, in the units of the map",
     "ciLow": "Lower end of the 95 % confidence interval of the difference",
     "ciHigh": "Upper end of the 95 % confidence interval of the difference",

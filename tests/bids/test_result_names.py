@@ -1,11 +1,13 @@
 """Every kind of name that we write is read back as what it was built from."""
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bids_app
 from bids_app.bids import result_names
 from bids_app.bids.files import save_text, sidecar_of
 from bids_app.bids.names import ENTITIES, Name, build, scan_label
@@ -24,6 +26,7 @@ from bids_app.group.routes import MapRoute, ParcelRoute
 from bids_app.settings.settings import Graph
 from bids_app.trial.design import Design
 
+PACKAGE = Path(bids_app.__file__).parent
 LABELS = st.from_regex(r"[A-Za-z0-9]{1,12}", fullmatch=True)
 SUFFIXES = st.sampled_from(
     ["boldmap", "nodes", "global", "relmat", "timeseries", "mask", "statmap", "clusters", "flow", "design"]
@@ -132,3 +135,9 @@ def test_every_matrix_and_linking_has_a_label_of_its_own():
     assert len(set(labels)) == len(labels)
     assert len(set(result_names.MATRIX_STATS.values())) == len(result_names.MATRIX_STATS) == len(MATRICES)
     assert scan_label({"sub": "01", "ses": "1", "stat": "degree"}) == "sub-01 ses-1"
+
+
+def test_who_reads_a_file_of_the_group_asks_where_it_lies():
+    sources = {path: path.read_text() for folder in ("group", "report") for path in (PACKAGE / folder).glob("*.py")}
+    assert len(sources) > 60
+    assert [path.name for path, text in sources.items() if re.search(r"folder / (\"figures\" / )?build\(", text)] == []

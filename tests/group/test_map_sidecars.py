@@ -97,3 +97,13 @@ def test_corrections_name_their_family(routes):
             assert ("both signs" in one["Family"]) == (stat in ("pFwe", "pFweAll"))
             if stat == "pFweAll":
                 assert all(feature["Title"] in one["Family"] for feature in record["Features"])
+
+
+def test_tables_call_the_same_the_same(compared):
+    paths = [path for path in (compared / "group" / "tables").glob("*.tsv") if not path.name.endswith("_relmat.tsv")]
+    assert len(paths) > 20
+    for path in paths:
+        table = pd.read_csv(path, sep="\t", dtype={"participant_id": str})
+        assert not {"metric", "feature", "participant", "subject"} & set(table), path
+        assert ("measure" in table) == ("edges" in table), path
+        assert "participant_id" not in table or table["participant_id"].str.startswith("sub-").all(), path
