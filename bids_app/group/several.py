@@ -12,14 +12,14 @@ from bids_app import __version__, stats
 from bids_app.bids.files import save_described, save_map
 from bids_app.bids.names import contrast_label
 from bids_app.bids.result_names import comparison_folder, family_name
-from bids_app.graph.features import Feature
+from bids_app.graph.features import Feature, camel
 from bids_app.group.family import Family
-from bids_app.group.routes import MapRoute
+from bids_app.group.painting import Brush
+from bids_app.group.routes import ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.group.together import Result
 from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import Settings
-from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
 COLUMNS = {
@@ -70,7 +70,7 @@ class Part(NamedTuple):
 
 
 def write_family(settings: Settings, family: Family, found: Mapping[Part, Result]) -> list[Path]:
-    """Write p over all comparisons of a route: a table, and of voxels maps.
+    """Write p over all comparisons of a route: a table, and maps of voxels, or of parcels that are painted back.
 
     Parameters
     ----------
@@ -87,8 +87,7 @@ def write_family(settings: Settings, family: Family, found: Mapping[Part, Result
     written: list[Path] = []
     for one in _tested(family, found):
         rows.append(_row(settings, family, one))
-        if isinstance(family.route, MapRoute):
-            written += _save_maps(settings, family, one)
+        written += _save_maps(settings, family, one)
     path = settings.group_dir / family_name(family.route, "comparisons", ".tsv")
     save_described(path, pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS, Note=f"p_together is {family.how}.")
     return [*written, path]
@@ -221,7 +220,13 @@ def _place(sample: Sample, node: int) -> str:
 
 
 def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path]:
-    route, grid = cast(MapRoute, family.route), cast(Nodes, one.sample.grid)
+    """Write the maps of a comparison; none of nodes that have no place."""
+    route, grid, brush = family.route, one.sample.grid, None
+    if isinstance(route, ParcelRoute):
+        brush = Brush.of(settings.output_dir, route, one.sample)
+        grid = brush.grid if brush else None
+    if grid is None:
+        return
     description = f"{one.feature.title}; {one.text}"
     contrast = contrast_label(*one.design.sides) if one.design else "any"
     maps = {"pTogether": (one.p, f"p {family.how}")}
@@ -233,11 +238,13 @@ def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path
             "pTogether": (one.p, "p of F, corrected over nodes and follow-ups by re-drawing the labels of all arms")
         }
     for stat, (values, text) in maps.items():
-        more = {"ses": one.followup or None, "contrast": contrast, "stat": stat, "desc": one.feature.label}
+        desc = camel([route.entities.get("desc"), one.feature.label]) if brush else one.feature.label
+        more = {"ses": one.followup or None, "contrast": contrast, "stat": stat, "desc": desc}
         path = settings.group_dir / family_name(route, "statmap", grid.extension, **more)
-        about = {"Statistic": route.statistic(settings.trial), "NumberOfDraws": one.n_draws}
-        software = {"Software": f"trialgraph {__version__}"}
-        save_map(path, grid, values, {"Description": f"{text}: {description}.", **about, **software})
+        about: dict[str, Any] = {"Statistic": route.statistic(settings.trial), "NumberOfDraws": one.n_draws}
+        about |= {"Software": f"trialgraph {__version__}", **(brush.about if brush else {})}
+        shown = brush.painted(values) if brush else values
+        save_map(path, grid, shown, {"Description": f"{text}: {description}.", **about})
         yield path
 
 
