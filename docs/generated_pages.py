@@ -21,6 +21,7 @@ from bids_app.settings.parser import app_parser, demo_parser
 from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
+from bids_app.stats.changes import CHANGES_COLUMNS
 from bids_app.stats.clinical import CHANGE_COLUMNS, CLINICAL_COLUMNS
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS
 from bids_app.stats.motion import MOTION_COLUMNS, ONE_GROUP_COLUMNS
@@ -40,6 +41,7 @@ TABLES = {
     "balance.tsv": BALANCE_COLUMNS,
     "outcomes.tsv": {**OUTCOME_COLUMNS, **CLINICAL_COLUMNS},
     "mmrm.tsv": {**REPEATED_COLUMNS, **ROLE},
+    "mmrm.tsv, of one group": {**CHANGES_COLUMNS, **ROLE},
     "outcomes.tsv, of one group": CHANGE_COLUMNS,
     "motion.tsv, of one group": ONE_GROUP_COLUMNS,
     "description.tsv": DESCRIPTION_COLUMNS,
