@@ -3,10 +3,8 @@
 python -m benchmarks.designs [--trials 1000] [--jobs 1] [--case WORDS]
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +12,7 @@ import numpy as np
 from scipy import stats
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.trials import ALPHA, asked, exact, of_each
 from bids_app.stats import (
     Estimand,
     Inference,
@@ -32,7 +31,7 @@ from bids_app.stats import (
 )
 from bids_app.stats.overvisits import mean_weights, slope_weights
 
-ALPHA, N_DRAWS = 0.05, 100
+N_DRAWS = 100
 MASK = np.ones((5, 5, 4), dtype=bool)
 INFERENCE = Inference(neighbours=neighbours(MASK))
 ROWS = {1: ((-1.0, 1.0),), 2: ((-1.0, 1.0, 0.0), (-1.0, 0.0, 1.0))}  # by the count of arms beside the reference
@@ -247,9 +246,8 @@ def counts(case, trials, jobs=1):
         Processes.
     """
     total = Counter()
-    with ProcessPoolExecutor(jobs) as pool:
-        for found in pool.map(case.trial, trials, chunksize=10) if jobs > 1 else map(case.trial, trials):
-            total.update(found)
+    for found in of_each(case.trial, trials, jobs):
+        total.update(found)
     return total
 
 
@@ -270,16 +268,9 @@ def judged(case, name, count, n_trials, level=0.95):
 
 def main():
     """Print a table of the rates with their intervals."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=1000)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--case", default="", help="only the cases that have these words")
-    options = parser.parse_args()
+    options = asked(__doc__, case={"default": "", "help": "only the cases that have these words"})
     n = options.trials
-    low, high = stats.binom.interval(0.95, n, ALPHA) / np.array(n)
-    print(
-        f"{n} trials of a case, {MASK.sum()} voxels, {N_DRAWS} draws, level {ALPHA}: exact in {low:.3f} to {high:.3f}"
-    )
+    print(f"{n} trials of a case, {MASK.sum()} voxels, {N_DRAWS} draws, level {ALPHA}: {exact(n)}")
     for title, case in CASES.items():
         if options.case in title:
             for name, count in counts(case, range(n), options.jobs).items():

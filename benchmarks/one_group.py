@@ -3,18 +3,16 @@
 python -m benchmarks.one_group [--trials 1000] [--jobs 1]
 """
 
-import argparse
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import stats
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.trials import ALPHA, asked, exact, of_each
 from bids_app.stats import Inference, across, compare, hypothesis, neighbours, nuisance, sign_flips, two_visits
 
-ALPHA, N_DRAWS, PEOPLE, LOST = 0.05, 200, 12, 2
+N_DRAWS, PEOPLE, LOST = 200, 12, 2
 MASK = np.ones((5, 5, 4), dtype=bool)
 TOUCHING = neighbours(MASK)
 LATER = ("visit 2", "visit 3")
@@ -86,8 +84,7 @@ def rates(case, trials, jobs=1):
     jobs : int, optional
         Processes.
     """
-    with ProcessPoolExecutor(jobs) as pool:
-        found = list(pool.map(partial(smallest_p, case), trials, chunksize=10))
+    found = of_each(partial(smallest_p, case), trials, jobs)
     shares = {name: float(np.mean([one[name] <= ALPHA for one in found])) for name in found[0]}
     together = [min(one[f"{visit}, together"] for visit in LATER) <= ALPHA for one in found]
     return shares | {"any, together": float(np.mean(together))}
@@ -95,12 +92,8 @@ def rates(case, trials, jobs=1):
 
 def main():
     """Print the rates with the interval in which an exact test lies."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=1000)
-    parser.add_argument("--jobs", type=int, default=1)
-    options = parser.parse_args()
-    low, high = stats.binom.interval(0.95, options.trials, ALPHA) / np.array(options.trials)
-    print(f"{options.trials} trials of {PEOPLE} people, {N_DRAWS} draws: exact in {low:.3f} to {high:.3f}")
+    options = asked(__doc__)
+    print(f"{options.trials} trials of {PEOPLE} people, {N_DRAWS} draws: {exact(options.trials)}")
     for name, case in CASES.items():
         found = rates(case, range(options.trials), options.jobs)
         print(f"{name}: {', '.join(f'{of} {rate:.3f}' for of, rate in found.items())}", flush=True)

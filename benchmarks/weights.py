@@ -3,13 +3,11 @@
 python -m benchmarks.weights [--trials 1000] [--jobs 1]
 """
 
-import argparse
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
-from scipy import stats
 
+from benchmarks.trials import ALPHA, asked, exact, of_each
 from bids_app.stats import (
     Estimand,
     Inference,
@@ -22,7 +20,7 @@ from bids_app.stats import (
     nuisance,
 )
 
-ALPHA, N_DRAWS, PER_ARM, NODES = 0.05, 200, 8, 3
+N_DRAWS, PER_ARM, NODES = 200, 8, 3
 ROWS = {  # of the reference and arms a, b and c
     "a": (-1.0, 1.0, 0.0, 0.0),
     "b": (-1.0, 0.0, 1.0, 0.0),
@@ -55,15 +53,10 @@ def smallest_p(effects, seed):
 
 def main():
     """Print how often anything is found that is not there, and each comparison, with what is exact."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=1000)
-    parser.add_argument("--jobs", type=int, default=1)
-    options = parser.parse_args()
-    low, high = stats.binom.interval(0.95, options.trials, ALPHA) / np.array(options.trials)
-    print(f"{options.trials} trials of 4 arms of {PER_ARM}, {N_DRAWS} draws: exact in {low:.3f} to {high:.3f}")
+    options = asked(__doc__)
+    print(f"{options.trials} trials of 4 arms of {PER_ARM}, {N_DRAWS} draws: {exact(options.trials)}")
     for case, (effects, true) in CASES.items():
-        with ProcessPoolExecutor(options.jobs) as pool:
-            found = list(pool.map(partial(smallest_p, effects), range(options.trials), chunksize=10))
+        found = of_each(partial(smallest_p, effects), range(options.trials), options.jobs)
         wrong = np.mean([min(one[name] for name in true) <= ALPHA for one in found])
         each = ", ".join(f"{name} {np.mean([one[name] <= ALPHA for one in found]):.3f}" for name in ROWS)
         print(f"{case}: anything that is not there {wrong:.3f}; {each}", flush=True)

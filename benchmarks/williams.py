@@ -3,16 +3,14 @@
 python -m benchmarks.williams [--trials 1000] [--jobs 1] [--time]
 """
 
-import argparse
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
 import numpy as np
-from scipy import stats
 
-from benchmarks.designs import ALPHA, INFERENCE, N_DRAWS, noise
+from benchmarks.designs import INFERENCE, N_DRAWS, noise
+from benchmarks.trials import ALPHA, asked, exact, of_each
 from bids_app.stats import (
     Inference,
     allocations,
@@ -82,8 +80,7 @@ def rates(case, trials, jobs=1):
 
     Either of the two by Bonferroni; treatment 2 by itself only where F of any difference is found too, a closed test.
     """
-    with ProcessPoolExecutor(jobs) as pool:
-        found = list(pool.map(partial(smallest_p, case), trials, chunksize=10))
+    found = of_each(partial(smallest_p, case), trials, jobs)
     p = {name: np.array([one[name] for one in found]) for name in TESTED}
     shares = {name: values <= ALPHA for name, values in p.items()}
     shares["either, Bonferroni"] = np.minimum(p["1 - 0"], p["2 - 0"]) <= ALPHA / 2
@@ -108,16 +105,11 @@ def time_draws(n_voxels=20_000, n_draws=1_000):
 
 def main():
     """Print the rates with the interval in which an exact test lies, or the times."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=1000)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--time", action="store_true")
-    options = parser.parse_args()
+    options = asked(__doc__, time={"action": "store_true"})
     if options.time:
         print("Williams {:.2f} s, two arms by ANCOVA {:.2f} s".format(*time_draws()))
         return
-    low, high = stats.binom.interval(0.95, options.trials, ALPHA) / np.array(options.trials)
-    print(f"{options.trials} trials, {PER_SEQUENCE} per sequence, {N_DRAWS} draws: exact in {low:.3f} to {high:.3f}")
+    print(f"{options.trials} trials, {PER_SEQUENCE} per sequence, {N_DRAWS} draws: {exact(options.trials)}")
     for name, case in CASES.items():
         found = rates(case, range(options.trials), options.jobs)
         print(f"{name}: {', '.join(f'{which} {rate:.3f}' for which, rate in found.items())}", flush=True)

@@ -27,6 +27,7 @@ from bids_app.settings.power_options import power_parser
 from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
 from bids_app.stats.balance import BALANCE_COLUMNS
+from bids_app.stats.changes import CHANGES_COLUMNS
 from bids_app.stats.clinical import CHANGE_COLUMNS, CLINICAL_COLUMNS
 from bids_app.stats.missing import MISSING_COLUMNS, TIPPING_COLUMNS
 from bids_app.stats.motion import MOTION_COLUMNS, ONE_GROUP_COLUMNS
@@ -54,6 +55,7 @@ TABLES = {
     "outcomes.tsv": CLINICAL_COLUMNS,
     "objectives.tsv": OBJECTIVE_COLUMNS,
     "mmrm.tsv": {**REPEATED_COLUMNS, **ROLE},
+    "mmrm.tsv, of one group": {**CHANGES_COLUMNS, **ROLE},
     "outcomes.tsv, of one group": CHANGE_COLUMNS,
     "motion.tsv, of one group": ONE_GROUP_COLUMNS,
     "description.tsv": DESCRIPTION_COLUMNS,

@@ -1,6 +1,7 @@
 """Results of parcels painted back as maps, over the atlas as the participant level laid it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,46 @@ from bids_app.settings.settings import Settings
 from bids_app.space.atlas import Atlas
 from bids_app.space.grid import Grid, Nodes, load_grid
 from bids_app.space.saved_atlas import load_atlas
+
+
+@dataclass(frozen=True)
+class Brush:
+    """Where the parcels of a sample lie.
+
+    Attributes
+    ----------
+    grid : Nodes
+        N nodes that the atlas covers.
+    of_node : (N,) int ndarray
+        Number of the parcel in the sample; -1 of one that is not in it.
+    origin : str
+        Of the atlas.
+    """
+
+    grid: Nodes
+    of_node: np.ndarray
+    origin: str
+
+    @classmethod
+    def of(cls, output_dir: Path, route: ParcelRoute, sample: Sample) -> "Brush | None":
+        """Find where they lie; None where they come from tables, so that nobody knows."""
+        found = laid_atlas(output_dir, route.entities)
+        if found is None:
+            return None
+        grid, atlas = found
+        position = {index: place for place, index in enumerate(cast(pd.DataFrame, sample.parcels)["index"])}
+        tested = np.array([position.get(index, -1) for index in atlas.parcels["index"]])
+        return cls(grid, np.where(atlas.of_node >= 0, tested[atlas.of_node], -1), atlas.origin)
+
+    def painted(self, values: np.ndarray) -> np.ndarray:
+        """Return (V,) values of the parcels at every node, (N,); NaN where none was tested."""
+        return np.where(self.of_node >= 0, values[self.of_node], np.nan)
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What the sidecar of a painted map says of the atlas."""
+        return {"Atlas": self.origin}
+
 
 # The desc label, the maps by their stat label, and what makes the sidecar of each.
 Painted = tuple[str, Mapping[str, np.ndarray], Callable[[str], dict[str, Any]]]
@@ -39,20 +80,15 @@ def paint(settings: Settings, route: ParcelRoute, sample: Sample, results: Itera
     list of Path
         Empty where the parcels come from tables, so that nobody knows where they lie.
     """
-    found = laid_atlas(settings.output_dir, route.entities)
-    if found is None:
+    brush = Brush.of(settings.output_dir, route, sample)
+    if brush is None:
         return []
-    grid, atlas = found
-    position = {index: place for place, index in enumerate(cast(pd.DataFrame, sample.parcels)["index"])}
-    tested = np.array([position.get(index, -1) for index in atlas.parcels["index"]])
-    of_node = np.where(atlas.of_node >= 0, tested[atlas.of_node], -1)
     folder, written = settings.group_dir, []
     for desc, maps, sidecar in results:
         name = camel([route.entities.get("desc"), desc])
         for stat, values in maps.items():
-            path = folder / group_name(route, sample.design, "statmap", grid.extension, stat=stat, desc=name)
-            painted = np.where(of_node >= 0, values[of_node], np.nan)
-            save_map(path, grid, painted, {**sidecar(stat), "Atlas": atlas.origin})
+            path = folder / group_name(route, sample.design, "statmap", brush.grid.extension, stat=stat, desc=name)
+            save_map(path, brush.grid, brush.painted(values), {**sidecar(stat), **brush.about})
             written.append(path)
     return written
 

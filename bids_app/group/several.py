@@ -12,16 +12,16 @@ from bids_app import stats
 from bids_app.bids.files import save_described, save_map
 from bids_app.bids.names import contrast_label
 from bids_app.bids.result_names import comparison_folder, family_name
-from bids_app.graph.features import Feature
+from bids_app.graph.features import Feature, camel
 from bids_app.group.analyses import headline_of
 from bids_app.group.family import Family
 from bids_app.group.map_sidecars import correction_of, inference_of_map, model_of, of_route, software
-from bids_app.group.routes import MapRoute
+from bids_app.group.painting import Brush
+from bids_app.group.routes import ParcelRoute, Route
 from bids_app.group.sample import Sample
 from bids_app.group.together import Result
 from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import Settings, Trial
-from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
 COLUMNS = {
@@ -74,7 +74,7 @@ class Part(NamedTuple):
 
 
 def write_family(settings: Settings, family: Family, found: Mapping[Part, Result]) -> list[Path]:
-    """Write p over all comparisons of a route: a table, and of voxels maps.
+    """Write p over all comparisons of a route: a table, and maps of voxels, or of parcels that are painted back.
 
     Parameters
     ----------
@@ -91,8 +91,7 @@ def write_family(settings: Settings, family: Family, found: Mapping[Part, Result
     written: list[Path] = []
     for one in _tested(family, found):
         rows.append(_row(settings, family, one))
-        if isinstance(family.route, MapRoute):
-            written += _save_maps(settings, family, one)
+        written += _save_maps(settings, family, one)
     path = settings.group_dir / family_name(family.route, "comparisons", ".tsv")
     save_described(path, pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS, Note=f"p_together is {family.how}.")
     return [*written, path]
@@ -225,7 +224,13 @@ def _place(sample: Sample, node: int) -> str:
 
 
 def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path]:
-    route, grid = cast(MapRoute, family.route), cast(Nodes, one.sample.grid)
+    """Write the maps of a comparison; none of nodes that have no place."""
+    route, grid, brush = family.route, one.sample.grid, None
+    if isinstance(route, ParcelRoute):
+        brush = Brush.of(settings.output_dir, route, one.sample)
+        grid = brush.grid if brush else None
+    if grid is None:
+        return
     description = f"{one.feature.title}; {one.text}"
     contrast = contrast_label(*one.design.sides) if one.design else "any"
     maps = {"pTogether": (one.p, f"p {family.how}")}
@@ -235,12 +240,14 @@ def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path
         maps |= {"f": (one.statistic, "F of the differences of all arms from the reference")}
         maps |= {"pTogether": (one.p, f"p of F, {OF_ANY}")}
     for stat, (values, text) in maps.items():
-        more = {"ses": one.followup or None, "contrast": contrast, "stat": stat, "desc": one.feature.label}
+        desc = camel([route.entities.get("desc"), one.feature.label]) if brush else one.feature.label
+        more = {"ses": one.followup or None, "contrast": contrast, "stat": stat, "desc": desc}
         path = settings.group_dir / family_name(route, "statmap", grid.extension, **more)
         together = stat == "pTogether"
         corrected = _correction(family, one) if together else correction_of(stat, one.alone, route.node, [])
         about = {"Description": f"{text}: {description}.", **_about(settings.trial, route, one), **corrected}
-        save_map(path, grid, values, about | {"Software": software()})
+        about |= {"Software": software(), **(brush.about if brush else {})}
+        save_map(path, grid, brush.painted(values) if brush else values, about)
         yield path
 
 
@@ -252,7 +259,7 @@ def _correction(family: Family, one: Tested) -> dict[str, str]:
     return {"Correction": family.how, "Family": "; ".join(design.comparison for design in family.designs)}
 
 
-def _about(trial: Trial, route: MapRoute, one: Tested) -> dict[str, Any]:
+def _about(trial: Trial, route: Route, one: Tested) -> dict[str, Any]:
     """Return the model that a comparison is tested in, and how it is drawn."""
     headline = headline_of(trial)
     model = model_of(headline, one.sample, trial, route.node) | {"Contrast": one.text}

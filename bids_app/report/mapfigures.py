@@ -19,7 +19,9 @@ from nilearn.image import new_img_like
 COLOURS = "RdBu_r"  # blue against red is told apart by people who see no red or green
 OPAQUE_AT = 3.1  # |t| from which a voxel hides what lies below it
 N_SLICES = 8
+SHOWN_FROM = 1e-6  # below it an effect has no colour
 G = "Hedges g"
+NOTHING = "Nothing to draw: nowhere is there an effect other than 0"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Effect:
     def significant(self) -> np.ndarray:
         """Where p is at most alpha, (X, Y, Z) bool."""
         return np.nan_to_num(self.p_fwe.get_fdata(), nan=1) <= self.alpha
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is a colour anywhere."""
+        return bool((np.abs(np.nan_to_num(self.size.get_fdata())) > SHOWN_FROM).any())
 
     @property
     def largest(self) -> float:
@@ -86,6 +93,8 @@ def mosaic_figure(effect: Effect, largest: float | None = None) -> Figure:
 
 
 def _slices(effect: Effect, largest: float | None, shape: tuple[float, float], **how: Any) -> Figure:
+    if not effect.has_any:
+        return _empty(effect, shape)
     figure = plt.figure(figsize=shape)
     size, statistic, significant = effect._images()
     display = plotting.plot_stat_map(
@@ -93,7 +102,7 @@ def _slices(effect: Effect, largest: float | None, shape: tuple[float, float], *
         bg_img=load_mni152_template(resolution=2),
         cmap=COLOURS,
         vmax=largest or effect.largest,
-        threshold=1e-6,
+        threshold=SHOWN_FROM,
         transparency=statistic,
         transparency_range=[0, OPAQUE_AT],
         draw_cross=False,
@@ -106,6 +115,14 @@ def _slices(effect: Effect, largest: float | None, shape: tuple[float, float], *
     if effect.significant.any():
         display.add_contours(significant, levels=[0.5], colors="black", linewidths=1.2)
     _finish(figure, effect, largest or effect.largest)
+    return figure
+
+
+def _empty(effect: Effect, shape: tuple[float, float]) -> Figure:
+    """Say in place of a picture that there is nothing to draw."""
+    figure = plt.figure(figsize=shape)
+    figure.suptitle(effect.title, fontsize=10, x=0.01, ha="left")
+    figure.text(0.5, 0.5, NOTHING, ha="center", va="center", fontsize=10)
     return figure
 
 
@@ -133,7 +150,10 @@ def _ends(effect: Effect) -> Sequence[str]:
 
 def glass_figure(effect: Effect, largest: float | None = None) -> Figure:
     """Draw the significant voxels through a glass brain."""
-    figure = plt.figure(figsize=(10, 2.9))
+    shape = (10, 2.9)
+    if not effect.has_any:
+        return _empty(effect, shape)
+    figure = plt.figure(figsize=shape)
     size, _, significant = effect._images()
     plotting.plot_glass_brain(
         new_img_like(size, size.get_fdata() * significant.get_fdata()),
@@ -142,7 +162,7 @@ def glass_figure(effect: Effect, largest: float | None = None) -> Figure:
         vmax=largest or effect.largest,
         vmin=-(largest or effect.largest),
         plot_abs=False,
-        threshold=1e-6,
+        threshold=SHOWN_FROM,
         colorbar=False,
         axes=(0, 0, 0.92, 0.92),
         figure=figure,

@@ -16,6 +16,7 @@ from PIL import Image
 from bids_app import __version__
 from bids_app.bids.files import save_text
 from bids_app.bids.values import counted
+from bids_app.report.table_names import with_names
 from bids_app.report.words import in_words, said
 from bids_app.trial.comparison_record import Inference
 
@@ -38,7 +39,7 @@ def write_page(path: Path, template: str, **content: Any) -> None:
 
 def filled(template: str, **content: Any) -> str:
     """Return a template with its content, as `write_page` writes it."""
-    return _environment().get_template(template).render(version=__version__, **content)
+    return with_names(_environment().get_template(template).render(version=__version__, **content))
 
 
 @cache

@@ -15,6 +15,8 @@ COLOURS, MARKERS = ("#0072b2", "#d55e00"), ("o", "s")
 VISITS = ("baseline", "followup")
 LABELS = ("baseline", "follow-up")
 LABEL_WIDTH = 18  # characters
+FROM_LOWEST = "from the lowest effect size to the highest"
+NONE_VARIES = "no choice among them varies"
 VARIED = ("estimator", "measure", "edges", "values", "smoothing")
 
 
@@ -156,7 +158,7 @@ def association_figure(
 
 
 def curve_figure(rows: pd.DataFrame, title: str) -> Figure:
-    """Draw a specification curve: effect sizes in order, and below them which choices each was made by.
+    """Draw a specification curve: effect sizes in order, and below them which choices each was made by, if any vary.
 
     Parameters
     ----------
@@ -167,10 +169,11 @@ def curve_figure(rows: pd.DataFrame, title: str) -> Figure:
     rows = rows[rows["effect_size"].notna()].sort_values("rank")
     place = np.arange(len(rows))
     levels = [(name, value) for name in VARIED if name in rows for value in _levels(rows[name])]
-    height = 2.6 + 0.17 * len(levels)
-    figure, (above, below) = plt.subplots(
-        2, 1, figsize=(9, height), sharex=True, height_ratios=(2.4, max(0.17 * len(levels), 0.3)), layout="constrained"
+    height, parts = 2.6 + 0.17 * len(levels), (2.4, max(0.17 * len(levels), 0.3))[: 1 + bool(levels)]
+    figure, axes = plt.subplots(
+        len(parts), 1, figsize=(9, height), sharex=True, squeeze=False, height_ratios=parts, layout="constrained"
     )
+    above, below = axes[0, 0], axes[-1, 0]
     own = rows["primary"].astype(bool).to_numpy()
     effect = rows["effect_size"].to_numpy()
     above.vlines(place, rows["effect_low"], rows["effect_high"], color="#999999", linewidth=0.8)
@@ -180,12 +183,16 @@ def curve_figure(rows: pd.DataFrame, title: str) -> Figure:
     above.set_ylabel("effect size (95 % CI)")
     above.set_title(title, fontsize=9, loc="left")
     above.legend(fontsize=7, frameon=False, loc="upper left")
+    varying = FROM_LOWEST if levels else NONE_VARIES
+    below.set_xlabel(f"{len(rows)} specification{'s' * (len(rows) != 1)}, {varying}")
+    if not levels:
+        below.set_xticks([])
+        return figure
     for row, (name, value) in enumerate(levels):
         used = (rows[name] == value).to_numpy()
         below.plot(place[used], np.full(used.sum(), row), "|", color="black", markersize=6)
     below.set_yticks(range(len(levels)), [f"{name}: {_said(name, value)}" for name, value in levels], fontsize=7)
     below.set_ylim(len(levels) - 0.5, -0.5)
-    below.set_xlabel(f"{len(rows)} specifications, from the lowest effect size to the highest")
     return figure
 
 

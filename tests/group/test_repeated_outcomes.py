@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from bids_app.group.notes import Notes
 from bids_app.group.repeated_outcomes import read_repeated, write_repeated
@@ -17,7 +18,7 @@ from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.design import Design
 from bids_app.trial.study import Study
 from bids_app.trial.tables import Tables
-from bids_app.trial.wording import GROUPS, PARALLEL
+from bids_app.trial.wording import GROUPS, ONE_GROUP, PARALLEL
 
 N = 30
 LABELS = [f"{number:02d}" for number in range(1, N + 1)]
@@ -45,6 +46,9 @@ def tables():
 
 
 def study(words=PARALLEL):
+    if words is ONE_GROUP:
+        designs = [Design("", "everyone", None, "pre", one, words=words) for one in ("day3", "day7")]
+        return Study(tables(), tuple(designs))
     designs = [
         Design("arm", arm, "placebo", "pre", followup, words=words)
         for followup in ("day3", "day7")
@@ -154,3 +158,37 @@ def test_groups_are_told_of_as_groups_and_adjusted_for_the_baseline(tmp_path, wo
     assert ("p_rerandomized" in table) == words.randomized == ("re-drawn" in about["Model"])
     assert list(table) == [name for name, one in about.items() if isinstance(one, dict) and "Description" in one]
     assert set(table["active"]) == {"low", "high", f"any {words.arm}"}
+
+
+def test_of_one_group_every_visit_is_compared_with_the_first_and_f_of_any_change_decides(tmp_path):
+    plan = Plan("degree", primary_outcomes=("mood",), secondary_outcomes=("hamd",))
+    notes = Notes()
+    options = Trial(outcomes=("mood", "hamd", "sleep", "panss"), ordinal=("hamd",), plan=plan, design="one-group")
+    table, about = written(tmp_path, options, ONE_GROUP, notes)
+    assert list(table) == [name for name, one in about.items() if isinstance(one, dict) and "Description" in one]
+    mood = table[table["outcome"] == "mood"].set_index("followup")
+    assert mood["role"].to_dict() == dict.fromkeys(("day3", "day7", "average", "interaction"), "secondary") | {
+        "any": "primary"
+    }
+    people = tables().participants
+    plain = stats.ttest_rel(people["mood_day7"], people["mood_pre"])
+    assert (mood.loc["day7", "t"], mood.loc["day7", "p"]) == pytest.approx((plain.statistic, plain.pvalue), rel=1e-6)
+    assert (about["FirstVisit"], about["Warning"], about["Deviations"]) == ("pre", ONE_GROUP.warning, [])
+    assert about["JointTests"] == ["any", "interaction"]
+    assert about["NotModelled"] == ["sleep has one column of follow-up scores, which cannot be of all 2 follow-ups"]
+    assert set(table.loc[table["outcome"] == "hamd", "role"]) == {"exploratory"}
+    assert set(table.loc[table["outcome"] == "hamd", "n_model"]) == {N}, "one who lacks the first visit counts"
+    assert list(table.loc[table["outcome"] == "panss", "followup"]) == ["day7"]
+    assert notes.unmet == []
+    assert "randomiz" not in json.dumps(about)
+    assert "arm" not in json.dumps(about).replace("harm", "")
+
+
+@pytest.mark.parametrize(("primary", "model", "why"), [("mood", "ancova", "ancova is"), ("flat", "auto", "no error")])
+def test_a_primary_outcome_of_one_group_that_no_row_decides_is_a_departure(tmp_path, primary, model, why):
+    options = Trial(outcomes=(primary,), plan=Plan("degree", primary_outcomes=(primary,)), design="one-group")
+    notes = Notes()
+    table, _ = written(tmp_path, replace(options, outcome_model=model), ONE_GROUP, notes)
+    assert "primary" not in set(table["role"]) or table.loc[table["role"] == "primary", "p"].isna().all()
+    (unmet,) = notes.unmet
+    assert why in unmet

@@ -15,7 +15,7 @@ from PIL import Image
 from scipy import stats
 
 from bids_app.report.figures import carpet_figure, histogram_figure, matrices_figure
-from bids_app.report.mapfigures import Effect, colour_range, cuts_of, strip_figure
+from bids_app.report.mapfigures import NOTHING, Effect, colour_range, cuts_of, glass_figure, mosaic_figure, strip_figure
 from bids_app.report.pages import WIDEST, light
 from bids_app.report.slices import MARGIN, N_SLICES, draw_slices
 from bids_app.report.trialfigures import (
@@ -285,6 +285,17 @@ def test_a_specification_curve_marks_for_each_effect_what_it_was_made_by():
     np.testing.assert_allclose(segments, [[-0.3, 0.2], [0.0, 0.5], [0.1, 0.6]])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n", [1, 3])
+def test_where_no_choice_varies_there_is_no_panel_of_choices_and_the_curve_says_so(n):
+    effect = np.arange(n) / 10
+    rows = pd.DataFrame({"estimator": "ancova", "smoothing": 0.0, "effect_size": effect})
+    rows = rows.assign(effect_low=effect - 0.1, effect_high=effect + 0.1, rank=np.arange(n), primary=effect == 0)
+    (axis,) = curve_figure(rows, "title").axes
+    assert [line.get_xdata().size for line in axis.lines[:2]] == [n - 1, 1]
+    assert axis.get_xlabel() == f"{n} specification{'s' if n > 1 else ''}, no choice among them varies"
+
+
 @pytest.mark.parametrize("scale", [0.01, 1.0, 50.0])
 def test_a_colour_range_leaves_few_out_and_does_not_know_signs(scale):
     values = scale * RNG.standard_normal(4001)
@@ -316,6 +327,17 @@ def test_the_bar_of_a_map_says_what_it_is_of_and_points_on_where_values_lie_beyo
         assert bar.ax.get_ylabel() == "Hedges g"
         heights = {text.get_text(): text.get_position()[1] for text in figure.texts}
         assert heights["drug more"] > 0.5 > heights["placebo more"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [0.0, np.nan])
+@pytest.mark.parametrize("draw", [strip_figure, mosaic_figure, glass_figure])
+def test_where_there_is_no_effect_anywhere_the_picture_says_so(draw, value):
+    found = effect_of(12)
+    nothing = nib.Nifti1Image(np.full(found.size.shape, value, dtype=np.float32), found.size.affine)
+    figure = draw(Effect(nothing, nothing, found.p_fwe, alpha=0.05, title="Degree: g", sides=("drug", "placebo")))
+    assert [text.get_text() for text in figure.texts] == ["Degree: g", NOTHING]
+    assert not figure.axes
 
 
 def test_all_maps_of_a_measure_are_cut_where_the_headline_is():

@@ -83,6 +83,13 @@ def test_no_page_shows_a_gap_as_text_or_the_name_of_a_column(compared):
         assert columns <= {"acq_time", "participant_id", "session_id"}, "those of BIDS are what to look for in the data"
 
 
+def test_every_table_that_scrolls_is_called_by_what_is_in_it(compared):
+    for page in (compared / "group" / "index.html", compared / "index.html"):
+        names = re.findall(r'role="group" aria-label="(.*?)"', page.read_text())
+        assert len(set(names)) == len(names) > 0
+        assert all(name.endswith(": table, scrolls sideways") for name in names)
+
+
 def test_every_link_of_the_group_page_leads_somewhere(compared):
     page = compared / "group" / "index.html"
     text = page.read_text()

@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from compared_once import once
 from conftest import SMALL, SmallTrial
 
 ARMS = {"low": ("01", "02", "03"), "placebo": ("04", "05", "06"), "high": ("07", "08", "09")}
@@ -14,6 +15,7 @@ SLOPE = (np.array(list(MG.values())) - 1.25 / 3) / np.var(list(MG.values())) / 3
 WEIGHTS = {"doses": {"placebo": -1.0, "high": 0.5, "low": 0.5}, "dose": dict(zip(MG, SLOPE, strict=True))}
 GROUP = (*SMALL, "--n-permutations", "40", "--statistic", "t", "--outcomes", "hamd")
 BY_WEIGHTS = ("--contrasts", "reference", "doses=low=0.5 high=0.5 placebo=-1", "--dose", "mg")
+out, compared = once(*GROUP, *BY_WEIGHTS)
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +36,6 @@ def trial(tmp_path_factory, app):
     scores.to_csv(trial.bids / "phenotype" / "scales.tsv", sep="\t", index=False)
     assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
     return trial
-
-
-@pytest.fixture(scope="module")
-def out(trial):
-    return trial.bids.parent / "out"
-
-
-@pytest.fixture(scope="module")
-def compared(trial, out, app):
-    outcome = app(trial.bids, out, "group", *GROUP, *BY_WEIGHTS)
-    assert outcome.code == 0, outcome.said
-    return outcome
 
 
 def table_of(out):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from compared_once import once
 from conftest import SMALL, SmallTrial
 
 ARMS = {"drug": ("01", "02", "03", "04"), "placebo": ("05", "06", "07", "08")}
@@ -30,6 +31,7 @@ GROUP = (
     "hamd:remission<=7",
 )
 CALLED = {"mean": "mean over the follow-ups", "slope": "slope over the follow-ups"}
+out, compared = once(*GROUP, "--over-followups", *KINDS)
 
 
 def scores():
@@ -56,18 +58,6 @@ def trial(tmp_path_factory, app):
     scores().to_csv(trial.bids / "phenotype" / "scales.tsv", sep="\t", index=False)
     assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
     return trial
-
-
-@pytest.fixture(scope="module")
-def out(trial):
-    return trial.bids.parent / "out"
-
-
-@pytest.fixture(scope="module")
-def compared(trial, out, app):
-    outcome = app(trial.bids, out, "group", *GROUP, "--over-followups", *KINDS)
-    assert outcome.code == 0, outcome.said
-    return outcome
 
 
 def folder(out, name):

@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from compared_once import once
 from conftest import SMALL, SmallTrial
 
 from bids_app.group.map_sidecars import INFERENCE_KEYS, MODEL_KEYS
@@ -15,6 +16,7 @@ from bids_app.stats.scores import fit_constrained
 ARMS = {"low": ("01", "02", "03"), "placebo": ("04", "05", "06"), "high": ("07", "08", "09")}
 GROUP = (*SMALL, "--n-permutations", "40", "--outcomes", "hamd", "mood", "final")
 FOLDERS = [f"contrast-{arm}VsPlacebo_ses-{session}" for session in ("day3", "day7") for arm in ("high", "low")]
+out, compared = once(*GROUP)
 
 
 def scores():
@@ -53,18 +55,6 @@ def trial(tmp_path_factory, app):
     add_scores(trial.bids)
     assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
     return trial
-
-
-@pytest.fixture(scope="module")
-def out(trial):
-    return trial.bids.parent / "out"
-
-
-@pytest.fixture(scope="module")
-def compared(trial, out, app):
-    outcome = app(trial.bids, out, "group", *GROUP)
-    assert outcome.code == 0, outcome.said
-    return outcome
 
 
 def tables(out):
