@@ -55,6 +55,7 @@ def write_plan(run: GroupRun, regions: Mapping[str, Sequence[Region] | None]) ->
             if found is not None
         },
         "NotMade": notes.problems,
+        **({"Blinded": settings.blind} if settings.blind else {}),
         "Software": f"trialgraph {__version__}",
     }
     path = run.trial_path("trial", ".json")

@@ -71,8 +71,10 @@ def group_methods(
     elif trial and trial.get("Outcomes"):
         text = outcomes_text(trial, records[-1]) + (repeated_text(repeated, records[-1]) if repeated else "")
         parts.append(("Clinical outcomes", text))
-    if trial:
+    if trial and trial.get("Blinded") != "pooled":  # where nothing is tested that a plan could be about
         parts.append(("Plan", _plan(trial, repeated)))
+    if said := dict.fromkeys(one.text for record in records for one in record.findings if one.about == "Blinding"):
+        parts.append(("Blinding", " ".join(said)))
     return parts
 
 

@@ -244,7 +244,7 @@ def _without(masked: Masked, tables: Tables) -> tuple[Tables, tuple[Finding, ...
     """Return the tables without the columns that say the arm beside its own."""
     of_people, of_visits = _telling(tables.participants, masked), _telling(tables.sessions, masked)
     given = treatments_of_sessions(tables) if masked.sequences else None
-    n = len(of_people) + len(of_visits)
+    n = len([name for name in (*of_people, *of_visits) if name != masked.column])
     says = "1 more column of the tables says" if n == 1 else f"{n} more columns of the tables say"
     text = f"{says} the arm, and {'is' if n == 1 else 'are'} left out while blinded."
     left = {*of_people, *of_visits, masked.column}

@@ -1,9 +1,9 @@
 """Who blinded and unblinded what, and when: lines of JSON, each with its digest and that of the one before."""
 
-import getpass
 import hashlib
 import json
 import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -218,9 +218,10 @@ def _digest(event: Mapping[str, Any]) -> str:
 
 
 def _user() -> str:
+    """Return whose process it is, whatever the environment says."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # in a container nobody may have a name
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container nobody may have a name
         return f"user {os.getuid()}"
 
 
