@@ -190,7 +190,7 @@ def test_the_outcomes_are_modelled_once_over_all_arms_and_follow_ups(compared, o
     assert list(rows["missing_active"]) == [0, 1, 0, 0, 1, 0]
     assert "one mean, as randomization has it" in about["Model"]
     page = (out / "group" / "index.html").read_text()
-    assert 'href="contrast-all_mmrm.tsv"' in page
+    assert 'href="tables/contrast-all_mmrm.tsv"' in page
     assert "hamd: exploratory; unstructured covariance of the visits, 9 participants in the model" in page
     for (_, row), weights in zip(tests.iterrows(), (fit.every_difference(), fit.every_change()), strict=True):
         test = fit.joint(weights)
