@@ -107,7 +107,7 @@ def test_the_record_and_the_page_say_which_weights_and_how_they_are_tested(compa
 
 
 def test_clinical_outcomes_have_the_same_weights(compared, out):
-    table = pd.read_csv(out / "group" / "contrast-all_mmrm.tsv", sep="\t", na_values="n/a")
+    table = pd.read_csv(out / "group" / "tables" / "contrast-all_mmrm.tsv", sep="\t", na_values="n/a")
     rows = table[table["df_numerator"].isna()].set_index(["active", "followup"])["estimate"]
     for name, weights in WEIGHTS.items():
         for followup in ("day3", "day7", "average"):
