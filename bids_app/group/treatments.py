@@ -90,6 +90,8 @@ def _baselines(design: Design, maps: Maps) -> list[np.ndarray]:
 def how_drawn(sample: Sample, trial: Trial) -> str:
     """Say of the difference of a sample's two treatments how labels are exchanged, and whether that is exact."""
     design = sample.design
+    if sample.allocation_table is not None:
+        return "the labels are those of the table of possible allocations"
     if len(design.levels) == len(design.sides):
         return ALL
     found = draws_of_blocks(sample, blocks_of_pair(design), trial)

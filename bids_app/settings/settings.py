@@ -59,7 +59,7 @@ OVER_FOLLOWUPS = {
 DESIGNS = {
     "parallel": "arms that were randomized",
     "groups": "people whom nobody randomized, as patients and controls, also at one visit",
-    "crossover": "two treatments that everyone was given in turn, in an order that was randomized",
+    "crossover": "treatments that everyone was given in turn, in an order that was randomized",
     "one-group": "everybody as one group: each later visit with the first, or one visit by itself",
     "paired": "two treatments that everyone was given, in an order that nobody knows",
 }

@@ -239,6 +239,11 @@ def _several_periods(
 ) -> Study:
     """Settle the comparisons of several treatments or periods: of two treatments each, all within participants."""
     *others, reference = found.treatments
+    if trial.ordinal:
+        raise UsageError(
+            f"--ordinal {' '.join(trial.ordinal)}: ranks are not made of more than two treatments or periods. Leave it "
+            "out."
+        )
     if trial.dose and "=" not in " ".join(trial.dose):
         raise UsageError(f"--dose {' '.join(trial.dose)}: give the dose of each treatment, as {others[0]}=1.")
     treatments = Arms(found.evidence, reference, tuple(others))

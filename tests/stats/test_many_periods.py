@@ -19,8 +19,10 @@ from bids_app.stats import (
     sequence_draws,
     sign_flips,
 )
+from bids_app.stats.clinical import several_periods_table
 from bids_app.stats.manyperiods import ManyPeriods, compare_periods
 from bids_app.stats.scores.periods import mixed_periods
+from bids_app.stats.scores.treatments import treatments_table
 
 WILLIAMS = np.array([(0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (1, 0, 2), (2, 1, 0)])
 LATIN = WILLIAMS[:3]
@@ -163,3 +165,34 @@ def test_where_carry_over_cannot_be_told_it_is_said():
     found = compare_periods(data, "beside-carry-over", n_draws=0)
     assert found.note == "not estimated: the sequences do not tell the treatments from what they leave behind"
     assert np.isnan(found.estimate)
+
+
+def test_scores_of_all_treatments_of_complete_participants_are_those_of_least_squares_with_f():
+    maps, sequence, _ = trial()
+    data = ManyPeriods(np.column_stack([one[:, 0] for one in maps]), sequence, WILLIAMS, (1, 0))
+    fit = smf.ols("y ~ C(who) + C(period) + C(given)", long(maps, sequence, WILLIAMS)).fit()
+    names, weighted = ("placebo", "low", "high"), [("both", (-1.0, 0.5, 0.5))]
+    low, high, both, joint = treatments_table({"mood": data}, names, weighted, n_draws=100).to_dict("records")
+    for row, name in ((low, "C(given)[T.1]"), (high, "C(given)[T.2]")):
+        assert (row["estimate"], row["p"], row["df"]) == pytest.approx(
+            (fit.params[name], fit.pvalues[name], fit.df_resid), rel=1e-4
+        )
+        assert row["p"] < row["p_together"] < 2 * row["p"] + 1e-3
+        assert row["together_low"] < row["ci_low"] < row["ci_high"] < row["together_high"]
+    assert both["estimate"] == pytest.approx((low["estimate"] + high["estimate"]) / 2)
+    test = fit.f_test("C(given)[T.1] = 0, C(given)[T.2] = 0")
+    assert (joint["f"], joint["p"], joint["df_numerator"]) == pytest.approx((test.fvalue, test.pvalue, 2), rel=1e-3)
+    assert 0.01 <= joint["p_rerandomized"] <= 1
+    assert (high["n_active"], high["mean_active"]) == (18, pytest.approx(data.on(2).mean()))
+
+
+def test_each_outcome_has_a_main_row_and_what_stands_beside():
+    maps, sequence, _ = trial()
+    values = np.column_stack([one[:, 0] for one in maps])
+    values[2, 0] = np.nan
+    found = several_periods_table({"mood": ManyPeriods(values, sequence, WILLIAMS, (2, 0))}, n_draws=50)
+    assert found["method"].tolist() == ["crossover", "beside-carry-over", "first-period", "mixed-periods"]
+    assert found["analysis"].tolist() == ["main", *["sensitivity"] * 3]
+    assert found.loc[3, "n_active"] == 18
+    assert found.loc[0, "n_active"] == 17
+    assert not any(name.startswith("baseline") for name in found)

@@ -229,6 +229,8 @@ def test_every_treatment_is_compared_with_the_reference_or_all_in_pairs_or_by_we
     assert ([both.weight(one) for one in both.levels], both.sides, left) == ([-1, 0.5, 0.5], ("both",), [])
     doses = find_study(tables, scanned, Trial(design="crossover", dose=("placebo=0", "lsd=1", "ketamine=2")))
     assert [doses.weighted[0].row([one])[0] for one in doses.first.levels] == [-0.5, 0.5, 0]
+    with pytest.raises(UsageError, match="--ordinal hamd: ranks are not made"):
+        find_study(tables, scanned, Trial(design="crossover", ordinal=("hamd",)))
     with pytest.raises(UsageError, match="give the dose of each treatment"):
         find_study(tables, scanned, Trial(design="crossover", dose=("age",)))
 
