@@ -1,7 +1,7 @@
 """A plan to begin with, from the tables of a data set: what is found is filled in, what is open is a comment."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ from bids_app.settings.objectives import CORRECTIONS, HEDGES_G, STRATEGIES, SUMM
 from bids_app.settings.settings import Trial
 from bids_app.trial.arms import Arms, arm_column, find_arms, listed
 from bids_app.trial.tables import Tables, read_tables
-from bids_app.trial.visit_order import order_of
+from bids_app.trial.visit_order import Order, order_of
 from bids_app.trial.visits import Visits, find_visits, scanned_visits
 
 T = TypeVar("T")
@@ -85,17 +85,21 @@ def look(bids_dir: Path) -> Found:
     return Found(
         column=column,
         arms=_or_error(lambda: find_arms(tables, Trial())),
-        visits=_or_error(lambda: _visits(scanned, lambda: find_visits(order, scanned, Trial()))),
+        visits=_or_error(lambda: _visits(scanned, order)),
         numbers=tables.participants[known].value_counts() if known else pd.Series(dtype=int),
         covariates=list(_covariates(tables, known)),
         outcomes=list(_outcomes(tables)),
     )
 
 
-def _visits(scanned: Iterable[tuple[str, str]], find: Callable[[], Visits]) -> Visits:
-    if not list(scanned):
+def _visits(scanned: Collection[tuple[str, str]], order: Order) -> Visits:
+    """Return the visits; what only weak evidence says is not found."""
+    if not scanned:
         raise DataError("There are no scans yet, in the data set or in its derivatives, that would name the sessions.")
-    return find()
+    found = find_visits(order, scanned, Trial())
+    if order.weak:
+        raise DataError(f"Weak evidence of which came first: {order.evidence}.")
+    return found
 
 
 def _or_error(find: Callable[[], T]) -> "T | TrialgraphError":

@@ -121,6 +121,10 @@ def _of_outcome(one: Objective, run: GroupRun, folder: Path) -> Result:
 
 def _of_row(row: dict[str, Any], run: GroupRun, which_p: str) -> Result:
     """Return what a row of a table says; Hedges g, or what else stands beside the estimate, with it."""
+    if pd.isna(row["p"]):
+        note = row.get("note")
+        why = f" ({note})" if isinstance(note, str) and note else ""
+        return Result(comparison=run.design.comparison, lacks=f"it could not be estimated{why}")
     kind = row.get("effect_kind") or ("Hedges g" if "hedges_g" in row else "")
     size = ("hedges_g", "g_low", "g_high") if "hedges_g" in row else ("effect_size", "effect_low", "effect_high")
     beside = f"; {kind} {interval(row, *size, 2)}" if isinstance(kind, str) and kind and pd.notna(row[size[0]]) else ""
@@ -156,7 +160,7 @@ def _features(one: Objective, target: Target, trial: Trial) -> Iterator[Feature]
     route = target.route
     if not isinstance(route, (MapRoute, ParcelRoute)) or one.nodes not in (None, route.name, _atlas(route.name)):
         return
-    own = [feature for feature in target.sample.features if feature.metric == one.measure]
+    own = [feature for feature in route.scans if feature.metric == one.measure]  # the maps themselves may be gone
     edges = (one.edges or planned_edges(trial.plan), FULL)
     planned = [feature for feature in own if feature.edges in edges]
     yield from planned or (own if one.edges is None and len(own) == 1 else [])

@@ -104,7 +104,7 @@ def _own(one: Objective, found: Result) -> Iterator[str]:
         yield found.lacks
         return
     if np.isnan(found.p):
-        yield "there is no p"
+        yield "it could not be estimated"
     if one.estimator not in (None, found.method):
         yield f"planned by {one.estimator}, done by {found.method}"
     if not gives(one, found):

@@ -19,6 +19,7 @@ from bids_app.report.methods import participant_methods
 from bids_app.report.overview import comparison_folders, several_comparisons
 from bids_app.report.pages import number, write_page
 from bids_app.report.paper import answers, results_text, write_paper_tables
+from bids_app.settings.objectives import SAID
 from bids_app.settings.settings import GROUP
 from bids_app.system.small_files import Record, read_record
 from bids_app.trial.comparison_record import ComparisonRecord, read_comparison
@@ -30,6 +31,8 @@ SOFTWARE = (
     *("scikit-network", "scipy", "statsmodels"),
 )
 OPEN = "for you to fill in"
+# What a plan may say of items of CONSORT.
+REGISTERED, BLINDED, SIZED = ("registration",), ("blinding",), ("n_planned", "n_reason", "stopping", "interim")
 Item = tuple[str, Any, str]  # of the checklist: what, its value, where it was read
 
 
@@ -242,21 +245,28 @@ def _least_and_most(scans: Sequence[Mapping[str, Any]], fact: str) -> str | None
 
 
 def _consort(output_dir: Path, records: Mapping[Path, ComparisonRecord]) -> list[Item]:
+    trial = _trial(output_dir)
+    said = ((trial and trial.get("Plan")) or {}).get("Protocol", {})
     rows: list[Item] = [
-        ("Registration, protocol and analysis plan, data sharing, funding (2 to 5)", OPEN, ""),
-        ("Patient involvement, settings, eligibility, interventions, harms, blinding", OPEN, ""),
-        ("Sample size and how it was determined, interim analyses", OPEN, ""),
+        ("Registration, protocol and analysis plan, data sharing, funding (2 to 5)", *_of_plan(said, REGISTERED)),
+        ("Patient involvement, settings, eligibility, interventions, harms, blinding", *_of_plan(said, BLINDED)),
+        ("Sample size and how it was determined, interim analyses", *_of_plan(said, SIZED)),
     ]
     several = len({record.arms.comparison for record in records.values()}) > 1
     for path, record in records.items():
         named = f"{record.arms.comparison}, {record.route}" if several else record.route
         rows += [(f"{named}: {what}", value, where) for what, value, where in _of_comparison(output_dir, path, record)]
-    trial = _trial(output_dir)
     if trial:
         planned = f"SHA-256 {trial['Plan']['SHA256']}" if trial.get("Plan") else "none: all is exploratory"
         outcomes = ", ".join(trial["Outcomes"]) or "none given"
         rows += [("Analysis plan", planned, "group/*_trial.json"), ("Outcomes", outcomes, "group/*_trial.json")]
     return rows
+
+
+def _of_plan(said: Mapping[str, str], names: Sequence[str]) -> tuple[str, str]:
+    """Return what a plan says of some of these, and where; what it leaves open is left to the authors."""
+    values = [f"{SAID[name]}: {said[SAID[name]]}" for name in names if SAID[name] in said]
+    return ("; ".join(values), "group/*_trial.json, of the plan") if values else (OPEN, "")
 
 
 def _of_comparison(output_dir: Path, path: Path, record: ComparisonRecord) -> Iterator[Item]:

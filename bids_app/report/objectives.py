@@ -85,8 +85,8 @@ def verdict(row: Row) -> str:
     >>> verdict(row | {"confirmed": "not as planned", "departures": "alpha: planned 0.05, used 0.1"})
     'not analysed as planned, so that nothing is confirmed: alpha: planned 0.05, used 0.1 (two-sided p 0.012)'
     """
-    known = row["p"] == row["p"]
-    p = f"two-sided p {p_value(row['p'])}" if known else "no p"
+    p = f"two-sided p {p_value(row['p'])}"
     if row["departures"]:
-        return f"{STANDS[row['confirmed']]}: {row['departures']} ({p})"
+        known = f" ({p})" if row["p"] == row["p"] else ""
+        return f"{STANDS[row['confirmed']]}: {row['departures']}{known}"
     return f"{STANDS[row['confirmed']]} ({p}, over the objectives {p_value(row['p_objectives'])})"

@@ -60,7 +60,13 @@ def results_text(found: Sequence[Mapping[str, Any]]) -> str:
 
 def _of_comparison(one: Mapping[str, Any]) -> str:
     analysed = ", ".join(f"{n} {arm}" for arm, n in one["analysed"].items())
-    return " ".join([f"{one['contrast']} ({analysed}).", *(_sentences(statement) for statement in one["statements"])])
+    confirmed = [
+        f"{objective['role'].capitalize()} objective, {objective['objective']}: {objective['verdict']}."
+        for objective in one.get("objectives", [])
+    ]
+    return " ".join(
+        [f"{one['contrast']} ({analysed}).", *confirmed, *(_sentences(statement) for statement in one["statements"])]
+    )
 
 
 def _sentences(statement: Mapping[str, Any]) -> str:

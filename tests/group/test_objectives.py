@@ -10,10 +10,12 @@ import pytest
 
 from bids_app.bids.files import read_table, save_json
 from bids_app.bids.result_names import study_name
+from bids_app.graph.features import Feature
 from bids_app.group import objectives
 from bids_app.group.first_used import first_used, log_published
 from bids_app.group.objective_results import Result, gives, result_of
 from bids_app.group.objectives import over_objectives, write_objectives
+from bids_app.group.routes import ParcelRoute
 from bids_app.report.objectives import read_objectives
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.objectives import Event, Objective, Protocol
@@ -76,7 +78,7 @@ def test_a_plan_without_objectives_has_no_table(written, tmp_path):
     ("changed", "of", "why"),
     [
         ({}, {"lacks": "no such row"}, "no such row"),
-        ({}, {"p": np.nan}, "there is no p"),
+        ({}, {"p": np.nan}, "it could not be estimated"),
         ({"estimator": "change"}, {}, "planned by change, done by ancova"),
         ({"summary": "odds ratio"}, {}, "odds ratio is planned, which ancova does not estimate"),
         ({"events": (Event(name="ECT", strategy="hypothetical"),)}, {}, "ECT: hypothetical is planned, not done"),
@@ -164,6 +166,58 @@ def test_of_several_comparisons_the_one_of_arm_and_visit_decides_by_the_model_of
     assert gives(one, found)
     assert "2 comparisons are of this treatment and visit" in result_of(replace(one, arm=None), runs, tmp_path).lacks
     assert "no comparison is of" in result_of(replace(one, reference="saline"), runs, tmp_path).lacks
+
+
+def test_a_model_that_could_not_be_fitted_says_why(tmp_path):
+    runs = [comparison(tmp_path, active, alone=False) for active in ("low", "high")]
+    common = {"reference": "placebo", "followup": "day3", "p": np.nan, "note": "not estimated: too few"}
+    outcome_rows(tmp_path / study_name("mmrm"), rows=[{"active": one, **common} for one in ("low", "high")])
+    found = result_of(replace(MOOD, arm="low"), runs, tmp_path)
+    assert (found.lacks, found.text) == ("it could not be estimated (not estimated: too few)", "")
+
+
+def with_maps(folder, route, p):
+    """Return a comparison after its maps are gone, and write p of every parcel of one of two measures."""
+    scans = {Feature(metric, "r025"): [] for metric in ("degree", "strength")}
+    target = SimpleNamespace(
+        route=ParcelRoute(route, {}, scans), sample=SimpleNamespace(arm=np.zeros(17)), named={"PCC": [3]}
+    )
+    run = comparison(folder)
+    run.targets.append(target)
+    run.path = lambda target, suffix, extension=".tsv": folder / f"{suffix}{extension}"
+    rows = [
+        {"metric": metric, "edges": "r025", "estimator": estimator, "name": name, "t": t, "p_fwe": p_fwe}
+        for metric, estimator, values in (
+            ("degree", "ancova", p),
+            ("degree", "change", (0.001,)),
+            ("strength", "ancova", (0.002,)),
+        )
+        for name, t, p_fwe in zip(("PCC", "IPL"), (3, -2), values, strict=False)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "nodes.tsv", sep="\t", index=False)
+    return run
+
+
+def test_a_measure_anywhere_is_judged_by_its_smallest_p_of_the_headline(tmp_path):
+    run = with_maps(tmp_path, "parcels of Demo", (0.03, 0.2))
+    one = Objective(name="Degree", role="primary", measure="degree", nodes="Demo", threshold=0.25)
+    found = result_of(one, [run], tmp_path)
+    assert (found.p, found.method, found.n) == (0.03, "ancova", 17)
+    assert (found.which_p, found.text) == ("smallest p FWE over 2 parcels of Demo", "PCC: drug > placebo")
+    assert "nothing has degree" in result_of(replace(one, nodes="voxels"), [run], tmp_path).lacks
+    assert "nothing has degree" in result_of(replace(one, threshold=0.3), [run], tmp_path).lacks
+    assert "nothing has degree of ACC" in result_of(replace(one, region="ACC"), [run], tmp_path).lacks
+
+
+def test_a_measure_in_a_region_is_judged_by_its_own_p(tmp_path):
+    run = with_maps(tmp_path, "parcels of Demo", (0.03, 0.2))
+    row = {"region": "PCC", "metric": "degree", "edges": "r025", "estimator": "ancova", "n": 17, "p": 0.012}
+    row |= {"difference": 2.0, "ci_low": 1.0, "ci_high": 3.0, "hedges_g": 0.9, "g_low": 0.1, "g_high": 1.7}
+    pd.DataFrame([row, row | {"metric": "strength", "p": 0.5}]).to_csv(tmp_path / "regions.tsv", sep="\t", index=False)
+    one = Objective(name="Degree", role="primary", measure="degree", region="PCC", summary="Hedges g")
+    found = result_of(one, [run], tmp_path)
+    assert (found.p, found.estimate, gives(one, found)) == (0.012, 2.0, True)
+    assert found.text == "drug − placebo 2.00 (95 % CI 1.00 to 3.00); Hedges g 0.90 (95 % CI 0.10 to 1.70)"
 
 
 def test_the_table_says_what_each_column_is(written, tmp_path):

@@ -184,6 +184,8 @@ def test_the_page_begins_with_the_objectives_and_says_no_more(walked, browse):
     assert "Participants planned 4 ketamine, 5 midazolam" in page
     assert "n_planned" in page
     assert "Results had been seen before" not in page
+    checklist = (root / "out" / "logs" / "CHECKLIST.md").read_text()
+    assert "Participants planned: 4 ketamine, 5 midazolam" in checklist
     answer = json.loads((root / "out" / "group" / "results.json").read_text())
     assert [one["confirmed"] for one in answer["objectives"]][::2] == ["yes", "not as planned"]
     found = browse(path, 1000)
