@@ -19,6 +19,7 @@ from nilearn.image import new_img_like
 COLOURS = "RdBu_r"  # blue against red is told apart by people who see no red or green
 OPAQUE_AT = 3.1  # |t| from which a voxel hides what lies below it
 N_SLICES = 8
+TITLE_WIDTH = 120  # points of letters per inch of a figure: a longer title is written smaller
 G = "Hedges g"
 
 
@@ -111,7 +112,8 @@ def _slices(effect: Effect, largest: float | None, shape: tuple[float, float], *
 
 def _finish(figure: Figure, effect: Effect, largest: float) -> None:
     """Add the title, and a bar that says what the colours are and whether some voxels lie beyond its ends."""
-    figure.suptitle(effect.title, fontsize=10, x=0.01, ha="left")
+    size = min(10, TITLE_WIDTH * figure.get_figwidth() / max(len(effect.title), 1))
+    figure.suptitle(effect.title, fontsize=size, x=0.01, ha="left")
     beyond = np.nanmax(np.abs(effect.size.get_fdata())) > largest * (1 + 1e-6)
     colours = ScalarMappable(Normalize(-largest, largest), COLOURS)
     place = figure.add_axes((0.945, 0.17, 0.011, 0.62))

@@ -149,7 +149,7 @@ def _lost(facts: Mapping[str, Any]) -> str:
 def _table(folder: Path, entities: Mapping[str, str], suffix: str) -> pd.DataFrame | None:
     """Return a table, or None if it was not made."""
     path = folder / build(entities, suffix, ".tsv")
-    return read_table(path, dtype={"participant": str, "arm": str}) if path.exists() else None
+    return read_table(path, dtype={"participant": str, "arm": str, "level": str}) if path.exists() else None
 
 
 def _records(folder: Path, entities: Mapping[str, str], suffix: str) -> list[dict[Any, Any]]:
