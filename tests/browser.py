@@ -20,7 +20,7 @@ TOO_WIDE = "() => Math.max(0, document.documentElement.scrollWidth - document.do
 CUT_TABLES = """() => [...document.querySelectorAll("table")]
     .filter(table => table.scrollWidth > table.parentElement.clientWidth + 1)
     .map(table => [...table.querySelectorAll("thead th")].map(head => head.textContent.trim()).join(", "))"""
-WIDE = 1000
+DESKTOPS = (1000, 1400, 2400)
 
 
 @dataclass(frozen=True)
@@ -37,21 +37,21 @@ class Visit:
         Images that cannot be shown, or are of one colour.
     violations : list of str
         What axe-core has against it, with the place.
-    overflow : int
-        Pixels by which the page is wider than its window.
-    cut : list of str
-        Tables that are wider than their place, in a window of at least `WIDE`, by their heads.
+    overflow : dict of int
+        Pixels by which the page is wider than its window, by the width of the window; as asked for, and `DESKTOPS`.
+    cut : dict of list of str
+        Tables that are wider than their place, by their heads, by the width of the window; of `DESKTOPS` only.
     """
 
     errors: list[str]
     requests: list[str]
     blank_images: list[str]
     violations: list[str]
-    overflow: int
-    cut: list[str]
+    overflow: dict[int, int]
+    cut: dict[int, list[str]]
 
 
-NOTHING_WRONG = Visit([], [], [], [], 0, [])
+NOTHING_WRONG = Visit([], [], [], [], {}, {})
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,10 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def browse(chromium):
-    """Open a page at a width, look at all of it, and say what is wrong; ``screenshot`` keeps the picture."""
+    """Open a page at a width, look at all of it, and say what is wrong; ``screenshot`` keeps the picture.
+
+    Whether all of it fits is looked at in windows of desktops too.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
     def visit(path, width=1400, screenshot=None):
@@ -85,20 +88,23 @@ def browse(chromium):
         page.goto(own)
         page.evaluate(OPEN_ALL)
         page.wait_for_load_state("networkidle")
-        found = Visit(
-            errors,
-            [url for url in requests if url != own],
-            page.evaluate(BLANK_IMAGES),
-            _violations(Axe().run(page)),
-            page.evaluate(TOO_WIDE),
-            page.evaluate(CUT_TABLES) if width >= WIDE else [],
-        )
+        blank, violations = page.evaluate(BLANK_IMAGES), _violations(Axe().run(page))
         if screenshot:
             page.screenshot(path=screenshot, full_page=True)
+        overflow, cut = _too_wide(page, width)
         page.close()
-        return found
+        return Visit(errors, [url for url in requests if url != own], blank, violations, overflow, cut)
 
     return visit
+
+
+def _too_wide(page, width):
+    overflow, cut = {}, {}
+    for one in sorted({width, *DESKTOPS}):
+        page.set_viewport_size({"width": one, "height": 900})
+        overflow[one] = page.evaluate(TOO_WIDE)
+        cut[one] = page.evaluate(CUT_TABLES) if one in DESKTOPS else []
+    return [{one: found for one, found in each.items() if found} for each in (overflow, cut)]
 
 
 def _violations(results):

@@ -1,7 +1,7 @@
 """Where a cluster lies: the labels of an atlas at its peak and over its voxels."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from bids_app.space.atlas_names import source_entities
 from bids_app.space.grid import Grid, Nodes
 from bids_app.space.places import Place, atlas_words, nearest_sphere, sentence
 
-NOWHERE = "none"
+NOWHERE, AAL = "none", "AAL"
 NAME_COLUMNS = {
     "cluster": "What the cluster is known by in every table and, after its number, in the image of the clusters",
     "region": "What it is called: a place, which is a label and nothing that was computed on, and the measure",
@@ -200,23 +200,26 @@ def cluster_places(
         found = [place or own for place, own in zip(found, _places_by(atlas, clusters, grid), strict=True)]
     for source in _installed(grid) if None in found else []:
         by_aal = _places_by(read_atlas(source, grid, space), clusters, grid)
-        spelled = [one and replace(one, name=sentence(atlas_words(one.name))) for one in by_aal]
-        found = [place or own for place, own in zip(found, spelled, strict=True)]
+        found = [place or own for place, own in zip(found, by_aal, strict=True)]
     peaks = [grid.coordinates[cluster.peak] for cluster in clusters]
     return [place or nearest_sphere(peak, space) for place, peak in zip(found, peaks, strict=True)]
 
 
 def _places_by(atlas: Atlas, clusters: Sequence[stats.Cluster], grid: Nodes) -> list[Place | None]:
-    """Name every cluster as an atlas has it; None where it has no label."""
+    """Name every cluster as an atlas has it, AAL in whole words; None where it has no label."""
     names, by = atlas.parcels["name"].astype(str).tolist(), "".join(atlas.entities.values())
     found = (cluster_anatomy(one.nodes, one.peak, atlas.of_node, names, grid.coordinates) for one in clusters)
-    return [None if one.nearest == NOWHERE else Place(one.nearest, by) for one in found]
+    return [None if one.nearest == NOWHERE else Place(_in_words(one.nearest, by), by) for one in found]
+
+
+def _in_words(label: str, by: str) -> str:
+    return sentence(atlas_words(label)) if by == AAL else label
 
 
 def _installed(grid: Nodes) -> list[AtlasSource]:
     """Return AAL for voxels where its file is there."""
     try:
-        return [find_atlas("aal")] if isinstance(grid, Grid) else []
+        return [find_atlas(AAL.lower())] if isinstance(grid, Grid) else []
     except UsageError:
         return []
 

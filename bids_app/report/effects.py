@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +86,13 @@ class _Drawer(ABC):
             for stat in ("hedgesG", "t", "pFwe")
         }
 
-    def _title(self, feature: Feature, key: str, maps: Maps) -> str:
+    def _title(self, feature: Feature, key: str, maps: Maps, marked: str = "outlined") -> str:
         analyses, alpha = self.record.analyses, self.record.inference.alpha
         what = f"Hedges g, {' − '.join(self._sides(key))}" if analyses.slope is None else "t"
         if key.startswith("within:"):
             return f"{feature.title}: {what} within {key.partition(':')[2]} (not tested)"
-        outlined = f"; outlined: FWE p ≤ {alpha}" if _n_significant(maps, alpha) else ""
-        return f"{feature.title}, {analyses.texts[key].partition(';')[0]}: {what}{outlined}"
+        significant = f"; {marked}: FWE p ≤ {alpha}" if _n_significant(maps, alpha) else ""
+        return f"{feature.title}, {analyses.texts[key].partition(';')[0]}: {what}{significant}"
 
     def _sides(self, key: str) -> tuple[str, ...]:
         """Return what a positive and a negative effect of an analysis are more of; of a slope, which way it goes."""
@@ -164,7 +165,8 @@ class _Volumes(_Drawer):
     def _more(self, feature: Feature, maps: Maps, largest: float, with_viewer: bool) -> dict[str, Any] | None:
         key = self.record.analyses.headline
         effect = self._effect(self._title(feature, key, maps), self._sides(key), maps)
-        glass = mapfigures.glass_figure(effect, largest) if effect.significant.any() else None
+        alone = replace(effect, title=self._title(feature, key, maps, "shown"))
+        glass = mapfigures.glass_figure(alone, largest) if effect.significant.any() else None
         return {
             "mosaic": self._save(feature, key, "Mosaic", mapfigures.mosaic_figure(effect, largest)),
             "glass": glass and self._save(feature, key, "Glass", glass),

@@ -11,7 +11,7 @@ from bids_app.report.compared import Compared, read_compared
 from bids_app.report.every_scan import LIMIT, SIDES, rows_of, write_scans
 from bids_app.report.heads import write_heads
 from bids_app.report.pages import number, write_page
-from bids_app.report.quality import COLUMNS, HEADS, QCFC_COLUMNS, write_quality
+from bids_app.report.quality import COLUMNS, DECIMALS, HEADS, QCFC_COLUMNS, write_quality
 from bids_app.report.strips import Strip, strip
 
 SHOWN = ("mean_fd", "minutes", "tsnr", "coverage", "distance_dependence", "mean_correlation", "degrees_of_freedom")
@@ -63,6 +63,7 @@ def write_index_page(output_dir: Path, index: ScanIndex) -> Path:
         states=scans["state"].value_counts().to_dict(),
         columns={name: COLUMNS[name] for name in SHOWN},
         heads=HEADS,
+        decimals=DECIMALS,
         strips=_strips(scans, pages, compared),
         sides=SIDES,
         limit=LIMIT,

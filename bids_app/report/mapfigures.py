@@ -20,6 +20,7 @@ COLOURS = "RdBu_r"  # blue against red is told apart by people who see no red or
 OPAQUE_AT = 3.1  # |t| from which a voxel hides what lies below it
 N_SLICES = 8
 SHOWN_FROM = 1e-6  # below it an effect has no colour
+TITLE_WIDTH = 120  # points of letters per inch of a figure: a longer title is written smaller
 G = "Hedges g"
 NOTHING = "Nothing to draw: nowhere is there an effect other than 0"
 
@@ -128,7 +129,8 @@ def _empty(effect: Effect, shape: tuple[float, float]) -> Figure:
 
 def _finish(figure: Figure, effect: Effect, largest: float) -> None:
     """Add the title, and a bar that says what the colours are and whether some voxels lie beyond its ends."""
-    figure.suptitle(effect.title, fontsize=10, x=0.01, ha="left")
+    size = min(10, TITLE_WIDTH * figure.get_figwidth() / max(len(effect.title), 1))
+    figure.suptitle(effect.title, fontsize=size, x=0.01, ha="left")
     beyond = np.nanmax(np.abs(effect.size.get_fdata())) > largest * (1 + 1e-6)
     colours = ScalarMappable(Normalize(-largest, largest), COLOURS)
     place = figure.add_axes((0.945, 0.17, 0.011, 0.62))

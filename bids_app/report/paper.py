@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bids_app.bids.files import read_table, save_described, sidecar_of
+from bids_app.graph.features import Feature
 from bids_app.report.answer import N_PLACES
 from bids_app.report.pages import fixed, interval, p_value, spread
 from bids_app.report.words import said
@@ -143,7 +144,7 @@ def _row(contrast: str, result: Mapping[str, Any]) -> dict[str, Any]:
     edges = result.get("edges")
     return {
         "comparison": contrast,
-        "outcome": f"{result['measure']}{f', {edges}' if edges else ''}",
+        "outcome": Feature(result["measure"], edges).title if edges else result["measure"],
         "region": result.get("region"),
         "role": result["role"],
         "n": result.get("n"),

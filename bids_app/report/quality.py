@@ -46,6 +46,8 @@ HEADS = {
     "density": "Density",
     "mean_degree": "Mean degree",
 }
+DECIMALS = {"mean_fd": 3, "minutes": 2, "tsnr": 1, "coverage": 2, "distance_dependence": 3, "mean_correlation": 3}
+DECIMALS |= {"degrees_of_freedom": 1, "density": 3, "mean_degree": 1}
 QCFC = ("mean_correlation", "distance_dependence", "density", "mean_degree")
 QCFC_COLUMNS = {
     "kind": COLUMNS["kind"],

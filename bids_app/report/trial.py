@@ -171,7 +171,7 @@ def _lost(facts: Mapping[str, Any]) -> str:
 def _table(folder: Path, entities: Mapping[str, str], suffix: str) -> pd.DataFrame | None:
     """Return a table, or None if it was not made."""
     path = folder / result_path(entities, suffix, ".tsv")
-    return read_table(path, dtype={"participant_id": str, "arm": str}) if path.exists() else None
+    return read_table(path, dtype={"participant_id": str, "arm": str, "level": str}) if path.exists() else None
 
 
 def _records(folder: Path, entities: Mapping[str, str], suffix: str) -> list[dict[Any, Any]]:

@@ -28,6 +28,7 @@ COLUMNS = {
     "p_holm": "p Holm",
     "p_max": "p max",
     "p_fwe": "p FWE",
+    "p_fwe_all": "p FWE, all measures",
 }
 _COLUMN = re.compile(r"\b(" + "|".join(COLUMNS) + r")\b")
 

@@ -120,7 +120,9 @@ def app_parser() -> Parser:
     """Return the parser of the app."""
     parser = _parser("trialgraph", DESCRIPTION, usage=USAGE)
     parser.add_argument("level", metavar="{participant,group}", help="which level of the analysis to run")
-    parser.add_argument("--version", action="version", version=f"trialgraph {__version__}", help="print it and leave")
+    parser.add_argument(
+        "--version", action="version", version=f"trialgraph {__version__}", help="print the version and exit"
+    )
     parser.add_argument(
         "--bids-exec-spec", action=ExecutionSpec, nargs=0, help="print the Boutiques descriptor of the app and leave"
     )

@@ -94,7 +94,7 @@ TRIAL = (
         "--plan",
         type=words.as_path,
         metavar="TOML",
-        help="the analysis as planned; what is given on the command line goes first, and is a deviation if it differs",
+        help="the analysis as planned; what the command line says is taken before it, and is a departure if it differs",
     ),
 )
 
@@ -195,7 +195,7 @@ RUN = (
         type=words.as_path,
         metavar="TOML",
         help="a file of options of both levels by their names, and with a section [plan] the plan; what is given on "
-        "the command line goes first",
+        "the command line is taken before it",
     ),
     option(
         "-w",

@@ -1,5 +1,6 @@
 """What a point of the brain is called, for people only: the nearest of the spheres of Dosenbach et al. (2010)."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -43,11 +44,36 @@ WORDS = {
     "lat": "lateral",
     "vent": "ventral",
 }
-IN_AAL = {word: text for word, text in WORDS.items() if word in ("ant", "post", "sup", "inf", "mid", "med")} | {
-    "supp": "supplementary",
-    "oper": "opercular",
-    "tri": "triangular",
-    "orb": "orbital",
+# Of AAL (Tzourio-Mazoyer et al. 2002, table 2) without the side.
+IN_AAL = {
+    "Frontal_Sup_Orb": "superior frontal gyrus, orbital part",
+    "Frontal_Mid_Orb": "middle frontal gyrus, orbital part",
+    "Frontal_Inf_Oper": "inferior frontal gyrus, opercular part",
+    "Frontal_Inf_Tri": "inferior frontal gyrus, triangular part",
+    "Frontal_Inf_Orb": "inferior frontal gyrus, orbital part",
+    "Frontal_Sup_Medial": "superior frontal gyrus, medial part",
+    "Frontal_Med_Orb": "superior frontal gyrus, medial orbital part",
+    "Rolandic_Oper": "rolandic operculum",
+    "Supp_Motor_Area": "supplementary motor area",
+    "Olfactory": "olfactory cortex",
+    "Rectus": "gyrus rectus",
+    "Cingulum_Ant": "anterior cingulate cortex",
+    "Cingulum_Mid": "middle cingulate cortex",
+    "Cingulum_Post": "posterior cingulate cortex",
+    "Calcarine": "calcarine cortex",
+    "Parietal_Inf": "inferior parietal lobule",
+    "Parietal_Sup": "superior parietal lobule",
+    "Caudate": "caudate nucleus",
+    "Heschl": "Heschl's gyrus",
+    "Temporal_Pole_Sup": "temporal pole, superior part",
+    "Temporal_Pole_Mid": "temporal pole, middle part",
+}
+GYRI = ("Precentral", "Postcentral", "ParaHippocampal", "Lingual", "Fusiform", "SupraMarginal", "Angular")
+IN_AAL |= {label: f"{label.lower()} gyrus" for label in GYRI}
+IN_AAL |= {
+    f"{lobe}_{part}": f"{WORDS[part.lower()]} {lobe.lower()} gyrus"
+    for lobe in ("Frontal", "Temporal", "Occipital")
+    for part in ("Sup", "Mid", "Inf")
 }
 
 
@@ -128,11 +154,15 @@ def atlas_words(label: str) -> str:
 
     Examples
     --------
-    >>> atlas_words("Parietal_Inf_L"), atlas_words("Vermis_3"), atlas_words("Supp_Motor_Area_R")
-    ('left inferior parietal', 'vermis 3', 'right supplementary motor area')
+    >>> atlas_words("Angular_L"), atlas_words("Vermis_4_5"), atlas_words("Cerebelum_Crus1_R")
+    ('left angular gyrus', 'vermis 4-5', 'right cerebellum crus 1')
     """
-    parts = label.split("_")
-    side = [{"L": "left", "R": "right"}[parts.pop()]] if parts[-1] in ("L", "R") else []
-    if len(parts) > 1 and parts[1] in ("Sup", "Mid", "Inf", "Ant", "Post", "Med"):
-        parts[:2] = parts[1::-1]
-    return " ".join([*side, *(IN_AAL.get(word, word) for word in map(str.lower, parts))])
+    name, side = (label[:-2], label[-1]) if label.endswith(("_L", "_R")) else (label, "")
+    words = IN_AAL.get(name) or _plain(name)
+    return " ".join([{"L": "left", "R": "right"}[side], words] if side else [words])
+
+
+def _plain(name: str) -> str:
+    """Write what needs no more than blanks between its words; of the cerebellum, what its numbers are."""
+    text = re.sub(r"(?<=\d)_(?=\d)", "-", name.lower().replace("cerebelum", "cerebellum"))
+    return re.sub(r"crus(?=\d)", "crus ", text).replace("_", " ")

@@ -48,13 +48,17 @@ def test_what_some_cannot_read_is_seen(browse, page):
 
 
 def test_pages_wider_than_the_window_are_seen(browse, page):
-    wide = page('<span style="display: block; width: 700px">wide</span>')
-    assert browse(wide, width=800).overflow == 0
-    assert browse(wide, width=420).overflow > 200
+    wide = page('<span style="display: block; width: 1100px">wide</span>')
+    (at_1000,) = browse(wide, width=1400).overflow
+    assert at_1000 == 1000
+    assert browse(wide, width=420).overflow[420] > 600
 
 
-def test_a_table_that_is_cut_is_noticed(page, browse):
+def test_a_table_that_is_cut_is_noticed_at_every_width_of_a_desktop(page, browse):
     heads = "".join(f"<th>{name * 15}</th>" for name in "abcdefghijklm")
-    cut = page(f'<div style="overflow-x: auto" tabindex="0"><table><thead><tr>{heads}</tr></thead></table></div>')
-    assert browse(cut, width=1000).cut == [", ".join(name * 15 for name in "abcdefghijklm")]
-    assert browse(cut, width=3000).cut == []
+    table = f"<table><thead><tr>{heads}</tr></thead></table>"
+    said = [", ".join(name * 15 for name in "abcdefghijklm")]
+    scrolls = page(f'<div style="overflow-x: auto" tabindex="0">{table}</div>')
+    assert browse(scrolls, width=420).cut == {1000: said, 1400: said}
+    narrow = page(f'<div style="overflow-x: auto; max-width: 1200px" tabindex="0">{table}</div>')
+    assert browse(narrow, width=2400).cut == {1000: said, 1400: said, 2400: said}

@@ -274,7 +274,7 @@ def test_the_index_shows_every_scan(compared):
         assert cells == [
             row["scan"],
             row["kind"],
-            *(number(row[name]) for name in ("coverage", "density", "mean_degree")),
+            *(fixed(row[name], decimals) for name, decimals in (("coverage", 2), ("density", 3), ("mean_degree", 1))),
         ]
     of_maps = quality[quality["kind"] == "voxels"].set_index("scan")
     flow = read(compared, "*_res-8mm_*_flow.tsv").set_index("participant_id")
@@ -282,7 +282,7 @@ def test_the_index_shows_every_scan(compared):
     assert [cells[0] for cells in shown] == list(of_maps.index)
     for scan, arm, visit, state, motion, *_, why in shown:
         person = flow.loc[scan.split()[0]]
-        assert (arm, motion) == (person["arm"], number(of_maps.loc[scan, "mean_fd"]))
+        assert (arm, motion) == (person["arm"], fixed(of_maps.loc[scan, "mean_fd"], 3))
         assert visit == ("baseline" if "ses-baseline" in scan else "follow-up")
         assert state == ("usable" if person["analysed"] else "not compared")
         assert person["analysed"] or why.endswith(person["reason"])

@@ -66,7 +66,7 @@ def test_table_2_has_a_row_of_every_result(found):
     assert list(second) == list(TABLE_2)
     assert len(second) == 9
     assert list(second.iloc[0]) == [
-        *("drug − placebo", "degree, r025", "Left angular gyrus (degree)", "primary", 20),
+        *("drug − placebo", "Degree, r > 0.25", "Left angular gyrus (degree)", "primary", 20),
         *("0.500 (95 % CI 0.100 to 0.900)", "1.25 (95 % CI 0.20 to 2.30)", "0.012", "p_fwe"),
     ]
     score = second.iloc[-1]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bids_app.space.places import NEAREST, RADIUS, _spheres, nearest_sphere
+from bids_app.space.places import IN_AAL, NEAREST, RADIUS, _spheres, atlas_words, nearest_sphere
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,29 @@ def test_every_sphere_with_a_side_says_it_and_no_abbreviation_is_left():
 def test_in_a_space_that_is_not_of_mni_a_place_is_its_coordinates():
     found = nearest_sphere(np.array([-4.2, 0, 31.6]), "T1w")
     assert (found.name, found.distance) == ("At −4, 0, 32", None)
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("Angular_L", "left angular gyrus"),
+        ("Frontal_Inf_Oper_R", "right inferior frontal gyrus, opercular part"),
+        ("Temporal_Mid_R", "right middle temporal gyrus"),
+        ("Temporal_Pole_Mid_L", "left temporal pole, middle part"),
+        ("Parietal_Inf_L", "left inferior parietal lobule"),
+        ("Thalamus_R", "right thalamus"),
+        ("Supp_Motor_Area_R", "right supplementary motor area"),
+        ("Heschl_L", "left Heschl's gyrus"),
+        ("Cerebelum_4_5_L", "left cerebellum 4-5"),
+        ("Cerebelum_Crus1_R", "right cerebellum crus 1"),
+        ("Vermis_10", "vermis 10"),
+        ("Paracentral_Lobule_R", "right paracentral lobule"),
+    ],
+)
+def test_a_label_of_aal_is_said_as_anatomists_do(label, words):
+    assert atlas_words(label) == words
+
+
+def test_no_two_labels_of_aal_are_called_alike():
+    assert len(set(IN_AAL.values())) == len(IN_AAL)
+    assert not any("_" in words for words in IN_AAL.values())

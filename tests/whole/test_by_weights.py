@@ -107,7 +107,7 @@ def test_clinical_outcomes_have_the_same_weights(compared, out):
 
 def test_the_overview_is_in_order_in_a_browser(compared, out, browse):
     found = browse(out / "group" / "index.html", 420)
-    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+    assert (found.errors, found.blank_images, found.violations, found.overflow, found.cut) == ([], [], [], {}, {})
 
 
 def test_what_would_be_compared_is_said_before(compared, trial, out, app):

@@ -56,7 +56,7 @@ def test_links_lead_somewhere(site):
 
 def test_the_first_page_is_in_order_in_a_browser(site, browse):
     found = browse(site / "index.html", 420)
-    assert (found.errors, found.blank_images, found.overflow) == ([], [], 0)
+    assert (found.errors, found.blank_images, found.overflow) == ([], [], {})
 
 
 def test_measures_are_those_of_the_code(site):

@@ -298,7 +298,7 @@ def test_the_slope_is_in_the_joint_p_and_the_page_says_what_it_is(over, study, a
     assert "slope over the visits was looked at, within the 5 participants who have all of ses-1, ses-2" in methods
     for one in (out / "group" / "index.html", folder / "index.html"):
         found = browse(one, 420)
-        assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+        assert (found.errors, found.blank_images, found.violations, found.overflow, found.cut) == ([], [], [], {}, {})
     outcome = app("check", study.bids, out.parent / "other", *WORDS, "--over-followups", "slope")
     assert "slope over the visits" in outcome.said
     assert outcome.code == 0, outcome.said
@@ -402,7 +402,7 @@ def test_scores_of_one_visit_are_described(once, app, browse):
     assert not re.search(r"\bp\b|FWE|signific", page)
     assert "hamd) were described by mean and standard deviation" in (out / "logs" / "CITATION.md").read_text()
     found = browse(out / "group" / "index.html", 420)
-    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+    assert (found.errors, found.blank_images, found.violations, found.overflow, found.cut) == ([], [], [], {}, {})
 
 
 def test_the_slope_at_one_visit_is_that_of_least_squares(once, app):

@@ -162,7 +162,7 @@ def test_the_methods_name_each(compared, out):
 def test_the_pages_are_in_order_in_a_browser(compared, out, browse):
     for page in (out / "group" / "index.html", folder(out, "slope") / "index.html"):
         found = browse(page, 420)
-        assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+        assert (found.errors, found.blank_images, found.violations, found.overflow, found.cut) == ([], [], [], {}, {})
 
 
 def test_the_pages_are_made_anew_alike(compared, trial, out, app):
@@ -204,4 +204,4 @@ def test_several_baselines_are_averaged_before_they_are_adjusted_for(averaged, o
     assert "the mean of ses-baseline and ses-day3 (or of those there are) (baseline) and ses-day7 (follow-up)" in page
     assert "of these with all of ses-baseline and ses-day3: 4" in page
     found = browse(out / "group" / "index.html", 420)
-    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+    assert (found.errors, found.blank_images, found.violations, found.overflow, found.cut) == ([], [], [], {}, {})

@@ -214,7 +214,7 @@ def test_another_form_of_the_covariance_is_said_where_the_result_is(compared, ou
 
 def test_the_overview_is_in_order_in_a_browser(compared, out, browse):
     found = browse(out / "group" / "index.html", 420)
-    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+    assert (found.errors, found.blank_images, found.violations, found.overflow, found.cut) == ([], [], [], {}, {})
 
 
 def test_the_pages_are_made_anew_alike(compared, trial, out, app):
