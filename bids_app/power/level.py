@@ -109,6 +109,14 @@ def _of_pilot(maps: PilotMaps, planned: Planned) -> Iterator[Finding]:
         f"The maps of {n} participants are pooled; who was given what is not read. The mean of each visit over "
         "everyone is taken out, nothing else: what treatment did stays as variance.",
     )
+    n_visits = planned.trial.n_visits
+    if n_visits > 1 and (maps.r_is_said or len(maps.sessions) < n_visits):
+        r = planned.correlation[0, 1]
+        why = "as is said by --visit-correlation" if maps.r_is_said else "as those that are there do"
+        yield Finding(
+            "Visits",
+            f"The first visit of the maps stands for all {n_visits} of the trial; any two correlate {r:.2f}, {why}.",
+        )
     if shrinkage > TRUSTED:
         node = maps.route.node
         like = "fields of their smoothness," if maps.grid is not None else f"values of each {node} by itself, of their"
@@ -240,7 +248,7 @@ def _record(  # noqa: PLR0913 - all that there is to say
             "Participants": pilot.n,
             "Sessions": [one or "" for one in maps.sessions],
             "CorrelationOfVisits": planned.correlation.round(4).tolist(),
-            "CorrelationIsAssumed": options.visit_correlation is not None,
+            "CorrelationIsAssumed": maps.r_is_said,
             "ICC": _icc(pilot),
             "FWHM": None if spacing is None else smoothness(pilot.touching, spacing),
             "StandardDeviation": float(np.median(pilot.deviation[:, 0])),
