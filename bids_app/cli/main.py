@@ -111,8 +111,7 @@ def _unblind(argv: Sequence[str]) -> int:
 
 def _power(argv: Sequence[str]) -> int:
     """Plan the size of a trial from what the participant level left."""
-    options, rest = read_power(argv)
-    settings = parse_for_power(options, rest)
+    settings, options = parse_for_power(*read_power(argv))
     work_dir = private_folder(settings.output_dir / "work" / "power")
     with working_in(work_dir, keep=False) as conclude:
         from bids_app.power.level import power_level

@@ -23,7 +23,7 @@ from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.everyday import LEVELS
 from bids_app.settings.parser import read_given, with_defaults
 from bids_app.settings.plan import read_plan
-from bids_app.settings.power_options import PowerOptions
+from bids_app.settings.power_options import PowerOptions, settled_by
 from bids_app.settings.roles import deviations, left_to
 from bids_app.settings.settings import (
     QUERIES,
@@ -95,8 +95,10 @@ def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
     return replace(settings, trial=replace(settings.trial, plan=plan, departed=departed))
 
 
-def parse_for_power(options: PowerOptions, words: Sequence[str]) -> Settings:
-    """Return the settings that the group level would have of an output folder: it is read, and no dataset.
+def parse_for_power(options: PowerOptions, words: Sequence[str]) -> tuple[Settings, PowerOptions]:
+    """Return the settings that the group level would have of an output folder, and the options with what they settle.
+
+    The folder is read, and no dataset.
 
     Raises
     ------
@@ -105,9 +107,10 @@ def parse_for_power(options: PowerOptions, words: Sequence[str]) -> Settings:
     folder = options.output_dir
     if not folder.is_dir():
         raise MissingInputError(f"{folder} is no folder: trialgraph power reads what the participant level wrote.")
-    settings = parse([str(folder), str(folder), "group", "--design", options.design, *words])
+    design = ["--design", options.design] if options.design else []
+    settings = parse([str(folder), str(folder), "group", *design, *words])
     check_numbers(settings)
-    return settings
+    return settings, settled_by(options, settings.trial)
 
 
 def _settings(options: Namespace) -> Settings:

@@ -29,6 +29,7 @@ FOLDER = "power"
 AROUND = (0.6, 0.8, 1.0, 1.25, 1.6)  # of what theory expects
 STRICT = 0.001  # what a voxel's p has to be, about, where there are many: for a first guess alone
 MANY = 50
+TRUSTED, FEW = 0.5, 20  # share of random fields that is said, and participants below which it is warned of
 MOST_FURTHER = 3  # sizes that are tried beyond those
 FURTHEST = 3.0  # beyond the sizes that were tried, the curve is not followed
 COLUMNS = {
@@ -108,12 +109,22 @@ def _of_pilot(maps: PilotMaps, planned: Planned) -> Iterator[Finding]:
         f"The maps of {n} participants are pooled; who was given what is not read. The mean of each visit over "
         "everyone is taken out, nothing else: what treatment did stays as variance.",
     )
-    if shrinkage > 0.5:
+    n_visits = planned.trial.n_visits
+    if n_visits > 1 and (maps.r_is_said or len(maps.sessions) < n_visits):
+        r = planned.correlation[0, 1]
+        why = "as is said by --visit-correlation" if maps.r_is_said else "as those that are there do"
+        yield Finding(
+            "Visits",
+            f"The first visit of the maps stands for all {n_visits} of the trial; any two correlate {r:.2f}, {why}.",
+        )
+    if shrinkage > TRUSTED:
+        node = maps.route.node
+        like = "fields of their smoothness," if maps.grid is not None else f"values of each {node} by itself, of their"
         yield Finding(
             "Noise",
-            f"{n} participants say little of how nodes that are far apart go along: {100 * shrinkage:.0f} % of the "
-            "variance of simulated maps is of random fields of their smoothness, variance and correlation of visits.",
-            warning=n < 20,
+            f"{n} participants say little of how {node}s that are far apart go along: {100 * shrinkage:.0f} % of the "
+            f"variance of simulated maps is of random {like} variance and correlation of visits.",
+            warning=n < FEW,
         )
 
 
@@ -237,7 +248,7 @@ def _record(  # noqa: PLR0913 - all that there is to say
             "Participants": pilot.n,
             "Sessions": [one or "" for one in maps.sessions],
             "CorrelationOfVisits": planned.correlation.round(4).tolist(),
-            "CorrelationIsAssumed": options.visit_correlation is not None,
+            "CorrelationIsAssumed": maps.r_is_said,
             "ICC": _icc(pilot),
             "FWHM": None if spacing is None else smoothness(pilot.touching, spacing),
             "StandardDeviation": float(np.median(pilot.deviation[:, 0])),

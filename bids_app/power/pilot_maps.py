@@ -43,6 +43,8 @@ class PilotMaps:
     grid : Grid, Surface or None
         Of the V nodes.
     parcels : DataFrame or None
+    r_is_said : bool
+        Whether the correlation of visits is not theirs, but was given.
     findings : tuple of Finding
     """
 
@@ -53,6 +55,7 @@ class PilotMaps:
     pilot: Pilot
     grid: Nodes | None
     parcels: pd.DataFrame | None
+    r_is_said: bool
     findings: tuple[Finding, ...]
 
     @property
@@ -105,6 +108,7 @@ def read_pilot(settings: Settings, options: PowerOptions, n_visits: int) -> Pilo
         pilot=pilot,
         grid=grid,
         parcels=parcels,
+        r_is_said=options.visit_correlation is not None and n_visits > 1,
         findings=(*about, *left_out),
     )
 
@@ -169,10 +173,9 @@ def _sessions(
             "--visit-correlation R, as another study has it."
         )
     taken = chosen[:1] if options.visit_correlation is not None else chosen[:n_visits]
-    names = ", ".join(f"ses-{one}" for one in taken if one) or "the one visit"
-    said = f"{names} {'stand' if len(taken) > 1 else 'stands'} for {counted(n_visits, 'visit')} of the trial"
-    how = "as --visits has it" if wanted else "in the order of their names; --visits chooses others"
-    return tuple(taken), (Finding("Visits", f"{said}, {how}."),)
+    names = " and ".join(f"ses-{one}" for one in taken if one) or "the one visit"
+    how = "as is said" if wanted else "in the order of their names; --visits chooses others"
+    return tuple(taken), (Finding("Visits", f"Noise is that of {names}, {how}."),)
 
 
 def _participants(

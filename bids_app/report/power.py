@@ -127,13 +127,14 @@ def sample_size_words(record: Mapping[str, Any], table: pd.DataFrame) -> list[st
         As of `power_figure`.
     """
     maps, effect, analysis, run = record["Maps"], record["Effect"], record["Analysis"], record["Simulation"]
+    node = _node(maps["Route"])
     return [
         " ".join(("Sample size.", record["Answer"][0], _effect_words(record), _lost_words(record["Design"]))).strip(),
-        f"The analysis simulated is the planned one: {ESTIMATORS[analysis['Estimator']]}, tested at every "
-        f"{_node(maps['Route'])} by {SCHEMES[analysis['Scheme']]} with {STATISTICS[analysis['Statistic']]}"
+        f"The analysis simulated is the planned one: {ESTIMATORS[analysis['Estimator']]}, tested at every {node} "
+        f"by {SCHEMES[analysis['Scheme']]} with {STATISTICS[analysis['Statistic']]}"
         f"{' and HC3 standard errors' if analysis['StandardErrors'] == 'HC3' else ''}, p corrected for the family-wise "
-        f"error over {number(int(maps['Nodes']))} nodes and both signs{_further(analysis)}, at a level of "
-        f"{analysis['Alpha']:g}. An effect counts as found where any node of the region ({effect['Place']}) is "
+        f"error over {number(int(maps['Nodes']))} {node}s and both signs{_further(analysis)}, at a level of "
+        f"{analysis['Alpha']:g}. An effect counts as found where any {node} of the region ({effect['Place']}) is "
         "significant with the right sign.",
         f"{_trials(table)} trials of each size were simulated, each with {run['Draws']} draws. Their noise is that of "
         f"the maps of {maps['Participants']} participants, pooled over arms (blinded): {_noise_words(maps)} "
@@ -183,5 +184,6 @@ def _noise_words(maps: Mapping[str, Any]) -> str:
         parts.append(f"{said} of visits of {fixed(mean)}")
     if maps.get("FWHM"):
         parts.append(f"a smoothness of {number(maps['FWHM'])} mm FWHM")
-    parts.append(f"{100 * maps['RandomFields']:.0f} % of the variance from random fields of that smoothness")
+    fields = "fields of that smoothness" if maps.get("FWHM") else f"values of each {_node(maps['Route'])} by itself"
+    parts.append(f"{100 * maps['RandomFields']:.0f} % of the variance from random {fields}")
     return ", ".join(parts) + "."

@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bids_app.errors import UsageError
 from bids_app.settings.argument_parser import Formatter, Parser
+from bids_app.settings.settings import Trial
 from bids_app.settings.words import as_path
 
 DESCRIPTION = (
@@ -34,6 +35,7 @@ class PowerOptions:
     ----------
     output_dir : Path
     design : str
+        That of a plan where it is empty, see `settled_by`.
     n_arms, n_followups : int or None
         None where the design says it.
     ratio : tuple of int or None
@@ -58,7 +60,7 @@ class PowerOptions:
     """
 
     output_dir: Path
-    design: str = "parallel"
+    design: str = ""
     n_arms: int | None = None
     n_followups: int | None = None
     ratio: tuple[int, ...] | None = None
@@ -139,7 +141,7 @@ def power_parser() -> Parser:
 
 
 def _add_trial(add: Callable[..., object]) -> None:
-    add("--design", choices=DESIGNS, default="parallel", help="how the arms, groups or treatments are compared")
+    add("--design", choices=DESIGNS, help="what is compared: that of the plan, or parallel arms")
     add("--n-arms", type=within(2, 8, int), metavar="K", help="arms, the reference among them (2)")
     add("--n-followups", type=within(0, 12, int), metavar="M", help="follow-ups; 0 is one visit without a baseline (1)")
     add("--ratio", type=_ratio, metavar="A:B", help="how many are randomized to each arm, the reference last (1:1)")
@@ -201,6 +203,29 @@ def _refuse(options: PowerOptions) -> None:
         )
     if options.effect_size == 0:
         raise UsageError("--effect-size 0: trials without an effect are simulated beside those with one in any case.")
+
+
+def settled_by(options: PowerOptions, trial: Trial) -> PowerOptions:
+    """Return the options with what a plan, or the options of the group level, say of design and visits.
+
+    Raises
+    ------
+    UsageError
+        The design has no place for an option.
+    """
+    planned = (*trial.baseline, *trial.followup) if trial.baseline else ()
+    n_followups = options.n_followups
+    if n_followups is None and trial.followup and trial.design != "crossover":
+        n_followups = len(trial.followup)
+    options = replace(options, design=trial.design, n_followups=n_followups, visits=options.visits or planned)
+    _refuse_by_design(options)
+    return options
+
+
+def _refuse_by_design(options: PowerOptions) -> None:
+    """Refuse what the design has no place for."""
+    if options.design not in DESIGNS:
+        raise UsageError(f"trialgraph power --design {options.design}: it plans {', '.join(DESIGNS)}.")
     if options.design in ("crossover", "one-group") and options.n_arms is not None:
         raise UsageError(f"--design {options.design} has no --n-arms.")
     if options.design == "crossover" and options.n_followups is not None:

@@ -9,6 +9,7 @@ from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from bids_app.stats import Inference, allocations, compare, hypothesis, neighbours, nuisance, two_visits
 from bids_app.stats.planning import (
+    Decision,
     Pilot,
     PlannedTrial,
     Region,
@@ -18,11 +19,13 @@ from bids_app.stats.planning import (
     fit_curve,
     mean_spread,
     noise_like,
+    simulate_once,
     size_for,
     smoothness,
     touching_correlation,
     try_size,
 )
+from bids_app.stats.planning import planned as planned_trials
 
 TRIALS = 400
 R = 0.6
@@ -183,6 +186,32 @@ def test_a_decision_is_that_of_all_draws(smooth):
             decided.append(decision)
     assert {one.found for one in decided} == {True, False}
     assert min(one.n_draws for one in decided) < 100  # where many draws reach it, the rest are not made
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        {"shares": (1, 1, 1), "effects": ((0.0,) * 3, (0.0, 1.0, 1.0), (0.0,) * 3)},
+        {"shares": (1, 1), "effects": ((0.0, 0.0), (0.0, 1.0)), "over_measures": True},
+    ],
+    ids=["three arms", "two measures"],
+)
+def test_nothing_is_lost_by_looking_at_each_by_itself_first(smooth, planned, monkeypatch):
+    """The whole test, made of every trial, finds the same as where it is made only if one finds something alone."""
+    n_visits = len(planned["effects"][0])
+    noise = noise_like(Pilot(smooth.residuals[:, :n_visits], smooth.neighbours))
+    inference = Inference("tfce", smooth.neighbours)
+    trial = PlannedTrial(estimator="ancova", n_visits=n_visits, n_draws=60, inference=inference, **planned)
+    region = Region(np.arange(20), smooth.deviation[1, 0, :20])
+
+    def outcomes():
+        sought = [(one, size) for one, size in ((region, 1.3), (None, 0.0)) for _ in range(12)]
+        return [simulate_once(trial, noise, 24, one, size, seed) for seed, (one, size) in enumerate(sought)]
+
+    before = outcomes()
+    monkeypatch.setattr(planned_trials, "decide", lambda *_, **__: Decision(True, 1, 1.0))
+    assert outcomes() == before
+    assert {one.any for one in before} == {True, False}
 
 
 def test_noise_has_the_variances_and_correlations_of_the_pilot(smooth):

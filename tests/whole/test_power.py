@@ -84,6 +84,23 @@ def test_an_effect_is_looked_for_and_several_comparisons_are_told_apart(output, 
     assert "60 participants find an effect of" in said
 
 
+def test_a_plan_says_design_visits_measure_and_level(output, capsys, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        '[metrics]\nprimary = "clustering"\nsecondary = ["degree"]\n[trial]\nbaseline = "baseline"\n'
+        'followup = ["day3"]\ncovariates = ["age"]\n[analysis]\nalpha = 0.01\nestimator = "change"\n'
+    )
+    code, said = power(capsys, output, *PARCELS, *QUICK[:-2], "--plan", plan, "--effect-size", 1.5, "--n", 30, 60)
+    assert code == 0, said
+    record, _ = read(output)
+    analysis = record["Analysis"]
+    assert (analysis["Estimator"], analysis["Alpha"]) == ("change", 0.01)
+    assert (analysis["Measures"], analysis["CorrectedOverMeasures"]) == (["Clustering, r > 0.25"], False)
+    assert record["Maps"]["Sessions"] == ["baseline", "day3"]
+    assert len(record["Plan"]) == 64
+    assert "Covariates and strata (age) are not simulated" in said
+
+
 @pytest.mark.parametrize("design", ["crossover", "one-group", "groups"])
 def test_other_designs_are_planned(output, capsys, design):
     code, said = power(capsys, output, *PARCELS, "--design", design, "--effect-size", 1, *QUICK)
