@@ -9,6 +9,7 @@ from typing import Any
 
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.fields import option_of, out_of_range
+from bids_app.settings.interim import Interim, read_interim
 from bids_app.settings.plan_keys import IN_PARTS, planned_actions, planned_options
 from bids_app.settings.settings import BY_OPTION
 from bids_app.system.provenance import digest_of_file
@@ -80,6 +81,8 @@ class Plan:
     n_permutations : int, "auto" or None
     seed : int or None
     primary_outcomes, secondary_outcomes : tuple of str or None
+    interim : Interim or None
+        The looks before the end; None if there is none.
     further : dict
         What else is settled, by key: every option that changes a result has one, as `plankeys.planned_actions` has it.
     version : str or None
@@ -116,6 +119,7 @@ class Plan:
     seed: int | None = None
     primary_outcomes: tuple[str, ...] | None = None
     secondary_outcomes: tuple[str, ...] | None = None
+    interim: Interim | None = None
     further: dict[str, Any] = field(default_factory=dict)
     version: str | None = None
     hashes: dict[str, str] = field(default_factory=dict)
@@ -203,9 +207,11 @@ def _sections() -> dict[str, dict[str, str]]:
 
 
 def _values(content: Mapping[str, Any]) -> dict[str, Any]:
-    sections = _sections()
+    sections, content = _sections(), dict(content)
+    looks = content.pop("interim", None)
     _refuse_unknown(content, (*sections, "version", "sha256"), "section")
     values: dict[str, Any] = {"further": {}, "hashes": _hashes(content.get("sha256", {}))}
+    values |= {} if looks is None else {"interim": read_interim(looks)}
     if "version" in content:
         values["version"] = _checked("version", "version", content["version"])
     for section, keys in sections.items():
