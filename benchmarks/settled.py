@@ -1,6 +1,6 @@
 """Draws that stop when p is settled: false alarms, what is concluded, and how many draws it takes.
 
-    python benchmarks/settled.py [--trials 1000] [--full 10000] [--jobs 1]
+python -m benchmarks.settled [--trials 1000] [--full 10000] [--jobs 1]
 
 Trials of 12 + 12 on a small cube, by TFCE. Of null trials, the share in which anything is significant; of trials with
 an effect of 0 to 2 SD in one corner, whether the run that stops concludes as one of so many draws does of the same.
