@@ -21,6 +21,7 @@ from bids_app.settings.config import read_config
 from bids_app.settings.contrasts import chosen_contrasts
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.everyday import LEVELS
+from bids_app.settings.interim import look_of
 from bids_app.settings.parser import read_given, with_defaults
 from bids_app.settings.plan import read_plan
 from bids_app.settings.power_options import PowerOptions, settled_by
@@ -88,11 +89,14 @@ def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
     if settings.blind:
         settings = replace(settings, call=tuple(argv))
     if plan is None:
+        look_of(None, settings.trial.look, settings.trial.alpha, needed=False)
         return settings
     places = {name: given[name] for name in ("bids_dir", "output_dir", "level")}
     planned = _settings(with_defaults(of_design(plan.options, places)))
     departed = (*deviations(plan, planned, settings), *file_deviations(plan, settings))
-    return replace(settings, trial=replace(settings.trial, plan=plan, departed=departed))
+    trial = replace(settings.trial, plan=plan, departed=departed)
+    look = look_of(plan.interim, trial.look, trial.alpha, needed=level == "group")
+    return replace(settings, trial=replace(trial, interim=look, alpha=look.level) if look else trial)
 
 
 def parse_for_power(options: PowerOptions, words: Sequence[str]) -> tuple[Settings, PowerOptions]:
@@ -134,6 +138,7 @@ def _settings(options: Namespace) -> Settings:
             regions=_different("--regions", options.regions),
             also=_different("--also", options.also),
             plan=None,
+            interim=None,
         ),
         skip_validation=options.skip_bids_validation or options.reports_only,
         resources=_resources(options),

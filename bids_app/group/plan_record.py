@@ -92,10 +92,10 @@ def _plan(settings: Settings, design: Design, departed: Sequence[Deviation]) -> 
         used |= {"baseline": (design.baseline,) if design.baseline else None, "followup": design.followup}
     return {
         "SHA256": plan.sha256,
-        "Settled": plan.settled,
+        "Settled": plan.settled | ({"interim": plan.interim.text} if plan.interim else {}),
         "LeftOpen": [f"{name} ({_done(name, used[name])})" if name in used else name for name in plan.left_open],
         "Deviations": [one.record for one in departed],
-        "Protocol": protocol_said(plan.protocol),
+        "Protocol": protocol_said(plan.protocol, plan.interim),
         "PlanWritten": first_used(settings.output_dir, plan.sha256).record,
     }
 

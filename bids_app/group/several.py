@@ -39,6 +39,8 @@ COLUMNS = {
     "ci_low": "Lower end of its 95 % confidence interval",
     "ci_high": "Upper end",
     "hedges_g": "Difference over the pooled within-arm standard deviation (Hedges g); chosen for being large",
+    "n_draws": "Draws, the fewest of the tests it is in",
+    "settled": "Where draws stop when p is settled: yes, or no, p is near alpha still",
     "folder": "Where the comparison has its page, maps and tables",
 }
 
@@ -112,6 +114,8 @@ class Tested:
         Over all comparisons, and over all features too.
     n_draws : int
         Of the joint test with the fewest.
+    settled : bool
+        In all joint tests.
     alone : stats.Comparison
         In the joint test of the fewest comparisons, which re-draws the labels of its own arms only.
     """
@@ -123,6 +127,7 @@ class Tested:
     p: np.ndarray
     p_all: np.ndarray
     n_draws: int
+    settled: bool
     alone: stats.Comparison
 
     @property
@@ -152,7 +157,8 @@ def _tested(family: Family, found: Mapping[Part, Result]) -> Iterator[Tested]:
     for feature in family.maps:
         for name, design, sample in wanted:
             compared = Compared(feature, name)
-            tests = [found[part].comparison for part in sorted(found, key=_joint) if part.compared == compared]
+            results = [found[part] for part in sorted(found, key=_joint) if part.compared == compared]
+            tests = [one.comparison for one in results]
             yield Tested(
                 feature=feature,
                 design=design,
@@ -161,6 +167,7 @@ def _tested(family: Family, found: Mapping[Part, Result]) -> Iterator[Tested]:
                 p=p[compared][sample.kept],
                 p_all=p_all[compared][sample.kept],
                 n_draws=min(len(one.max_statistics) for one in tests),
+                settled=all(one.settled for one in results),
                 alone=tests[0],
             )
 
@@ -197,6 +204,8 @@ def _row(settings: Settings, family: Family, one: Tested) -> dict[str, Any]:
         "edges": feature.edges,
         "role": feature_role(trial, feature, trial.estimator) if one.design else "exploratory",
         "n": len(one.sample.arm),
+        "n_draws": one.n_draws,
+        "settled": ("yes" if one.settled else "no") if trial.until_settled else None,
         "folder": comparison_folder(one.design) if one.design and not one.design.weighted else None,
     }
     if np.isnan(one.p).all():

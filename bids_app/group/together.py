@@ -82,11 +82,14 @@ class Result:
         By itself.
     kept : (N,) bool ndarray
         Which nodes of the image or table the V are.
+    settled : bool
+        False if draws that stop when p is settled came to their end before that.
     """
 
     p: np.ndarray
     comparison: stats.Comparison
     kept: np.ndarray
+    settled: bool = True
 
     def whole(self, values: np.ndarray) -> np.ndarray:
         """Return (V,) values over all N nodes, NaN where nothing was compared."""
@@ -298,10 +301,20 @@ def together_until_settled(
     parts, times = _parts(joint, any_difference=any_difference), 1 if any_difference else joint.times
     tests = [_stated(one, own, trial) for own in maps for one in parts.values()]
     of_features = [range(first, first + len(parts)) for first in range(0, len(tests), len(parts))]
-    found = stats.compare_until_settled(
-        tests, stats.Stopping(trial.alpha / times), families=(*of_features, range(len(tests))), n_jobs=n_jobs
-    )
-    return [_results(parts, [found[place] for place in own], times) for own in of_features]
+    families = (*of_features, range(len(tests)))
+    found = stats.compare_until_settled(tests, stats.Stopping(trial.alpha / times), families=families, n_jobs=n_jobs)
+    open_ = {
+        place
+        for family in families
+        for place, settled in zip(family, stats.settled([found[one] for one in family]), strict=True)
+        if not settled
+    }
+    results = []
+    for own in of_features:
+        of_one = _results(parts, [found[place] for place in own], times)
+        said = zip(of_one.items(), own, strict=True)
+        results.append({name: replace(one, settled=place not in open_) for (name, one), place in said})
+    return results
 
 
 class _Part(NamedTuple):

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from bids_app.bids.values import joined
 from bids_app.report.pages import fixed, interval, p_value
 from bids_app.report.words import said
+from bids_app.settings.interim import SPENDING
 from bids_app.settings.roles import ROLES, Role
 from bids_app.stats.power import detectable_effect
-from bids_app.trial.comparison_record import Arms, Inference
+from bids_app.trial.comparison_record import Arms, Inference, Looked
 
 Row = Mapping[str, Any]
 N_PLACES = 6  # of a statement that are said in the box and in the paragraph; all are in results.json and in the tables
@@ -106,6 +107,33 @@ class Drawn:
     not_settled: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class AtLook:
+    """What an interim look says: whether what is primary crosses the boundary that was planned for it.
+
+    Attributes
+    ----------
+    planned : float
+        Participants, or their share.
+    level : float
+        That p was compared with.
+    alpha_spent, alpha : float
+        By this look and those before, and by all together.
+    crossed : bool
+        Whether a primary result is significant.
+    """
+
+    look: int
+    looks: int
+    planned: float
+    spending: str
+    level: float
+    alpha_spent: float
+    alpha: float
+    crossed: bool
+    text: str
+
+
 @dataclass(frozen=True)
 class Answer:
     """What was found, as the box of the page and results.json have it.
@@ -126,20 +154,69 @@ class Answer:
     could_see: str
     objectives: tuple[Mapping[str, Any], ...] = ()
     draws: tuple[Drawn, ...] = ()
+    interim: AtLook | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of results.json."""
         return asdict(self)
 
 
-def answer(arms: Arms, inference: Inference, statements: Iterable[Statement], draws: Iterable[Drawn] = ()) -> Answer:
+def answer(
+    arms: Arms,
+    inference: Inference,
+    statements: Iterable[Statement],
+    draws: Iterable[Drawn] = (),
+    interim: Looked | None = None,
+) -> Answer:
     """Put the statements in the order of what they count for; of one role, in the order that they come in.
 
     A primary outcome goes before a primary measure: patients are treated for it, and it takes one line.
     """
     ordered = sorted(statements, key=lambda one: (ROLES.index(one.role), one.role == "primary" and not one.results))
     could_see = "" if all(one.differs for one in ordered) else _could_see(arms, inference)
-    return Answer(arms.contrast, dict(arms.number_analysed), tuple(ordered), could_see, draws=tuple(draws))
+    return Answer(
+        arms.contrast,
+        dict(arms.number_analysed),
+        tuple(ordered),
+        could_see,
+        draws=tuple(draws),
+        interim=_at_look(interim, inference, ordered),
+    )
+
+
+def _at_look(interim: Looked | None, inference: Inference, statements: Sequence[Statement]) -> AtLook | None:
+    """Say which look it is, what it spends, and whether the plan allows to stop."""
+    if interim is None or interim.look is None:
+        return None
+    planned, look, looks = cast(float, interim.look_planned), interim.look, cast(int, interim.looks)
+    spent, alpha = cast(float, interim.alpha_spent), cast(float, interim.alpha_of_all_looks)
+    primary = [one for one in statements if one.role == "primary"]
+    crossing = [one.about for one in primary if one.differs]
+    at = f"{planned:.0%} of the participants".replace("%", " %") if planned <= 1 else f"{planned:.0f} participants"
+    text = (
+        f"Look {look} of {looks}, planned at {at}: p is compared with {inference.alpha}, which is what "
+        f"{SPENDING[str(interim.spending)]} spending leaves to this look; with those before it {spent:g} of {alpha:g} "
+        "is spent. "
+    )
+    if not primary:
+        text += "No result is primary, so that nothing here says whether to stop."
+    elif look == looks:
+        text += "It is the last look."
+    elif crossing:
+        text += f"The boundary is crossed ({joined(crossing)}): the plan allows to stop because the arms differ."
+    else:
+        text += "No primary result crosses the boundary: the trial goes on as planned."
+    return AtLook(
+        look=look,
+        looks=looks,
+        planned=planned,
+        spending=str(interim.spending),
+        level=inference.alpha,
+        alpha_spent=spent,
+        alpha=alpha,
+        crossed=bool(crossing),
+        text=text,
+    )
 
 
 def _could_see(arms: Arms, inference: Inference) -> str:

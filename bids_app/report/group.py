@@ -77,7 +77,7 @@ def _answer(routes: Sequence[Mapping[str, Any]], trial: Mapping[str, Any], desig
     file = result_path({"contrast": Name.parse(design_path).entities["contrast"]}, "outcomes", ".tsv")
     statements = [one for route in routes for one in route["statements"]]
     statements += outcome_statements(trial["outcomes"], record.arms, record.inference, file)
-    return answer(record.arms, record.inference, statements, map(_drawn, routes))
+    return answer(record.arms, record.inference, statements, map(_drawn, routes), record.interim)
 
 
 def _drawn(route: Mapping[str, Any]) -> Drawn:

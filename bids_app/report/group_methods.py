@@ -9,7 +9,8 @@ from bids_app.report.outcome_methods import outcomes_text, repeated_text
 from bids_app.report.pages import number
 from bids_app.report.words import said
 from bids_app.settings.deviation import Deviation
-from bids_app.trial.comparison_record import ComparisonRecord
+from bids_app.settings.interim import SPENDING
+from bids_app.trial.comparison_record import ComparisonRecord, Looked
 from bids_app.trial.summaries import listed
 
 Facts = Mapping[str, Any]  # content of trial.json
@@ -109,7 +110,20 @@ def _statistic(record: ComparisonRecord) -> str:
 
 def _level(record: ComparisonRecord) -> str:
     tail = " Small p values were taken from a generalized Pareto tail [@winkler2016]."
-    return f"Significance: p ≤ {number(record.inference.alpha)}.{tail * record.inference.tail_approximation}"
+    own = f"Significance: p ≤ {number(record.inference.alpha)}.{tail * record.inference.tail_approximation}"
+    return own + _looked(record.interim)
+
+
+def _looked(interim: Looked) -> str:
+    """Say which of several looks it was, and what it spends."""
+    if interim.look is None:
+        return ""
+    return (
+        f" This was look {interim.look} of {interim.looks}: a level of {number(interim.alpha_of_all_looks)} was spent "
+        f"over the looks by {SPENDING[str(interim.spending)]} spending [@lan1983], {number(interim.alpha_spent)} up to "
+        "here. Each look was tested at what it may spend beyond those before it, which bounds the error of all looks "
+        "together whatever they have in common."
+    )
 
 
 def _model(record: ComparisonRecord) -> str:

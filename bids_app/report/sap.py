@@ -64,7 +64,7 @@ def sap_of(settings: Settings, name: str, estimator: str) -> list[Block]:
 
 def _administration(settings: Settings) -> Iterator[Block]:
     plan, trial = cast(Plan, settings.trial.plan), settings.trial
-    facts = protocol_said(plan.protocol)
+    facts = protocol_said(plan.protocol, plan.interim)
     facts |= {"Design": DESIGNS[trial.design], "Arms": said(trial.arms or tuple(plan.protocol.n_planned) or NOT_STATED)}
     facts["Reference"] = trial.reference_arm or NOT_STATED
     facts["Visits"] = f"baseline {_sessions(trial.baseline)}, follow-up {_sessions(trial.followup)}"

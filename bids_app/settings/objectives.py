@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bids_app.graph.rules import EdgeRule
+from bids_app.settings.interim import Interim
 
 NOT_STATED = "not stated"
 OF_OBJECTIVE = ("primary", "secondary")
@@ -199,8 +200,6 @@ class Protocol:
         Participants by arm.
     n_reason, stopping, missing, blinding : str
         Why so many, when the trial stops early, what is done about missing data, who knew the arms: words.
-    interim : tuple of str
-        Interim looks, in words.
     """
 
     title: str = ""
@@ -211,12 +210,11 @@ class Protocol:
     n_planned: dict[str, int] = field(default_factory=dict)
     n_reason: str = ""
     stopping: str = ""
-    interim: tuple[str, ...] = ()
     missing: str = ""
     blinding: str = ""
 
 
-def protocol_said(protocol: Protocol) -> dict[str, str]:
+def protocol_said(protocol: Protocol, interim: Interim | None = None) -> dict[str, str]:
     """Return what a plan says of the trial as a whole, in words, without what it leaves open.
 
     Examples
@@ -224,7 +222,7 @@ def protocol_said(protocol: Protocol) -> dict[str, str]:
     >>> protocol_said(Protocol(title="Mood", n_planned={"drug": 20, "placebo": 21}))
     {'Trial': 'Mood', 'Participants planned': '20 drug, 21 placebo'}
     """
-    values = {text: getattr(protocol, name) for name, text in SAID.items()}
+    values = {text: getattr(protocol, name, "") for name, text in SAID.items()}
     values[SAID["n_planned"]] = ", ".join(f"{n} {arm}" for arm, n in protocol.n_planned.items())
-    values[SAID["interim"]] = "; ".join(protocol.interim)
+    values[SAID["interim"]] = interim.text if interim else ""
     return {text: value for text, value in values.items() if value}

@@ -11,6 +11,7 @@ from bids_app.errors import DataError, UsageError
 from bids_app.settings.argument_parser import meant
 from bids_app.settings.contradictions import contradictions
 from bids_app.settings.fields import option_of, out_of_range
+from bids_app.settings.interim import Interim, read_interim
 from bids_app.settings.objective_keys import objective_of, protocol_of
 from bids_app.settings.objectives import Objective, Protocol
 from bids_app.settings.plan_keys import IN_PARTS, planned_actions, planned_options
@@ -84,6 +85,8 @@ class Plan:
     n_permutations : int, "auto" or None
     seed : int or None
     primary_outcomes, secondary_outcomes : tuple of str or None
+    interim : Interim or None
+        The looks before the end; None if there is none.
     further : dict
         What else is settled, by key: every option that changes a result has one, as `plankeys.planned_actions` has it.
     version : str or None
@@ -124,6 +127,7 @@ class Plan:
     seed: int | None = None
     primary_outcomes: tuple[str, ...] | None = None
     secondary_outcomes: tuple[str, ...] | None = None
+    interim: Interim | None = None
     further: dict[str, Any] = field(default_factory=dict)
     version: str | None = None
     objectives: tuple[Objective, ...] = ()
@@ -218,10 +222,12 @@ def _sections() -> dict[str, dict[str, str]]:
 
 def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the sections of a plan say, by the fields of `Plan`, or refuse the first key that is none."""
-    sections = _sections()
+    sections, content = _sections(), dict(content)
+    looks = content.pop("interim", None)
     _refuse_unknown(content, (*sections, "version", "sha256", "protocol", "objective"), "section")
     values: dict[str, Any] = {"further": {}, "hashes": _hashes(content.get("sha256", {}))}
     values |= _objectives(content)
+    values |= {} if looks is None else {"interim": read_interim(looks)}
     if "version" in content:
         values["version"] = _checked("version", "version", content["version"])
     for section, keys in sections.items():

@@ -31,6 +31,7 @@ NOT_PLANNED = {
     "config": "what it says are options, which are planned themselves",
     "adopted": "it says which options came from the participant level; these are planned themselves",
     "departed": "it is what the comparison with the plan found",
+    **dict.fromkeys(("look", "interim"), "all looks are planned; which of them it is differs from run to run"),
     "estimator_told": "the estimator itself is planned",
     **dict.fromkeys(("help", "help_all", "version", "bids_exec_spec"), "prints and leaves"),
     **dict.fromkeys(("work_dir", "keep_work_dir"), "intermediate files; results do not depend on them"),

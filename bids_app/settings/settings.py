@@ -24,6 +24,7 @@ from bids_app.settings.fields import (
     option_of,
     setting,
 )
+from bids_app.settings.interim import Look
 from bids_app.settings.named import NamedPath, NamedRegion
 
 if TYPE_CHECKING:  # a plan is read by the parser, which needs this module
@@ -213,6 +214,8 @@ class Trial:
     cutoffs: tuple[str, ...] = ()
     robustness: bool = False
     also: tuple[NamedPath, ...] = ()
+    look: int | None = None
+    interim: Look | None = None
     plan: "Plan | None" = None
     departed: tuple[Deviation, ...] = ()
 

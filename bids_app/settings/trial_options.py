@@ -77,6 +77,13 @@ TRIAL = (
     ),
     option("--random-seed", type=int, metavar="N", help="the same seed gives the same result"),
     option(
+        "--look",
+        type=int,
+        metavar="K",
+        help="which of the looks that the plan has in its section [interim] this is, from 1: it tests at the level of "
+        "that look",
+    ),
+    option(
         "--blind",
         nargs="?",
         const="pooled",

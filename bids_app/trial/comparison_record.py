@@ -195,6 +195,22 @@ class Inference:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Looked:
+    """Which of the planned looks it was; None where there is one analysis, at the end.
+
+    `look_planned` is how many participants, or which share, were planned for it; what it tests at is the record's
+    alpha, `alpha_spent` what it and those before it spend of `alpha_of_all_looks`.
+    """
+
+    look: int | None = None
+    looks: int | None = None
+    look_planned: float | None = None
+    spending: str | None = None
+    alpha_spent: float | None = None
+    alpha_of_all_looks: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComparedData:
     """Which values of which nodes were compared; None where nothing was asked, or it does not apply."""
 
@@ -249,6 +265,7 @@ class ComparisonRecord:
     findings: tuple[Finding, ...]
     failed_scans: tuple[ScanFailure, ...]
     software: str
+    interim: Looked = Looked()
 
     def direction(self, sign: int) -> str:
         """Say which way an effect of a sign in the headline goes."""

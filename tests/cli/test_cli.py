@@ -201,6 +201,7 @@ def test_every_option_is_in_that_list():
         "--help",
         "--help-all",
         "--config",
+        "--look",
         "--plan",
         "--version",
         "--bids-exec-spec",

@@ -124,6 +124,7 @@ def test_draws_that_may_stop_are_shared_by_all_comparisons_and_features(maps, tm
     for p, one in zip(across(compared), first.values(), strict=True):
         np.testing.assert_array_equal(one.p, p)
     assert_alike(first, second)
+    assert not all(one.settled for one in first.values()), "no more than 210 draws, of which half measure"
 
 
 def stating(maps, folder, trial):

@@ -7,10 +7,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from outputs import SCHEMA, require_schema
 
-from bids_app.report.answer import Answer, Drawn, Found, Result, Statement
+from bids_app.report.answer import Answer, AtLook, Drawn, Found, Result, Statement
 from bids_app.settings.roles import ROLES
 
-DEFINED = {"statement": Statement, "place": Found, "result": Result, "drawn": Drawn}
+DEFINED = {"statement": Statement, "place": Found, "result": Result, "drawn": Drawn, "look": AtLook}
 CONTENT = json.loads(SCHEMA.read_text())
 RESULT = {"estimand": "adjusted", "measure": "degree", "role": "primary", "p": 0.01, "which_p": "p_fwe"}
 RESULT |= {"files": ["x.tsv"]}

@@ -35,7 +35,7 @@ def test_the_example_says_everything_that_a_plan_can_say():
 
 def test_every_field_of_a_plan_has_one_key_in_the_file():
     names = [name for section in SECTIONS.values() for name in section.values()]
-    own = ["further", "version", "objectives", "protocol", "hashes", "sha256"]
+    own = ["further", "interim", "version", "objectives", "protocol", "hashes", "sha256"]
     assert sorted([*names, *own]) == sorted(field.name for field in dataclasses.fields(Plan))
 
 

@@ -108,11 +108,26 @@ def test_the_record_and_the_methods_speak_of_groups(compared):
     assert "is an association, and never an effect of treatment" in " ".join(methods.split())
 
 
-def test_draws_that_stop_when_p_is_settled_are_said_everywhere(study, tmp_path, app, monkeypatch):
+PLAN = """
+[metrics]
+primary = "degree"
+[trial]
+design = "groups"
+reference = "control"
+[analysis]
+n_permutations = "auto"
+[interim]
+looks = [7, 14]
+spending = "pocock"
+"""
+
+
+def test_a_look_whose_draws_stop_when_p_is_settled_is_said_everywhere(study, tmp_path, app, monkeypatch):
+    (plan := tmp_path / "plan.toml").write_text(PLAN)
     monkeypatch.setattr(settings, "N_DRAWS", 100)  # so that the 5,040 permutations there are need not all be made
     out = tmp_path / "out"
     shutil.copytree(study.bids.parent / "out", out, ignore=shutil.ignore_patterns("group"))
-    outcome = app(study.bids, out, "group", *SMALL, *WORDS[:-1], "auto")
+    outcome = app(study.bids, out, "group", *SMALL, *WORDS[:-2], "--plan", plan, "--look", "1")
     assert outcome.code == 0, outcome.said
     (path,) = (out / "group").glob("*_design.json")
     record = json.loads(path.read_text())
@@ -129,6 +144,13 @@ def test_draws_that_stop_when_p_is_settled_are_said_everywhere(study, tmp_path, 
     assert f"Residuals were permuted {record['Draws']} times" in methods
     assert "valid at any number of draws" in methods
     assert "Draws stopped when it was settled" in " ".join(outcome.said.split())
+    assert (record["Alpha"], record["AlphaSpent"], record["AlphaOfAllLooks"]) == (0.031, 0.031, 0.05)
+    interim = json.loads((out / "group" / "results.json").read_text())["interim"]
+    assert (interim["look"], interim["looks"], interim["planned"]) == (1, 2, 7)
+    assert interim["text"] in page
+    assert "Look 1 of 2, planned at 7 participants: p is compared with 0.031" in page
+    assert "No result is primary" in page, "for --voxel-size and others depart from the plan"
+    assert "This was look 1 of 2" in methods
 
 
 def test_the_flow_motion_and_balance_are_of_one_visit(compared):
