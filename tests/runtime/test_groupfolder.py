@@ -231,7 +231,7 @@ def test_every_file_lies_where_its_name_says(compared_once):
     names = list(json.loads((output / "group" / MANIFEST).read_text())["Files"])
     assert [name for name in names if lies_at(name.rpartition("/")[2]) != name] == []
     assert {name.partition("/")[0] for name in names if "/" in name} == {"tables", "maps", "figures"}
-    assert {name.split("/")[1] for name in names if name.startswith("maps/")} == {"degree", "clustering"}
+    assert {name.split("/")[1] for name in names if name.startswith("maps/")} == {"degree"}
 
 
 def test_pages_are_made_anew_of_one_run_only(compared_once, app):
