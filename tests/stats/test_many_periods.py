@@ -196,3 +196,14 @@ def test_each_outcome_has_a_main_row_and_what_stands_beside():
     assert found.loc[3, "n_active"] == 18
     assert found.loc[0, "n_active"] == 17
     assert not any(name.startswith("baseline") for name in found)
+
+
+def test_a_sequence_of_one_who_lacks_a_period_still_counts_in_the_mixed_model():
+    maps, sequence, _ = trial(each=1)
+    values = np.column_stack([one[:, 0] for one in maps])
+    values[2, 1] = np.nan
+    found = mixed_periods(ManyPeriods(values, sequence, WILLIAMS, (2, 0)))
+    assert (found.note, found.n_active + found.n_reference >= 11) == ("1 without some period", True)
+    rows = long([one[:, None] for one in values.T], sequence, WILLIAMS).dropna()
+    model = sm.MixedLM.from_formula("y ~ C(period) + C(given)", rows, groups="who").fit(reml=True)
+    assert found.estimate == pytest.approx(model.params["C(given)[T.2]"], abs=1e-2)

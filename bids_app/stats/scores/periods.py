@@ -62,6 +62,8 @@ def fit_periods(
     >>> round(found.estimate, 6), round(found.standard_error**2, 6), round(found.df, 6)
     (2.0, 0.666667, 4.0)
     """
+    everyone = Scores.checked(scores, sequence, None, covariates)
+    everyone.of(everyone.scored).require_every_cell(len(given))
     small = model_of_periods(scores, sequence, given, covariates)
     return tuple(contrast_of(small, row) for row in np.eye(len(small.coefficients))[: np.max(given)])
 
@@ -72,10 +74,20 @@ def model_of_periods(
     """Return the model of `fit_periods`, whose first K - 1 coefficients are treatments 1 to K - 1 minus treatment 0."""
     everyone = Scores.checked(scores, sequence, None, covariates)
     entered = replace(everyone.of(everyone.scored), given=np.asarray(given))
-    entered.require_every_cell(len(given))
+    _require_told_apart(entered.values, np.asarray(given)[entered.arm])
     sample = Sample.of(entered, len(given), by_visit=True)
     found = maximize(sample.patterns, COMPOUND_SYMMETRY, sample.start())
     return SmallSample.of(found).in_units(sample.scale, sample.offset)
+
+
+def _require_told_apart(values: np.ndarray, treated: np.ndarray) -> None:
+    """Refuse scores that do not tell treatments from periods, whoever has which; values are (n, M)."""
+    there = np.isfinite(values)
+    period, treatment = np.nonzero(there)[1], treated[there]
+    columns = [period[:, None] == np.arange(values.shape[1]), treatment[:, None] == np.arange(1, treated.max() + 1)]
+    design = np.column_stack(columns)
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise NotEstimated("the scores that are there do not tell the treatments from the periods")
 
 
 def periods_estimate(data: TwoVisits) -> Estimate:
@@ -107,7 +119,8 @@ def mixed_periods(data: ManyPeriods) -> Estimate:
     places = [reference, active, *(one for one in range(len(data.row)) if one not in data.pair)]
     used, sequence = np.unique(own.sequence, return_inverse=True)
     try:
-        effect, *_ = fit_periods(own.values, sequence, np.argsort(places)[own.given[used]], own.nuisance()[:, 1:])
+        small = model_of_periods(own.values, sequence, np.argsort(places)[own.given[used]], own.nuisance()[:, 1:])
+        effect = contrast_of(small, np.eye(len(small.coefficients))[0])
     except (NotEstimated, ValueError, np.linalg.LinAlgError) as error:
         return Estimate("mixed-periods", *n, note=f"not estimated: {error}")
     alone, missing = int(np.sum(there & ~complete)), int(np.sum(~there))
