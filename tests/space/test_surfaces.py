@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import networkx as nx
 import nibabel as nib
@@ -120,6 +121,18 @@ def test_the_group_page_shows_the_cortex(analysed, browse):
     found = browse(page)
     assert found.blank_images == []
     assert found.errors == []
+
+
+def test_a_trial_is_planned_on_the_cortex(analysed, app, tmp_path):
+    folder = shutil.copytree(analysed[2], tmp_path / "out", ignore=shutil.ignore_patterns("group", "work", "*.html"))
+    where = ("--effect-at", "-130", "0", "0", "--effect-radius", "30", "--effect-size", "3", "--n", "16", "32")
+    quick = ("--trials", "20", "--draws", "40", "--metrics", "degree", "--n-cpus", "1")
+    outcome = app("power", folder, *where, *quick)
+    assert outcome.code == 0, outcome.said
+    record = json.loads((folder / "power" / "results.json").read_text())
+    assert record["Maps"]["Route"] == "grayordinates"
+    assert record["Effect"]["Nodes"] > 3
+    assert pd.read_csv(folder / "power" / "power.tsv", sep="\t")["power"].iloc[1] > 0.5
 
 
 def test_a_surface_survives_its_files(surface, tmp_path):

@@ -6,7 +6,6 @@ import shutil
 import pandas as pd
 import pytest
 
-from bids_app.cli.main import main
 from bids_app.settings.power_options import power_parser
 
 AT = ("--effect-at", -48, -63, 35, "--effect-radius", 16)
@@ -22,10 +21,9 @@ def output(compared, tmp_path_factory):
     return folder
 
 
-def power(capsys, *words):
-    code = main(["power", *map(str, words)])
-    said = capsys.readouterr()
-    return code, said.out + said.err
+def power(app, *words):
+    outcome = app("power", *words)
+    return outcome.code, outcome.said
 
 
 def read(output):
@@ -33,8 +31,8 @@ def read(output):
     return json.loads((folder / "results.json").read_text()), pd.read_csv(folder / "power.tsv", sep="\t")
 
 
-def test_voxels_are_planned_from_their_own_maps(output, capsys, browse):
-    code, said = power(capsys, output, *AT, "--effect-size", 2.5, "--n", 12, 40, "--dropout", 0.1, *QUICK)
+def test_voxels_are_planned_from_their_own_maps(output, app, browse):
+    code, said = power(app, output, *AT, "--effect-size", 2.5, "--n", 12, 40, "--dropout", 0.1, *QUICK)
     assert code == 0, said
     record, table = read(output)
     assert table["n"].tolist() == [12, 40]
@@ -61,19 +59,19 @@ def test_voxels_are_planned_from_their_own_maps(output, capsys, browse):
         )
 
 
-def test_the_same_call_gives_the_same_bytes(output, capsys):
+def test_the_same_call_gives_the_same_bytes(output, app):
     call = (output, *PARCELS, "--effect-size", 1.5, "--n", 20, *QUICK)
     files = []
     for _ in range(2):
-        code, said = power(capsys, *call)
+        code, said = power(app, *call)
         assert code == 0, said
         files.append({path.name: path.read_bytes() for path in (output / "power").iterdir()})
     assert files[0] == files[1]
 
 
-def test_an_effect_is_looked_for_and_several_comparisons_are_told_apart(output, capsys):
+def test_an_effect_is_looked_for_and_several_comparisons_are_told_apart(output, app):
     design = ("--n-arms", 3, "--ratio", "2:1:1", "--visit-correlation", 0.5, "--draws", 100)
-    code, said = power(capsys, output, *PARCELS, *QUICK, *design, "--n", 60)
+    code, said = power(app, output, *PARCELS, *QUICK, *design, "--n", 60)
     assert code == 0, said
     record, table = read(output)
     assert record["Wanted"]["LooksFor"] == "effect"
@@ -84,13 +82,13 @@ def test_an_effect_is_looked_for_and_several_comparisons_are_told_apart(output, 
     assert "60 participants find an effect of" in said
 
 
-def test_a_plan_says_design_visits_measure_and_level(output, capsys, tmp_path):
+def test_a_plan_says_design_visits_measure_and_level(output, app, tmp_path):
     plan = tmp_path / "plan.toml"
     plan.write_text(
         '[metrics]\nprimary = "clustering"\nsecondary = ["degree"]\n[trial]\nbaseline = "baseline"\n'
         'followup = ["day3"]\ncovariates = ["age"]\n[analysis]\nalpha = 0.01\nestimator = "change"\n'
     )
-    code, said = power(capsys, output, *PARCELS, *QUICK[:-2], "--plan", plan, "--effect-size", 1.5, "--n", 30, 60)
+    code, said = power(app, output, *PARCELS, *QUICK[:-2], "--plan", plan, "--effect-size", 1.5, "--n", 30, 60)
     assert code == 0, said
     record, _ = read(output)
     analysis = record["Analysis"]
@@ -102,8 +100,8 @@ def test_a_plan_says_design_visits_measure_and_level(output, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("design", ["crossover", "one-group", "groups"])
-def test_other_designs_are_planned(output, capsys, design):
-    code, said = power(capsys, output, *PARCELS, "--design", design, "--effect-size", 1, *QUICK)
+def test_other_designs_are_planned(output, app, design):
+    code, said = power(app, output, *PARCELS, "--design", design, "--effect-size", 1, *QUICK)
     assert code == 0, said
     record, table = read(output)
     estimator = {"crossover": "crossover", "one-group": "within", "groups": "post"}[design]
@@ -133,17 +131,17 @@ def test_other_designs_are_planned(output, capsys, design):
         ((*AT, "--effect-size", 1, "--metrics", "strength", "--threshold", 0.9), 18, "holds no graph maps"),
     ],
 )
-def test_what_cannot_be_planned_is_said(output, capsys, words, code, fragment):
+def test_what_cannot_be_planned_is_said(output, app, words, code, fragment):
     before = (output / "power").exists() and sorted(path.name for path in (output / "power").iterdir())
-    found, said = power(capsys, output, *words)
+    found, said = power(app, output, *words)
     assert found == code, said
     assert fragment in said
     assert "Traceback" not in said
     assert ((output / "power").exists() and sorted(path.name for path in (output / "power").iterdir())) == before
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path, capsys):
-    assert power(capsys, tmp_path / "nowhere", *AT, "--effect-size", 1)[0] == 66
+def test_a_folder_that_is_not_there_is_said(tmp_path, app):
+    assert power(app, tmp_path / "nowhere", *AT, "--effect-size", 1)[0] == 66
     assert list(tmp_path.iterdir()) == []
 
 
