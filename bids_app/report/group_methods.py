@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bids_app.bids.values import joined
 from bids_app.report.headline import judged
 from bids_app.report.outcome_methods import outcomes_text, repeated_text
 from bids_app.report.pages import number
@@ -193,11 +194,10 @@ def _draws(record: ComparisonRecord) -> str:
     else:
         text = f"The {labels} were re-randomized {inference.draws} times {where} [@rosenberger2019]"
     text += f"; {inference.exchanged}" if inference.exchanged else ""
-    text += _stopped(record)
     counted = "allocation" if record.arms.words.randomized else "order"
     return (
         f"{' '.join(text.split())}, covariates held fixed and the observed {counted} counted (seed "
-        f"{inference.random_seed})."
+        f"{inference.random_seed}).{_stopped(record)}"
     )
 
 
@@ -207,11 +207,12 @@ def _stopped(record: ComparisonRecord) -> str:
     if inference.draws_at_most is None:
         return ""
     text = (
-        f", when it was settled on which side of {number(inference.alpha)} every corrected p is, of maps and networks "
-        "at the peaks: for each the probability that further draws ever say otherwise is below 0.001 "
+        f" Draws stopped, at {inference.draws_at_most} at the latest, when it was settled on which side of "
+        f"{number(inference.alpha)} every corrected p is, of maps and networks at the peaks: for each measure the "
+        "probability that further draws would ever say otherwise is below 0.001 "
         "[@robbins1970; @gandy2009]. p is valid at any number of draws [@fischer2025]"
     )
-    return text + (f"; not settled is {'; '.join(inference.not_settled)}" if inference.not_settled else "") + ","
+    return f"{text}{f'; not settled is {joined(inference.not_settled)}' if inference.not_settled else ''}."
 
 
 def _together(together: Facts, record: ComparisonRecord) -> str:
