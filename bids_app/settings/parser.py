@@ -27,7 +27,8 @@ DESCRIPTION = (
     "Voxel-wise and parcel-wise graph maps of resting-state fMRI, compared between the arms of a\nrandomized trial."
 )
 CHECK = "Say what both levels would do with a dataset, from which files and why, and what is missing. Writes nothing."
-DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover")  # those of simulate.SCENARIOS
+# Those of simulate.SCENARIOS.
+DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover", "one-group", "paired")
 
 
 class ExecutionSpec(argparse.Action):
