@@ -1,5 +1,6 @@
 """The demo: a simulated study with a known answer, analysed by both levels, and held against that answer."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +17,11 @@ from bids_app.participant.level import participant_level
 from bids_app.runtime.progress import progress
 from bids_app.settings.checks import check_settings
 from bids_app.settings.settings import Settings
-from bids_app.simulate import SCENARIOS, Scenario, SimulatedTrial, simulate_trial
+from bids_app.simulate import SCENARIOS, Answer, Scenario, SimulatedTrial, simulate_trial
+from bids_app.trial.wording import WORDINGS
 
 N_PERMUTATIONS = 2_000
+COMPARED = {"groups": "groups", "crossover": "treatments", "one-group": "visits", "paired": "treatments"}
 
 
 def run_demo(output_dir: Path, work_dir: Path, *, design: str = "two-arms", n_cpus: int = 1, seed: int = 0) -> int:
@@ -40,19 +43,36 @@ def run_demo(output_dir: Path, work_dir: Path, *, design: str = "two-arms", n_cp
     scenario = SCENARIOS[design]
     trial = _simulate(output_dir / "sourcedata" / "trial", scenario, seed)
     called = ("--work-dir", str(work_dir), "--n-cpus", str(n_cpus))
+    draws = ("--n-permutations", str(N_PERMUTATIONS), "--random-seed", str(seed))
     print("Participant level: graph maps of every scan ...")
     if code := participant_level(_settings(trial, output_dir, "participant", *called)):
         return code
-    print(f"Group level: comparing the {'groups' if scenario.design == 'groups' else 'arms'} ...")
-    how = ("--design", scenario.design, *scenario.options)
-    draws = ("--n-permutations", str(N_PERMUTATIONS), "--random-seed", str(seed))
-    if code := group_level(_settings(trial, output_dir, "group", *called, *how, *draws)):
-        return code
-    answer = known_answer(output_dir / "group", trial.planted, list(scenario.answers), estimator=scenario.estimator)
+    parts = []
+    for answers, options, how in _analyses(scenario):
+        print(f"Group level: comparing the {COMPARED.get(scenario.design, 'arms')}{how} ...")
+        told = ("--design", scenario.design, *scenario.options, *options)
+        if code := group_level(_settings(trial, output_dir, "group", *called, *told, *draws)):
+            return code
+        found = known_answer(
+            output_dir / "group", trial.planted, answers, estimator=scenario.estimator, how=how and f",{how}"
+        )
+        parts.append(found)
+    answer = pd.concat(parts, ignore_index=True)
     save_table(output_dir / "group" / lies_at("known_answer.tsv"), answer)
     _print_answer(answer)
+    _print_limits(scenario)
     _print_where_to_go(output_dir, scenario)
     return 0 if answer["as_planted"].all() else 1
+
+
+def _analyses(scenario: Scenario) -> Iterator[tuple[list[Answer], tuple[str, ...], str]]:
+    """Yield what is there, the options it is looked for with, and how; last that whose page stays."""
+    if confounded := list(scenario.confounded):
+        adjusted = " and ".join(scenario.adjusting[1:])
+        yield confounded, (), f" not adjusted for {adjusted}"
+        yield list(scenario.answers), scenario.adjusting, f" adjusted for {adjusted}"
+    else:
+        yield list(scenario.answers), (), ""
 
 
 def _settings(trial: SimulatedTrial, output_dir: Path, level: str, *options: str) -> Settings:
@@ -93,6 +113,19 @@ def _print_answer(answer: pd.DataFrame) -> None:
         if wrong
         else "Everything that was planted was found, and nothing where nothing was planted."
     )
+
+
+def _print_limits(scenario: Scenario) -> None:
+    """Say what the design cannot tell, whatever was found."""
+    if scenario.adjusting:
+        regions, (older, *_) = " and ".join(scenario.with_age), scenario.arms
+        print(
+            f"Age raises degree and clustering of the {regions}, and the {older}s are older: not adjusted for age, the "
+            f"{COMPARED[scenario.design]} differ there falsely, as planted. Nothing in the tables would show it of a "
+            "confounder that nobody measured."
+        )
+    if scenario.design != "parallel" and (warning := WORDINGS[scenario.design].warning):
+        print(warning)
 
 
 def _print_where_to_go(output_dir: Path, scenario: Scenario) -> None:

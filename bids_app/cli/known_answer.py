@@ -22,7 +22,12 @@ WORDS = {1: "rise", -1: "fall", 0: "nothing"}
 
 
 def known_answer(
-    group_dir: Path, planted: Sequence[PlantedRegion], answers: Sequence[Answer], *, estimator: str = "ancova"
+    group_dir: Path,
+    planted: Sequence[PlantedRegion],
+    answers: Sequence[Answer],
+    *,
+    estimator: str = "ancova",
+    how: str = "",
 ) -> pd.DataFrame:
     """Hold the result against what was planted.
 
@@ -35,6 +40,8 @@ def known_answer(
         What is planted in each comparison.
     estimator : str
         That of the headline.
+    how : str, optional
+        How they were compared, as the end of a phrase, where there is more than one way.
 
     Returns
     -------
@@ -44,8 +51,7 @@ def known_answer(
     """
     rows = []
     for answer in answers:
-        at = f" at ses-{answer.session}" if answer.session and len(answers) > 1 else ""
-        comparison = f"{answer.active} − {answer.reference}{at}"
+        comparison = f"{answer.active} − {answer.reference}{answer.at * (len(answers) > 1)}{how}"
         for metric in METRICS:
             p, effect = _maps(group_dir, answer, comparison_desc(Feature(metric, EDGES), Analysis(estimator)))
             rows += [

@@ -48,7 +48,8 @@ PLAN_TASKS: dict[str, tuple[Any, ...]] = {
         ("-o --output", {"metavar": "FILE", "help": "a new file .md or .docx; without, Markdown is printed"}),
     ),
 }
-DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover", "williams")  # those of simulate.SCENARIOS
+# Those of simulate.SCENARIOS.
+DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover", "williams", "one-group", "paired")
 
 
 class ExecutionSpec(argparse.Action):

@@ -102,16 +102,20 @@ def write_dataset(bids_dir: Path, fmriprep_dir: Path, scenario: Scenario, partic
         (folder / "README.md").write_text(readme, encoding="utf-8")
     # As in fMRIPrep: the schema knows no confounds tables.
     (fmriprep_dir / ".bidsignore").write_text("*_timeseries.tsv\n*_timeseries.json\n", encoding="utf-8")
-    column = scenario.column
-    rows = [{"participant_id": who.label, column: who.arm, "age": who.age, "sex": who.sex} for who in participants]
+    own = [{"age": who.age, "sex": who.sex} for who in participants]
+    arms: list[dict[str, str]] = [{scenario.column: who.arm} if scenario.column else {} for who in participants]
+    rows = [{"participant_id": who.label, **a, **o} for who, a, o in zip(participants, arms, own, strict=True)]
     write_table(bids_dir / "participants.tsv", pd.DataFrame(rows))
-    about = {"Description": ARM_COLUMN[scenario.design], "Levels": dict(scenario.arms)}
-    write_json(bids_dir / "participants.json", {column: about, **PARTICIPANT_COLUMNS})
-    write_json(bids_dir / "sessions.json", SESSION_COLUMNS)
+    about = {"Description": ARM_COLUMN.get(scenario.design), "Levels": dict(scenario.arms)}
+    write_json(
+        bids_dir / "participants.json", {**({scenario.column: about} if scenario.column else {}), **PARTICIPANT_COLUMNS}
+    )
+    told = {name: text for name, text in SESSION_COLUMNS.items() if scenario.is_dated or name != "acq_time"}
+    write_json(bids_dir / "sessions.json", told)
     for who in participants:
         path = bids_dir / who.label / f"{who.label}_sessions.tsv"
-        rows = [{"session_id": v.session_id, "acq_time": v.acq_time, **v.scores} for v in who.visits]
-        write_table(path, pd.DataFrame(rows))
+        visits = [{"session_id": v.session_id, "acq_time": v.acq_time, **v.scores} for v in who.visits]
+        write_table(path, pd.DataFrame(visits)[["session_id", *told]])
 
 
 def write_scan(bids_dir: Path, fmriprep_dir: Path, names: tuple[str, str], scan: "Scan") -> None:

@@ -1,9 +1,10 @@
 """The studies that can be simulated: who is given what at which visit, and what is planted where."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from bids_app.settings.settings import SINGLE
 from bids_app.simulate.brain import PLANTED
 
 Shares = Mapping[str, float]  # by region, the share of the planted change that is present
@@ -21,9 +22,9 @@ class Answer:
     Attributes
     ----------
     active, reference : str
-        A difference is the active minus the reference.
+        A difference is the active minus the reference: arms, treatments or, with ``ses-``, visits of one group.
     session : str
-        At which it is compared, without ``ses-``.
+        At which it is compared, without ``ses-``; of visits the active one.
     shares : dict of float
         Size of the difference by region; 1 is the whole of the planted change.
     """
@@ -32,6 +33,12 @@ class Answer:
     reference: str
     session: str
     shares: Shares
+
+    @property
+    def at(self) -> str:
+        """At which visit arms are compared, as the end of a phrase."""
+        told = self.session and self.active != f"ses-{self.session}"
+        return f" at ses-{self.session}" if told else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +52,15 @@ class Scenario:
     design : str
         As ``--design`` of the group level calls it.
     arms : dict of str
-        What is said of each arm, group or sequence; the last is the reference, or begins with it.
+        What is said of each arm, group or sequence; the last is the reference, or begins with it. One group has one.
     sessions : dict of timedelta
-        The visits, ``ses-`` first, and when they are.
+        The visits, ``ses-`` first, and when they are; of paired treatments the active one first, without a date.
     n_per_arm : int
         Participants with every visit.
     effects : dict of dict of Shares
         What an arm has at a visit, by arm and visit; what is not there is nothing.
     column : str
-        Of participants.tsv, that holds the arms.
+        Of participants.tsv, that holds the arms; none of one group.
     period_effect : dict of Shares
         What everyone has at a visit.
     with_age : Shares
@@ -69,6 +76,8 @@ class Scenario:
         says, as ``drug-placebo``.
     options : tuple of str
         Of the group level, beside ``--design``.
+    adjusting : tuple of str
+        Those that take ``with_age`` out: without them it is found between the arms, whose ages differ.
     voxel_size : int
         Edge of the voxels in mm.
     """
@@ -87,6 +96,7 @@ class Scenario:
     n_visits_of_lost: tuple[int, ...] = ()
     treatments: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    adjusting: tuple[str, ...] = ()
     voxel_size: int = 6
 
     @property
@@ -104,11 +114,18 @@ class Scenario:
         """What the headline of the group level is about."""
         if self.design == "crossover":
             return "crossover"
+        if self.design in SINGLE:
+            return "within"
         return "ancova" if len(self.sessions) > 1 else "post"
 
     def is_treated(self, visit: int) -> bool:
         """Say whether a visit, counted from 0, is after a treatment, whatever the arm."""
-        return self.design == "crossover" or (self.design == "parallel" and visit > 0)
+        return self.design in ("crossover", "paired") or (self.design in ("parallel", "one-group") and visit > 0)
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether anybody knows when a visit was."""
+        return self.design != "paired"
 
     def effect(self, arm: str, session: str) -> Shares:
         """Return what an arm is given at a visit, without what everyone has."""
@@ -141,12 +158,22 @@ class Scenario:
         if self.treatments:
             *active, reference = self.treatments
             for one in active:
-                arm = next(arm for arm in self.arms if arm.split("-")[0] == one)
+                arm = next((arm for arm in self.arms if arm.split("-")[0] == one), next(iter(self.arms)))
                 yield Answer(one, reference, "", self.effect(arm, first))
+            return
+        if self.design in SINGLE:
+            for session in later:
+                yield Answer(session, first, session.removeprefix("ses-"), self.effect(reference, session))
             return
         for session in later or [first]:
             for arm in others:
                 yield Answer(arm, reference, session.removeprefix("ses-"), self.effect(arm, session))
+
+    @property
+    def confounded(self) -> Iterator[Answer]:
+        """What is there between the arms if their ages are left out; nothing where these do not matter."""
+        if self.adjusting:
+            yield from (replace(one, shares={**one.shares, **self.with_age}) for one in self.answers)
 
 
 MIDAZOLAM = {"midazolam": "Active placebo, one infusion"}
@@ -203,11 +230,12 @@ SCENARIOS = {
         arms={"patient": "Depression", "control": "Nobody with depression"},
         sessions={"ses-1": timedelta(0)},
         n_per_arm=20,
-        effects={"patient": {"ses-1": ANGULAR}},
-        with_age={THALAMUS: 2.0},
-        ages={"control": (22, 49), "patient": (34, 61)},
+        effects={"patient": {"ses-1": {LEFT_ANGULAR: 1.0}}},
+        with_age={RIGHT_ANGULAR: 2.0},
+        ages={"control": (22, 44), "patient": (39, 61)},
         healthy=("control",),
-        options=("--covariates", "age"),
+        adjusting=("--covariates", "age"),
+        voxel_size=8,
     ),
     "crossover": Scenario(
         title="a cross-over trial of ketamine and placebo",
@@ -232,6 +260,30 @@ SCENARIOS = {
         period_effect={"ses-2": {THALAMUS: 0.8}, "ses-3": {THALAMUS: 0.8}},
         n_visits_of_lost=(2,),
         treatments=("high", "low", "placebo"),
+        voxel_size=8,
+    ),
+    "one-group": Scenario(
+        title="one group of patients before and twice after ketamine",
+        design="one-group",
+        column="",
+        arms={"everyone": "One infusion of ketamine"},
+        sessions={**BEFORE_AND_AFTER, "ses-day14": timedelta(days=14)},
+        n_per_arm=16,
+        effects={"everyone": {"ses-day3": EVERYWHERE, "ses-day14": {LEFT_ANGULAR: 1.0}}},
+        n_visits_of_lost=(1, 2),
+        voxel_size=8,
+    ),
+    "paired": Scenario(
+        title="ketamine and placebo given to everyone, in an order that nobody wrote down",
+        design="paired",
+        column="",
+        arms={"everyone": "Ketamine and placebo"},
+        sessions={"ses-ketamine": timedelta(0), "ses-placebo": timedelta(days=28)},
+        n_per_arm=18,
+        effects={"everyone": {"ses-ketamine": ANGULAR}},
+        n_visits_of_lost=(1,),
+        treatments=("ketamine", "placebo"),
+        options=("--reference-arm", "placebo"),
         voxel_size=8,
     ),
 }

@@ -24,7 +24,7 @@ from bids_app.simulate.scan import (
     simulate_bold,
     simulate_motion,
 )
-from bids_app.simulate.scenarios import ANGULAR, EVERYWHERE, LEFT_ANGULAR, SCENARIOS, THALAMUS
+from bids_app.simulate.scenarios import ANGULAR, EVERYWHERE, LEFT_ANGULAR, RIGHT_ANGULAR, SCENARIOS, THALAMUS
 from bids_app.simulate.trial import Scan
 from bids_app.space.grid import Grid
 
@@ -257,14 +257,19 @@ def test_the_tables_of_a_dataset_are_its_people(tmp_path, name):
     write_dataset(tmp_path / "raw", tmp_path / "raw" / "derivatives" / "fmriprep", scenario, people)
     table = pd.read_csv(tmp_path / "raw" / "participants.tsv", sep="\t").set_index("participant_id")
     for who in people:
-        assert table.loc[who.label].to_dict() == {scenario.column: who.arm, "age": who.age, "sex": who.sex}
+        own = {scenario.column: who.arm} if scenario.column else {}
+        assert table.loc[who.label].to_dict() == own | {"age": who.age, "sex": who.sex}
         visits = pd.read_csv(tmp_path / "raw" / who.label / f"{who.label}_sessions.tsv", sep="\t")
         assert visits.to_dict("records") == [
-            {"session_id": one.session_id, "acq_time": one.acq_time, **one.scores} for one in who.visits
+            {"session_id": one.session_id, **({"acq_time": one.acq_time} if name != "paired" else {}), **one.scores}
+            for one in who.visits
         ]
     described = json.loads((tmp_path / "raw" / "participants.json").read_text())
     assert set(described) == set(table.columns)
-    assert set(described[scenario.column]["Levels"]) == set(table[scenario.column])
+    if scenario.column:
+        assert set(described[scenario.column]["Levels"]) == set(table[scenario.column])
+    of_visits = json.loads((tmp_path / "raw" / "sessions.json").read_text())
+    assert {"session_id", *of_visits} == set(visits)
 
 
 def of_region(people, session, region):
@@ -306,9 +311,9 @@ def test_of_groups_age_goes_with_one_region_and_the_group_with_the_others():
     scenario = of_size(60, "groups")
     people = recruit(scenario, seed=3)
     ages = {arm: np.mean([who.age for who in people if who.arm == arm]) for arm in scenario.arms}
-    assert 8 < ages["patient"] - ages["control"] < 16
+    assert 14 < ages["patient"] - ages["control"] < 20
     for who in people:
-        assert who.visits[0].shares[THALAMUS] == pytest.approx(2 * (who.age - 22) / 39)
+        assert who.visits[0].shares[RIGHT_ANGULAR] == pytest.approx(2 * (who.age - 22) / 39)
         assert (who.visits[0].shares[LEFT_ANGULAR] > 0) == (who.arm == "patient")
         assert who.visits[0].scores["hamd17"] <= 7 or who.arm == "patient"
 
@@ -340,6 +345,27 @@ def test_what_is_planted_in_each_comparison_is_what_its_arm_has_more_of():
             ("ketamine", "midazolam", "day3", *everywhere),
             ("ketamine", "midazolam", "day14", LEFT_ANGULAR),
         ],
-        "groups": [("patient", "control", "1", *angular)],
+        "groups": [("patient", "control", "1", LEFT_ANGULAR)],
         "crossover": [("ketamine", "placebo", "", *angular)],
+        "one-group": [
+            ("ses-day3", "ses-baseline", "day3", *everywhere),
+            ("ses-day14", "ses-baseline", "day14", LEFT_ANGULAR),
+        ],
+        "paired": [("ketamine", "placebo", "", *angular)],
     }
+
+
+def test_everyone_in_one_group_has_the_change_at_later_visits_and_what_is_paired_has_no_date():
+    people = recruit(of_size(30, "one-group"), seed=5)
+    for session, region, mean in (
+        ("ses-baseline", LEFT_ANGULAR, 0),
+        ("ses-day3", THALAMUS, 1),
+        ("ses-day14", THALAMUS, 0),
+        ("ses-day14", LEFT_ANGULAR, 1),
+    ):
+        assert of_region(people, session, region)["everyone"].mean() == pytest.approx(mean, abs=0.15)
+    people = recruit(of_size(30, "paired"), seed=5)
+    shares = [of_region(people, one, LEFT_ANGULAR)["everyone"].mean() for one in ("ses-ketamine", "ses-placebo")]
+    assert shares == pytest.approx([1, 0], abs=0.15)
+    falls = [who.visits[1].scores["hamd17"] - who.visits[0].scores["hamd17"] for who in people[:-1]]
+    assert np.mean(falls) > 1, "less is left after ketamine"
