@@ -65,13 +65,16 @@ def write_objectives(trial: TrialScans, runs: Sequence[GroupRun]) -> Path | None
     folder = trial.settings.group_dir
     used = first_used(trial.settings.output_dir, plan.sha256)
     found = [result_of(one, runs, folder) for one in plan.objectives]
+    both = list(zip(plan.objectives, found, strict=True))
+    lacking = [Deviation("objective", one.name, of.lacks) for one, of in both if of.lacks]
     general = [*_departed(runs), *([used.text] if used.late else [])]
-    why = [[*general, *_own(one, of)] for one, of in zip(plan.objectives, found, strict=True)]
+    why = [[*general, *_own(one, of)] for one, of in both]
     p = over_objectives(plan, [np.nan if one else of.p for one, of in zip(why, found, strict=True)])
     rows = [
         _row(one, of, departures, float(corrected), alpha)
         for one, of, departures, corrected in zip(plan.objectives, found, why, p, strict=True)
     ]
+    runs[0].notes.undecided(lacking)  # so that the log and the exit code know
     path = folder / OBJECTIVES
     about = {"Objectives": [one.record for one in plan.objectives], "Alpha": alpha, "PlanWritten": used.record}
     save_described(path, pd.DataFrame(rows), COLUMNS, Correction=correction_text(plan), **about)

@@ -13,6 +13,7 @@ from bids_app.bids.result_names import study_name
 from bids_app.graph.features import Feature
 from bids_app.group import objectives
 from bids_app.group.first_used import first_used, log_published
+from bids_app.group.notes import Notes
 from bids_app.group.objective_results import Result, gives, result_of
 from bids_app.group.objectives import over_objectives, write_objectives
 from bids_app.group.routes import ParcelRoute
@@ -34,7 +35,7 @@ def comparison(folder, active="drug", followup="day3", trial=None, alone=True):
     return SimpleNamespace(
         design=Design("arm", active, "placebo", "base", followup),
         settings=SimpleNamespace(trial=trial or Trial()),
-        notes=SimpleNamespace(departed=[]),
+        notes=Notes(),
         targets=[],
         alone=alone,
         trial_path=lambda suffix: folder / f"{active}_{followup}_{suffix}.tsv",
@@ -51,7 +52,9 @@ def written(tmp_path, monkeypatch):
         trial = Trial(plan=plan, departed=departed)
         settings = Settings(tmp_path, tmp_path, "group", tmp_path, trial=trial)
         monkeypatch.setattr(objectives, "result_of", lambda one, runs, folder: found[one.name])
-        write_objectives(SimpleNamespace(settings=settings), [comparison(tmp_path, trial=trial)])
+        run = comparison(tmp_path, trial=trial)
+        write_objectives(SimpleNamespace(settings=settings), [run])
+        assert bool(run.notes.unmet) == any(one.lacks for one in found.values()), "the exit code knows"
         shown = read_objectives(tmp_path / "group")
         return {row["objective"]: row for row in shown.rows}, shown
 

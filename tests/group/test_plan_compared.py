@@ -249,7 +249,7 @@ def test_without_an_estimator_or_a_threshold_the_defaults_are_what_is_primary():
         ('[analysis]\nmin_per_arm = "many"\n', "min-per-arm"),
         ("[outcomes]\nordinal = [1.5, true]\n", "ordinal must be text, a number, or a list of them, not True"),
         ("[trial]\nverbose = 2\n", r"unknown key in \[trial\]: verbose"),
-        ("[parcels]\nmatrx = 2\n", r"unknown key in \[parcels\]: matrx; known are matrix"),
+        ("[parcels]\nmatrx = 2\n", r"unknown key in \[parcels\]: matrx \(did you mean matrix\?\); known are matrix"),
     ],
 )
 def test_what_no_option_takes_is_refused(written, text, message):
