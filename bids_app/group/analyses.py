@@ -24,7 +24,7 @@ from bids_app.group.analysis_words import (
 )
 from bids_app.group.drawing import draws_of, inference_of
 from bids_app.group.sample import Sample
-from bids_app.group.treatments import analyses_of_several, of_several, of_treatments
+from bids_app.group.treatments import analyses_of_several, compare_treatments, of_several, of_treatments
 from bids_app.settings.roles import Role, feature_role
 from bids_app.settings.settings import DESCRIBED, Trial
 from bids_app.trial.design import Design
@@ -253,7 +253,7 @@ def run_analysis(
     """
     if sample.design.orders:
         stated, draws = of_treatments(analysis.estimator, sample, maps, trial)
-        return stats.compare(stated, draws, inference_of(sample, trial), n_jobs=n_jobs)
+        return compare_treatments(stated, draws, sample, trial, n_jobs)
     estimand = analysis.estimand(sample.design)
     if sample.design.treatments:
         design, visits = sample.design, cast(dict[str, np.ndarray], maps)

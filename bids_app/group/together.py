@@ -12,7 +12,7 @@ from bids_app.bids.result_names import comparison_folder
 from bids_app.group.analyses import headline_of
 from bids_app.group.drawing import draws_of_blocks, inference_of, main_draws
 from bids_app.group.sample import Sample, load_maps
-from bids_app.group.treatments import of_rows_of_treatments
+from bids_app.group.treatments import compare_treatments, of_rows_of_treatments
 from bids_app.settings.settings import Trial
 from bids_app.stats.allocation import Allocations
 from bids_app.trial.design import Design
@@ -296,7 +296,7 @@ def _compare(
     if sample.design.orders:
         of_treatments = of_rows_of_treatments(tested, sample, load_maps(maps[member.name]))
         rows = stats.of_rows(draws, sample.design.n_periods)
-        return stats.compare(of_treatments, rows, inference_of(sample, trial), n_jobs=n_jobs)
+        return compare_treatments(of_treatments, rows, sample, trial, n_jobs)
     estimand = replace(headline_of(trial).estimand(sample.design), tested=tested)
     stated = stats.hypothesis(estimand, load_maps(maps[member.name]), sample.nuisance(), arm=sample.arm)
     return stats.compare(stated, draws, inference_of(sample, trial), n_jobs=n_jobs)

@@ -1,13 +1,14 @@
 """Cross-over trials of several treatments or periods: what is tested of a sample, and by which draws."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from bids_app import stats
 from bids_app.group.analysis_words import OF_SEVERAL
-from bids_app.group.drawing import Draws, blocks_of_pair, draws_of_blocks, main_draws
+from bids_app.group.drawing import Draws, blocks_of_pair, draws_of_blocks, inference_of, main_draws
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Trial
 from bids_app.stats.estimands import Row
@@ -65,6 +66,15 @@ def of_treatments(estimator: str, sample: Sample, maps: Maps, trial: Trial) -> t
         periods, sequence, given, [row], sample.nuisance(), baselines=before, effect=effect
     )
     return tested, stats.of_rows(draws, design.n_periods)
+
+
+def compare_treatments(
+    stated: stats.Hypothesis, draws: Draws, sample: Sample, trial: Trial, n_jobs: int = 1
+) -> stats.Comparison:
+    """Compare treatments, counting participants in place of the rows of the model."""
+    found = stats.compare(stated, draws, inference_of(sample, trial), n_jobs=n_jobs)
+    effect = replace(found.effect, n=found.effect.n // (len(stated.outcome) // len(sample.arm)))
+    return replace(found, effect=effect)
 
 
 def of_rows_of_treatments(rows: Sequence[Row], sample: Sample, maps: Maps) -> stats.Hypothesis:
