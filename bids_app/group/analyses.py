@@ -24,7 +24,7 @@ from bids_app.group.analysis_words import (
 )
 from bids_app.group.drawing import Draws, draws_of, draws_to_make, inference_of
 from bids_app.group.sample import Sample
-from bids_app.group.treatments import analyses_of_several, of_several, of_treatments
+from bids_app.group.treatments import analyses_of_several, counting_participants, of_several, of_treatments
 from bids_app.settings.roles import Role, feature_role
 from bids_app.settings.settings import DESCRIBED, Trial
 from bids_app.trial.design import Design
@@ -252,7 +252,8 @@ def run_analysis(
     stats.Comparison
     """
     tested, make = _stated(analysis, sample, maps)
-    return stats.compare(tested, make(trial), inference_of(sample, trial), n_jobs=n_jobs)
+    found = stats.compare(tested, make(trial), inference_of(sample, trial), n_jobs=n_jobs)
+    return counting_participants(found, sample, len(tested.outcome))
 
 
 def run_until_settled(
@@ -281,7 +282,10 @@ def run_until_settled(
     stated = [_stated(analysis, sample, own) for own in maps]
     draws, inference = draws_to_make(stated[0][1], trial), inference_of(sample, trial)
     tests = [(tested, draws, inference) for tested, _ in stated]
-    return stats.compare_until_settled(tests, stats.Stopping(trial.alpha), n_jobs=n_jobs)
+    found = stats.compare_until_settled(tests, stats.Stopping(trial.alpha), n_jobs=n_jobs)
+    return [
+        counting_participants(one, sample, len(tested.outcome)) for one, (tested, _) in zip(found, stated, strict=True)
+    ]
 
 
 def _stated(

@@ -14,7 +14,7 @@ from bids_app.bids.result_names import comparison_folder
 from bids_app.group.analyses import headline_of
 from bids_app.group.drawing import draws_of_blocks, draws_to_make, inference_of, main_draws
 from bids_app.group.sample import Sample, load_maps
-from bids_app.group.treatments import of_rows_of_treatments
+from bids_app.group.treatments import counting_participants, of_rows_of_treatments
 from bids_app.settings.settings import Trial
 from bids_app.stats.allocation import Allocations
 from bids_app.trial.design import Design
@@ -338,9 +338,13 @@ def _parts(joint: Joint, *, any_difference: bool = False) -> dict[str, _Part]:
 
 
 def _results(parts: Mapping[str, _Part], compared: Sequence[stats.Comparison], times: int = 1) -> dict[str, Result]:
+    counted = [
+        counting_participants(own, part.member.sample, len(part.member.sample.arm) * (part.member.design.n_periods - 1))
+        for part, own in zip(parts.values(), compared, strict=True)
+    ]
     return {
         name: Result(p=np.minimum(p * times, 1), comparison=own, kept=part.member.sample.kept)
-        for (name, part), p, own in zip(parts.items(), _corrected(compared), compared, strict=True)
+        for (name, part), p, own in zip(parts.items(), _corrected(compared), counted, strict=True)
     }
 
 

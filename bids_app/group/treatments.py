@@ -1,6 +1,7 @@
 """Cross-over trials of several treatments or periods: what is tested of a sample, and by which draws."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -69,6 +70,17 @@ def of_treatments(estimator: str, sample: Sample, maps: Maps) -> tuple[stats.Hyp
 
 def _flips(sample: Sample, trial: Trial) -> Draws:
     return stats.sign_flips(len(sample.arm), trial.n_draws, trial.random_seed)
+
+
+def counting_participants(found: stats.Comparison, sample: Sample, n_rows: int) -> stats.Comparison:
+    """Return a result that counts participants, where the model of several periods has several rows of each.
+
+    ``n_rows`` are those of the model.
+    """
+    if not sample.design.orders:
+        return found
+    effect = replace(found.effect, n=found.effect.n // (n_rows // len(sample.arm)))
+    return replace(found, effect=effect)
 
 
 def of_rows_of_treatments(rows: Sequence[Row], sample: Sample, maps: Maps) -> stats.Hypothesis:

@@ -107,6 +107,7 @@ def _mean(best: Result, record: ComparisonRecord) -> str:
 
 def _of_cluster(row: Row, record: ComparisonRecord, evidence: Evidence, p: str) -> Result:
     mean = evidence.means.get(row["cluster"], {})
+    sizes = [mean["n_active"], mean.get("n_reference", 0)] if mean else []
     return Result(
         estimand=record.analyses.headline_text,
         region=row["region"],
@@ -117,7 +118,7 @@ def _of_cluster(row: Row, record: ComparisonRecord, evidence: Evidence, p: str) 
         direction=row["direction"],
         p=row[p],
         which_p=p,
-        n=int(mean["n_active"] + mean.get("n_reference", 0)) if mean else None,
+        n=int(max(sizes) if record.arms.orders else sum(sizes)) if sizes else None,  # of treatments the same people
         effect=mean.get("estimate"),
         ci_low=mean.get("ci_low"),
         ci_high=mean.get("ci_high"),

@@ -92,10 +92,11 @@ def table_1(balances: Iterable[tuple[pd.DataFrame, ComparisonRecord]]) -> pd.Dat
     """
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for table, record in balances:
+        columns = ("everyone",) if record.arms.orders else record.arms.names  # who had every treatment, or most
         row: Any
         for row in table.astype({"level": object}).to_dict("records"):
             own = rows.setdefault((str(said(row["variable"])), _level(row["level"])), {})
-            for arm, side in zip(record.arms.names, ("active", "reference"), strict=False):
+            for arm, side in zip(columns, ("active", "reference"), strict=False):
                 own.setdefault(arm, _cell(row, side))
     cells = [{"variable": variable, "level": level, **own} for (variable, level), own in rows.items()]
     return pd.DataFrame(cells)

@@ -84,6 +84,7 @@ def test_estimates_of_a_sample_are_those_of_least_squares(estimator, more, name)
     assert found.effect.difference[1] == pytest.approx(fit.params[name])
     assert found.effect.t[1] == pytest.approx(fit.tvalues[name])
     assert found.effect.df == pytest.approx(fit.df_resid)
+    assert (found.effect.n == 18).all()  # participants, not rows
 
 
 def test_analyses_are_those_that_the_sequences_tell():

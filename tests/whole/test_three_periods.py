@@ -33,6 +33,9 @@ def trial(tmp_path_factory, app):
             if (label, session) != LOST:
                 made.add_run(label, session)
     made.add_arms("sequence", **{f"s{label}": order for label, order in ORDERS.items()})
+    people = made.bids / "participants.tsv"
+    rows = people.read_text().splitlines()
+    people.write_text("\n".join([f"{rows[0]}\tage", *(f"{row}\t{30 + n}" for n, row in enumerate(rows[1:]))]) + "\n")
     for label in ORDERS:
         (made.bids / f"sub-{label}").mkdir()
         values = ["n/a" if (label, place) == NOT_SCORED else score(label, place) for place in range(3)]
@@ -129,8 +132,10 @@ def test_record_tables_and_pages_say_what_was_compared_and_how(compared):
     page = " ".join((group / FOLDERS[0] / "index.html").read_text().split())
     assert "must not be used to choose between the analyses" in page
     assert "period 1, period 2 and period 3" in page
-    assert "too few participants have sequences that differ only in the places of high and placebo" in page
+    assert "Too few participants have sequences that differ only in the places of high and placebo" in page
     assert record["Exchanged"].startswith("too few")
+    paper = pd.read_csv(compared / "logs" / "table1.tsv", sep="\t")
+    assert paper.loc[paper["variable"] == "age", "everyone"].tolist() == ["33.0 (2.2)"]
     methods = (compared / "logs" / "CITATION.md").read_text()
     assert "participant and period taken out" in methods
 
