@@ -23,7 +23,23 @@ ASKED = (
 )
 LETTERS = {"ketamine": "B", "midazolam": "A", "healthy": "C"}
 SWAP = {"ketamine": "midazolam", "midazolam": "ketamine"}
-PLAN = '[metrics]\nprimary = "degree"\n[trial]\narm = "treatment"\nreference = "midazolam"\n'
+PLAN = """
+[metrics]
+primary = "degree"
+[trial]
+arm = "treatment"
+reference = "midazolam"
+[protocol]
+n_planned = {ketamine = 3, midazolam = 4}
+blinding = "The vials of ketamine and midazolam look alike."
+[[objective]]
+name = "Degree anywhere after ketamine"
+role = "primary"
+arm = "ketamine"
+reference = "midazolam"
+measure = "degree"
+visit = "2"
+"""
 NAMES = (b"ketamine", b"midazolam", b"vial-", b"comparator", b"healthy", b"0.5 mg")
 STAMP = re.compile(
     rb"\d{8}-\d{6}(?=_\w+_)|(?<=_group_)[0-9a-f]{8}|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d([,.]\d+)?Z?|(?<= after )\d+ s|"
