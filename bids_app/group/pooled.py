@@ -112,7 +112,7 @@ def _rows(first: GroupRun, later: GroupRun, place: int) -> Iterator[dict[str, An
     rows = [[own.index(name) for name in both] for own in analysed]
     route, sessions = targets[0].route, [run.design.visits["followup"] for run in (first, later)]
     said = {"first": sessions[0] or "", "later": sessions[1] or ""}
-    if not isinstance(route, GlobalRoute):
+    if route.has_whole_brain:
         means = [
             means_of_visits(one.route, [(name, at) for name in both]) for one, at in zip(targets, sessions, strict=True)
         ]
