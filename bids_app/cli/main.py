@@ -55,8 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if full := full_disk(str(error)):
             print(f"trialgraph: the output or work folder cannot take more ({full}).", file=sys.stderr)
             return OutputError.exit_code
-        blind = any(word.partition("=")[0] == "--blind" for word in argv)  # who reads the output may not know
-        kept = keep_traceback(traceback.format_exc(), () if blind else argv[1:2])
+        blind = any(word.partition("=")[0] == "--blind" for word in argv)
+        text = traceback.format_exc()  # who reads the output, where the temporary folder is too, may not know the arms
+        kept = "what --verbose says" if blind else keep_traceback(text, argv[1:2])
+        if blind and {"-v", "--verbose"} & {*argv}:
+            print(text, file=sys.stderr)
         said = str(error).strip().partition("\n")[0]
         print(
             f"trialgraph: {type(error).__name__}: {said} (a fault of the app, not of your data; please report it with "

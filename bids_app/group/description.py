@@ -16,7 +16,7 @@ from bids_app.group.node_values import read_values
 from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
 from bids_app.group.region_tables import NO_ROBUSTNESS
-from bids_app.group.result_tables import NODE_COLUMNS, TABLE_COLUMNS
+from bids_app.group.result_tables import PAIR_COLUMNS, TABLE_COLUMNS
 from bids_app.group.routes import MapRoute
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.trial_tables import Scores
@@ -225,7 +225,7 @@ def _write_map(run: GroupRun, target: Target, feature: Feature, stat: str, value
 
 
 def _write_nodes(run: GroupRun, target: Target, found: Mapping[Feature, Mapping[str, np.ndarray]]) -> None:
-    parcels = cast(pd.DataFrame, target.sample.parcels)
+    parcels = cast(pd.DataFrame, target.sample.parcels).drop(columns=["first", "second"], errors="ignore")
     tables = [parcels.assign(measure=feature.metric, edges=feature.edges, **of) for feature, of in found.items()]
-    columns = {**NODE_COLUMNS, "measure": TABLE_COLUMNS["measure"], "edges": TABLE_COLUMNS["edges"], **STATS}
+    columns = {**PAIR_COLUMNS, "measure": TABLE_COLUMNS["measure"], "edges": TABLE_COLUMNS["edges"], **STATS}
     save_described(run.path(target, cast(Any, target.route).table), pd.concat(tables), columns)

@@ -321,6 +321,7 @@ def _pooled(settings: Settings, masked: Masked, tables: Tables, scanned: Collect
         baseline_motion=False,
         map_values=trial.map_values,
         min_per_arm=trial.min_per_arm,
+        edge_statistic=trial.edge_statistic,  # which says that connections are looked at
         accept_mixed=trial.accept_mixed,
         outcomes=tuple(one for one in trial.outcomes if one in tables.sessions),
         alpha=trial.alpha,

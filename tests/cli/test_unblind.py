@@ -115,3 +115,17 @@ def test_the_blinded_call_is_repeated_without_its_blinding():
     words = ("b", "o", "group", "--blind", "between", "--arms", "x", "-1", "--key=k", "-v", "--plan", "p", "--hc3")
     again = call_again(Key(letters={}, salt="", call=words), "/o", "/p.toml", "/b")
     assert again == ["/b", "/o", "group", "--arms", "x", "-1", "-v", "--hc3", "--plan", "/p.toml"]
+
+
+def test_a_fault_of_a_blinded_call_leaves_no_traceback_that_may_name_arms(trial, tmp_path, monkeypatch, app):
+    def fail(_):
+        raise RuntimeError("midazolam")
+
+    monkeypatch.setattr("bids_app.cli.main.parse", fail)
+    monkeypatch.setattr("bids_app.cli.main.gettempdir", lambda: str(tmp_path))
+    (tmp_path / "out" / "logs").mkdir(parents=True)
+    quiet = app(trial.bids, tmp_path / "out", "group", "--blind", "--key", tmp_path / "key.json")
+    assert quiet.code == 1
+    assert "Traceback" not in quiet.said
+    assert "Traceback" in app(trial.bids, tmp_path / "out", "group", "--blind", "--verbose").said
+    assert not list(tmp_path.rglob("fault-*.txt"))
