@@ -117,7 +117,7 @@ def test_all_visits_of_a_score_are_in_one_model_on_page_and_in_the_methods(compa
     assert f"sleep, any change from the first visit at any later visit (exploratory): F(2, {f['df']:.3g}) =" in page
     assert not OTHER_WORDS.findall(page)
     found = browse(out / "group" / "index.html", 420)
-    assert (found.errors, found.blank_images, found.violations, found.overflow) == ([], [], [], 0)
+    assert (found.errors, found.blank_images, found.violations, found.overflow, found.cut) == ([], [], [], {}, {})
     methods = " ".join((out / "logs" / "CITATION.md").read_text().split())
     assert "by one mixed model for repeated measures" in methods
     assert "the change from the first visit was estimated at every later one and on average" in methods

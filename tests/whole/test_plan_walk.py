@@ -189,4 +189,4 @@ def test_the_page_begins_with_the_objectives_and_says_no_more(walked, browse):
     answer = json.loads((root / "out" / "group" / "results.json").read_text())
     assert [one["confirmed"] for one in answer["objectives"]][::2] == ["yes", "not as planned"]
     found = browse(path, 1000)
-    assert (found.errors, found.overflow) == ([], 0)
+    assert (found.errors, found.overflow, found.cut) == ([], {}, {})
