@@ -40,7 +40,7 @@ def with_names(page: str) -> str:
 
 
 def _numbered(page: str) -> str:
-    """Number the groups whose names are alike, from the second on."""
+    """Give groups whose names are alike a number, from the second on."""
     times = Counter[str]()
 
     def numbered(found: re.Match[str]) -> str:
