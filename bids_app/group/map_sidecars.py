@@ -42,6 +42,8 @@ def model_of(analysis: Analysis, sample: Sample, trial: Trial, node: str) -> dic
     dict
         ``Formula`` as statistical software writes it, without the coefficients.
     """
+    if sample.design.orders:
+        return _model_of_periods(analysis, sample, trial, node)
     design, estimand = sample.design, analysis.estimand(sample.design)
     names, covariates = _visits(design), covariates_of(analysis, sample)
     adjusts = [names.get(visit, visit) for visit in estimand.adjusts]
@@ -59,6 +61,35 @@ def model_of(analysis: Analysis, sample: Sample, trial: Trial, node: str) -> dic
         ],
         "Contrast": contrast_of(analysis, design),
         "NumberAnalysed": {name: int((arm == k).sum()) for k, name in enumerate(design.arms) if (arm == k).any()},
+    }
+
+
+def _model_of_periods(analysis: Analysis, sample: Sample, trial: Trial, node: str) -> dict[str, Any]:
+    """Return the model of treatments of several periods, which has no outcome that is a sum of visits."""
+    design, one = sample.design, analysis.estimator
+    first, last = design.periods[0], design.periods[-1]
+    own = [*map(str, sample.covariates), *["stratum"] * (sample.strata is not None)]
+    baseline = "baseline of the period"
+    if one == "first-period":
+        outcome, terms, adjusts = first, ["treatment", *own], own
+        before = [f"baseline of {first}"] * design.has_baselines
+    elif one == "period":
+        outcome, terms, adjusts = f"{first} − {last}", own, own
+        before = [baseline] * design.has_baselines
+    else:
+        carried = ["carried over"] * one.endswith("carry-over")
+        by_period = ["participant", "period", *(f"period:{name}" for name in own)]
+        tested, *others = [*carried, "treatment"] if one == "carry-over" else ["treatment", *carried]
+        outcome, terms, adjusts = "value", [*by_period, tested, *others], [*by_period, *others]
+        before = [baseline] * (design.has_baselines and one != "unadjusted")
+    return {
+        "Formula": f"{outcome} ~ {' + '.join(['1', *terms, *before])}",
+        "AdjustedFor": [
+            *(f"{name} ({', '.join(trial.strata)})" if name.endswith("stratum") else name for name in adjusts),
+            *(f"{name} of the same {node}" for name in before),
+        ],
+        "Contrast": contrast_of(analysis, design),
+        "NumberAnalysed": {name: int((sample.arm == k).sum()) for k, name in enumerate(design.arms)},
     }
 
 
@@ -123,12 +154,18 @@ def inference_of_map(
         Where they are not those of the comparison by itself.
     """
     return {
-        "Scheme": scheme_of(analysis.estimand(design), trial),
+        "Scheme": _scheme(analysis, design, trial),
         "NumberOfDraws": n_draws or len(comparison.max_statistics),
         "AllDrawsMade": comparison.exhaustive,
         "TailApproximation": comparison.tail or None,
         "RandomSeed": trial.random_seed,
     }
+
+
+def _scheme(analysis: Analysis, design: Design, trial: Trial) -> str:
+    if design.orders:
+        return "sign-flips" if analysis.estimator == "period" else trial.scheme
+    return scheme_of(analysis.estimand(design), trial)
 
 
 def correction_of(

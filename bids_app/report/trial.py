@@ -221,7 +221,7 @@ def _by_treatment(rows: pd.DataFrame, arms: Arms) -> pd.DataFrame:
     given = [arms.design.given(arm, visit) for arm, visit in zip(rows["arm"], rows["visit"], strict=True)]
     named = {name: visit for visit, name in _of_treatments(arms).items()}
     rows = rows.assign(treatment=pd.Series(given, index=rows.index).map(named)).dropna(subset=["treatment"])
-    wide = rows.pivot_table(index="participant", columns="treatment", values="value")
+    wide = rows.pivot_table(index="participant_id", columns="treatment", values="value")
     return wide.reindex(columns=list(VISITS)).assign(arm=EVERYONE)
 
 
@@ -254,8 +254,7 @@ def _motion_figure(folder: Path, entities: Mapping[str, str], arms: Arms) -> Pat
     if arms.orders:
         by_period = {f"{visit}_mean_fd": str(period) for visit, period in arms.design.visits.items()}
         columns = {column: period for column, period in by_period.items() if column in flow}
-        rows = flow.rename(columns={"participant_id": "participant", **columns})
-        rows = rows.melt(["participant", "arm"], list(columns.values()), "visit", "value")
+        rows = flow.rename(columns=columns).melt(["participant_id", "arm"], list(columns.values()), "visit", "value")
         save_figure(path, _visits_figure(rows, arms, "mean FD (mm)"))
         return path
     save_figure(path, visits_figure(flow.rename(columns=columns), arms.names, "mean FD (mm)", arms.design.scanned))

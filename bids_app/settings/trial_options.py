@@ -19,7 +19,7 @@ TRIAL = (
         help="the values of that column that are compared, two or more; who has another stands in the flow; of a "
         "cross-over trial the two treatments",
     ),
-    option("--reference-arm", metavar="LEVEL", help="the arm, or treatment, that the others are compared with"),
+    option("--reference-arm", metavar="LEVEL", help="the arm or treatment to compare the others with"),
     option(
         "--contrasts",
         nargs="+",
@@ -72,8 +72,7 @@ TRIAL = (
         "--n-permutations",
         type=words.as_draws,
         metavar="N",
-        help="re-randomizations, the observed one counted; auto draws until it is settled on which side of --alpha "
-        "each corrected p is, 100,000 times at most",
+        help="re-randomizations, the observed one counted; auto draws until each p is settled",
     ),
     option("--random-seed", type=int, metavar="N", help="the same seed gives the same result"),
     option(

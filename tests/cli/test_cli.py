@@ -220,7 +220,8 @@ def test_settings_are_kept_as_json_that_names_every_choice():
     assert kept["trial"]["arm"] == "group"
     assert kept["signal"]["bandpass"] is None
     assert kept["selection"]["derivatives"] == [["x", str(HERE / "y")]]
-    assert set(kept) == set(Settings.__dataclass_fields__) - {"group_folder"}  # which no option sets
+    no_choice = {"group_folder", "call", "key"}  # what no option sets, the words themselves, and where a key lies
+    assert set(kept) == set(Settings.__dataclass_fields__) - no_choice
 
 
 def test_calls_that_run_at_once_do_not_share_a_work_folder():

@@ -360,7 +360,7 @@ def test_routes_of_voxels_and_of_each_atlas(output):
     assert {scan.entities["desc"] for scan in routes[1].scans[DEGREE]} == {"r025"}
     name = group_name(routes[0], DESIGN, "statmap", ".nii.gz", stat="t", desc="degree")
     assert name == (
-        "task-rest_space-MNI152NLin2009cAsym_res-3mm_contrast-drugVsPlacebo_stat-t_desc-degree_statmap.nii.gz"
+        "maps/task-rest_space-MNI152NLin2009cAsym_res-3mm_contrast-drugVsPlacebo_stat-t_desc-degree_statmap.nii.gz"
     )
 
 
@@ -371,8 +371,8 @@ def test_routes_of_one_atlas_from_two_pipelines_keep_apart(tmp_path):
     routes = routes_of(settings(tmp_path))
     assert [route.name for route in routes] == ["parcels of A simple", "parcels of A strict"]
     names = [group_name(route, DESIGN, "nodes", ".tsv") for route in routes]
-    assert names[0] == "task-rest_atlas-A_contrast-drugVsPlacebo_desc-simple_nodes.tsv"
-    assert names[1] == "task-rest_atlas-A_contrast-drugVsPlacebo_desc-strict_nodes.tsv"
+    assert names[0] == "tables/task-rest_atlas-A_contrast-drugVsPlacebo_desc-simple_nodes.tsv"
+    assert names[1] == "tables/task-rest_atlas-A_contrast-drugVsPlacebo_desc-strict_nodes.tsv"
 
 
 def test_routes_of_the_participants_asked_for(output):

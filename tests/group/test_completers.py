@@ -31,7 +31,9 @@ def said(drug, placebo, others=0, **options):
     flow = flow_of(drug, placebo, others)
     arm = (flow["arm"][flow["analysed"]] == "drug").to_numpy(int)
     trial = Trial(n_permutations=1000, **options)
-    sample = SimpleNamespace(arm=arm, strata=None, draws=lambda _: allocations(arm, None, trial.n_permutations))
+    sample = SimpleNamespace(
+        arm=arm, strata=None, design=DESIGN, draws=lambda _: allocations(arm, None, trial.n_permutations)
+    )
     return completers(flow, DESIGN, sample, trial)
 
 

@@ -134,6 +134,7 @@ def test_one_objective_is_judged_by_its_own_p():
 
 
 def outcome_rows(path: Path, **more):
+    path.parent.mkdir(exist_ok=True)
     row = {"outcome": "hamd17", "estimate": -3.0, "ci_low": -5.0, "ci_high": -1.0, "n_active": 9, "n_reference": 8}
     pd.DataFrame([row | one for one in more.pop("rows")]).to_csv(path, sep="\t", index=False, na_rep="n/a")
 
@@ -189,7 +190,7 @@ def with_maps(folder, route, p):
     run.targets.append(target)
     run.path = lambda target, suffix, extension=".tsv": folder / f"{suffix}{extension}"
     rows = [
-        {"metric": metric, "edges": "r025", "estimator": estimator, "name": name, "t": t, "p_fwe": p_fwe}
+        {"measure": metric, "edges": "r025", "estimator": estimator, "name": name, "t": t, "p_fwe": p_fwe}
         for metric, estimator, values in (
             ("degree", "ancova", p),
             ("degree", "change", (0.001,)),
@@ -214,9 +215,9 @@ def test_a_measure_anywhere_is_judged_by_its_smallest_p_of_the_headline(tmp_path
 
 def test_a_measure_in_a_region_is_judged_by_its_own_p(tmp_path):
     run = with_maps(tmp_path, "parcels of Demo", (0.03, 0.2))
-    row = {"region": "PCC", "metric": "degree", "edges": "r025", "estimator": "ancova", "n": 17, "p": 0.012}
+    row = {"region": "PCC", "measure": "degree", "edges": "r025", "estimator": "ancova", "n": 17, "p": 0.012}
     row |= {"difference": 2.0, "ci_low": 1.0, "ci_high": 3.0, "hedges_g": 0.9, "g_low": 0.1, "g_high": 1.7}
-    pd.DataFrame([row, row | {"metric": "strength", "p": 0.5}]).to_csv(tmp_path / "regions.tsv", sep="\t", index=False)
+    pd.DataFrame([row, row | {"measure": "strength", "p": 0.5}]).to_csv(tmp_path / "regions.tsv", sep="\t", index=False)
     one = Objective(name="Degree", role="primary", measure="degree", region="PCC", summary="Hedges g")
     found = result_of(one, [run], tmp_path)
     assert (found.p, found.estimate, gives(one, found)) == (0.012, 2.0, True)

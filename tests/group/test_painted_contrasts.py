@@ -50,7 +50,15 @@ def line_of(design):
     alone = SimpleNamespace(effect=effect, p=VALUES["p"])
     p = VALUES["p_together"]
     return several.Tested(
-        feature=DEGREE, design=design, followup="day3", sample=sample, p=p, p_all=p, n_draws=50, alone=alone
+        feature=DEGREE,
+        design=design,
+        followup="day3",
+        sample=sample,
+        p=p,
+        p_all=p,
+        n_draws=50,
+        alone=alone,
+        settled=True,
     )
 
 

@@ -18,7 +18,7 @@ def people():
 
 
 def record(*names):
-    return SimpleNamespace(arms=SimpleNamespace(names=names))
+    return SimpleNamespace(arms=SimpleNamespace(names=names, orders=None))
 
 
 def test_table_1_has_a_column_of_each_arm(people):

@@ -177,7 +177,7 @@ def test_the_table_of_exit_codes_has_every_error():
     """Those of the execution specification of BIDS Apps and of sysexits.h."""
     page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
     table = page[page.index("| exit code | meaning |") :].partition("\n\n")[0]
-    told = set(map(int, re.findall(r"\| (\d+) \|", table)))
+    told = set(map(int, re.findall(r"\| \[(\d+)\]\(", table)))
     assert {kind.exit_code for kind in TrialgraphError.__subclasses__()} <= told
     codes = {"InvalidDataset": 16, "UnknownLevel": 17, "Usage": 64, "Data": 65, "MissingInput": 66, "Output": 73}
     assert {name: getattr(errors, f"{name}Error").exit_code for name in codes} == codes

@@ -347,6 +347,7 @@ def test_what_is_planted_in_each_comparison_is_what_its_arm_has_more_of():
         ],
         "groups": [("patient", "control", "1", LEFT_ANGULAR)],
         "crossover": [("ketamine", "placebo", "", *angular)],
+        "williams": [("high", "placebo", "", *angular), ("low", "placebo", "", LEFT_ANGULAR)],
         "one-group": [
             ("ses-day3", "ses-baseline", "day3", *everywhere),
             ("ses-day14", "ses-baseline", "day14", LEFT_ANGULAR),

@@ -88,7 +88,7 @@ def test_html_in_labels_columns_and_names_is_text_on_every_page(crafted, app, br
         assert SCORE not in page.read_text(), page.name
         assert "<img src=x" not in page.read_text(), page.name
     found = browse(out / "group" / "index.html")
-    assert replace(found, cut=[]) == NOTHING_WRONG, "a label of 40 letters without a blank may be wider than its column"
+    assert replace(found, cut={}) == NOTHING_WRONG, "a label of 40 letters without a blank may be wider than its column"
 
 
 def test_labels_of_arms_lead_to_no_other_folder(crafted, app, tmp_path):
