@@ -47,7 +47,8 @@ def line_of(design):
         grid=None,
         parcels=PARCELS[KEPT],
     )
-    alone = SimpleNamespace(effect=effect, p=VALUES["p"])
+    drawn = {"exhaustive": False, "tail": False, "max_statistics": np.zeros(50)}
+    alone = SimpleNamespace(effect=effect, p=VALUES["p"], p_fwe=VALUES["p"], **drawn)
     p = VALUES["p_together"]
     return several.Tested(
         feature=DEGREE,
