@@ -127,7 +127,7 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
     not_compared += left
     failures = _test_together(trial, [*(run.design for run in runs), *by_weights], not_compared, log_dir)
     first = trial.study.first
-    if not failures and not first.single:  # each later visit is compared by itself
+    if not failures:
         over = "of all arms and follow-ups" if first.words.several else "over all visits"
         with runs[0].notes.softly(f"Clinical outcomes {over}", asked=True):
             write_repeated(trial, _departed(runs), runs[0].notes)
