@@ -1,6 +1,6 @@
 """``trialgraph plan``: a plan is begun from the tables, checked, and told as a statistical analysis plan."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from bids_app.cli.settings_of import parse
 from bids_app.errors import DataError, MissingInputError, OutputError, TrialgraphError, UsageError
 from bids_app.group.analysis_words import BETWEEN
 from bids_app.group.gathering import number_deviations, tables_for
+from bids_app.group.objective_results import fits
 from bids_app.group.trial_tables import read_scores
 from bids_app.report.documents import write_document
 from bids_app.report.sap import sap_of
@@ -128,12 +129,8 @@ def _of_objectives(settings: Settings, study: Study) -> Iterator[str]:
     """Yield which objectives are of no comparison that would be made."""
     there = ", ".join(one.comparison for one in study.designs)
     for one in settings.trial.plan.objectives if settings.trial.plan else ():
-        if not any(one.is_of(design.sides, _visits(design)) for design in study.designs):
+        if not any(fits(one, design) for design in study.designs):
             yield f"objective {one.name!r} is of no comparison that would be made: {there}"
-
-
-def _visits(design: Design) -> Sequence[str | None]:
-    return (design.followup, design.baseline) if design.own_sessions else (design.followup,)
 
 
 def planned_settings(path: Path, bids_dir: Path | None = None) -> Settings:

@@ -71,8 +71,7 @@ def call_again(key: Key, output_dir: Path, plan: Path | None = None, bids_dir: P
     drop = ("--blind", "--key", *(["--plan"] if plan else []))
     words = _without(key.call, drop)
     places = [str(given["bids_dir"]), str(given["output_dir"])]
-    rest = [word for number, word in enumerate(words) if number >= 3]
-    return [str(bids_dir or places[0]), str(output_dir), "group", *rest, *(["--plan", str(plan)] if plan else [])]
+    return [str(bids_dir or places[0]), str(output_dir), "group", *words[3:], *(["--plan", str(plan)] if plan else [])]
 
 
 def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:

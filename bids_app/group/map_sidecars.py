@@ -68,26 +68,26 @@ def _model_of_periods(analysis: Analysis, sample: Sample, trial: Trial, node: st
     """Return the model of treatments of several periods, which has no outcome that is a sum of visits."""
     design, one = sample.design, analysis.estimator
     first, last = design.periods[0], design.periods[-1]
-    own = [*map(str, sample.covariates), *["stratum"] * (sample.strata is not None)]
+    own = {str(name): str(name) for name in sample.covariates}  # terms, and how they are said
+    own |= {"stratum": f"stratum ({', '.join(trial.strata)})"} if sample.strata is not None else {}
     baseline = "baseline of the period"
     if one == "first-period":
-        outcome, terms, adjusts = first, ["treatment", *own], own
+        outcome, terms, adjusts = first, ["treatment", *own], [*own.values()]
         before = [f"baseline of {first}"] * design.has_baselines
     elif one == "period":
-        outcome, terms, adjusts = f"{first} − {last}", own, own
+        outcome, terms, adjusts = f"{first} − {last}", [*own], [*own.values()]
         before = [baseline] * design.has_baselines
     else:
         carried = ["carried over"] * one.endswith("carry-over")
-        by_period = ["participant", "period", *(f"period:{name}" for name in own)]
+        by_period, said_by_period = (
+            ["participant", "period", *(f"period:{name}" for name in names)] for names in (own, own.values())
+        )
         tested, *others = [*carried, "treatment"] if one == "carry-over" else ["treatment", *carried]
-        outcome, terms, adjusts = "value", [*by_period, tested, *others], [*by_period, *others]
+        outcome, terms, adjusts = "value", [*by_period, tested, *others], [*said_by_period, *others]
         before = [baseline] * (design.has_baselines and one != "unadjusted")
     return {
         "Formula": f"{outcome} ~ {' + '.join(['1', *terms, *before])}",
-        "AdjustedFor": [
-            *(f"{name} ({', '.join(trial.strata)})" if name.endswith("stratum") else name for name in adjusts),
-            *(f"{name} of the same {node}" for name in before),
-        ],
+        "AdjustedFor": [*adjusts, *(f"{name} of the same {node}" for name in before)],
         "Contrast": contrast_of(analysis, design),
         "NumberAnalysed": {name: int((sample.arm == k).sum()) for k, name in enumerate(design.arms)},
     }

@@ -19,6 +19,7 @@ from bids_app.report.pages import interval
 from bids_app.settings.objectives import HEDGES_G, OF_MEANS, SUMMARIES, Objective
 from bids_app.settings.roles import outcome_model, planned_edges
 from bids_app.settings.settings import DESCRIBED, Trial
+from bids_app.trial.design import Design
 
 SHOWN = 3
 
@@ -65,7 +66,7 @@ def result_of(one: Objective, runs: Sequence[GroupRun], folder: Path) -> Result:
     folder : Path
         Of the group level.
     """
-    fitting = [run for run in runs if _fits(one, run)]
+    fitting = [run for run in runs if fits(one, run.design)]
     if runs[0].settings.trial.estimator == DESCRIBED:
         return Result(lacks="people are described, and nothing was tested")
     if len(fitting) != 1:
@@ -91,9 +92,8 @@ def gives(one: Objective, found: Result) -> bool:
     return found.method in SUMMARIES[one.summary]
 
 
-def _fits(one: Objective, run: GroupRun) -> bool:
+def fits(one: Objective, design: Design) -> bool:
     """Say whether a comparison is of an objective's treatment and visit."""
-    design = run.design
     sides = () if design.single and not design.of_change else design.sides
     return one.is_of(sides, (design.followup, design.baseline) if design.own_sessions else (design.followup,))
 

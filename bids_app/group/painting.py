@@ -39,12 +39,9 @@ class Brush:
     origin: str
 
     @classmethod
-    def of(cls, output_dir: Path, route: ParcelRoute, sample: Sample) -> "Brush | None":
-        """Find where they lie; None where they come from tables, so that nobody knows."""
-        found = laid_atlas(output_dir, route.entities)
-        if found is None:
-            return None
-        grid, atlas = found
+    def of(cls, laid: tuple[Nodes, Atlas], sample: Sample) -> "Brush":
+        """Find where they lie over an atlas, from `laid_atlas`."""
+        grid, atlas = laid
         position = {index: place for place, index in enumerate(cast(pd.DataFrame, sample.parcels)["index"])}
         tested = np.array([position.get(index, -1) for index in atlas.parcels["index"]])
         return cls(grid, np.where(atlas.of_node >= 0, tested[atlas.of_node], -1), atlas.origin)
@@ -80,9 +77,10 @@ def paint(settings: Settings, route: ParcelRoute, sample: Sample, results: Itera
     list of Path
         Empty where the parcels come from tables, so that nobody knows where they lie.
     """
-    brush = Brush.of(settings.output_dir, route, sample)
-    if brush is None:
+    laid = laid_atlas(settings.output_dir, route.entities)
+    if laid is None:
         return []
+    brush = Brush.of(laid, sample)
     folder, written = settings.group_dir, []
     for desc, maps, sidecar in results:
         name = camel([route.entities.get("desc"), desc])

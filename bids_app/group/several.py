@@ -16,12 +16,14 @@ from bids_app.graph.features import Feature, camel
 from bids_app.group.analyses import headline_of
 from bids_app.group.family import Family
 from bids_app.group.map_sidecars import correction_of, inference_of_map, model_of, of_route, software
-from bids_app.group.painting import Brush
+from bids_app.group.painting import Brush, laid_atlas
 from bids_app.group.routes import ParcelRoute, Route
 from bids_app.group.sample import Sample
 from bids_app.group.together import Result
 from bids_app.settings.roles import feature_role
 from bids_app.settings.settings import Settings, Trial
+from bids_app.space.atlas import Atlas
+from bids_app.space.grid import Nodes
 from bids_app.trial.design import Design
 
 COLUMNS = {
@@ -91,9 +93,11 @@ def write_family(settings: Settings, family: Family, found: Mapping[Part, Result
     """
     rows: list[dict[str, Any]] = []
     written: list[Path] = []
+    route = family.route
+    laid = laid_atlas(settings.output_dir, route.entities) if isinstance(route, ParcelRoute) else None
     for one in _tested(family, found):
         rows.append(_row(settings, family, one))
-        written += _save_maps(settings, family, one)
+        written += _save_maps(settings, family, one, laid)
     path = settings.group_dir / family_name(family.route, "comparisons", ".tsv")
     save_described(path, pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS, Note=f"p_together is {family.how}.")
     return [*written, path]
@@ -232,12 +236,10 @@ def _place(sample: Sample, node: int) -> str:
     return str(cast(pd.DataFrame, sample.parcels)["name"].iloc[node])
 
 
-def _save_maps(settings: Settings, family: Family, one: Tested) -> Iterator[Path]:
+def _save_maps(settings: Settings, family: Family, one: Tested, laid: tuple[Nodes, Atlas] | None) -> Iterator[Path]:
     """Write the maps of a comparison; none of nodes that have no place."""
-    route, grid, brush = family.route, one.sample.grid, None
-    if isinstance(route, ParcelRoute):
-        brush = Brush.of(settings.output_dir, route, one.sample)
-        grid = brush.grid if brush else None
+    route, brush = family.route, Brush.of(laid, one.sample) if laid else None
+    grid = brush.grid if brush else one.sample.grid
     if grid is None:
         return
     description = f"{one.feature.title}; {one.text}"

@@ -228,10 +228,9 @@ def _record(  # noqa: PLR0913 - all that there is to say
     pairs: Sequence[Pair],
 ) -> dict[str, Any]:
     """Return all that the page says."""
-    trial, measure = planned.trial, maps.features[0]
-    pilot, spacing = maps.pilot, maps.spacing
+    trial = planned.trial
     needed, curve = _needed(options, pairs)
-    record = {
+    return {
         "Version": __version__,
         "Plan": settings.trial.plan.sha256 if settings.trial.plan else None,
         "Design": {
@@ -242,38 +241,9 @@ def _record(  # noqa: PLR0913 - all that there is to say
             "DropOut": options.dropout,
             "ExcludedForMotion": options.excluded,
         },
-        "Maps": {
-            "Route": maps.route.name,
-            "Nodes": pilot.residuals.shape[-1],
-            "Participants": pilot.n,
-            "Sessions": [one or "" for one in maps.sessions],
-            "CorrelationOfVisits": planned.correlation.round(4).tolist(),
-            "CorrelationIsAssumed": maps.r_is_said,
-            "ICC": _icc(pilot),
-            "FWHM": None if spacing is None else smoothness(pilot.touching, spacing),
-            "StandardDeviation": float(np.median(pilot.deviation[:, 0])),
-            "RandomFields": planned.noise.shrinkage,
-        },
-        "Effect": {
-            "Measure": measure.title,
-            "Place": place.text,
-            "Name": place.name,
-            "Nodes": len(place.nodes),
-            "EffectSize": options.effect_size,
-            "OfMean": planned.of_mean,
-            "UnitOfOutcome": planned.unit,
-            "Comparisons": list(called(trial.asked, trial).values()),
-        },
-        "Analysis": {
-            "Estimator": trial.estimator,
-            "Scheme": "sign-flips" if options.design == "one-group" else trial.scheme,
-            "Statistic": trial.inference.statistic,
-            "StandardErrors": "HC3" if trial.inference.robust else "ordinary",
-            "Alpha": trial.alpha,
-            "Measures": [one.title for one in maps.features],
-            "CorrectedOverMeasures": trial.over_measures and len(trial.questions) == 1,
-            "AllComparisons": len(trial.questions),
-        },
+        "Maps": _of_maps(maps, planned),
+        "Effect": _of_effect(options, maps, place, planned),
+        "Analysis": _of_analysis(options, maps, planned),
         "Simulation": {
             "Trials": options.trials,
             "Draws": trial.n_draws,
@@ -284,8 +254,54 @@ def _record(  # noqa: PLR0913 - all that there is to say
         "Needed": needed,
         "Curve": curve,
         "Findings": [one.to_json() for one in findings],
+        "Answer": _answer(options, pairs, needed),
     }
-    return record | {"Answer": _answer(options, pairs, needed)}
+
+
+def _of_maps(maps: PilotMaps, planned: Planned) -> dict[str, Any]:
+    """Return what the noise is of."""
+    pilot, spacing = maps.pilot, maps.spacing
+    return {
+        "Route": maps.route.name,
+        "Nodes": pilot.residuals.shape[-1],
+        "Participants": pilot.n,
+        "Sessions": [one or "" for one in maps.sessions],
+        "CorrelationOfVisits": planned.correlation.round(4).tolist(),
+        "CorrelationIsAssumed": maps.r_is_said,
+        "ICC": _icc(pilot),
+        "FWHM": None if spacing is None else smoothness(pilot.touching, spacing),
+        "StandardDeviation": float(np.median(pilot.deviation[:, 0])),
+        "RandomFields": planned.noise.shrinkage,
+    }
+
+
+def _of_effect(options: PowerOptions, maps: PilotMaps, place: Place, planned: Planned) -> dict[str, Any]:
+    """Return what was added, and where."""
+    return {
+        "Measure": maps.features[0].title,
+        "Place": place.text,
+        "Name": place.name,
+        "Nodes": len(place.nodes),
+        "EffectSize": options.effect_size,
+        "OfMean": planned.of_mean,
+        "UnitOfOutcome": planned.unit,
+        "Comparisons": list(called(planned.trial.asked, planned.trial).values()),
+    }
+
+
+def _of_analysis(options: PowerOptions, maps: PilotMaps, planned: Planned) -> dict[str, Any]:
+    """Return how each trial was analysed."""
+    trial = planned.trial
+    return {
+        "Estimator": trial.estimator,
+        "Scheme": "sign-flips" if options.design == "one-group" else trial.scheme,
+        "Statistic": trial.inference.statistic,
+        "StandardErrors": "HC3" if trial.inference.robust else "ordinary",
+        "Alpha": trial.alpha,
+        "Measures": [one.title for one in maps.features],
+        "CorrectedOverMeasures": trial.over_measures and len(trial.questions) == 1,
+        "AllComparisons": len(trial.questions),
+    }
 
 
 def _icc(pilot: Any) -> float | None:

@@ -82,7 +82,8 @@ def _parcel(maps: PilotMaps, name: str) -> Place:
 def _named(maps: PilotMaps, settings: Settings, name: str) -> Place:
     """Return the nodes of a region of the atlases given, or of the first of those that are there."""
     known: list[str] = []
-    for source in _sources(maps, settings):
+    sources = _sources(maps, settings)
+    for source in sources:
         atlas = read_atlas(source, maps.grid, maps.route.entities.get("space"))  # type: ignore[arg-type]
         names = atlas.parcels["name"].astype(str).tolist()
         if name in names:
@@ -91,7 +92,7 @@ def _named(maps: PilotMaps, settings: Settings, name: str) -> Place:
                 raise UsageError(f"--effect-region {name}: no {maps.route.node} that everyone has lies in it.")
             return Place(nodes, name, f"{name} of {source} ({counted(len(nodes), maps.route.node)})")
         known += names
-    by = " and ".join(map(str, _sources(maps, settings))) or "no atlas"
+    by = " and ".join(map(str, sources)) or "no atlas"
     raise UsageError(_unknown(name, known, by))
 
 

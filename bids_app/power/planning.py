@@ -1,7 +1,7 @@
 """From what was asked to the trial that is simulated, and what theory says of the mean over its region."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from bids_app.stats.planning import (
     PlannedTrial,
     Question,
     Region,
+    beside_itself,
     expected_power,
     mean_spread,
     noise_like,
@@ -178,7 +179,7 @@ def plan_from(maps: PilotMaps, trial: PlannedTrial, place: Place, options: Power
     seen = len(maps.sessions) == n_visits and options.visit_correlation is None
     r = None if seen else options.visit_correlation
     if not seen and r is None:
-        r = max(_mean_beside_itself(pilot.of_visits()), 0.0)
+        r = max(beside_itself(pilot.of_visits()), 0.0)
     of_visits: dict[str, Any] = {} if seen else {"n_visits": n_visits, "r": r}
     noise = noise_like(pilot, seed=seed, **of_visits)
     mean = pilot.mean_of(place.nodes)
@@ -195,20 +196,11 @@ def plan_from(maps: PilotMaps, trial: PlannedTrial, place: Place, options: Power
     )
 
 
-def _mean_beside_itself(correlation: np.ndarray) -> float:
-    return float(correlation[~np.eye(len(correlation), dtype=bool)].mean())
-
-
 def _covariance(mean: Pilot, n_visits: int, r: float | None) -> np.ndarray:
     if r is not None:
         return float(mean.deviation[0, 0, 0]) ** 2 * ((1 - r) * np.eye(n_visits) + r)
     deviation = mean.deviation[:, 0, 0]
     return mean.of_visits() * np.outer(deviation, deviation)
-
-
-def without_measures(trial: PlannedTrial) -> PlannedTrial:
-    """Return the trial with the measure that has the effect alone."""
-    return replace(trial, over_measures=False)
 
 
 def called(questions: Mapping[Question, Any] | tuple[Question, ...], trial: PlannedTrial) -> dict[Question, str]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from bids_app.bids.files import read_table, save_figure, save_text
 from bids_app.bids.values import counted
 from bids_app.report.pages import fixed, number, write_page
+from bids_app.stats.planning import beside_itself
 from bids_app.system.small_files import read_json
 
 ESTIMATORS = {
@@ -179,9 +180,8 @@ def _noise_words(maps: Mapping[str, Any]) -> str:
     parts = ["their variance at each node"]
     r = np.array(maps["CorrelationOfVisits"], dtype=float)
     if len(r) > 1:
-        mean = r[~np.eye(len(r), dtype=bool)].mean()
         said = "an assumed correlation" if maps["CorrelationIsAssumed"] else "a correlation"
-        parts.append(f"{said} of visits of {fixed(mean)}")
+        parts.append(f"{said} of visits of {fixed(beside_itself(r))}")
     if maps.get("FWHM"):
         parts.append(f"a smoothness of {number(maps['FWHM'])} mm FWHM")
     fields = "fields of that smoothness" if maps.get("FWHM") else f"values of each {_node(maps['Route'])} by itself"

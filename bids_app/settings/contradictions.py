@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bids_app.settings.deviation import said
 from bids_app.settings.objectives import CORRECTIONS, Objective
+from bids_app.settings.roles import names_of
 
 if TYPE_CHECKING:  # which asks for them
     from bids_app.settings.plan import Plan
@@ -43,7 +44,7 @@ def _of_one(one: Objective, plan: "Plan") -> Iterator[str]:
         metrics = ([plan.metric] if plan.metric else [], list(plan.secondary_metrics or ()))
         yield from _listed("metrics", one.measure, one.role, metrics)
     else:
-        listed = (_names(plan.primary_outcomes), _names(plan.secondary_outcomes))
+        listed = (names_of(plan.primary_outcomes), names_of(plan.secondary_outcomes))
         yield from _listed("outcomes", str(one.outcome), one.role, listed)
         if beside := [key for key in ("nodes", "region", "threshold", "density") if getattr(one, key) is not None]:
             yield f"{', '.join(beside)} is of a measure, not of an outcome"
@@ -91,7 +92,3 @@ def _rules(settled: Mapping[str, Any], kind: str) -> Collection[Any] | None:
     found = [settled[name] for name in (kind, f"parcel_{kind}") if settled.get(name)]
     other = {"threshold": "density", "density": "threshold"}[kind]
     return found if found or other in settled else None
-
-
-def _names(words: Collection[str] | None) -> list[str]:
-    return [word.partition("=")[0] for word in words or ()]

@@ -74,7 +74,7 @@ def deviations(plan: "Plan", planned: Settings, used: Settings) -> tuple[Deviati
 def _members(plan: "Plan", planned: Settings, used: Settings) -> Iterator[Deviation]:
     """List what of the planned measures and outcomes is not there; what is there beside is exploratory."""
     reached = [f"{one.outcome}:{one.name}" for one in parse_cutoffs(used.trial.cutoffs)]
-    outcomes = {*used.trial.outcomes, *_named(used.trial.outcomes), *reached}
+    outcomes = {*used.trial.outcomes, *names_of(used.trial.outcomes), *reached}
     graphs = ((planned.graph, used.graph), (planned.graph.parcels, used.graph.parcels))
 
     def there(part: str, member: str) -> bool:
@@ -205,9 +205,9 @@ def role_of(
     of_design = OF_DESIGN.get(str(plan.further.get("design")), Trial.estimator)
     if estimator not in (None, plan.estimator or of_design):
         return "exploratory"
-    if metric in _named_all(plan.metric) or outcome in _named(plan.primary_outcomes):
+    if metric in _named_all(plan.metric) or outcome in names_of(plan.primary_outcomes):
         return "primary"
-    listed = metric in (plan.secondary_metrics or ()) or outcome in _named(plan.secondary_outcomes)
+    listed = metric in (plan.secondary_metrics or ()) or outcome in names_of(plan.secondary_outcomes)
     return "secondary" if listed else "exploratory"
 
 
@@ -268,6 +268,6 @@ def planned_edges(plan: "Plan | None") -> str | None:
     return (EdgeRule("r", threshold) if plan.density is None else EdgeRule("density", plan.density)).label
 
 
-def _named(words: Iterable[str] | None) -> list[str]:
+def names_of(words: Iterable[str] | None) -> list[str]:
     """Return the outcomes' names: of NAME=BASELINE,FOLLOWUP, NAME."""
     return [word.partition("=")[0] for word in words or ()]

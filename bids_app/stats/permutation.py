@@ -262,10 +262,8 @@ class _Test:
         self, looks: Iterable[int], n_jobs: int, progress: Callable[[int, int], None] | None = None
     ) -> Iterator[Counted]:
         """Yield what was counted each time that there are so many draws."""
-        n_voxels = self.models.hypothesis.outcome.shape[1]
-        batch = int(np.clip(BATCH_ELEMENTS // n_voxels, LEAST_BATCH, MOST_BATCH))
-        statistics_of = partial(_examine, self.models, self.draws, self.inference)
-        return counted_at(looks, statistics_of, batch, n_jobs=n_jobs, progress=progress)
+        statistics_of = partial(statistics_at, self.models, self.draws, self.inference)
+        return counted_at(looks, statistics_of, batch_of(self.models), n_jobs=n_jobs, progress=progress)
 
     def concluded(self, counted: Counted, stopping: Stopping | None = None) -> Comparison:
         """Return the result of what was counted."""
@@ -332,7 +330,12 @@ def _moves_along(hypothesis: Hypothesis, draws: Draws) -> bool:
     return any((column[draws.arms] != column[draws.arms[0]]).any() for column in along.T)
 
 
-def _examine(models: VoxelModels, draws: Draws, inference: Inference, window: slice) -> np.ndarray:
+def batch_of(models: VoxelModels) -> int:
+    """Return how many draws are done at once."""
+    return int(np.clip(BATCH_ELEMENTS // models.hypothesis.outcome.shape[1], LEAST_BATCH, MOST_BATCH))
+
+
+def statistics_at(models: VoxelModels, draws: Draws, inference: Inference, window: slice) -> np.ndarray:
     """Return the statistics (B, V) of a slice of the draws."""
     as_z = inference.statistic != "voxel" or len(models.parts) > 1
     return inference.of_maps(models.statistics(draws, window, as_z))

@@ -12,6 +12,7 @@ import pytest
 from bids_app.graph.features import Feature
 from bids_app.group import several
 from bids_app.group.family import Family
+from bids_app.group.painting import laid_atlas
 from bids_app.group.routes import ConnectionRoute, GlobalRoute, ParcelRoute
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Settings
@@ -70,7 +71,8 @@ def written(root, route, design):
     family = Family(
         route=route, designs=(LOW,), samples={}, joints=(), maps={}, how="over all", model="", has_any=False
     )
-    return list(several._save_maps(settings, family, line_of(design)))
+    laid = laid_atlas(root, route.entities) if isinstance(route, ParcelRoute) else None
+    return list(several._save_maps(settings, family, line_of(design), laid))
 
 
 @pytest.fixture

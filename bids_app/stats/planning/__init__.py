@@ -6,7 +6,7 @@ Arrays in, arrays out. Maps, atlases, names of arms and visits, files and words 
 from bids_app.stats.planning.curve import Curve, as_it_is, expected_power, fit_curve, mean_spread, size_for, wilson
 from bids_app.stats.planning.decision import Decision, decide
 from bids_app.stats.planning.noise import Noise, noise_like
-from bids_app.stats.planning.pilot import LEAST_PARTICIPANTS, Pilot, smoothness, touching_correlation
+from bids_app.stats.planning.pilot import LEAST_PARTICIPANTS, Pilot, beside_itself, smoothness, touching_correlation
 from bids_app.stats.planning.planned import Outcome, PlannedTrial, Question, Region, simulate_once
 from bids_app.stats.planning.search import Tried, try_size
 
@@ -22,6 +22,7 @@ __all__ = [
     "Region",
     "Tried",
     "as_it_is",
+    "beside_itself",
     "decide",
     "expected_power",
     "fit_curve",

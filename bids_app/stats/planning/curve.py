@@ -13,7 +13,6 @@ from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 LEVEL = 0.95
 FINE = 4000  # points of the grid on which the curve is read
-BEYOND = 4.0  # how far beyond what was tried the curve is followed, in multiples
 
 
 def wilson(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from bids_app.stats.hypotheses import Hypothesis
 from bids_app.stats.inference import Inference
-from bids_app.stats.permutation import BATCH_ELEMENTS, LEAST_BATCH, MOST_BATCH, as_drawn, one_thread
+from bids_app.stats.permutation import as_drawn, batch_of, one_thread, statistics_at
 from bids_app.stats.pvalues import tie_bound
 from bids_app.stats.voxels import Draws, VoxelModels
 
@@ -69,19 +69,18 @@ def decide(
     """
     hypothesis = as_drawn(hypothesis, draws)
     models = VoxelModels.prepare(hypothesis, min_per_arm=inference.min_per_arm, robust=inference.robust)
-    as_z = inference.statistic != "voxel" or len(models.parts) > 1
-    batch = int(np.clip(BATCH_ELEMENTS // hypothesis.outcome.shape[1], LEAST_BATCH, MOST_BATCH))
+    batch = batch_of(models)
     allowed, maxima = int(np.floor(alpha * len(draws) * (1 + 1e-12))), list[np.ndarray]()
     looked_at = slice(None) if nodes is None else nodes
     with one_thread():
-        observed = inference.of_maps(models.statistics(draws, slice(0, 1), as_z))[0][looked_at]
+        observed = statistics_at(models, draws, inference, slice(0, 1))[0][looked_at]
         sided = np.abs(observed) if sign == 0 else sign * observed
         bound = float(tie_bound(sided.max()))
         if sided.max() <= 0:
             return Decision(False, 1, 0.0)
         reached = done = 0
         while done < len(draws) and reached <= allowed and reached + len(draws) - done > allowed:
-            statistics = inference.of_maps(models.statistics(draws, slice(done, done + batch), as_z))
+            statistics = statistics_at(models, draws, inference, slice(done, done + batch))
             maxima.append(np.abs(statistics).max(axis=1))
             reached += int((maxima[-1] >= bound).sum())
             done += len(statistics)

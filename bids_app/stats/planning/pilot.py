@@ -120,6 +120,17 @@ def mean_correlation(standard: np.ndarray) -> np.ndarray:
     return np.asarray(products / ((n - 1) * varies.sum()), dtype=np.float64)
 
 
+def beside_itself(correlation: np.ndarray) -> float:
+    """Return the mean of what stands beside the diagonal of a matrix of correlations, (T, T) with T of 2 or more.
+
+    Examples
+    --------
+    >>> beside_itself(np.array([[1.0, 0.5], [0.5, 1.0]]))
+    0.5
+    """
+    return float(correlation[~np.eye(len(correlation), dtype=bool)].mean())
+
+
 def touching_correlation(standard: np.ndarray, neighbours: np.ndarray) -> float:
     """Return the correlation of nodes that touch, over all pairs of them.
 
