@@ -53,13 +53,15 @@ class FirstUsed:
         return {"SHA256": self.sha256, "FirstUsed": self.run or "this run", "SeenBefore": list(self.before)}
 
 
-def log_published(log_dir: Path, sha256: str | None) -> None:
-    """Keep in the log of a run that its results were put in place, and by which plan."""
-    save_json(log_dir / PUBLISHED, {"Plan": sha256})
+def log_published(log_dir: Path, sha256: str | None, *, tested: bool = True) -> None:
+    """Keep in the log of a run that its results were put in place, by which plan, and whether anything was tested."""
+    save_json(log_dir / PUBLISHED, {"Plan": sha256, "Tested": tested})
 
 
 def first_used(output_dir: Path, sha256: str) -> FirstUsed:
     """Find when a plan was first used, by the logs of an output folder and the record of what lies there.
+
+    A run in which nothing was tested, as one that is blinded, shows nothing that a plan could be written after.
 
     Parameters
     ----------
@@ -72,7 +74,9 @@ def first_used(output_dir: Path, sha256: str) -> FirstUsed:
     FirstUsed
     """
     logs = sorted((output_dir / "logs").glob(f"*/{PUBLISHED}"), key=lambda path: path.parent.name)
-    used = [(path.parent.name, read_record(path, AGAIN).get("Plan")) for path in logs] or _of_manifest(output_dir)
+    records = [(path.parent.name, read_record(path, AGAIN)) for path in logs]
+    tested = [(name, record.get("Plan")) for name, record in records if record.get("Tested", True)]
+    used = tested if records else _of_manifest(output_dir)
     before = used[: [plan for _, plan in used].index(sha256)] if sha256 in dict(used).values() else used
     run = used[len(before)][0] if len(before) < len(used) else None
     return FirstUsed(sha256, run, tuple(f"{name} {_called(plan)}" for name, plan in before))

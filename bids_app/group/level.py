@@ -71,7 +71,8 @@ def group_level(settings: Settings) -> int:
             write_objectives(trial, runs)
             write_group_pages(staged)
             publish(output, made_from(replace(trial, settings=runs[-1].settings)))
-            log_published(log_dir, settings.trial.plan.sha256 if settings.trial.plan else None)
+            tested = trial.settings.trial.estimator != DESCRIBED
+            log_published(log_dir, settings.trial.plan.sha256 if settings.trial.plan else None, tested=tested)
     if failures:
         _say_failures(failures, output)
     else:

@@ -122,6 +122,14 @@ def test_a_plan_that_is_used_late_is_said_to_be_so(written, tmp_path):
     assert "results had been seen before this plan was first used" in rows["Mood"]["verdict"]
 
 
+def test_where_nothing_was_tested_nothing_was_seen_that_a_plan_could_be_written_after(tmp_path):
+    log_published(tmp_path / "logs" / "20260102-101112_group_aa", None, tested=False)
+    save_json(tmp_path / "group" / "manifest.json", {"Options": {"trial": {"plan": None}}})
+    assert not first_used(tmp_path, "5f").late
+    log_published(tmp_path / "logs" / "20260103-101112_group_bb", None)
+    assert first_used(tmp_path, "5f").before == ("20260103-101112_group_bb without a plan",)
+
+
 def test_results_whose_log_is_gone_were_seen_too(tmp_path):
     assert not first_used(tmp_path, "5f").late
     save_json(tmp_path / "group" / "manifest.json", {"Options": {"trial": {"plan": None}}})

@@ -180,6 +180,8 @@ def test_the_page_says_what_is_held_back(both):
     page = visible((made.out / "group" / "index.html").read_text())
     methods = (made.out / "logs" / "CITATION.md").read_text()
     assert ("There was no analysis plan" in methods, "## Blinding" in methods) == (False, True)
+    (published,) = (made.out / "logs").glob("*_group_*/published.json")
+    assert json.loads(published.read_text())["Tested"] == (what == "between")
     if what == "pooled":
         assert "Everyone is one group, and nothing is tested. Held back is" in page
         assert "Blinded: everyone as one group at 2 visits" in page
