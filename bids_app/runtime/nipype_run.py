@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -148,6 +148,7 @@ class _Processes(MultiProcPlugin):
     """Nipype's pool of processes, which by itself waits for ever for one that was killed, and outlives its parent."""
 
     pool: ProcessPoolExecutor
+    procs: list[Any]  # the nodes, by the number of their job
 
     def __init__(self, plugin_args: Mapping[str, Any]) -> None:
         super().__init__(plugin_args)
@@ -158,6 +159,10 @@ class _Processes(MultiProcPlugin):
             initargs=(str(Path.cwd()), os.getpid()),
             mp_context=multiprocessing.get_context(plugin_args["mp_context"]),
         )
+
+    def _sort_jobs(self, jobids: Iterable[int], scheduler: str = "tsort") -> list[int]:
+        """Order what could begin: a scan that was begun is finished before the next, so that a run that is cut has some."""
+        return sorted(jobids, key=lambda job: (self.procs[job].fullname.rpartition(".")[0], job))
 
     def _get_result(self, taskid: int) -> Any:
         future = self._task_obj[taskid]
