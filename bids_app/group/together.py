@@ -162,7 +162,7 @@ def _allocations(arm: np.ndarray, blocks: Sequence[str], trial: Trial) -> stats.
 
 
 def _of_sequences(sample: Sample, blocks: Sequence[int], trial: Trial) -> Allocations:
-    return draws_of_blocks(sample, blocks, trial).allocations
+    return draws_of_blocks(sample, blocks, trial)
 
 
 def _sign_flips(n: int, trial: Trial) -> stats.Rearrangements:
