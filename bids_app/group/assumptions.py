@@ -116,7 +116,7 @@ def _draws(trial: Trial, sample: Sample) -> str:
     if sample.allocation_table is not None:
         return "The allocations of the table of --allocations are taken to be all that were possible, each as likely."
     within = f" within each stratum ({', '.join(trial.strata)})" if trial.strata else ""
-    exchanged = how_drawn(sample, trial) if sample.design.orders else ""
+    exchanged = how_drawn(sample) if sample.design.orders else ""
     return (
         f"{exchanged[:1].upper()}{exchanged[1:]}{'. ' * bool(exchanged)}"
         "The randomization is taken to have made every allocation of these sizes of the "

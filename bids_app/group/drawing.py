@@ -70,7 +70,7 @@ def scheme_of(estimand: stats.Estimand, trial: Trial) -> str:
 def main_draws(sample: Sample, trial: Trial) -> Draws:
     """Return the draws that test a difference of the arms, by the scheme that was chosen."""
     if trial.scheme == "rerandomize" and sample.design.orders and sample.allocation_table is None:
-        return draws_of_blocks(sample, blocks_of_pair(sample.design), trial).allocations
+        return draws_of_blocks(sample, blocks_of_pair(sample.design), trial)
     if trial.scheme == "rerandomize":
         return sample.draws(trial)
     if trial.scheme == "sign-flips":
@@ -83,13 +83,17 @@ def blocks_of_pair(design: Design) -> list[int]:
     return [-1 if design.weight(one) else place for place, one in enumerate(design.levels)]
 
 
-def draws_of_blocks(
-    sample: Sample, blocks: Sequence[int], trial: Trial, strata: np.ndarray | None = None
-) -> stats.SequenceDraws:
+def is_exact(sample: Sample, blocks: Sequence[int]) -> bool:
+    """Say whether `draws_of_blocks` are exact whatever else works, without drawing."""
+    given = cast(PeriodOrders, sample.design.orders).given
+    return stats.exchange(sample.arm, given, blocks, sample.strata).exact
+
+
+def draws_of_blocks(sample: Sample, blocks: Sequence[int], trial: Trial) -> stats.Allocations:
     """Return the draws for the hypothesis that the treatments of a block are alike, of sequences of several periods."""
     given = cast(PeriodOrders, sample.design.orders).given
-    own = sample.strata if strata is None else strata
-    return stats.sequence_draws(sample.arm, given, blocks, own, trial.n_draws, trial.random_seed)
+    draws = stats.sequence_draws(sample.arm, given, blocks, sample.strata, trial.n_draws, trial.random_seed)
+    return draws.allocations
 
 
 def _statistic(sample: Sample, trial: Trial) -> str:

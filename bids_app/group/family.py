@@ -8,13 +8,12 @@ from typing import cast
 from bids_app.bids.names import label
 from bids_app.bids.result_names import comparison_folder
 from bids_app.graph.features import Feature
-from bids_app.group.drawing import draws_of_blocks
+from bids_app.group.drawing import is_exact
 from bids_app.group.gathering import flow_of
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample, assemble
 from bids_app.group.targets import TrialScans
 from bids_app.group.together import Joint, everyone_of, flips_of_all, joints, one_by_one, row_of, why_not_closed
-from bids_app.settings.settings import Trial
 from bids_app.stats import intersections
 from bids_app.trial.design import Design
 
@@ -123,7 +122,7 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
         samples=samples,
         joints=tuple(tests),
         maps=maps,
-        how=_how_of_periods(designs, samples, options) if designs[0].orders and not why else _how(designs, why),
+        how=_how_of_periods(designs, samples) if designs[0].orders and not why else _how(designs, why),
         model=_model(designs, why),
         has_any=not why and not single and len(next(iter(wanted.values())).levels) > 2,
     )
@@ -136,7 +135,7 @@ def _how(designs: Sequence[Design], why: str | None) -> str:
     return (text + WEIGHTED * by_weights).format(n=len(designs), why=why)
 
 
-def _how_of_periods(designs: Sequence[Design], samples: dict[str, Sample], options: Trial) -> str:
+def _how_of_periods(designs: Sequence[Design], samples: dict[str, Sample]) -> str:
     """Say how p is corrected over comparisons of several treatments, and where the draws are exact."""
     sample = next(iter(samples.values()))
     levels, rows = sample.design.levels, [row_of(one, sample.design.levels) for one in designs]
@@ -144,7 +143,7 @@ def _how_of_periods(designs: Sequence[Design], samples: dict[str, Sample], optio
     for one in intersections(list(dict.fromkeys(rows))):
         alike = [[name for name, own in zip(levels, one.blocks, strict=True) if own == block] for block in one.blocks]
         said = " and ".join(dict.fromkeys(" = ".join(names) for names in alike if len(names) > 1))
-        exact[draws_of_blocks(sample, one.blocks, options).exact].append(said)
+        exact[is_exact(sample, one.blocks)].append(said)
     text = OF_PERIODS.format(n=len(designs), exact="; ".join(exact[True]) or "none")
     return text + (ROUGHLY.format(rough="; ".join(exact[False])) if exact[False] else "")
 

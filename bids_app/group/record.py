@@ -149,7 +149,7 @@ def _inference(trial: Trial, route: Route, sample: Sample) -> Inference:
         allocations_of=f"the {len(sample.arm)} participants analysed{', within strata' if trial.strata else ''}",
         random_seed=trial.random_seed,
         alpha=trial.alpha,
-        exchanged=how_drawn(sample, trial) if rerandomized and sample.design.orders else None,
+        exchanged=how_drawn(sample) if rerandomized and sample.design.orders else None,
     )
 
 

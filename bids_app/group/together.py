@@ -110,7 +110,8 @@ def why_not_closed(designs: Sequence[Design], trial: Trial) -> str | None:
     if trial.scheme != "rerandomize":
         return f"residuals are permuted in place of {WORDINGS[trial.design].arms}"
     if trial.allocations:
-        return "the possible allocations are of two arms"
+        of = "whole sequences, of a table" if designs[0].orders else "two arms"
+        return f"the possible allocations are of {of}"
     sides = {design.sides for design in designs}
     if len(sides) * len({design.followup for design in designs}) > len(designs):
         return "not every arm can be compared at every follow-up"
@@ -162,7 +163,7 @@ def _allocations(arm: np.ndarray, blocks: Sequence[str], trial: Trial) -> stats.
 
 
 def _of_sequences(sample: Sample, blocks: Sequence[int], trial: Trial) -> Allocations:
-    return draws_of_blocks(sample, blocks, trial).allocations
+    return draws_of_blocks(sample, blocks, trial)
 
 
 def _sign_flips(n: int, trial: Trial) -> stats.Rearrangements:

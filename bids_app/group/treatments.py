@@ -9,7 +9,7 @@ import numpy as np
 
 from bids_app import stats
 from bids_app.group.analysis_words import OF_SEVERAL
-from bids_app.group.drawing import Draws, blocks_of_pair, draws_of_blocks, main_draws
+from bids_app.group.drawing import Draws, blocks_of_pair, is_exact, main_draws
 from bids_app.group.sample import Sample
 from bids_app.settings.settings import Trial
 from bids_app.stats.estimands import Row
@@ -99,12 +99,12 @@ def _baselines(design: Design, maps: Maps) -> list[np.ndarray]:
     return [maps[name] for name in design.baselines or ()]
 
 
-def how_drawn(sample: Sample, trial: Trial) -> str:
+def how_drawn(sample: Sample) -> str:
     """Say of the difference of a sample's two treatments how labels are exchanged, and whether that is exact."""
     design = sample.design
     if sample.allocation_table is not None:
         return "the labels are those of the table of possible allocations"
     if len(design.levels) == len(design.sides):
         return ALL
-    found = draws_of_blocks(sample, blocks_of_pair(design), trial)
-    return (EXACT if found.exact else APPROXIMATE).format(alike=" and ".join(design.sides))
+    exact = is_exact(sample, blocks_of_pair(design))
+    return (EXACT if exact else APPROXIMATE).format(alike=" and ".join(design.sides))

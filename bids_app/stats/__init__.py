@@ -19,8 +19,10 @@ from bids_app.stats.permutation import Comparison, compare, compare_arms, compar
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
 from bids_app.stats.sequences import (
+    Exchange,
     SequenceDraws,
     compared_treatments,
+    exchange,
     first_period,
     last_against_first,
     of_rows,
@@ -42,6 +44,7 @@ __all__ = [
     "Comparison",
     "Effect",
     "Estimand",
+    "Exchange",
     "Hypothesis",
     "Inference",
     "Intersection",
@@ -68,6 +71,7 @@ __all__ = [
     "component_statistic",
     "crossed",
     "estimate",
+    "exchange",
     "exchange_blocks",
     "f_to_z",
     "familywise",

@@ -129,12 +129,28 @@ def allocations(
     members = stratum_members(strata, len(observed))
     if among is not None:
         members = [block[np.isin(observed[block], among)] for block in members]
-    n_possible = prod(_n_ways(observed[block]) for block in members)
+    n_possible = _n_of(observed, members)
     if n_possible == 1:
         raise ValueError("two arms must be present in at least one stratum: no other allocation is possible")
     exhaustive = n_possible <= n_draws
     others = _every_other(observed, members) if exhaustive else shuffled(observed, members, n_draws - 1, seed)
     return Allocations(np.vstack([observed, others]), exhaustive, n_possible)
+
+
+def n_allocations(arm: npt.ArrayLike, strata: npt.ArrayLike | None = None) -> int:
+    """Return how many allocations `allocations` could draw, the observed one among them, without drawing any.
+
+    Examples
+    --------
+    >>> n_allocations([0, 1, 0, 1], strata=["a", "a", "b", "b"]), n_allocations([0, 1, 2])
+    (4, 6)
+    """
+    observed = _observed(arm)
+    return _n_of(observed, stratum_members(strata, len(observed)))
+
+
+def _n_of(observed: np.ndarray, members: Sequence[np.ndarray]) -> int:
+    return prod(_n_ways(observed[block]) for block in members)
 
 
 def tabled_allocations(

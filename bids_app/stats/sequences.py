@@ -1,13 +1,12 @@
 """Cross-over trials of any treatments and periods: the differences within participants, as rows of one linear model."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.stats.allocation import Allocations, allocations
+from bids_app.stats.allocation import Allocations, allocations, n_allocations
 from bids_app.stats.design import stratum_labels
 from bids_app.stats.estimands import Row
 from bids_app.stats.hypotheses import Hypothesis, arm_codes, require_estimable
@@ -257,6 +256,22 @@ LEAST_EXACT = 200  # allocations among sequences that are alike under a hypothes
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """Among whom labels of sequences are exchanged.
+
+    Attributes
+    ----------
+    strata : (n,) ndarray of labels
+        Labels are exchanged within these.
+    exact : bool
+        Whether that leaves everybody's values as they are if the hypothesis holds, whatever else works.
+    """
+
+    strata: np.ndarray
+    exact: bool
+
+
+@dataclass(frozen=True)
 class SequenceDraws:
     """Who could have been given which sequence.
 
@@ -265,22 +280,17 @@ class SequenceDraws:
     allocations : Allocations
         Of the sequences.
     exact : bool
-        Whether each draw leaves everybody's values as they are if the hypothesis holds, whatever else works.
+        As of `Exchange`.
     """
 
     allocations: Allocations
     exact: bool
 
 
-def sequence_draws(
-    sequence: npt.ArrayLike,
-    given: npt.ArrayLike,
-    blocks: Sequence[int],
-    strata: npt.ArrayLike | None = None,
-    n_draws: int = 10_000,
-    seed: int = 0,
-) -> SequenceDraws:
-    """Draw allocations of the sequences for the hypothesis that some treatments are alike.
+def exchange(
+    sequence: npt.ArrayLike, given: npt.ArrayLike, blocks: Sequence[int], strata: npt.ArrayLike | None = None
+) -> Exchange:
+    """Settle among whom labels are exchanged for the hypothesis that some treatments are alike, without any draw.
 
     Parameters
     ----------
@@ -290,11 +300,10 @@ def sequence_draws(
     blocks : sequence of int
         For each treatment, a number that those have alike which are alike under the hypothesis.
     strata : (n,) array-like of labels, optional
-    n_draws, seed : int, optional
 
     Returns
     -------
-    SequenceDraws
+    Exchange
 
     Notes
     -----
@@ -307,19 +316,40 @@ def sequence_draws(
     Examples
     --------
     >>> square = [[0, 1, 2], [1, 2, 0], [2, 0, 1]]
-    >>> sequence_draws([0, 1, 2, 0, 1, 2], square, [0, 0, 2]).exact, sequence_draws([0, 1, 2], square, [0, 0, 0]).exact
+    >>> exchange([0, 1, 2, 0, 1, 2], square, [0, 0, 2]).exact, exchange([0, 1, 2], square, [0, 0, 0]).exact
     (False, True)
     """
     labels, places = np.asarray(sequence), np.asarray(blocks)[np.asarray(given)]
     alike = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
     n_alike, of = len(set(alike[labels].tolist())), stratum_labels(strata, len(labels))
     if n_alike > 1:
-        among = [f"{stratum} {one}" for stratum, one in zip(of, alike[labels], strict=True)]
-        with suppress(ValueError):  # where no other is possible
-            found = allocations(labels, among, n_draws, seed)
-            if (found.n_possible or 0) >= LEAST_EXACT:
-                return SequenceDraws(found, exact=True)
-    return SequenceDraws(allocations(labels, of, n_draws, seed), exact=len(set(places.ravel().tolist())) == 1)
+        among = np.array([f"{stratum} {one}" for stratum, one in zip(of, alike[labels], strict=True)])
+        if n_allocations(labels, among) >= LEAST_EXACT:
+            return Exchange(among, exact=True)
+    return Exchange(of, exact=len(set(places.ravel().tolist())) == 1)
+
+
+def sequence_draws(
+    sequence: npt.ArrayLike,
+    given: npt.ArrayLike,
+    blocks: Sequence[int],
+    strata: npt.ArrayLike | None = None,
+    n_draws: int = 10_000,
+    seed: int = 0,
+) -> SequenceDraws:
+    """Draw allocations of the sequences as `exchange` settles it, whose parameters these are.
+
+    Parameters
+    ----------
+    sequence, given, blocks, strata
+    n_draws, seed : int, optional
+
+    Returns
+    -------
+    SequenceDraws
+    """
+    how = exchange(sequence, given, blocks, strata)
+    return SequenceDraws(allocations(sequence, how.strata, n_draws, seed), how.exact)
 
 
 def within(periods: Sequence[npt.ArrayLike]) -> np.ndarray:

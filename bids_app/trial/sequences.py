@@ -6,21 +6,14 @@ from dataclasses import dataclass
 from bids_app.bids.findings import Finding
 from bids_app.bids.values import in_order, people, who
 from bids_app.errors import DataError, UsageError
-from bids_app.settings.settings import Trial
-from bids_app.trial.arms import REFERENCE_LEVELS
 from bids_app.trial.design import BASELINES, PERIODS
 from bids_app.trial.period_baselines import require_before, said_of
+from bids_app.trial.period_reading import Reading
 from bids_app.trial.period_sessions import Order, PeriodSessions, Visit
 from bids_app.trial.tables import Tables
 from bids_app.trial.told_sessions import told
-from bids_app.trial.treatment_tables import (
-    Given,
-    Stated,
-    require_two_periods,
-    stated_orders,
-    treatments_of_sessions,
-)
-from bids_app.trial.treatments import Treatments, find_treatments, of_labels
+from bids_app.trial.treatment_tables import Stated, require_two_periods
+from bids_app.trial.treatments import Treatments
 
 ABOUT = "Sequences"
 Orders = list[tuple[str, dict[str, Order]]]  # of each source, by participant
@@ -79,15 +72,12 @@ class Sequences:
         return told(tables, self, has_orders=bool(self.orders))
 
 
-def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> Sequences:
+def find_sequences(read: Reading) -> Sequences:
     """Settle who was given which treatment in which period: as the tables and labels say, never by the alphabet.
 
     Parameters
     ----------
-    tables : Tables
-    scanned : set of (str, str)
-        Participant and session of every scan.
-    trial : settings.Trial
+    read : Reading
 
     Returns
     -------
@@ -100,18 +90,16 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     DataError
         The order is not known, sources contradict each other, or everyone had the same order.
     """
-    labels = {session for _, session in scanned}
-    if not any(labels):
+    tables, scanned, trial, stated = read.tables, read.scanned, read.trial, read.stated
+    if not read.has_sessions:
         raise DataError("The scans have no session: the two periods of a cross-over trial are two sessions.")
-    visits = visits_of(tables, scanned)
-    stated, given = stated_orders(tables, trial), treatments_of_sessions(tables)
     require_two_periods(stated)
-    treatments = treatments_of(stated, given, labels, trial)
+    treatments = read.two_treatments()
     orders = _agreed([(one.source, one.orders(treatments)) for one in stated])
-    found = PeriodSessions(tables, visits, treatments, trial)
-    if of_visits := treatments_of_visits(given, treatments, visits):
+    found = PeriodSessions(tables, read.visits, treatments, trial)
+    if of_visits := read.of_visits(treatments):
         orders, periods = _by_treatment(found, of_visits, orders)
-        said = f"Which treatment a session was of is said by {where(given)}."
+        said = f"Which treatment a session was of is said by {read.where}."
         visits_said = [Finding("Visits", said), *(Finding("Visits", text, warning=True) for text in found.doubts)]
     else:
         periods, visits_said = found.in_order()
@@ -124,7 +112,7 @@ def find_sequences(tables: Tables, scanned: Collection[Visit], trial: Trial) -> 
     require_before(periods, tables)
     findings = (
         *_said(merged, orders, treatments),
-        *_left_out(given, treatments, visits),
+        *_left_out(read, treatments),
         *visits_said,
         *said_of(periods, trial),
         *found.unused(periods),
@@ -180,55 +168,6 @@ def _open(
         yield Finding("Visits", text, warning=True)
 
 
-def visits_of(tables: Tables, scanned: Collection[Visit]) -> list[Visit]:
-    """Return participant and session of every scan, and of every score of a session that others were scanned at."""
-    labels = {session for _, session in scanned}
-    return sorted({*scanned, *(visit for visit in tables.sessions.index if visit[1] in labels)})
-
-
-def treatments_of(stated: Sequence[Stated], given: Given | None, sessions: Collection[str], trial: Trial) -> Treatments:
-    """Settle the two treatments by all words that tables have for them, else by the labels of the sessions."""
-    words, named = all_words(stated, given, sessions)
-    return find_treatments(words, trial, named)
-
-
-def all_words(stated: Sequence[Stated], given: Given | None, sessions: Collection[str]) -> tuple[dict[str, str], str]:
-    """Return the name by every word for a treatment, and where they were found."""
-    words = {word: name for one in stated for word, name in one.words.items()}
-    if given is not None:
-        words |= given.words
-    named = " and ".join(dict.fromkeys([*(one.source for one in stated), *([given.source] if given else [])]))
-    labels = of_labels(sessions)
-    if not words:
-        named = "the tables name none, and what the sessions are called"
-    elif all(len(word) == 1 for word in words) and set(labels) & set(REFERENCE_LEVELS):
-        named += " and the labels of the sessions"  # which say what the letters stand for, or cannot be told from them
-    else:
-        labels = []
-    return words | {label: label for label in labels}, named
-
-
-def treatments_of_visits(given: Given | None, treatments: Treatments, visits: Collection[Visit]) -> dict[Visit, str]:
-    """Return the treatment of each session: by sessions.tsv, and by the labels where these name both treatments."""
-    named = {} if given is None else given.of(treatments)
-    said = {visit: name for visit, name in named.items() if visit in visits}
-    labels = {session: treatments.of_session(session) for session in {session for _, session in visits}}
-    by_label = {session: found[0] for session, found in labels.items() if found}
-    if set(by_label.values()) != set(treatments.names):
-        return said
-    wrong = [visit for visit, name in said.items() if by_label.get(visit[1], name) != name]
-    if wrong:
-        raise DataError(
-            f"The labels of the sessions and sessions.tsv say different treatments: {people(wrong)}. Correct one."
-        )
-    return said | {visit: by_label[visit[1]] for visit in visits if visit[1] in by_label}
-
-
-def where(given: Given | None) -> str:
-    """Say for people what tells the treatment of a session."""
-    return "the labels of the sessions" if given is None else given.source
-
-
 def _agreed(orders: Orders) -> Orders:
     """Refuse sources that contradict each other."""
     for place, (source, of) in enumerate(orders):
@@ -259,10 +198,10 @@ def _require_both(orders: Mapping[str, Order], found: PeriodSessions) -> None:
         )
 
 
-def _left_out(given: Given | None, two: Treatments, visits: Collection[Visit]) -> Iterator[Finding]:
+def _left_out(read: Reading, two: Treatments) -> Iterator[Finding]:
     """Warn of sessions of further treatments, which --arms left out."""
     others = in_order({*two.words.values()} - {*two.names})
-    known = treatments_of_visits(given, Treatments((*two.names, *others), two.words), visits) if others else {}
+    known = read.of_visits(Treatments((*two.names, *others), two.words)) if others else {}
     if given_too := in_order({*known.values()} & {*others}):
         text = (
             f"{', '.join(given_too)} left out by --arms: period 1 is when the first of these two was given, whatever "

@@ -12,11 +12,11 @@ from bids_app.stats.sequences import told_apart
 from bids_app.trial.period_baselines import require_before
 from bids_app.trial.period_orders import baseline_name, period_name
 from bids_app.trial.period_places import Placed, not_in_turn, placed
+from bids_app.trial.period_reading import Reading
 from bids_app.trial.period_sessions import PeriodSessions, Visit
 from bids_app.trial.periods_found import PeriodsNotCompared, SeveralPeriods
-from bids_app.trial.sequences import ABOUT, all_words, require_apart, treatments_of_visits, visits_of, where
-from bids_app.trial.tables import Tables
-from bids_app.trial.treatment_tables import Given, Stated, stated_orders, treatments_of_sessions
+from bids_app.trial.sequences import ABOUT, require_apart
+from bids_app.trial.treatment_tables import Stated
 from bids_app.trial.treatments import Treatments, all_treatments, named_in
 
 Partial = tuple[str | None, ...]  # treatments of the periods, as far as one source says
@@ -29,26 +29,22 @@ TWICE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Read:
-    """What says who was given what: tables, the treatment of each session, and its place in time."""
+class _Several:
+    """What was read, the sessions whose treatment is known, after it and before, and how many periods there are."""
 
-    stated: list[Stated]
-    given: Given | None
+    read: Reading
     found: PeriodSessions
     treated: Mapping[Visit, str]
     before: Mapping[Visit, str]  # the treatment of each baseline of a period
     n_periods: int
 
 
-def find_several(tables: Tables, scanned: Collection[Visit], trial: Trial) -> SeveralPeriods | None:
+def find_several(read: Reading) -> SeveralPeriods | None:
     """Settle who was given what in which period, where there are more than two treatments or periods.
 
     Parameters
     ----------
-    tables : Tables
-    scanned : set of (str, str)
-        Participant and session of every scan.
-    trial : settings.Trial
+    read : Reading
 
     Returns
     -------
@@ -62,19 +58,16 @@ def find_several(tables: Tables, scanned: Collection[Visit], trial: Trial) -> Se
     DataError
         The order is not known, sources contradict each other, or treatments cannot be told from periods.
     """
-    stated, given = stated_orders(tables, trial), treatments_of_sessions(tables)
-    visits = visits_of(tables, scanned)
-    words, named = all_words(stated, given, {session for _, session in scanned})
-    names, known = named_in(words, trial)
-    found = PeriodSessions(tables, visits, Treatments(tuple(dict.fromkeys(names)), known), trial)
-    of_visits = treatments_of_visits(given, found.treatments, visits)
+    names, known = named_in(read.words, read.trial)
+    found = PeriodSessions(read.tables, read.visits, Treatments(tuple(dict.fromkeys(names)), known), read.trial)
+    of_visits = read.of_visits(found.treatments)
     before = _baselines(of_visits, found)
     treated = _outcomes({visit: name for visit, name in of_visits.items() if visit not in before}, found)
-    n_periods = _n_periods(stated, treated, found)
-    read = _Read(stated=stated, given=given, found=found, treated=treated, before=before, n_periods=n_periods)
-    if not _is_several(read, named):
+    n_periods = _n_periods(read.stated, treated, found)
+    several = _Several(read=read, found=found, treated=treated, before=before, n_periods=n_periods)
+    if not _is_several(several):
         return None
-    return _settled(read, all_treatments(names, known, trial), scanned)
+    return _settled(several, all_treatments(names, known, read.trial))
 
 
 def _baselines(of_visits: Mapping[Visit, str], found: PeriodSessions) -> dict[Visit, str]:
@@ -103,66 +96,68 @@ def _n_periods(stated: list[Stated], treated: Mapping[Visit, str], found: Period
     return len(alike)  # a treatment twice may be two visits in one period, unless the sessions are said to be periods
 
 
-def _is_several(read: _Read, named: str) -> bool:
+def _is_several(several: _Several) -> bool:
     """Say whether there are more than two treatments or periods; refuse names that cannot all be treatments."""
-    names, arms = read.found.treatments.names, read.found.trial.arms
-    stated = {name for one in read.stated for order in one.said.values() for name in order if name is not None}
-    left_out = {read.found.treatments.words.get(name.lower()) for name in stated} - set(names)
-    if read.n_periods < 2 or len(names) < 2 or (len(names) == 2 and (read.n_periods == 2 or left_out)):
+    names, arms = several.found.treatments.names, several.found.trial.arms
+    stated = {name for one in several.read.stated for order in one.said.values() for name in order if name is not None}
+    left_out = {several.found.treatments.words.get(name.lower()) for name in stated} - set(names)
+    if several.n_periods < 2 or len(names) < 2 or (len(names) == 2 and (several.n_periods == 2 or left_out)):
         return False
-    if read.n_periods > 2 and len(names) > read.n_periods and not arms:
+    if several.n_periods > 2 and len(names) > several.n_periods and not arms:
         raise UsageError(
-            f"{named} name {len(names)} treatments for {read.n_periods} periods: {' and '.join(map(repr, names))}. "
-            "Name all that were given with --arms; participants.json can say under Levels what letters stand for."
+            f"{several.read.named} name {len(names)} treatments for {several.n_periods} periods: "
+            f"{' and '.join(map(repr, names))}. Name all that were given with --arms; participants.json can say "
+            "under Levels what letters stand for."
         )
     if left_out and len(arms) > 2:
         raise UsageError(f"--arms {' '.join(arms)} leaves out treatments of the order; name two, or all.")
-    return read.n_periods > 2 or len(arms) > 2
+    return several.n_periods > 2 or len(arms) > 2
 
 
-def _before(read: _Read, merged: Mapping[str, tuple[str, ...]]) -> dict[Visit, int]:
+def _before(several: _Several, merged: Mapping[str, tuple[str, ...]]) -> dict[Visit, int]:
     """Return the period of each baseline: by its treatment, else by labels that are alike for everyone."""
-    if not read.before:
-        named = read.found.in_order_before(read.n_periods)
+    if not several.before:
+        named = several.found.in_order_before(several.n_periods)
         places = {session: place for place, session in enumerate(named)}
-        return {visit: places[visit[1]] for visit in read.found.visits if visit[1] in places and visit[0] in merged}
-    own = {visit: name for visit, name in read.before.items() if visit[0] in merged}
-    if twice := sorted({who for who, _ in own if len(set(merged[who])) < read.n_periods}):
+        return {visit: places[visit[1]] for visit in several.found.visits if visit[1] in places and visit[0] in merged}
+    own = {visit: name for visit, name in several.before.items() if visit[0] in merged}
+    if twice := sorted({who for who, _ in own if len(set(merged[who])) < several.n_periods}):
         raise UsageError(TWICE.format(who=people(twice)))
     return {visit: merged[visit[0]].index(name) for visit, name in own.items() if name in merged[visit[0]]}
 
 
-def _settled(read: _Read, treatments: Treatments, scanned: Collection[Visit]) -> SeveralPeriods:
+def _settled(several: _Several, treatments: Treatments) -> SeveralPeriods:
     """Put together what the sources say, which must not contradict each other."""
-    when = placed(read.found, read.treated, read.n_periods)
-    sources: Sources = [(one.source, _padded(one, treatments, read.n_periods)) for one in read.stated]
-    sources += [(when.source, of)] if (of := _by_session(when, read)) else []
+    when = placed(several.found, several.treated, several.n_periods)
+    sources: Sources = [(one.source, _padded(one, treatments, several.n_periods)) for one in several.read.stated]
+    sources += [(when.source, of)] if (of := _by_session(when, several)) else []
     merged = _merged(sources)
     orders = {name: tuple(filter(None, order)) for name, order in merged.items() if None not in order}
     _require_known(orders, treatments)
-    periods, before = _periods(when, read.treated, orders), _before(read, orders)
-    _require_apart(periods, before, scanned)
-    if wrong := not_in_turn(periods, read.found):
+    periods, before = _periods(when, several.treated, orders), _before(several, orders)
+    _require_apart(periods, before, several.read.scanned)
+    if wrong := not_in_turn(periods, several.found):
         raise DataError(f"acq_time of {people(wrong)}: the sessions were not in the order of the treatments.")
+    everyone = {name for one in several.read.stated for name in one.said} | {one for one, _ in several.read.scanned}
     evidence = " and ".join(source for source, of in sources if of)
-    given = Finding("Visits", f"Which treatment a session was of is said by {where(read.given)}.")
+    given = Finding("Visits", f"Which treatment a session was of is said by {several.read.where}.")
     found = SeveralPeriods(
         treatments=treatments.names,
         orders=orders,
         periods=periods,
         before=before,
-        scanned=frozenset(scanned),
+        scanned=frozenset(several.read.scanned),
         evidence=evidence,
         findings=(
             *_said(orders, treatments, evidence),
-            *((given,) if read.treated else ()),
+            *((given,) if several.treated else ()),
             *when.findings,
-            *_said_before(before, read.found.trial),
-            *read.found.unused(dict.fromkeys([*periods, *before], "")),
-            *_open(orders, periods, {name for one in read.stated for name in one.said} | {one for one, _ in scanned}),
+            *_said_before(before, several.found.trial),
+            *several.found.unused(dict.fromkeys([*periods, *before], "")),
+            *_open(orders, periods, everyone),
         ),
     )
-    require_before(found.named, read.found.tables, found.n_periods)
+    require_before(found.named, several.found.tables, found.n_periods)
     if why := _not_told_apart(orders, treatments):
         raise PeriodsNotCompared(found, why)
     return found
@@ -195,12 +190,12 @@ def _padded(stated: Stated, treatments: Treatments, n_periods: int) -> dict[str,
     return found
 
 
-def _by_session(when: Placed, read: _Read) -> dict[str, Partial]:
+def _by_session(when: Placed, several: _Several) -> dict[str, Partial]:
     """Return the order of each participant as the treatments of the sessions and their places say."""
     found: dict[str, list[str | None]] = {}
-    for visit, name in read.treated.items():
+    for visit, name in several.treated.items():
         if visit in when.places:
-            found.setdefault(visit[0], [None] * read.n_periods)[when.places[visit]] = name
+            found.setdefault(visit[0], [None] * several.n_periods)[when.places[visit]] = name
     return {participant: tuple(order) for participant, order in found.items()}
 
 

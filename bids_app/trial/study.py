@@ -11,6 +11,7 @@ from bids_app.trial.design import PERIODS, Design
 from bids_app.trial.keys import unmatched
 from bids_app.trial.other_designs import by_treatment, other_designs
 from bids_app.trial.paired import find_pairs
+from bids_app.trial.period_reading import read_treatments
 from bids_app.trial.periods_found import SeveralPeriods
 from bids_app.trial.sequences import Sequences, find_sequences
 from bids_app.trial.several_periods import find_several
@@ -199,7 +200,7 @@ def _one_group(tables: Tables, scanned: Collection[tuple[str, str]], trial: Tria
 
 def _paired(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:
     """Settle the one comparison of two treatments within participants, of whom nobody knows the order."""
-    found = find_pairs(tables, scanned, trial)
+    found = find_pairs(read_treatments(tables, scanned, trial))
     findings = (*_first_said(PAIRED), *found.findings, *unmatched(tables, scanned))
     design = Design("", EVERYONE, None, found.reference, found.active, findings, words=PAIRED)
     return Study(found.told(tables), (design,), found)
@@ -212,10 +213,11 @@ def _first_said(words: Wording) -> tuple[Finding, ...]:
 
 def _crossover(tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> Study:
     """Settle the comparisons of a cross-over trial: of two treatments in two periods one, of its sequences."""
-    if several := find_several(tables, scanned, trial):
+    read = read_treatments(tables, scanned, trial)
+    if several := find_several(read):
         return _several_periods(tables, scanned, trial, several)
     _require_no_weights(trial)
-    found = find_sequences(tables, scanned, trial)
+    found = find_sequences(read)
     findings = (*found.findings, *unmatched(tables, scanned))
     design = Design(
         found.evidence,

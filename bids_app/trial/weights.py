@@ -94,7 +94,7 @@ def find_weighted(tables: "Tables", arms: "Arms", trial: Trial) -> tuple[tuple[W
     if len(everyone) < 3:
         raise UsageError(f"{asked}: weights are of three arms and more; there are {' and '.join(everyone)}.")
     if trial.allocations:
-        raise UsageError(f"{asked}: not with --allocations, whose possible allocations are of two arms.")
+        raise UsageError(f"{asked}: not with --allocations, by which two arms or treatments are compared at a time.")
     order = [str(match(arm, everyone)) for arm in trial.arms] or in_order(everyone)
     said = "as --arms has them" if trial.arms else "in the order of their names"
     found, findings = [], []

@@ -12,7 +12,7 @@ from bids_app import stats
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.analyses import Analysis, analyses_of, run_analysis
-from bids_app.group.drawing import blocks_of_pair, draws_of_blocks, main_draws
+from bids_app.group.drawing import blocks_of_pair, is_exact, main_draws
 from bids_app.group.estimable import check_design
 from bids_app.group.sample import Sample
 from bids_app.group.together import compare_any, compare_together, joints
@@ -105,11 +105,11 @@ def test_labels_move_among_sequences_that_differ_in_the_two_treatments_only():
     places = patterns[draws.arms]
     assert (places == places[0]).all()
     assert len(np.unique(draws.arms, axis=0)) == len(draws)
-    assert draws_of_blocks(of, blocks_of_pair(of.design), TRIAL).exact
-    assert "the test is exact" in how_drawn(of, TRIAL)
+    assert is_exact(of, blocks_of_pair(of.design))
+    assert "the test is exact" in how_drawn(of)
     square = sample(each=4, orders=(SIX[0], SIX[3], SIX[4]))
-    assert not draws_of_blocks(square, blocks_of_pair(square.design), TRIAL).exact
-    assert "approximate where one of the others does" in how_drawn(square, TRIAL)
+    assert not is_exact(square, blocks_of_pair(square.design))
+    assert "approximate where one of the others does" in how_drawn(square)
 
 
 def test_several_treatments_are_tested_together_by_the_closed_test_and_any_by_f(tmp_path):

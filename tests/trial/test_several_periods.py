@@ -9,8 +9,9 @@ import pytest
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.settings import Trial
 from bids_app.stats.sequences import told_apart
+from bids_app.trial import several_periods
+from bids_app.trial.period_reading import read_treatments
 from bids_app.trial.periods_found import PeriodsNotCompared
-from bids_app.trial.several_periods import find_several
 from bids_app.trial.study import find_study
 from bids_app.trial.tables import read_tables
 
@@ -23,6 +24,11 @@ ORDERS = {
 }
 TWICE = {"01": "ABB", "02": "BAA", "03": "ABB", "04": "BAA"}
 DAYS = ("2021-01-01T10:00:00", "2021-02-01T10:00:00", "2021-03-01T10:00:00")
+
+
+def find_several(tables, scanned, trial):
+    """Read the tables, and settle the trial of what was read."""
+    return several_periods.find_several(read_treatments(tables, scanned, trial))
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from bids_app.cli.settings_of import parse
 from bids_app.errors import DataError, UsageError
 from bids_app.group.analyses import Analysis, analyses_of
 from bids_app.settings.settings import Trial
+from bids_app.trial import sequences
 from bids_app.trial.covariates import read_column
 from bids_app.trial.flow import by_visit, participant_flow
 from bids_app.trial.flow_table import flow_columns, read_flow, written
-from bids_app.trial.sequences import find_sequences
+from bids_app.trial.period_reading import read_treatments
 from bids_app.trial.study import find_study
 from bids_app.trial.tables import read_tables
 from bids_app.trial.treatments import read_order
@@ -22,6 +23,11 @@ FIRST = {"01": "ketamine", "02": "ketamine", "03": "placebo", "04": "placebo"}
 OTHER = {"ketamine": "placebo", "placebo": "ketamine"}
 NAMED = ("ketamine", "placebo")
 OF_DRUG = Trial(design="crossover")
+
+
+def find_sequences(tables, scanned, trial):
+    """Read the tables, and settle the trial of what was read."""
+    return sequences.find_sequences(read_treatments(tables, scanned, trial))
 
 
 @pytest.fixture

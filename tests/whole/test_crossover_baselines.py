@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from compared_once import once
 from conftest import SMALL, SmallTrial
 from outputs import table
 
@@ -15,6 +16,8 @@ EVERYONE = sum(ORDERS.values(), ())
 SESSIONS = tuple(f"{treatment}{when}" for treatment in ("drug", "placebo") for when in ("pre", "post"))
 WORDS = ("--design", "crossover", "--n-permutations", "1000", "--map-values", "raw")
 LOST, NOT_SCORED = ("08", "placebopre"), ("03", "drugpost")
+
+out, compared = once(*SMALL, *WORDS, "--outcomes", "hamd")
 
 
 def score(label, session):
@@ -41,14 +44,6 @@ def trial(tmp_path_factory, app):
     return made
 
 
-@pytest.fixture(scope="module")
-def compared(trial, app):
-    out = trial.bids.parent / "out"
-    outcome = app(trial.bids, out, "group", *SMALL, *WORDS, "--outcomes", "hamd")
-    assert outcome.code == 0, outcome.said
-    return out
-
-
 def least_squares(value, labels):
     """Return half the difference of the outcomes on the sequence and the difference of the baselines."""
     rows = []
@@ -60,21 +55,21 @@ def least_squares(value, labels):
     return sm.OLS(half, np.column_stack([sequence, np.ones(len(rows)), before])).fit()
 
 
-def test_the_effect_is_adjusted_for_the_difference_of_the_baselines(compared):
+def test_the_effect_is_adjusted_for_the_difference_of_the_baselines(out, compared):
     def mean_of(label, session):
-        (path,) = (compared / f"sub-{label}" / f"ses-{session}").rglob("*_stat-degree_desc-r025_boldmap.json")
+        (path,) = (out / f"sub-{label}" / f"ses-{session}").rglob("*_stat-degree_desc-r025_boldmap.json")
         return json.loads(path.read_text())["Mean"]
 
     fit = least_squares(mean_of, EVERYONE[:-1])
-    (row,) = table(compared / "group", "wholebrain").to_dict("records")
+    (row,) = table(out / "group", "wholebrain").to_dict("records")
     assert row["n"] == 7
     assert row["difference"] == pytest.approx(fit.params[0], rel=1e-6)
     assert row["t"] == pytest.approx(fit.tvalues[0], rel=1e-6)
 
 
-def test_scores_are_adjusted_alike_and_stand_without_beside_and_with_who_has_one_period(compared):
+def test_scores_are_adjusted_alike_and_stand_without_beside_and_with_who_has_one_period(out, compared):
     fit = least_squares(score, [label for label in EVERYONE if label != NOT_SCORED[0]])
-    adjusted, alone, mixed = table(compared / "group", "outcomes").to_dict("records")
+    adjusted, alone, mixed = table(out / "group", "outcomes").to_dict("records")
     assert (adjusted["method"], adjusted["analysis"], alone["method"]) == ("crossover", "main", "unadjusted")
     assert (adjusted["estimate"], adjusted["p"]) == (pytest.approx(fit.params[0]), pytest.approx(fit.pvalues[0]))
     assert (mixed["method"], mixed["population"], mixed["note"]) == (
@@ -85,22 +80,22 @@ def test_scores_are_adjusted_alike_and_stand_without_beside_and_with_who_has_one
     assert (mixed["n_active"], mixed["n_reference"], alone["n_active"]) == (4, 4, 3)
 
 
-def test_flow_record_motion_and_page_say_it(compared):
-    flow = table(compared / "group", "flow").set_index("participant_id")
+def test_flow_record_motion_and_page_say_it(out, compared):
+    flow = table(out / "group", "flow").set_index("participant_id")
     assert flow.loc["sub-05", ["period1_session", "baseline2_session"]].tolist() == ["placebopost", "drugpre"]
     assert flow.loc["sub-08", "reason"] == "baseline of period 1: no scan"
-    assert {"baseline of period 1", "baseline of period 2"} < set(table(compared / "group", "motion")["visit"])
-    assert "mean FD at the baseline of period 1, mm" in set(table(compared / "group", "balance")["variable"])
-    (path,) = (compared / "group").glob("*_design.json")
+    assert {"baseline of period 1", "baseline of period 2"} < set(table(out / "group", "motion")["visit"])
+    assert "mean FD at the baseline of period 1, mm" in set(table(out / "group", "balance")["variable"])
+    (path,) = (out / "group").glob("*_design.json")
     record = json.loads(path.read_text())
     assert record["PeriodBaselines"]
     assert list(record["Estimators"]) == ["crossover", "unadjusted", "first-period"]
     assert "adjusted for the difference of their baselines" in record["Estimators"]["crossover"]
     assert list(record["Descriptive"]) == ["period", "carry-over", "baseline-carry-over"]
-    page = " ".join((compared / "group" / "index.html").read_text().split())
+    page = " ".join((out / "group" / "index.html").read_text().split())
     assert BASELINES_CARRY.split(":")[0] in page
     assert "period 1 and period 2, each with its baseline" in page
-    methods = (compared / "logs" / "CITATION.md").read_text()
+    methods = (out / "logs" / "CITATION.md").read_text()
     assert "adjusted for the difference of their baselines" in methods
     assert "a mixed model of all periods that are there" in methods
 

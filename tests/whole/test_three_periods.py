@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
+from compared_once import once
 from conftest import SMALL, SmallTrial
 from outputs import table, visible
 
@@ -17,6 +18,8 @@ WORDS = ("--design", "crossover", "--n-permutations", "200", "--map-values", "ra
 WEIGHTS = ("--contrasts", "all-pairs", "both=low=0.5 high=0.5 placebo=-1")
 FOLDERS = ["contrast-highVsPlacebo", "contrast-lowVsPlacebo", "contrast-lowVsHigh"]
 COMPLETE = [one for one in ORDERS if one != "07"]
+
+out, compared = once(*SMALL, *WORDS, *WEIGHTS)
 
 
 def score(label, place):
@@ -45,14 +48,6 @@ def trial(tmp_path_factory, app):
     return made
 
 
-@pytest.fixture(scope="module")
-def compared(trial, app):
-    out = trial.bids.parent / "out"
-    outcome = app(trial.bids, out, "group", *SMALL, *WORDS, *WEIGHTS)
-    assert outcome.code == 0, outcome.said
-    return out
-
-
 def least_squares(value, labels):
     """Fit values, by label and period, on participants, periods and treatments; the reference is the placebo."""
     rows = [
@@ -69,9 +64,9 @@ def mean_of(out, label, place):
 
 
 @pytest.mark.parametrize("name", ["high", "low"])
-def test_every_treatment_is_compared_with_the_reference_within_those_who_have_every_period(compared, name):
-    fit = least_squares(lambda label, place: mean_of(compared, label, place), COMPLETE)
-    folder = compared / "group" / f"contrast-{name}VsPlacebo"
+def test_every_treatment_is_compared_with_the_reference_within_those_who_have_every_period(out, compared, name):
+    fit = least_squares(lambda label, place: mean_of(out, label, place), COMPLETE)
+    folder = out / "group" / f"contrast-{name}VsPlacebo"
     (row,) = table(folder, "wholebrain").to_dict("records")
     key = f"C(given)[T.{name}]"
     assert row["difference"] == pytest.approx(fit.params[key], rel=1e-6)
@@ -83,8 +78,8 @@ def test_every_treatment_is_compared_with_the_reference_within_those_who_have_ev
     assert flow.loc["sub-01", [f"period{n}_session" for n in (1, 2, 3)]].tolist() == [1, 2, 3]
 
 
-def test_scores_are_compared_alike_with_what_stands_beside(compared):
-    rows = table(compared / "group" / FOLDERS[0], "outcomes").to_dict("records")
+def test_scores_are_compared_alike_with_what_stands_beside(out, compared):
+    rows = table(out / "group" / FOLDERS[0], "outcomes").to_dict("records")
     fit = least_squares(score, [one for one in ORDERS if one != NOT_SCORED[0]])
     assert [row["method"] for row in rows] == ["crossover", "beside-carry-over", "first-period", "mixed-periods"]
     assert (rows[0]["estimate"], rows[0]["p"]) == pytest.approx(
@@ -95,18 +90,18 @@ def test_scores_are_compared_alike_with_what_stands_beside(compared):
     assert rows[0]["followup_mean_active"] == pytest.approx(np.mean(high))
 
 
-def test_scores_of_all_treatments_are_of_one_model_with_f(compared):
-    rows = table(compared / "group", "mmrm").to_dict("records")
+def test_scores_of_all_treatments_are_of_one_model_with_f(out, compared):
+    rows = table(out / "group", "mmrm").to_dict("records")
     assert [row["active"] for row in rows] == ["high", "low", "both", "any treatment"]
-    alone = table(compared / "group" / FOLDERS[0], "outcomes").to_dict("records")[-1]
+    alone = table(out / "group" / FOLDERS[0], "outcomes").to_dict("records")[-1]
     assert (rows[0]["estimate"], rows[0]["p"]) == pytest.approx((alone["estimate"], alone["p"]))
     assert rows[2]["estimate"] == pytest.approx((rows[0]["estimate"] + rows[1]["estimate"]) / 2)
     assert all(row["p"] <= row["p_together"] + 1e-3 for row in rows[:2])
     assert (rows[3]["df_numerator"], rows[3]["n_model"]) == (2, 7)
 
 
-def test_record_tables_and_pages_say_what_was_compared_and_how(compared):
-    group = compared / "group"
+def test_record_tables_and_pages_say_what_was_compared_and_how(out, compared):
+    group = out / "group"
     about = json.loads((group / "comparisons.json").read_text())
     assert [one["Folder"] for one in about["Comparisons"]] == FOLDERS
     assert about["Model"] == "all treatments and periods"
@@ -134,9 +129,9 @@ def test_record_tables_and_pages_say_what_was_compared_and_how(compared):
     assert "period 1, period 2 and period 3" in page
     assert "Too few participants have sequences that differ only in the places of high and placebo" in page
     assert record["Exchanged"].startswith("too few")
-    paper = pd.read_csv(compared / "logs" / "table1.tsv", sep="\t")
+    paper = pd.read_csv(out / "logs" / "table1.tsv", sep="\t")
     assert paper.loc[paper["variable"] == "age", "everyone"].tolist() == ["33.0 (2.2)"]
-    methods = (compared / "logs" / "CITATION.md").read_text()
+    methods = (out / "logs" / "CITATION.md").read_text()
     assert "participant and period taken out" in methods
 
 
