@@ -83,7 +83,7 @@ class Result:
     kept : (N,) bool ndarray
         Which nodes of the image or table the V are.
     settled : bool
-        False if draws that stop when p is settled came to their end before that.
+        False if all draws that would be made do not tell on which side of alpha p is, see `stats.by_chance`.
     """
 
     p: np.ndarray
@@ -306,8 +306,8 @@ def together_until_settled(
     open_ = {
         place
         for family in families
-        for place, settled in zip(family, stats.settled([found[one] for one in family]), strict=True)
-        if not settled
+        for place, by_chance in zip(family, stats.by_chance([found[one] for one in family]), strict=True)
+        if by_chance
     }
     results = []
     for own in of_features:

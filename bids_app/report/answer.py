@@ -98,7 +98,7 @@ class Drawn:
     at_most : int or None
         How many there could have been; None where the number was fixed.
     not_settled : tuple of str
-        Results of which more draws could still tell on which side of alpha p is.
+        Results of which another seed could find p on the other side of alpha.
     """
 
     about: str

@@ -208,9 +208,8 @@ def _stopped(record: ComparisonRecord) -> str:
         return ""
     text = (
         f" Draws stopped, at {inference.draws_at_most} at the latest, when it was settled on which side of "
-        f"{number(inference.alpha)} every corrected p is, of maps and networks at the peaks: for each measure the "
-        "probability that further draws would ever say otherwise is below 0.001 "
-        "[@robbins1970; @gandy2009]. p is valid at any number of draws [@fischer2025]"
+        f"{number(inference.alpha)} all of them would find every corrected p, of maps and networks at the peaks: the "
+        "probability, given those made, that all would say otherwise is 0.0002 at most [@lan1982; @gandy2009]. p is valid at any number of draws [@fischer2025]"
     )
     return f"{text}{f'; not settled is {joined(inference.not_settled)}' if inference.not_settled else ''}."
 

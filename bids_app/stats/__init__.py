@@ -15,7 +15,7 @@ from bids_app.stats.inference import STATISTICS, Inference
 from bids_app.stats.lattice import neighbours
 from bids_app.stats.model import LinearModel
 from bids_app.stats.objectives import CORRECTIONS, fixed_sequence, gatekeeping, holm
-from bids_app.stats.permutation import Comparison, compare, compare_arms, compare_until_settled, settled
+from bids_app.stats.permutation import Comparison, by_chance, compare, compare_arms, compare_until_settled, settled
 from bids_app.stats.pvalues import across, familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
 from bids_app.stats.sequences import (
@@ -58,6 +58,7 @@ __all__ = [
     "allocations",
     "anytime_p",
     "arm_codes",
+    "by_chance",
     "by_treatment",
     "closed",
     "cluster_statistic",

@@ -208,7 +208,8 @@ def compare_until_settled(
         raise ValueError("p of a fitted tail is not valid wherever draws stop")
     if tests[0][1].exhaustive:
         return [compare(*test, n_jobs=n_jobs) for test in tests]
-    stopping = replace(stopping, most=len(tests[0][1]) - 1)
+    draws = tests[0][1]
+    stopping = replace(stopping, most=len(draws) - 1, whole=draws.n_possible == len(draws))
     with one_thread():
         prepared = [_Test.prepare(*test) for test in tests]
         counts = [test.counted_at(stopping.looks(), n_jobs) for test in prepared]
@@ -220,7 +221,7 @@ def compare_until_settled(
 
 
 def settled(comparisons: Sequence[Comparison]) -> list[bool]:
-    """Tell of which comparisons it is settled on which side of alpha p over all of them is, where that decides.
+    """Tell of which comparisons it is settled what all draws would say at alpha of p over all of them.
 
     Parameters
     ----------
@@ -230,16 +231,42 @@ def settled(comparisons: Sequence[Comparison]) -> list[bool]:
     Returns
     -------
     list of bool
+        Of the voxels that decide; true of all where all draws were made.
     """
     stopping = comparisons[0].stopping
     if stopping is None:  # all draws there are were made
         return [True] * len(comparisons)
-    n, most, reached = reached_across(comparisons)
-    counts = (
-        np.unique(own[(own >= 0) & cast(np.ndarray, one.deciding)])
-        for own, one in zip(reached, comparisons, strict=True)
-    )
+    n, most, counts = _deciding_counts(comparisons)
     return [bool(stopping.settled(own, n, most=most).all()) for own in counts]
+
+
+def by_chance(comparisons: Sequence[Comparison]) -> list[bool]:
+    """Tell of which comparisons another seed could move p over all of them to the other side of alpha.
+
+    Parameters
+    ----------
+    comparisons : list of Comparison
+        From `compare_until_settled`.
+
+    Returns
+    -------
+    list of bool
+        As `Stopping.by_chance` of the voxels that decide; never where all possible draws are made. Over several
+        comparisons the seed says which of all possible draws measure the others (`reached_across`).
+    """
+    stopping = comparisons[0].stopping
+    if stopping is None:
+        return [False] * len(comparisons)
+    stopping = replace(stopping, whole=stopping.whole and len(comparisons) == 1)
+    n, _, counts = _deciding_counts(comparisons)
+    return [bool(stopping.by_chance(own, n).any()) for own in counts]
+
+
+def _deciding_counts(comparisons: Sequence[Comparison]) -> tuple[int, int, list[np.ndarray]]:
+    """Return `reached_across` of the voxels that decide, each count once."""
+    n, most, reached = reached_across(comparisons)
+    deciding = (cast(np.ndarray, one.deciding) for one in comparisons)
+    return n, most, [np.unique(own[(own >= 0) & which]) for own, which in zip(reached, deciding, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ class Inference:
 
     Of several treatments in turn, ``exchanged`` says which labels are, and whether the test is exact then.
     Where draws stop when p is settled (`draws_at_most` is known), `draws` are those of the headline, and `not_settled`
-    says of which results more could still tell on which side of alpha p is.
+    says of which results another seed could find p on the other side of alpha.
     """
 
     scheme: str
