@@ -94,16 +94,16 @@ def _findings(
     alpha = record.inference.alpha
     most = max((one.stopping.most + 1 for one in comparisons.values() if one.stopping), default=0)
     text = (
-        f"Draws stopped when it was settled on which side of {alpha} all {most:,} would find every corrected p, of maps "
-        f"and networks at the peaks: {made}. p is valid wherever they stop, and small ones are upper bounds: more draws "
-        "could make them smaller. Where clusters end, p may be near the level still."
+        f"Draws stopped when it was settled on which side of {alpha} all {most:,} would find every corrected p, of "
+        f"maps and networks at the peaks: {made}. p is valid wherever they stop, and small ones are upper bounds: more "
+        "draws could make them smaller. Where clusters end, p may be near the level still."
     )
     found = [Finding(ABOUT, text)]
     if not_settled:
         text = (
             f"{most:,} draws, the most that are made, do not settle on which side of {alpha} some p is: "
-            f"{joined(not_settled)}. p is valid all the same, and counts as it is, for it is known what all {most:,} of "
-            "this seed say; another seed could say otherwise."
+            f"{joined(not_settled)}. p is valid all the same, and counts as it is, for it is known what all "
+            f"{most:,} of this seed say; another seed could say otherwise."
         )
         found.append(Finding(ABOUT, text, warning=True))
     return found

@@ -209,7 +209,8 @@ def _stopped(record: ComparisonRecord) -> str:
     text = (
         f" Draws stopped, at {inference.draws_at_most} at the latest, when it was settled on which side of "
         f"{number(inference.alpha)} all of them would find every corrected p, of maps and networks at the peaks: the "
-        "probability, given those made, that all would say otherwise is 0.0002 at most [@lan1982; @gandy2009]. p is valid at any number of draws [@fischer2025]"
+        "probability, given those made, that all would say otherwise is 0.0002 at most [@lan1982; @gandy2009]. "
+        "p is valid at any number of draws [@fischer2025]"
     )
     return f"{text}{f'; not settled is {joined(inference.not_settled)}' if inference.not_settled else ''}."
 

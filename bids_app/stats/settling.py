@@ -41,11 +41,13 @@ class Stopping:
     is no less than 1 - risk, which is p at or below alpha, or no more than risk. The nearer n is to N, the less is to
     come: what cannot be turned any more is settled whatever the risk, and after N draws all is.
 
-    The risk is one of those that stop where the rule is just met. Most stop far beyond it: of trials whose p is evenly
-    spread over 0 to 1, one in 60,000 concludes otherwise than all 99,999 draws, and one in 1,300 where p is between
-    .04 and .06. Of these two figures one in N + 1 is a q of alpha itself, which no longer counts. Draws of the maximum over nodes are one sequence, and the larger a node's statistic, the fewer reach
-    it, so that the nodes next to alpha on either side settle for all. Nodes that are not looked at for being settled
-    have a p that is as valid, but may lie near alpha still.
+    The risk is of those that stop where the rule is just met; most stop far beyond it. Of trials whose p is evenly
+    spread over 0 to 1, one in 65,000 concludes otherwise than all 99,999 draws, and where p is between .04 and .06 one
+    in 1,300. (A q of alpha itself, one in N + 1, is among them: it no longer counts.)
+
+    Draws of the maximum over nodes are one sequence, and the larger a node's statistic, the fewer reach it, so that the
+    nodes next to alpha on either side settle for all. Nodes that are not looked at for being settled have a p that is
+    as valid, but may lie near alpha still.
 
     References
     ----------
