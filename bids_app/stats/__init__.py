@@ -7,6 +7,7 @@ from bids_app.stats.allocation import Allocations, allocations, tabled_allocatio
 from bids_app.stats.closure import Intersection, closed, intersections
 from bids_app.stats.clusters import Cluster, find_clusters, find_components
 from bids_app.stats.design import independent_columns, nuisance
+from bids_app.stats.earlier import EarlierLook, going_on
 from bids_app.stats.effects import Effect, JointEffect, estimate, hedges
 from bids_app.stats.estimands import Estimand, by_treatment, crossed, two_periods, two_visits
 from bids_app.stats.extent import cluster_statistic, component_statistic
@@ -16,7 +17,7 @@ from bids_app.stats.lattice import neighbours
 from bids_app.stats.model import LinearModel
 from bids_app.stats.objectives import CORRECTIONS, fixed_sequence, gatekeeping, holm
 from bids_app.stats.permutation import Comparison, by_chance, compare, compare_arms, compare_until_settled, settled
-from bids_app.stats.pvalues import across, familywise, monte_carlo_error
+from bids_app.stats.pvalues import familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
 from bids_app.stats.sequences import (
     SequenceDraws,
@@ -30,6 +31,7 @@ from bids_app.stats.sequences import (
 from bids_app.stats.settling import Stopping, anytime_p
 from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
 from bids_app.stats.tfce import tfce, tfnbs
+from bids_app.stats.together import across
 from bids_app.stats.variance import VarianceWarning, variance_warning
 from bids_app.stats.voxels import VoxelModels
 from bids_app.stats.zscore import ZTable, f_to_z, t_to_z
@@ -40,6 +42,7 @@ __all__ = [
     "Allocations",
     "Cluster",
     "Comparison",
+    "EarlierLook",
     "Effect",
     "Estimand",
     "Hypothesis",
@@ -79,6 +82,7 @@ __all__ = [
     "fit_tail",
     "fixed_sequence",
     "gatekeeping",
+    "going_on",
     "hedges",
     "holm",
     "hypothesis",
