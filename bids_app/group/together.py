@@ -178,7 +178,7 @@ def _arm_of_everyone(samples: Mapping[str, Sample], participants: Sequence[str])
 
 
 def _names(sample: Sample) -> list[str]:
-    return [str(name).removeprefix("sub-") for name in sample.covariates.index]
+    return list(sample.participants)
 
 
 def flips_of_all(designs: Sequence[Design], samples: Mapping[str, Sample], labels: pd.Series, trial: Trial) -> Joint:

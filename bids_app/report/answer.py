@@ -198,6 +198,8 @@ def _at_look(interim: Looked | None, inference: Inference, statements: Sequence[
         f"{SPENDING[str(interim.spending)]} spending leaves to this look; with those before it {spent:g} of {alpha:g} "
         "is spent. "
     )
+    if interim.jointly:
+        text += "Corrected p counts the draws that no earlier look would have stopped at. "
     if not primary:
         text += "No result is primary, so that nothing here says whether to stop."
     elif look == looks:
