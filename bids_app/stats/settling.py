@@ -42,7 +42,7 @@ class Stopping:
     come: what cannot be turned any more is settled whatever the risk, and after N draws all is.
 
     The risk is of those that stop where the rule is just met; most stop far beyond it. Of trials whose p is evenly
-    spread over 0 to 1, one in 65,000 concludes otherwise than all 99,999 draws, and where p is between .04 and .06 one
+    spread over 0 to 1, one in 67,000 concludes otherwise than all 99,999 draws, and where p is between .04 and .06 one
     in 1,300. (A q of alpha itself, one in N + 1, is among them: it no longer counts.)
 
     Draws of the maximum over nodes are one sequence, and the larger a node's statistic, the fewer reach it, so that the
