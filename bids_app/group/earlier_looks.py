@@ -23,7 +23,8 @@ from bids_app.trial.wording import PARALLEL
 ABOUT = "Interim looks"
 JOINTLY = (
     "Allocations that look {before} would have stopped at do not count at this one, so that all looks together spend "
-    "all of alpha. That is of corrected p; labels are exchanged among those who came for the same look."
+    "all of alpha. That is of corrected p; labels are exchanged among those who came for the same look. What an "
+    "earlier look found is tested by itself again."
 )
 BOUND = (
     "This look is tested as if those before it had found nothing in common with it, which spends less of alpha than it "
