@@ -252,7 +252,14 @@ def run_analysis(
     stats.Comparison
     """
     tested, make = _stated(analysis, sample, maps)
-    found = stats.compare(tested, make(trial), inference_of(sample, trial), n_jobs=n_jobs)
+    draws, inference = make(trial), inference_of(sample, trial)
+    earlier = []
+    for before in sample.earlier if isinstance(draws, stats.Allocations) else ():
+        own = {visit: values[before.rows] for visit, values in maps.items()}
+        then, _ = _stated(analysis, sample.of(before.rows), own)
+        found = stats.compare(then, draws.of(before.rows), inference, n_jobs=n_jobs)
+        earlier.append(stats.EarlierLook(found.max_statistics, before.taken.level))
+    found = stats.compare(tested, draws, inference, earlier=earlier, n_jobs=n_jobs)
     return counting_participants(found, sample, len(tested.outcome))
 
 

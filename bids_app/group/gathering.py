@@ -15,6 +15,7 @@ from bids_app.bids.scans import index_scans
 from bids_app.bids.status import read_statuses
 from bids_app.group.assumptions import assumptions, left_out
 from bids_app.group.completers import completers
+from bids_app.group.earlier_looks import with_earlier
 from bids_app.group.estimable import check_design
 from bids_app.group.found_routes import find_routes
 from bids_app.group.named_regions import find_named
@@ -139,7 +140,8 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
             *completers(chosen(flow), design, sample, settings.trial),
             *assumptions(settings, route, sample, flow),
         )
-        comparisons.append((route, flow, replace(sample, findings=found)))
+        sample = with_earlier(replace(sample, findings=found), route, settings, alone=not trial.study.has_several)
+        comparisons.append((route, flow, sample))
     samples = [(route, sample) for route, _, sample in comparisons]
     named, about = find_named(settings.trial.regions, samples)
     tables = replace(tables, findings=(*tables.findings, *about))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bids_app.bids.files import sweep
-from bids_app.bids.result_names import comparison_folder
+from bids_app.bids.result_names import comparison_folder, family_name
 from bids_app.errors import DataError
 from bids_app.group import drawn
 from bids_app.group.analyses import analyses_of
@@ -57,8 +57,8 @@ def group_level(settings: Settings) -> int:
     Returns
     -------
     int
-        0, or 65 if a participant has scans but no row in participants.tsv or something that was asked for could not be
-        made, or the code of what went wrong.
+        0, or 65 if a participant has scans but no row in participants.tsv, or something that was asked for could not be
+        made or not be settled by so many draws, or the code of what went wrong.
     """
     output = settings.output_dir
     found, log_dir = _begin(settings)
@@ -129,6 +129,8 @@ def _compare_all(trial: TrialScans, log_dir: Path) -> tuple[list[GroupRun], list
     failures = _test_together(trial, [*(run.design for run in runs), *by_weights], not_compared, log_dir)
     first = trial.study.first
     if not failures:
+        if trial.settings.trial.until_settled:
+            runs[0].notes.unmet.extend(_unsettled_together(trial))
         over = "of all arms and follow-ups" if first.words.several else "over all visits"
         with runs[0].notes.softly(f"Clinical outcomes {over}", asked=True):
             write_repeated(trial, _departed(runs), runs[0].notes)
@@ -185,6 +187,13 @@ def _test_together(
     return failures
 
 
+def _unsettled_together(trial: TrialScans) -> list[str]:
+    """Say what the draws of comparisons that are tested together were to settle and do not."""
+    settings = trial.settings
+    tables = (settings.group_dir / family_name(route, "comparisons", ".tsv") for route in trial.routes)
+    return [one for table in tables for one in drawn.said_together(table, settings.trial.alpha)]
+
+
 def _compare(run: GroupRun, log_dir: Path) -> list[Failure]:
     """Write all results of two arms, unless a comparison fails; return the failures."""
     if run.settings.trial.estimator == DESCRIBED:
@@ -199,7 +208,7 @@ def _compare(run: GroupRun, log_dir: Path) -> list[Failure]:
         return failures
     if run.settings.trial.until_settled:
         for target in run.targets:
-            drawn.said(run.path(target, "design", ".json"))
+            run.notes.unmet.extend(drawn.said(run.path(target, "design", ".json")))
     regions = {
         target.route.name: write_region_tables(run, replace(target, flow=chosen(target.flow))) for target in run.targets
     }

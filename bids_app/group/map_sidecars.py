@@ -173,10 +173,11 @@ def correction_of(
 ) -> dict[str, str]:
     """Return by what, and over what, a map of p is corrected."""
     nodes = counted(int(np.isfinite(comparison.p_fwe).sum()), node)
+    looks = "; allocations that an earlier look would have stopped at are not counted" if comparison.earlier else ""
     families = {
         "pFdr": nodes,
-        "pFwe": f"{nodes}, both signs",
-        "pFweAll": f"{nodes}, both signs, of {'; '.join(one.title for one in features)}",
+        "pFwe": f"{nodes}, both signs{looks}",
+        "pFweAll": f"{nodes}, both signs, of {'; '.join(one.title for one in features)}{looks}",
     }
     return {"Correction": CORRECTIONS.get(statistic, NONE), "Family": families.get(statistic, f"each {node} by itself")}
 

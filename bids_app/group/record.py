@@ -13,6 +13,7 @@ from bids_app.graph.features import FULL, edges_text
 from bids_app.group.analyses import Analysis, analyses_of
 from bids_app.group.cluster_labels import anatomy_columns
 from bids_app.group.drawing import main_draws
+from bids_app.group.earlier_looks import looked
 from bids_app.group.routes import MapRoute, Route
 from bids_app.group.sample import Maps, Sample
 from bids_app.group.targets import GroupRun, Target
@@ -28,7 +29,6 @@ from bids_app.trial.comparison_record import (
     ComparedFeature,
     ComparisonRecord,
     Inference,
-    Looked,
     ScanFailure,
     Statistic,
 )
@@ -59,7 +59,7 @@ def write_design(run: GroupRun, target: Target) -> Path:
         findings=tuple(dict.fromkeys((*findings, *design.findings, *sample.findings))),
         failed_scans=tuple(ScanFailure(scan.name, scan.reason) for scan in run.failed),
         software=f"trialgraph {__version__}",
-        interim=_looked(settings.trial),
+        interim=looked(sample, settings.trial),
     )
     path = run.path(target, "design", ".json")
     save_described(run.path(target, "flow"), written(flow, design), flow_columns(design))
@@ -150,20 +150,6 @@ def _inference(trial: Trial, route: Route, sample: Sample) -> Inference:
         random_seed=trial.random_seed,
         alpha=trial.alpha,
         exchanged=how_drawn(sample) if rerandomized and sample.design.orders else None,
-    )
-
-
-def _looked(trial: Trial) -> Looked:
-    look = trial.interim
-    if look is None:
-        return Looked()
-    return Looked(
-        look=look.number,
-        looks=look.of,
-        look_planned=look.planned,
-        spending=look.spending,
-        alpha_spent=look.spent,
-        alpha_of_all_looks=look.alpha,
     )
 
 

@@ -25,6 +25,7 @@ from bids_app.trial.allocation_table import read_allocations
 from bids_app.trial.covariates import model_covariates, slopes
 from bids_app.trial.design import Design
 from bids_app.trial.flow import by_visit, participant_flow, runs_without_motion
+from bids_app.trial.looks_taken import LookTaken
 from bids_app.trial.period_orders import PeriodOrders
 from bids_app.trial.strata import strata, strata_said
 from bids_app.trial.tables import Tables
@@ -36,6 +37,21 @@ SESSION = "ses-"  # before a label, so that no session is called as an argument 
 
 Maps = dict[Any, np.ndarray]  # of one feature, by the session of the visit, which may be None
 Visit = tuple[str, str | None]  # participant and session
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierSample:
+    """Who of a sample was compared at an earlier look.
+
+    Attributes
+    ----------
+    taken : LookTaken
+    rows : (m,) int ndarray
+        Of the sample.
+    """
+
+    taken: LookTaken
+    rows: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +84,10 @@ class Sample:
         n rows, the change of each outcome that is known for enough; NaN where it is missing.
     findings : tuple of Finding
         What was assumed of these scans and columns, and what could not be done with them.
+    earlier : tuple of EarlierSample
+        Looks before this one whose tests can be made again.
+    came : (n,) int ndarray or None
+        Then the look at which each was first compared: labels are exchanged within these too.
     """
 
     design: Design
@@ -82,6 +102,13 @@ class Sample:
     allocation_table: np.ndarray | None = None
     symptoms: pd.DataFrame = field(default_factory=pd.DataFrame)
     findings: tuple[Finding, ...] = ()
+    earlier: tuple[EarlierSample, ...] = ()
+    came: np.ndarray | None = None
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        """Their labels."""
+        return tuple(str(name).removeprefix("sub-") for name in self.covariates.index)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -105,7 +132,31 @@ class Sample:
         if self.allocation_table is not None:
             table = self.allocation_table
             return stats.tabled_allocations(self.arm, table, n_draws=trial.n_draws, seed=trial.random_seed)
-        return stats.allocations(self.arm, self.strata, trial.n_draws, trial.random_seed)
+        return stats.allocations(self.arm, self._blocks(), trial.n_draws, trial.random_seed)
+
+    def _blocks(self) -> np.ndarray | None:
+        """Return within what labels are exchanged: looks in their order, so that the draws of each begin as it did."""
+        if self.came is None:
+            return self.strata
+        strata = np.full(len(self.arm), "") if self.strata is None else self.strata
+        return np.array([f"{look:03d} {stratum}" for look, stratum in zip(self.came, strata, strict=True)])
+
+    def of(self, rows: np.ndarray) -> "Sample":
+        """Return what some of the participants would be compared by, by themselves."""
+        return replace(
+            self,
+            maps={
+                feature: {visit: values[rows] for visit, values in visits.items()}
+                for feature, visits in self.maps.items()
+            },
+            arm=self.arm[rows],
+            covariates=self.covariates.iloc[rows],
+            strata=None if self.strata is None else self.strata[rows],
+            slopes=None if self.slopes is None else self.slopes.iloc[rows],
+            symptoms=self.symptoms.iloc[rows] if len(self.symptoms) else self.symptoms,
+            earlier=(),
+            came=None,
+        )
 
     def save_maps(self, feature: Feature, path: Path) -> str:
         """Save the maps of one feature by visit, as float64; `load_maps` reads them."""

@@ -42,7 +42,7 @@ COLUMNS = {
     "ci_high": "Upper end",
     "hedges_g": "Difference over the pooled within-arm standard deviation (Hedges g); chosen for being large",
     "n_draws": "Draws, the fewest of the tests it is in",
-    "settled": "Where draws stop when p is settled: yes, or no, p is near alpha still",
+    "settled": "Where draws stop when p is settled: yes, or no, another seed could find p on the other side of alpha",
     "folder": "Where the comparison has its page, maps and tables",
 }
 

@@ -83,7 +83,7 @@ class Result:
     kept : (N,) bool ndarray
         Which nodes of the image or table the V are.
     settled : bool
-        False if draws that stop when p is settled came to their end before that.
+        False if all draws that would be made do not tell on which side of alpha p is, see `stats.by_chance`.
     """
 
     p: np.ndarray
@@ -179,7 +179,7 @@ def _arm_of_everyone(samples: Mapping[str, Sample], participants: Sequence[str])
 
 
 def _names(sample: Sample) -> list[str]:
-    return [str(name).removeprefix("sub-") for name in sample.covariates.index]
+    return list(sample.participants)
 
 
 def flips_of_all(designs: Sequence[Design], samples: Mapping[str, Sample], labels: pd.Series, trial: Trial) -> Joint:
@@ -307,8 +307,8 @@ def together_until_settled(
     open_ = {
         place
         for family in families
-        for place, settled in zip(family, stats.settled([found[one] for one in family]), strict=True)
-        if not settled
+        for place, by_chance in zip(family, stats.by_chance([found[one] for one in family]), strict=True)
+        if by_chance
     }
     results = []
     for own in of_features:

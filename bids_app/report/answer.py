@@ -98,7 +98,7 @@ class Drawn:
     at_most : int or None
         How many there could have been; None where the number was fixed.
     not_settled : tuple of str
-        Results of which more draws could still tell on which side of alpha p is.
+        Results of which another seed could find p on the other side of alpha.
     """
 
     about: str
@@ -198,6 +198,8 @@ def _at_look(interim: Looked | None, inference: Inference, statements: Sequence[
         f"{SPENDING[str(interim.spending)]} spending leaves to this look; with those before it {spent:g} of {alpha:g} "
         "is spent. "
     )
+    if interim.jointly:
+        text += "Corrected p counts the draws that no earlier look would have stopped at. "
     if not primary:
         text += "No result is primary, so that nothing here says whether to stop."
     elif look == looks:

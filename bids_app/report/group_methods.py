@@ -122,9 +122,19 @@ def _looked(interim: Looked) -> str:
     return (
         f" This was look {interim.look} of {interim.looks}: a level of {number(interim.alpha_of_all_looks)} was spent "
         f"over the looks by {SPENDING[str(interim.spending)]} spending [@lan1983], {number(interim.alpha_spent)} up to "
-        "here. Each look was tested at what it may spend beyond those before it, which bounds the error of all looks "
-        "together whatever they have in common."
+        f"here. Each look was tested at what it may spend beyond those before it{_in_common(interim)}."
     )
+
+
+def _in_common(interim: Looked) -> str:
+    """Say what the looks have in common, and what was made of it."""
+    if interim.jointly:
+        return (
+            "; for corrected p, the labels were exchanged among those who came for the same look, and allocations that "
+            "would have been significant at an earlier look were not counted, so that the error of all looks together "
+            "is that level"
+        )
+    return ", which bounds the error of all looks together whatever they have in common"
 
 
 def _model(record: ComparisonRecord) -> str:
@@ -208,9 +218,9 @@ def _stopped(record: ComparisonRecord) -> str:
         return ""
     text = (
         f" Draws stopped, at {inference.draws_at_most} at the latest, when it was settled on which side of "
-        f"{number(inference.alpha)} every corrected p is, of maps and networks at the peaks: for each measure the "
-        "probability that further draws would ever say otherwise is below 0.001 "
-        "[@robbins1970; @gandy2009]. p is valid at any number of draws [@fischer2025]"
+        f"{number(inference.alpha)} all of them would find every corrected p, of maps and networks at the peaks: the "
+        "probability, given those made, that all would say otherwise is 0.0002 at most [@lan1982; @gandy2009]. "
+        "p is valid at any number of draws [@fischer2025]"
     )
     return f"{text}{f'; not settled is {joined(inference.not_settled)}' if inference.not_settled else ''}."
 

@@ -7,6 +7,7 @@ from bids_app.stats.allocation import Allocations, allocations, tabled_allocatio
 from bids_app.stats.closure import Intersection, closed, intersections
 from bids_app.stats.clusters import Cluster, find_clusters, find_components
 from bids_app.stats.design import independent_columns, nuisance
+from bids_app.stats.earlier import EarlierLook, going_on
 from bids_app.stats.effects import Effect, JointEffect, estimate, hedges
 from bids_app.stats.estimands import Estimand, by_treatment, crossed, two_periods, two_visits
 from bids_app.stats.extent import cluster_statistic, component_statistic
@@ -15,8 +16,8 @@ from bids_app.stats.inference import STATISTICS, Inference
 from bids_app.stats.lattice import neighbours
 from bids_app.stats.model import LinearModel
 from bids_app.stats.objectives import CORRECTIONS, fixed_sequence, gatekeeping, holm
-from bids_app.stats.permutation import Comparison, compare, compare_arms, compare_until_settled, settled
-from bids_app.stats.pvalues import across, familywise, monte_carlo_error
+from bids_app.stats.permutation import Comparison, by_chance, compare, compare_arms, compare_until_settled, settled
+from bids_app.stats.pvalues import familywise, monte_carlo_error
 from bids_app.stats.rearrangement import Rearrangements, exchange_blocks, residual_permutations, sign_flips
 from bids_app.stats.sequences import (
     Exchange,
@@ -32,6 +33,7 @@ from bids_app.stats.sequences import (
 from bids_app.stats.settling import Stopping, anytime_p
 from bids_app.stats.tail import ParetoTail, familywise_tail, fit_tail
 from bids_app.stats.tfce import tfce, tfnbs
+from bids_app.stats.together import across
 from bids_app.stats.variance import VarianceWarning, variance_warning
 from bids_app.stats.voxels import VoxelModels
 from bids_app.stats.zscore import ZTable, f_to_z, t_to_z
@@ -42,6 +44,7 @@ __all__ = [
     "Allocations",
     "Cluster",
     "Comparison",
+    "EarlierLook",
     "Effect",
     "Estimand",
     "Exchange",
@@ -61,6 +64,7 @@ __all__ = [
     "allocations",
     "anytime_p",
     "arm_codes",
+    "by_chance",
     "by_treatment",
     "closed",
     "cluster_statistic",
@@ -82,6 +86,7 @@ __all__ = [
     "fit_tail",
     "fixed_sequence",
     "gatekeeping",
+    "going_on",
     "hedges",
     "holm",
     "hypothesis",

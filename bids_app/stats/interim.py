@@ -77,8 +77,9 @@ def levels(fractions: Sequence[float], alpha: float = 0.05, spending: str = "obr
     -----
     Each look's p is exact by re-randomization, so that it errs at its level at most, and all of them together at the
     sum. That holds for any statistic, the maximum over voxels among them, however the looks depend on each other, and
-    if a look that was planned is not taken. Levels of the normal theory (`crossed` of which is alpha) are larger by
-    what the looks have in common, but that is less for a maximum than for a single value.
+    if a look that was planned is not taken. With `earlier.going_on` it is the sum, at the same levels. Those of the
+    normal theory (`crossed` of which is alpha) are larger by what the looks have in common, but that is less for a
+    maximum than for a single value.
 
     Examples
     --------

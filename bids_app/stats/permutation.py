@@ -12,13 +12,15 @@ from statsmodels.stats.multitest import fdrcorrection
 from threadpoolctl import ThreadpoolController
 
 from bids_app.stats.allocation import Allocations
+from bids_app.stats.earlier import EarlierLook, going_on
 from bids_app.stats.effects import Effect, JointEffect, estimate
 from bids_app.stats.estimands import two_visits
 from bids_app.stats.hypotheses import Hypothesis, hypothesis
 from bids_app.stats.inference import Inference
-from bids_app.stats.pvalues import Counted, count_reaching, counted_at, familywise, reached_across
+from bids_app.stats.pvalues import Counted, count_reaching, counted_at, familywise
 from bids_app.stats.settling import Stopping
 from bids_app.stats.tail import familywise_tail
+from bids_app.stats.together import reached_across
 from bids_app.stats.voxels import Draws, VoxelModels
 
 # Draws done at once: few enough to stay in the cache, many enough for small maps. By the count of voxels only, so that
@@ -54,6 +56,8 @@ class Comparison:
         When the draws stopped, if that was when p was settled: all p are then of `settling.anytime_p`.
     deciding : (V,) bool ndarray or None
         Then the voxels whose p had to be settled, see `Inference.deciding`.
+    earlier : tuple of EarlierLook
+        Looks that were taken before: corrected p are then of the draws that none of them stopped at, over all draws.
     """
 
     effect: Effect | JointEffect
@@ -67,6 +71,7 @@ class Comparison:
     tail: bool = False
     stopping: Stopping | None = None
     deciding: np.ndarray | None = None
+    earlier: tuple[EarlierLook, ...] = ()
 
 
 def compare_arms(
@@ -132,6 +137,7 @@ def compare(
     draws: Draws,
     inference: Inference | None = None,
     *,
+    earlier: Sequence[EarlierLook] = (),
     n_jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
@@ -144,6 +150,8 @@ def compare(
         Allocations test a difference of the arms; permutations of the residuals (Freedman & Lane) also
         slopes; sign flips the mean of ``within``.
     inference : Inference, optional
+    earlier : sequence of EarlierLook, optional
+        What looks before this one found in the same draws, see `earlier.going_on`.
     n_jobs : int, optional
         Count of threads; the result does not depend on it.
     progress : callable, optional
@@ -166,7 +174,7 @@ def compare(
     with one_thread():
         test = _Test.prepare(hypothesis, draws, inference or Inference())
         *_, counted = test.counted_at((len(draws),), n_jobs, progress)
-    return test.concluded(counted)
+    return test.concluded(counted, earlier=tuple(earlier))
 
 
 def compare_until_settled(
@@ -208,7 +216,8 @@ def compare_until_settled(
         raise ValueError("p of a fitted tail is not valid wherever draws stop")
     if tests[0][1].exhaustive:
         return [compare(*test, n_jobs=n_jobs) for test in tests]
-    stopping = replace(stopping, most=len(tests[0][1]) - 1)
+    draws = tests[0][1]
+    stopping = replace(stopping, most=len(draws) - 1, whole=draws.n_possible == len(draws))
     with one_thread():
         prepared = [_Test.prepare(*test) for test in tests]
         counts = [test.counted_at(stopping.looks(), n_jobs) for test in prepared]
@@ -220,7 +229,7 @@ def compare_until_settled(
 
 
 def settled(comparisons: Sequence[Comparison]) -> list[bool]:
-    """Tell of which comparisons it is settled on which side of alpha p over all of them is, where that decides.
+    """Tell of which comparisons it is settled what all draws would say at alpha of p over all of them.
 
     Parameters
     ----------
@@ -230,16 +239,42 @@ def settled(comparisons: Sequence[Comparison]) -> list[bool]:
     Returns
     -------
     list of bool
+        Of the voxels that decide; true of all where all draws were made.
     """
     stopping = comparisons[0].stopping
     if stopping is None:  # all draws there are were made
         return [True] * len(comparisons)
-    n, most, reached = reached_across(comparisons)
-    counts = (
-        np.unique(own[(own >= 0) & cast(np.ndarray, one.deciding)])
-        for own, one in zip(reached, comparisons, strict=True)
-    )
+    n, most, counts = _deciding_counts(comparisons)
     return [bool(stopping.settled(own, n, most=most).all()) for own in counts]
+
+
+def by_chance(comparisons: Sequence[Comparison]) -> list[bool]:
+    """Tell of which comparisons another seed could move p over all of them to the other side of alpha.
+
+    Parameters
+    ----------
+    comparisons : list of Comparison
+        From `compare_until_settled`.
+
+    Returns
+    -------
+    list of bool
+        As `Stopping.by_chance` of the voxels that decide; never where all possible draws are made. Over several
+        comparisons the seed says which of all possible draws measure the others (`reached_across`).
+    """
+    stopping = comparisons[0].stopping
+    if stopping is None:
+        return [False] * len(comparisons)
+    stopping = replace(stopping, whole=stopping.whole and len(comparisons) == 1)
+    n, _, counts = _deciding_counts(comparisons)
+    return [bool(stopping.by_chance(own, n).any()) for own in counts]
+
+
+def _deciding_counts(comparisons: Sequence[Comparison]) -> tuple[int, int, list[np.ndarray]]:
+    """Return `reached_across` of the voxels that decide, each count once."""
+    n, most, reached = reached_across(comparisons)
+    deciding = (cast(np.ndarray, one.deciding) for one in comparisons)
+    return n, most, [np.unique(own[(own >= 0) & which]) for own, which in zip(reached, deciding, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -265,16 +300,22 @@ class _Test:
         statistics_of = partial(statistics_at, self.models, self.draws, self.inference)
         return counted_at(looks, statistics_of, batch_of(self.models), n_jobs=n_jobs, progress=progress)
 
-    def concluded(self, counted: Counted, stopping: Stopping | None = None) -> Comparison:
+    def concluded(
+        self, counted: Counted, stopping: Stopping | None = None, earlier: tuple[EarlierLook, ...] = ()
+    ) -> Comparison:
         """Return the result of what was counted."""
         draws, observed, maxima = self.draws, counted.observed, counted.maxima
-        tail = self.inference.tail and not draws.exhaustive
+        tail = self.inference.tail and not draws.exhaustive and not earlier
         if stopping is not None:
             n = len(maxima) - 1
             p, p_fwe = (stopping.p(reached - 1, n) for reached in (counted.reached, count_reaching(maxima, observed)))
         else:
             p = counted.p
-            p_fwe = familywise_tail(maxima, observed, draws.n_possible) if tail else familywise(maxima, observed)
+            p_fwe = (
+                familywise_tail(maxima, observed, draws.n_possible)
+                if tail
+                else familywise(maxima, observed, going_on([earlier]))
+            )
         missing = ~self.models.fitted() | self.effect.nothing_to_test
         p_fdr = np.full(len(p), np.nan)
         p_fdr[~missing] = fdrcorrection(p[~missing])[1]
@@ -291,6 +332,7 @@ class _Test:
             tail=tail,
             stopping=stopping,
             deciding=None if stopping is None else self.inference.deciding(counted.observed),
+            earlier=earlier,
         )
 
 

@@ -1,16 +1,11 @@
-"""p-values from the draws: counted, family-wise, across analyses, and their Monte Carlo error."""
+"""p-values from the draws: counted, family-wise, and their Monte Carlo error."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:  # which asks this module for its p
-    from bids_app.stats.permutation import Comparison
-    from bids_app.stats.settling import Stopping
 
 # Allocations that tie in exact arithmetic differ by rounding; they must count as ties.
 RELATIVE_TIE, ABSOLUTE_TIE = 1e-9, 1e-12
@@ -118,7 +113,7 @@ def counted_at(
             yield Counted(observed, reached.copy(), maxima)
 
 
-def familywise(maxima: np.ndarray, statistic: np.ndarray) -> np.ndarray:
+def familywise(maxima: np.ndarray, statistic: np.ndarray, going: np.ndarray | None = None) -> np.ndarray:
     """Two-sided p-value of each statistic against the maxima of the draws.
 
     Parameters
@@ -126,6 +121,8 @@ def familywise(maxima: np.ndarray, statistic: np.ndarray) -> np.ndarray:
     maxima : (D,) float ndarray
         Largest magnitude of each draw, the identity included.
     statistic : (V,) float ndarray
+    going : (D,) bool ndarray, optional
+        Which draws count, as `earlier.going_on`; all by default.
 
     Returns
     -------
@@ -141,104 +138,12 @@ def familywise(maxima: np.ndarray, statistic: np.ndarray) -> np.ndarray:
     >>> familywise(np.array([4.0, 1.0, 2.0, 3.0]), np.array([-4.0, 2.5]))
     array([0.25, 0.5 ])
     """
-    return count_reaching(maxima, statistic) / len(maxima)
+    return count_reaching(maxima if going is None else maxima[going], statistic) / len(maxima)
 
 
 def count_reaching(maxima: np.ndarray, statistic: np.ndarray) -> np.ndarray:
     """Count the maxima (D,) that are at least as large as each statistic (V,) in magnitude."""
     return len(maxima) - np.searchsorted(np.sort(maxima), tie_bound(np.abs(statistic)))
-
-
-def across(comparisons: "Sequence[Comparison]") -> list[np.ndarray]:
-    """Correct family-wise p-values for several metrics, estimators or contrasts tested together.
-
-    Each draw is ranked within each comparison's own maxima, so that no metric wins by its scale or
-    smoothness, and the smallest of a draw's p-values is what an observed p-value must beat.
-
-    Parameters
-    ----------
-    comparisons : list of Comparison
-        From the same allocations, in the same order.
-
-    Returns
-    -------
-    list of (V_m,) float64 ndarray
-        Corrected over voxels and comparisons.
-
-    Raises
-    ------
-    ValueError
-        If the draws differ.
-
-    References
-    ----------
-    Alberton et al. (2020), doi:10.1016/j.neuroimage.2020.116760.
-
-    Notes
-    -----
-    Where draws stop when p is settled, see `reached_across`.
-    """
-    draws = {(len(comparison.max_statistics), comparison.fingerprint) for comparison in comparisons}
-    if len(draws) != 1:
-        counts = sorted(count for count, _ in draws)
-        raise ValueError(f"the comparisons must share their draws, they have {len(draws)} sets of {counts}")
-    if (stopping := comparisons[0].stopping) is not None:
-        n, most, reached = reached_across(comparisons)
-        return [np.where(one < 0, np.nan, stopping.p(np.maximum(one, 0), n, most=most)) for one in reached]
-    own = [familywise(comparison.max_statistics, comparison.max_statistics) for comparison in comparisons]
-    smallest = np.sort(np.min(own, axis=0))
-    return [_against(smallest, comparison) for comparison in comparisons]
-
-
-def reached_across(comparisons: "Sequence[Comparison]") -> tuple[int, int, list[np.ndarray]]:
-    """Count the draws that reach each statistic over several comparisons, so that the count can go on.
-
-    Parameters
-    ----------
-    comparisons : list of Comparison
-        Whose draws stop when p is settled.
-
-    Returns
-    -------
-    n, most : int
-        How many draws were counted, the observed one not among them, and how many there could be.
-    reached : list of (V_m,) int64 ndarray
-        -1 where a voxel is not tested.
-
-    Notes
-    -----
-    If each draw were ranked among all, the ranks would change with every further draw, and the counts would be none
-    of an urn (see `settling.anytime_p`). So the first draws are used up to say how large the maxima of each comparison
-    are; the observed statistics and all further draws are measured by them, and are as exchangeable as before.
-    """
-    stopping = cast("Stopping", comparisons[0].stopping)
-    if len(comparisons) == 1:
-        one = comparisons[0]
-        counts = count_reaching(one.max_statistics, one.statistic) - 1
-        return len(one.max_statistics) - 1, stopping.most, [np.where(np.isnan(one.statistic), -1, counts)]
-    first = stopping.calibration + 1
-    scales = [np.sort(one.max_statistics[1:first]) for one in comparisons]
-    shares = [_share(scale, one.max_statistics[first:]) for scale, one in zip(scales, comparisons, strict=True)]
-    smallest = np.sort(np.min(shares, axis=0))
-    reached = []
-    for scale, one in zip(scales, comparisons, strict=True):
-        share = _share(scale, one.statistic) * (1 + RELATIVE_TIE)
-        reached.append(np.where(np.isnan(one.statistic), -1, np.searchsorted(smallest, share, side="right")))
-    return len(smallest), stopping.most - stopping.calibration, reached
-
-
-def _share(scale: np.ndarray, statistic: np.ndarray) -> np.ndarray:
-    """Return the share of the sorted maxima that reach each statistic; beyond them, less the larger it is."""
-    magnitude, largest = np.abs(statistic), scale[-1]
-    share = (1 + count_reaching(scale, magnitude)) / (1 + len(scale))
-    beyond = magnitude > max(largest, ABSOLUTE_TIE)
-    return share * np.where(beyond, largest / np.where(beyond, magnitude, 1.0), 1.0)
-
-
-def _against(smallest: np.ndarray, comparison: "Comparison") -> np.ndarray:
-    p = familywise(comparison.max_statistics, comparison.statistic)
-    corrected = np.searchsorted(smallest, p, side="right") / len(smallest)
-    return np.where(np.isnan(comparison.statistic), np.nan, corrected)
 
 
 def monte_carlo_error(p: npt.ArrayLike, n_draws: int, exhaustive: bool = False) -> np.ndarray:

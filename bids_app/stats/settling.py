@@ -8,9 +8,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy.stats import binom
+from scipy.stats import beta
 
 ROUNDING = 1e-9  # of sums of probabilities
+RISK = 2e-4
+DOUBT = 0.01  # from which on the side of alpha is said to be by chance
 
 
 @dataclass(frozen=True)
@@ -22,36 +24,44 @@ class Stopping:
     alpha : float
         The level that p is compared with.
     risk : float, optional
-        Probability, whatever the data, that further draws would have led to the other conclusion.
-    loss : float, optional
-        What the level gives away for a p that holds at any time, as a share of it.
+        Probability, given the draws so far, that the run of all draws would conclude otherwise.
     least, step, most : int, optional
         Draws, the observed one not counted, before the first look, between looks, and at most.
+    whole : bool, optional
+        Whether all draws that are possible are no more than ``most``.
 
     Notes
     -----
-    The draws stop when it is clear on which side of alpha p is that all possible draws would give. With b of n draws
-    that reach the observed statistic, that is clear when
+    The draws are the first of a sequence that `most` would complete, and stop when it is clear what all of it would
+    say. With b of n draws that reach the observed statistic, :math:`q = (B + 1) / (N + 1)` of all N is known but for
+    what is to come of B, see `anytime_p`. The draws stop when
 
-    .. math:: (n + 1) \binom{n}{b} \alpha^b (1 - \alpha)^{n - b} \le \mathrm{risk} / 2.
+    .. math:: P(q \le (1 - \mathrm{risk})\, \alpha \mid b, n)
 
-    For a p of alpha or on the other side of it, that ever happens in a share of risk / 2 of runs at most (Robbins
-    1970). Draws of the maximum over nodes are the same for all nodes, and the larger a node's statistic, the fewer
-    reach it. The nodes next to alpha on either side thus settle for all, and the risk is of all nodes of a comparison.
-    It is of nodes that are looked at for being settled; of others p is as valid, but may lie near alpha still.
+    is no less than 1 - risk, which is p at or below alpha, or no more than risk. The nearer n is to N, the less is to
+    come: what cannot be turned any more is settled whatever the risk, and after N draws all is.
+
+    The risk is of those that stop where the rule is just met; most stop far beyond it. Of trials whose p is evenly
+    spread over 0 to 1, one in 67,000 concludes otherwise than all 99,999 draws, and where p is between .04 and .06 one
+    in 1,300. (A q of alpha itself, one in N + 1, is among them: it no longer counts.)
+
+    Draws of the maximum over nodes are one sequence, and the larger a node's statistic, the fewer reach it, so that the
+    nodes next to alpha on either side settle for all. Nodes that are not looked at for being settled have a p that is
+    as valid, but may lie near alpha still.
 
     References
     ----------
-    Robbins (1970), doi:10.1214/aoms/1177696786; Gandy (2009), doi:10.1198/jasa.2009.tm08368; Fischer & Ramdas (2025),
-    doi:10.1093/jrsssb/qkaf014.
+    Lan, Simon & Halperin (1982), doi:10.1080/07474948208836014, stop when the conclusion would hardly change; Besag &
+    Clifford (1991), doi:10.1093/biomet/78.2.301; Gandy (2009), doi:10.1198/jasa.2009.tm08368, on the resampling risk;
+    Fischer & Ramdas (2025), doi:10.1093/jrsssb/qkaf014, on tests by martingales of the draws.
     """
 
     alpha: float = 0.05
-    risk: float = 1e-3
-    loss: float = 0.01
+    risk: float = RISK
     least: int = 999
     step: int = 500
     most: int = 99_999
+    whole: bool = False
 
     @property
     def calibration(self) -> int:
@@ -65,23 +75,41 @@ class Stopping:
 
     def p(self, reached: npt.ArrayLike, n: int, *, most: int | None = None) -> np.ndarray:
         """Return `anytime_p` of counts ``reached`` among ``n`` draws, the observed one not counted."""
-        return anytime_p(reached, n, most or self.most, self.loss)
+        return anytime_p(reached, n, most or self.most, self.risk)
 
     def settled(self, reached: npt.ArrayLike, n: int, *, most: int | None = None) -> np.ndarray:
-        """Tell which of the conclusions are settled after ``n`` draws: more of them would hardly change one.
+        """Tell which of the conclusions are settled after ``n`` draws: all draws would hardly change one.
 
         Examples
         --------
-        >>> Stopping().settled([0, 27, 90], 999)
-        array([ True, False,  True])
+        >>> Stopping().settled([0, 36, 90], 999), Stopping().settled([4998, 4999], 99_999)
+        (array([ True, False,  True]), array([ True,  True]))
+        """
+        reached, of_all = np.asarray(reached), most or self.most
+        least = _quantiles_of(n, of_all, self.risk)[reached]
+        above = (least + 1) / (of_all + 1) / (1 - self.risk) > self.alpha
+        return (self.p(reached, n, most=most) <= self.alpha) | above
+
+    def by_chance(self, reached: npt.ArrayLike, n: int) -> np.ndarray:
+        """Tell of which counts ``n`` draws leave open on which side of alpha p of all possible draws is.
+
+        It is open if p is on the less likely side with a probability of more than 1 %: given b of n, it is of a beta
+        distribution with b + 1 and n - b + 1. Another seed could then conclude otherwise, however many draws these are
+        of those that this one would make. Nothing is open where all possible draws are made.
+
+        Examples
+        --------
+        >>> Stopping().by_chance([4700, 4990, 5300], 99_999)
+        array([False,  True, False])
         """
         reached = np.asarray(reached)
-        evidence = np.log(n + 1) + binom.logpmf(reached, n, self.alpha) <= math.log(self.risk / 2)
-        below = self.p(reached, n, most=most) <= self.alpha
-        return evidence & (below | (reached > n * self.alpha))
+        if self.whole:
+            return np.zeros(reached.shape, dtype=bool)
+        below = beta.cdf(self.alpha, reached + 1, n - reached + 1)
+        return (below > DOUBT) & (below < 1 - DOUBT)
 
 
-def anytime_p(reached: npt.ArrayLike, n: int, most: int, loss: float = 0.01) -> np.ndarray:
+def anytime_p(reached: npt.ArrayLike, n: int, most: int, loss: float = RISK) -> np.ndarray:
     r"""Return a p that holds whenever one stops to draw, for whatever reason.
 
     Parameters
@@ -122,16 +150,16 @@ def anytime_p(reached: npt.ArrayLike, n: int, most: int, loss: float = 0.01) -> 
     Examples
     --------
     >>> anytime_p([0, 20, 40], 999, 99_999).round(4), anytime_p([49], 999, 999).round(4)
-    (array([0.0046, 0.0332, 0.0573]), array([0.0505]))
+    (array([0.0084, 0.0406, 0.0665]), array([0.05]))
     """
-    largest = _most_reached(n, most, loss)[np.asarray(reached)]
+    largest = _quantiles_of(n, most, 1 - loss - ROUNDING)[np.asarray(reached)]
     return np.minimum((largest + 1) / (most + 1) / (1 - loss), 1.0)
 
 
 @lru_cache(maxsize=256)
-def _most_reached(n: int, most: int, loss: float) -> np.ndarray:
-    """Return, for each count of n draws, which count of all draws is not exceeded with probability 1 - loss."""
-    return _quantiles(n, most, 1 - loss - ROUNDING)
+def _quantiles_of(n: int, most: int, level: float) -> np.ndarray:
+    """Return, for each count of n draws, which count of all draws is not exceeded with the probability ``level``."""
+    return _quantiles(n, most, level)
 
 
 @njit(cache=True, nogil=True)

@@ -14,6 +14,7 @@ from bids_app.settings.settings import DESCRIBED
 from bids_app.stats.settling import anytime_p
 from bids_app.system.small_files import read_record
 from bids_app.trial.design import Design
+from bids_app.trial.looks_taken import LookTaken
 from bids_app.trial.period_orders import PeriodOrders
 from bids_app.trial.record_json import as_json, key_of, part_of, value_of
 from bids_app.trial.summaries import Summary
@@ -167,7 +168,7 @@ class Inference:
 
     Of several treatments in turn, ``exchanged`` says which labels are, and whether the test is exact then.
     Where draws stop when p is settled (`draws_at_most` is known), `draws` are those of the headline, and `not_settled`
-    says of which results more could still tell on which side of alpha p is.
+    says of which results another seed could find p on the other side of alpha.
     """
 
     scheme: str
@@ -199,7 +200,8 @@ class Looked:
     """Which of the planned looks it was; None where there is one analysis, at the end.
 
     `look_planned` is how many participants, or which share, were planned for it; what it tests at is the record's
-    alpha, `alpha_spent` what it and those before it spend of `alpha_of_all_looks`.
+    alpha, `alpha_spent` what it and those before it spend of `alpha_of_all_looks`. `jointly` says whether the draws
+    that an earlier look would have stopped at are left out, `taken` has this look and those before it.
     """
 
     look: int | None = None
@@ -208,6 +210,8 @@ class Looked:
     spending: str | None = None
     alpha_spent: float | None = None
     alpha_of_all_looks: float | None = None
+    jointly: bool | None = None
+    taken: tuple[LookTaken, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from bids_app import stats
 from bids_app.bids.scans import Scan
 from bids_app.graph.features import Feature
+from bids_app.group import drawn
 from bids_app.group.analyses import Analysis, Test, run_until_settled
 from bids_app.group.cluster_results import cluster_table, clusters_of
 from bids_app.group.record import write_design
@@ -344,6 +345,16 @@ def test_what_is_not_settled_is_recorded_as_a_warning(tmp_path, monkeypatch):
     assert record["NotSettled"]
     (said,) = (one for one in record["Findings"] if one["About"] == "Draws" and one["Warning"])
     assert all(one in said["Text"] for one in record["NotSettled"])
+    (path,) = tmp_path.rglob("*_design.json")
+    unmet = drawn.said(path)
+    assert all(f"p of {one} is, which" in text for one, text in zip(record["NotSettled"], unmet, strict=True))
+
+
+def test_comparisons_tested_together_say_what_is_not_settled(tmp_path):
+    rows = {"comparison": ["a - b", "a - c"], "measure": ["degree", "strength"], "settled": ["yes", "no"]}
+    pd.DataFrame(rows).to_csv(path := tmp_path / "comparisons.tsv", sep="\t", index=False)
+    (text,) = drawn.said_together(path, 0.05)
+    assert text == "on which side of 0.05 p of strength (a - c) is, which so many draws do not settle"
 
 
 def test_whole_brain_means_of_parcels_are_read_from_their_tables(tmp_path):

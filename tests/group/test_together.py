@@ -24,7 +24,7 @@ from bids_app.group.together import (
 )
 from bids_app.settings import settings
 from bids_app.settings.settings import Trial
-from bids_app.stats import across, closed, settled
+from bids_app.stats import across, by_chance, closed
 from bids_app.trial.design import Design
 from bids_app.trial.tables import Tables
 from bids_app.trial.weights import Weighted
@@ -124,8 +124,8 @@ def test_draws_that_may_stop_are_shared_by_all_comparisons_and_features(maps, tm
     for p, one in zip(across(compared), first.values(), strict=True):
         np.testing.assert_array_equal(one.p, p)
     assert_alike(first, second)
-    both = [settled(compared), settled(compared * 2)[: len(compared)]]
-    assert [one.settled for one in first.values()] == np.all(both, axis=0).tolist()
+    both = [by_chance(compared), by_chance(compared * 2)[: len(compared)]]
+    assert [not one.settled for one in first.values()] == np.any(both, axis=0).tolist()
 
 
 def stating(maps, folder, trial):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import ndimage
-from scipy.stats import betabinom, binom, binomtest
+from scipy.stats import betabinom, binomtest
 
 from bids_app import stats
 from bids_app.stats.settling import Stopping, anytime_p
@@ -46,7 +46,7 @@ def test_ordinary_p_is_not_valid_wherever_one_stops():
 
 @pytest.mark.parametrize(("n", "most"), [(10, 30), (99, 999), (999, 99_999), (50, 50)])
 def test_p_is_the_quantile_of_what_is_to_come(n, most):
-    p = anytime_p(np.arange(n + 1), n, most)
+    p = anytime_p(np.arange(n + 1), n, most, 0.01)
     of_all = np.round(p * 0.99 * (most + 1) - 1).astype(int)
     for b in {0, 1, n // 20, n // 2, n - 1} if most > n else ():
         if p[b] < 1:
@@ -58,16 +58,46 @@ def test_p_is_the_quantile_of_what_is_to_come(n, most):
     assert (np.diff(p) >= 0).all()
 
 
-@pytest.mark.parametrize(("p", "wrong"), [(0.05, "below"), (0.05, "above"), (0.06, "below"), (0.04, "above")])
-def test_conclusions_are_settled_on_the_wrong_side_as_seldom_as_is_said(p, wrong):
-    stopping = Stopping(most=1500)
+def stopped(stopping, chance):
+    """Return the probability of each count of draws and of reaching ones that they stop at, by every path."""
+    going, found = {0: 1.0}, {}
+    for n in range(stopping.most):
+        following = {}
+        for b, share in going.items():
+            for more, probability in ((1, chance(b, n)), (0, 1 - chance(b, n))):
+                following[b + more] = following.get(b + more, 0.0) + share * probability
+        going = following
+        if n + 2 in set(stopping.looks()):
+            at = dict(zip(going, stopping.settled(list(going), n + 1), strict=True))
+            found |= {(n + 1, b): share for b, share in going.items() if at[b]}
+            going = {b: share for b, share in going.items() if not at[b]}
+    assert not going  # after all draws all is settled
+    return found
 
-    def stops(n):
-        b = np.arange(n + 1)
-        side = b < 0.05 * n if wrong == "below" else b > 0.05 * n
-        return (np.log(n + 1) + binom.logpmf(b, n, 0.05) <= np.log(stopping.risk / 2)) & side
 
-    assert crossed(1500, lambda b, n: p, stops) <= stopping.risk / 2
+@pytest.mark.parametrize("risk", [1e-3, 0.02])
+def test_the_run_that_stops_concludes_as_the_full_one_but_for_the_risk(risk):
+    stopping = Stopping(0.1, risk=risk, least=49, step=25, most=599)
+    errors = otherwise = draws = 0.0
+    for (n, b), share in stopped(stopping, lambda b, n: (b + 1) / (n + 2)).items():  # an exchangeable statistic
+        significant = stopping.p([b], n)[0] <= 0.1
+        below = betabinom.cdf(59 - b, 599 - n, b + 1, n - b + 1) if n < 599 else float(b <= 59)
+        otherwise += share * (1 - below if significant else below)
+        errors += share * significant
+        draws += share * n
+    assert errors <= 0.1
+    assert otherwise <= risk + 1 / 600  # the q of .1 itself, which no longer counts
+    assert errors + otherwise > 0.09
+    assert draws < 150
+
+
+def test_conclusions_are_settled_where_what_is_to_come_is_as_unlikely_as_is_said():
+    stopping, n, most = Stopping(risk=1e-3), 400, 1999
+    b = np.arange(60)
+    significant = betabinom.cdf(98 - b, most - n, b + 1, n - b + 1)  # (98 + 1) / 2000 is what .05 (1 - risk) leaves
+    expected = (significant >= 1 - 1e-3) | (significant <= 1e-3)
+    np.testing.assert_array_equal(stopping.settled(b, n, most=most), expected)
+    assert 0 < expected.sum() < 60
 
 
 def test_what_is_settled_as_significant_is_significant():
@@ -76,6 +106,19 @@ def test_what_is_settled_as_significant_is_significant():
         settled = stopping.settled(b, n)
         assert (stopping.p(b[settled & (b < 0.05 * n)], n) <= 0.05).all()
         assert (stopping.p(b[settled & (b > 0.05 * n)], n) > 0.05).all()
+
+
+@pytest.mark.parametrize(("p", "n"), [(0.05, 1999), (0.04, 1999), (0.0499, 99_999)])
+def test_chance_decides_where_another_seed_could_conclude_otherwise(p, n):
+    """Of two full runs of the same p, given the first, seen from all p that it could be of."""
+    open_, b = Stopping().by_chance(np.arange(n), n), round(p * n)
+    other = betabinom.cdf(int(0.05 * (n + 1)) - 1, n, b + 1, n - b + 1)
+    assert open_[b] == (0.01 < other < 0.99 or p == 0.0499)
+    near = np.flatnonzero(open_)
+    assert (np.diff(near) == 1).all()
+    deviation = np.sqrt(0.05 * 0.95 * n)
+    assert abs(near[0] - 0.05 * n) == pytest.approx(2.33 * deviation, rel=0.2)
+    assert not Stopping(whole=True).by_chance(np.arange(n), n).any()
 
 
 def trial(seed, effect=0.0, n_voxels=12):
@@ -104,17 +147,18 @@ def test_clear_conclusions_take_the_least_draws_and_their_p_is_that_of_the_count
     np.testing.assert_array_equal(found.max_statistics, whole.max_statistics[:400])
     at_least = (found.max_statistics[1:, np.newaxis] >= np.abs(found.statistic) * (1 - 1e-9)).sum(0)
     np.testing.assert_array_equal(found.p_fwe, anytime_p(at_least, 399, 1999))
-    assert stats.settled([found]) == [True]
+    assert (stats.settled([found]), stats.by_chance([found])) == ([True], [False])
     same(found, until_settled(1, (3.0,), n_jobs=2)[0][0])
 
 
 def test_a_close_call_goes_on_to_the_end_and_says_so():
     for seed in range(40):
         (found,), _ = until_settled(seed)
-        if abs(np.nanmin(found.p_fwe) - 0.05) < 0.005:
+        if abs(np.nanmin(found.p_fwe) - 0.05) < 0.002:
             break
-    assert len(found.max_statistics) == 2000
-    assert stats.settled([found]) == [False]
+    assert len(found.max_statistics) > 1500
+    assert stats.settled([found]) == [True]
+    assert stats.by_chance([found]) == [True]
 
 
 def test_all_draws_that_there_are_are_made_and_p_is_exact():
@@ -125,7 +169,7 @@ def test_all_draws_that_there_are_are_made_and_p_is_exact():
     draws = stats.allocations(few, n_draws=100)
     (found,) = stats.compare_until_settled([(tested, draws, stats.Inference())], SHORT)
     same(found, stats.compare(tested, draws))
-    assert (found.stopping, stats.settled([found])) == (None, [True])
+    assert (found.stopping, stats.settled([found]), stats.by_chance([found])) == (None, [True], [False])
 
 
 def test_draws_are_mixed_but_the_same():

@@ -15,8 +15,8 @@ from bids_app.stats.inference import Inference
 from bids_app.stats.permutation import compare
 from bids_app.stats.planning.decision import Decision, decide
 from bids_app.stats.planning.noise import Noise
-from bids_app.stats.pvalues import across
 from bids_app.stats.rearrangement import residual_permutations, sign_flips
+from bids_app.stats.together import across
 from bids_app.stats.voxels import Draws
 
 LEAST_PER_ARM = 2
