@@ -14,8 +14,8 @@ from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import said
 from bids_app.settings.objectives import CORRECTIONS, NOT_STATED, Objective, protocol_said
 from bids_app.settings.plan import Plan
-from bids_app.settings.roles import outcome_model, settings_of, single
-from bids_app.settings.settings import DENOISE_STRATEGIES, Settings, Trial
+from bids_app.settings.roles import OF_DESIGN, outcome_model, settings_of, single
+from bids_app.settings.settings import DENOISE_STRATEGIES, SINGLE, Settings, Trial
 
 UNKEYED = r"\s*\[@[^]]*\]"  # citations of the bibliography
 DESIGNS = {
@@ -25,6 +25,8 @@ DESIGNS = {
     "one-group": "everybody as one group",
     "paired": "two treatments within participants, in an order that is not known",
 }
+
+BOUNDED = "with bounds of what they could have changed in the regions"
 
 
 def sap_of(settings: Settings, name: str, estimator: str) -> list[Block]:
@@ -140,12 +142,13 @@ def _measure(name: str) -> tuple[str, str, str]:
 
 
 def _comparison(trial: Trial, estimator: str) -> Iterator[Block]:
-    adjusted = [*trial.covariates, *["mean framewise displacement at baseline"] * trial.baseline_motion]
+    adjusted = [*trial.covariates, *["mean framewise displacement at baseline"] * _of_motion(trial)]
     adjusted += [f"strata of {name}" for name in trial.strata]
     within = ", within strata" if trial.strata else ""
     draws = {
         "rerandomize": f"the labels of the arms are drawn again as they were allocated{within}",
         "freedman-lane": "residuals are permuted (Freedman and Lane)",
+        "sign-flips": "the signs of everyone's changes are flipped",
     }[trial.scheme]
     statistic = STATISTICS[trial.statistic].format(threshold=number(trial.cluster_threshold)).partition(" [@")[0]
     settled = f"until it is settled on which side of {trial.alpha} every corrected p is"
@@ -158,11 +161,16 @@ def _comparison(trial: Trial, estimator: str) -> Iterator[Block]:
             "as Hedges g, each with its 95 % confidence interval.",
             f"Test: {statistic}; {draws}, {often} (seed {trial.random_seed}).",
             "A covariate that is missing for some is replaced by the mean of the others. Participants without both "
-            "visits are not in the maps; how many, in which arm and why is shown, with bounds of what they could have "
-            "changed in the regions.",
+            "visits are not in the maps; how many and why is shown"
+            f"{'' if trial.design in SINGLE else f', by arm, {BOUNDED}'}.",
             *(f"Region named beforehand: {one.name}." for one in trial.regions),
         )
     )
+
+
+def _of_motion(trial: Trial) -> bool:
+    """Say whether motion at baseline is adjusted for: it has nothing to do with the mean of a change."""
+    return trial.baseline_motion and trial.design in ("parallel", "groups")
 
 
 def _outcomes(trial: Trial) -> Iterator[Block]:
@@ -173,9 +181,13 @@ def _outcomes(trial: Trial) -> Iterator[Block]:
     yield Grid(
         ("Outcome", "The row that decides"), tuple((name, _model(name, trial, model)) for name in trial.outcomes)
     )
+    given = "belong to a group" if trial.design == "groups" else "were randomized"
+    whose = f"{given} and have {'both periods' if trial.design == 'crossover' else 'a follow-up'}"
     yield Paragraph(
-        "All who were randomized and have a follow-up are in the model, in the arm of the randomization. Beside it "
-        "stand other models, bounds and tipping points for missing follow-ups; they decide nothing."
+        "Everyone with both visits is in the row that decides. Beside it stand other models; they decide nothing."
+        if trial.design in SINGLE
+        else f"All who {whose} are in the model. Beside "
+        "it stand other models, bounds and tipping points for missing follow-ups; they decide nothing."
     )
 
 
@@ -185,17 +197,19 @@ def _model(name: str, trial: Trial, model: str) -> str:
     if name in cutoffs:
         return f"{cutoffs[name]}: difference of the shares of everyone randomized, a missing follow-up as a failure"
     if name in trial.ordinal:
-        return _words("ranks")
+        return _words("ranks", trial)
     if model == "mmrm":
+        of = "visits of everyone" if trial.design in SINGLE else "follow-ups"
         return (
-            "mixed model for repeated measures of all follow-ups, unstructured covariance, REML, standard errors and "
+            f"mixed model for repeated measures of all {of}, unstructured covariance, REML, standard errors and "
             "degrees of freedom of Kenward and Roger"
         )
-    return _words("ancova" if trial.design in ("parallel", "groups") else "crossover")
+    return _words(OF_DESIGN.get(trial.design, "ancova"), trial)
 
 
-def _words(method: str) -> str:
-    text = OF_OUTCOMES[method].format(score="follow-up", present="everyone with a follow-up", adjusted="", whom="all")
+def _words(method: str, trial: Trial) -> str:
+    having = "both visits" if trial.design in SINGLE else "both periods" if method == "crossover" else "a follow-up"
+    text = OF_OUTCOMES[method].format(score="follow-up", present=f"everyone with {having}", adjusted="", whom="all")
     return re.sub(UNKEYED, "", text).removeprefix("by ")
 
 
