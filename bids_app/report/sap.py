@@ -6,16 +6,17 @@ from typing import cast
 
 from bids_app import __version__
 from bids_app.graph.features import Feature
+from bids_app.graph.measures import CONNECTIVITY, GLOBALS
 from bids_app.report.documents import Block, Bullets, Grid, Heading, Paragraph
 from bids_app.report.group_methods import STATISTICS
 from bids_app.report.outcome_methods import SAID as OF_OUTCOMES
 from bids_app.report.pages import number
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import said
-from bids_app.settings.objectives import CORRECTIONS, NOT_STATED, Objective, protocol_said
+from bids_app.settings.objectives import CORRECTIONS, NOT_STATED, Event, Objective, protocol_said
 from bids_app.settings.plan import Plan
 from bids_app.settings.roles import OF_DESIGN, outcome_model, settings_of, single
-from bids_app.settings.settings import DENOISE_STRATEGIES, SINGLE, Settings, Trial
+from bids_app.settings.settings import DENOISE_STRATEGIES, EDGE_STATISTICS, SINGLE, Settings, Trial
 
 UNKEYED = r"\s*\[@[^]]*\]"  # citations of the bibliography
 DESIGNS = {
@@ -91,8 +92,12 @@ def _objectives(plan: Plan) -> Iterator[Block]:
 
 def _events(one: Objective) -> Iterator[Block]:
     if one.events:
-        heads = ("Intercurrent event", "Strategy", "What the analysis does")
-        yield Grid(heads, tuple((event.name, event.strategy, event.done) for event in one.events))
+        heads = ("Intercurrent event", "Strategy", "What the analysis does", "Counted by arm")
+        yield Grid(heads, tuple((event.name, event.strategy, event.done, _counted(event)) for event in one.events))
+
+
+def _counted(event: Event) -> str:
+    return f"of the column {event.column}, while blinded over all arms" if event.column else "no column is named"
 
 
 def _multiplicity(plan: Plan, trial: Trial) -> Iterator[Block]:
@@ -108,7 +113,8 @@ def _multiplicity(plan: Plan, trial: Trial) -> Iterator[Block]:
         yield Paragraph(f"The level is {alpha}, two-sided.")
     yield Paragraph(
         "Within an objective on a map p is corrected over all nodes and both signs by the maximum statistic of the "
-        "same draws; that of a region or of a clinical outcome is p of this one value. What is no objective is "
+        "same draws, and so is that of the connections of an atlas; that of a region, of a measure of the whole "
+        "graph or of a clinical outcome is p of this one value. What is no objective is "
         "secondary or exploratory, whatever its p."
     )
 
@@ -132,13 +138,12 @@ def _imaging(settings: Settings) -> Iterator[Block]:
             f"smoothed by {graph.smooth_maps:g} mm FWHM.",
         )
     )
-    metrics = dict.fromkeys((*graph.metrics, *graph.parcels.metrics))
-    yield Grid(("Measure", "Definition", "Whose"), tuple(map(_measure, metrics)))
-
-
-def _measure(name: str) -> tuple[str, str, str]:
-    measure = Feature(name, "full").measure
-    return name, measure.description, measure.reference
+    measures = [Feature(name, "full").measure for name in dict.fromkeys((*graph.metrics, *graph.parcels.metrics))]
+    objectives = cast(Plan, settings.trial.plan).objectives
+    measures += [GLOBALS[name] for name in dict.fromkeys(one.whole_graph for one in objectives) if name]
+    measures += [CONNECTIVITY] if settings.trial.edge_statistic != "none" else []
+    rows = tuple((one.name, one.description, one.reference) for one in measures)
+    yield Grid(("Measure", "Definition", "Whose"), rows)
 
 
 def _comparison(trial: Trial, estimator: str) -> Iterator[Block]:
@@ -160,11 +165,22 @@ def _comparison(trial: Trial, estimator: str) -> Iterator[Block]:
             f"{', with HC3 standard errors' if trial.hc3 else ''}. Effects are given in the units of the measure and "
             "as Hedges g, each with its 95 % confidence interval.",
             f"Test: {statistic}; {draws}, {often} (seed {trial.random_seed}).",
+            *_of_connections(trial),
             "A covariate that is missing for some is replaced by the mean of the others. Participants without both "
             "visits are not in the maps; how many and why is shown"
             f"{'' if trial.design in SINGLE else f', by arm, {BOUNDED}'}.",
             *(f"Region named beforehand: {one.name}." for one in trial.regions),
         )
+    )
+
+
+def _of_connections(trial: Trial) -> Iterator[str]:
+    if trial.edge_statistic == "none":
+        return
+    forming = f", of |z| > {number(trial.cluster_threshold)}" if trial.edge_statistic.startswith("nbs") else ""
+    yield (
+        f"Connections: the same estimate and draws at every pair of parcels; the statistic is {trial.edge_statistic}, "
+        f"{EDGE_STATISTICS[trial.edge_statistic]}{forming}; p is corrected over all pairs and both signs."
     )
 
 

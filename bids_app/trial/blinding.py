@@ -229,10 +229,12 @@ def _telling(table: pd.DataFrame, masked: Masked) -> list[str]:
 
 def _refuse_telling(masked: Masked, tables: Tables, trial: Trial) -> None:
     telling = {*_telling(tables.participants, masked), *_telling(tables.sessions, masked)}
+    objectives = trial.plan.objectives if trial.plan else ()
     asked = {
         "--covariates": trial.covariates,
         "--strata": trial.strata,
         "--slopes": trial.slopes,
+        "an event of the plan": [str(event.column) for one in objectives for event in one.events if event.column],
         "--outcomes": [name for word in trial.outcomes for name in word.replace("=", ",").split(",")],
     }
     for option, names in asked.items():
