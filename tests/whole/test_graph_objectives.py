@@ -35,7 +35,7 @@ n_permutations = 300
 primary = ["hamd"]
 cutoffs = ["hamd:response=50%"]
 [protocol]
-correction = "holm"
+correction = "fixed-sequence"
 [[objective]]
 name = "Connections"
 role = "primary"
