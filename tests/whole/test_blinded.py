@@ -204,9 +204,14 @@ def test_spread_is_that_of_everyone_at_two_visits(both):
 
 def walk_through(made):
     """Return the calls of the documentation, on a trial."""
-    page = (Path(__file__).parents[2] / "docs" / "blinding.md").read_text()
-    places = {"BIDS": made.bids, "OUT": made.out, "KEEPER/key.json": made.key, "plan.toml": made.plan}
-    calls = re.findall("^    trialgraph (.*)$", page, re.MULTILINE)
+    page = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    places = {
+        "demo/sourcedata/trial/bids": made.bids,
+        "out": made.out,
+        "keeper/key.json": made.key,
+        "plan.toml": made.plan,
+    }
+    calls = re.findall("^    trialgraph (.*--key.*)$", page, re.MULTILINE)
     return [[str(places.get(word, word)) for word in call.split()] for call in calls]
 
 
@@ -214,7 +219,7 @@ def walk_through(made):
 def unblinded(processed, tmp_path_factory, app):
     """A trial through all steps: looked at as one group, then unblinded by its plan, then by another plan."""
     made = processed.copy(tmp_path_factory.mktemp("steps") / "trial")
-    _, first, last = walk_through(made)
+    first, last = walk_through(made)
     said = {"pooled": app(*first, *ASKED)}
     said["mode"] = stat.S_IMODE(made.key.stat().st_mode)
     said["key"] = made.key.read_text()
