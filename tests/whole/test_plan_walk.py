@@ -1,4 +1,4 @@
-"""The way of a plan, by the command lines of docs/protocol.md: begun, decided, told, reviewed blind, unblinded, shown."""
+"""The way of a plan, by the lines of docs/protocol.md: begun, decided, told, reviewed blind, unblinded, shown."""
 
 import contextlib
 import io
