@@ -145,6 +145,8 @@ def test_while_blinded_events_are_counted_over_all_arms(planned, app, tmp_path):
     outcome = app(trial.bids, trial.out, "group", "--plan", trial.root / "plan.toml", "--blind", "--key", trial.key)
     assert outcome.code == 0, outcome.said
     written = [path.read_text() for path in trial.out.rglob("group/**/*") if path.suffix in (".html", ".json", ".tsv")]
-    assert any("rescue (rescue): 3 of 14 (1 not known) by ses-2" in text for text in written)
+    page = " ".join(visible((trial.out / "group" / "index.html").read_text()).split())
+    assert "rescue (rescue): 3 of 14 (1 not known) by ses-2, of everyone in the tables." in page
+    assert "3 visits after an intercurrent event left out of the maps, as the plan has it." in page
     assert not any("drug" in text or "placebo" in text for text in written)
     assert "objectives" not in json.loads((trial.out / "group" / "manifest.json").read_text())["Options"]["trial"]
