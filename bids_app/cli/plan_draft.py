@@ -224,7 +224,10 @@ def _of_objectives(found: Found) -> str:
         lines += [f"# arm = {_text(arms.others[0])}"] if len(arms.others) == 1 else []
         lines += [f"# arm = {_text(' or '.join(arms.others))}"] if len(arms.others) > 1 else []
         lines += [f"# reference = {_text(arms.reference)}"]
-    lines += ['# measure = "degree"         # or outcome = "..."; with region = "..." of [analysis] regions']
+    lines += [
+        '# measure = "degree"         # or outcome; with region = "..." of [analysis] regions; or of an',
+        '# atlas: whole_graph = "modularity", or connections = "its name"',
+    ]
     if isinstance(visits, Visits):
         lines += [f"# visit = {_text(' or '.join(visits.followups))}"]
     return "\n".join(
@@ -234,6 +237,7 @@ def _of_objectives(found: Found) -> str:
             "# [[objective.event]]        # what may happen after randomization and bears on the endpoint",
             '# name = "rescue medication"',
             f'# strategy = "{next(iter(STRATEGIES))}"   # {"; ".join(STRATEGIES)}',
+            '# column = "rescue"          # of sessions.tsv or participants.tsv, yes or no: it is counted by arm',
             "# prepared = false            # true: the data were prepared as the strategy asks",
             "",
         ]

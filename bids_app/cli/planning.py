@@ -22,6 +22,7 @@ from bids_app.settings.settings import Settings
 from bids_app.system.small_files import read_toml
 from bids_app.trial.covariates import code
 from bids_app.trial.design import Design
+from bids_app.trial.events import find_events
 from bids_app.trial.strata import strata
 from bids_app.trial.study import Study, find_study
 
@@ -105,6 +106,12 @@ def _lacking(settings: Settings) -> list[str]:
     numbers = [one for each in study.designs for one in number_deviations(settings.trial.plan, study.tables, each)]
     for text in dict.fromkeys(one.text for one in numbers):
         say(f"Participants: {text}.")
+    try:
+        _, events = find_events(study.tables, scanned, settings.trial)
+    except TrialgraphError as error:
+        return [str(error)]
+    for one in events.findings:
+        say(f"{one.about}: {one.text}")
     of_designs = [text for design in study.designs for text in _of_design(settings, study, design)]
     return [*dict.fromkeys(of_designs), *_of_objectives(settings, study)]
 

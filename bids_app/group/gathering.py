@@ -20,7 +20,7 @@ from bids_app.group.estimable import check_design
 from bids_app.group.found_routes import find_routes
 from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
-from bids_app.group.routes import Route, of_periods, with_summaries
+from bids_app.group.routes import Route, of_periods, with_summaries, without_visits
 from bids_app.group.sample import assemble, route_flow
 from bids_app.group.targets import GroupRun, Target, TrialScans
 from bids_app.group.trial_tables import read_scores, symptom_changes
@@ -32,6 +32,7 @@ from bids_app.trial.arms import arm_words
 from bids_app.trial.blinding import blinded, digest_of_tables
 from bids_app.trial.blinding_log import departs_by_time, read_blinding, told
 from bids_app.trial.design import Design
+from bids_app.trial.events import find_events
 from bids_app.trial.flow import LEFT_OUT, FailedScan, counts, reasons_by_visit, without
 from bids_app.trial.study import find_study
 from bids_app.trial.summed_tables import unsummed
@@ -63,6 +64,9 @@ def find_trial(settings: Settings) -> TrialScans:
     scans = [scan for route in routes for scan in next(iter(route.scans.values()))]
     scanned = scanned_visits((scan.participant, scan.session) for scan in scans)
     tables = tables_for(settings, scanned)
+    tables, events = find_events(tables, scanned, settings.trial, named=settings.blind is None)
+    tables = replace(tables, findings=(*tables.findings, *events.findings))
+    routes = [without_visits(route, events.after) for route in routes]
     settings, tables = _as_blinded(settings, tables, scanned)
     study = find_study(tables, scanned, settings.trial)
     settings = replace(settings, trial=settled(settings.trial, study.first))
@@ -72,7 +76,7 @@ def find_trial(settings: Settings) -> TrialScans:
         routes = [of_periods(route, found) for route in routes]
         failed = [replace(one, session=found.session(one.participant, one.session)) for one in failed]
     routes = [with_summaries(route, study.summaries, settings.signal.min_minutes) for route in routes]
-    return TrialScans(settings=settings, study=study, routes=routes, failed=failed)
+    return TrialScans(settings=settings, study=study, routes=routes, failed=failed, events=events)
 
 
 def _as_blinded(settings: Settings, tables: Tables, scanned: Collection[tuple[str, str]]) -> tuple[Settings, Tables]:
@@ -103,7 +107,7 @@ def settled(trial: Trial, design: Design) -> Trial:
 
 def flow_of(trial: TrialScans, route: Route, design: Design) -> pd.DataFrame:
     """Return the flow of participants of a route, with whom an option leaves out."""
-    failures, settings = reasons_by_visit(trial.failed), trial.settings
+    failures, settings = {**reasons_by_visit(trial.failed), **trial.events.after}, trial.settings
     flow = route_flow(route, trial.study.tables, design, failures, settings.signal.min_minutes)
     return without(flow, settings.selection.participants)
 

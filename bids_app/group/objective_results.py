@@ -12,8 +12,10 @@ import pandas as pd
 from bids_app.bids.files import read_table
 from bids_app.bids.result_names import study_name
 from bids_app.graph.features import FULL, Feature
+from bids_app.graph.measures import ALL_GLOBALS, CONNECTIVITY, GLOBALS
 from bids_app.group.analyses import Test, headline_of
-from bids_app.group.routes import MapRoute, ParcelRoute
+from bids_app.group.found_routes import NAMED
+from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, ParcelRoute, Route
 from bids_app.group.targets import GroupRun, Target
 from bids_app.report.pages import interval
 from bids_app.settings.objectives import HEDGES_G, OF_MEANS, SUMMARIES, Objective
@@ -148,33 +150,58 @@ def _of_measure(one: Objective, run: GroupRun) -> Result:
         fitting = [(target, feature) for target, feature in fitting if one.region in target.named]
     if len(fitting) != 1:
         what = "nothing" if not fitting else " and ".join(target.route.name for target, _ in fitting)
-        asked = " of ".join(filter(None, (str(one.measure), one.region)))
+        asked = " of ".join(filter(None, (one.measure or one.whole_graph or "connections", one.region)))
         say = "" if not fitting else ": the plan has to say nodes, or the edge rule"
         return Result(comparison=run.design.comparison, lacks=f"{what} has {asked} as it is planned{say}")
     target, feature = fitting[0]
+    if one.whole_graph:
+        return _of_graph(one.whole_graph, run, target, feature)
     return _in_region(one, run, target, feature) if one.region else _anywhere(run, target, feature)
 
 
 def _features(one: Objective, target: Target, trial: Trial) -> Iterator[Feature]:
     """Yield which features of a route are an objective's measure, by its edge rule or the planned one."""
     route = target.route
-    if not isinstance(route, (MapRoute, ParcelRoute)) or one.nodes not in (None, route.name, _atlas(route.name)):
+    kinds, metric, place = _sought(one)
+    if not isinstance(route, kinds) or place not in (None, route.name, _atlas(route.name)):
         return
-    own = [feature for feature in route.scans if feature.metric == one.measure]  # the maps themselves may be gone
+    own = [feature for feature in route.scans if feature.metric == metric]  # the maps themselves may be gone
     edges = (one.edges or planned_edges(trial.plan), FULL)
     planned = [feature for feature in own if feature.edges in edges]
     yield from planned or (own if one.edges is None and len(own) == 1 else [])
 
 
+def _sought(one: Objective) -> tuple[tuple[type[Route], ...], str | None, str | None]:
+    """Return of which kinds of route an objective may be, by which measure, and of which nodes or atlas."""
+    if one.connections:
+        return (ConnectionRoute,), CONNECTIVITY.name, one.connections
+    if one.whole_graph:
+        return (GlobalRoute,), ALL_GLOBALS.name, one.nodes
+    return (MapRoute, ParcelRoute), one.measure, one.nodes
+
+
 def _atlas(route: str) -> str:
-    """Return the atlas of a route of parcels.
+    """Return the atlas of a route of parcels, of their whole graph, or of their connections.
 
     Examples
     --------
-    >>> _atlas("parcels of Schaefer 400")
-    'Schaefer 400'
+    >>> _atlas("parcels of Schaefer 400"), _atlas("connections of Demo"), _atlas("voxels")
+    ('Schaefer 400', 'Demo', 'voxels')
     """
-    return route.removeprefix("parcels of ")
+    for kind in NAMED.values():
+        route = route.removeprefix(f"{kind} ")
+    return route
+
+
+def _of_graph(name: str, run: GroupRun, target: Target, feature: Feature) -> Result:
+    """Return the row of one measure of the whole graph: one value, with its own p."""
+    table = _own(read_table(run.path(target, target.route.table)), feature, headline_of(run.settings.trial).key)
+    rows = table[table["name"] == GLOBALS[name].label]
+    if rows.empty:
+        lacks = f"{target.route.name}: {name} is not known of everyone, or the same for all"
+        return Result(comparison=run.design.comparison, lacks=lacks)
+    row: dict[str, Any] = {str(key): value for key, value in rows.iloc[0].items()}
+    return _of_row(row, run, f"p of {name} of the whole graph by itself")
 
 
 def _in_region(one: Objective, run: GroupRun, target: Target, feature: Feature) -> Result:
@@ -193,13 +220,15 @@ def _anywhere(run: GroupRun, target: Target, feature: Feature) -> Result:
         image: Any = nib.load(path)
         p = np.asarray(image.dataobj, dtype=float)
     else:
-        p = _own(read_table(run.path(target, "nodes")), feature, headline.key)["p_fwe"].to_numpy(float)
+        p = _own(read_table(run.path(target, route.table)), feature, headline.key)["p_fwe"].to_numpy(float)
     known = p[np.isfinite(p)]
+    pairs = target.sample.pairs if isinstance(route, ConnectionRoute) else None
+    over = known.size if pairs is None else len(pairs)  # not all of which are in the table
     places = list(_places(run, target, feature, headline.key))
     return Result(
         comparison=run.design.comparison,
         method=headline.key,
-        which_p=f"smallest p FWE over {known.size} {'voxels' if route.name == 'voxels' else route.name}",
+        which_p=f"smallest p FWE over {over:,} {'voxels' if route.name == 'voxels' else route.name}",
         text="; ".join(places[:SHOWN]) + f"; and {len(places) - SHOWN} more" * (len(places) > SHOWN)
         or f"no difference with p FWE ≤ {trial.alpha} anywhere",
         p=float(known.min()) if known.size else np.nan,

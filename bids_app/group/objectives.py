@@ -17,6 +17,7 @@ from bids_app.settings.objectives import CORRECTIONS, Objective
 from bids_app.settings.plan import Plan
 from bids_app.settings.roles import LISTS, PRECISION
 from bids_app.stats.objectives import CORRECTIONS as COMPUTED
+from bids_app.trial.events import count_by_arm
 
 COLUMNS = {
     "objective": "Name of the objective, by the plan",
@@ -29,6 +30,7 @@ COLUMNS = {
     "comparison": "Done: what was compared",
     "method": "Done: how it was estimated",
     "events_done": "Done: what the analysis does about each intercurrent event",
+    "events_counted": "Participants of each arm who had each event by the visit, as the column of the plan says",
     "n": "Participants in the result",
     "estimate": "Difference, in the units of the endpoint; n/a where an objective is about every node",
     "ci_low": "Lower end of the 95 % confidence interval, of this difference alone",
@@ -71,14 +73,26 @@ def write_objectives(trial: TrialScans, runs: Sequence[GroupRun]) -> Path | None
     why = [[*general, *_own(one, of)] for one, of in both]
     p = over_objectives(plan, [np.nan if one else of.p for one, of in zip(why, found, strict=True)])
     rows = [
-        _row(one, of, departures, float(corrected), alpha)
+        _row(one, of, departures, float(corrected), alpha) | {"events_counted": counted_events(one, of, trial, runs)}
         for one, of, departures, corrected in zip(plan.objectives, found, why, p, strict=True)
     ]
     runs[0].notes.undecided(lacking)  # so that the log and the exit code know
     path = folder / OBJECTIVES
     about = {"Objectives": [one.record for one in plan.objectives], "Alpha": alpha, "PlanWritten": used.record}
-    save_described(path, pd.DataFrame(rows), COLUMNS, Correction=correction_text(plan), **about)
+    save_described(path, pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS, Correction=correction_text(plan), **about)
     return path
+
+
+def counted_events(one: Objective, found: Result, trial: TrialScans, runs: Sequence[GroupRun]) -> str:
+    """Say how many of each arm had the events of an objective by its visit, where the plan names a column."""
+    run = next((run for run in runs if run.design.comparison == found.comparison), None)
+    if run is None:
+        return ""
+    return "; ".join(
+        f"{event.name}: {count_by_arm(trial.events.by[str(event.column)], run.tables, run.design)}"
+        for event in one.events
+        if event.column in trial.events.by
+    )
 
 
 def over_objectives(plan: Plan, p: Sequence[float]) -> np.ndarray:

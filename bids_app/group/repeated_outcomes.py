@@ -19,7 +19,7 @@ from bids_app.group.trial_tables import draws_of, read_scores, retold, scale_of
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.roles import Role, below, outcome_model, role_of
-from bids_app.settings.settings import Trial
+from bids_app.settings.settings import SINGLE, Trial
 from bids_app.stats.changes import CHANGES, CHANGES_COLUMNS, changes_table
 from bids_app.stats.changes import MODEL as MODEL_OF_CHANGES
 from bids_app.stats.repeated import (
@@ -49,6 +49,12 @@ ROLE = {
     "the outcome, and the others the one below"
 }
 ONE_COLUMN = "{name} has one column of follow-up scores, which cannot be of all {n} follow-ups"
+
+WITHOUT_MIXED = {  # what decides in place of ANCOVA where a design has no arms
+    "one-group": "Student's t of the mean change",
+    "paired": "Student's t of the mean difference",
+    "crossover": "least squares of the periods",
+}
 
 
 def write_repeated(trial: TrialScans, options: Trial, notes: Notes) -> Path | None:
@@ -259,13 +265,20 @@ def undecided(table: pd.DataFrame, left: Sequence[str], options: Trial) -> Itera
             yield Deviation("primary_outcomes", name_of(word), _why(table, left, options, (name, cutoff)))
 
 
+def _one_of(options: Trial) -> str:
+    """Say what a comparison by itself is of."""
+    if options.design in SINGLE:
+        return "one later visit"
+    return "two treatments" if options.design == "crossover" else "one follow-up"
+
+
 def _why(table: pd.DataFrame, left: Sequence[str], options: Trial, endpoint: tuple[str, str]) -> str:
     name, cutoff = endpoint
     each = "each comparison by itself, none of which decides"
     if cutoff or name in options.ordinal:
-        return f"{each}: {'shares' if cutoff else 'ranks'} are of one follow-up"
+        return f"{each}: {'shares' if cutoff else 'ranks'} are of {_one_of(options)}"
     if outcome_model(options, alone=False) == "ancova":
-        return f"{each}: ancova is of one follow-up"
+        return f"{each}: {WITHOUT_MIXED.get(options.design, 'ancova')} is of {_one_of(options)}"
     notes = [one for one in left if one.startswith(f"{name} ")]
     notes += [str(note) for note in table.loc[table["outcome"] == name, "note"] if note]
     return f"{each}: {notes[0] if notes else 'it has no scores'}"

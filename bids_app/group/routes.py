@@ -1,6 +1,6 @@
 """Routes: the kinds of result that the group level can compare."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -158,6 +158,17 @@ def of_periods(route: Route, sequences: Told) -> Route:
         for of, found in route.scans.items()
     }
     return replace(route, scans=scans)
+
+
+def without_visits(route: Route, left: Collection[tuple[str, str | None]]) -> Route:
+    """Return a route without the scans of some visits."""
+    return replace(
+        route,
+        scans={
+            of: [scan for scan in found if (scan.participant, scan.session) not in left]
+            for of, found in route.scans.items()
+        },
+    )
 
 
 def with_summaries(route: Route, summaries: Iterable[Summary], min_minutes: float = 0) -> Route:

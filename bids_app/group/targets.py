@@ -13,6 +13,7 @@ from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Scores
 from bids_app.settings.settings import Settings
 from bids_app.trial.design import Design
+from bids_app.trial.events import Events
 from bids_app.trial.flow import FailedScan
 from bids_app.trial.study import Study
 from bids_app.trial.tables import Tables
@@ -29,12 +30,15 @@ class TrialScans:
         The tables, and which arms are compared from which visit to which.
     routes : list of Route
     failed : list of FailedScan
+    events : Events
+        Intercurrent events that the plan names columns for, and whose visits are left out of the routes for them.
     """
 
     settings: Settings
     study: Study
     routes: list[Route]
     failed: list[FailedScan]
+    events: Events = field(default_factory=Events)
 
 
 @dataclass(frozen=True)

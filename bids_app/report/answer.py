@@ -167,6 +167,7 @@ def answer(
     statements: Iterable[Statement],
     draws: Iterable[Drawn] = (),
     interim: Looked | None = None,
+    objectives: Iterable[Mapping[str, Any]] = (),
 ) -> Answer:
     """Put the statements in the order of what they count for; of one role, in the order that they come in.
 
@@ -179,6 +180,7 @@ def answer(
         dict(arms.number_analysed),
         tuple(ordered),
         could_see,
+        objectives=tuple(objectives),
         draws=tuple(draws),
         interim=_at_look(interim, inference, ordered),
     )

@@ -11,6 +11,8 @@ from bids_app.runtime.group_folder import PAGE
 from bids_app.system.small_files import Record
 from bids_app.trial.comparison_record import read_comparison
 
+SAID = ("Blinding", "Intercurrent events")  # what is found that belongs to all visits
+
 
 def write_blinded(folder: Path, record: Record, results: str) -> Path:
     """Write ``index.html`` of several visits that were described without arms.
@@ -54,5 +56,5 @@ def _visit(folder: Path, one: dict[str, str]) -> dict[str, Any]:
     """Return where the page of a visit is, how many are described on each route, and what is said of the blinding."""
     records = [read_comparison(path) for path in design_paths(folder)]
     described = {record.route: sum(record.arms.number_analysed.values()) for record in records}
-    said = [found.text for found in records[0].findings if found.about == "Blinding"]
+    said = [found.text for about in SAID for found in records[0].findings if found.about == about]
     return {"session": one["Followup"], "folder": one["Folder"], "described": described, "said": said}

@@ -1,7 +1,7 @@
 """The page of the group level."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from bids_app.report.evidence import evidence_of
 from bids_app.report.flowchart import flowchart
 from bids_app.report.found_maps import map_statements
 from bids_app.report.found_parcels import edge_statements, parcel_statements
-from bids_app.report.objectives import read_objectives
+from bids_app.report.objectives import Objectives, read_objectives
 from bids_app.report.pages import write_page
 from bids_app.report.parcels import edge_context, node_context, titled
 from bids_app.report.trial import route_context, trial_context
@@ -51,9 +51,7 @@ def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *
     routes = [_route(folder, path) for path in design_paths]
     page, trial = folder / "index.html", trial_context(folder, design_paths)
     objectives = read_objectives(folder / up, routes[0]["record"].arms.comparison if up else None)
-    found = replace(
-        _answer(routes, trial, design_paths[0]), objectives=tuple(objectives.to_json()) if objectives else ()
-    )
+    found = _answer(routes, trial, design_paths[0], objectives)
     save_json(folder / ANSWER, found.to_json())
     write_page(
         page,
@@ -71,13 +69,16 @@ def write_group_page(folder: Path, design_paths: Sequence[Path], results: str, *
     return page
 
 
-def _answer(routes: Sequence[Mapping[str, Any]], trial: Mapping[str, Any], design_path: Path) -> Answer:
+def _answer(
+    routes: Sequence[Mapping[str, Any]], trial: Mapping[str, Any], design_path: Path, objectives: Objectives | None
+) -> Answer:
     """Say what was found on every route and of every outcome, what counts most first."""
     record: ComparisonRecord = routes[0]["record"]
     file = result_path({"contrast": Name.parse(design_path).entities["contrast"]}, "outcomes", ".tsv")
     statements = [one for route in routes for one in route["statements"]]
     statements += outcome_statements(trial["outcomes"], record.arms, record.inference, file)
-    return answer(record.arms, record.inference, statements, map(_drawn, routes), record.interim)
+    confirmed = objectives.to_json() if objectives else ()
+    return answer(record.arms, record.inference, statements, map(_drawn, routes), record.interim, confirmed)
 
 
 def _drawn(route: Mapping[str, Any]) -> Drawn:

@@ -6,16 +6,17 @@ from typing import cast
 
 from bids_app import __version__
 from bids_app.graph.features import Feature
+from bids_app.graph.measures import CONNECTIVITY, GLOBALS
 from bids_app.report.documents import Block, Bullets, Grid, Heading, Paragraph
 from bids_app.report.group_methods import STATISTICS
 from bids_app.report.outcome_methods import SAID as OF_OUTCOMES
 from bids_app.report.pages import number
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.deviation import said
-from bids_app.settings.objectives import CORRECTIONS, NOT_STATED, Objective, protocol_said
+from bids_app.settings.objectives import CORRECTIONS, NOT_STATED, Event, Objective, protocol_said
 from bids_app.settings.plan import Plan
-from bids_app.settings.roles import outcome_model, settings_of, single
-from bids_app.settings.settings import DENOISE_STRATEGIES, Settings, Trial
+from bids_app.settings.roles import OF_DESIGN, outcome_model, settings_of, single
+from bids_app.settings.settings import DENOISE_STRATEGIES, EDGE_STATISTICS, SINGLE, Settings, Trial
 
 UNKEYED = r"\s*\[@[^]]*\]"  # citations of the bibliography
 DESIGNS = {
@@ -25,6 +26,8 @@ DESIGNS = {
     "one-group": "everybody as one group",
     "paired": "two treatments within participants, in an order that is not known",
 }
+
+BOUNDED = "with bounds of what they could have changed in the regions"
 
 
 def sap_of(settings: Settings, name: str, estimator: str) -> list[Block]:
@@ -89,8 +92,12 @@ def _objectives(plan: Plan) -> Iterator[Block]:
 
 def _events(one: Objective) -> Iterator[Block]:
     if one.events:
-        heads = ("Intercurrent event", "Strategy", "What the analysis does")
-        yield Grid(heads, tuple((event.name, event.strategy, event.done) for event in one.events))
+        heads = ("Intercurrent event", "Strategy", "What the analysis does", "Counted by arm")
+        yield Grid(heads, tuple((event.name, event.strategy, event.done, _counted(event)) for event in one.events))
+
+
+def _counted(event: Event) -> str:
+    return f"of the column {event.column}, while blinded over all arms" if event.column else "no column is named"
 
 
 def _multiplicity(plan: Plan, trial: Trial) -> Iterator[Block]:
@@ -106,7 +113,8 @@ def _multiplicity(plan: Plan, trial: Trial) -> Iterator[Block]:
         yield Paragraph(f"The level is {alpha}, two-sided.")
     yield Paragraph(
         "Within an objective on a map p is corrected over all nodes and both signs by the maximum statistic of the "
-        "same draws; that of a region or of a clinical outcome is p of this one value. What is no objective is "
+        "same draws, and so is that of the connections of an atlas; that of a region, of a measure of the whole "
+        "graph or of a clinical outcome is p of this one value. What is no objective is "
         "secondary or exploratory, whatever its p."
     )
 
@@ -130,22 +138,22 @@ def _imaging(settings: Settings) -> Iterator[Block]:
             f"smoothed by {graph.smooth_maps:g} mm FWHM.",
         )
     )
-    metrics = dict.fromkeys((*graph.metrics, *graph.parcels.metrics))
-    yield Grid(("Measure", "Definition", "Whose"), tuple(map(_measure, metrics)))
-
-
-def _measure(name: str) -> tuple[str, str, str]:
-    measure = Feature(name, "full").measure
-    return name, measure.description, measure.reference
+    measures = [Feature(name, "full").measure for name in dict.fromkeys((*graph.metrics, *graph.parcels.metrics))]
+    objectives = cast(Plan, settings.trial.plan).objectives
+    measures += [GLOBALS[name] for name in dict.fromkeys(one.whole_graph for one in objectives) if name]
+    measures += [CONNECTIVITY] if settings.trial.edge_statistic != "none" else []
+    rows = tuple((one.name, one.description, one.reference) for one in measures)
+    yield Grid(("Measure", "Definition", "Whose"), rows)
 
 
 def _comparison(trial: Trial, estimator: str) -> Iterator[Block]:
-    adjusted = [*trial.covariates, *["mean framewise displacement at baseline"] * trial.baseline_motion]
+    adjusted = [*trial.covariates, *["mean framewise displacement at baseline"] * _of_motion(trial)]
     adjusted += [f"strata of {name}" for name in trial.strata]
     within = ", within strata" if trial.strata else ""
     draws = {
         "rerandomize": f"the labels of the arms are drawn again as they were allocated{within}",
         "freedman-lane": "residuals are permuted (Freedman and Lane)",
+        "sign-flips": "the signs of everyone's changes are flipped",
     }[trial.scheme]
     statistic = STATISTICS[trial.statistic].format(threshold=number(trial.cluster_threshold)).partition(" [@")[0]
     settled = f"until it is settled on which side of {trial.alpha} every corrected p is"
@@ -157,12 +165,28 @@ def _comparison(trial: Trial, estimator: str) -> Iterator[Block]:
             f"{', with HC3 standard errors' if trial.hc3 else ''}. Effects are given in the units of the measure and "
             "as Hedges g, each with its 95 % confidence interval.",
             f"Test: {statistic}; {draws}, {often} (seed {trial.random_seed}).",
+            *_of_connections(trial),
             "A covariate that is missing for some is replaced by the mean of the others. Participants without both "
-            "visits are not in the maps; how many, in which arm and why is shown, with bounds of what they could have "
-            "changed in the regions.",
+            "visits are not in the maps; how many and why is shown"
+            f"{'' if trial.design in SINGLE else f', by arm, {BOUNDED}'}.",
             *(f"Region named beforehand: {one.name}." for one in trial.regions),
         )
     )
+
+
+def _of_connections(trial: Trial) -> Iterator[str]:
+    if trial.edge_statistic == "none":
+        return
+    forming = f", of |z| > {number(trial.cluster_threshold)}" if trial.edge_statistic.startswith("nbs") else ""
+    yield (
+        f"Connections: the same estimate and draws at every pair of parcels; the statistic is {trial.edge_statistic}, "
+        f"{EDGE_STATISTICS[trial.edge_statistic]}{forming}; p is corrected over all pairs and both signs."
+    )
+
+
+def _of_motion(trial: Trial) -> bool:
+    """Say whether motion at baseline is adjusted for: it has nothing to do with the mean of a change."""
+    return trial.baseline_motion and trial.design in ("parallel", "groups")
 
 
 def _outcomes(trial: Trial) -> Iterator[Block]:
@@ -173,9 +197,13 @@ def _outcomes(trial: Trial) -> Iterator[Block]:
     yield Grid(
         ("Outcome", "The row that decides"), tuple((name, _model(name, trial, model)) for name in trial.outcomes)
     )
+    given = "belong to a group" if trial.design == "groups" else "were randomized"
+    whose = f"{given} and have {'both periods' if trial.design == 'crossover' else 'a follow-up'}"
     yield Paragraph(
-        "All who were randomized and have a follow-up are in the model, in the arm of the randomization. Beside it "
-        "stand other models, bounds and tipping points for missing follow-ups; they decide nothing."
+        "Everyone with both visits is in the row that decides. Beside it stand other models; they decide nothing."
+        if trial.design in SINGLE
+        else f"All who {whose} are in the model. Beside "
+        "it stand other models, bounds and tipping points for missing follow-ups; they decide nothing."
     )
 
 
@@ -185,17 +213,19 @@ def _model(name: str, trial: Trial, model: str) -> str:
     if name in cutoffs:
         return f"{cutoffs[name]}: difference of the shares of everyone randomized, a missing follow-up as a failure"
     if name in trial.ordinal:
-        return _words("ranks")
+        return _words("ranks", trial)
     if model == "mmrm":
+        of = "visits of everyone" if trial.design in SINGLE else "follow-ups"
         return (
-            "mixed model for repeated measures of all follow-ups, unstructured covariance, REML, standard errors and "
+            f"mixed model for repeated measures of all {of}, unstructured covariance, REML, standard errors and "
             "degrees of freedom of Kenward and Roger"
         )
-    return _words("ancova" if trial.design in ("parallel", "groups") else "crossover")
+    return _words(OF_DESIGN.get(trial.design, "ancova"), trial)
 
 
-def _words(method: str) -> str:
-    text = OF_OUTCOMES[method].format(score="follow-up", present="everyone with a follow-up", adjusted="", whom="all")
+def _words(method: str, trial: Trial) -> str:
+    having = "both visits" if trial.design in SINGLE else "both periods" if method == "crossover" else "a follow-up"
+    text = OF_OUTCOMES[method].format(score="follow-up", present=f"everyone with {having}", adjusted="", whom="all")
     return re.sub(UNKEYED, "", text).removeprefix("by ")
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from bids_app.errors import UsageError
+from bids_app.graph.measures import GLOBALS
 from bids_app.settings.argument_parser import meant
 from bids_app.settings.objectives import (
     CORRECTIONS,
@@ -22,6 +23,7 @@ _OF_CHOICES = {
     "role": OF_OBJECTIVE,
     "summary": (*SUMMARIES, HEDGES_G),
     "strategy": tuple(STRATEGIES),
+    "whole_graph": tuple(GLOBALS),
     "correction": tuple(CORRECTIONS),
 }
 

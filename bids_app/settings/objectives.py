@@ -8,6 +8,12 @@ from bids_app.graph.rules import EdgeRule
 from bids_app.settings.interim import Interim
 
 NOT_STATED = "not stated"
+OF_ENDPOINTS = {  # what an endpoint may be, by the key of an objective
+    "measure": "a measure",
+    "outcome": "an outcome",
+    "whole_graph": "a measure of the whole graph",
+    "connections": "the connections of an atlas",
+}
 OF_OBJECTIVE = ("primary", "secondary")
 CORRECTIONS = {  # those of stats.CORRECTIONS
     "fixed-sequence": "tested one after the other in the order of the plan, until one is not confirmed",
@@ -23,6 +29,11 @@ STRATEGIES: dict[str, str | None] = {
     "principal stratum": None,
 }
 AS_IT_IS = "treatment policy"
+LEAVES_OUT = {  # what that amounts to, where a column says who had the event
+    "hypothetical": "it is missing, and taken as missing at random by the model",
+    "composite": "a missing follow-up counts as a failure",
+    "while on treatment": "of the one follow-up, only what was measured before the event is compared",
+}
 # By summary measure: the methods whose estimate it is. Hedges g stands beside each difference of means.
 SUMMARIES = {
     "difference of adjusted means": ("ancova", "mmrm", "mixed", "crossover", "mixed-periods"),
@@ -61,12 +72,16 @@ class Event:
         One of `STRATEGIES`.
     prepared : bool
         The team prepared the data as the strategy asks, which the app cannot see.
+    column : str or None
+        Of sessions.tsv or participants.tsv, which says whether it happened: it is counted, and visits after it are left
+        out where the strategy asks for that.
     note : str
     """
 
     name: str
     strategy: str
     prepared: bool = False
+    column: str | None = None
     note: str = ""
 
     @property
@@ -77,13 +92,23 @@ class Event:
         --------
         >>> [Event(name="rescue", strategy=one).departs for one in ("treatment policy", "hypothetical")]
         [False, True]
+        >>> Event(name="rescue", strategy="hypothetical", column="rescue").departs
+        False
         """
-        return STRATEGIES[self.strategy] is None or not (self.strategy == AS_IT_IS or self.prepared)
+        done = self.strategy == AS_IT_IS or self.prepared or self.leaves_out
+        return STRATEGIES[self.strategy] is None or not done
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the app itself leaves out what was measured after it."""
+        return self.column is not None and self.strategy in LEAVES_OUT
 
     @property
     def done(self) -> str:
         """What the analysis does with it, in words."""
         asked = STRATEGIES[self.strategy]
+        if self.leaves_out:
+            return f"what was measured after it ({self.column}) is left out: {LEAVES_OUT[self.strategy]}"
         if self.departs:
             lacking = "no analysis here does that" if asked is None else "the plan does not say prepared = true"
             return f"not done ({lacking}): {STRATEGIES[AS_IT_IS]}"
@@ -106,8 +131,12 @@ class Objective:
         The endpoint: a graph measure, over all nodes or in a region.
     outcome : str or None
         Or a clinical outcome, with ``:NAME`` of a cut-off.
+    whole_graph : str or None
+        Or a measure of the whole graph of an atlas, one of `GLOBALS`.
+    connections : str or None
+        Or all connections between the parcels of an atlas, by its name.
     nodes : str or None
-        Of a measure: voxels, grayordinates, or the name of an atlas.
+        Of a measure: voxels, grayordinates, or the name of an atlas; of a whole graph that name.
     region : str or None
         A region of ``analysis.regions``.
     threshold, density : float or None
@@ -126,6 +155,8 @@ class Objective:
     reference: str | None = None
     measure: str | None = None
     outcome: str | None = None
+    whole_graph: str | None = None
+    connections: str | None = None
     nodes: str | None = None
     region: str | None = None
     threshold: float | None = None
@@ -143,6 +174,22 @@ class Objective:
         return None if self.threshold is None else EdgeRule("r", self.threshold).label
 
     @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Which of the kinds of endpoint it says: of a plan that can be used, one."""
+        return tuple(name for name in OF_ENDPOINTS if getattr(self, name) is not None)
+
+    @property
+    def _endpoint(self) -> str:
+        """What is measured and where, in words."""
+        rule = f" ({EdgeRule.parse(self.edges).text})" if self.edges else ""
+        if self.connections:
+            return f"every connection between the parcels of {self.connections}"
+        if self.whole_graph:
+            return f"{self.whole_graph}{rule} of the whole graph{f' of {self.nodes}' if self.nodes else ''}"
+        where = self.region or (f"every one of the {self.nodes}" if self.nodes else "every node of the mask")
+        return self.outcome or f"{self.measure}{rule} in {where}"
+
+    @property
     def attributes(self) -> dict[str, str]:
         """The five attributes of its estimand, in words.
 
@@ -153,10 +200,7 @@ class Objective:
         ('drug', 'hamd17 at ses-day3')
         """
         compared = " compared with ".join(filter(None, (self.arm, self.reference)))
-        rule = "" if self.edges is None else EdgeRule.parse(self.edges).text
-        where = self.region or (f"every one of the {self.nodes}" if self.nodes else "every node of the mask")
-        of_measure = [f"{self.measure}{f' ({rule})' if rule else ''}", f"in {where}"]
-        endpoint = [self.outcome or " ".join(of_measure), f"at ses-{self.visit}" if self.visit else ""]
+        endpoint = [self._endpoint, f"at ses-{self.visit}" if self.visit else ""]
         return {
             "Treatment": compared or NOT_STATED,
             "Population": self.population,
@@ -181,7 +225,8 @@ class Objective:
     def record(self) -> dict[str, Any]:
         """What a record holds of it."""
         events = [
-            {"Event": one.name, "Strategy": one.strategy, "Done": one.done, "Departs": one.departs, "Note": one.note}
+            {"Event": one.name, "Strategy": one.strategy, "Done": one.done, "Departs": one.departs}
+            | {"Column": one.column, "Note": one.note}
             for one in self.events
         ]
         return {"Name": self.name, "Role": self.role, **self.attributes, "Events": events}

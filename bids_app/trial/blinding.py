@@ -25,6 +25,7 @@ from bids_app.settings.settings import CONTRASTS, SINGLE, Settings, Trial
 from bids_app.trial.arms import compared_arms, find_arms, other_arms
 from bids_app.trial.blinding_key import Key, draw_key, read_key
 from bids_app.trial.blinding_log import SEALED, append_event, whole_blinding
+from bids_app.trial.design import PERIODS
 from bids_app.trial.periods_found import SeveralPeriods
 from bids_app.trial.sequences import Sequences
 from bids_app.trial.study import EVERYONE, find_study
@@ -213,9 +214,28 @@ def _tells(column: pd.Series, masked: Masked) -> bool:
     words = words_of(column).dropna()
     if any(_names_one(str(word), masked.names) for word in words.unique()):
         return True
+    if isinstance(words.index, pd.MultiIndex) and _is_code(words, _given(masked), masked):
+        return True
     if isinstance(words.index, pd.MultiIndex):
         words = words.groupby(level=0).agg(lambda own: "\0".join(sorted(set(own))))
-    members = masked.members[masked.members.notna()].reindex(words.index).dropna()
+    return _is_code(words, masked.members, masked)
+
+
+def _given(masked: Masked) -> pd.Series:
+    """Return what was given at each visit of a cross-over trial, by participant and session."""
+    found = masked.sequences
+    given = {}
+    for visit, period in (found.periods if found else {}).items():
+        place = PERIODS.index(period) if period in PERIODS else period
+        if found and isinstance(place, int) and visit[0] in found.orders:
+            given[visit] = found.orders[visit[0]][place]
+    index = pd.MultiIndex.from_tuples(list(given), names=["participant_id", "session_id"]) if given else None
+    return pd.Series(list(given.values()), index=index, dtype=object)
+
+
+def _is_code(words: pd.Series, arms: pd.Series, masked: Masked) -> bool:
+    """Say whether each word goes along with one arm, or one order, and there are hardly more words than these."""
+    members = arms[arms.notna()].reindex(words.index).dropna()
     both = pd.DataFrame({"word": words.reindex(members.index), "arm": members})
     n_words, n_arms = both["word"].nunique(), both["arm"].nunique()
     alone = bool((both.groupby("word")["arm"].nunique() == 1).all())
@@ -229,10 +249,12 @@ def _telling(table: pd.DataFrame, masked: Masked) -> list[str]:
 
 def _refuse_telling(masked: Masked, tables: Tables, trial: Trial) -> None:
     telling = {*_telling(tables.participants, masked), *_telling(tables.sessions, masked)}
+    objectives = trial.plan.objectives if trial.plan else ()
     asked = {
         "--covariates": trial.covariates,
         "--strata": trial.strata,
         "--slopes": trial.slopes,
+        "an event of the plan": [str(event.column) for one in objectives for event in one.events if event.column],
         "--outcomes": [name for word in trial.outcomes for name in word.replace("=", ",").split(",")],
     }
     for option, names in asked.items():

@@ -17,6 +17,7 @@ from bids_app.trial.tables import Tables
 from bids_app.trial.visit_scans import NO_SCAN, facts_of, known
 
 VISITS = ("baseline", "followup")
+AFTER_EVENT = "left out after"  # an intercurrent event
 LEFT_OUT = "left out by --participant-label"
 Visit = tuple[str, str | None]  # participant and session
 
@@ -88,7 +89,7 @@ def participant_flow(
     visits : dict
         As from `by_visit`.
     failures : dict of str
-        For (participant, session), why a scan could not be processed.
+        For (participant, session), why a scan could not be processed, or is left out after an intercurrent event.
     min_minutes : float
         A visit needs so much data.
 
@@ -140,6 +141,8 @@ def _absent(
 
 
 def _failing(reason: str, failed: str | None) -> str:
+    if failed and failed.startswith(AFTER_EVENT):
+        return failed
     return f"{reason} (processing failed: {failed})" if failed else reason
 
 

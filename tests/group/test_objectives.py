@@ -23,6 +23,7 @@ from bids_app.settings.objectives import Event, Objective, Protocol
 from bids_app.settings.plan import Plan
 from bids_app.settings.settings import Settings, Trial
 from bids_app.trial.design import Design
+from bids_app.trial.events import Events
 
 MOOD = Objective(name="Mood", role="primary", outcome="hamd17", summary="difference of adjusted means")
 RESPONSE = Objective(name="Response", role="secondary", outcome="hamd17:response")
@@ -53,7 +54,7 @@ def written(tmp_path, monkeypatch):
         settings = Settings(tmp_path, tmp_path, "group", tmp_path, trial=trial)
         monkeypatch.setattr(objectives, "result_of", lambda one, runs, folder: found[one.name])
         run = comparison(tmp_path, trial=trial)
-        write_objectives(SimpleNamespace(settings=settings), [run])
+        write_objectives(SimpleNamespace(settings=settings, events=Events()), [run])
         assert bool(run.notes.unmet) == any(one.lacks for one in found.values()), "the exit code knows"
         shown = read_objectives(tmp_path / "group")
         return {row["objective"]: row for row in shown.rows}, shown
@@ -73,7 +74,7 @@ def test_objectives_are_confirmed_in_their_order(written):
 
 def test_a_plan_without_objectives_has_no_table(written, tmp_path):
     settings = Settings(tmp_path, tmp_path, "group", tmp_path, trial=Trial(plan=Plan("degree")))
-    assert write_objectives(SimpleNamespace(settings=settings), [comparison(tmp_path)]) is None
+    assert write_objectives(SimpleNamespace(settings=settings, events=Events()), [comparison(tmp_path)]) is None
     assert read_objectives(tmp_path / "group") is None
 
 

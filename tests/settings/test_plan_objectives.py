@@ -132,7 +132,7 @@ def test_a_strategy_is_carried_out_or_said_not_to_be(strategy, needs):
         ('name = "Mood"', 'name = "Degree in the left angular gyrus"', "two objectives are called"),
         ('role = "primary"', 'role = "secondary"', "no objective is primary"),
         ('measure = "degree"\n', 'measure = "strength"\n', "it is primary, and strength is not metrics.primary"),
-        ('measure = "degree"\n', "", "a measure or an outcome, one of the two"),
+        ('measure = "degree"\n', "", "its endpoint is one of these: a measure"),
         (
             'outcome = "cssrs"',
             'outcome = "madrs"',

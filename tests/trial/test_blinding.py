@@ -279,3 +279,29 @@ def test_numbers_may_name_arms(settings):
     assert set(masked.participants["arm"]) == {"A", "B"}
     assert list(masked.participants["sex"]) == ["0", "1", "1", "0"] * 2
     assert np.all(masked.participants["age"] == found.participants["age"])
+
+
+@pytest.mark.parametrize(
+    "orders", [("drug-placebo", "placebo-drug"), ("low-high-placebo", "high-placebo-low", "placebo-low-high")]
+)
+def test_a_code_of_what_was_given_at_each_visit_is_no_outcome_of_a_blinded_cross_over(settings, orders):
+    """A dose at each visit tells the treatment, though everyone had all of them; a score does not."""
+    given = {who: orders[place % len(orders)].split("-") for place, who in enumerate(PEOPLE)}
+    visits = [str(number + 1) for number in range(len(orders[0].split("-")))]
+    index = pd.MultiIndex.from_product([PEOPLE, visits], names=["participant_id", "session_id"])
+    doses = {name: str(0.1 * place) for place, name in enumerate(sorted(given[PEOPLE[0]]))}
+    columns = {
+        "mg": [doses[given[who][int(visit) - 1]] for who, visit in index],
+        "period": [visit for _, visit in index],
+        "score": [str((int(who) * 7 + int(visit) * 3) % 5) for who, visit in index],
+    }
+    people = pd.DataFrame(
+        {"sequence": ["-".join(given[who]) for who in PEOPLE]}, index=pd.Index(PEOPLE, name="participant_id")
+    )
+    read = Tables(people, pd.DataFrame(columns, index=index), {}, logged=tuple(index))
+    crossed = with_trial(settings, design="crossover")
+    with pytest.raises(UsageError, match="--blind with --outcomes mg: it says the arm"):
+        blinded(with_trial(crossed, outcomes=("mg",)), read, set(index))
+    _, found = blinded(with_trial(crossed, outcomes=("score",)), read, set(index))
+    assert set(found.sessions) >= {"period", "score"}
+    assert "mg" not in found.sessions

@@ -14,6 +14,7 @@ import pytest
 import statsmodels.api as sm
 from conftest import SMALL
 from outputs import mean_of, table, visible
+from swapped import contents, plain, write_key
 
 ARMS = {"01": "midazolam", "02": "ketamine", "03": "midazolam", "04": "ketamine", "05": "midazolam", "06": "ketamine"}
 OTHERS = {"10": "healthy", "11": "withdrawn"}  # who were not scanned
@@ -41,10 +42,6 @@ measure = "degree"
 visit = "2"
 """
 NAMES = (b"ketamine", b"midazolam", b"vial-", b"comparator", b"healthy", b"0.5 mg")
-STAMP = re.compile(
-    rb"\d{8}-\d{6}(?=_\w+_)|(?<=_group_)[0-9a-f]{8}|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d([,.]\d+)?Z?|(?<= after )\d+ s|"
-    rb'(?<="(?:Seal)": )"[0-9a-f]+"|(?<="Before": )"[0-9a-f]*"|(?<="Digest": )"[0-9a-f]+"'
-)
 
 
 @dataclass(frozen=True)
@@ -83,12 +80,6 @@ class Blinded:
         ]
         names = ["participant_id", "treatment", "age", "kit"]
         pd.DataFrame(rows, columns=names).to_csv(self.bids / "participants.tsv", sep="\t", index=False)
-
-    def write_key(self, swap):
-        """Give everyone the letter that they have without the swap: the key is swapped too."""
-        letters = {swap.get(arm, arm): letter for arm, letter in LETTERS.items()}
-        self.key.parent.mkdir()
-        self.key.write_text(json.dumps({"letters": letters, "salt": "0" * 64}))
 
     def copy(self, root):
         shutil.copytree(self.root, root)
@@ -132,30 +123,16 @@ def both(request, processed, tmp_path_factory, app):
     for name, swap in (("a", {}), ("b", SWAP)):
         made = processed.copy(root / "trial")
         made.write_people(swap)
-        made.write_key(swap)
+        write_key(made.key, LETTERS, swap)
         outcome = blinded_run(app, made, request.param)
         assert outcome.code == 0, outcome.said
         found.append((Blinded(made.root.rename(root / name)), outcome))
     return request.param, found
 
 
-def plain(data):
-    """Leave out times, and what the salt makes of the key."""
-    return STAMP.sub(b"T", data)
-
-
-def contents(made):
-    """Return the bytes of every file by its name, but for the work folder, which goes when the process ends."""
-    files = [path for path in made.out.rglob("*") if path.is_file()]
-    files = [path for path in files if path.relative_to(made.out).parts[0] != "work"]
-    found = {plain(path.relative_to(made.out).as_posix().encode()): plain(path.read_bytes()) for path in files}
-    assert len(found) == len(files)
-    return found
-
-
 def test_nothing_differs_when_the_arms_are_swapped(both):
     _, ((one, said), (other, also_said)) = both
-    first, second = contents(one), contents(other)
+    first, second = contents(one.out), contents(other.out)
     assert sorted(first) == sorted(second)
     assert not [name for name in first if first[name] != second[name]]
     assert plain(said.said.encode()) == plain(also_said.said.encode())
@@ -227,9 +204,14 @@ def test_spread_is_that_of_everyone_at_two_visits(both):
 
 def walk_through(made):
     """Return the calls of the documentation, on a trial."""
-    page = (Path(__file__).parents[2] / "docs" / "blinding.md").read_text()
-    places = {"BIDS": made.bids, "OUT": made.out, "KEEPER/key.json": made.key, "plan.toml": made.plan}
-    calls = re.findall("^    trialgraph (.*)$", page, re.MULTILINE)
+    page = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    places = {
+        "demo/sourcedata/trial/bids": made.bids,
+        "out": made.out,
+        "keeper/key.json": made.key,
+        "plan.toml": made.plan,
+    }
+    calls = re.findall("^    trialgraph (.*--key.*)$", page, re.MULTILINE)
     return [[str(places.get(word, word)) for word in call.split()] for call in calls]
 
 
@@ -237,7 +219,7 @@ def walk_through(made):
 def unblinded(processed, tmp_path_factory, app):
     """A trial through all steps: looked at as one group, then unblinded by its plan, then by another plan."""
     made = processed.copy(tmp_path_factory.mktemp("steps") / "trial")
-    _, first, last = walk_through(made)
+    first, last = walk_through(made)
     said = {"pooled": app(*first, *ASKED)}
     said["mode"] = stat.S_IMODE(made.key.stat().st_mode)
     said["key"] = made.key.read_text()

@@ -1,4 +1,4 @@
-"""The way of a plan, by the command lines of docs/plan.md: begun, decided, checked, told, run, and shown."""
+"""The way of a plan, by the lines of docs/protocol.md: begun, decided, told, reviewed blind, unblinded, shown."""
 
 import contextlib
 import io
@@ -16,45 +16,18 @@ from outputs import table, visible
 
 from bids_app.cli.main import main
 from bids_app.report.documents import W
+from bids_app.system.provenance import digest_of_file
 
-DOCS = Path(__file__).parents[2] / "docs" / "plan.md"
+DOCS = Path(__file__).parents[2] / "docs" / "protocol.md"
 ARMS = dict(zip(range(1, 9), ("ketamine", "midazolam") * 4, strict=True))
-PLACE = re.compile(r"bids|out|plan\.toml|sap\.\w+")
+PLACES = {"demo/sourcedata/trial/bids": "bids", "keeper/key.json": "keeper/key.json"}
+PLACE = re.compile(r"out|plan\.toml|sap\.\w+")
 SCANS = (*SCALE, "--metrics", "degree", "--smooth-maps", "20")
 AS_PROCESSED = """
-[graph]
-voxel_size = 15
 smooth_maps = 20
 [signal]
 denoise = "simple"
 min_minutes = 1
-"""
-OBJECTIVES = """
-[[objective]]
-name = "Mood"
-role = "primary"
-population = "adults with depression"
-arm = "ketamine"
-reference = "midazolam"
-outcome = "hamd17"
-visit = "day3"
-summary = "difference of adjusted means"
-[[objective.event]]
-name = "rescue medication"
-strategy = "treatment policy"
-[[objective]]
-name = "Degree anywhere"
-role = "secondary"
-arm = "ketamine"
-measure = "degree"
-visit = "day3"
-[[objective]]
-name = "Degree without rescue"
-role = "secondary"
-measure = "degree"
-[[objective.event]]
-name = "rescue medication"
-strategy = "hypothetical"
 """
 
 
@@ -80,34 +53,44 @@ def lines_of_docs():
     return re.findall(r"^    trialgraph (.+)$", DOCS.read_text(), flags=re.MULTILINE)
 
 
-def decided(text):
-    """Decide what the plan leaves open, as a team would: take away the # of what it means, and add what it knows."""
-    for key in ("primary", "threshold", "correction", "n_planned", "title"):
-        text = re.sub(rf"^# ({key} = )", r"\1", text, flags=re.MULTILINE)
-    text = text.replace("fixed-sequence", "gatekeeping").replace('title = ""', 'title = "A walk"')
-    text = re.sub(r'"midazolam" = 4', '"midazolam" = 5', text).replace("10000", "200")
-    threshold = re.search(r"^threshold.*$", text, flags=re.MULTILINE)[0]
-    return text.replace("[graph]\n", "").replace(threshold, "") + AS_PROCESSED + OBJECTIVES
+def decided():
+    """Return the plan that the page decides on, for scans that are coarse and short and fewer draws."""
+    (plan,) = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
+    changed = {"voxel_size = 5": "voxel_size = 15", "n_permutations = 10000": "n_permutations = 200"}
+    for written, here in changed.items():
+        assert plan.count(written) == 1
+        plan = plan.replace(written, here)
+    return plan.replace("threshold = 0.25\n", f"threshold = 0.25{AS_PROCESSED}")
+
+
+def words_of(line, root):
+    """Return a command line of the page as it is called here, the scans by options that are quick."""
+    words = [
+        str(root / PLACES.get(word, word)) if word in PLACES or PLACE.fullmatch(word) else word for word in line.split()
+    ]
+    return [*words[:3], *SCANS] if words[2] == "participant" else words
 
 
 @pytest.fixture(scope="module")
 def walked(trial, app):
-    """Everything that the page says, in its order; and what each call said."""
+    """Everything that the page says, in its order; what each call said, and the page of the blinded review."""
     root, said = trial.bids.parent, {}
     for line in lines_of_docs():
-        words = [str(root / word) if PLACE.fullmatch(word) else word for word in line.split()]
+        words = words_of(line, root)
         if line.startswith("plan"):
             with contextlib.redirect_stdout(io.StringIO()) as heard:
                 code = main(words)
             text = heard.getvalue()
         else:
-            code, text = vars(app(*words, *(SCANS if line.endswith("participant") else ()))).values()
+            code, text = vars(app(*words)).values()
         assert code == 0, (shlex.join(words), text)
-        said[line] = text
+        said[" ".join(line.split()[:2]) if line.startswith("plan") else line.split()[-1]] = text
         if line.startswith("plan init"):
             path = root / "plan.toml"
             said["draft"] = path.read_text()
-            path.write_text(decided(said["draft"]))
+            path.write_text(decided())
+        elif "--blind" in words:
+            said["review"] = " ".join(visible((root / "out" / "group" / "index.html").read_text()).split())
     return root, said
 
 
@@ -130,11 +113,28 @@ def test_the_draft_has_what_the_tables_say_and_leaves_open_what_they_do_not(walk
 
 def test_the_check_says_what_is_not_stated_and_what_is_not_done(walked):
     _, said = walked
-    text = " ".join(said["plan check plan.toml bids"].split())
+    text = " ".join(said["plan check"].split())
     assert "Objective 'Degree anywhere': population, intercurrent events, summary not stated." in text
     assert "'Degree without rescue' cannot be confirmed: rescue medication, hypothetical: not done" in text
-    assert "Participants: n_planned: planned 5 midazolam, used 4 midazolam, by the tables." in text
+    assert "Participants: n_planned: planned 14 midazolam, used 4 midazolam, by the tables." in text
     assert "a plan that can be used; SHA-256" in text
+
+
+def test_the_review_tests_nothing_and_names_no_arm(walked):
+    _, said = walked
+    assert "Everyone is one group, and nothing is tested" in said["review"]
+    assert "ketamine" not in said["review"]
+    assert "midazolam" not in said["review"]
+    assert "confirmed" not in said["review"]
+
+
+def test_the_way_ends_with_who_unblinded_by_which_plan(walked):
+    root, _ = walked
+    events = [json.loads(line) for line in (root / "out" / "logs" / "blinding.jsonl").read_text().splitlines()]
+    assert [one["Event"] for one in events] == ["sealed", "blinded", "unblinded", "compared"]
+    assert {one["Plan"] for one in events[1:]} == {digest_of_file(root / "plan.toml")}
+    page = " ".join(visible((root / "out" / "group" / "index.html").read_text()).split())
+    assert "The arms were sealed, looked at 1 time while blinded, and unblinded by" in page
 
 
 def test_the_plan_is_told_before_there_are_results(walked):
@@ -181,11 +181,11 @@ def test_the_page_begins_with_the_objectives_and_says_no_more(walked, browse):
     assert "Primary objective, Mood: a difference is confirmed (two-sided p" in page
     assert "Secondary objective, Degree without rescue: not analysed as planned, so that nothing is confirmed" in page
     assert page.count("is confirmed (") == 2 * page.count("Mood: a difference is confirmed"), "in the box and below"
-    assert "Participants planned 4 ketamine, 5 midazolam" in page
+    assert "Participants planned 15 ketamine, 14 midazolam" in page
     assert "n_planned" in page
     assert "Results had been seen before" not in page
     checklist = (root / "out" / "logs" / "CHECKLIST.md").read_text()
-    assert "Participants planned: 4 ketamine, 5 midazolam" in checklist
+    assert "Participants planned: 15 ketamine, 14 midazolam" in checklist
     answer = json.loads((root / "out" / "group" / "results.json").read_text())
     assert [one["confirmed"] for one in answer["objectives"]][::2] == ["yes", "not as planned"]
     found = browse(path, 1000)
