@@ -338,3 +338,14 @@ def test_a_network_is_found_and_nothing_without_one(statistic):
     assert try_size(trial, noise, 40, region=region, size=1.5, n_trials=20).hits >= 18
     nulls = try_size(trial, noise, 40, region=None, n_trials=100)
     assert nulls.hits <= distributions.binom.ppf(0.999, 100, 0.05)
+
+
+def test_power_of_one_of_three_arms_lies_between_no_correction_and_that_for_two(single):
+    """The closed test of two comparisons is no more than either of them, and no less than each at half of alpha."""
+    effects = ((0.0, 0.0), (0.0, 1.0), (0.0, 0.0))
+    trial = PlannedTrial(estimator="post", n_visits=2, shares=(1, 1, 1), effects=effects, n_draws=500)
+    hits, trials = share_found(trial, single, 60, 1.0)
+    spread, df = mean_spread(np.eye(2), [0, 1], [], [-1, 1, 0], [20, 20, 20])
+    low, high = distributions.binomtest(hits, trials).proportion_ci(0.999)
+    assert low <= expected_power(1.0, spread, df, 0.05)
+    assert high >= expected_power(1.0, spread, df, 0.025)
