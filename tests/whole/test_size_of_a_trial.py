@@ -139,7 +139,7 @@ def test_what_cannot_be_planned_is_said(output, app, words, code, fragment):
 @pytest.mark.parametrize(
     ("route", "name", "node", "further"),
     [
-        ("global measures of Demo", "transitivity", "measure", ()),
+        ("global measures of Demo", "Transitivity", "measure", ()),
         ("connections of Demo", "default angular gyrus L", "connection", ("--edge-statistic", "nbs")),
     ],
 )
