@@ -111,8 +111,9 @@ def parse_for_power(options: PowerOptions, words: Sequence[str]) -> tuple[Settin
     folder = options.output_dir
     if not folder.is_dir():
         raise MissingInputError(f"{folder} is no folder: trialgraph power reads what the participant level wrote.")
-    design = ["--design", options.design] if options.design else []
-    settings = parse([str(folder), str(folder), "group", *design, *words])
+    told = ["--design", options.design] if options.design else []
+    told += ["--reports-only"] if options.reports_only else []
+    settings = parse([str(folder), str(folder), "group", *told, *words])
     check_numbers(settings)
     return settings, settled_by(options, settings.trial)
 

@@ -13,6 +13,8 @@ import pandas as pd
 from bids_app import __version__
 from bids_app.bids.files import save_described, save_json, sweep
 from bids_app.bids.findings import Finding, say_all
+from bids_app.errors import MissingInputError
+from bids_app.group.drawing import OF_CONNECTIONS
 from bids_app.power.pilot_maps import PilotMaps, read_pilot
 from bids_app.power.places import Place, place_of
 from bids_app.power.planning import Planned, assumed, called, n_visits_of, plan_from, planned_trial
@@ -20,6 +22,7 @@ from bids_app.report.power import write_power_page
 from bids_app.runtime.logs import conclude, start_log
 from bids_app.settings.power_options import PowerOptions
 from bids_app.settings.settings import Settings
+from bids_app.stats import Inference
 from bids_app.stats.planning import Curve, Tried, as_it_is, fit_curve, size_for, smoothness, try_size, wilson
 from bids_app.stats.reliability import intraclass_correlation
 
@@ -83,6 +86,8 @@ def power_level(settings: Settings, options: PowerOptions) -> int:
     int
         0, or the code of what went wrong.
     """
+    if options.reports_only:
+        return _remake(settings)
     log_dir = start_log(replace(settings, level=FOLDER))
     sweep(settings.output_dir)
     maps = read_pilot(settings, options, n_visits_of(options))
@@ -99,6 +104,17 @@ def power_level(settings: Settings, options: PowerOptions) -> int:
     for line in record["Answer"]:
         logger.info("%s", line)
     return conclude([], page, log_dir)
+
+
+def _remake(settings: Settings) -> int:
+    """Make the page anew of what an earlier run saved."""
+    folder = settings.output_dir / FOLDER
+    if lacking := [name for name in ("results.json", "power.tsv") if not (folder / name).is_file()]:
+        raise MissingInputError(
+            f"--reports-only: {folder} has no {' and no '.join(lacking)}. Run trialgraph power without it first."
+        )
+    log_dir = start_log(replace(settings, level=FOLDER))
+    return conclude([], write_power_page(folder), log_dir)
 
 
 def _of_pilot(maps: PilotMaps, planned: Planned) -> Iterator[Finding]:
@@ -203,7 +219,8 @@ def _numbers(options: PowerOptions, planned: Planned, maps: PilotMaps) -> list[i
 def _least(planned: Planned) -> int:
     """Return how many have to be randomized for five or so in the smallest arm."""
     trial = planned.trial
-    return int(np.ceil(5 * sum(trial.shares) / min(trial.shares) / (1 - trial.lost)))
+    n_columns = len(trial.shares) + trial.n_covariates + trial.n_strata
+    return int(np.ceil(max(5 * sum(trial.shares) / min(trial.shares), n_columns + 4) / (1 - trial.lost)))
 
 
 def _strict(planned: Planned, maps: PilotMaps) -> float:
@@ -295,13 +312,22 @@ def _of_analysis(options: PowerOptions, maps: PilotMaps, planned: Planned) -> di
     return {
         "Estimator": trial.estimator,
         "Scheme": "sign-flips" if options.design == "one-group" else trial.scheme,
-        "Statistic": trial.inference.statistic,
+        "Statistic": _statistic(trial.inference),
         "StandardErrors": "HC3" if trial.inference.robust else "ordinary",
+        "Covariates": trial.n_covariates,
+        "Strata": trial.n_strata,
+        "Explained": trial.explained,
         "Alpha": trial.alpha,
         "Measures": [one.title for one in maps.features],
         "CorrectedOverMeasures": trial.over_measures and len(trial.questions) == 1,
         "AllComparisons": len(trial.questions),
     }
+
+
+def _statistic(inference: Inference) -> str:
+    """Return what the page calls the statistic: that of networks otherwise than that of maps."""
+    name = str(inference.statistic)
+    return name if inference.pairs is None else {kind: option for option, kind in OF_CONNECTIONS.items()}[name]
 
 
 def _icc(pilot: Any) -> float | None:

@@ -1,8 +1,7 @@
 """The maps that a trial is planned from: found in an output folder, read visit by visit, whoever was given what."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import nibabel as nib
 import numpy as np
@@ -15,8 +14,9 @@ from bids_app.errors import DataError, UsageError
 from bids_app.graph.features import Feature
 from bids_app.group.found_routes import find_routes
 from bids_app.group.node_values import read_same_nodes, read_values
-from bids_app.group.routes import MapRoute, ParcelRoute, Route, grid_of
+from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, ParcelRoute, Route, grid_of
 from bids_app.group.sample import read_visit
+from bids_app.settings.argument_parser import meant
 from bids_app.settings.power_options import PowerOptions
 from bids_app.settings.settings import Settings
 from bids_app.space.grid import Nodes
@@ -24,7 +24,7 @@ from bids_app.stats.planning import LEAST_PARTICIPANTS, Pilot
 from bids_app.trial.flow import by_visit
 from bids_app.trial.visit_scans import facts_of
 
-Planable = MapRoute | ParcelRoute
+Planable = MapRoute | ParcelRoute | GlobalRoute | ConnectionRoute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class PilotMaps:
 
     Attributes
     ----------
-    route : MapRoute or ParcelRoute
+    route : MapRoute, ParcelRoute, GlobalRoute or ConnectionRoute
     features : tuple of Feature
         The measures, that with the effect first.
     sessions : tuple of str or None
@@ -43,6 +43,7 @@ class PilotMaps:
     grid : Grid, Surface or None
         Of the V nodes.
     parcels : DataFrame or None
+        Of nodes without a place: what they are called.
     r_is_said : bool
         Whether the correlation of visits is not theirs, but was given.
     findings : tuple of Finding
@@ -57,6 +58,13 @@ class PilotMaps:
     parcels: pd.DataFrame | None
     r_is_said: bool
     findings: tuple[Finding, ...]
+
+    @property
+    def pairs(self) -> np.ndarray | None:
+        """The parcels of each connection, (V, 2) int32; None of other nodes."""
+        if self.parcels is None or "first" not in self.parcels:
+            return None
+        return self.parcels[["first", "second"]].to_numpy(np.int32)
 
     @property
     def spacing(self) -> float | None:
@@ -85,7 +93,9 @@ def read_pilot(settings: Settings, options: PowerOptions, n_visits: int) -> Pilo
     DataError
         Too few participants have them.
     """
-    route = _route(find_routes(settings, index_scans(settings.output_dir)), options.route)
+    route = _route(
+        find_routes(settings, index_scans(settings.output_dir)), options.route, settings.trial.edge_statistic
+    )
     features = _features(route, settings, options)
     route = replace(route, scans={one: route.scans[one] for one in features})
     sessions, about = _sessions(route, options, n_visits)
@@ -95,6 +105,8 @@ def read_pilot(settings: Settings, options: PowerOptions, n_visits: int) -> Pilo
     visits = [read_visit(route, participants, session, shape) for session in sessions]
     maps = np.stack([np.stack([of[one] for one in features], axis=1) for of in visits], axis=1)
     kept = np.isfinite(maps).all(axis=(0, 1, 2))
+    if isinstance(route, GlobalRoute):  # the density is the same for everyone, where the edges are made by it
+        kept &= (np.ptp(maps, axis=0) > 1e-12 * np.abs(maps).max(axis=0)).all(axis=(0, 1))
     if not kept.any():
         raise DataError(f"{route.name}: there is no {route.node} that every participant has.")
     grid = grid_of(route, nib.load(scans[0].path), kept) if isinstance(route, MapRoute) else None
@@ -113,42 +125,36 @@ def read_pilot(settings: Settings, options: PowerOptions, n_visits: int) -> Pilo
     )
 
 
-def _route(routes: Sequence[Route], wanted: str | None) -> Planable:
+def _route(routes: Sequence[Route], wanted: str | None, edge_statistic: str) -> Planable:
     """Choose the maps: those named, or the first."""
-    able = [one for one in routes if isinstance(one, (MapRoute, ParcelRoute))]
+    able = [one for one in routes if isinstance(one, Planable)]
     named = {one.name.removeprefix("parcels of "): one for one in able} | {one.name: one for one in able}
     if wanted is None and able:
         return able[0]
     if wanted not in named:
         known = ", ".join(dict.fromkeys(one.name.removeprefix("parcels of ") for one in able)) or "none"
-        raise UsageError(f"--route {wanted}: there is no such result{near(str(wanted), named)}; there is: {known}.")
+        lacking = edge_statistic == "none" and str(wanted).startswith("connection")
+        how = " Connections are compared with --edge-statistic." if lacking else ""
+        raise UsageError(
+            f"--route {wanted}: there is no such result{meant(str(wanted), list(named))}; there is: {known}.{how}"
+        )
     return named[str(wanted)]
-
-
-def near(word: str, names: Iterable[str]) -> str:
-    """Ask whether names that are near are meant.
-
-    Examples
-    --------
-    >>> near("Angular_l", ["Angular_L", "Angular_R"])
-    ' (near: Angular_L, Angular_R)'
-    """
-    folded = {name.casefold(): name for name in names}
-    near = [folded[one] for one in get_close_matches(word.casefold(), list(folded), n=3, cutoff=0.6)]
-    return f" (near: {', '.join(near)})" if near else ""
 
 
 def _features(route: Planable, settings: Settings, options: PowerOptions) -> tuple[Feature, ...]:
     """Return the measure with the effect first, and those over which p is corrected."""
     features = tuple(route.scans)
     plan = settings.trial.plan
-    wanted = options.effect_measure or (plan.metric if plan else None)
+    of_nodes = isinstance(route, MapRoute | ParcelRoute)  # a plan's measure is of these
+    wanted = options.effect_measure or (plan.metric if plan and of_nodes else None)
     if wanted is None:
         return features
     own = [one for one in features if wanted in (one.metric, one.label, one.key, one.title)]
     if not own:
         names = list(dict.fromkeys(one.metric for one in features))
-        raise UsageError(f"--effect-measure {wanted}: it is not compared{near(wanted, names)}; {', '.join(names)} are.")
+        raise UsageError(
+            f"--effect-measure {wanted}: it is not compared{meant(wanted, names)}; {', '.join(names)} are."
+        )
     if plan and plan.metric == own[0].metric:  # which is judged by its own p
         return (own[0],)
     return (own[0], *(one for one in features if one is not own[0]))
@@ -163,7 +169,7 @@ def _sessions(
     wanted = [one.removeprefix("ses-") for one in options.visits]
     if unknown := [one for one in wanted if one not in found]:
         raise UsageError(
-            f"--visits {' '.join(unknown)}: no maps are of it{near(unknown[0], found)}; there are "
+            f"--visits {' '.join(unknown)}: no maps are of it{meant(unknown[0], found)}; there are "
             f"{', '.join(filter(None, found)) or 'none with a session'}."
         )
     chosen = [one or None for one in wanted or found]

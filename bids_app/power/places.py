@@ -7,7 +7,8 @@ import numpy as np
 
 from bids_app.bids.values import counted
 from bids_app.errors import UsageError
-from bids_app.power.pilot_maps import PilotMaps, near
+from bids_app.power.pilot_maps import PilotMaps
+from bids_app.settings.argument_parser import meant
 from bids_app.settings.atlas_source import AtlasSource, find_atlas
 from bids_app.settings.power_options import PowerOptions
 from bids_app.settings.settings import Settings
@@ -49,14 +50,14 @@ def place_of(maps: PilotMaps, settings: Settings, options: PowerOptions) -> Plac
         return _sphere(maps, np.array(options.effect_at), options.effect_radius)
     name = str(options.effect_region)
     if maps.grid is None:
-        return _parcel(maps, name)
+        return _node(maps, name)
     return _named(maps, settings, name)
 
 
 def _sphere(maps: PilotMaps, middle: np.ndarray, radius: float) -> Place:
     at = " ".join(f"{edge:g}" for edge in middle)
     if maps.grid is None:
-        raise UsageError(f"--effect-at {at}: of parcels, give --effect-region NAME.")
+        raise UsageError(f"--effect-at {at}: of {maps.route.node}s, give --effect-region NAME.")
     distances = np.linalg.norm(maps.grid.coordinates - middle, axis=1)
     nodes = np.flatnonzero(distances <= radius)
     if not len(nodes):
@@ -71,12 +72,18 @@ def _sphere(maps: PilotMaps, middle: np.ndarray, radius: float) -> Place:
     )
 
 
-def _parcel(maps: PilotMaps, name: str) -> Place:
+def _node(maps: PilotMaps, name: str) -> Place:
+    """Return a node by its name; of connections also all of a parcel."""
     assert maps.parcels is not None
-    names = maps.parcels["name"].astype(str).tolist()
-    if name not in names:
-        raise UsageError(_unknown(name, names, maps.route.name))
-    return Place(np.array([names.index(name)]), name, f"the parcel {name}")
+    names, node = maps.parcels["name"].astype(str).tolist(), maps.route.node
+    if name in names:
+        return Place(np.array([names.index(name)]), name, f"the {node} {name}")
+    if maps.pairs is not None:
+        ends = maps.parcels[["from", "to"]].astype(str)
+        if len(own := np.flatnonzero((ends == name).any(axis=1))):
+            return Place(own, name, f"the {counted(len(own), node)} of {name}")
+        names = [*np.unique(ends), *names]
+    raise UsageError(_unknown(name, names, maps.route.name))
 
 
 def _named(maps: PilotMaps, settings: Settings, name: str) -> Place:
@@ -113,4 +120,4 @@ def _first_there() -> Iterator[AtlasSource]:
 def _unknown(name: str, known: Iterable[str], by: str) -> str:
     names = list(dict.fromkeys(known))
     some = ", ".join(names[:12]) + (" ..." if len(names) > 12 else "")
-    return f"--effect-region {name}: {by} has no such region{near(name, names)}; it has {some or 'none'}."
+    return f"--effect-region {name}: {by} has no such region{meant(name, names)}; it has {some or 'none'}."

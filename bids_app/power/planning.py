@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from bids_app.bids.findings import Finding
+from bids_app.bids.values import counted
 from bids_app.errors import UsageError
-from bids_app.group.drawing import STATISTICS
+from bids_app.group.drawing import OF_CONNECTIONS, STATISTICS
 from bids_app.power.pilot_maps import PilotMaps
 from bids_app.power.places import Place
 from bids_app.settings.power_options import PowerOptions
@@ -68,9 +69,22 @@ def planned_trial(options: PowerOptions, trial: Trial, maps: PilotMaps) -> Plann
             n_draws=options.draws or (OF_SEVERAL if several else OF_ONE),
             scheme=SIGNS.get(trial.scheme, trial.scheme),
             over_measures=len(maps.features) > 1,
+            n_covariates=_n_covariates(options, trial),
+            n_strata=2 ** len(trial.strata) if options.n_strata is None else options.n_strata,
+            explained=options.explained,
         )
     except ValueError as error:
         raise UsageError(f"trialgraph power: {error}") from error
+
+
+def _adjusted(options: PowerOptions, trial: Trial) -> list[str]:
+    """Name what the group level will adjust for."""
+    moved = trial.baseline_motion and options.design in ("parallel", "groups")
+    return [*trial.covariates, *["motion at baseline"] * moved]
+
+
+def _n_covariates(options: PowerOptions, trial: Trial) -> int:
+    return len(_adjusted(options, trial)) if options.n_covariates is None else options.n_covariates
 
 
 def _shares(options: PowerOptions) -> tuple[int, ...]:
@@ -93,9 +107,11 @@ def _effects(options: PowerOptions, n_arms: int, n_visits: int) -> tuple[tuple[f
 
 
 def _inference(trial: Trial, maps: PilotMaps) -> Inference:
-    grid = maps.grid
+    grid, pairs = maps.grid, maps.pairs
+    of_nodes = "voxel" if pairs is None else OF_CONNECTIONS[trial.edge_statistic]
     return Inference(
-        statistic="voxel" if grid is None else STATISTICS[trial.statistic],
+        statistic=of_nodes if grid is None else STATISTICS[trial.statistic],
+        pairs=pairs,
         neighbours=None if grid is None else grid.neighbours(trial.connectivity),
         threshold=trial.cluster_threshold,
         robust=trial.hc3,
@@ -106,11 +122,21 @@ def assumed(options: PowerOptions, settings: Settings, maps: PilotMaps) -> tuple
     """Say what is planned otherwise than it will be analysed."""
     trial = settings.trial
     said = []
-    if names := [*trial.covariates, *trial.strata]:
+    names = _adjusted(options, trial)
+    n_columns = _n_covariates(options, trial)
+    if n_columns:
+        of_these = f" ({', '.join(names)})" if options.n_covariates is None else ""
         said.append(
-            f"Covariates and strata ({', '.join(names)}) are not simulated: what they explain stays in the variance, "
-            "so that the trial may be smaller than is planned here."
+            f"The analysis adjusts for {counted(n_columns, 'covariate')}{of_these}; --n-covariates says otherwise, as "
+            "where a category has several columns."
         )
+    if options.n_strata is None and trial.strata:
+        n_strata = 2 ** len(trial.strata)
+        said.append(f"{n_strata} strata are taken ({', '.join(trial.strata)}: two of each); --n-strata says otherwise.")
+    if n_columns or trial.strata or (options.n_strata or 1) > 1:
+        share = f"{100 * options.explained:g} % of the error variance, as is said by --explained"
+        none = "nothing: --explained SHARE says how much, and fewer participants are then enough"
+        said.append(f"Covariates and strata explain {share if options.explained else none}.")
     if trial.tail_approximation:
         said.append("p of the simulated trials is without a fitted tail.")
     if len(maps.features) > 1 and options.n_arms not in (None, 2):
@@ -163,7 +189,9 @@ class Planned:
         outcome, adjusts, arms = self.outcome(question)
         sizes = [max(round(one * (1 - self.trial.lost)), 1) for one in self.trial.sizes(n)]
         own = [size for size, weight in zip(sizes, arms, strict=True) if weight]
-        spread, df = mean_spread(self.mean, outcome, adjusts, arms[arms != 0], own)
+        trial = self.trial
+        left, n_columns = (1 - trial.explained) * self.mean, trial.n_covariates + trial.n_strata - 1
+        spread, df = mean_spread(left, outcome, adjusts, arms[arms != 0], own, n_columns)
         return expected_power(self.trial.effect_of(question) * size * self.mean_effect, spread, df, self.trial.alpha)
 
     @property

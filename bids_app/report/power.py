@@ -32,6 +32,10 @@ STATISTICS = {
     "voxel": "the t statistic",
     "extent": "the extent of clusters",
     "mass": "the mass of clusters",
+    "t": "the t statistic",
+    "nbs": "the count of connections in the component (network-based statistic)",
+    "nbs-intensity": "the sum of z over the component (network-based statistic)",
+    "tfnbs": "the threshold-free network-based statistic",
 }
 DESIGNS = {
     "parallel": "a randomized trial with parallel arms",
@@ -69,6 +73,7 @@ def write_power_page(folder: Path) -> Path:
         figure=figure,
         words=words,
         by_effect=_by_effect(record),
+        adjusted=_adjusted_words(record["Analysis"]),
         designs=DESIGNS,
         estimators=ESTIMATORS,
         schemes=SCHEMES,
@@ -131,8 +136,8 @@ def sample_size_words(record: Mapping[str, Any], table: pd.DataFrame) -> list[st
     node = _node(maps["Route"])
     return [
         " ".join(("Sample size.", record["Answer"][0], _effect_words(record), _lost_words(record["Design"]))).strip(),
-        f"The analysis simulated is the planned one: {ESTIMATORS[analysis['Estimator']]}, tested at every {node} "
-        f"by {SCHEMES[analysis['Scheme']]} with {STATISTICS[analysis['Statistic']]}"
+        f"The analysis simulated is the planned one: {ESTIMATORS[analysis['Estimator']]}{_adjusted_words(analysis)}, "
+        f"tested at every {node} by {SCHEMES[analysis['Scheme']]} with {STATISTICS[analysis['Statistic']]}"
         f"{' and HC3 standard errors' if analysis['StandardErrors'] == 'HC3' else ''}, p corrected for the family-wise "
         f"error over {number(int(maps['Nodes']))} {node}s and both signs{_further(analysis)}, at a level of "
         f"{analysis['Alpha']:g}. An effect counts as found where any {node} of the region ({effect['Place']}) is "
@@ -159,7 +164,17 @@ def _lost_words(design: Mapping[str, Any]) -> str:
 
 
 def _node(route: str) -> str:
-    return "parcel" if route.startswith("parcels") else route.removesuffix("s")
+    """Return what a node of a route is called, of its name."""
+    of_tables = {"parcels": "parcel", "connections": "connection", "global": "measure"}
+    return of_tables.get(route.partition(" ")[0], route.removesuffix("s"))
+
+
+def _adjusted_words(analysis: Mapping[str, Any]) -> str:
+    n_covariates, n_strata, share = analysis["Covariates"], analysis["Strata"], analysis["Explained"]
+    columns = [counted(n_covariates, "covariate")] * bool(n_covariates)
+    columns += [f"{n_strata} strata of the randomization"] * (n_strata > 1)
+    explain = f", which explain {100 * share:g} % of the error variance" if share else ", assumed to explain nothing"
+    return f" with {' and '.join(columns)}{explain}" if columns else ""
 
 
 def _further(analysis: Mapping[str, Any]) -> str:

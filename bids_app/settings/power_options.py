@@ -57,6 +57,12 @@ class PowerOptions:
     trials : int
     draws : int or None
         More of several comparisons than of one where None.
+    reports_only : bool
+        The page is made anew of what is saved.
+    n_covariates, n_strata : int or None
+        As many as the analysis names, and two of each column of strata, where None.
+    explained : float
+        Share of the error variance that covariates and strata take out.
     """
 
     output_dir: Path
@@ -81,6 +87,10 @@ class PowerOptions:
     precision: float = 0.0
     trials: int = 200
     draws: int | None = None
+    reports_only: bool = False
+    n_covariates: int | None = None
+    n_strata: int | None = None
+    explained: float = 0.0
 
     @property
     def lost(self) -> float:
@@ -147,13 +157,20 @@ def _add_trial(add: Callable[..., object]) -> None:
     add("--ratio", type=_ratio, metavar="A:B", help="how many are randomized to each arm, the reference last (1:1)")
     add("--dropout", type=within(0, 0.9), default=0.0, metavar="SHARE", help="of participants who have no follow-up")
     add("--excluded", type=within(0, 0.9), default=0.0, metavar="SHARE", help="of the others, whose motion is too much")
+    add("--n-covariates", type=within(0, 50, int), metavar="K", help="columns adjusted for (those that are named)")
+    add("--n-strata", type=within(1, 100, int), metavar="S", help="of the randomization (two of each that is named)")
+    add("--explained", type=within(0, 0.95), default=0.0, metavar="SHARE", help="of the error variance, by these (0)")
     add("--visits", nargs="+", default=[], metavar="SES", help="sessions of the folder that stand for the visits")
     add("--visit-correlation", type=within(0, 0.99), metavar="R", help="of visits, where the maps do not tell it")
 
 
 def _add_effect(add: Callable[..., object]) -> None:
     add("--effect-size", type=within(-10, 10), metavar="G", help="standardized difference; left out, it is looked for")
-    add("--effect-region", metavar="NAME", help="where: a region of --atlas, or of AAL; of parcels one of them")
+    add(
+        "--effect-region",
+        metavar="NAME",
+        help="where: a region of --atlas, or of AAL; else the name of a node",
+    )
     add("--effect-at", nargs=3, type=float, metavar=("X", "Y", "Z"), help="where: the middle of a sphere, mm")
     add("--effect-radius", type=within(0.1, 100), default=10.0, metavar="MM", help="of that sphere")
     add("--effect-measure", metavar="NAME", help="in which measure: the plan's primary one, or the first")
@@ -171,6 +188,11 @@ def _add_search(add: Callable[..., object]) -> None:
     add("--draws", type=within(20, 10_000, int), metavar="N", help="of each trial (200; of several comparisons 500)")
     add(
         "--precision", type=within(0, 0.5), default=0.0, metavar="W", help="enough: half a 95 %% interval (as --trials)"
+    )
+    add(
+        "--reports-only",
+        action="store_true",
+        help="make the page anew of what was saved, simulate nothing",
     )
 
 
@@ -194,6 +216,8 @@ def read_power(argv: Sequence[str]) -> tuple[PowerOptions, list[str]]:
 
 def _refuse(options: PowerOptions) -> None:
     """Refuse what contradicts itself."""
+    if options.reports_only:
+        return
     if (options.effect_region is None) == (options.effect_at is None):
         raise UsageError("trialgraph power: say where the effect is, by --effect-region NAME or --effect-at X Y Z.")
     if options.effect_size is None and len(options.n) != 1:

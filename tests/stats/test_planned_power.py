@@ -291,3 +291,61 @@ def test_results_do_not_depend_on_the_threads(smooth):
     region = Region(np.arange(9), smooth.deviation[1, 0, :9])
     one, two = (try_size(trial, noise, 20, region=region, size=1.0, n_trials=30, n_jobs=jobs) for jobs in (1, 2))
     assert one == two
+
+
+@pytest.mark.parametrize("estimator", ["ancova", "post"])
+def test_covariates_and_strata_do_what_their_closed_form_says(single, estimator):
+    """A share of the error variance goes, and so do degrees of freedom."""
+    adjusted = {"n_covariates": 3, "n_strata": 2, "explained": 0.4}
+    trial = PlannedTrial(estimator=estimator, **adjusted, **TWO_ARMS)
+    outcome, adjusts = [0, 1], [0] if estimator == "ancova" else []
+    left = 0.6 * np.array([[1, R], [R, 1]])
+    spread, df = mean_spread(left, outcome, adjusts, [-1, 1], [16, 16], n_columns=4)
+    assert df == 32 - 2 - len(adjusts) - 3 - 1
+    expected = expected_power(0.7, spread, df)
+    assert agrees(*share_found(trial, single, 32, 0.7), expected)
+    without, df = mean_spread(np.array([[1, R], [R, 1]]), outcome, adjusts, [-1, 1], [16, 16])
+    assert expected > expected_power(0.7, without, df) + 0.05
+
+
+def test_strata_are_randomized_in_blocks():
+    trial = PlannedTrial(estimator="ancova", n_strata=3, **{**TWO_ARMS, "shares": (1, 2)})
+    arm, stratum = trial.randomized(100, np.random.default_rng(0))
+    for one in range(3):
+        sizes = np.bincount(arm[stratum == one], minlength=2)
+        assert abs(2 * sizes[0] - sizes[1]) <= 2  # one block at most is not full
+    assert len(np.unique(stratum)) == 3
+
+
+def test_too_many_columns_for_a_trial_find_nothing(single):
+    trial = PlannedTrial(estimator="ancova", n_covariates=20, **TWO_ARMS)
+    assert not simulate_once(trial, single, 20, HERE, 5.0, 0).any
+    with pytest.raises(ValueError, match="no covariates and no strata"):
+        PlannedTrial(estimator="ancova", explained=0.2, **TWO_ARMS)
+
+
+@pytest.mark.parametrize("statistic", ["extent", "tfce"])
+def test_a_network_is_found_and_nothing_without_one(statistic):
+    """All connections of a node of a graph of six, by the network-based statistic and the threshold-free one."""
+    first, second = np.triu_indices(6, 1)
+    pairs = np.column_stack([first, second]).astype(np.int32)
+    pilot = Pilot.of(np.random.default_rng(2).standard_normal((30, 2, 1, len(pairs))))
+    inference = Inference(statistic, pairs=pairs, threshold=2.0)
+    trial = PlannedTrial(estimator="ancova", inference=inference, **TWO_ARMS)
+    own = np.flatnonzero(first == 0)
+    noise = noise_like(pilot)
+    region = Region(own, noise.deviation[1, 0, own])
+    assert try_size(trial, noise, 40, region=region, size=1.5, n_trials=20).hits >= 18
+    nulls = try_size(trial, noise, 40, region=None, n_trials=100)
+    assert nulls.hits <= distributions.binom.ppf(0.999, 100, 0.05)
+
+
+def test_power_of_one_of_three_arms_lies_between_no_correction_and_that_for_two(single):
+    """The closed test of two comparisons is no more than either of them, and no less than each at half of alpha."""
+    effects = ((0.0, 0.0), (0.0, 1.0), (0.0, 0.0))
+    trial = PlannedTrial(estimator="post", n_visits=2, shares=(1, 1, 1), effects=effects, n_draws=500)
+    hits, trials = share_found(trial, single, 60, 1.0)
+    spread, df = mean_spread(np.eye(2), [0, 1], [], [-1, 1, 0], [20, 20, 20])
+    low, high = distributions.binomtest(hits, trials).proportion_ci(0.999)
+    assert low <= expected_power(1.0, spread, df, 0.05)
+    assert high >= expected_power(1.0, spread, df, 0.025)

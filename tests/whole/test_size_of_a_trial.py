@@ -90,7 +90,9 @@ def test_a_plan_says_design_visits_measure_and_level(output, app, tmp_path):
     assert (analysis["Measures"], analysis["CorrectedOverMeasures"]) == (["Clustering, r > 0.25"], False)
     assert record["Maps"]["Sessions"] == ["baseline", "day3"]
     assert len(record["Plan"]) == 64
-    assert "Covariates and strata (age) are not simulated" in said
+    assert (analysis["Covariates"], analysis["Strata"], analysis["Explained"]) == (2, 1, 0)
+    assert "adjusts for 2 covariates (age, motion at baseline)" in said
+    assert "Covariates and strata explain nothing" in said
 
 
 @pytest.mark.parametrize("design", ["crossover", "one-group", "groups"])
@@ -112,9 +114,9 @@ def test_other_designs_are_planned(output, app, design):
         ((*AT, "--effect-size", 0), 64, "without an effect are simulated"),
         (("--effect-at", 300, 0, 0, "--effect-size", 1), 64, "mm away"),
         (("--effect-region", "Anglar", "--effect-size", 1, "--atlas", "dosenbach"), 64, "no such region"),
-        ((*AT, "--effect-size", 1, "--route", "voxel"), 64, "near: voxels"),
-        ((*AT, "--effect-size", 1, "--effect-measure", "degre"), 64, "near: degree"),
-        ((*AT, "--effect-size", 1, "--visits", "day9"), 64, "near: day3"),
+        ((*AT, "--effect-size", 1, "--route", "voxel"), 64, "did you mean voxels?"),
+        ((*AT, "--effect-size", 1, "--effect-measure", "degre"), 64, "did you mean degree?"),
+        ((*AT, "--effect-size", 1, "--visits", "day9"), 64, "did you mean day3?"),
         ((*AT, "--effect-size", 1, "--visits", "day3"), 64, "--visit-correlation R"),
         ((*AT, "--effect-size", 1, "--participant-label", "01", "02"), 65, "at least 5 are needed"),
         ((*AT, "--effect-size", 1, "--ratio", "2:1:1"), 64, "there are 2 arms"),
@@ -132,6 +134,48 @@ def test_what_cannot_be_planned_is_said(output, app, words, code, fragment):
     assert fragment in said
     assert "Traceback" not in said
     assert ((output / "power").exists() and sorted(path.name for path in (output / "power").iterdir())) == before
+
+
+@pytest.mark.parametrize(
+    ("route", "name", "node", "further"),
+    [
+        ("global measures of Demo", "Transitivity", "measure", ()),
+        ("connections of Demo", "default angular gyrus L", "connection", ("--edge-statistic", "nbs")),
+    ],
+)
+def test_networks_and_whole_graphs_are_planned(output, app, route, name, node, further):
+    words = ("--route", route, "--effect-region", name, "--effect-size", 1.5, "--n", 20, 60, *further)
+    code, said = power(app, output, *words, *QUICK)
+    assert code == 0, said
+    record, table = read(output)
+    assert record["Maps"]["Route"] == route
+    assert table["power"].iloc[1] >= table["power"].iloc[0]
+    assert f"tested at every {node}" in (output / "power" / "sample_size.txt").read_text()
+
+
+def test_strata_covariates_three_arms_and_three_visits_are_planned_together(output, app):
+    design = ("--n-arms", 3, "--n-followups", 2, "--visit-correlation", 0.5, "--draws", 100, "--n-strata", 2)
+    how = ("--n-covariates", 2, "--explained", 0.3)
+    code, said = power(app, output, *PARCELS, *QUICK, *design, *how, "--effect-size", 1.5, "--n", 45, 90)
+    assert code == 0, said
+    record, table = read(output)
+    assert (record["Design"]["Arms"], record["Design"]["Visits"]) == (3, 3)
+    assert table["false_alarms"].max() <= 0.25
+    assert len(record["Effect"]["Comparisons"]) == 4
+    text = (output / "power" / "sample_size.txt").read_text()
+    assert "2 covariates and 2 strata of the randomization, which explain 30 % of the error variance" in text
+
+
+def test_the_page_is_made_anew_of_what_is_saved(output, app, tmp_path):
+    code, said = power(app, output, *PARCELS, "--effect-size", 1.5, "--n", 20, *QUICK)
+    assert code == 0, said
+    saved = {path.name: path.read_bytes() for path in (output / "power").iterdir()}
+    (output / "power" / "index.html").unlink()
+    code, said = power(app, output, "--reports-only")
+    assert code == 0, said
+    assert {path.name: path.read_bytes() for path in (output / "power").iterdir()} == saved
+    code, said = power(app, tmp_path, "--reports-only")
+    assert (code, "has no results.json and no power.tsv" in said) == (66, True), said
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path, app):

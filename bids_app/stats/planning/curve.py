@@ -173,6 +173,7 @@ def mean_spread(
     adjusts: Sequence[int],
     weights: npt.ArrayLike,
     sizes: Sequence[int],
+    n_columns: int = 0,
 ) -> tuple[float, int]:
     r"""Return the standard error of an estimand of a single node, and its degrees of freedom.
 
@@ -188,6 +189,9 @@ def mean_spread(
         Of the arms.
     sizes : sequence of int
         Of the K arms.
+    n_columns : int, optional
+        Others that are adjusted for, alike for every node: covariates, and strata but the first. What they explain is
+        not in the covariance that is given.
 
     Returns
     -------
@@ -216,10 +220,11 @@ def mean_spread(
     if taken:
         across = correlation[taken] @ c
         variance -= float(across @ np.linalg.solve(correlation[np.ix_(taken, taken)], across))
-    df = int(n.sum()) - len(n) - len(taken)
+    by_chance = len(taken) + n_columns
+    df = int(n.sum()) - len(n) - by_chance
     if df < 1:
         raise ValueError(f"{int(n.sum())} participants leave {df} degrees of freedom")
-    chance = 1 + len(taken) / (df - 1) if taken and df > 1 else 1.0
+    chance = 1 + by_chance / (df - 1) if len(n) > 1 and df > 1 else 1.0
     return float(np.sqrt(max(variance, 0) * (w**2 / n).sum() * chance)), df
 
 

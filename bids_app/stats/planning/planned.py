@@ -50,6 +50,12 @@ class PlannedTrial:
         How differences of arms are tested: ``rerandomize`` or ``freedman-lane``.
     over_measures : bool
         Whether p is corrected over the measures too.
+    n_covariates : int
+        Columns that are adjusted for, beside a baseline and strata.
+    n_strata : int
+        Of the randomization, which is in permuted blocks within them where there are several.
+    explained : float
+        Share of the error variance that these take out: of what would be left beside the baseline without them.
     """
 
     estimator: str
@@ -62,12 +68,17 @@ class PlannedTrial:
     n_draws: int = 200
     scheme: str = "rerandomize"
     over_measures: bool = False
+    n_covariates: int = 0
+    n_strata: int = 1
+    explained: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.effects) != len(self.shares) or any(len(one) != self.n_visits for one in self.effects):
             raise ValueError(f"effects must be of {len(self.shares)} arms and {self.n_visits} visits: {self.effects}")
         if not 0 <= self.lost < 1:
             raise ValueError(f"the share of participants lost must be from 0 to below 1: {self.lost}")
+        if self.explained and not self.n_covariates and self.n_strata < 2:
+            raise ValueError("there are no covariates and no strata that could explain a share of the variance")
         if self.scheme not in SCHEMES:
             raise ValueError(f"the scheme must be one of {', '.join(SCHEMES)}, not {self.scheme!r}")
         if (self.estimator == ONE_GROUP) != (len(self.shares) == 1):
@@ -86,6 +97,18 @@ class PlannedTrial:
         sizes = np.floor(exact).astype(int)
         sizes[np.argsort(sizes - exact, kind="stable")[: n - sizes.sum()]] += 1
         return tuple(int(size) for size in sizes)
+
+    def randomized(self, n: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return the arm and the stratum (n,) of participants who come in a random order."""
+        shares = np.repeat(np.arange(len(self.shares)), self.shares)
+        if self.n_strata == 1:
+            return generator.permutation(np.repeat(np.arange(len(self.shares)), self.sizes(n))), np.zeros(n, dtype=int)
+        stratum, arm = generator.integers(self.n_strata, size=n), np.zeros(n, dtype=int)
+        for one in range(self.n_strata):
+            members = np.flatnonzero(stratum == one)
+            blocks = np.tile(shares, (len(members) // len(shares) + 1, 1))
+            arm[members] = generator.permuted(blocks, axis=1).ravel()[: len(members)]
+        return arm, stratum
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -189,19 +212,20 @@ def simulate_once(trial: PlannedTrial, noise: Noise, n: int, region: Region | No
         Of a trial in which an arm has nobody left nothing is found.
     """
     generator = np.random.default_rng(seed)
-    arm = generator.permutation(np.repeat(np.arange(len(trial.shares)), trial.sizes(n)))
-    arm = arm[generator.random(n) >= trial.lost]
+    people = _People.of(trial, n, generator)
+    arm = people.arm
     sign = 0 if region is None else 1 if size > 0 else -1
     asked = trial.questions if region is None else trial.asked
-    if np.bincount(arm, minlength=len(trial.shares)).min() < LEAST_PER_ARM:
+    if not people.estimable(len(trial.shares)):
         return Outcome(dict.fromkeys(asked, False), 0.0, len(arm))
-    maps = noise.draw(len(arm), generator)
+    # What covariates explain the model takes out to the last bit: what is left is all that has to be drawn.
+    maps = noise.draw(len(arm), generator) * np.float32(np.sqrt(1 - trial.explained))
     if region is not None:
         added = size * np.array(trial.effects)[arm]
         maps[:, :, region.measure, region.nodes] += (added[..., None] * region.effect).astype(np.float32)
     own = region.measure if region is not None else 0
     nodes = None if region is None else region.nodes
-    analysis = _Analysis(trial, maps, arm, int(generator.integers(2**31)))
+    analysis = _Analysis(trial, maps, people, int(generator.integers(2**31)))
     joints = analysis.joints(own)
     signs = {one: int(np.sign(trial.effect_of(one))) * sign for one in trial.questions}
     # By itself each is tested with the draws of the smallest set that it is in: p over a set can only be larger.
@@ -229,19 +253,54 @@ def simulate_once(trial: PlannedTrial, noise: Noise, n: int, region: Region | No
 
 
 @dataclass(frozen=True)
+class _People:
+    """Those of a trial who are analysed: arm and stratum (n,), covariates (n, k)."""
+
+    arm: np.ndarray
+    stratum: np.ndarray
+    covariates: np.ndarray
+
+    @classmethod
+    def of(cls, trial: PlannedTrial, n: int, generator: np.random.Generator) -> "_People":
+        """Randomize n participants, of whom some are lost."""
+        arm, stratum = trial.randomized(n, generator)
+        stays = generator.random(n) >= trial.lost
+        return cls(arm[stays], stratum[stays], generator.standard_normal((int(stays.sum()), trial.n_covariates)))
+
+    def estimable(self, n_arms: int) -> bool:
+        """Say whether arms are told from strata and covariates, with an error left beside them and a baseline."""
+        if np.bincount(self.arm, minlength=n_arms).min() < LEAST_PER_ARM:
+            return False
+        strata = self.stratum[:, None] == np.unique(self.stratum)
+        columns = np.column_stack([strata, self.arm[:, None] == np.arange(1, n_arms), self.covariates]).astype(float)
+        n, rank = len(self.arm), columns.shape[1]
+        return n >= rank + 2 and int(np.linalg.matrix_rank(columns)) == rank
+
+    @property
+    def nuisance(self) -> np.ndarray:
+        """What the arms are adjusted for."""
+        return nuisance(len(self.arm), self.covariates, self.stratum)
+
+
+@dataclass(frozen=True)
 class _Analysis:
-    """The planned analysis of the maps (n, T, M, V) of a trial."""
+    """The planned analysis of the maps (n, T, M, V) of the people of a trial."""
 
     trial: PlannedTrial
     maps: np.ndarray
-    arm: np.ndarray
+    people: _People
     seed: int
+
+    @property
+    def arm(self) -> np.ndarray:
+        """The arm of each participant, (n,)."""
+        return self.people.arm
 
     def stated(self, question: Question, measure: int) -> Hypothesis:
         """Return the hypothesis of a comparison of a measure."""
         estimand = self.trial.estimand(question)
         maps = {visit: self.maps[:, int(visit), measure] for visit in estimand.visits}
-        return hypothesis(estimand, maps, nuisance(len(self.arm)), arm=self.arm)
+        return hypothesis(estimand, maps, self.people.nuisance, arm=self.arm)
 
     def joints(self, measure: int) -> list[Joint]:
         """List what is tested together, by which draws, and what p is multiplied by; larger sets last.
@@ -261,7 +320,7 @@ class _Analysis:
         if trial.estimator == ONE_GROUP:
             return [(everyone, sign_flips(len(self.arm), trial.n_draws, self.seed), 1)]
         if trial.scheme != "rerandomize":
-            draws = residual_permutations(len(self.arm), None, trial.n_draws, self.seed)
+            draws = residual_permutations(len(self.arm), self.people.stratum, trial.n_draws, self.seed)
             return [([test for test in everyone if test[0] == one], draws, len(questions)) for one in questions]
         rows = {trial.row(arm): arm for arm in tests}
         return [
@@ -270,7 +329,8 @@ class _Analysis:
         ]
 
     def _blocked(self, blocks: tuple[int, ...]) -> Allocations:
-        return allocations(self.arm, np.array(blocks)[self.arm], self.trial.n_draws, self.seed)
+        alike = np.array(blocks)[self.arm] + len(blocks) * self.people.stratum
+        return allocations(self.arm, alike, self.trial.n_draws, self.seed)
 
     def decide(self, test: Test, draws: Draws, times: int, nodes: np.ndarray | None, sign: int) -> Decision:
         """Say whether a comparison of a measure finds something by itself."""
