@@ -161,7 +161,7 @@ class _Processes(MultiProcPlugin):
         )
 
     def _sort_jobs(self, jobids: Iterable[int], scheduler: str = "tsort") -> list[int]:
-        """Order what could begin: a scan that was begun is finished before the next, so that a run that is cut has some."""
+        """Order what could begin: a scan that was begun is finished before the next, so that a cut run has some."""
         return sorted(jobids, key=lambda job: (self.procs[job].fullname.rpartition(".")[0], job))
 
     def _get_result(self, taskid: int) -> Any:

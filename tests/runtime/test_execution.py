@@ -102,7 +102,9 @@ def test_a_process_that_was_killed_is_not_waited_for(run):
 
 def test_a_scan_that_was_begun_is_finished_before_the_last_begins(run, tmp_path):
     assert not run(**{f"scan{number}": (work, work, work) for number in range(8)})
-    done = {path.parent.parent.name + path.parent.name: path.stat().st_mtime for path in tmp_path.rglob("result_*.pklz")}
+    done = {
+        path.parent.parent.name + path.parent.name: path.stat().st_mtime for path in tmp_path.rglob("result_*.pklz")
+    }
     assert len(done) == 24
     assert done["scan0work2"] < done["scan4work0"]
     assert done["scan4work2"] < done["scan7work0"]
