@@ -1,4 +1,4 @@
-"""A tree of many participants with two sessions: seconds and peak memory of `check` and of what comes before the first node.
+"""Many participants with two sessions: seconds and memory of `check` and of what comes before the first node.
 
     python -m benchmarks.indexing [--participants 50 100 300] [--raw-only] [--profile]
 

@@ -58,7 +58,7 @@ def _ignored(without: Sequence[str], participants: Collection[str]) -> list[re.P
     >>> elsewhere, others = _ignored(["anat"], ["01"])
     >>> [bool(elsewhere.search(path)) for path in ("/sub-01/ses-1/anat", "/sub-01/figures/a.svg", "/sub-01/func")]
     [True, True, False]
-    >>> [bool(others.search(path)) for path in ("/sub-011/func", "/sub-01/func", "/sub-01.html", "/task-rest_bold.json")]
+    >>> [bool(others.search(path)) for path in ("/sub-011/func", "/sub-01/func", "/sub-01.html", "/task-x_bold.json")]
     [True, False, True, False]
     """
     top, within = ("|".join(map(re.escape, names)) for names in ((*ELSEWHERE, *without), (*OTHER_DATA, *without)))

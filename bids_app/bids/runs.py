@@ -29,7 +29,7 @@ from bids_app.bids.selection import (
 )
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.timing import declared
-from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.errors import NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
 
 IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
@@ -155,7 +155,7 @@ def _at_minimal_level(layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> str:
 
 
 def _open(path: Path, participants: Sequence[str]) -> BIDSLayout:
-    """Index what is read of a derivative: of those who are analysed, which of one of them takes no longer than of few."""
+    """Index what is read of a derivative, of those who are analysed alone: it may be one of hundreds."""
     own_entities = str(files("bids_app") / "data" / "entities.json")
     return index_of(path, without=["anat"], participants=participants, entities=["bids", "derivatives", own_entities])
 

@@ -15,7 +15,7 @@ from bids_app.bids.names import Name, scan_label
 from bids_app.bids.runs import query_files
 from bids_app.bids.selection import of_one, prefer_rest
 from bids_app.bids.sidecars import Sidecars
-from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
+from bids_app.errors import MissingInputError, NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
 from bids_app.trial.session_labels import earliest_of
 
