@@ -56,10 +56,21 @@ def _in_their_place(bids_dir: Path) -> list[NamedPath]:
     if not paths:
         raise MissingInputError(
             f"No preprocessed data: looked for {bids_dir / 'derivatives' / 'fmriprep*'} and xcp_d*, and "
-            f"{bids_dir / 'dataset_description.json'} does not say DatasetType derivative. "
-            "Run fMRIPrep first, or point to its output with --derivatives PATH."
+            f"{bids_dir / 'dataset_description.json'} does not say DatasetType derivative. {_advice(bids_dir)}"
         )
     return [NamedPath(path.resolve().name, path) for path in paths]
+
+
+def _advice(bids_dir: Path) -> str:
+    """Say what to do; of a dataset without functional MRI, that it is not one for this app."""
+    kinds = {path.name for pattern in ("sub-*/*/", "sub-*/ses-*/*/") for path in bids_dir.glob(pattern)}
+    kinds = {name for name in kinds if not name.startswith("ses-")}
+    if not kinds or any(bids_dir.glob("sub-*/**/func/*_bold.nii*")):
+        return "Run fMRIPrep first, or point to its output with --derivatives PATH."
+    return (
+        f"Nor are there scans that could be preprocessed: its participants have {', '.join(sorted(kinds))} and no "
+        "func/*_bold.nii[.gz], and only functional MRI can be analysed. If it is elsewhere, give --derivatives PATH."
+    )
 
 
 def _folders(bids_dir: Path, patterns: Sequence[str]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""From settings to the runs that will be analysed: the only importer of pybids."""
+"""From settings to the runs that will be analysed."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
+from bids.layout import BIDSLayout, Query
 
 from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
+from bids_app.bids.index import folder_labels, index_of
 from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
 from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised, warn_of_faults
 from bids_app.bids.selection import (
@@ -28,7 +29,7 @@ from bids_app.bids.selection import (
 )
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.timing import declared
-from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.errors import NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
 
 IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
@@ -128,8 +129,8 @@ def find_inputs(settings: Settings) -> Inputs:
     datasets = find_derivatives(settings.bids_dir, settings.selection.derivatives)
     for dataset in datasets:
         warn_of_faults(dataset)
-    layouts = [(dataset, _open(dataset.path)) for dataset in datasets]
-    _check_labels(settings.selection, [layout for _, layout in layouts])
+    everyone = _check_labels(settings.selection, datasets)
+    layouts = [(dataset, _open(dataset.path, settings.selection.participants)) for dataset in datasets]
     bold = _bold_runs(settings, layouts)
     series = _series_runs(settings, layouts)
     if not bold and not series:
@@ -139,7 +140,6 @@ def find_inputs(settings: Settings) -> Inputs:
             f"*_timeseries.tsv with an atlas or seg entity{_described(settings.selection)}. "
             f"{_at_minimal_level(layouts)}"
         )
-    everyone = frozenset(label for _, layout in layouts for label in layout.get_subjects())
     return Inputs(tuple(datasets), (*bold, *series), everyone)
 
 
@@ -154,29 +154,26 @@ def _at_minimal_level(layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> str:
     )
 
 
-def _open(path: Path) -> BIDSLayout:
-    """Index a derivative as a root of its own: pybids finds none of its files otherwise."""
+def _open(path: Path, participants: Sequence[str]) -> BIDSLayout:
+    """Index what is read of a derivative, of those who are analysed alone: it may be one of hundreds."""
     own_entities = str(files("bids_app") / "data" / "entities.json")
-    indexer = BIDSLayoutIndexer(
-        validate=False, index_metadata=False, ignore=["sourcedata", "logs", "figures", "log", "anat", "fmap"]
-    )
-    try:
-        return BIDSLayout(path, validate=False, config=["bids", "derivatives", own_entities], indexer=indexer)
-    except OSError as error:
-        raise DataError(f"{path} cannot be indexed: {error}.") from error
+    return index_of(path, without=["anat"], participants=participants, entities=["bids", "derivatives", own_entities])
 
 
-def _check_labels(selection: Selection, layouts: Sequence[BIDSLayout]) -> None:
-    known: dict[str, set[str]] = {"participant": set(), "session": set()}
-    for layout in layouts:
-        known["participant"].update(layout.get_subjects())
-        known["session"].update(layout.get_sessions())
-    for what, wanted in (("participant", selection.participants), ("session", selection.sessions)):
-        if unknown := [label for label in wanted if label not in known[what]]:
+def _check_labels(selection: Selection, datasets: Sequence[Dataset]) -> frozenset[str]:
+    """Refuse labels of nobody and of no session; return those of everyone who is there."""
+    found = [folder_labels(dataset.path) for dataset in datasets]
+    participants, sessions = (frozenset[str]().union(*labels) for labels in zip(*found, strict=True))
+    for what, wanted, known in (
+        ("participant", selection.participants, participants),
+        ("session", selection.sessions, sessions),
+    ):
+        if unknown := [label for label in wanted if label not in known]:
             raise NothingSelectedError(
                 f"--{what}-label: no {what} {', '.join(unknown)} in the preprocessed data; "
-                f"there are {', '.join(sorted(known[what])) or 'none'}."
+                f"there are {', '.join(sorted(known)) or 'none'}."
             )
+    return participants
 
 
 def _described(selection: Selection) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
+from bids_app.cli.raw_reading import reading_of
 from bids_app.cli.settings_of import dashed, parse, parse_for_power
 from bids_app.cli.validate import check_dataset
 from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
@@ -88,7 +89,7 @@ def _run(settings: Settings) -> int:
     with working_in(work_dir, settings.keep_work_dir) as conclude:
         settings.work_dir.mkdir(exist_ok=True)
         if settings.level == "participant" and not settings.skip_validation:  # the group level reads tables alone
-            _validate(settings)
+            _validate(settings, keep=True)
         return conclude(_step(settings)(settings))
 
 
@@ -150,10 +151,10 @@ def _temporary_folder() -> TemporaryDirectory[str]:
         return TemporaryDirectory(dir="/dev/shm")
 
 
-def _validate(settings: Settings) -> None:
-    unchecked = check_dataset(settings.bids_dir, settings.selection.participants)
-    if unchecked:
-        print(f"trialgraph: {unchecked}", file=sys.stderr)
+def _validate(settings: Settings, *, keep: bool = False) -> None:
+    said = check_dataset(settings.bids_dir, reading_of(settings), settings.output_dir, keep=keep)
+    if said:
+        print(f"trialgraph: {said}", file=sys.stderr)
 
 
 def _plan(argv: Sequence[str]) -> int:

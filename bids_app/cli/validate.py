@@ -1,42 +1,48 @@
 """The input held against the BIDS standard, by bids-validator-deno if it is installed."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bids_app.bids.validated import Validated, digest_of_listing, kept
+from bids_app.cli.raw_reading import RawReading
 from bids_app.errors import DataError, InvalidDatasetError, MissingInputError
 from bids_app.system.small_files import read_json
 
 VALIDATOR = "bids-validator-deno"
 SHOWN = 5
-# What a run reads of raw data, or would if it had a name of BIDS; what lies elsewhere stops nothing.
-READ = re.compile(
-    r"""/?( dataset_description\.json | participants\.(tsv|json) | sessions\.json | [^/]*_(bold|T1w)\.json
-    | sub-[^/]+/(ses-[^/]+/)?( [^/]*_(sessions|scans)\.(tsv|json) | (func|anat|fmap)/.* ) )?""",
-    re.VERBOSE,
-)
-BESIDE = re.compile(r"_(events|physio|stim|physioevents)\.(tsv|json)(\.gz)?$")  # in func, and never read
 
 
-def check_dataset(bids_dir: Path, participants: Collection[str] = ()) -> str | None:
+EVERYTHING = RawReading()
+
+
+def check_dataset(
+    bids_dir: Path, reading: RawReading = EVERYTHING, output_dir: Path | None = None, *, keep: bool = False
+) -> str | None:
     """Refuse raw data that are not valid BIDS where they are read.
 
     A derivative is not checked: no version of fMRIPrep writes one without errors. Neither are, within raw data,
     the participants that are not analysed, and what is below ``derivatives``. Nor is a folder of tables alone,
     which is never valid: participants are listed there that have no data. Warnings count for nothing; errors in
-    files that no run reads (stimuli, events, EEG, questionnaires) are said and stop nothing.
+    files that the run does not read (stimuli, events, EEG, questionnaires, scans of other tasks) are said and stop
+    nothing.
 
     Parameters
     ----------
     bids_dir : Path
-    participants : sequence of str
-        Labels of those that are analysed; everyone if empty.
+    reading : RawReading
+        What the run reads of it; everything that a run can read by default.
+    output_dir : Path, optional
+        Where the result of an earlier run is taken from, if the dataset is as it was.
+    keep : bool, optional
+        Keep the result there.
 
     Returns
     -------
@@ -55,18 +61,38 @@ def check_dataset(bids_dir: Path, participants: Collection[str] = ()) -> str | N
     validator = find_validator()
     if validator is None:
         return f"{VALIDATOR} is not installed: {bids_dir} is not checked."
-    issues = _issues(validator, bids_dir)
-    if issues is None:
+    found = _validated(validator, bids_dir, output_dir)
+    if found is None:
         return f"{VALIDATOR} could not be run: {bids_dir} is not checked."
-    errors = [issue for issue in issues if issue["severity"] == "error" and _concerns(issue, participants)]
-    if wrong := [issue for issue in errors if _is_read(issue)]:
+    if wrong := [error for error in found.errors if reading.stops(error)]:
         raise InvalidDatasetError(
             f"{bids_dir} is not valid BIDS: {summary(wrong)}. See all with `{VALIDATOR} {bids_dir}`; "
             "correct them, or go on with --skip-bids-validation."
         )
-    return (
-        f"{bids_dir} has errors in files that are not read, which stop nothing: {summary(errors)}." if errors else None
-    )
+    if keep and output_dir is not None:
+        of_all = replace(reading, participants=(), sessions=())
+        said = _said(bids_dir, (error for error in found.errors if not of_all.stops(error)))
+        replace(found, said=said or f"{bids_dir} has no errors.").keep(output_dir)
+    return _said(bids_dir, filter(reading.concerns, found.errors))
+
+
+def _said(bids_dir: Path, errors: Iterable[Mapping[str, Any]]) -> str | None:
+    listed = summary(errors)
+    return f"{bids_dir} has errors in files that are not read, which stop nothing: {listed}." if listed else None
+
+
+def _validated(validator: str, bids_dir: Path, output_dir: Path | None) -> Validated | None:
+    """Return what an earlier run kept if nothing has changed, else what the validator lists now."""
+    beside = [] if output_dir is None else [output_dir]
+    listing = digest_of_listing(bids_dir, beside, Path(validator))
+    earlier = None if output_dir is None else kept(output_dir)
+    if earlier is not None and earlier.listing == listing:
+        return earlier
+    issues = _issues(validator, bids_dir)
+    if issues is None:
+        return None
+    errors = [{key: one.get(key) for key in ("code", "location")} for one in issues if one["severity"] == "error"]
+    return Validated(listing, errors, f"{datetime.now():%Y-%m-%d %H:%M}")
 
 
 def find_validator() -> str | None:
@@ -111,13 +137,3 @@ def _issues(validator: str, bids_dir: Path) -> list[dict[str, Any]] | None:
         return json.loads(done.stdout)["issues"]["issues"]
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _is_read(issue: Mapping[str, Any]) -> bool:
-    place = issue.get("location") or ""
-    return READ.fullmatch(place) is not None and not BESIDE.search(place)
-
-
-def _concerns(issue: Mapping[str, Any], participants: Collection[str]) -> bool:
-    owner = re.match(r"/sub-([^/]+)/", issue.get("location") or "")
-    return not participants or owner is None or owner.group(1) in participants

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bids.layout import BIDSLayout, BIDSLayoutIndexer
+from bids.layout import BIDSLayout
 
 from bids_app.bids.datasets import find_derivatives
+from bids_app.bids.index import index_of, labels_of
 from bids_app.bids.names import Name, scan_label
 from bids_app.bids.runs import query_files
 from bids_app.bids.selection import of_one, prefer_rest
 from bids_app.bids.sidecars import Sidecars
-from bids_app.errors import DataError, MissingInputError, NothingSelectedError, UsageError
+from bids_app.errors import MissingInputError, NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
 from bids_app.trial.session_labels import earliest_of
 
 logger = logging.getLogger(__name__)
 
 IMAGES = [".nii", ".nii.gz"]
-ELSEWHERE = ("derivatives", "sourcedata", "code", "logs", "work")
 OF_DERIVATIVES = ("desc", "space", "res", "resolution", "cohort", "den", "density")
 
 
@@ -133,17 +133,14 @@ def by_participant(runs: Iterable[RawRun]) -> dict[str, list[RawRun]]:
 
 
 def _open(path: Path) -> BIDSLayout:
-    indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=list(ELSEWHERE))
-    try:
-        return BIDSLayout(path, validate=False, indexer=indexer)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be indexed: {error}.") from error
+    return index_of(path)
 
 
 def _check_labels(selection: Selection, layout: BIDSLayout) -> None:
+    paths = layout.get(suffix="bold", return_type="filename")
     for what, wanted, known in (
-        ("participant", selection.participants, layout.get_subjects(suffix="bold")),
-        ("session", selection.sessions, layout.get_sessions(suffix="bold")),
+        ("participant", selection.participants, labels_of(paths, "sub")),
+        ("session", selection.sessions, labels_of(paths, "ses")),
     ):
         if unknown := [label for label in wanted if label not in known]:
             raise NothingSelectedError(

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from bids_app import __version__
 from bids_app.bids.files import save_json, save_text
+from bids_app.bids.validated import said_of_validation
 from bids_app.runtime.failures import Failure
-from bids_app.settings.settings import Settings
+from bids_app.settings.settings import GROUP, Settings
 from bids_app.system.provenance import shareable
 from bids_app.system.supervisor import log_when_terminated
 
@@ -51,6 +52,8 @@ def start_log(settings: Settings, call: Sequence[str] | None = None) -> Path:
     log_when_terminated(
         lambda text: to_file.handle(logger.makeRecord(logger.name, logging.ERROR, "", 0, text, (), None))
     )
+    if said := said_of_validation(settings):
+        logger.log(logging.INFO if settings.level == GROUP else logging.DEBUG, "%s", said)
     return log_dir
 
 

@@ -67,7 +67,7 @@ def test_numerical_layers_know_arrays_only(layer):
 
 
 def test_bids_is_queried_where_inputs_are_found():
-    assert importers("bids") == {"bids/runs.py", "preproc/raw_runs.py"}
+    assert importers("bids") == {"bids/index.py", "bids/runs.py", "preproc/raw_runs.py"}
 
 
 def test_ants_is_met_in_the_preprocessing_only():

@@ -1,0 +1,112 @@
+"""Which files of raw data a run reads, by their names: an error in one of them stops it, others do not."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bids_app.bids.datasets import find_derivatives
+from bids_app.bids.names import Name
+from bids_app.errors import TrialgraphError
+from bids_app.settings.settings import Settings
+
+TABLES = re.compile(
+    r"/?( dataset_description\.json | participants\.(tsv|json) | sessions\.json"
+    r"| sub-[^/]+/(ses-[^/]+/)?[^/]*_(sessions|scans)\.(tsv|json) )?",
+    re.VERBOSE,
+)
+SIDECARS = re.compile(r"/?(sub-[^/]+/)?(ses-[^/]+/)?[^/]*_(bold|T1w)\.json")  # above the scans they speak of
+SCANS = re.compile(r"/?sub-[^/]+/(ses-[^/]+/)?(func|anat)/.*")
+# What lies beside the scans and is never read. What has none of these names might be a scan that is misnamed.
+BESIDE = {
+    *("events", "physio", "stim", "physioevents", "sbref", "cbv", "phase", "noRF", "aslcontext"),
+    *("T2w", "FLAIR", "PDw", "PDT2", "PDT2w", "T2star", "T2starw", "inplaneT1", "inplaneT2", "angio", "defacemask"),
+    *("T1map", "T2map", "T2starmap", "R1map", "R2map", "PDmap", "MTRmap", "MTsat", "MTVmap", "UNIT1", "FLASH"),
+    *("MEGRE", "MESE", "MP2RAGE", "MPM", "MTR", "MTS", "VFA", "IRT1", "photo", "coordsystem", "electrodes"),
+}
+
+
+@dataclass(frozen=True)
+class RawReading:
+    """What a run reads of raw data.
+
+    Attributes
+    ----------
+    scans : bool
+        BOLD and T1w images, which are preprocessed; else the tables alone.
+    participants, sessions : sequence of str
+        Labels of those that are analysed; all if empty.
+    task : str or None
+        The one that is analysed; all if None.
+    """
+
+    scans: bool = True
+    participants: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    task: str | None = None
+
+    def concerns(self, error: Mapping[str, Any]) -> bool:
+        """Say whether an error is of the dataset or of someone who is analysed."""
+        owner = re.match(r"/sub-([^/]+)/", _place(error))
+        return not self.participants or owner is None or owner.group(1) in self.participants
+
+    def stops(self, error: Mapping[str, Any]) -> bool:
+        """Say whether an error, with its ``location``, is in a file that is read, or would be if its name were of BIDS.
+
+        Examples
+        --------
+        >>> func, rest = "/sub-01/func/sub-01_", RawReading(task="rest")
+        >>> names = ["task-rest_bold.nii.gz", "task-x_bold.nii.gz", "task-rest_events.tsv", "task-rest_bld.nii.gz"]
+        >>> [rest.stops({"location": func + name}) for name in names]
+        [True, False, False, True]
+        """
+        place = _place(error)
+        return self.concerns(error) and (TABLES.fullmatch(place) is not None or (self.scans and self._reads(place)))
+
+    def _reads(self, place: str) -> bool:
+        name = Name.parse(place)
+        known = name.entities
+        if SCANS.fullmatch(place) is None:
+            return SIDECARS.fullmatch(place) is not None and self._may_be(known, "task", self.task)
+        if name.suffix in BESIDE or known.get("part", "mag") != "mag":
+            return False
+        if name.suffix == "T1w":  # that of another visit may be taken
+            return True
+        of_session = not self.sessions or known.get("ses", self.sessions[0]) in self.sessions
+        return of_session and self._may_be(known, "task", self.task)
+
+    @staticmethod
+    def _may_be(known: Mapping[str, str], entity: str, wanted: str | None) -> bool:
+        return wanted is None or known.get(entity, wanted) == wanted
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    return error.get("location") or ""
+
+
+def reading_of(settings: Settings) -> RawReading:
+    """Say what a run with these settings reads of the raw data."""
+    selection = settings.selection
+    raw = _reads_scans(settings)
+    return RawReading(raw, selection.participants, selection.sessions, _task(settings) if raw else None)
+
+
+def _reads_scans(settings: Settings) -> bool:
+    """Say whether raw scans are read; where there are no others too, as what is wrong with them is then the reason."""
+    from bids_app.preproc.raw_runs import wants_preprocessing  # here, as pybids takes a second to import
+
+    try:
+        return wants_preprocessing(settings) or not find_derivatives(settings.bids_dir, settings.selection.derivatives)
+    except TrialgraphError:
+        return True
+
+
+def _task(settings: Settings) -> str | None:
+    """Return the task that is analysed: the one named, else that of rest where it is one of several."""
+    if settings.selection.task:
+        return settings.selection.task
+    from bids_app.bids.selection import prefer_rest
+
+    found: list[Path] = list(settings.bids_dir.glob("sub-*/**/func/*_bold.nii*"))
+    return prefer_rest(map(Name.parse, found))
