@@ -204,7 +204,7 @@ def clean_run(run: BoldRun, grid: Nodes, options: Signal) -> CleanScan:
     )
     after = clean(before, confounds, repetition_time, options.bandpass, detrend=options.detrend)
     gap = long_gap(confounds, repetition_time, options.bandpass)
-    notes = [*timing.warnings, *read, *confounds.notes, gap, _few(left)]
+    notes = [*timing.warnings, *read, *confounds.notes, run.note, gap, _few(left)]
     rows = _sample(after)
     facts = ScanFacts(
         origin=Origin.here(run.label, run.sources),
