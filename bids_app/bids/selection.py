@@ -78,7 +78,7 @@ def prefer_template(names: Iterable[Name]) -> str | None:
     """Return the first template space that every run was brought to."""
     runs_in = defaultdict(set)
     for name in names:
-        runs_in[name.entities.get("space")].add(name.without("desc", *SPATIAL))
+        runs_in[name.entities.get("space")].add(name.without("desc", "echo", *SPATIAL))
     every_run = set().union(*runs_in.values())
     return next((space for space in TEMPLATE_SPACES if runs_in[space] == every_run), None)
 

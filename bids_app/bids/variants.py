@@ -177,7 +177,7 @@ def one_cohort(found: list[Found]) -> list[Found]:
     if len(values) > 1:
         listed = ", ".join(sorted(values))
         raise UsageError(
-            f"Several cohorts of the template could be meant: {listed}. Choose with --space, as in +COHORT."
+            f"Several cohorts of the template could be meant: {listed}. Choose one with --space."
         )
     return found
 
