@@ -11,6 +11,7 @@ from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
 from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
+from bids_app.bids.hints import instead_of_runs
 from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
 from bids_app.bids.pipelines import Tool, images_of, of_series, require_cleaned, tool_of, warn_of_faults
 from bids_app.bids.selection import (
@@ -141,7 +142,7 @@ def find_inputs(settings: Settings) -> Inputs:
         raise NothingSelectedError(
             f"No run is selected in {looked_in}. Looked for func/*_desc-preproc_bold.nii[.gz] and "
             f"*_timeseries.tsv with an atlas or seg entity{described(settings.selection)}. "
-            f"{_at_minimal_level(layouts)}"
+            f"{instead_of_runs([dataset.path for dataset in datasets]) or _at_minimal_level(layouts)}"
         )
     everyone = frozenset(label for _, layout in layouts for label in layout.get_subjects())
     return Inputs(tuple(datasets), (*bold, *series), everyone)

@@ -176,9 +176,7 @@ def one_cohort(found: list[Found]) -> list[Found]:
     values = {_cohort(item[0]) for item in found}
     if len(values) > 1:
         listed = ", ".join(sorted(values))
-        raise UsageError(
-            f"Several cohorts of the template could be meant: {listed}. Choose one with --space."
-        )
+        raise UsageError(f"Several cohorts of the template could be meant: {listed}. Choose one with --space.")
     return found
 
 

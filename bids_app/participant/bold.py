@@ -11,7 +11,7 @@ from bids_app.bids.masks import binarized
 from bids_app.bids.runs import BoldRun
 from bids_app.bids.timing import InHeader, RepetitionTime, in_header, repetition_time
 from bids_app.errors import DataError, MissingInputError
-from bids_app.participant.echoes import combine_echoes, echo_times, said_of_echoes
+from bids_app.participant.echoes import combine_echoes, echo_times
 from bids_app.space.grid import Nodes
 from bids_app.space.surface import Surface
 from bids_app.space.surface_files import read_grayordinates
@@ -64,7 +64,7 @@ def _combined(run: BoldRun, grid: Nodes) -> tuple[np.ndarray, tuple[str, ...]]:
         raise DataError(f"{run.bold.name}: its echoes differ in shape: {', '.join(map(str, shapes))}.")
     mask, note = read_mask(run.mask, images[0])
     series = np.stack([sample_nodes(image, mask, grid) for image in images])
-    return combine_echoes(series, times), (said_of_echoes(times), *([note] if note else []))
+    return combine_echoes(series, times), (note,) if note else ()
 
 
 def sample_nodes(image: Any, mask: np.ndarray, grid: Nodes) -> np.ndarray:

@@ -18,7 +18,9 @@ from bids_app.system.images import UNREADABLE, open_image, read_image
 
 logger = logging.getLogger(__name__)
 
-FSLR_32K = 32492  # vertices of a hemisphere of HCP's mesh, in which abcd-hcp-pipeline has its series and does not say so
+FSLR_32K = (
+    32492  # vertices of a hemisphere of HCP's mesh, in which abcd-hcp-pipeline has its series and does not say so
+)
 BUNDLED = {10242: "fsaverage5"}  # vertices of a hemisphere, and the meshes that come with nilearn
 
 

@@ -181,7 +181,7 @@ def test_several_cohorts_are_a_question_to_the_user(empty_trial):
 def test_native_resolution_is_one_of_several(empty_trial):
     for resolution in ("1", "2", "native"):
         empty_trial.add_run(res=resolution, hollow=True)
-    with pytest.raises(UsageError, match="res could be meant: 1, 2, native. Choose with --res"):
+    with pytest.raises(UsageError, match=r"res could be meant: 1, 2, native. Choose with --res"):
         find(empty_trial)
     (run,) = find(empty_trial, "--res", "native")
     assert "_res-native_desc-brain_mask" in run.mask.name
@@ -196,8 +196,8 @@ def test_what_has_no_resolution_can_be_chosen(empty_trial, tmp_path):
     assert "res" not in run.entities
 
 
-# What fMRIPrep 25.2 writes in --subject-anatomical-reference sessionwise, and unbiased (its docs/outputs.rst): anatomy of
-# each session, or of none. Maps need none of it, and none of it may be taken for a scan or a mask of one.
+# What fMRIPrep 25.2 writes with --subject-anatomical-reference sessionwise, and unbiased (its docs/outputs.rst): the
+# anatomy of each session, or of none. Maps need none of it, and none of it may be taken for a scan or a mask of one.
 SESSIONWISE = (
     "ses-{0}/anat/sub-01_ses-{0}_space-{1}_desc-preproc_T1w.nii.gz",
     "ses-{0}/anat/sub-01_ses-{0}_space-{1}_desc-brain_mask.nii.gz",

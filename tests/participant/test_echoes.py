@@ -114,5 +114,6 @@ def test_maps_of_echoes_are_those_of_the_one_series_they_are_of(empty_trial, app
     np.testing.assert_array_equal(np.isfinite(first), inside)
     assert (first[inside] == second[inside]).mean() > 0.999
     facts = json.loads(combined.with_name(combined.name.replace(".nii.gz", ".json")).read_text())
-    assert "3 echoes (at 12, 28 and 44 ms) were combined at each node" in json.dumps(facts)
-    assert len(facts["SourceDigests"] if "SourceDigests" in facts else facts["Sources"]) >= 5
+    assert facts["EchoCombination"].startswith("3 echoes (at 12, 28 and 44 ms) were combined at each node")
+    assert sum("_echo-" in name and name.endswith("_bold.nii.gz") for name in facts["SourceDigests"]) == 3
+    assert "3 echoes (at 12, 28 and 44 ms) were combined" in (out / "logs" / "CITATION.md").read_text()
