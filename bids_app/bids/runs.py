@@ -13,7 +13,7 @@ from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
 from bids_app.bids.hints import instead_of_runs
 from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
-from bids_app.bids.pipelines import Tool, images_of, of_series, require_cleaned, tool_of, warn_of_faults
+from bids_app.bids.pipelines import XCPD, Tool, images_of, of_series, require_cleaned, tool_of, warn_of_faults
 from bids_app.bids.selection import (
     SPATIAL,
     SURFACE_SPACES,
@@ -237,7 +237,10 @@ def _bold_run(found: Found, echoes: tuple[Path, ...], companions: Companions, re
     note = require_cleaned(tool, name, path.name, metadata) if tool else ""
     own = name.without("desc", "hemi", *MARKS, *SPATIAL)
     mask = the_one("brain mask", path, companions.of(companions.masks, name.without("desc")))
-    table = the_one("confounds table", path, companions.of(companions.confounds, own))
+    tables = companions.of(companions.confounds, own)
+    if tool not in (None, XCPD):  # whose tables of confounds hold no displacement
+        tables = [one for one in tables if one.name.endswith("_motion.tsv")]
+    table = the_one("confounds table", path, tables)
     flags = the_one("table of outliers", path, companions.of(companions.outliers, own)) if tool else None
     right = other_hemisphere(path) if "hemi" in name.entities else None
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}

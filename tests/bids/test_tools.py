@@ -230,7 +230,11 @@ ROWS = {
     ),
     "tedana | 25": Row(
         "tedana",
-        (f"{TEDANA}desc-optcom_bold.nii.gz", f"{TEDANA}desc-denoised_bold.nii.gz"),
+        (
+            f"{TEDANA}desc-optcom_bold.nii.gz",
+            f"{TEDANA}desc-denoised_bold.nii.gz",
+            f"{TEDANA}desc-confounds_timeseries.tsv",
+        ),
         ("tedana", "25.1.0"),
         images=(f"space-{MNI6}_desc-denoised_bold.nii.gz",),
         space=MNI6,
@@ -294,6 +298,11 @@ def test_what_a_tool_writes_is_read(empty_trial, name):
         assert (run.outliers and run.outliers.name.endswith(row.outliers)) == (row.outliers and True)
         assert row.note in run.note
         assert bool(row.note) == bool(run.note)
+
+
+def test_halfpipe_images_have_the_mask_of_their_setting(empty_trial):
+    (run,) = find(empty_trial, write(empty_trial, ROWS["HALFpipe, images | 1.2, 1.3"]))
+    assert run.mask.name == "sub-01_task-rest_setting-denoised_desc-brain_mask.nii.gz"
 
 
 @pytest.mark.parametrize("name", ["giga_connectome | 0.6", "HALFpipe, features | 1.2, 1.3"])
