@@ -228,7 +228,7 @@ ROWS = {
         space=MNI6,
         note="tedana removed components that do not depend on the echo time",
     ),
-    "tedana | 25": Row(
+    "tedana | 25, 26": Row(
         "tedana",
         (
             f"{TEDANA}desc-optcom_bold.nii.gz",
