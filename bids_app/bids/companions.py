@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bids_app.bids.names import Key, Name
+from bids_app.bids.pipelines import Tool
 from bids_app.bids.selection import SPATIAL
+from bids_app.bids.variants import settled
 from bids_app.errors import DataError
 
 
@@ -19,20 +21,30 @@ class Companions:
     outliers: Mapping[Key, Sequence[Path]]
 
     @classmethod
-    def among(cls, masks: Iterable[Path], tables: Iterable[Path], outliers: Iterable[Path]) -> "Companions":
+    def among(
+        cls, masks: Iterable[Path], tables: Iterable[Path], outliers: Iterable[Path], tool: Tool | None = None
+    ) -> "Companions":
         """Sort files by the name of their scan.
 
         Parameters
         ----------
         masks, tables, outliers : iterable of Path
             Whatever has the suffixes of brain masks, of tables of confounds or motion, and of outliers.
+        tool : Tool, optional
+            That cleaned the images, which says the space where names do not.
         """
-        named_masks, named_tables = _by_name(masks, "desc", "label", "hash"), _by_name(tables, "desc", "hash", *SPATIAL)
+        named_masks = _by_name(masks, "desc", "label", "hash", tool=tool)
+        named_tables = _by_name(tables, "desc", "hash", *SPATIAL)
         return cls(
             {name: [path for path in paths if _is_of_brain(path)] for name, paths in named_masks.items()},
             {name: _unfiltered(list(filter(_is_confounds, paths))) for name, paths in named_tables.items()},
             _by_name(outliers, "desc", "hash", *SPATIAL),
         )
+
+    @staticmethod
+    def of(kind: Mapping[Key, Sequence[Path]], scan: Key) -> Sequence[Path]:
+        """Return those of a scan; of one echo, those of all its echoes if it has none of its own."""
+        return kind.get(scan) or kind.get(tuple(pair for pair in scan if pair[0] != "echo"), [])
 
 
 def the_one(what: str, run: Path, paths: Sequence[Path]) -> Path | None:
@@ -48,10 +60,10 @@ def the_one(what: str, run: Path, paths: Sequence[Path]) -> Path | None:
     return paths[0] if paths else None
 
 
-def _by_name(paths: Iterable[Path], *without: str) -> dict[Key, list[Path]]:
+def _by_name(paths: Iterable[Path], *without: str, tool: Tool | None = None) -> dict[Key, list[Path]]:
     found = defaultdict(list)
     for path in paths:
-        found[Name.parse(path).without(*without)].append(path)
+        found[settled(Name.parse(path), tool).without(*without)].append(path)
     return dict(found)
 
 

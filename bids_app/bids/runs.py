@@ -11,29 +11,29 @@ from bids.layout import BIDSLayout, Query
 
 from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
+from bids_app.bids.hints import instead_of_runs
 from bids_app.bids.index import folder_labels, index_of
 from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
-from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised, warn_of_faults
+from bids_app.bids.pipelines import XCPD, Tool, images_of, of_series, require_cleaned, tool_of, warn_of_faults
 from bids_app.bids.selection import (
     SPATIAL,
     SURFACE_SPACES,
+    Found,
     Why,
     best_desc,
+    described,
     of_one,
     one_hash,
     prefer_rest,
-    prefer_template,
     refuse_duplicates,
-    with_both_hemispheres,
     without_concatenations,
 )
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.timing import declared
+from bids_app.bids.variants import MARKS, chosen, in_space, marked, settled
 from bids_app.errors import NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
 
-IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
-ON_SURFACE = {"desc": Query.NONE, "extension": [".dtseries.nii", ".func.gii"]}
 PARCELLATION = ("atlas", "seg", "scale", "space", "cohort", "res", "den", "desc")
 
 
@@ -51,6 +51,9 @@ class BoldRun:
     reason: str = "the only one"
     denoised: bool = False
     outliers: Path | None = None
+    note: str = ""  # what the tool that cleaned it did not remove, as a sentence
+    echoes: tuple[Path, ...] = ()  # that are to be combined; ``bold`` is the first
+    echo_times: tuple[object, ...] = ()  # as their sidecars have them
 
     @property
     def label(self) -> str:
@@ -70,6 +73,8 @@ class SeriesRun:
     reason: str = "the only one"
     motion: Path | None = None
     outliers: Path | None = None
+    mean_displacement: float | None = None  # in mm, as the sidecar says it
+    note: str = ""  # what is odd about the sidecar, as a sentence
 
     @property
     def label(self) -> str:
@@ -137,8 +142,8 @@ def find_inputs(settings: Settings) -> Inputs:
         looked_in = ", ".join(str(dataset.path) for dataset in datasets)
         raise NothingSelectedError(
             f"No run is selected in {looked_in}. Looked for func/*_desc-preproc_bold.nii[.gz] and "
-            f"*_timeseries.tsv with an atlas or seg entity{_described(settings.selection)}. "
-            f"{_at_minimal_level(layouts)}"
+            f"*_timeseries.tsv with an atlas or seg entity{described(settings.selection)}. "
+            f"{instead_of_runs([dataset.path for dataset in datasets]) or _at_minimal_level(layouts)}"
         )
     return Inputs(tuple(datasets), (*bold, *series), everyone)
 
@@ -176,16 +181,6 @@ def _check_labels(selection: Selection, datasets: Sequence[Dataset]) -> frozense
     return participants
 
 
-def _described(selection: Selection) -> str:
-    filters = {
-        "participants": " ".join(selection.participants),
-        "sessions": " ".join(selection.sessions),
-        **{"task": selection.task, "space": selection.space, "res": selection.resolution},
-    }
-    given = [f"{what} {value}" for what, value in filters.items() if value]
-    return f" ({'; '.join(given)})" if given else ""
-
-
 def _query(layout: BIDSLayout, settings: Settings, query: str, **entities: Any) -> list[Path]:
     return query_files(layout, settings.selection, settings.selection.filters, query, **entities)
 
@@ -200,7 +195,8 @@ def query_files(
         entities["session"] = list(selection.sessions)
     special = {None: Query.NONE, "*": Query.ANY}
     user = filters.get(query, {})
-    entities |= {key: value if isinstance(value, list) else special.get(value, value) for key, value in user.items()}
+    entities |= user
+    entities = {key: value if isinstance(value, list) else special.get(value, value) for key, value in entities.items()}
     try:
         return [Path(path) for path in layout.get(return_type="filename", **entities)]
     except ValueError as error:
@@ -210,71 +206,72 @@ def query_files(
 def _bold_runs(settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> list[BoldRun]:
     selection = settings.selection
     on_surface = selection.space in SURFACE_SPACES
-    found = []
+    found: list[Found] = []
     for dataset, layout in layouts:
-        kind = ON_SURFACE if on_surface else IN_VOLUME
-        kind = kind | {"desc": list(DENOISED_DESCS)} if is_denoised(dataset) else kind
-        paths = _query(layout, settings, "bold", suffix="bold", echo=Query.NONE, **kind)
-        sidecars = Sidecars.of_layout(layout)
-        found += best_desc([(Name.parse(path), path, dataset, sidecars) for path in paths])
-    found = [item for item in found if item[0].entities.get("part", "mag") == "mag"]
+        tool, sidecars = tool_of(dataset), Sidecars.of_layout(layout)
+        paths = _query(layout, settings, "bold", **images_of(tool, on_surface=on_surface))
+        named = [(settled(Name.parse(path), tool), path, dataset, sidecars) for path in paths]
+        found += best_desc(marked(named, tool))
     why = Why(found)
-    found = of_one("task", selection.task, found, prefer_rest)
-    found = of_one("space", selection.space, found, prefer_template)
-    found = of_one("den" if on_surface else "res", selection.resolution, found, lambda names: None)
-    found = without_concatenations(one_hash(found))
-    found = [with_both_hemispheres(item) for item in found if item[0].entities.get("hemi", "L") == "L"]
-    refuse_duplicates(found)
-    companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
-    return [_bold_run(*item, companions[item[2].name], why(item[0], item[2])) for item in found]
+    runs = chosen(found, selection, "den" if on_surface else "res")
+    companions = {dataset.name: _companions(settings, layout, tool_of(dataset)) for dataset, layout in layouts}
+    return [_bold_run(item, echoes, companions[item[2].name], why(item[0], item[2])) for item, echoes in runs]
 
 
-def _companions(settings: Settings, layout: BIDSLayout) -> Companions:
+def _companions(settings: Settings, layout: BIDSLayout, tool: Tool | None) -> Companions:
     """Index what belongs to the runs of a dataset by the entities that each file shares with a run."""
     return Companions.among(
         _query(layout, settings, "mask", suffix="mask", extension=[".nii", ".nii.gz"]),
         _query(layout, settings, "confounds", suffix=["timeseries", "regressors", "motion"], extension=".tsv"),
         _query(layout, settings, "outliers", suffix="outliers", extension=".tsv"),
+        tool,
     )
 
 
-def _bold_run(
-    name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, companions: Companions, reason: str
-) -> BoldRun:
-    own, denoised = name.without("desc", "hemi", *SPATIAL), is_denoised(dataset)
-    mask = the_one("brain mask", path, companions.masks.get(name.without("desc"), []))
-    table = the_one("confounds table", path, companions.confounds.get(own, []))
-    flags = the_one("table of outliers", path, companions.outliers.get(own, [])) if denoised else None
+def _bold_run(found: Found, echoes: tuple[Path, ...], companions: Companions, reason: str) -> BoldRun:
+    name, path, dataset, sidecars = found
+    tool, metadata = tool_of(dataset), sidecars.metadata(path)
+    note = require_cleaned(tool, name, path.name, metadata) if tool else ""
+    own = name.without("desc", "hemi", *MARKS, *SPATIAL)
+    mask = the_one("brain mask", path, companions.of(companions.masks, name.without("desc")))
+    tables = companions.of(companions.confounds, own)
+    if tool not in (None, XCPD):  # whose tables of confounds hold no displacement
+        tables = [one for one in tables if one.name.endswith("_motion.tsv")]
+    table = the_one("confounds table", path, tables)
+    flags = the_one("table of outliers", path, companions.of(companions.outliers, own)) if tool else None
     right = other_hemisphere(path) if "hemi" in name.entities else None
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
+    files = dict.fromkeys(source for source in (path, *echoes, right, mask, table, flags) if source)
     return BoldRun(
         known_entities(entities),
         path,
         mask,
         table,
-        declared(sidecars.metadata(path)),
-        tuple(dataset.uri(source) for source in (path, right, mask, table, flags) if source),
+        declared(metadata),
+        tuple(map(dataset.uri, files)),
         reason=reason,
-        denoised=denoised,
+        denoised=tool is not None,
         outliers=flags,
+        note=note,
+        echoes=echoes,
+        echo_times=tuple(sidecars.metadata(echo).get("EchoTime") for echo in echoes),
     )
 
 
 def _series_runs(settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> list[SeriesRun]:
     selection = settings.selection
-    found = []
+    found: list[Found] = []
     for dataset, layout in layouts:
         sidecars = Sidecars.of_layout(layout)
         for path in _query(layout, settings, "timeseries", suffix="timeseries", extension=".tsv"):
-            name = Name.parse(path)
+            name = settled(Name.parse(path))
             if {"atlas", "seg"} & set(name.entities) and name.entities.get("stat", "mean") == "mean":
                 found.append((name, path, dataset, sidecars))
-    if selection.space:
-        found = [item for item in found if item[0].entities.get("space", selection.space) == selection.space]
+    found = in_space(found, selection.space)
     found = of_one("task", selection.task, found, prefer_rest)
     found = without_concatenations(one_hash(found))
     refuse_duplicates(found)
-    companions = {dataset.name: _companions(settings, layout) for dataset, layout in layouts}
+    companions = {dataset.name: _companions(settings, layout, tool_of(dataset)) for dataset, layout in layouts}
     return [_series_run(*item, companions[item[2].name]) for item in found]
 
 
@@ -283,7 +280,16 @@ def _series_run(name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, co
     tables = [one for one in companions.confounds.get(own, []) if one.name.endswith("_motion.tsv")]
     motion = the_one("motion table", path, tables)
     flags = the_one("table of outliers", path, companions.outliers.get(own, []))
-    repetition_time = declared(sidecars.metadata(path))
     entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
     sources = tuple(dataset.uri(source) for source in (path, motion, flags) if source)
-    return SeriesRun(entities, path, repetition_time, sources, motion=motion, outliers=flags)
+    said = of_series(tool_of(dataset), path.name, sidecars.metadata(path))
+    return SeriesRun(
+        entities,
+        path,
+        said.repetition_time,
+        sources,
+        motion=motion,
+        outliers=flags,
+        mean_displacement=said.mean_displacement,
+        note=said.note,
+    )

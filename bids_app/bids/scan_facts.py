@@ -115,12 +115,15 @@ class Cleaning(Part):
     bandpass : (low, high) in Hz, or str
         What was done otherwise, for people.
     detrend : bool
+    echoes : str
+        How echoes were combined, as a whole sentence; None where there was one image.
     """
 
     denoising: str | None = said("Denoising", default=None)
     confounds: Sequence[str] | None = said("Confounds", default=None)
     bandpass: Sequence[float] | str | None = said("Bandpass", default=None)
     detrend: bool | None = said("Detrend", default=None)
+    echoes: str | None = said("EchoCombination", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from bids_app.bids.datasets import Dataset
 from bids_app.bids.names import Key, Name, other_hemisphere
-from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised
+from bids_app.bids.pipelines import DENOISED_DESCS, XCPD, is_denoised, tool_of
 from bids_app.errors import DataError, NothingSelectedError, UsageError
+from bids_app.settings.settings import Selection
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ class Why:
 
     def __call__(self, name: Name, dataset: Dataset) -> str:
         """Return the reason for one file."""
-        said = ["cleaned already: it is not cleaned again"] if is_denoised(dataset) else []
+        tool = tool_of(dataset)
+        said = [f"cleaned already: it is not cleaned again ({tool.called})"] if tool else []
         for key, values in self.values.items():
             others = sorted(values - {name.entities.get(key) or f"no {key}"})
             said += [f"{key} {name.entities.get(key, 'none')}, not {', '.join(others)}"] if others else []
@@ -76,20 +78,24 @@ def prefer_template(names: Iterable[Name]) -> str | None:
     """Return the first template space that every run was brought to."""
     runs_in = defaultdict(set)
     for name in names:
-        runs_in[name.entities.get("space")].add(name.without("desc", *SPATIAL))
+        runs_in[name.entities.get("space")].add(name.without("desc", "echo", *SPATIAL))
     every_run = set().union(*runs_in.values())
     return next((space for space in TEMPLATE_SPACES if runs_in[space] == every_run), None)
 
 
 def best_desc(found: Iterable[Found]) -> list[Found]:
-    """Of images of one run that differ in what was filled in alone, keep the first of `DENOISED_DESCS`."""
+    """Of XCP-D's images of one run, which differ in what was filled in alone, keep the first of `DENOISED_DESCS`."""
     order = {desc: place for place, desc in enumerate(DENOISED_DESCS)}
     best: dict[Key, Found] = {}
     for item in found:
-        key = item[0].without("desc")
-        if key not in best or order.get(item[0].entities["desc"], 0) < order.get(best[key][0].entities["desc"], 0):
+        key = item[0].without("desc") if tool_of(item[2]) is XCPD else item[0].without()
+        if key not in best or _place(item, order) < _place(best[key], order):
             best[key] = item
     return list(best.values())
+
+
+def _place(item: Found, order: Mapping[str, int]) -> int:
+    return order.get(item[0].entities.get("desc", ""), 0)
 
 
 def one_hash(found: list[Found]) -> list[Found]:
@@ -143,11 +149,22 @@ def without_concatenations(found: Sequence[Found]) -> list[Found]:
     return kept
 
 
-def refuse_duplicates(found: Iterable[Found]) -> None:
-    """Stop where two files have the same name but for what tells their folders apart."""
+def described(selection: Selection) -> str:
+    """Say for a message what was selected by."""
+    filters = {
+        "participants": " ".join(selection.participants),
+        "sessions": " ".join(selection.sessions),
+        **{"task": selection.task, "space": selection.space, "res": selection.resolution},
+    }
+    given = [f"{what} {value}" for what, value in filters.items() if value]
+    return f" ({'; '.join(given)})" if given else ""
+
+
+def refuse_duplicates(found: Iterable[Found], *beside: str) -> None:
+    """Stop where two files have the same name but for some entities and for what tells their folders apart."""
     same = defaultdict(list)
     for name, path, *_ in found:
-        same[name.without()].append(path)
+        same[name.without(*beside)].append(path)
     for paths in same.values():
         if len(paths) > 1:
             raise DataError(

@@ -17,6 +17,8 @@ TABLES = re.compile(
     re.VERBOSE,
 )
 SIDECARS = re.compile(r"/?(sub-[^/]+/)?(ses-[^/]+/)?[^/]*_(bold|T1w)\.json")  # above the scans they speak of
+# What the standard wants in columns such as sex or age. Whether a column that is used can be read is told by its reader.
+OF_VALUES = ("TSV_VALUE_INCORRECT_TYPE", "TSV_VALUE_INCORRECT_TYPE_NONREQUIRED")
 SCANS = re.compile(r"/?sub-[^/]+/(ses-[^/]+/)?(func|anat)/.*")
 # What lies beside the scans and is never read. What has none of these names might be a scan that is misnamed.
 BESIDE = {
@@ -52,7 +54,7 @@ class RawReading:
         return not self.participants or owner is None or owner.group(1) in self.participants
 
     def stops(self, error: Mapping[str, Any]) -> bool:
-        """Say whether an error, with its ``location``, is in a file that is read, or would be if its name were of BIDS.
+        """Say whether an error, with its ``code`` and ``location``, is in a file that is read, or that may be misnamed.
 
         Examples
         --------
@@ -62,7 +64,8 @@ class RawReading:
         [True, False, False, True]
         """
         place = _place(error)
-        return self.concerns(error) and (TABLES.fullmatch(place) is not None or (self.scans and self._reads(place)))
+        table = TABLES.fullmatch(place) is not None and error.get("code") not in OF_VALUES
+        return self.concerns(error) and (table or (self.scans and self._reads(place)))
 
     def _reads(self, place: str) -> bool:
         name = Name.parse(place)

@@ -31,8 +31,9 @@ def check_dataset(
     A derivative is not checked: no version of fMRIPrep writes one without errors. Neither are, within raw data,
     the participants that are not analysed, and what is below ``derivatives``. Nor is a folder of tables alone,
     which is never valid: participants are listed there that have no data. Warnings count for nothing; errors in
-    files that the run does not read (stimuli, events, EEG, questionnaires, scans of other tasks) are said and stop
-    nothing.
+    what the run does not read (stimuli, events, EEG, questionnaires, scans of other tasks) are said and stop
+    nothing, as do values of tables that are not of the type the standard has: columns that are used have readers of
+    their own.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def check_dataset(
 
 def _said(bids_dir: Path, errors: Iterable[Mapping[str, Any]]) -> str | None:
     listed = summary(errors)
-    return f"{bids_dir} has errors in files that are not read, which stop nothing: {listed}." if listed else None
+    return f"{bids_dir} has errors in what is not read, which stop nothing: {listed}." if listed else None
 
 
 def _validated(validator: str, bids_dir: Path, output_dir: Path | None) -> Validated | None:

@@ -22,6 +22,7 @@ MADE_BY = {
     "Denoising": "denoising (--denoise)",
     "Bandpass": "band-pass (--bandpass)",
     "Detrend": "linear trend (--detrend)",
+    "EchoCombination": "combination of echoes",
     "FramewiseDisplacementThreshold": "motion threshold in mm (--fd-threshold)",
     "Censoring": "censoring of the images as they were received",
     "EdgeRule": "edge rule (--threshold, --density)",

@@ -11,6 +11,7 @@ from bids_app.bids.masks import binarized
 from bids_app.bids.runs import BoldRun
 from bids_app.bids.timing import InHeader, RepetitionTime, in_header, repetition_time
 from bids_app.errors import DataError, MissingInputError
+from bids_app.participant.echoes import combine_echoes, echo_times
 from bids_app.space.grid import Nodes
 from bids_app.space.surface import Surface
 from bids_app.space.surface_files import read_grayordinates
@@ -45,10 +46,25 @@ def read_series(run: BoldRun, grid: Nodes) -> tuple[np.ndarray, RepetitionTime, 
         return series, repetition_time(run.bold.name, run.repetition_time, header), ()
     image = open_bold(run.bold)
     timing = repetition_time(run.bold.name, run.repetition_time, in_header(image))
+    if run.echoes:
+        series, notes = _combined(run, grid)
+        return series, timing, notes
     if run.mask is None and run.denoised:  # nodes are wherever the signal varies
         return sample_nodes(image, np.ones(image.shape[:3], dtype=bool), grid), timing, ()
     mask, note = read_mask(run.mask, image)
     return sample_nodes(image, mask, grid), timing, (note,) if note else ()
+
+
+def _combined(run: BoldRun, grid: Nodes) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read the echoes of a run, which share its mask, and combine them node by node."""
+    times = echo_times([path.name for path in run.echoes], run.echo_times)
+    images = [open_bold(path) for path in run.echoes]
+    shapes = [image.shape for image in images]
+    if len(set(shapes)) > 1:
+        raise DataError(f"{run.bold.name}: its echoes differ in shape: {', '.join(map(str, shapes))}.")
+    mask, note = read_mask(run.mask, images[0])
+    series = np.stack([sample_nodes(image, mask, grid) for image in images])
+    return combine_echoes(series, times), (note,) if note else ()
 
 
 def sample_nodes(image: Any, mask: np.ndarray, grid: Nodes) -> np.ndarray:

@@ -16,6 +16,7 @@ from bids_app.errors import DataError
 from bids_app.participant import quality
 from bids_app.participant.bold import read_series
 from bids_app.participant.confounds import Confounds, read_confounds, received_confounds
+from bids_app.participant.echoes import echo_times, said_of_echoes
 from bids_app.settings.settings import DENOISE_STRATEGIES, Signal
 from bids_app.space.grid import Nodes
 
@@ -204,7 +205,7 @@ def clean_run(run: BoldRun, grid: Nodes, options: Signal) -> CleanScan:
     )
     after = clean(before, confounds, repetition_time, options.bandpass, detrend=options.detrend)
     gap = long_gap(confounds, repetition_time, options.bandpass)
-    notes = [*timing.warnings, *read, *confounds.notes, gap, _few(left)]
+    notes = [*timing.warnings, *read, *confounds.notes, run.note, gap, _few(left)]
     rows = _sample(after)
     facts = ScanFacts(
         origin=Origin.here(run.label, run.sources),
@@ -240,6 +241,7 @@ def _cleaning(run: BoldRun, confounds: Confounds, options: Signal) -> Cleaning:
         confounds=list(confounds.regressors.columns),
         bandpass=RECEIVED if run.denoised else options.bandpass or "off",
         detrend=options.detrend,
+        echoes=said_of_echoes(echo_times([path.name for path in run.echoes], run.echo_times)) if run.echoes else None,
     )
 
 

@@ -137,7 +137,7 @@ def table_parcels(run: SeriesRun) -> Parcels:
         origin=Origin.here(run.label, run.sources),
         volumes=volumes,
         cleaning=Cleaning(denoising=SERIES_RECEIVED),
-        warnings=table.said or None,
+        warnings=[sentence for sentence in (*table.said, run.note) if sentence] or None,
     )
     parcels = pd.DataFrame({"index": index, "name": names, "coverage": coverage})
     return Parcels(dict(run.entities), parcels, values.T, facts)
@@ -167,5 +167,5 @@ def _volumes(run: SeriesRun, received: Received, *, total: int, kept: int) -> Vo
         total=total,
         kept=kept,
         minutes_kept=kept * seconds / 60 if seconds else None,
-        mean_displacement=float(known.mean()) if known.size else None,
+        mean_displacement=float(known.mean()) if known.size else run.mean_displacement,
     )

@@ -15,6 +15,7 @@ from bids_app.bids.names import Name, scan_label
 from bids_app.bids.runs import query_files
 from bids_app.bids.selection import of_one, prefer_rest
 from bids_app.bids.sidecars import Sidecars
+from bids_app.bids.variants import refuse_echoes
 from bids_app.errors import MissingInputError, NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
 from bids_app.trial.session_labels import earliest_of
@@ -110,6 +111,7 @@ def raw_runs(settings: Settings) -> list[RawRun]:
     found = [(Name.parse(path), path) for path in paths]
     found = [item for item in found if _is_raw_magnitude(item[0])]
     found = of_one("task", settings.selection.task, found, prefer_rest)
+    refuse_echoes(name for name, _ in found)
     if not found:
         raise NothingSelectedError(f"No raw run is selected in {settings.bids_dir} (looked for func/*_bold.nii[.gz]).")
     runs = []

@@ -108,6 +108,8 @@ def _cleaning(signal: Facts, scans: Sequence[Facts]) -> str:
     dummies = [scan["NumberOfDummyScans"] for scan in scans]
     text += f"; {_span(dummies)} volumes at the start were dropped first" if max(dummies) else ""
     minutes = [scan["MinutesKept"] for scan in scans]
+    echoes = " ".join(dict.fromkeys(scan["EchoCombination"] for scan in scans if scan.get("EchoCombination")))
+    text = f"{echoes} {text}" if echoes else text
     return f"{text}. {_span(minutes)} minutes of data per scan were kept."
 
 

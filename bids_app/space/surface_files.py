@@ -18,6 +18,9 @@ from bids_app.system.images import UNREADABLE, open_image, read_image
 
 logger = logging.getLogger(__name__)
 
+FSLR_32K = (
+    32492  # vertices of a hemisphere of HCP's mesh, in which abcd-hcp-pipeline has its series and does not say so
+)
 BUNDLED = {10242: "fsaverage5"}  # vertices of a hemisphere, and the meshes that come with nilearn
 
 
@@ -116,7 +119,8 @@ def lay_surface(path: Path, mesh_files: Sequence[Path] = (), look_in: Iterable[P
     """
     axis = axis_of(path)
     counts = {side: axis.nvertices[name] for side, name in HEMISPHERES.items() if name in axis.nvertices}
-    space = next((part for part in path.name.split("_") if part.startswith("space-")), "")
+    unnamed = "space-fsLR" if set(counts.values()) == {FSLR_32K} else ""
+    space = next((part for part in path.name.split("_") if part.startswith("space-")), unnamed)
     meshes = _meshes(counts, space, mesh_files, look_in)
     return Surface(np.ones(len(axis), dtype=bool), axis, meshes)
 

@@ -46,7 +46,8 @@ def files_of(run: object) -> list[Path]:
     ----------
     run : runs.BoldRun, inputs.SeriesRun or raw_runs.RawRun
     """
-    return [value for value in vars(run).values() if isinstance(value, Path)]
+    values = [value if isinstance(value, tuple) else (value,) for value in vars(run).values()]
+    return list(dict.fromkeys(one for several in values for one in several if isinstance(one, Path)))
 
 
 def digests_of(run: object) -> dict[str, str]:

@@ -34,6 +34,7 @@ FACTS = st.builds(
         confounds=WORDS,
         bandpass=st.sampled_from([None, "off", (0.01, 0.1)]),
         detrend=st.none() | st.booleans(),
+        echoes=TEXTS,
     ),
     quality=st.builds(Quality, coverage=NUMBERS, dvars_before=NUMBERS, degrees_of_freedom=NUMBERS),
     warnings=WORDS,
@@ -43,7 +44,7 @@ FACTS = st.builds(
 OF_A_SCAN = """Scan Sources Software Code RepetitionTime RepetitionTimeSource FramewiseDisplacementSource Censoring
 NumberOfVolumes NumberOfDummyScans NumberOfVolumesCensored NumberOfVolumesKept MinutesKept
 FramewiseDisplacementThreshold MeanFramewiseDisplacement MaxFramewiseDisplacement Denoising Confounds Bandpass Detrend
-Coverage TemporalSignalToNoise MeanDvarsBefore MeanDvarsAfter MeanCorrelationBefore MeanCorrelationAfter
+EchoCombination Coverage TemporalSignalToNoise MeanDvarsBefore MeanDvarsAfter MeanCorrelationBefore MeanCorrelationAfter
 CorrelationWithDistanceBefore CorrelationWithDistanceAfter DegreesOfFreedomLeft Warnings SourceDigests AtlasDigest"""
 
 

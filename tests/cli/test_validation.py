@@ -68,7 +68,7 @@ def test_errors_are_told_in_short_with_their_place_and_the_way_on(raw):
 def test_errors_in_what_no_run_reads_are_said_and_stop_nothing(raw, place):
     (raw / place).parent.mkdir(exist_ok=True)
     (raw / place).write_text("a\n1\n")
-    assert "errors in files that are not read, which stop nothing: " in check_dataset(raw)
+    assert "errors in what is not read, which stop nothing: " in check_dataset(raw)
     assert f"in /{place}" in check_dataset(raw)
 
 
@@ -210,6 +210,12 @@ def test_the_result_is_kept_until_a_file_changes(raw, tmp_path, monkeypatch):
     with pytest.raises(InvalidDatasetError, match=r"participants\.tsv"):
         check_dataset(raw, output_dir=out)
     assert len(asked) == 3
+
+
+@needs_validator
+def test_values_of_tables_are_left_to_who_reads_them(raw):
+    (raw / "participants.tsv").write_text("participant_id\tage\tgender\nsub-01\tforty\tf\nsub-02\t30\tm\n")
+    assert "TSV_VALUE_INCORRECT_TYPE in /participants.tsv" in check_dataset(raw)
 
 
 @needs_validator

@@ -194,6 +194,23 @@ def test_meshes_are_found_beside_the_data(empty_trial):
     np.testing.assert_allclose(surface.meshes["L"][0], hemispheres()["L"][0], atol=1e-4)
 
 
+def test_series_of_which_no_name_says_the_space_are_in_fslr_if_they_have_its_vertices(tmp_path):
+    """abcd-hcp-pipeline: sub-01_ses-1_task-rest_bold_desc-filtered_timeseries.dtseries.nii (its docs/outputs.md)."""
+    n_vertices = 32492
+    left, right = (
+        nib.cifti2.BrainModelAxis.from_surface(np.arange(9), n_vertices, name) for name in ("CortexLeft", "CortexRight")
+    )
+    header = (nib.cifti2.SeriesAxis(0, 0.8, 4), left + right)
+    path = tmp_path / "sub-01_task-rest_bold_desc-filtered_timeseries.dtseries.nii"
+    nib.save(nib.Cifti2Image(np.zeros((4, 18), dtype=np.float32), header), path)
+    for space in ("space-T1w", "space-fsLR_den-32k"):
+        for side in "LR":
+            name = f"sub-01_hemi-{side}_{space}_midthickness.surf.gii"
+            save_mesh(tmp_path / "sub-01" / "anat" / name, np.full((n_vertices, 3), len(space)), np.array([[0, 1, 2]]))
+    surface = lay_surface(path, look_in=[tmp_path])
+    assert surface.meshes["L"][0][0, 0] == len("space-fsLR_den-32k")
+
+
 def test_meshes_of_another_surface_are_refused(empty_trial, tmp_path):
     path, _ = add_surface_run(empty_trial, "01", "1", "cifti")
     positions, faces = hemispheres()["L"]
