@@ -17,7 +17,7 @@ TABLES = re.compile(
     re.VERBOSE,
 )
 SIDECARS = re.compile(r"/?(sub-[^/]+/)?(ses-[^/]+/)?[^/]*_(bold|T1w)\.json")  # above the scans they speak of
-# What the standard wants in columns such as sex or age. Whether a column that is used can be read is told by its reader.
+# What the standard wants of columns such as sex. Whether a column that is used can be read is told by its reader.
 OF_VALUES = ("TSV_VALUE_INCORRECT_TYPE", "TSV_VALUE_INCORRECT_TYPE_NONREQUIRED")
 SCANS = re.compile(r"/?sub-[^/]+/(ses-[^/]+/)?(func|anat)/.*")
 # What lies beside the scans and is never read. What has none of these names might be a scan that is misnamed.
