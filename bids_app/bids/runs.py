@@ -11,6 +11,7 @@ from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
 from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
+from bids_app.bids.matrix_runs import MatrixRun, coordinates_in, matrix_runs, region_label
 from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
 from bids_app.bids.pipelines import DENOISED_DESCS, is_denoised, warn_of_faults
 from bids_app.bids.selection import (
@@ -33,7 +34,6 @@ from bids_app.settings.settings import Selection, Settings
 
 IN_VOLUME = {"desc": "preproc", "extension": [".nii", ".nii.gz"]}
 ON_SURFACE = {"desc": Query.NONE, "extension": [".dtseries.nii", ".func.gii"]}
-PARCELLATION = ("atlas", "seg", "scale", "space", "cohort", "res", "den", "desc")
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,15 @@ class SeriesRun:
     reason: str = "the only one"
     motion: Path | None = None
     outliers: Path | None = None
+    coordinates: Mapping[str, Sequence[float]] | None = None
 
     @property
     def label(self) -> str:
         """The run's name for people."""
-        parcellation = [self.entities[key] for key in PARCELLATION if key in self.entities]
-        return " ".join([scan_label(self.entities), *parcellation])
+        return region_label(self.entities)
+
+
+AnyRun = BoldRun | SeriesRun | MatrixRun
 
 
 @dataclass(frozen=True)
@@ -84,18 +87,18 @@ class Inputs:
     Attributes
     ----------
     datasets : tuple of Dataset
-    runs : tuple of BoldRun or SeriesRun
+    runs : tuple of BoldRun, SeriesRun or MatrixRun
         Those that are selected.
     everyone : frozenset of str
         Labels of all participants of the datasets.
     """
 
     datasets: tuple[Dataset, ...]
-    runs: tuple[BoldRun | SeriesRun, ...]
+    runs: tuple[AnyRun, ...]
     everyone: frozenset[str]
 
     @property
-    def by_participant(self) -> dict[str, list[BoldRun | SeriesRun]]:
+    def by_participant(self) -> dict[str, list[AnyRun]]:
         """Runs of each participant, participants and runs in order."""
         runs = defaultdict(list)
         for run in sorted(self.runs, key=lambda run: run.label):
@@ -132,15 +135,16 @@ def find_inputs(settings: Settings) -> Inputs:
     _check_labels(settings.selection, [layout for _, layout in layouts])
     bold = _bold_runs(settings, layouts)
     series = _series_runs(settings, layouts)
-    if not bold and not series:
+    matrices = _matrix_runs(settings, layouts, [*bold, *series])
+    if not bold and not series and not matrices:
         looked_in = ", ".join(str(dataset.path) for dataset in datasets)
         raise NothingSelectedError(
-            f"No run is selected in {looked_in}. Looked for func/*_desc-preproc_bold.nii[.gz] and "
-            f"*_timeseries.tsv with an atlas or seg entity{_described(settings.selection)}. "
+            f"No run is selected in {looked_in}. Looked for func/*_desc-preproc_bold.nii[.gz], "
+            f"*_timeseries.tsv and *_relmat.tsv with an atlas or seg entity{_described(settings.selection)}. "
             f"{_at_minimal_level(layouts)}"
         )
     everyone = frozenset(label for _, layout in layouts for label in layout.get_subjects())
-    return Inputs(tuple(datasets), (*bold, *series), everyone)
+    return Inputs(tuple(datasets), (*bold, *series, *matrices), everyone)
 
 
 def _at_minimal_level(layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> str:
@@ -286,7 +290,19 @@ def _series_run(name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, co
     tables = [one for one in companions.confounds.get(own, []) if one.name.endswith("_motion.tsv")]
     motion = the_one("motion table", path, tables)
     flags = the_one("table of outliers", path, companions.outliers.get(own, []))
-    repetition_time = declared(sidecars.metadata(path))
+    told = sidecars.metadata(path)
     entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
     sources = tuple(dataset.uri(source) for source in (path, motion, flags) if source)
-    return SeriesRun(entities, path, repetition_time, sources, motion=motion, outliers=flags)
+    places = coordinates_in(told)
+    return SeriesRun(entities, path, declared(told), sources, motion=motion, outliers=flags, coordinates=places)
+
+
+def _matrix_runs(
+    settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]], others: Sequence[BoldRun | SeriesRun]
+) -> list[MatrixRun]:
+    found = [
+        (Name.parse(path), path, dataset, Sidecars.of_layout(layout))
+        for dataset, layout in layouts
+        for path in _query(layout, settings, "relmat", suffix="relmat", extension=".tsv")
+    ]
+    return matrix_runs(found, others, settings.selection)

@@ -53,6 +53,7 @@ USAGES = f"""{USAGE}
        trialgraph plan {{init,check,sap}} [options]
        trialgraph unblind OUTPUT_DIR --key FILE --plan TOML
        trialgraph power OUTPUT_DIR [options]
+       trialgraph import TABLE OUTPUT_DIR [options]
        trialgraph demo OUTPUT_DIR [options]"""
 _COMMON = {
     "check": "trialgraph check bids out                        # what would be done, and what is missing",
