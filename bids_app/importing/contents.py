@@ -193,7 +193,7 @@ def _in_part(path: Path, names: Sequence[str], chosen: list[int], part: str | No
         return kept
     if len(parts) > 1:
         raise DataError(
-            f"{path.name} holds regions of several parcellations, which overlap: {', '.join(parts)}. Choose with --part."
+            f"{path.name} holds several parcellations, which overlap: {', '.join(parts)}. Choose with --part."
         )
     return chosen
 

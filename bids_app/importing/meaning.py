@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bids_app.bids.values import counted
 from bids_app.errors import DataError
 from bids_app.importing.contents import Content
 from bids_app.space.atlas_labels import unique_names
@@ -108,7 +109,7 @@ def _upright(content: Content, kind: str | None, names: Sequence[str] | None) ->
         return values, "as DPABI writes ROISignals"
     raise DataError(
         f"{content.called} is {values.shape[0]} x {values.shape[1]}: nothing says whether rows or columns are volumes. "
-        "Say series (rows are volumes) or transposed in the column kind, or give the names of the regions with --regions."
+        "Say series (rows are volumes) or transposed in the column kind, or give the names of the regions by --regions."
     )
 
 
@@ -126,16 +127,19 @@ def _settled(content: Content, given: Sequence[str] | None, n_regions: int) -> t
 def _series(called: str, values: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     """Name regions without a signal, and refuse series with holes."""
     bad = ~np.isfinite(values)
-    absent, holes = bad.all(axis=0), bad.any(axis=0) & ~bad.all(axis=0)
-    if bad.all(axis=1).any() or holes.any():
-        rows = int(bad.any(axis=1).sum())
-        listed = _list(np.flatnonzero(holes), names) or "all regions"
-        raise DataError(f"{called}: values are missing at {rows} volumes of {listed}.")
-    flat = ~absent & (np.ptp(np.where(absent, 0, values), axis=0) == 0)
-    said = [f"{called}: regions without a value: {_list(np.flatnonzero(absent), names)}."] if absent.any() else []
-    said += [
-        f"{called}: regions that are constant, without a signal: {_list(np.flatnonzero(flat), names)}."
-    ] * flat.any()
+    there, absent = ~bad.all(axis=1), bad.all(axis=0)
+    holes = bad[there].any(axis=0) & ~absent
+    if holes.any():
+        n = int(bad[there][:, holes].any(axis=1).sum())
+        listed = _list(np.flatnonzero(holes), names)
+        raise DataError(f"{called}: values are missing at {counted(n, 'volume')} of {listed}.")
+    flat = ~absent & (np.ptp(np.where(absent, 0, values)[there], axis=0) == 0)
+    said = []
+    if not there.all():
+        said.append(f"{called}: {counted(int((~there).sum()), 'volume')} without any value, taken for left out.")
+    for which, what in ((absent, "without a value"), (flat, "that are constant, without a signal")):
+        if which.any():
+            said.append(f"{called}: regions {what}: {_list(np.flatnonzero(which), names)}.")
     if (absent | flat).all():
         raise DataError(f"{called}: no region has a signal.")
     return np.where(absent | flat, np.nan, values), said
