@@ -21,6 +21,7 @@ TAKEN = {
     "spearman": "Spearman's correlation",
     "partial": "partial correlations",
 }
+ARTANH_OF_1, ARTANH_SPREAD = (7, 20), 1.5  # of 1 less what rounding takes, in single or double precision
 ROUNDING = 1e-6  # of files in single precision, or of text
 SHOWN = 6
 
@@ -178,7 +179,8 @@ def _scale(content: Content, given: str | None, largest: float, diagonal: np.nda
     if given is not None:
         return given, "as is said"
     ones = bool(np.allclose(diagonal, 1, atol=ROUNDING))
-    beyond = bool((np.isposinf(diagonal) | (diagonal > max(largest, 3))).all())  # artanh of 1, or of a hair less
+    of_one = np.isposinf(diagonal) | ((diagonal > max(largest, ARTANH_OF_1[0])) & (diagonal < ARTANH_OF_1[1]))
+    beyond = bool(of_one.all()) and (np.isposinf(diagonal).any() or float(np.ptp(diagonal)) < ARTANH_SPREAD)
     blank = bool((np.isnan(diagonal) | (diagonal == 0)).all())
     named = "fisherz" in content.words
     if above and (beyond or blank):

@@ -15,6 +15,11 @@ from bids_app.system.small_files import require_table
 
 ROUNDING = 1e-6
 MOTION_UNKNOWN = "nothing is known of motion or of volumes that were left out: there is a matrix and no series"
+NOT_KNOWN = (
+    "There is a matrix and no series. Volumes, minutes of data and motion are not known: nothing is censored, no scan "
+    "is left out for too few minutes, motion is neither compared nor adjusted for, and the scans of a visit weigh the "
+    "same."
+)
 UNKNOWN = float("nan")
 
 
@@ -44,6 +49,7 @@ def matrix_parcels(run: MatrixRun) -> Parcels:
         origin=Origin.here(run.label, run.sources),
         volumes=Volumes(kept=UNKNOWN, censoring=MOTION_UNKNOWN),
         cleaning=Cleaning(denoising=MATRIX_RECEIVED),
+        warnings=(NOT_KNOWN,),
     )
     table = pd.DataFrame({"index": index, "name": names, "coverage": np.where(absent, 0.0, 1.0)})
     received = Correlations(run.matrix.name, run.kind, r)

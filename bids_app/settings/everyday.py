@@ -18,7 +18,7 @@ EVERYDAY = {
     "participant_label": "",
     "task_id": "",
     "derivatives": "",
-    "space": "template space of the data, or of surfaces fsLR or fsaverage5",
+    "space": "template space; of surfaces fsLR or fsaverage5",
     "denoise": "which confounds are regressed out",
     "fd_threshold": "",
     "min_minutes": "",
