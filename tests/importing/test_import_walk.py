@@ -43,18 +43,19 @@ def tables(folder, pattern):
 
 @pytest.mark.parametrize("kind", ["*_nodes.tsv", "*_global.tsv", "*_relmat.tsv"])
 def test_matrices_make_the_files_that_series_make(walked, kind):
-    by_series = tables(walked / "out", f"sub-*{kind}")
+    by_series = tables(walked / "out", f"sub-{kind}")
     assert len(by_series) >= 12
-    assert tables(walked / "out2", f"sub-*{kind}") == by_series
+    assert tables(walked / "out2", f"sub-{kind}") == by_series
 
 
 def test_both_are_compared_alike(walked):
-    found = [sorted((walked / out / "group" / "tables").glob("*_parcels.tsv")) for out in ("out", "out2")]
-    assert [path.name for path in found[0]] == [path.name for path in found[1]]
-    assert found[0]
-    for one, other in zip(*found, strict=True):
-        pd.testing.assert_frame_equal(pd.read_csv(one, sep="\t"), pd.read_csv(other, sep="\t"), check_exact=True)
-    assert set(NAMES) <= set(pd.read_csv(found[0][0], sep="\t")["name"])
+    """Results are the same to the byte; what differs are minutes and volumes of those compared, unknown of matrices."""
+    by_series, by_matrix = (tables(walked / out / "group" / "tables", "*.tsv") for out in ("out", "out2"))
+    assert list(by_series) == list(by_matrix)
+    differing = {name.rpartition("_")[2] for name, content in by_series.items() if by_matrix[name] != content}
+    assert differing == {"flow.tsv", "motion.tsv"}
+    (nodes,) = (walked / "out2" / "group" / "tables").glob("*_nodes.tsv")
+    assert set(pd.read_csv(nodes, sep="\t")["name"]) == set(NAMES)
 
 
 @pytest.mark.parametrize("out", ["out", "out2"])
@@ -66,7 +67,8 @@ def test_the_page_says_what_a_matrix_cannot_say(walked):
     said = "volumes, minutes of data and motion are not known"
     assert said in (walked / "out2" / "group" / "index.html").read_text().lower()
     assert said not in (walked / "out" / "group" / "index.html").read_text().lower()
-    (record,) = (walked / "out2" / "group").glob("*_design.json")
-    assert said in record.read_text().lower()
+    records = list((walked / "out2" / "group").glob("*_design.json"))
+    assert records
+    assert all(said in record.read_text().lower() for record in records)
     sidecar = json.loads(next((walked / "out2").glob("sub-01/ses-pre/func/*_nodes.json")).read_text())
     assert sidecar["NumberOfVolumesKept"] == "n/a"
