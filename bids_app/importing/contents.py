@@ -1,5 +1,6 @@
 """What a file holds: which of its variables is meant, what its regions are called, and where they lie."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from bids_app.system.small_files import require_table
 
 TEXTS = {".tsv": "\t", ".csv": ",", ".txt": None}  # without a separator, any white space
 NO_REGION = ("Grey Matter", "White Matter", "CSF")  # what CONN calls the tissues among its regions
+COUNTS = re.compile(r"|unnamed: ?0|index|time|volume|frame|tr|t", re.IGNORECASE)  # heads of what is no region
 OF_CONN, OF_DPABI = "CONN", "DPABI"
 
 
@@ -248,18 +250,37 @@ def _of_text(path: Path) -> Content:
         values = cells.replace(("", "n/a", "NA"), "nan").to_numpy(dtype=np.float64)
     except ValueError as error:
         raise DataError(f"{path.name} cannot be read as a table of numbers: {error}") from error
+    said: tuple[str, ...] = ()
+    if heads and COUNTS.fullmatch(heads[0]) and _step(values[:, 0]):
+        said = (f"{path.name}: the first column ({heads[0]!r}) was left out: it counts the volumes.",)
+        heads, values = heads[1:], values[:, 1:]
     words = "".join(filter(str.isalnum, path.stem.lower()))
     tool = OF_DPABI if words.startswith(("roisignals", "roicorrelation")) else None
     names = heads or _order_key(path)
-    return Content(values, path.name, words, names, columns_are_regions=bool(heads), tool=tool)
+    return Content(values, path.name, words, names, columns_are_regions=bool(heads), tool=tool, said=said)
+
+
+def _step(column: np.ndarray) -> bool:
+    """Say whether a column rises by steps of one size."""
+    steps = np.diff(column)
+    return bool(len(steps) and steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-3))
 
 
 def _heads(cells: pd.DataFrame) -> tuple[list[str] | None, pd.DataFrame]:
     """Take names off the first row, and off the first column where it repeats them."""
     first = [str(one).strip() for one in cells.iloc[0]]
+    if _are_numbers_of_regions(first, cells):
+        return first, cells.iloc[1:]
     if pd.to_numeric(pd.Series(first), errors="coerce").notna().sum() * 2 > len(first) or len(cells) < 2:
         return None, cells
     cells = cells.iloc[1:]
     if [str(one).strip() for one in cells[0]] == first[1:]:
         return first[1:], cells.iloc[:, 1:]
     return first, cells
+
+
+def _are_numbers_of_regions(first: Sequence[str], cells: pd.DataFrame) -> bool:
+    """Say whether a row of different whole numbers stands above rows of fractions: labels, and no volume."""
+    whole = all(one.isdigit() for one in first) and len(set(first)) == len(first) > 1
+    rest = pd.to_numeric(pd.Series(cells.iloc[1:].to_numpy().ravel()), errors="coerce").dropna()
+    return bool(whole and len(rest) and (rest % 1 != 0).mean() > 0.5)

@@ -1,5 +1,8 @@
 """Files of MATLAB of any version, as plain data: arrays, texts and lists."""
 
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +34,31 @@ def read_mat(path: Path) -> dict[str, Any]:
     """
     require(path)
     regular(path, called=path.name, most=MOST_OF_TABLE)
-    import h5py  # here, for the command line is light
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as child:
+        try:
+            return child.submit(_read, path).result()
+        except BrokenProcessPool:
+            raise DataError(
+                f"{path.name} cannot be read as a file of MATLAB: it is damaged, its reader crashed."
+            ) from None
+        except ValueError as error:
+            raise DataError(f"{path.name} cannot be read as a file of MATLAB: {error}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a file in a process of its own: the readers of both formats are in C, and some damage is their end."""
+    import h5py
 
     try:
         return _hdf5(path) if h5py.is_hdf5(path) else _older(path)
-    except (OSError, ValueError, TypeError, KeyError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path.name} cannot be read as a file of MATLAB: {error}") from error
+    except Exception as error:  # of damage they raise anything, UnboundLocalError for one
+        raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def _older(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
-    try:
-        found = loadmat(path, chars_as_strings=True)
-    except MatReadError as error:
-        raise ValueError(str(error)) from error
+    found = loadmat(path, chars_as_strings=True)
     return {name: _plain(value) for name, value in found.items() if not name.startswith("__")}
 
 
@@ -84,7 +96,8 @@ def _node(file: Any, node: Any) -> Any:
     if kind == "cell":
         return [_node(file, file[one]) for one in np.asarray(value).ravel()]
     if kind == "char":
-        return "".join(map(chr, np.asarray(value).ravel())).strip()
+        rows = ["".join(map(chr, row)).strip() for row in np.atleast_2d(np.asarray(value).T)]
+        return rows[0] if len(rows) == 1 else rows
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
         return None
     return value.T

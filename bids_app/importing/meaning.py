@@ -134,6 +134,13 @@ def _series(called: str, values: np.ndarray, names: Sequence[str]) -> tuple[np.n
         n = int(bad[there][:, holes].any(axis=1).sum())
         listed = _list(np.flatnonzero(holes), names)
         raise DataError(f"{called}: values are missing at {counted(n, 'volume')} of {listed}.")
+    steps = np.diff(values[there], axis=0)
+    if (
+        len(steps) > 2
+        and (counts := (steps[0] != 0) & np.isclose(steps, steps[0], rtol=1e-3, atol=0).all(axis=0)).any()
+    ):
+        listed = _list(np.flatnonzero(counts), names)
+        raise DataError(f"{called}: {listed} rises by steps of one size, as an index or a time does: take it out.")
     flat = ~absent & (np.ptp(np.where(absent, 0, values)[there], axis=0) == 0)
     said = []
     if not there.all():

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from matlab import save_v5, save_v73, smooth_series
 
@@ -91,6 +92,17 @@ def test_text_and_numpy(tmp_path):
     series = smooth_series(3, 30, 4)
     np.savetxt(tmp_path / "ROISignals_01.txt", series, delimiter="\t", fmt="%.16e")  # as save -ASCII -DOUBLE -TABS
     np.testing.assert_array_equal(read_content(tmp_path / "ROISignals_01.txt").values, series)
+    lines = ["   " + "\t   ".join(f"{one:.16e}" for one in row) for row in series]
+    (tmp_path / "spaced.txt").write_text("\n".join(lines) + "\n")
+    np.testing.assert_array_equal(read_content(tmp_path / "spaced.txt").values, series)
+    pd.DataFrame(series, columns=[2001, 2002, 2101, 2102]).to_csv(tmp_path / "labels.csv", index=False)
+    found = read_content(tmp_path / "labels.csv")  # the labels are no volume
+    assert found.names == ["2001", "2002", "2101", "2102"]
+    np.testing.assert_array_equal(found.values, series)
+    pd.DataFrame(series, columns=list("abcd")).to_csv(tmp_path / "index.csv")
+    found = read_content(tmp_path / "index.csv")
+    assert found.said == ("index.csv: the first column ('') was left out: it counts the volumes.",)
+    np.testing.assert_array_equal(found.values, series)
     (tmp_path / "m.csv").write_text(",a,b\na,1,0.5\nb,0.5,1\n")
     found = read_content(tmp_path / "m.csv")
     assert found.names == ["a", "b"]
@@ -102,6 +114,27 @@ def test_text_and_numpy(tmp_path):
     np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="cannot be read as an array"):
         read_content(tmp_path / "o.npy")
+
+
+@pytest.mark.parametrize("save", [save_v5, save_v73])
+def test_damage_of_any_kind_is_said(tmp_path, save):
+    """Bytes that flip make the readers crash now and then: that is an error of the file, not the end of the app."""
+    rng = np.random.default_rng(0)
+    whole = save(
+        tmp_path / "x.mat", data=[np.ones((5, 1)), np.zeros((5, 1))], names=["a", "bc"], Z=np.eye(4)
+    ).read_bytes()
+    said = []
+    for _ in range(15):
+        content = bytearray(whole)
+        for place in rng.integers(128, len(content), 5):
+            content[place] = rng.integers(0, 256)
+        (tmp_path / "x.mat").write_bytes(content)
+        try:
+            read_mat(tmp_path / "x.mat")
+        except DataError as error:
+            said.append(str(error))
+    assert said
+    assert all("cannot be read as a file of MATLAB" in one for one in said)
 
 
 def test_what_is_no_file_of_matlab(tmp_path):

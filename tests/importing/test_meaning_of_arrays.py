@@ -99,6 +99,13 @@ def test_regions_without_a_signal_are_named():
         judge(content(series, names=list("abcd")))
 
 
+def test_what_counts_the_volumes_is_no_region():
+    series = smooth_series(0, 60, 4)
+    series[:, 0] = 0.72 * np.arange(60)
+    with pytest.raises(DataError, match="a rises by steps of one size, as an index or a time does"):
+        judge(content(series, names=list("abcd")))
+
+
 @pytest.mark.parametrize("empty", [np.nan, 0.0])  # as DPABI and GRETNA leave them
 def test_regions_without_a_correlation_are_named(empty):
     matrix = R.copy()
