@@ -8,9 +8,12 @@ import pytest
 from mat_trial import NAMES, make_trial, series_of
 from matlab import save_v5
 
+from bids_app.bids.matrix_runs import MatrixRun
 from bids_app.cli.main import main
 from bids_app.errors import DataError, MissingInputError, UsageError
+from bids_app.graph import nodal_measures, parcel_matrix
 from bids_app.importing import import_tables
+from bids_app.participant.parcel_matrix import matrix_parcels
 from bids_app.settings.import_options import ImportOptions, read_import
 
 
@@ -154,3 +157,27 @@ def test_real_series_as_conn_and_as_matrices(shared_data, tmp_path):
     found = pd.read_csv(path, sep="\t")
     assert found.shape == (len(series), 132)
     np.testing.assert_array_equal(found.to_numpy(), series)
+
+
+def test_real_matrices_as_conn_leaves_them_make_the_graphs_of_the_series(shared_data, tmp_path):
+    """Fisher's z of two participants in one file, the diagonal NaN; read back as r, and the same degrees."""
+    source = shared_data / "tbi_three_visits" / "derivatives-xcpd"
+    tables = [
+        pd.read_csv(next((source / f"sub-{person}" / "ses-1" / "func").glob("*_timeseries.tsv")), sep="\t")
+        for person in ("hc05", "tbi05")
+    ]
+    names = list(tables[0])
+    z = np.stack([np.arctanh(r - np.diag(np.diag(r))) for r in (np.corrcoef(one.to_numpy().T) for one in tables)], 2)
+    z[np.arange(132), np.arange(132)] = np.nan
+    save_v5(tmp_path / "resultsROI_Condition001.mat", Z=z, names=names, names2=names)
+    rows = [
+        {"participant_id": person, "path": "resultsROI_Condition001.mat", "index": j}
+        for j, person in enumerate(("hc05", "tbi05"), start=1)
+    ]
+    import_tables(ImportOptions(listed(tmp_path, *rows), tmp_path / "out"))
+    for person, table in zip(("hc05", "tbi05"), tables, strict=True):
+        (path,) = (tmp_path / "out" / f"sub-{person}").rglob("*_relmat.tsv")
+        run = MatrixRun({"sub": person}, path, "pearson", ())
+        found, expected = nodal_measures(matrix_parcels(run).matrix("pearson")), nodal_measures(parcel_matrix(table.T))
+        for name, values in expected.items():
+            np.testing.assert_allclose(found[name], values, rtol=0, atol=1e-12)
