@@ -13,6 +13,7 @@ from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
 from bids_app.bids.hints import instead_of_runs
 from bids_app.bids.index import folder_labels, index_of
+from bids_app.bids.matrix_runs import MatrixRun, coordinates_in, matrix_runs, region_label
 from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
 from bids_app.bids.pipelines import XCPD, Tool, images_of, of_series, require_cleaned, tool_of, warn_of_faults
 from bids_app.bids.selection import (
@@ -34,7 +35,6 @@ from bids_app.bids.variants import MARKS, chosen, in_space, marked, settled
 from bids_app.errors import NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
 
-PARCELLATION = ("atlas", "seg", "scale", "space", "cohort", "res", "den", "desc")
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,15 @@ class SeriesRun:
     outliers: Path | None = None
     mean_displacement: float | None = None  # in mm, as the sidecar says it
     note: str = ""  # what is odd about the sidecar, as a sentence
+    coordinates: Mapping[str, Sequence[float]] | None = None
 
     @property
     def label(self) -> str:
         """The run's name for people."""
-        parcellation = [self.entities[key] for key in PARCELLATION if key in self.entities]
-        return " ".join([scan_label(self.entities), *parcellation])
+        return region_label(self.entities)
+
+
+AnyRun = BoldRun | SeriesRun | MatrixRun
 
 
 @dataclass(frozen=True)
@@ -90,18 +93,18 @@ class Inputs:
     Attributes
     ----------
     datasets : tuple of Dataset
-    runs : tuple of BoldRun or SeriesRun
+    runs : tuple of BoldRun, SeriesRun or MatrixRun
         Those that are selected.
     everyone : frozenset of str
         Labels of all participants of the datasets.
     """
 
     datasets: tuple[Dataset, ...]
-    runs: tuple[BoldRun | SeriesRun, ...]
+    runs: tuple[AnyRun, ...]
     everyone: frozenset[str]
 
     @property
-    def by_participant(self) -> dict[str, list[BoldRun | SeriesRun]]:
+    def by_participant(self) -> dict[str, list[AnyRun]]:
         """Runs of each participant, participants and runs in order."""
         runs = defaultdict(list)
         for run in sorted(self.runs, key=lambda run: run.label):
@@ -138,14 +141,15 @@ def find_inputs(settings: Settings) -> Inputs:
     layouts = [(dataset, _open(dataset.path, settings.selection.participants)) for dataset in datasets]
     bold = _bold_runs(settings, layouts)
     series = _series_runs(settings, layouts)
-    if not bold and not series:
+    matrices = _matrix_runs(settings, layouts, [*bold, *series])
+    if not bold and not series and not matrices:
         looked_in = ", ".join(str(dataset.path) for dataset in datasets)
         raise NothingSelectedError(
-            f"No run is selected in {looked_in}. Looked for func/*_desc-preproc_bold.nii[.gz] and "
-            f"*_timeseries.tsv with an atlas or seg entity{described(settings.selection)}. "
+            f"No run is selected in {looked_in}. Looked for func/*_desc-preproc_bold.nii[.gz], "
+            f"*_timeseries.tsv and *_relmat.tsv with an atlas or seg entity{described(settings.selection)}. "
             f"{instead_of_runs([dataset.path for dataset in datasets]) or _at_minimal_level(layouts)}"
         )
-    return Inputs(tuple(datasets), (*bold, *series), everyone)
+    return Inputs(tuple(datasets), (*bold, *series, *matrices), everyone)
 
 
 def _at_minimal_level(layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> str:
@@ -282,7 +286,8 @@ def _series_run(name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, co
     flags = the_one("table of outliers", path, companions.outliers.get(own, []))
     entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
     sources = tuple(dataset.uri(source) for source in (path, motion, flags) if source)
-    said = of_series(tool_of(dataset), path.name, sidecars.metadata(path))
+    told = sidecars.metadata(path)
+    said = of_series(tool_of(dataset), path.name, told)
     return SeriesRun(
         entities,
         path,
@@ -292,4 +297,16 @@ def _series_run(name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, co
         outliers=flags,
         mean_displacement=said.mean_displacement,
         note=said.note,
+        coordinates=coordinates_in(told),
     )
+
+
+def _matrix_runs(
+    settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]], others: Sequence[BoldRun | SeriesRun]
+) -> list[MatrixRun]:
+    found = [
+        (Name.parse(path), path, dataset, Sidecars.of_layout(layout))
+        for dataset, layout in layouts
+        for path in _query(layout, settings, "relmat", suffix="relmat", extension=".tsv")
+    ]
+    return matrix_runs(found, others, settings.selection)

@@ -8,6 +8,7 @@ from bids_app import __version__
 from bids_app.system.provenance import digest_of_code
 
 SERIES_RECEIVED = "as the time series were received"
+MATRIX_RECEIVED = "as the correlations were received"
 
 
 def said(key: str, **default: Any) -> Any:
@@ -80,7 +81,7 @@ class Volumes(Part):
     censoring : str
         What was done about motion in what another tool cleaned, for people.
     total, dummy, censored, kept : int
-        How many.
+        How many; kept is NaN where a matrix is all there is.
     minutes_kept : float
     threshold : float or "off"
         Framewise displacement above which volumes were censored, mm.
@@ -95,7 +96,7 @@ class Volumes(Part):
     total: int | None = said("NumberOfVolumes", default=None)
     dummy: int | None = said("NumberOfDummyScans", default=None)
     censored: int | None = said("NumberOfVolumesCensored", default=None)
-    kept: int = said("NumberOfVolumesKept")
+    kept: float = said("NumberOfVolumesKept")
     minutes_kept: float | None = said("MinutesKept", default=None)
     threshold: float | str | None = said("FramewiseDisplacementThreshold", default=None)
     mean_displacement: float | None = said("MeanFramewiseDisplacement", default=None)
@@ -183,7 +184,7 @@ class ScanFacts:
     def to_json(self) -> dict[str, Any]:
         """Return what a sidecar says, by its keys and in its order."""
         content = self.origin.to_json() | self.volumes.to_json() | self.cleaning.to_json()
-        if self.cleaning.denoising == SERIES_RECEIVED:  # what was done to them is said in one place
+        if self.cleaning.denoising in (SERIES_RECEIVED, MATRIX_RECEIVED):  # what was done to them is said in one place
             content["Censoring"] = content.pop("Censoring")
         return (
             content

@@ -9,7 +9,8 @@ import pandas as pd
 
 from bids_app.bids.datasets import Dataset
 from bids_app.bids.findings import Finding, say_all
-from bids_app.bids.runs import BoldRun, SeriesRun, find_inputs
+from bids_app.bids.matrix_runs import MatrixRun
+from bids_app.bids.runs import AnyRun, BoldRun, find_inputs
 from bids_app.bids.values import counted
 from bids_app.cli.printing import say, show
 from bids_app.errors import DataError, MissingInputError
@@ -94,18 +95,19 @@ def _made_by(dataset: Dataset) -> str:
     return ", ".join(" ".join(filter(None, (one.get("Name"), one.get("Version")))) for one in makers) or "unknown"
 
 
-def _scan(run: BoldRun | SeriesRun) -> tuple[str, str, str, str]:
+def _scan(run: AnyRun) -> tuple[str, str, str, str]:
     if isinstance(run, BoldRun):
         beside = [name for name, path in (("brain mask", run.mask), ("confounds", run.confounds)) if path is not None]
         return run.label, run.bold.name, ", ".join(beside) or "nothing", run.reason
-    return run.label, run.timeseries.name, "", run.reason
+    file = run.matrix if isinstance(run, MatrixRun) else run.timeseries
+    return run.label, file.name, "", run.reason
 
 
 def _left(found: Outlook | None) -> str:
     return "" if found is None or found.minutes is None else f"{found.minutes:.1f}"
 
 
-def _preview_trial(settings: Settings, runs: Iterable[BoldRun | SeriesRun | RawRun]) -> None:
+def _preview_trial(settings: Settings, runs: Iterable[AnyRun | RawRun]) -> None:
     """Say who could be compared: who has a scan at both visits, whatever its quality."""
     scanned = scanned_visits((run.entities["sub"], run.entities.get("ses")) for run in runs)
     require_not_blind(settings.output_dir)

@@ -17,6 +17,7 @@ from bids_app.cli.validate import check_dataset
 from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
 from bids_app.settings.checks import check_settings
 from bids_app.settings.everyday import LEVELS, USAGES
+from bids_app.settings.import_options import read_import
 from bids_app.settings.parser import demo_parser, plan_parser
 from bids_app.settings.power_options import read_power
 from bids_app.settings.settings import Settings
@@ -179,4 +180,14 @@ def _demo(argv: Sequence[str]) -> int:
         return conclude(run_demo(options.output_dir, work_dir, **how))
 
 
-COMMANDS = {"check": _check, "demo": _demo, "plan": _plan, "power": _power, "unblind": _unblind}
+def _import(argv: Sequence[str]) -> int:
+    """Bring series or matrices of other tools into a BIDS derivative."""
+    options = read_import(argv)
+    from bids_app.importing import import_tables
+    from bids_app.runtime.logs import log_to_terminal
+
+    log_to_terminal()
+    return import_tables(options)
+
+
+COMMANDS = {"check": _check, "demo": _demo, "import": _import, "plan": _plan, "power": _power, "unblind": _unblind}

@@ -16,9 +16,11 @@ from nipype.interfaces.base import (
     traits,
 )
 
+from bids_app.bids.matrix_runs import MatrixRun
 from bids_app.graph import Means, Place, needing_modules, voxel_graphs
 from bids_app.graph.features import Feature
 from bids_app.participant import denoise, map_files, parcel_tables
+from bids_app.participant.parcel_matrix import matrix_parcels
 from bids_app.participant.parcel_series import Parcels, atlas_parcels, table_parcels
 from bids_app.report.figures import carpet_figure
 from bids_app.space.atlas import network_of_nodes
@@ -154,7 +156,9 @@ class WriteMaps(SimpleInterface):
 class _ParcelGraphInput(BaseInterfaceInputSpec):
     run = traits.Any(mandatory=True)
     state = traits.Any()
-    series_file = File(exists=True, desc="clean series at the nodes; without it, the run is a table of series")
+    series_file = File(
+        exists=True, desc="clean series at the nodes; without it, the run is a table of series or a matrix"
+    )
     grid_file = File(exists=True)
     atlas_file = File(exists=True, desc="the atlas as it was laid over the grid")
     scan_facts = traits.Any(desc="ScanFacts")
@@ -171,7 +175,7 @@ class ParcelGraph(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         inputs, parcels = self.inputs, self._parcels()
         given = {"coordinates": parcels.coordinates, "modules": parcels.networks}
-        graphs = parcel_tables.graphs_of(parcels.series, inputs.options.parcels, given, inputs.options.distance)
+        graphs = parcel_tables.graphs_of(parcels.matrix, inputs.options.parcels, given, inputs.options.distance)
         written = parcel_tables.write_parcels(inputs.output_dir, parcels, graphs)
         self._results["out_files"] = [str(path) for path in written]
         return runtime
@@ -179,7 +183,8 @@ class ParcelGraph(SimpleInterface):
     def _parcels(self) -> Parcels:
         inputs = self.inputs
         if not isdefined(inputs.series_file):
-            parcels = table_parcels(inputs.run)
+            is_matrix = isinstance(inputs.run, MatrixRun)
+            parcels = matrix_parcels(inputs.run) if is_matrix else table_parcels(inputs.run)
             return replace(parcels, facts=replace(parcels.facts, source_digests=digests_of(inputs.run)))
         path = Path(inputs.atlas_file)
         atlas = load_atlas(path, load_grid(inputs.grid_file))

@@ -8,7 +8,7 @@ from bids_app.bids.files import sweep, write_dataset_files
 from bids_app.bids.findings import of_scans
 from bids_app.bids.names import Name
 from bids_app.bids.result_names import atlas_of, status_path
-from bids_app.bids.runs import BoldRun, Inputs, SeriesRun, find_inputs
+from bids_app.bids.runs import AnyRun, BoldRun, Inputs, find_inputs
 from bids_app.bids.scans import index_scans
 from bids_app.bids.status import earlier_scans, mark_gone, participants_with_status, save_status
 from bids_app.bids.values import counted
@@ -26,8 +26,6 @@ from bids_app.system.locks import turn_in
 from bids_app.trial.blinding_log import for_log
 
 logger = logging.getLogger("bids_app")
-
-AnyRun = BoldRun | SeriesRun | RawRun
 
 
 def participant_level(settings: Settings) -> int:
@@ -130,7 +128,7 @@ def _say_gone(settings: Settings, inputs: Inputs) -> None:
         logger.warning("%s: its input is no longer there; what earlier calls made of it is not used any more.", name)
 
 
-def _say_failures(runs: Iterable[AnyRun], failures: Sequence[Failure]) -> None:
+def _say_failures(runs: Iterable[AnyRun | RawRun], failures: Sequence[Failure]) -> None:
     for run in runs:
         for failure in failures_of(run, failures):
             logger.error("%s: %s", run.label, failure.message)
@@ -139,7 +137,7 @@ def _say_failures(runs: Iterable[AnyRun], failures: Sequence[Failure]) -> None:
 def _finish_participant(
     settings: Settings,
     participant: str,
-    runs: Iterable[AnyRun],
+    runs: Iterable[AnyRun | RawRun],
     failures: Sequence[Failure],
     run_name: str,
     atlases: Sequence[str] = (),
@@ -155,7 +153,7 @@ def _finish_participant(
 def _add_status(
     settings: Settings,
     participant: str,
-    runs: Iterable[AnyRun],
+    runs: Iterable[AnyRun | RawRun],
     failures: Sequence[Failure],
     run_name: str,
     atlases: Sequence[str],
@@ -178,7 +176,7 @@ def _add_status(
     save_status(settings.output_dir, participant, run_name, scans)
 
 
-def failures_of(run: AnyRun, failures: Iterable[Failure]) -> list[Failure]:
+def failures_of(run: AnyRun | RawRun, failures: Iterable[Failure]) -> list[Failure]:
     """Return the failures within a run's workflow."""
     within = f".sub_{run.entities['sub']}_wf.{node_name(run.label)}_wf."
     return [failure for failure in failures if within in failure.node]

@@ -1,6 +1,7 @@
 """Parcels: their names and time series, from an atlas laid over the nodes or from another tool's table."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from bids_app.bids.runs import BoldRun, SeriesRun
 from bids_app.bids.scan_facts import SERIES_RECEIVED, Cleaning, Origin, ScanFacts, Volumes
 from bids_app.bids.timing import repetition_time
 from bids_app.errors import DataError
+from bids_app.graph import parcel_matrix
+from bids_app.participant.correlations import Correlations
 from bids_app.participant.received import Received, read_received
 from bids_app.participant.series_table import read_series
 from bids_app.space.atlas import Atlas
@@ -32,21 +35,37 @@ class Parcels:
         What the scan's outputs are named by.
     table : DataFrame
         index, name and coverage of each of the P parcels.
-    series : (P, T) float64 ndarray
-        NaN rows for parcels without enough signal.
+    series : (P, T) float64 ndarray or None
+        NaN rows for parcels without enough signal. None where another tool left a matrix alone.
     facts : ScanFacts
     coordinates : (P, 3) float64 ndarray or None
         Centre of each parcel's nodes, mm; NaN without nodes.
     networks : (P,) object ndarray or None
         Network of each parcel by name, None for none.
+    received : Correlations or None
+        In place of series.
     """
 
     entities: dict[str, str]
     table: pd.DataFrame
-    series: np.ndarray
+    series: np.ndarray | None
     facts: ScanFacts
     coordinates: np.ndarray | None = None
     networks: np.ndarray | None = None
+    received: Correlations | None = None
+
+    def matrix(self, kind: str) -> np.ndarray:
+        """Return how strongly every pair of parcels goes together, (P, P), as `graph.parcel_matrix`."""
+        if self.received is not None:
+            return self.received.as_kind(kind)
+        return parcel_matrix(np.asarray(self.series), kind)
+
+
+def places_of(coordinates: Mapping[str, Sequence[float]] | None, names: Sequence[str]) -> np.ndarray | None:
+    """Return the centres of parcels in mm, (P, 3), or None unless every one is known."""
+    if coordinates is None or not set(names) <= set(coordinates):
+        return None
+    return np.array([coordinates[name] for name in names], dtype=np.float64)
 
 
 def average_parcels(atlas: Atlas, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -140,7 +159,7 @@ def table_parcels(run: SeriesRun) -> Parcels:
         warnings=[sentence for sentence in (*table.said, run.note) if sentence] or None,
     )
     parcels = pd.DataFrame({"index": index, "name": names, "coverage": coverage})
-    return Parcels(dict(run.entities), parcels, values.T, facts)
+    return Parcels(dict(run.entities), parcels, values.T, facts, places_of(run.coordinates, list(names)))
 
 
 def _with_signal(name: str, values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The files of the parcels of one scan: series, matrices, nodal and global tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from bids_app.graph import (
     Nulls,
     global_measures,
     nodal_measures,
-    parcel_matrix,
 )
 from bids_app.graph.features import AREA, FULL, Feature, edges_text
 from bids_app.graph.wholegraph import N_PARTITIONS, WholeGraph
@@ -59,14 +58,17 @@ class ParcelGraphs:
 
 
 def graphs_of(
-    series: np.ndarray, options: ParcelGraph, given: Mapping[str, np.ndarray | None], distance: float
+    matrix_of: Callable[[str], np.ndarray],
+    options: ParcelGraph,
+    given: Mapping[str, np.ndarray | None],
+    distance: float,
 ) -> list[ParcelGraphs]:
     """Make every graph of a scan's parcels that the options ask for.
 
     Parameters
     ----------
-    series : (P, T) float64 ndarray
-        NaN rows are parcels without a signal.
+    matrix_of : callable
+        Returns the (P, P) matrix of a kind, as `Parcels.matrix`.
     options : settings.ParcelGraph
     given : dict
         ``coordinates`` and ``modules`` of the parcels, None where they are not known; measures that need them are
@@ -81,7 +83,7 @@ def graphs_of(
     metrics = [name for name in options.metrics if given.get(MEASURES[name].needs, True) is not None]
     nulls, graphs = Nulls(options.n_null_graphs, options.random_seed), []
     for kind, (matrix, linking) in options.kinds.items():
-        values = parcel_matrix(series, matrix)
+        values = matrix_of(matrix)
         r = np.tanh(values) if matrix == "fisher" else values
         nodes = {
             rule.label: nodal_measures(r, rule, metrics, linking=linking, distance=distance, **given)
@@ -107,18 +109,22 @@ def write_parcels(output_dir: Path, parcels: Parcels, graphs: Iterable[ParcelGra
     """
     place, names = output_dir / folder(parcels.entities), list(parcels.table["name"])
     common = parcels.facts.to_json()
-    series_path = place / build({**parcels.entities, "stat": "mean"}, "timeseries", ".tsv")
-    text = "Mean clean signal of each parcel, a row per volume that was kept."
-    save_json(sidecar_of(series_path), common | {"Description": text})
-    save_table(series_path, pd.DataFrame(parcels.series.T, columns=names))
-    written = [series_path]
+    written = [_write_series(place, common, parcels, names)] if parcels.series is not None else []
     for one in graphs:
         path = place / build({**parcels.entities, "stat": MATRIX_STATS[one.matrix]}, "relmat", ".tsv")
-        text = f"{MATRICES[one.matrix]} of the parcels' series."
+        text = f"{MATRICES[one.matrix]} of the parcels' series{', as it was received' * (parcels.series is None)}."
         save_json(sidecar_of(path), common | {"Description": text, "Directed": False, "Weighted": True})
         save_table(path, pd.DataFrame(one.values, columns=names, index=names), index=True, index_label="name")
         written += [path, *_write_nodes(place, common, parcels, one), *_write_globals(place, common, parcels, one)]
     return written
+
+
+def _write_series(place: Path, common: dict[str, Any], parcels: Parcels, names: Sequence[str]) -> Path:
+    path = place / build({**parcels.entities, "stat": "mean"}, "timeseries", ".tsv")
+    text = "Mean clean signal of each parcel, a row per volume that was kept."
+    save_json(sidecar_of(path), common | {"Description": text})
+    save_table(path, pd.DataFrame(np.asarray(parcels.series).T, columns=list(names)))
+    return path
 
 
 def _write_nodes(place: Path, common: dict[str, Any], parcels: Parcels, graphs: ParcelGraphs) -> list[Path]:

@@ -8,8 +8,9 @@ from typing import Any
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
+from bids_app.bids.matrix_runs import MatrixRun
 from bids_app.bids.names import Name
-from bids_app.bids.runs import BoldRun, SeriesRun
+from bids_app.bids.runs import AnyRun, BoldRun, SeriesRun
 from bids_app.graph import needing_modules
 from bids_app.participant.interfaces import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
 from bids_app.runtime.nipype_run import node_name
@@ -40,7 +41,7 @@ class Layout:
 
 def init_level_wf(
     *,
-    runs_by_participant: Mapping[str, Sequence[BoldRun | SeriesRun]],
+    runs_by_participant: Mapping[str, Sequence[AnyRun]],
     layout: Layout,
     settings: Settings,
     n_threads: int,
@@ -74,7 +75,7 @@ def init_level_wf(
 
 def init_participant_wf(
     *,
-    runs: Sequence[BoldRun | SeriesRun],
+    runs: Sequence[AnyRun],
     layout: Layout,
     settings: Settings,
     n_threads: int,
@@ -183,8 +184,8 @@ def graph_gb(n_nodes: int, settings: Settings) -> float:
     return SERIES_GB + (bits_gb if allowed is None else min(bits_gb, allowed))
 
 
-def init_series_wf(*, run: SeriesRun, settings: Settings, name: str = "series_wf") -> pe.Workflow:
-    """Build the workflow of one table of parcel series: a parcel graph."""
+def init_series_wf(*, run: SeriesRun | MatrixRun, settings: Settings, name: str = "series_wf") -> pe.Workflow:
+    """Build the workflow of one table of parcel series, or of their correlations: a parcel graph."""
     workflow = pe.Workflow(name=name)
     parcels = ParcelGraph(
         run=run, state=state_of(files_of(run)), options=settings.graph, output_dir=settings.output_dir

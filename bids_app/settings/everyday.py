@@ -18,7 +18,7 @@ EVERYDAY = {
     "participant_label": "",
     "task_id": "",
     "derivatives": "",
-    "space": "template space of the data, or of surfaces fsLR or fsaverage5",
+    "space": "template space; of surfaces fsLR or fsaverage5",
     "denoise": "which confounds are regressed out",
     "fd_threshold": "",
     "min_minutes": "",
@@ -53,6 +53,7 @@ USAGES = f"""{USAGE}
        trialgraph plan {{init,check,sap}} [options]
        trialgraph unblind OUTPUT_DIR --key FILE --plan TOML
        trialgraph power OUTPUT_DIR [options]
+       trialgraph import TABLE OUTPUT_DIR [options]
        trialgraph demo OUTPUT_DIR [options]"""
 _COMMON = {
     "check": "trialgraph check bids out                        # what would be done, and what is missing",

@@ -76,7 +76,7 @@ BLINDINGS = {
 SINGLE = ("one-group", "paired")  # designs without a second arm
 DESCRIBED = "none"  # the estimator where nothing is tested
 RANDOM_SEED = 0  # of the permutations and of the random graphs
-QUERIES = ("bold", "mask", "confounds", "timeseries")
+QUERIES = ("bold", "mask", "confounds", "timeseries", "relmat")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,8 @@ EXCLUDED = "scanned, excluded: "
 def weights(scans: Sequence[Scan]) -> np.ndarray:
     """Return the weight of each scan of a visit: its share of the volumes kept, times the weight of its session.
 
+    Where these are not known, as of matrices, all weigh the same.
+
     Examples
     --------
     >>> from bids_app.bids.scans import Scan
@@ -25,6 +27,7 @@ def weights(scans: Sequence[Scan]) -> np.ndarray:
     array([0.75, 0.25])
     """
     kept = np.array([scan.facts.volumes.kept for scan in scans], dtype=float)
+    kept = kept if np.isfinite(kept).all() else np.ones(len(scans))  # of matrices it is not known
     total = np.array([kept[[other.part == one.part for other in scans]].sum() for one in scans])
     return kept / total * [1.0 if scan.part is None else scan.part[1] for scan in scans]
 
@@ -61,7 +64,7 @@ def _of_several(
     found = [facts_of(of_session, min_minutes) for of_session in own]
     facts, kept = pd.DataFrame([facts for facts, _ in found]), [float(one.facts.volumes.kept) for one in scans]
     motion = _weighted([scan.facts.volumes.mean_displacement for scan in scans], np.array(kept))
-    total = {"scans": len(scans), "volumes": int(sum(kept)), "minutes": facts["minutes"].min(skipna=False)}
+    total = {"scans": len(scans), "volumes": sum(kept), "minutes": facts["minutes"].min(skipna=False)}
     reasons = [f"ses-{one}: {reason}" for one, (_, reason) in zip(sessions, found, strict=True) if reason]
     return {**total, "mean_fd": motion, "coverage": facts["coverage"].min(skipna=False)}, "; ".join(reasons) or None
 

@@ -90,7 +90,7 @@ FLOORS = (  # from the top: each package may import itself and what is below, no
     {"cli"},
     {"power"},
     {"group", "participant", "simulate"},
-    {"preproc"},
+    {"preproc", "importing"},
     {"report"},
     {"trial", "space"},
     {"runtime"},
