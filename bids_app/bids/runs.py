@@ -36,7 +36,6 @@ from bids_app.errors import NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
 
 
-
 @dataclass(frozen=True)
 class BoldRun:
     """One preprocessed BOLD run with what belongs to it."""
