@@ -20,7 +20,20 @@ def looks(compared, simulated, tmp_path_factory, app):
     root = tmp_path_factory.mktemp("looks")
     (plan := root / "plan.toml").write_text(PLAN)
     shutil.copytree(compared, out := root / "out", ignore=shutil.ignore_patterns("group"))
-    words = ("--voxel-size", 8, "--n-cpus", 1, "--min-minutes", 2, "--n-permutations", 8, "--plan", plan)
+    words = (
+        "--voxel-size",
+        8,
+        "--n-cpus",
+        1,
+        "--min-minutes",
+        2,
+        "--n-permutations",
+        8,
+        "--metrics",
+        "degree",
+        "--plan",
+        plan,
+    )
     first = app(simulated.bids_dir, out, "group", *words, "--look", 1, "--participant-label", *FIRST)
     assert first.code == 0, first.said
     shutil.copytree(out / "group", root / "first")
