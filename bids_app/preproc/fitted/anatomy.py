@@ -13,7 +13,7 @@ from bids_app.preproc.masks import label_image
 from bids_app.preproc.registration import map_points
 from bids_app.preproc.resampling import grid_points, read_at
 from bids_app.preproc.template import VOXEL_MM, Template, load_template
-from bids_app.space.templates import TISSUES, template_space
+from bids_app.space.templates import BUNDLED_SPACE, TISSUES, template_space
 from bids_app.system.images import read_image
 
 # Of TemplateFlow's images of resolution 2: voxels, and the centre of the first one in mm.
@@ -45,8 +45,8 @@ def compared_with(space: str, folder: Path | None) -> Template:
     UsageError
         The grid of the space is not known, and there is no folder.
     """
-    if folder is not None and template_space(folder) == space:
-        return load_template(folder)
+    if space == BUNDLED_SPACE or (folder is not None and template_space(folder) == space):
+        return load_template(None if space == BUNDLED_SPACE else folder)
     if space not in GRIDS:
         raise UsageError(f"The grid of the template {space} is not known: give its folder with --template.")
     shape, first = GRIDS[space]

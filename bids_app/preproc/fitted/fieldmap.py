@@ -1,17 +1,15 @@
 """Susceptibility distortion: how far a field shifts the signal along the phase encoding."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine
 from scipy.ndimage import map_coordinates
 
-from bids_app.preproc.fitted.fit import Fit
+from bids_app.preproc.fitted.readout import not_corrected_because, readout_time
 from bids_app.preproc.fitted.transforms import read_chain
 from bids_app.preproc.raw_runs import RawRun
-from bids_app.preproc.slicetiming import DIRECTIONS
 from bids_app.system.images import read_image
 
 
@@ -46,43 +44,6 @@ def field_at(coefficients: Iterable[nib.Nifti1Image], points: np.ndarray) -> np.
         values = np.asarray(level.dataobj, dtype=float)
         total += map_coordinates(values, knots, order=3, prefilter=False, mode="grid-constant")
     return total
-
-
-def readout_time(metadata: Mapping[str, Any], n_lines: int) -> float | None:
-    """Return the total readout time of a scan in seconds, or None where its sidecar says none.
-
-    Parameters
-    ----------
-    metadata : dict
-    n_lines : int
-        Voxels along the phase encoding.
-
-    Examples
-    --------
-    >>> readout_time({"EffectiveEchoSpacing": 0.0005}, 65)
-    0.032
-    """
-    total, spacing = (_positive(metadata.get(key)) for key in ("TotalReadoutTime", "EffectiveEchoSpacing"))
-    if total is not None:
-        return total
-    return None if spacing is None else spacing * (n_lines - 1)
-
-
-def _positive(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and 0 < value < np.inf else None
-
-
-def not_corrected_because(fit: Fit, metadata: Mapping[str, Any]) -> str | None:
-    """Say why distortions are not corrected, or None if they are."""
-    if fit.to_fieldmap is None:
-        return "fMRIPrep used no field map"
-    if not fit.coefficients:
-        return f"the coefficients of the field map of {fit.to_fieldmap.name} are not there"
-    if metadata.get("PhaseEncodingDirection") not in DIRECTIONS:
-        return "the sidecar of the raw scan has no PhaseEncodingDirection"
-    if readout_time(metadata, 2) is None:
-        return "the sidecar of the raw scan has neither TotalReadoutTime nor EffectiveEchoSpacing"
-    return None
 
 
 def shift_of(run: RawRun, shape: tuple[int, ...], points: np.ndarray) -> np.ndarray | None:

@@ -21,7 +21,7 @@ def target_of(job: Job) -> Template:
     values = {name: np.asarray(image.dataobj, dtype=np.float32) for name, image in tissues.items()}
     mask = np.asarray(images["mask"].dataobj) > 0
     brain = np.where(mask, np.asarray(images["T1w"].dataobj), 0).astype(np.float32)
-    return Template(job.place.space, nib.Nifti1Image(brain, images["mask"].affine), mask, values)
+    return Template(job.place.space, nib.Nifti1Image(brain, images["mask"].affine), mask, values, "T1w")
 
 
 def anatomical(job: Job, otherwise: np.ndarray, suffix: str, **entities: str) -> np.ndarray:
