@@ -110,6 +110,19 @@ def test_names_of_versions(tmp_path, names, reference):
     assert set(fit.anatomy) == {"T1w", "mask", "GM", "WM", "CSF"}
 
 
+def test_names_of_a_published_dataset(shared_data):
+    root = shared_data / "bids_trees" / "ds004044-fmriprep"
+    folder = Folder(Dataset("fmriprep", root, {}), "01")
+    assert len(folder.fitted()) == 6
+    assert folder.spaces == {MNI, "MNI152NLin6Asym"}
+    for key in folder.fitted():
+        fit = folder.fit(dict(key), "MNI152NLin6Asym")
+        assert fit.lacking == ()
+        assert len(fit.coefficients) == 2
+        assert "to-MNI152NLin6Asym" in fit.normalization.name
+        assert f"run-0{dict(key)['run']}" in fit.motion.name
+
+
 def test_a_reference_of_the_session_is_two_transforms_the_farther_first(tmp_path):
     fit = fit_of(tmp_path, [*BY_SESSION, *ANATOMY])
     assert [path.name.partition("from-")[2][:11] for path in fit.coregistration] == ["session_to-", "run_to-sess"]

@@ -105,7 +105,7 @@ class Folder:
         """The templates that a T1w was brought to."""
         return {name.entities["to"] for name, path in self._files if _is_normalization(name)}
 
-    def keys(self) -> set[tuple[tuple[str, str], ...]]:
+    def fitted(self) -> set[tuple[tuple[str, str], ...]]:
         """Return the `run_key` of each run that was fitted."""
         return {run_key(name.entities) for name, _ in self._files if is_motion(name)}
 

@@ -44,7 +44,7 @@ def fitted_runs(settings: Settings, dataset: Dataset) -> list[RawRun]:
     """
     found = raw_bold(settings)
     folders = {name.entities["sub"]: Folder(dataset, name.entities["sub"]) for name, _, _ in found}
-    keys = {participant: folder.keys() for participant, folder in folders.items()}
+    keys = {participant: folder.fitted() for participant, folder in folders.items()}
     fitted = [item for item in found if run_key(item[0].entities) in keys[item[0].entities["sub"]]]
     for name, _, _ in found:
         if run_key(name.entities) not in keys[name.entities["sub"]]:
