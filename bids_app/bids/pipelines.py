@@ -10,6 +10,7 @@ logger = logging.getLogger(__name__)
 
 DENOISED = ("xcp_d", "xcp-d", "xcpd", "xcp_abcd")  # whose BOLD images are cleaned already
 DENOISED_DESCS = ("denoised", "interpolated", "residual")  # as their versions call them, the best first
+APPLIED = "what was fitted before, applied: one resampling, confounds"  # as our own preprocessing describes itself
 FAULTS = {
     (
         "fmriprep",

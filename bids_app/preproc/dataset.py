@@ -9,6 +9,7 @@ from bids_app import __version__
 from bids_app.bids.datasets import Dataset
 from bids_app.bids.files import BIDS_VERSION, container, relative, save_json, save_text, sidecar_of
 from bids_app.bids.names import build, folder
+from bids_app.bids.pipelines import APPLIED
 from bids_app.bids.timing import declared, in_header, repetition_time
 from bids_app.errors import DataError, MissingInputError
 from bids_app.preproc.raw_runs import RawRun
@@ -177,7 +178,7 @@ def write_description(place: Place) -> None:
         links |= {place.fitted.name: place.fitted.path}
         made_by = " ".join(filter(None, (before[0]["Name"], before[0].get("Version")))) if before else "fMRIPrep"
         readme = README_FITTED.format(made_by=made_by, path=place.fitted.name, version=__version__)
-        made_here["Description"] = "what was fitted before, applied: one resampling, confounds"
+        made_here["Description"] = APPLIED
     content = {
         "Name": "trialgraph: preprocessed resting-state fMRI",
         "BIDSVersion": BIDS_VERSION,

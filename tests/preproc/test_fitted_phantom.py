@@ -18,6 +18,7 @@ from bids_app.cli.settings_of import parse
 from bids_app.preproc.level import preprocess
 from bids_app.preproc.registration import map_points
 
+pytestmark = pytest.mark.slow
 HALF_A_VOXEL_MM = 1.0  # of the template's grid
 RAYS = np.random.default_rng(3).normal(size=(400, 3))
 RAYS /= np.linalg.norm(RAYS, axis=1)[:, None]

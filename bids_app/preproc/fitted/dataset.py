@@ -8,6 +8,8 @@ from bids_app.errors import MissingInputError
 from bids_app.preproc.fitted.fit import is_motion
 from bids_app.settings.settings import Settings
 
+RESAMPLED = ("_bold.nii*", "_bold.func.gii", "_bold.dtseries.nii", "_timeseries.tsv")
+
 
 def fitted_dataset(settings: Settings) -> Dataset | None:
     """Return fMRIPrep's output if it has no resampled image but what they are made of, and the raw scans are there.
@@ -37,5 +39,6 @@ def _has_raw(bids_dir: Path, derivative: Path) -> bool:
 
 
 def _is_fitted_only(path: Path) -> bool:
-    fitted = any(is_motion(Name.parse(one)) for one in path.glob("sub-*/**/func/*_xfm.txt"))
-    return fitted and not any(any(path.glob(f"sub-*/**/func/*{end}")) for end in ("_bold.nii*", "_timeseries.tsv"))
+    if any(any(path.glob(f"sub-*/**/func/*{end}")) for end in RESAMPLED):
+        return False
+    return any(is_motion(Name.parse(one)) for one in path.glob("sub-*/**/func/*_xfm.txt"))
