@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -15,8 +16,15 @@ from scipy.ndimage import map_coordinates
 
 from bids_app.bids.runs import find_inputs
 from bids_app.cli.settings_of import parse
+from bids_app.errors import DataError, UsageError
+from bids_app.preproc.dataset import Job, Place
+from bids_app.preproc.fitted.anatomy import bring_anatomy, compared_with
+from bids_app.preproc.fitted.fit import PARTS
+from bids_app.preproc.fitted.interfaces import ReadMotion
+from bids_app.preproc.fitted.runs import runs_to_preprocess
 from bids_app.preproc.level import preprocess
-from bids_app.preproc.registration import map_points
+from bids_app.preproc.motion import rigid
+from bids_app.preproc.registration import map_points, write_series_of_transforms
 
 pytestmark = pytest.mark.slow
 HALF_A_VOXEL_MM = 1.0  # of the template's grid
@@ -152,3 +160,47 @@ def test_without_the_field_map_it_is_said_and_edges_are_off(phantom, tmp_path, c
     assert sidecar["SusceptibilityDistortionCorrected"] is False
     assert "coefficients" in sidecar["SusceptibilityDistortionNotCorrectedBecause"]
     assert np.abs(edges(mean_of(one(folder, "func/*_desc-preproc_bold.nii.gz")), WHITE)).max() > 2
+
+
+def step(phantom, tmp_path, **changed):
+    """Return the step that reads the motion of the phantom, with a fit that differs."""
+    settings = parse([str(word) for word in (phantom.bids, tmp_path, "participant", "--derivatives", phantom.fmriprep)])
+    (run,) = runs_to_preprocess(settings)
+    run = replace(run, fit=replace(run.fit, **changed))
+    return ReadMotion(job=Job(run, Place(tmp_path, phantom.bids, SPACE, run.fit.dataset), None, {}))
+
+
+def test_a_fit_that_lacks_something_is_refused(phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"sub-01 task-rest run-01: fMRIPrep's output lacks from-x\.txt"):
+        step(phantom, tmp_path, lacking=("from-x.txt",)).run()
+
+
+def test_a_reference_on_another_grid_is_refused(phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = nib.load(one(phantom.fmriprep, "func/*_desc-coreg_boldref.nii.gz"))
+    moved = image.affine.copy()
+    moved[0, 3] += 2
+    nib.save(nib.Nifti1Image(image.get_fdata(), moved), tmp_path / "moved.nii.gz")
+    with pytest.raises(DataError, match="is not on the grid of the raw BOLD image"):
+        step(phantom, tmp_path, reference=tmp_path / "moved.nii.gz").run()
+
+
+def test_motion_of_another_scan_is_refused(phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_series_of_transforms([np.eye(4)] * 3, tmp_path / "short.txt")
+    with pytest.raises(DataError, match="3 transforms, the raw BOLD image 7 volumes"):
+        step(phantom, tmp_path, motion=tmp_path / "short.txt").run()
+
+
+def test_a_t1w_that_does_not_come_to_lie_on_the_template_is_refused(phantom, tmp_path):
+    """As with the transform of somebody else, or the one that leads back."""
+    anatomy = {name: one(phantom.fmriprep, f"anat/sub-01_{end}.nii.gz") for name, end in PARTS.items()}
+    write_series_of_transforms([rigid([45, 0, 0, 0, 0, 0], CENTRE)], tmp_path / "wrong.txt")
+    with pytest.raises(DataError, match=r"overlaps with the brain of the template by 0\.[0-6]"):
+        bring_anatomy(anatomy, tmp_path / "wrong.txt", compared_with(SPACE, None))
+
+
+def test_a_template_whose_grid_is_not_known_is_asked_for():
+    with pytest.raises(UsageError, match="give its folder with --template"):
+        compared_with("MNIInfant", None)
