@@ -151,6 +151,12 @@ def test_what_was_fitted_gives_the_same_confounds(preprocessed, by_what_was_fitt
         assert applied[name].corr(direct[name]) > 0.99, name
 
 
+def test_the_methods_say_who_estimated_and_who_applied(by_what_was_fitted):
+    text = " ".join((by_what_was_fitted.parents[1] / "logs" / "CITATION.md").read_text().split())
+    assert "estimated by fMRIPrep 23.2.0" in text
+    assert "applied by trialgraph to the raw scans, in one interpolation" in text
+
+
 def test_what_is_done_is_not_done_again(preprocessed, shared_data):
     before = {path: path.stat().st_mtime_ns for path in (preprocessed / "derivatives").rglob("*.nii.gz")}
     assert main([str(shared_data / "pumi"), str(preprocessed), "participant", *OPTIONS]) == 0
