@@ -80,7 +80,7 @@ def test_the_file_of_the_warp_is_the_warp(phantom):
 
 def test_edges_lie_where_they_were_put(result, phantom):
     """Through motion, distortion, coregistration, affine and warp together."""
-    assert phantom.largest_shift > 1.5  # voxels of 4 mm
+    assert phantom.largest_shift > 1.5  # voxels of 4.5 mm
     bold = mean_of(one(result[1], "func/*_desc-preproc_bold.nii.gz"))
     found = edges(bold, WHITE)
     assert np.abs(found).max() < HALF_A_VOXEL_MM
