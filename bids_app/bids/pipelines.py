@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 DENOISED_DESCS = ("denoised", "interpolated", "residual")  # as versions of XCP-D call them, the best first
 MEAN_DISPLACEMENT = ("MeanFramewiseDisplacement", "FDMean")  # as giga_connectome and HALFpipe call it
+APPLIED = "what was fitted before, applied: one resampling, confounds"  # as our own preprocessing describes itself
 FAULTS = {
     (
         "fmriprep",
@@ -246,6 +247,9 @@ def _of_halfpipe(called: str, setting: object) -> str:
 
 def warn_of_faults(dataset: Dataset) -> None:
     """Say what is known to be wrong with what a version wrote."""
-    for maker in makers(dataset.description):
+    made_by = makers(dataset.description)
+    if made_by[:1] and made_by[0][0] == "trialgraph":  # which makes the masks anew
+        return
+    for maker in made_by:
         if maker in FAULTS:
             logger.warning("%s: %s %s %s.", dataset.path, *maker, FAULTS[maker])

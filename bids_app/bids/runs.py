@@ -157,8 +157,9 @@ def _at_minimal_level(layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> str:
     if not found:
         return "(fMRIPrep writes no preproc_bold at --level minimal.)"
     return (
-        "These are outputs of fMRIPrep at --level minimal, without resampled images: run it again with --level full "
-        "--output-spaces MNI152NLin2009cAsym and these outputs as --derivatives, which is quick."
+        "These are outputs of fMRIPrep at --level minimal, without resampled images. With the raw scans as BIDS_DIR "
+        "and these outputs alone as --derivatives, they are applied here (--preprocess auto). For surfaces or "
+        "other spaces run it again with --level full --output-spaces MNI152NLin2009cAsym and these as --derivatives."
     )
 
 

@@ -12,6 +12,7 @@ from bids_app.errors import DataError, TrialgraphError
 SHORTEST, LONGEST = 0.05, 30.0  # seconds; no whole-brain BOLD series is faster or slower
 IN_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 DIFFERENCE = 0.01  # of the sidecar's; headers are rounded
+DIRECTIONS = ("i", "j", "k", "i-", "j-", "k-")  # of slices and of the phase encoding, along the axes of an image
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import cast
 
 import pandas as pd
 
-from bids_app.bids.datasets import Dataset
 from bids_app.bids.findings import Finding, say_all
 from bids_app.bids.matrix_runs import MatrixRun
 from bids_app.bids.runs import AnyRun, BoldRun, find_inputs
 from bids_app.bids.values import counted
+from bids_app.cli.check_raw import made_by, show_raw
 from bids_app.cli.printing import say, show
 from bids_app.errors import DataError, MissingInputError
 from bids_app.group.gathering import find_trial, gather, tables_for, tables_of_chosen
@@ -22,7 +22,8 @@ from bids_app.group.targets import GroupRun
 from bids_app.group.trial_tables import Scores, outcomes_of, read_scores, undecided
 from bids_app.participant.forecast import Outlook, forecast, outlook
 from bids_app.participant.nodes import check_atlases
-from bids_app.preproc.raw_runs import RawRun, raw_runs, wants_preprocessing
+from bids_app.preproc.fitted.runs import runs_to_preprocess
+from bids_app.preproc.raw_runs import RawRun, wants_preprocessing
 from bids_app.runtime.logs import call_of, log_to_terminal
 from bids_app.settings.settings import Settings, Trial
 from bids_app.stats.sequences import told_apart
@@ -59,7 +60,7 @@ def preview_participants(settings: Settings, *, with_trial: bool = False) -> int
     show(
         counted(len(inputs.datasets), "preprocessed dataset"),
         ("name", "made by", "folder"),
-        [(one.name, _made_by(one), str(one.path)) for one in inputs.datasets],
+        [(one.name, made_by(one), str(one.path)) for one in inputs.datasets],
     )
     bold = [run for run in inputs.runs if isinstance(run, BoldRun)]
     outlooks = {run.label: outlook(run, settings.signal) for run in bold}
@@ -80,19 +81,12 @@ def preview_participants(settings: Settings, *, with_trial: bool = False) -> int
 
 def _preview_raw(settings: Settings, *, with_trial: bool) -> int:
     """Say which raw scans would be preprocessed first."""
-    runs = raw_runs(settings)
-    rows = [(run.label, run.bold.name, run.t1w.name if run.t1w else "none: straight to the template") for run in runs]
-    show(f"{len(runs)} raw scans would be preprocessed, then processed", ("scan", "file", "T1w"), rows)
-    say("For publication, fMRIPrep is the better preprocessing: see the documentation for what differs.")
+    runs = runs_to_preprocess(settings)
+    show_raw(runs)
     if with_trial:
         _preview_trial(settings, runs)
         say(f"Next: {call_of(settings, 'participant')}")
     return 0
-
-
-def _made_by(dataset: Dataset) -> str:
-    makers = dataset.description.get("GeneratedBy") or [{}]
-    return ", ".join(" ".join(filter(None, (one.get("Name"), one.get("Version")))) for one in makers) or "unknown"
 
 
 def _scan(run: AnyRun) -> tuple[str, str, str, str]:

@@ -1,5 +1,6 @@
 """A T1-weighted image: its brain, its tissues and its way to the template."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -207,8 +208,13 @@ def in_template(anatomy: Anatomy, template: Template) -> tuple[dict[str, np.ndar
     images = {name: _brought(fixed, part, anatomy) for name, part in parts.items()}
     images["mask"] = (_brought(fixed, anatomy.mask, anatomy) > 0.5).astype(np.uint8)
     images["dseg"] = label_image(images, images["mask"] > 0)
+    return images, quality_of(images, template)
+
+
+def quality_of(images: Mapping[str, np.ndarray], template: Template) -> dict[str, float]:
+    """Say how well an anatomy in the template, as from `in_template`, agrees with it."""
     brain = np.asarray(template.brain.dataobj)[template.mask]
-    return images, {
+    return {
         "CorrelationWithTemplate": _correlation(images["T1w"][template.mask], brain),
         "DiceBrainMask": dice(images["mask"], template.mask),
         "DiceGreyMatter": dice(images["dseg"] == 1, template.tissues["GM"] > 0.5),

@@ -9,6 +9,7 @@ from bids_app import __version__
 from bids_app.bids.datasets import Dataset
 from bids_app.bids.files import BIDS_VERSION, container, relative, save_json, save_text, sidecar_of
 from bids_app.bids.names import build, folder
+from bids_app.bids.pipelines import APPLIED
 from bids_app.bids.timing import declared, in_header, repetition_time
 from bids_app.errors import DataError, MissingInputError
 from bids_app.preproc.raw_runs import RawRun
@@ -16,6 +17,7 @@ from bids_app.system.images import open_bold
 from bids_app.system.small_files import read_json
 
 NAME = "preproc"
+FITTED = "resampled"
 RESOLUTION = "2"
 RESOLUTION_TEXT = "2 mm isotropic voxels"
 IGNORED = ("*.html", "figures", "*_xfm.*", "*_boldref.*", "*_timeseries.*")
@@ -26,6 +28,14 @@ alignment with the T1w and the template by ANTs, one interpolation, confounds na
 
 There is no correction of susceptibility distortions, no surface, and no boundary-based registration. For a publication,
 preprocess with fMRIPrep. Look at `sub-*.html` before you use the data.
+"""
+README_FITTED = """# Resampled by trialgraph
+
+What {made_by} fitted at its level minimal or resampling ({path}), applied to the raw scans by trialgraph {version}:
+slice timing, then motion, distortion where fMRIPrep had a field map, alignment with the T1w and with the template in
+one interpolation. Confounds are made here and named as fMRIPrep names them. Each sidecar says what was done.
+
+Brain masks are those of the T1w, brought to the template here. Look at `sub-*.html` before you use the data.
 """
 
 
@@ -41,11 +51,14 @@ class Place:
         The raw dataset.
     space : str
         The template's name in BIDS.
+    fitted : Dataset or None
+        fMRIPrep's, if what it fitted is applied.
     """
 
     root: Path
     raw: Path
     space: str
+    fitted: Dataset | None = None
 
     @property
     def standard(self) -> dict[str, str]:
@@ -72,8 +85,10 @@ class Place:
         return self.anatomical(anatomy, "xfm", ".h5", **ends)
 
     def sources(self, *paths: Path | None) -> list[str]:
-        """Return BIDS URIs of raw files."""
-        return [Dataset("raw", self.raw, {}).uri(path) for path in paths if path is not None]
+        """Return BIDS URIs of raw files and of fMRIPrep's."""
+        raw = Dataset("raw", self.raw, {})
+        fitted = self.fitted or raw
+        return [(fitted if path.is_relative_to(fitted.path) else raw).uri(path) for path in paths if path is not None]
 
     def record(self, entities: Mapping[str, str], suffix: str) -> Path:
         """Return the path of the note that something is finished."""
@@ -157,15 +172,22 @@ def write_description(place: Place) -> None:
     described = place.raw / "dataset_description.json"
     raw = read_json(described) if described.is_file() else {}
     made_here = {"Name": "trialgraph", "Version": __version__, "Description": "preprocessing", "Container": container()}
+    before, links, readme = [], {"raw": place.raw}, README.format(version=__version__)
+    if place.fitted is not None:
+        before = [one for one in place.fitted.description.get("GeneratedBy", []) if one.get("Name")]
+        links |= {place.fitted.name: place.fitted.path}
+        made_by = " ".join(filter(None, (before[0]["Name"], before[0].get("Version")))) if before else "fMRIPrep"
+        readme = README_FITTED.format(made_by=made_by, path=place.fitted.name, version=__version__)
+        made_here["Description"] = APPLIED
     content = {
         "Name": "trialgraph: preprocessed resting-state fMRI",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "License": raw.get("License"),
-        "GeneratedBy": [made_here],
+        "GeneratedBy": [made_here, *before],
         "SourceDatasets": [{"DOI": raw["DatasetDOI"]}] if raw.get("DatasetDOI") else None,
-        "DatasetLinks": {"raw": relative(place.raw, place.root)},
+        "DatasetLinks": {name: relative(path, place.root) for name, path in links.items()},
     }
     save_json(place.root / "dataset_description.json", content)
-    save_text(place.root / "README.md", README.format(version=__version__))
+    save_text(place.root / "README.md", readme)
     save_text(place.root / ".bidsignore", "\n".join(IGNORED) + "\n")

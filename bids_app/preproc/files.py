@@ -1,7 +1,7 @@
 """The files of a preprocessed scan: images, transforms and sidecars, as fMRIPrep names them."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -52,11 +52,23 @@ def write_anatomy(
     native = {"T1w": np.asarray(anatomy.t1w.dataobj), "mask": anatomy.mask.astype(np.uint8)}
     native |= {"dseg": anatomy.labels, **anatomy.tissues}
     written = _write_tissues(place, owner, native, anatomy.t1w.affine, common)
-    common |= spatial(place) | {"Quality": quality}
-    written += _write_tissues(place, owner, standard, template.affine, common, **place.standard)
+    written += write_standard_anatomy(place, owner, [t1w], standard, template, quality)
     ends = {("T1w", place.space): anatomy.forward, (place.space, "T1w"): anatomy.inverse}
     written += [_copied(path, place.transform(owner, *names)) for names, path in ends.items()]
     return written, standard
+
+
+def write_standard_anatomy(
+    place: Place,
+    owner: Mapping[str, str],
+    sources: Iterable[Path],
+    images: Mapping[str, np.ndarray],
+    template: Template,
+    quality: Mapping[str, float],
+) -> list[Path]:
+    """Write a T1w, its mask and tissues in the template, with how well they agree with it."""
+    common: dict[str, Any] = {"Sources": place.sources(*sources), **spatial(place), "Quality": dict(quality)}
+    return _write_tissues(place, owner, images, template.affine, common, **place.standard)
 
 
 def _write_tissues(
@@ -136,7 +148,7 @@ def write_bold(job: Job, template: Template, mask: np.ndarray, series: np.ndarra
         "SkullStripped": True,
         **spatial(place),
         **facts,
-        "Sources": place.sources(job.run.bold, job.run.t1w),
+        "Sources": place.sources(*job.run.sources),
     }
     write_series(job.bold, series, mask[template.mask], template, sidecar)
     return job.bold

@@ -16,6 +16,8 @@ from bids_app.preproc import scan as scans
 from bids_app.preproc.anatomy import prepare_anatomy
 from bids_app.preproc.confounds import make_confounds
 from bids_app.preproc.dataset import Job, finish
+from bids_app.preproc.fitted.fieldmap import shift_of
+from bids_app.preproc.fitted.target import anatomical, target_of
 from bids_app.preproc.masks import as_image, noise_masks
 from bids_app.preproc.registration import map_points
 from bids_app.preproc.resampling import resample_series
@@ -26,10 +28,10 @@ from bids_app.space.templates import TISSUES
 from bids_app.system.images import open_bold, read_image
 
 
-class _Step(SimpleInterface):
+class Step(SimpleInterface):
     """What computes with one thread: sums of BLAS by several differ in their last digits from those by one."""
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
         with threadpool_limits(1):
             return super().run(*args, **kwargs)
 
@@ -50,7 +52,7 @@ class _AnatomyOutput(TraitedSpec):
     finished = traits.Bool()
 
 
-class PrepareAnatomy(_Step):
+class PrepareAnatomy(Step):
     """T1w to brain, tissues and transforms, written as BIDS derivatives."""
 
     input_spec, output_spec = _AnatomyInput, _AnatomyOutput
@@ -83,7 +85,7 @@ class _EstimateOutput(TraitedSpec):
     facts = traits.Dict()
 
 
-class EstimateMotion(_Step):
+class EstimateMotion(Step):
     """A raw run to its reference, its motion, and its volumes with slices brought to one time."""
 
     input_spec, output_spec = _JobInput, _EstimateOutput
@@ -95,7 +97,7 @@ class EstimateMotion(_Step):
         image = open_bold(job.run.bold)
         series = scans.read_volumes(image, folder / "series.npy")
         n_dummy = scans.find_dummies(series)
-        reference, motion, parameters = scans.realign(series, image.affine, n_dummy)
+        reference, motion, parameters = self._realigned(job, image, series, n_dummy)
         facts = {"NumberOfDummyScans": n_dummy, "SliceTimingCorrected": False}
         facts |= self._correct_slices(job, series, n_dummy)
         series.flush()
@@ -110,6 +112,11 @@ class EstimateMotion(_Step):
             "facts": facts,
         }
         return runtime
+
+    def _realigned(
+        self, job: Job, image: nib.Nifti1Image, series: np.ndarray, n_dummy: int
+    ) -> tuple[scans.Reference, np.ndarray, np.ndarray]:
+        return scans.realign(series, image.affine, n_dummy)
 
     @staticmethod
     def _correct_slices(job: Job, series: np.ndarray, n_dummy: int) -> dict[str, Any]:
@@ -134,7 +141,7 @@ class _AlignOutput(TraitedSpec):
     facts = traits.Dict()
 
 
-class AlignRun(_Step):
+class AlignRun(Step):
     """A run's reference to the transforms that lead from the template to it."""
 
     input_spec, output_spec = _AlignInput, _AlignOutput
@@ -176,14 +183,14 @@ class _ResampleOutput(TraitedSpec):
     brain_file = File(desc="the reference, its brain and the run's mask in the template")
 
 
-class ResampleRun(_Step):
+class ResampleRun(Step):
     """Every volume as acquired to the template, in one interpolation."""
 
     input_spec, output_spec = _ResampleInput, _ResampleOutput
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs, job, folder = self.inputs, self.inputs.job, Path(runtime.cwd)
-        template, reference = load_template(job.template), _reference(inputs)
+        template, reference = target_of(job), _reference(inputs)
         everywhere = map_points(scans.template_points(template), inputs.transforms)
         points = everywhere[template.mask.ravel()]
         series = np.load(inputs.series_file, mmap_mode="r")
@@ -191,21 +198,14 @@ class ResampleRun(_Step):
             folder / "standard.npy", mode="w+", dtype=np.float32, shape=(len(series), len(points))
         )
         motion = np.load(inputs.motion_file)["transforms"]
-        seen = resample_series(series, reference.image.affine, points, motion, out)
+        shift = shift_of(job.run, series.shape[1:], points)
+        seen = resample_series(series, reference.image.affine, points, motion, out, shift)
         out.flush()
-        brain = _anatomical(job, template.mask, "mask", desc="brain") > 0
+        brain = anatomical(job, template.mask, "mask", desc="brain") > 0
         found: dict[str, Any] = scans.brain_in_template(reference, everywhere, template.spread(seen), brain)
         np.savez(folder / "brain.npz", **found)
         self._results |= {"standard_file": str(folder / "standard.npy"), "brain_file": str(folder / "brain.npz")}
         return runtime
-
-
-def _anatomical(job: Job, otherwise: np.ndarray, suffix: str, **entities: str) -> np.ndarray:
-    """Read an image of the participant's anatomy in the template; without a T1w, it is what the template has."""
-    if job.run.t1w is None:
-        return otherwise
-    path = job.place.anatomical(job.run.anatomy, suffix, **entities, **job.place.standard)
-    return np.asarray(nib.Nifti1Image.from_filename(path).dataobj)
 
 
 class _WrittenOutput(TraitedSpec):
@@ -218,16 +218,16 @@ class _ConfoundsInput(_JobInput):
     motion_file = File(exists=True, mandatory=True)
 
 
-class MakeConfounds(_Step):
+class MakeConfounds(Step):
     """The resampled series and the motion to the table of confounds."""
 
     input_spec, output_spec = _ConfoundsInput, _WrittenOutput
     _always_run = True
 
     def _run_interface(self, runtime: Any) -> Any:
-        inputs, job, template = self.inputs, self.inputs.job, load_template(self.inputs.job.template)
+        inputs, job, template = self.inputs, self.inputs.job, target_of(self.inputs.job)
         brain, motion = np.load(inputs.brain_file)["mask"], np.load(inputs.motion_file)
-        tissues = {name: _anatomical(job, template.tissues[name], "probseg", label=name) for name in TISSUES}
+        tissues = {name: anatomical(job, template.tissues[name], "probseg", label=name) for name in TISSUES}
         masks = {"brain": brain, **noise_masks(tissues, brain)}
         table, described = make_confounds(
             np.load(inputs.standard_file, mmap_mode="r"),
@@ -245,17 +245,17 @@ class _DrawInput(_JobInput):
     confounds = traits.List(traits.Any, mandatory=True, desc="path of the table")
 
 
-class DrawRun(_Step):
+class DrawRun(Step):
     """A run's reference in the template and its confounds to the figures of the participant's page."""
 
     input_spec, output_spec = _DrawInput, _WrittenOutput
     _always_run = True
 
     def _run_interface(self, runtime: Any) -> Any:
-        job, template = self.inputs.job, load_template(self.inputs.job.template)
+        job, template = self.inputs.job, target_of(self.inputs.job)
         brain = dict(np.load(self.inputs.brain_file))
         table = pd.read_csv(self.inputs.confounds[0], sep="\t", na_values="n/a")
-        white_matter = _anatomical(job, template.tissues["WM"], "probseg", label="WM")
+        white_matter = anatomical(job, template.tissues["WM"], "probseg", label="WM")
         drawn = {
             "alignment": alignment_figure(template, brain, white_matter),
             "motion": motion_figure(table, job.repetition_time),
@@ -278,16 +278,16 @@ class _WriteInput(_JobInput):
     others = traits.List(traits.Any, mandatory=True, desc="what was written of the run before")
 
 
-class WriteRun(_Step):
+class WriteRun(Step):
     """A resampled run to BIDS derivatives: transforms, reference, mask, series, and the note that all is there."""
 
     input_spec, output_spec = _WriteInput, _WrittenOutput
     _always_run = True
 
     def _run_interface(self, runtime: Any) -> Any:
-        inputs, job, template = self.inputs, self.inputs.job, load_template(self.inputs.job.template)
+        inputs, job, template = self.inputs, self.inputs.job, target_of(self.inputs.job)
         brain = dict(np.load(inputs.brain_file))
-        facts = inputs.motion_facts | inputs.alignment_facts | scans.quality(template, brain)
+        facts = inputs.motion_facts | inputs.alignment_facts | scans.quality(template, brain, job.run.target)
         written = [Path(path) for path in inputs.others]
         written += files.write_reference(job, template, brain, nib.Nifti1Image.from_filename(inputs.reference_file))
         written += files.write_transforms(job, np.load(inputs.motion_file)["transforms"], inputs.transforms[-1])

@@ -8,6 +8,7 @@ from typing import Any
 
 from bids_app.errors import UsageError
 from bids_app.preproc.dataset import (
+    FITTED,
     NAME,
     RESOLUTION,
     Job,
@@ -17,6 +18,9 @@ from bids_app.preproc.dataset import (
     state_of,
     write_description,
 )
+from bids_app.preproc.fitted.dataset import fitted_dataset
+from bids_app.preproc.fitted.readout import not_corrected_because
+from bids_app.preproc.fitted.runs import fitted_runs
 from bids_app.preproc.raw_runs import RawRun, by_participant, raw_runs
 from bids_app.preproc.workflow import ANATOMY, anatomy_name, init_preproc_wf
 from bids_app.report.preproc import write_preprocessing_page
@@ -65,14 +69,16 @@ def preprocess(settings: Settings, log_dir: Path) -> Prepared:
     Prepared
     """
     folder = settings.preprocessing.template
-    place = Place(settings.output_dir / "derivatives" / NAME, settings.bids_dir, template_space(folder))
-    _check_selection(settings.selection, place)
-    jobs = [Job(run, place, folder, state_of(place, folder, run.bold, run.t1w)) for run in raw_runs(settings)]
+    place, runs = _place_and_runs(settings)
+    jobs = [Job(run, place, folder, state_of(place, folder, *run.sources)) for run in runs]
     todo = [job for job in jobs if not is_finished(job.record, job.state)]
+    how = "Applying what fMRIPrep fitted to" if place.fitted else "Preprocessing"
+    advice = "" if place.fitted else "; for a publication, prefer fMRIPrep"
     logger.info(
-        "Preprocessing %d of %d raw scans to %s (see %s; for a publication, prefer fMRIPrep).",
-        *(len(todo), len(jobs), place.space, place.root / "README.md"),
+        "%s %d of %d raw scans, to %s (see %s%s).",
+        *(how, len(todo), len(jobs), place.space, place.root / "README.md", advice),
     )
+    _say_not_corrected(jobs)
     write_description(place)
     for job in todo:
         discard(job.record, job.bold)
@@ -80,13 +86,33 @@ def preprocess(settings: Settings, log_dir: Path) -> Prepared:
     done = {job.run.label for job in jobs if is_finished(job.record, job.state)}
     for participant in by_participant([job.run for job in jobs]):
         write_preprocessing_page(place, participant)
-    derivatives = (NamedPath(NAME, place.root),)
+    derivatives = (NamedPath(place.root.name, place.root),)
     return Prepared(
         replace(settings, selection=replace(settings.selection, derivatives=derivatives)),
         tuple(job.run for job in jobs if job.run.label in done),
         tuple(job.run for job in jobs if job.run.label not in done),
         _of_runs(failures, [job.run for job in todo]),
     )
+
+
+def _place_and_runs(settings: Settings) -> tuple[Place, list[RawRun]]:
+    root, fitted = settings.output_dir / "derivatives", fitted_dataset(settings)
+    if fitted is None:
+        place = Place(root / NAME, settings.bids_dir, template_space(settings.preprocessing.template))
+        _check_selection(settings.selection, place)
+        return place, raw_runs(settings)
+    runs = fitted_runs(settings, fitted)
+    place = Place(root / FITTED, settings.bids_dir, runs[0].space or "", fitted)
+    _check_selection(settings.selection, place)
+    return place, runs
+
+
+def _say_not_corrected(jobs: Iterable[Job]) -> None:
+    """Say of which scans distortions are not corrected, and why: fMRIPrep aligned their corrected references."""
+    for job in jobs:
+        fit = job.run.fit
+        if fit and fit.to_fieldmap and (reason := not_corrected_because(fit, job.run.metadata)):
+            logger.warning("%s: susceptibility distortions are not corrected: %s.", job.run.label, reason)
 
 
 def _check_selection(selection: Selection, place: Place) -> None:
@@ -116,17 +142,20 @@ def _job_of(run: RawRun, jobs: Iterable[Job]) -> Job:
 
 def _anatomies(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """Return the inputs of each anatomy of a participant that is not finished."""
-    of_t1w = {job.run.t1w: job for job in reversed(jobs) if job.run.t1w is not None}
+    whole = [job for job in jobs if job.run.t1w is not None and not (job.run.fit and job.run.fit.lacking)]
+    of_t1w = {job.run.t1w: job for job in reversed(whole)}
     return [anatomy for job in reversed(of_t1w.values()) if (anatomy := _anatomy(job))]
 
 
 def _anatomy(job: Job) -> dict[str, Any] | None:
-    owner = job.run.anatomy
-    record, state = job.place.record(owner, "T1w"), state_of(job.place, job.template, job.run.t1w)
+    owner, fit = job.run.anatomy, job.run.fit
+    inputs = [job.run.t1w] if fit is None else [*fit.anatomy.values(), fit.normalization]
+    record, state = job.place.record(owner, "T1w"), state_of(job.place, job.template, *inputs)
     if is_finished(record, state):
         return None
     discard(record)
-    return {"owner": owner, "t1w": job.run.t1w, "place": job.place, "template": job.template, "state": state}
+    common = {"owner": owner, "place": job.place, "template": job.template, "state": state}
+    return common | ({"t1w": job.run.t1w} if fit is None else {"fit": fit})
 
 
 def _of_runs(failures: Sequence[Failure], runs: Sequence[RawRun]) -> list[Failure]:

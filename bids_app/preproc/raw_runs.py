@@ -17,6 +17,8 @@ from bids_app.bids.selection import of_one, prefer_rest
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.variants import refuse_echoes
 from bids_app.errors import MissingInputError, NothingSelectedError, UsageError
+from bids_app.preproc.fitted.dataset import fitted_dataset
+from bids_app.preproc.fitted.fit import Fit
 from bids_app.settings.settings import Selection, Settings
 from bids_app.trial.session_labels import earliest_of
 
@@ -40,6 +42,10 @@ class RawRun:
         What the sidecars say, those above the file too.
     t1w_session : str or None
         Whose T1w it is, where the participant's runs do not all share one.
+    fit : Fit or None
+        What fMRIPrep left of it, where that is only to be applied; the T1w is then fMRIPrep's.
+    space : str or None
+        The template that the fit leads to.
     """
 
     entities: dict[str, str]
@@ -47,12 +53,25 @@ class RawRun:
     t1w: Path | None
     metadata: dict[str, Any]
     t1w_session: str | None = None
+    fit: Fit | None = None
+    space: str | None = None
 
     @property
     def anatomy(self) -> dict[str, str]:
         """Entities of the files that are made of the T1w."""
         owner = {"sub": self.entities["sub"], "ses": self.t1w_session}
         return {key: value for key, value in owner.items() if value}
+
+    @property
+    def target(self) -> str:
+        """What it is brought to."""
+        return "Template" if self.fit is None else "T1w"
+
+    @property
+    def sources(self) -> list[Path]:
+        """The files that its result is made of."""
+        others = (self.t1w,) if self.fit is None else self.fit.files
+        return [path for path in (self.bold, *others) if path is not None]
 
     @property
     def label(self) -> str:
@@ -73,6 +92,8 @@ def wants_preprocessing(settings: Settings) -> bool:
         raise UsageError("--preprocess always and --derivatives: preprocess the raw data, or take what is given?")
     if mode == "always":
         return True
+    if fitted_dataset(settings) is not None:
+        return True
     if mode == "never" or given:
         return False
     try:
@@ -80,6 +101,33 @@ def wants_preprocessing(settings: Settings) -> bool:
     except MissingInputError:
         return any(settings.bids_dir.glob("sub-*/**/func/*_bold.nii*"))
     return False
+
+
+def raw_bold(settings: Settings, layout: BIDSLayout | None = None) -> list[tuple[Name, Path, dict[str, Any]]]:
+    """Find the raw BOLD images that are selected, and what the sidecars say of each.
+
+    Raises
+    ------
+    NothingSelectedError
+        The filters leave nothing, or name what does not exist.
+    UsageError
+        Several tasks could be meant.
+    """
+    layout = layout or _open(settings.bids_dir)
+    sidecars = Sidecars.of_layout(layout)
+    _check_labels(settings.selection, layout)
+    of_raw = {
+        key: value for key, value in settings.selection.filters.get("bold", {}).items() if key not in OF_DERIVATIVES
+    }
+    filters = settings.selection.filters | {"bold": of_raw}
+    paths = query_files(layout, settings.selection, filters, "bold", suffix="bold", datatype="func", extension=IMAGES)
+    found = [(Name.parse(path), path) for path in paths]
+    found = [item for item in found if _is_raw_magnitude(item[0])]
+    found = of_one("task", settings.selection.task, found, prefer_rest)
+    refuse_echoes(name for name, _ in found)
+    if not found:
+        raise NothingSelectedError(f"No raw run is selected in {settings.bids_dir} (looked for func/*_bold.nii[.gz]).")
+    return [(name, path, sidecars.metadata(path)) for name, path in sorted(found, key=lambda item: item[1])]
 
 
 def raw_runs(settings: Settings) -> list[RawRun]:
@@ -95,34 +143,20 @@ def raw_runs(settings: Settings) -> list[RawRun]:
 
     Raises
     ------
-    NothingSelectedError
-        The filters leave nothing, or name what does not exist.
-    UsageError
-        Several tasks could be meant.
+    NothingSelectedError, UsageError
+        As `raw_bold`; the latter too if several T1w could be meant.
     """
     layout = _open(settings.bids_dir)
-    sidecars = Sidecars.of_layout(layout)
-    _check_labels(settings.selection, layout)
-    of_raw = {
-        key: value for key, value in settings.selection.filters.get("bold", {}).items() if key not in OF_DERIVATIVES
-    }
-    filters = settings.selection.filters | {"bold": of_raw}
-    paths = query_files(layout, settings.selection, filters, "bold", suffix="bold", datatype="func", extension=IMAGES)
-    found = [(Name.parse(path), path) for path in paths]
-    found = [item for item in found if _is_raw_magnitude(item[0])]
-    found = of_one("task", settings.selection.task, found, prefer_rest)
-    refuse_echoes(name for name, _ in found)
-    if not found:
-        raise NothingSelectedError(f"No raw run is selected in {settings.bids_dir} (looked for func/*_bold.nii[.gz]).")
+    found = raw_bold(settings, layout)
     runs = []
-    for participant in sorted({name.entities["sub"] for name, _ in found}):
-        own = sorted((item for item in found if item[0].entities["sub"] == participant), key=lambda item: item[1])
+    for participant in sorted({name.entities["sub"] for name, *_ in found}):
+        own = [item for item in found if item[0].entities["sub"] == participant]
         images = _t1ws(layout, participant)
-        chosen = [_t1w(images, name.entities.get("ses"), settings.trial.baseline) for name, _ in own]
+        chosen = [_t1w(images, name.entities.get("ses"), settings.trial.baseline) for name, *_ in own]
         shared = len(set(chosen)) == 1
-        for (name, path), t1w in zip(own, chosen, strict=True):
+        for (name, path, metadata), t1w in zip(own, chosen, strict=True):
             session = None if shared or t1w is None else Name.parse(t1w).entities.get("ses")
-            runs.append(RawRun(name.entities, path, t1w, sidecars.metadata(path), session))
+            runs.append(RawRun(name.entities, path, t1w, metadata, session))
     return runs
 
 

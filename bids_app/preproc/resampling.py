@@ -34,6 +34,11 @@ def regrid(image: nib.Nifti1Image, size: ArrayLike) -> nib.Nifti1Image:
     )
 
 
+def grid_points(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
+    """Return the world coordinates of all voxels of a grid, (X Y Z, 3) in mm, in C order."""
+    return apply_affine(affine, np.indices(shape).reshape(3, -1).T)
+
+
 def read_at(image: nib.Nifti1Image, values: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Interpolate an array on the grid of an image linearly at world coordinates, (N, 3) in mm; 0 outside."""
     voxels = apply_affine(np.linalg.inv(image.affine), points).T
@@ -41,7 +46,12 @@ def read_at(image: nib.Nifti1Image, values: np.ndarray, points: np.ndarray) -> n
 
 
 def resample_series(
-    volumes: Iterable[np.ndarray], affine: np.ndarray, points: np.ndarray, motion: np.ndarray, out: np.ndarray
+    volumes: Iterable[np.ndarray],
+    affine: np.ndarray,
+    points: np.ndarray,
+    motion: np.ndarray,
+    out: np.ndarray,
+    shift: np.ndarray | None = None,
 ) -> np.ndarray:
     """Read every volume at its own place of the same points, each by one cubic spline.
 
@@ -60,6 +70,8 @@ def resample_series(
         World coordinates of the reference to those of each volume.
     out : (T, N) float32 ndarray
         Filled row by row; may lie on disk.
+    shift : (N, 3) ndarray, optional
+        By how many voxels the signal of each point was shifted as it was acquired, whatever the motion.
 
     Returns
     -------
@@ -70,6 +82,7 @@ def resample_series(
     to_voxels = np.linalg.inv(affine)
     for index, (volume, transform) in enumerate(zip(volumes, motion, strict=True)):
         voxels = apply_affine(to_voxels @ transform, points)
+        voxels = voxels if shift is None else voxels + shift
         seen &= ((voxels > -0.5) & (voxels < np.array(volume.shape) - 0.5)).all(axis=1)
         coefficients = spline_filter(volume, order=3, mode="nearest", output=np.float32)
         out[index] = map_coordinates(coefficients, voxels.T, order=3, prefilter=False, mode="nearest")

@@ -23,7 +23,7 @@ from bids_app.preproc.registration import (
     start_at,
     to_ants,
 )
-from bids_app.preproc.resampling import read_at, regrid, resample_series
+from bids_app.preproc.resampling import grid_points, read_at, regrid, resample_series
 from bids_app.preproc.template import Template
 from bids_app.system.images import UNREADABLE
 
@@ -154,7 +154,7 @@ def align_with_anatomy(
     values = np.asarray(small.dataobj)
     points, inside = apply_affine(small.affine, np.argwhere(values > 0)), values[values > 0]
     moving = np.where(dilate(reference.mask), np.asarray(reference.image.dataobj), 0)
-    centres = (_centre(t1w.affine, brain), _centre(reference.image.affine, reference.mask))
+    centres = (centre_of(t1w.affine, brain), centre_of(reference.image.affine, reference.mask))
     starts = {"scanner": (centres[0], centres[0]), "brains": centres}
     found = []
     for name, (fixed_centre, moving_centre) in starts.items():
@@ -171,7 +171,8 @@ def _agreement(reference: Reference, inside: np.ndarray, points: np.ndarray) -> 
     return mutual_information(inside, read_at(reference.image, np.asarray(reference.image.dataobj), points))
 
 
-def _centre(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def centre_of(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the centre of a mask in world coordinates, (3,) in mm."""
     return apply_affine(affine, np.argwhere(mask)).mean(axis=0)
 
 
@@ -185,14 +186,14 @@ def align_with_template(reference: Reference, template: Template, folder: Path) 
     """
     fixed = to_ants(template.brain.dataobj, template.affine)
     moving = np.where(dilate(reference.mask), np.asarray(reference.image.dataobj), 0)
-    centres = _centre(template.affine, template.mask), _centre(reference.image.affine, reference.mask)
+    centres = centre_of(template.affine, template.mask), centre_of(reference.image.affine, reference.mask)
     start = start_at(*centres, folder / "brains.mat")
     return deform(fixed, to_ants(moving, reference.image.affine), folder / "boldref_", start)
 
 
 def template_points(template: Template) -> np.ndarray:
     """Return the world coordinates of all voxels of the template, (X Y Z, 3) in mm, in C order."""
-    return apply_affine(template.affine, np.indices(template.mask.shape).reshape(3, -1).T)
+    return grid_points(template.mask.shape, template.affine)
 
 
 def brain_in_template(
@@ -230,7 +231,7 @@ def brain_in_template(
     return {"reference": values.astype(np.float32), "signal": signal > 0.5, "mask": mask}
 
 
-def quality(template: Template, brain: Mapping[str, np.ndarray]) -> dict[str, float]:
+def quality(template: Template, brain: Mapping[str, np.ndarray], what: str = "Template") -> dict[str, float]:
     """Say how well a run's own brain mask and its reference agree with the template.
 
     Parameters
@@ -238,11 +239,13 @@ def quality(template: Template, brain: Mapping[str, np.ndarray]) -> dict[str, fl
     template : template.Template
     brain : dict of (X, Y, Z) ndarray
         As from `brain_in_template`, as volumes.
+    what : {"Template", "T1w"}, optional
+        What stands for the template.
     """
     inside = brain["mask"]
     of_template = np.asarray(template.brain.dataobj)[inside]
     return {
-        "DiceSignalWithTemplate": dice(brain["signal"], template.mask),
-        "MutualInformationWithTemplate": mutual_information(of_template, brain["reference"][inside]),
-        "CoverageOfTemplate": float(inside.sum() / template.mask.sum()),
+        f"DiceSignalWith{what}": dice(brain["signal"], template.mask),
+        f"MutualInformationWith{what}": mutual_information(of_template, brain["reference"][inside]),
+        f"CoverageOf{what}": float(inside.sum() / template.mask.sum()),
     }

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from bids_app.bids.timing import DIRECTIONS
 from bids_app.errors import DataError
-
-DIRECTIONS = ("i", "j", "k", "i-", "j-", "k-")
 
 
 def check_slice_times(times: Sequence[float], n_slices: int, repetition_time: float) -> None:

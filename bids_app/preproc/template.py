@@ -33,12 +33,15 @@ class Template:
         The brain.
     tissues : dict of (X, Y, Z) float32 ndarray
         Probabilities of CSF, GM and WM.
+    owner : str
+        Whose brain it is, for people: the participant's own may stand for it.
     """
 
     space: str
     brain: nib.Nifti1Image
     mask: np.ndarray
     tissues: dict[str, np.ndarray]
+    owner: str = "template"
 
     @property
     def affine(self) -> np.ndarray:

@@ -7,6 +7,7 @@ from nipype.interfaces.utility import IdentityInterface, Merge
 from nipype.pipeline import engine as pe
 
 from bids_app.preproc.dataset import Job
+from bids_app.preproc.fitted.interfaces import BringAnatomy, ReadAlignment, ReadMotion
 from bids_app.preproc.interfaces import (
     AlignRun,
     DrawRun,
@@ -35,7 +36,7 @@ def init_preproc_wf(
     jobs_by_participant : dict of list of dataset.Job
         Runs that are to be done.
     anatomies : dict of list of dict
-        For the participants of whom a T1w is to be done, the inputs of `PrepareAnatomy` of each.
+        For the participants of whom a T1w is to be done, the inputs of `PrepareAnatomy` or `BringAnatomy` of each.
     """
     workflow = pe.Workflow(name=name)
     for participant, jobs in jobs_by_participant.items():
@@ -60,7 +61,8 @@ def init_participant_preproc_wf(
     workflow.add_nodes(runs)
     for anatomy in anatomies:
         node = anatomy_name(anatomy["owner"])
-        prepare = pe.Node(PrepareAnatomy(**anatomy), name=node, mem_gb=ANATOMY_GB)
+        step = BringAnatomy if "fit" in anatomy else PrepareAnatomy
+        prepare = pe.Node(step(**anatomy), name=node, mem_gb=ANATOMY_GB)
         own = [run for run, job in zip(runs, jobs, strict=True) if job.run.anatomy == anatomy["owner"]]
         workflow.connect([(prepare, run, [("finished", "inputnode.anatomy_finished")]) for run in own])
     return workflow
@@ -92,8 +94,9 @@ def init_run_preproc_wf(*, job: Job, name: str = "run_preproc_wf") -> pe.Workflo
     inputnode = pe.Node(IdentityInterface(["job", "anatomy_finished"]), name="inputnode")
     inputnode.inputs.job = job
     outputnode = pe.Node(IdentityInterface(["out_files"]), name="outputnode")
-    motion = pe.Node(EstimateMotion(), name="motion", mem_gb=RUN_GB)
-    align = pe.Node(AlignRun(), name="align", mem_gb=RUN_GB)
+    fitted = job.run.fit is not None
+    motion = pe.Node(ReadMotion() if fitted else EstimateMotion(), name="motion", mem_gb=RUN_GB)
+    align = pe.Node(ReadAlignment() if fitted else AlignRun(), name="align", mem_gb=RUN_GB)
     resample = pe.Node(ResampleRun(), name="resample", mem_gb=RUN_GB)
     confounds = pe.Node(MakeConfounds(), name="ds_confounds", mem_gb=RUN_GB)
     draw = pe.Node(DrawRun(), name="ds_figures", mem_gb=RUN_GB)

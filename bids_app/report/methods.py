@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bids_app.bids.pipelines import APPLIED
 from bids_app.graph import GLOBALS
 from bids_app.graph.features import Feature
 from bids_app.graph.measures import Measure
@@ -75,6 +76,12 @@ def _input(description: Facts, scans: Sequence[Facts]) -> str:
     tools = [entry for entry in description.get("GeneratedBy", []) if entry.get("Name") != "trialgraph"]
     named = [" ".join(filter(None, (entry["Name"], entry.get("Version"), _cite(entry["Name"])))) for entry in tools]
     made = f" They were preprocessed by {', '.join(named)}." if named else ""
+    if any(entry.get("Description") == APPLIED for entry in description.get("GeneratedBy", [])):
+        made = (
+            f" Head motion, distortion and alignments were estimated by {', '.join(named) or 'another program'} and "
+            "applied by trialgraph to the raw scans, in one interpolation by cubic splines; slice timing was corrected "
+            "where its times are known, and confounds were computed by trialgraph."
+        )
     return (
         f"{len(scans)} resting-state scans of {len({scan['Scan'].split()[0] for scan in scans})} participants, "
         f"organized by the Brain Imaging Data Structure [@bids], were analysed.{made}"

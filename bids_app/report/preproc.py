@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from bids_app.bids.datasets import Dataset
 from bids_app.bids.files import sidecar_of
 from bids_app.bids.names import Name, scan_label
 from bids_app.report.pages import write_page
@@ -28,10 +29,19 @@ def write_preprocessing_page(place: Any, participant: str) -> Path:
         "preproc.html.jinja",
         participant=participant,
         space=place.space,
+        fitted=" and ".join(_makers(place.fitted)) if place.fitted else "",
         anatomies=_anatomies(place, participant),
         scans=_scans(place, participant),
     )
     return page
+
+
+def _makers(dataset: Dataset) -> list[str]:
+    named = [
+        " ".join(filter(None, (one.get("Name"), one.get("Version"))))
+        for one in dataset.description.get("GeneratedBy", [])
+    ]
+    return [one for one in named if one] or ["Another program"]
 
 
 def _anatomies(place: Any, participant: str) -> dict[str, dict[str, Any]]:

@@ -48,7 +48,7 @@ def alignment_figure(template: Any, brain: Mapping[str, np.ndarray], white_matte
     """
     rows = {
         "BOLD reference; edges of the white matter (orange)": [(white_matter, COLOURS[0])],
-        "BOLD reference; edges of the template's brain (blue) and of the run's brain mask (green)": [
+        f"BOLD reference; edges of the {template.owner}'s brain (blue) and of the run's brain mask (green)": [
             (template.mask, COLOURS[1]),
             (brain["mask"], COLOURS[2]),
         ],

@@ -1,6 +1,7 @@
 """Raw scans of a real person, preprocessed and analysed, against the template and by formulas of its own."""
 
 import json
+import shutil
 
 import nibabel as nib
 import numpy as np
@@ -100,6 +101,60 @@ def test_the_page_shows_the_alignments(preprocessed, browse):
     assert (found.errors, found.requests, found.blank_images) == ([], [], [])
     assert page.read_text().count("<img") >= 3
     assert "fMRIPrep" in page.read_text()
+
+
+@pytest.fixture(scope="module")
+def by_what_was_fitted(preprocessed, shared_data, tmp_path_factory):
+    """The same scan once more, by the transforms alone, as fMRIPrep leaves them at its level minimal."""
+    fmriprep, output = (tmp_path_factory.mktemp(name) for name in ("fmriprep", "fitted"))
+    described = {"Name": "fitted", "BIDSVersion": "1.8.0", "DatasetType": "derivative"}
+    described["GeneratedBy"] = [{"Name": "fMRIPrep", "Version": "23.2.0"}]
+    (fmriprep / "dataset_description.json").write_text(json.dumps(described))
+    source = preprocessed / "derivatives" / "preproc"
+    for path in source.glob("sub-001/*/sub-*"):
+        if path.parent.name in ("anat", "func") and not any(word in path.name for word in ("_space-", "confounds")):
+            target = fmriprep / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    words = (str(shared_data / "pumi"), str(output), "participant", "--derivatives", str(fmriprep))
+    assert main([*words, *OPTIONS]) == 0
+    return output / "derivatives" / "resampled"
+
+
+def of_both(preprocessed, fitted, pattern):
+    return [one_of(folder, pattern) for folder in (preprocessed / "derivatives" / "preproc", fitted)]
+
+
+def one_of(folder, pattern):
+    (path,) = folder.glob(f"sub-001/{pattern}")
+    return path
+
+
+def test_what_was_fitted_gives_the_same_series(preprocessed, by_what_was_fitted):
+    masks = [nib.load(path) for path in of_both(preprocessed, by_what_was_fitted, "func/*_desc-brain_mask.nii.gz")]
+    direct, applied = (mask.get_fdata() > 0 for mask in masks)
+    assert dice(direct, applied) > 0.98
+    paths = of_both(preprocessed, by_what_was_fitted, "func/*_desc-preproc_bold.nii.gz")
+    series = [nib.load(path).get_fdata()[direct & applied] for path in paths]
+    series = [one - one.mean(axis=1, keepdims=True) for one in series]
+    spread = [np.linalg.norm(one, axis=1) for one in series]
+    correlation = (series[0] * series[1]).sum(axis=1) / np.maximum(spread[0] * spread[1], 1e-9)
+    assert correlation[spread[0] > 0].min() > 0.99
+
+
+def test_what_was_fitted_gives_the_same_confounds(preprocessed, by_what_was_fitted):
+    paths = of_both(preprocessed, by_what_was_fitted, "func/*_desc-confounds_timeseries.tsv")
+    direct, applied = (pd.read_csv(path, sep="\t", na_values="n/a") for path in paths)
+    motion = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
+    np.testing.assert_allclose(applied[motion], direct[motion], atol=1e-3)
+    for name in ("framewise_displacement", "csf", "white_matter", "global_signal", "std_dvars"):
+        assert applied[name].corr(direct[name]) > 0.99, name
+
+
+def test_the_methods_say_who_estimated_and_who_applied(by_what_was_fitted):
+    text = " ".join((by_what_was_fitted.parents[1] / "logs" / "CITATION.md").read_text().split())
+    assert "estimated by fMRIPrep 23.2.0" in text
+    assert "applied by trialgraph to the raw scans, in one interpolation" in text
 
 
 def test_what_is_done_is_not_done_again(preprocessed, shared_data):
