@@ -48,7 +48,7 @@ def line_of(design):
         grid=None,
         parcels=PARCELS[KEPT],
     )
-    drawn = {"exhaustive": False, "tail": False, "max_statistics": np.zeros(50)}
+    drawn = {"exhaustive": False, "tail": False, "max_statistics": np.zeros(50), "earlier": ()}
     alone = SimpleNamespace(effect=effect, p=VALUES["p"], p_fwe=VALUES["p"], **drawn)
     p = VALUES["p_together"]
     return several.Tested(
