@@ -13,7 +13,7 @@ OPTIONS = ("--min-minutes", "1", "--threshold", "0.1", "--metrics", "degree", "-
 
 
 @dataclass(frozen=True)
-class SeriesTrial:
+class TrialFolder:
     """A trial in a folder, with its output and the key of its blinding beside it."""
 
     root: Path
@@ -32,7 +32,11 @@ class SeriesTrial:
 
     def copy(self, root):
         shutil.copytree(self.root, root)
-        return SeriesTrial(root)
+        return type(self)(root)
+
+
+class SeriesTrial(TrialFolder):
+    """A trial whose scans are tables of series."""
 
     def write_people(self, columns):
         """Write participants.tsv: the values of each column, by participant."""

@@ -1,5 +1,6 @@
 """Nipype interfaces of the preprocessing: load, call one function, save."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,23 +41,41 @@ class _JobInput(BaseInterfaceInputSpec):
     job = traits.Any(mandatory=True, desc="Job")
 
 
-class _AnatomyInput(BaseInterfaceInputSpec):
+class AnatomyInput(BaseInterfaceInputSpec):
+    """What every step to a standard anatomy is given."""
+
     owner = traits.Any(mandatory=True, desc="entities of the anatomy")
-    t1w = traits.Any(mandatory=True, desc="path of the image")
     place = traits.Any(mandatory=True)
     template = traits.Any(desc="folder of the template")
     state = traits.Any(mandatory=True, desc="what the result depends on")
+
+
+class _T1wInput(AnatomyInput):
+    t1w = traits.Any(mandatory=True, desc="path of the image")
 
 
 class _AnatomyOutput(TraitedSpec):
     finished = traits.Bool()
 
 
-class PrepareAnatomy(Step):
+class AnatomyStep(Step):
+    """What brings an anatomy to the template, and ends with a picture and a record of it."""
+
+    output_spec = _AnatomyOutput
+    _always_run = True
+
+    def _finish(self, written: list[Path], template: Any, standard: Mapping[str, np.ndarray]) -> None:
+        inputs = self.inputs
+        written.append(inputs.place.figure(inputs.owner, "registration", "T1w"))
+        save_figure(written[-1], anatomy_figure(template, standard))
+        finish(inputs.place.record(inputs.owner, "T1w"), inputs.state, written)
+        self._results["finished"] = True
+
+
+class PrepareAnatomy(AnatomyStep):
     """T1w to brain, tissues and transforms, written as BIDS derivatives."""
 
-    input_spec, output_spec = _AnatomyInput, _AnatomyOutput
-    _always_run = True
+    input_spec = _T1wInput
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
@@ -66,10 +85,7 @@ class PrepareAnatomy(Step):
         template = load_template(inputs.template)
         anatomy = prepare_anatomy(nib.Nifti1Image(values.astype(np.float32), image.affine), template, Path(runtime.cwd))
         written, standard = files.write_anatomy(inputs.place, inputs.owner, inputs.t1w, anatomy, template)
-        written.append(inputs.place.figure(inputs.owner, "registration", "T1w"))
-        save_figure(written[-1], anatomy_figure(template, standard))
-        finish(inputs.place.record(inputs.owner, "T1w"), inputs.state, written)
-        self._results["finished"] = True
+        self._finish(written, template, standard)
         return runtime
 
 

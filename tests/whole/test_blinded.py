@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 import statsmodels.api as sm
 from conftest import SMALL
 from outputs import mean_of, table, visible
+from series_trial import TrialFolder
 from swapped import contents, plain, write_key
 
 ARMS = {"01": "midazolam", "02": "ketamine", "03": "midazolam", "04": "ketamine", "05": "midazolam", "06": "ketamine"}
@@ -44,23 +44,8 @@ visit = "2"
 NAMES = (b"ketamine", b"midazolam", b"vial-", b"comparator", b"healthy", b"0.5 mg")
 
 
-@dataclass(frozen=True)
-class Blinded:
+class Blinded(TrialFolder):
     """A trial, what was made of it, and where its key is."""
-
-    root: Path
-
-    @property
-    def bids(self):
-        return self.root / "bids"
-
-    @property
-    def out(self):
-        return self.root / "out"
-
-    @property
-    def key(self):
-        return self.root / "keeper" / "key.json"
 
     @property
     def plan(self):
@@ -80,10 +65,6 @@ class Blinded:
         ]
         names = ["participant_id", "treatment", "age", "kit"]
         pd.DataFrame(rows, columns=names).to_csv(self.bids / "participants.tsv", sep="\t", index=False)
-
-    def copy(self, root):
-        shutil.copytree(self.root, root)
-        return Blinded(root)
 
 
 @pytest.fixture(scope="module")

@@ -5,42 +5,31 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+from nipype.interfaces.base import traits
 
-from bids_app.bids.files import save_figure
 from bids_app.errors import DataError
 from bids_app.preproc import files
-from bids_app.preproc.dataset import Job, finish
+from bids_app.preproc.dataset import Job
 from bids_app.preproc.fitted.anatomy import bring_anatomy, compared_with
 from bids_app.preproc.fitted.fit import Fit
 from bids_app.preproc.fitted.readout import not_corrected_because
 from bids_app.preproc.fitted.transforms import read_chain, read_motion
-from bids_app.preproc.interfaces import AlignRun, EstimateMotion, Step
+from bids_app.preproc.interfaces import AlignRun, AnatomyInput, AnatomyStep, EstimateMotion
 from bids_app.preproc.masks import epi_mask
 from bids_app.preproc.motion import rigid_parameters
 from bids_app.preproc.registration import write_series_of_transforms
 from bids_app.preproc.scan import Reference, centre_of
-from bids_app.report.registration import anatomy_figure
 from bids_app.system.images import read_image
 
 
-class _BringInput(BaseInterfaceInputSpec):
-    owner = traits.Any(mandatory=True, desc="entities of the anatomy")
+class _BringInput(AnatomyInput):
     fit = traits.Any(mandatory=True)
-    place = traits.Any(mandatory=True)
-    template = traits.Any(desc="folder of the template")
-    state = traits.Any(mandatory=True, desc="what the result depends on")
 
 
-class _BringOutput(TraitedSpec):
-    finished = traits.Bool()
-
-
-class BringAnatomy(Step):
+class BringAnatomy(AnatomyStep):
     """fMRIPrep's T1w, mask and tissues to the template."""
 
-    input_spec, output_spec = _BringInput, _BringOutput
-    _always_run = True
+    input_spec = _BringInput
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs, fit = self.inputs, self.inputs.fit
@@ -48,10 +37,7 @@ class BringAnatomy(Step):
         images, quality = bring_anatomy(fit.anatomy, fit.normalization, template)
         sources = [*fit.anatomy.values(), fit.normalization]
         written = files.write_standard_anatomy(inputs.place, inputs.owner, sources, images, template, quality)
-        written.append(inputs.place.figure(inputs.owner, "registration", "T1w"))
-        save_figure(written[-1], anatomy_figure(template, images))
-        finish(inputs.place.record(inputs.owner, "T1w"), inputs.state, written)
-        self._results["finished"] = True
+        self._finish(written, template, images)
         return runtime
 
 
