@@ -191,7 +191,7 @@ def write_paper_tables(
         path = logs / f"{name}.tsv"
         if len(table):
             save_described(path, table, columns)
-            shown[name] = table.fillna("").to_dict("records")
+            shown[name] = table.astype(object).fillna("").to_dict("records")
         else:
             for left in (path, sidecar_of(path)):
                 left.unlink(missing_ok=True)

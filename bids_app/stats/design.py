@@ -48,7 +48,8 @@ def nuisance(
     if not np.isfinite(covariates).all():
         raise ValueError(f"covariates hold {np.sum(~np.isfinite(covariates))} values that are not finite")
     dummies = strata[:, None] == np.unique(strata)[1:]
-    design = np.column_stack([np.ones(n), covariates - covariates.mean(axis=0), dummies])
+    centred = covariates - covariates.mean(axis=0) if n else covariates
+    design = np.column_stack([np.ones(n), centred, dummies])
     names = [f"covariate {column}" for column in range(covariates.shape[1])] if names is None else list(names)
     names = ["the intercept", *names]
     names += [f"stratum {label}" for label in np.unique(strata)[1:]]

@@ -1,5 +1,8 @@
 """Blinded output does not know the arms: every design, of parcels, their whole graph and their connections."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import pandas as pd
 import pytest
 from outputs import visible
@@ -19,6 +22,10 @@ ASKED = (
     "hamd",
 )
 TWO, THREE = ("ketamine", "midazolam"), ("ketamine", "midazolam", "esketine")
+WILLIAMS = [
+    tuple(THREE[place] for place in order)
+    for order in ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (1, 0, 2), (2, 1, 0))
+]
 LETTERS = {"ketamine": "B", "midazolam": "C", "esketine": "A"}
 NAMES = (b"ketamine", b"midazolam", b"esketine")
 ARM = ("--arm", "treatment", "--reference-arm")
@@ -54,6 +61,13 @@ def of_sequences(trial, swap):
     trial.write_sessions({label: scores(label) for label in LABELS})
 
 
+def of_three_treatments(trial, swap):
+    """Everyone has all three, in the six orders of a Williams design, three orders oftener than the others."""
+    orders = {who: tuple(swap.get(one, one) for one in WILLIAMS[place % 6]) for place, who in enumerate(LABELS)}
+    trial.write_people({"sequence": pd.Series({who: "-".join(order) for who, order in orders.items()})})
+    trial.write_sessions({label: scores(label, 3) for label in LABELS})
+
+
 def of_sessions(trial, swap):
     trial.write_people({"age": pd.Series({label: 30 + int(label) ** 2 % 7 for label in LABELS})})
     given = {
@@ -63,23 +77,56 @@ def of_sessions(trial, swap):
     trial.write_sessions(given)
 
 
-def scores(label):
-    return {session: {"hamd": 20 - 3 * int(session) + int(label) * (int(session) + 1) % 7} for session in ("1", "2")}
+def scores(label, n_sessions=2):
+    return {str(n): {"hamd": 20 - 3 * n + int(label) * (n + 1) % 7} for n in range(1, n_sessions + 1)}
 
 
-DESIGNS = {  # how the tables are written, which options say the arms, and which of them are there
-    "connections of two arms": (of_arms(TWO), lambda swap: (*ARM, swap.get("midazolam", "midazolam")), TWO),
-    "three arms": (of_arms(THREE), lambda swap: (*ARM, swap.get("midazolam", "midazolam")), THREE),
-    "cross-over by sequence": (of_sequences, lambda swap: ("--design", "crossover"), TWO),
-    "cross-over by session": (of_sessions, lambda swap: ("--design", "crossover"), TWO),
+class Design(NamedTuple):
+    """How the tables are written, which options say the arms, which of them are there, and how often one is scanned."""
+
+    write: Callable
+    options: Callable
+    names: tuple[str, ...]
+    n_sessions: int = 2
+
+
+def of_reference(swap):
+    return (*ARM, swap.get("midazolam", "midazolam"))
+
+
+def crossed(swap):
+    return ("--design", "crossover")
+
+
+def crossed_to(swap):
+    return ("--design", "crossover", "--reference-arm", swap.get("midazolam", "midazolam"))
+
+
+DESIGNS = {
+    "connections of two arms": Design(of_arms(TWO), of_reference, TWO),
+    "three arms": Design(of_arms(THREE), of_reference, THREE),
+    "cross-over by sequence": Design(of_sequences, crossed, TWO),
+    "cross-over by session": Design(of_sessions, crossed, TWO),
+    "cross-over of three treatments": Design(of_three_treatments, crossed_to, THREE, 3),
 }
 
 
 @pytest.fixture(scope="module")
 def processed(tmp_path_factory, app):
-    """Nine people scanned twice, of whom one lacks the second scan."""
-    root = tmp_path_factory.mktemp("series") / "trial"
-    scans = [(label, session) for label in LABELS for session in ("1", "2") if (label, session) != ("09", "2")]
+    """Nine people, of whom one lacks the last scan, by how often they are scanned."""
+    made = {}
+
+    def of(n_sessions):
+        if n_sessions not in made:
+            made[n_sessions] = scanned(tmp_path_factory.mktemp("series") / "trial", n_sessions, app)
+        return made[n_sessions]
+
+    return of
+
+
+def scanned(root, n_sessions, app):
+    sessions = [str(n) for n in range(1, n_sessions + 1)]
+    scans = [(label, one) for label in LABELS for one in sessions if (label, one) != ("09", sessions[-1])]
     trial = series_trial(root, scans)
     of_arms(TWO)(trial, {})
     outcome = app(trial.bids, trial.out, "participant", *OPTIONS)
@@ -93,13 +140,13 @@ def processed(tmp_path_factory, app):
 def both(request, processed, tmp_path_factory, app):
     """The same trial twice, the second with all arms swapped, the key too."""
     design, mode = request.param
-    write, options, names = DESIGNS[design]
+    one = DESIGNS[design]
     root, found = tmp_path_factory.mktemp("swapped"), []
-    for name, swap in (("a", {}), ("b", turned(names))):
-        made = processed.copy(root / "trial")
-        write(made, swap)
-        write_key(made.key, {one: LETTERS[one] for one in names}, swap)
-        outcome = app(made.bids, made.out, "group", *ASKED, *options(swap), "--blind", mode, "--key", made.key)
+    for name, swap in (("a", {}), ("b", turned(one.names))):
+        made = processed(one.n_sessions).copy(root / "trial")
+        one.write(made, swap)
+        write_key(made.key, {arm: LETTERS[arm] for arm in one.names}, swap)
+        outcome = app(made.bids, made.out, "group", *ASKED, *one.options(swap), "--blind", mode, "--key", made.key)
         assert outcome.code == 0, outcome.said
         found.append((made.root.rename(root / name), outcome.said))
     return request.param, found
