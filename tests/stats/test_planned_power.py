@@ -340,12 +340,20 @@ def test_a_network_is_found_and_nothing_without_one(statistic):
     assert nulls.hits <= distributions.binom.ppf(0.999, 100, 0.05)
 
 
-def test_power_of_one_of_three_arms_lies_between_no_correction_and_that_for_two(single):
-    """The closed test of two comparisons is no more than either of them, and no less than each at half of alpha."""
-    effects = ((0.0, 0.0), (0.0, 1.0), (0.0, 0.0))
+def test_power_of_one_of_three_arms_is_that_of_the_closed_test(single):
+    """Both must be found together at the bound of Dunnett's distribution, then the one by itself."""
+    n, g, df = 20, 1.0, 57
+    rng, n_drawn = np.random.default_rng(0), 200_000
+    means, spread = rng.standard_normal((n_drawn, 3)) / np.sqrt(n), np.sqrt(rng.chisquare(df, n_drawn) / df)
+
+    def statistics(effect):
+        of_arms = means + np.array([0, effect, 0])
+        return np.abs(of_arms[:, 1:] - of_arms[:, :1]) / (spread * np.sqrt(2 / n))[:, None]
+
+    bound = np.quantile(statistics(0).max(axis=1), 0.95)
+    assert bound == pytest.approx(2.27, abs=0.01)  # Dunnett (1955), two-sided .05, two against one, 60 df
+    there = statistics(g)
+    expected = np.mean((there.max(axis=1) >= bound) & (there[:, 0] >= distributions.t.ppf(0.975, df)))
+    effects = ((0.0, 0.0), (0.0, g), (0.0, 0.0))
     trial = PlannedTrial(estimator="post", n_visits=2, shares=(1, 1, 1), effects=effects, n_draws=500)
-    hits, trials = share_found(trial, single, 60, 1.0)
-    spread, df = mean_spread(np.eye(2), [0, 1], [], [-1, 1, 0], [20, 20, 20])
-    low, high = distributions.binomtest(hits, trials).proportion_ci(0.999)
-    assert low <= expected_power(1.0, spread, df, 0.05)
-    assert high >= expected_power(1.0, spread, df, 0.025)
+    assert agrees(*share_found(trial, single, 3 * n, g), expected)

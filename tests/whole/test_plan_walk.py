@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import re
 import shlex
 import zipfile
@@ -53,9 +54,14 @@ def lines_of_docs():
     return re.findall(r"^    trialgraph (.+)$", DOCS.read_text(), flags=re.MULTILINE)
 
 
+def plan_of_docs():
+    (plan,) = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
+    return plan
+
+
 def decided():
     """Return the plan that the page decides on, for scans that are coarse and short and fewer draws."""
-    (plan,) = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
+    plan = plan_of_docs()
     changed = {"voxel_size = 5": "voxel_size = 15", "n_permutations = 10000": "n_permutations = 200"}
     for written, here in changed.items():
         assert plan.count(written) == 1
@@ -170,6 +176,7 @@ def test_what_is_confirmed_is_what_the_plan_lets_be(walked):
 
 
 def _objectives(root):
+    """Return the rows of the table of objectives below a folder in which ``out`` lies."""
     path = root / "out" / "group" / "tables" / "objectives.tsv"
     return pd.read_csv(path, sep="\t", na_values="n/a").to_dict("records")
 
@@ -190,3 +197,19 @@ def test_the_page_begins_with_the_objectives_and_says_no_more(walked, browse):
     assert [one["confirmed"] for one in answer["objectives"]][::2] == ["yes", "not as planned"]
     found = browse(path, 1000)
     assert (found.errors, found.overflow, found.cut) == ([], {}, {})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("TRIALGRAPH_THOROUGH" not in os.environ, reason="makes the demo's trial and walks with it: 10 min")
+def test_the_demo_walks_by_the_lines_as_they_stand(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo", "demo"]) == 0
+    for line in lines_of_docs():
+        assert main(shlex.split(line)) == 0, line
+        if line.startswith("plan init"):
+            Path("plan.toml").write_text(plan_of_docs())
+    rows = {row["objective"]: row for row in _objectives(Path())}
+    assert rows["Mood"]["confirmed"] == rows["Degree anywhere"]["confirmed"] == "yes", "as planted"
+    assert rows["Degree without rescue"]["confirmed"] == "not as planned"
+    page = visible(Path("out/group/index.html").read_text())
+    assert "The arms were sealed, looked at 1 time while blinded, and unblinded by" in " ".join(page.split())
