@@ -82,3 +82,14 @@ class KilledError(TrialgraphError):
     """A process or job ended before it had a result; it may end well next time."""
 
     exit_code = 75
+
+
+def _by_exit_code() -> dict[int, str]:
+    """Return what each exit code says."""
+    found = {TrialgraphError.exit_code: "Failures of several kinds, or a fault of the app."}
+    for kind in sorted(TrialgraphError.__subclasses__(), key=lambda kind: kind.exit_code):
+        found[kind.exit_code] = f"{found.get(kind.exit_code, '')} {kind.__doc__}".strip()
+    return found | {130: "Interrupted.", 143: "Terminated."}
+
+
+BY_EXIT_CODE = _by_exit_code()

@@ -17,6 +17,7 @@ from bids_app.cli.validate import check_dataset
 from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
 from bids_app.settings.checks import check_settings
 from bids_app.settings.everyday import LEVELS, USAGES
+from bids_app.settings.execution_names import as_placed
 from bids_app.settings.import_options import read_import
 from bids_app.settings.parser import demo_parser, plan_parser
 from bids_app.settings.power_options import read_power
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError(f"nothing to do.\nusage: {USAGES}\nSee trialgraph --help")
         if argv[0] in COMMANDS and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
             return COMMANDS[argv[0]](argv[1:])
+        argv = as_placed(argv)
         settings = parse(argv)
         return _preview(settings) if settings.dry_run else _run(settings)
     except TrialgraphError as error:

@@ -2,50 +2,77 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from typing import Any
 
 from bids_app import __version__
+from bids_app.errors import BY_EXIT_CODE
+from bids_app.settings.execution_names import LEVEL_NAMES, PLACES, execution_id
+
+# Of one scan at 3 mm: docs/hpc.md.
+RESOURCES = {"cpu-cores": 2, "ram": 4, "walltime-estimate": 600}
+SEVERAL = "; of several the first is analysed, and the others, in any order, hold preprocessed data"
 
 
-def descriptor_json(parser: argparse.ArgumentParser) -> str:
+def descriptor_json(parser: argparse.ArgumentParser, execution: str = "2.0") -> str:
     """Return the descriptor as text, as committed and as ``--bids-exec-spec`` prints it."""
-    return json.dumps(descriptor(parser), indent=2, ensure_ascii=False)
+    return json.dumps(descriptor(parser, execution), indent=2, ensure_ascii=False)
 
 
-def descriptor(parser: argparse.ArgumentParser) -> dict[str, Any]:
+def descriptor(parser: argparse.ArgumentParser, execution: str = "2.0") -> dict[str, Any]:
     """Describe a parser of a BIDS App in the Boutiques schema 0.5.
 
     Parameters
     ----------
     parser : argparse.ArgumentParser
         Its three positional arguments are dataset, output, level.
+    execution : {"2.0", "1.0"}, optional
+        Version of the BIDS Apps execution specification. By 1.0 everything is called as the option is.
 
     Returns
     -------
     dict
     """
+    name_of = str if execution == "1.0" else execution_id
     options = [action for action in parser._actions if _is_option(action)]
     places = [action for action in parser._actions if not action.option_strings]
+    inputs = [*(_positional(one, name_of) for one in places), *(_option(one, name_of) for one in options)]
+    if execution == "2.0":
+        for entry, flag in zip(inputs, PLACES, strict=False):
+            entry["command-line-flag"] = flag
+        inputs[0] |= {"list": True, "description": inputs[0]["description"] + SEVERAL}
+        inputs[2]["value-choices"] = list(LEVEL_NAMES)
+        inputs += [_leaving("Help", "--help", "say what most calls need, and leave")]
+        inputs += [_leaving("ToolVersion", "--version", "print the version, and leave")]
+    key = "output_dir" if execution == "1.0" else "OutputLocation"
     return {
         "name": "trialgraph",
         "description": parser.description,
         "tool-version": __version__,
         "schema-version": "0.5",
-        "command-line": " ".join(["/run.py", "[BIDS_DIR] [OUTPUT_DIR] [LEVEL]", *map(_key, options)]),
+        "command-line": " ".join(["/run.py", *(entry["value-key"] for entry in inputs)]),
         "container-image": {"type": "docker", "image": f"bids/trialgraph:{__version__}"},
-        "inputs": [*map(_positional, places), *map(_option, options)],
+        "inputs": inputs,
         "output-files": [
             {
                 "id": "output",
                 "name": "Output folder",
                 "description": "A BIDS derivative: maps, tables, pages and logs",
-                "path-template": "[OUTPUT_DIR]",
+                "path-template": _key(key),
             }
         ],
+        "error-codes": [{"code": code, "description": what} for code, what in BY_EXIT_CODE.items()],
+        "suggested-resources": RESOURCES,
         "tags": {"domain": ["neuroinformatics", "fmri"]},
-        # The name of the released Boutiques schema, and that of the draft of the execution specification.
-        "custom": {"BIDSApplicationVersion": "1.0", "BIDSAppSpecVersion": "0.1.0"},
+        # The text of the specification asks for either name.
+        "custom": {"BIDSApplicationVersion": execution, "BIDSAppSpecVersion": execution},
     }
+
+
+def _leaving(name: str, flag: str, what: str) -> dict[str, Any]:
+    """Describe what prints and leaves."""
+    about = {"id": name, "name": name, "description": what, "optional": True, "type": "Flag"}
+    return about | {"value-key": _key(name), "command-line-flag": flag}
 
 
 def _is_option(action: argparse.Action) -> bool:
@@ -54,29 +81,30 @@ def _is_option(action: argparse.Action) -> bool:
     return bool(action.option_strings) and not leaves
 
 
-def _key(action: argparse.Action) -> str:
-    return f"[{action.dest.upper()}]"
+def _key(name: str) -> str:
+    """Return what stands for an argument in the command line: brackets keep one from being a part of another."""
+    return f"[{name.upper() if name.islower() else name}]"
 
 
-def _positional(action: argparse.Action) -> dict[str, Any]:
+def _positional(action: argparse.Action, name_of: Callable[[str], str]) -> dict[str, Any]:
     entry = {
-        "id": action.dest,
+        "id": name_of(action.dest),
         "name": action.dest,
         "description": (action.help or "").replace("%%", "%"),
         "type": "File" if action.dest == "bids_dir" else "String",
-        "value-key": _key(action),
+        "value-key": _key(name_of(action.dest)),
     }
     return entry | ({"value-choices": ["participant", "group"]} if action.dest == "level" else {})
 
 
-def _option(action: argparse.Action) -> dict[str, Any]:
+def _option(action: argparse.Action, name_of: Callable[[str], str]) -> dict[str, Any]:
     entry = {
-        "id": action.dest,
+        "id": name_of(action.dest),
         "name": action.dest,
         "description": (action.help or "").replace("%%", "%"),
         "optional": True,
         "type": _type(action),
-        "value-key": _key(action),
+        "value-key": _key(name_of(action.dest)),
         "command-line-flag": next(name for name in action.option_strings if name.startswith("--")),
     }
     if entry["type"] == "Number":

@@ -53,7 +53,10 @@ DEMOS = ("two-arms", "three-arms", "three-visits", "groups", "crossover", "willi
 
 
 class ExecutionSpec(argparse.Action):
-    """Print the Boutiques descriptor of the app and leave."""
+    """Print the Boutiques descriptor of the app and leave.
+
+    It is by version 2.0 of the execution specification unless 1.0 is named, whose ids go with the next release but one.
+    """
 
     def __call__(
         self,
@@ -65,7 +68,7 @@ class ExecutionSpec(argparse.Action):
         """Print and leave."""
         from bids_app.settings.boutiques import descriptor_json
 
-        print(descriptor_json(parser))
+        print(descriptor_json(parser, str(values)))
         parser.exit()
 
 
@@ -125,7 +128,13 @@ def app_parser() -> Parser:
         "--version", action="version", version=f"trialgraph {__version__}", help="print the version and exit"
     )
     parser.add_argument(
-        "--bids-exec-spec", action=ExecutionSpec, nargs=0, help="print the Boutiques descriptor of the app and leave"
+        "--bids-exec-spec",
+        action=ExecutionSpec,
+        nargs="?",
+        const="2.0",
+        choices=("1.0", "2.0"),
+        metavar="VERSION",
+        help="print the Boutiques descriptor of the app, by a version of the BIDS Apps specification (2.0), and leave",
     )
     _add_groups(parser)
     return parser

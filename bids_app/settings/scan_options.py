@@ -10,11 +10,21 @@ SCANS = (
     option(
         "--participant-label",
         "--participant-id",
+        "--subject-label",
         nargs="+",
+        type=words.as_labels,
+        action=Flatten,
         metavar="LABEL",
-        help="only these participants",
+        help="only these participants; labels, or a file with one on each line",
     ),
-    option("--session-label", "--session-id", nargs="+", metavar="LABEL", help="only these sessions"),
+    option(
+        *("--session-label", "--session-id"),
+        nargs="+",
+        type=words.as_labels,
+        action=Flatten,
+        metavar="LABEL",
+        help="only these sessions; labels, or a file with one on each line",
+    ),
     option(
         "--task-id",
         "--task-label",

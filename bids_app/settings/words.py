@@ -20,6 +20,27 @@ def as_named_path(word: str) -> NamedPath:
     return NamedPath(name, as_path(path))
 
 
+def as_labels(word: str) -> list[str]:
+    """Read a label, or the labels in a file, one on each line: a word with a dot or a slash is no label.
+
+    Examples
+    --------
+    >>> as_labels("sub-01")
+    ['sub-01']
+    """
+    if not {".", "/"} & set(word):
+        return [word]
+    try:
+        lines = Path(word).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{word} is no label, and cannot be read as a file of labels: {error}"
+        ) from None
+    if not (labels := [line.strip() for line in lines if line.strip()]):
+        raise argparse.ArgumentTypeError(f"{word} holds no label")
+    return labels
+
+
 def as_region(word: str) -> NamedRegion:
     """Read NAME=IMAGE, or the name of a parcel."""
     name, equals, path = word.partition("=")
