@@ -12,6 +12,9 @@ from bids_app.system.small_files import read_json
 TEXTS = ("Name", "Version", "License", "DatasetDOI", "DatasetType")  # of a description and of what made it
 
 
+KINDS = (("fmriprep*",), ("xcp_d*", "xcpd*", "xcp-d*"))  # folders of preprocessed data, the preferred first
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A derivative dataset that holds preprocessed data."""
@@ -25,8 +28,49 @@ class Dataset:
         return f"bids:{self.name}:{Path(path).relative_to(self.path).as_posix()}"
 
 
+def raw_dataset(bids_dir: Path) -> Path:
+    """Return the raw dataset of a study (``DatasetType`` study, BIDS 1.10.1); any other dataset as it is.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        The folder that was named.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    MissingInputError, UsageError
+        If a study holds no raw dataset in ``sourcedata``, or several.
+    """
+    if not _is_study(bids_dir) or any(bids_dir.glob("sub-*/")):
+        return bids_dir
+    found = sorted(path for path in bids_dir.glob("sourcedata/*/") if _is_raw(path))
+    if len(found) > 1:
+        raise UsageError(
+            f"{bids_dir} is a study of several raw datasets: {', '.join(map(str, found))}. Name one in its place."
+        )
+    if not found:
+        raise MissingInputError(
+            f"{bids_dir} is a study (DatasetType), and holds no raw dataset: looked for sourcedata/*/ with a "
+            "dataset_description.json and folders sub-*. Name the dataset in its place."
+        )
+    return found[0]
+
+
+def _is_study(path: Path) -> bool:
+    return _description(path).get("DatasetType") == "study"
+
+
+def _is_raw(path: Path) -> bool:
+    described = (path / "dataset_description.json").is_file() and any(path.glob("sub-*/"))
+    return described and _description(path).get("DatasetType", "raw") == "raw"
+
+
 def find_derivatives(bids_dir: Path, given: Sequence[NamedPath] = ()) -> list[Dataset]:
-    """Find the preprocessed datasets: those given, else derivatives/fmriprep*, else BIDS_DIR itself.
+    """Find the preprocessed datasets: those given, else derivatives/fmriprep* of it or its study, else itself.
 
     Parameters
     ----------
@@ -46,7 +90,10 @@ def find_derivatives(bids_dir: Path, given: Sequence[NamedPath] = ()) -> list[Da
 
 
 def _in_their_place(bids_dir: Path) -> list[NamedPath]:
-    paths = _folders(bids_dir, ("fmriprep*",)) or _folders(bids_dir, ("xcp_d*", "xcpd*", "xcp-d*"))
+    """Look below the dataset, then below the study whose source data it is."""
+    within = bids_dir.resolve().parents[1:2] if bids_dir.resolve().parent.name == "sourcedata" else ()
+    roots = [bids_dir, *(study for study in within if _is_study(study))]
+    paths = next((found for root in roots for kind in KINDS if (found := _folders(root, kind))), [])
     if len(paths) > 1:
         raise UsageError(
             f"Several preprocessed datasets could be meant: {', '.join(map(str, paths))}. Choose with --derivatives."
@@ -54,8 +101,9 @@ def _in_their_place(bids_dir: Path) -> list[NamedPath]:
     if not paths and _description(bids_dir).get("DatasetType") == "derivative":
         paths = [bids_dir]
     if not paths:
+        places = " and ".join(str(root / "derivatives" / "fmriprep*") for root in roots)
         raise MissingInputError(
-            f"No preprocessed data: looked for {bids_dir / 'derivatives' / 'fmriprep*'} and xcp_d*, and "
+            f"No preprocessed data: looked for {places} and xcp_d*, and "
             f"{bids_dir / 'dataset_description.json'} does not say DatasetType derivative. {_advice(bids_dir)}"
         )
     return [NamedPath(path.resolve().name, path) for path in paths]

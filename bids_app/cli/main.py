@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
+from bids_app.bids.datasets import raw_dataset
 from bids_app.cli.raw_reading import reading_of
 from bids_app.cli.settings_of import dashed, parse, parse_for_power
 from bids_app.cli.validate import check_dataset
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv[0] in COMMANDS and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
             return COMMANDS[argv[0]](argv[1:])
         argv = as_placed(argv)
-        settings = parse(argv)
+        settings = _of_raw_data(parse(argv))
         return _preview(settings) if settings.dry_run else _run(settings)
     except TrialgraphError as error:
         logging.getLogger("bids_app").debug("%s", error)
@@ -83,6 +84,14 @@ def keep_traceback(text: str, output_dir: Sequence[str]) -> Path | str:
                 path.write_text(text, encoding="utf-8")
                 return path
     return "what it said"
+
+
+def _of_raw_data(settings: Settings) -> Settings:
+    """Take the raw dataset of a study in its place, and say so."""
+    raw = raw_dataset(settings.bids_dir)
+    if raw != settings.bids_dir:
+        print(f"trialgraph: {settings.bids_dir} is a study; its raw dataset is read: {raw}.", file=sys.stderr)
+    return replace(settings, bids_dir=raw)
 
 
 def _run(settings: Settings) -> int:
@@ -128,7 +137,7 @@ def _power(argv: Sequence[str]) -> int:
 
 def _check(argv: Sequence[str]) -> int:
     """Say what both levels would do with a dataset."""
-    settings = parse(argv, check=True)
+    settings = _of_raw_data(parse(argv, check=True))
     code = _preview(settings, with_trial=True)
     if not settings.skip_validation:
         _validate(settings)
@@ -166,9 +175,9 @@ def _plan(argv: Sequence[str]) -> int:
     from bids_app.cli.planning import check_plan, init_plan, write_sap
 
     if options.task == "init":
-        return init_plan(options.bids_dir, options.output)
+        return init_plan(raw_dataset(options.bids_dir), options.output)
     if options.task == "check":
-        return check_plan(options.plan, options.bids_dir)
+        return check_plan(options.plan, options.bids_dir and raw_dataset(options.bids_dir))
     return write_sap(options.plan, options.output)
 
 

@@ -13,6 +13,7 @@ from bids_app import __version__
 from bids_app.bids.files import save_json, save_text
 from bids_app.bids.validated import said_of_validation
 from bids_app.runtime.failures import Failure
+from bids_app.runtime.prov_files import close_run
 from bids_app.settings.settings import GROUP, Settings
 from bids_app.system.provenance import shareable
 from bids_app.system.supervisor import log_when_terminated
@@ -68,7 +69,8 @@ def log_to_terminal(verbose: int = 0) -> None:
 
 
 def conclude(failures: Iterable[Failure], page: Path | None, log_dir: Path, next_call: str | None = None) -> int:
-    """Say where to look and, where nothing failed, what comes next; return the exit code."""
+    """Say where to look and, where nothing failed, what comes next; return the exit code; the run ends."""
+    close_run(log_dir)
     codes = {failure.exit_code for failure in failures}
     if page is not None and page.exists():
         logger.info("Look at %s.", page)
