@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from bids_app.bids.datasets import raw_dataset
 from bids_app.cli.raw_reading import reading_of
-from bids_app.cli.settings_of import dashed, parse, parse_for_power
+from bids_app.cli.settings_of import parse, parse_for_power
 from bids_app.cli.validate import check_dataset
 from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
 from bids_app.settings.checks import check_settings
 from bids_app.settings.everyday import LEVELS, USAGES
-from bids_app.settings.execution_names import as_placed
+from bids_app.settings.execution_names import as_placed, dashed
 from bids_app.settings.import_options import read_import
 from bids_app.settings.parser import demo_parser, plan_parser
 from bids_app.settings.power_options import read_power

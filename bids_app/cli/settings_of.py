@@ -2,9 +2,8 @@
 
 import hashlib
 import os
-import re
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -22,6 +21,7 @@ from bids_app.settings.contrasts import chosen_contrasts
 from bids_app.settings.cutoffs import parse_cutoffs
 from bids_app.settings.everyday import LEVELS
 from bids_app.settings.interim import look_of
+from bids_app.settings.named import Call
 from bids_app.settings.parser import read_given, with_defaults
 from bids_app.settings.plan import read_plan
 from bids_app.settings.power_options import PowerOptions, settled_by
@@ -43,14 +43,6 @@ from bids_app.system.machine import available_cpus, available_memory_gb
 from bids_app.system.small_files import read_json, read_yaml
 
 Part = TypeVar("Part")
-
-
-def dashed(argv: Sequence[str]) -> list[str]:
-    """Read --option_name as --option-name."""
-    return [
-        re.sub(r"^--[^=]+", lambda name: name.group().replace("_", "-"), word) if word.startswith("--") else word
-        for word in argv
-    ]
 
 
 def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
@@ -87,7 +79,7 @@ def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
     parse_cutoffs(options.cutoffs)
     settings = replace(_settings(options), adopted=adopted.text if adopted else None)
     if settings.blind:
-        settings = replace(settings, call=tuple(argv))
+        settings = replace(settings, call=_repeatable(argv, given))
     if plan is None:
         look_of(None, settings.trial.look, settings.trial.alpha, needed=False)
         return settings
@@ -97,6 +89,13 @@ def parse(argv: Sequence[str], *, check: bool = False) -> Settings:
     trial = replace(settings.trial, plan=plan, departed=departed)
     look = look_of(plan.interim, trial.look, trial.alpha, needed=level == "group")
     return replace(settings, trial=replace(trial, interim=look, alpha=look.level) if look else trial)
+
+
+def _repeatable(argv: Sequence[str], given: Mapping[str, Any]) -> Call:
+    """Return a call as the key keeps it."""
+    if [Path(word).absolute() for word in argv[:2]] != [given["bids_dir"], given["output_dir"]]:
+        raise UsageError("A call with --blind begins with the dataset, the output folder and the level.")
+    return Call(tuple(argv), str(Path.cwd()))
 
 
 def parse_for_power(options: PowerOptions, words: Sequence[str]) -> tuple[Settings, PowerOptions]:

@@ -15,7 +15,7 @@ LEVEL_OF = {
 OF_BOTH = ("min_minutes",)  # though their group is of one level
 # By the name of an option: what is said of it in short, nothing where that is what --help-all says.
 EVERYDAY = {
-    "participant_label": "",
+    "participant_label": "only these participants",
     "task_id": "",
     "derivatives": "",
     "space": "template space; of surfaces fsLR or fsaverage5",

@@ -1,6 +1,7 @@
 """The names that version 2.0 of the BIDS Apps execution specification has for folders, levels and options."""
 
 import argparse
+import re
 from collections.abc import Sequence
 
 from bids_app.errors import UsageError
@@ -29,6 +30,14 @@ def execution_id(name: str) -> str:
     ('SubjectLabel', 'NCpus')
     """
     return IDS.get(name, "".join(word.capitalize() for word in name.split("_")))
+
+
+def dashed(argv: Sequence[str]) -> list[str]:
+    """Read --option_name as --option-name."""
+    return [
+        re.sub(r"^--[^=]+", lambda name: name.group().replace("_", "-"), word) if word.startswith("--") else word
+        for word in argv
+    ]
 
 
 def as_placed(argv: Sequence[str]) -> list[str]:

@@ -34,3 +34,16 @@ class NamedRegion(NamedTuple):
 
     def __repr__(self) -> str:
         return tuple.__repr__(self)
+
+
+class Call(NamedTuple):
+    """The words of a call, dataset, output and level before all others, and the folder that paths are seen from.
+
+    Attributes
+    ----------
+    words : tuple of str
+    folder : str
+    """
+
+    words: tuple[str, ...]
+    folder: str

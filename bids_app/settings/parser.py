@@ -199,7 +199,7 @@ def help_text(command: str | None = None, *, everything: bool = False) -> str:
         elsewhere = {command, level} == {"participant", "group"}
         for action in group._group_actions:
             left_out = not (everything or action.dest in EVERYDAY) or (elsewhere and action.dest not in OF_BOTH)
-            if level and left_out:
+            if (level or action.dest == "bids_exec_spec") and left_out:  # which callers read, not people
                 action.help = argparse.SUPPRESS
             elif not everything:
                 action.help = EVERYDAY.get(action.dest) or action.help

@@ -25,7 +25,7 @@ from bids_app.settings.fields import (
     setting,
 )
 from bids_app.settings.interim import Look
-from bids_app.settings.named import NamedPath, NamedRegion
+from bids_app.settings.named import Call, NamedPath, NamedRegion
 
 if TYPE_CHECKING:  # a plan is read by the parser, which needs this module
     from bids_app.settings.plan import Plan
@@ -257,7 +257,7 @@ class Settings:
     dry_run: bool = False
     blind: str | None = setting(None, choices=BLINDINGS)
     key: Path | None = None
-    call: tuple[str, ...] = ()  # the words of a blinded call, which only the key may hold
+    call: Call | None = None  # a blinded one, which only the key may hold
     selection: Selection = Selection()
     preprocessing: Preprocessing = Preprocessing()
     signal: Signal = Signal()

@@ -327,7 +327,7 @@ def _between(settings: Settings, masked: Masked, key: Key, tables: Tables) -> Se
         plan=_plan(trial.plan) if trial.plan else None,
         departed=tuple(_departed(one) for one in trial.departed),
     )
-    return replace(settings, trial=masked_trial, key=None, call=())
+    return replace(settings, trial=masked_trial, key=None, call=None)
 
 
 def _pooled(settings: Settings, masked: Masked, tables: Tables, scanned: Collection[tuple[str, str]]) -> Settings:
@@ -348,7 +348,7 @@ def _pooled(settings: Settings, masked: Masked, tables: Tables, scanned: Collect
         outcomes=tuple(one for one in trial.outcomes if one in tables.sessions),
         alpha=trial.alpha,
     )
-    return replace(settings, trial=described, key=None, call=())
+    return replace(settings, trial=described, key=None, call=None)
 
 
 def _sessions(masked: Masked, tables: Tables, scanned: Collection[tuple[str, str]], trial: Trial) -> tuple[str, ...]:

@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bids_app.errors import DataError, OutputError
+from bids_app.settings.named import Call
 from bids_app.system.small_files import read_json
 
 SALT_BYTES = 32
@@ -72,7 +73,7 @@ class Key:
             raise OutputError(f"--key {path} cannot be written: {error.strerror or error}.") from error
 
 
-def draw_key(compared: Collection[str], others: Collection[str] = (), call: Sequence[str] = ()) -> Key:
+def draw_key(compared: Collection[str], others: Collection[str] = (), call: Call | None = None) -> Key:
     """Give everyone's arm a letter, by chance.
 
     Parameters
@@ -81,8 +82,8 @@ def draw_key(compared: Collection[str], others: Collection[str] = (), call: Sequ
         The arms that are compared, which share the first letters.
     others : list of str, optional
         Arms that are in the tables too.
-    call : list of str, optional
-        The words of the call.
+    call : Call, optional
+        What `unblind` is to repeat.
 
     Examples
     --------
@@ -92,7 +93,8 @@ def draw_key(compared: Collection[str], others: Collection[str] = (), call: Sequ
     by_chance = secrets.SystemRandom()
     names = [*by_chance.sample(sorted(compared), len(compared)), *by_chance.sample(sorted(others), len(others))]
     letters = {name: letter_of(place) for place, name in enumerate(names)}
-    return Key(letters=letters, salt=secrets.token_hex(SALT_BYTES), call=tuple(call), folder=str(Path.cwd()))
+    words, folder = (call.words, call.folder) if call else ((), "")
+    return Key(letters=letters, salt=secrets.token_hex(SALT_BYTES), call=words, folder=folder)
 
 
 def letter_of(place: int) -> str:

@@ -13,6 +13,7 @@ from bids_app.settings import parser
 from bids_app.settings.atlas_source import find_atlas
 from bids_app.settings.deviation import Deviation
 from bids_app.settings.everyday import EVERYDAY, LEVEL_OF
+from bids_app.settings.execution_names import dashed
 from bids_app.settings.settings import Graph, ParcelGraph, Resources, Selection, Settings, Signal, Trial
 from bids_app.system import machine
 
@@ -22,7 +23,7 @@ RUN = Path(__file__).parents[2] / "run.py"
 
 
 def parsed(*words):
-    return settings_of.parse(settings_of.dashed([*CALL, *words]))
+    return settings_of.parse(dashed([*CALL, *words]))
 
 
 def field(settings, path):
@@ -193,7 +194,7 @@ def test_each_option_lands_in_the_settings(option, path, value):
 
 
 def test_every_option_is_in_that_list():
-    tried = {word for option, *_ in OPTIONS for word in settings_of.dashed(option.split("=")[0].split())}
+    tried = {word for option, *_ in OPTIONS for word in dashed(option.split("=")[0].split())}
     kinds = {tuple(action.option_strings) for action in parser.app_parser()._actions if action.option_strings}
     untried = [names for names in kinds if not tried & set(names)]
     assert {name for names in untried for name in names} == {

@@ -129,3 +129,9 @@ def test_a_fault_of_a_blinded_call_leaves_no_traceback_that_may_name_arms(trial,
     assert "Traceback" not in quiet.said
     assert "Traceback" in app(trial.bids, tmp_path / "out", "group", "--blind", "--verbose").said
     assert not list(tmp_path.rglob("fault-*.txt"))
+
+
+def test_a_blinded_call_begins_with_its_folders_so_that_it_can_be_repeated(trial, app, tmp_path):
+    outcome = app("--blind", "pooled", "--key", tmp_path / "k.json", trial.bids, tmp_path / "out", "group")
+    assert outcome.code == 64
+    assert "begins with the dataset, the output folder and the level" in outcome.said

@@ -21,8 +21,7 @@ from bids_app.system.provenance import digest_of_file
 
 DOCS = Path(__file__).parents[2] / "docs" / "protocol.md"
 ARMS = dict(zip(range(1, 9), ("ketamine", "midazolam") * 4, strict=True))
-PLACES = {"demo/sourcedata/trial/bids": "bids", "keeper/key.json": "keeper/key.json"}
-PLACE = re.compile(r"out|plan\.toml|sap\.\w+")
+DATA = "demo/sourcedata/trial/bids"
 SCANS = (*SCALE, "--metrics", "degree", "--smooth-maps", "20")
 AS_PROCESSED = """
 smooth_maps = 20
@@ -69,20 +68,27 @@ def decided():
     return plan.replace("threshold = 0.25\n", f"threshold = 0.25{AS_PROCESSED}")
 
 
-def words_of(line, root):
+def words_of(line):
     """Return a command line of the page as it is called here, the scans by options that are quick."""
-    words = [
-        str(root / PLACES.get(word, word)) if word in PLACES or PLACE.fullmatch(word) else word for word in line.split()
-    ]
+    words = ["bids" if word == DATA else word for word in line.split()]
     return [*words[:3], *SCANS] if words[2] == "participant" else words
 
 
 @pytest.fixture(scope="module")
 def walked(trial, app):
-    """Everything that the page says, in its order; what each call said, and the page of the blinded review."""
-    root, said = trial.bids.parent, {}
+    """Everything that the page says, in its order; what each call said, and the page of the blinded review.
+
+    Paths are as the page has them, seen from the folder that one is in.
+    """
+    root = trial.bids.parent
+    with contextlib.chdir(root):
+        return root, walk(root, app)
+
+
+def walk(root, app):
+    said = {}
     for line in lines_of_docs():
-        words = words_of(line, root)
+        words = words_of(line)
         if line.startswith("plan"):
             with contextlib.redirect_stdout(io.StringIO()) as heard:
                 code = main(words)
@@ -97,7 +103,7 @@ def walked(trial, app):
             path.write_text(decided())
         elif "--blind" in words:
             said["review"] = " ".join(visible((root / "out" / "group" / "index.html").read_text()).split())
-    return root, said
+    return said
 
 
 def test_the_draft_has_what_the_tables_say_and_leaves_open_what_they_do_not(walked):
