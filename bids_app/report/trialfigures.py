@@ -108,7 +108,7 @@ def forest_figure(rows: Sequence[Mapping[str, Any]], title: str, direction: str)
     Parameters
     ----------
     rows : list of dict
-        name, hedges_g, g_low, g_high and p_fwe.
+        name, hedges_g, g_low, g_high, p_fwe and alpha.
     title : str
     direction : str
         Which way an effect above 0 goes.
