@@ -15,6 +15,7 @@ from bids_app.bids.datasets import raw_dataset
 from bids_app.cli.raw_reading import reading_of
 from bids_app.cli.settings_of import parse, parse_for_power
 from bids_app.cli.validate import check_dataset
+from bids_app.cli.version_check import check_version, file_to_check
 from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
 from bids_app.settings.checks import check_settings
 from bids_app.settings.everyday import LEVELS, USAGES
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if not argv:
             raise UsageError(f"nothing to do.\nusage: {USAGES}\nSee trialgraph --help")
+        if file := file_to_check(argv):
+            return check_version(file)
         if argv[0] in COMMANDS and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
             return COMMANDS[argv[0]](argv[1:])
         argv = as_placed(argv)
