@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap
-from nilearn.datasets import load_mni152_template
 
 from bids_app.space.grid import Grid
 
@@ -76,6 +75,8 @@ def _show(axis: Axes, picture: np.ndarray, extent: tuple[float, float, float, fl
 
 @cache
 def _template() -> tuple[np.ndarray, np.ndarray]:
+    from nilearn.datasets import load_mni152_template  # here, for it loads scikit-learn
+
     image = load_mni152_template(resolution=2)
     data = np.asarray(image.dataobj, dtype=float)
     data /= data.max()
