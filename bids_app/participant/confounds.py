@@ -209,7 +209,8 @@ def _regressors(table_path: Path | None, options: Signal) -> pd.DataFrame:
     if options.bandpass and options.bandpass[0] > 0:
         # Cosines lie in the stop band: filtered, only rounding is left of them, and scaling would blow it up.
         columns = columns.loc[:, ~columns.columns.str.startswith("cosine")]
-    columns = columns.apply(pd.to_numeric, errors="coerce")
+    words = columns.select_dtypes(exclude="number")
+    columns = columns.assign(**words.apply(pd.to_numeric, errors="coerce"))
     if columns.isna().any(axis=None):
         bad = ", ".join(columns.columns[columns.isna().any()][:5])
         raise DataError(f"{table_path.name}: values are missing in {bad}.")

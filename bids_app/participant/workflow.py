@@ -59,18 +59,17 @@ def init_level_wf(
         Threads of one graph.
     """
     workflow = pe.Workflow(name=name)
-    for participant, runs in runs_by_participant.items():
-        workflow.add_nodes(
-            [
-                init_participant_wf(
-                    runs=runs,
-                    layout=layout,
-                    settings=settings,
-                    n_threads=n_threads,
-                    name=f"{node_name(f'sub-{participant}')}_wf",
-                )
-            ]
+    of_participants = [
+        init_participant_wf(
+            runs=runs,
+            layout=layout,
+            settings=settings,
+            n_threads=n_threads,
+            name=f"{node_name(f'sub-{participant}')}_wf",
         )
+        for participant, runs in runs_by_participant.items()
+    ]
+    workflow.add_nodes(of_participants)  # at once: each call goes through all that are there
     return workflow
 
 
