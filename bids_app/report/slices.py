@@ -58,9 +58,11 @@ def _edges(grid: Grid, along: int) -> tuple[float, float]:
 
 def _bounds(grid: Grid, along: int) -> tuple[float, float]:
     """Return between which places there are nodes along an axis, in mm."""
-    there = grid.coordinates[:, along]
+    others = tuple(axis for axis in range(3) if axis != along)
+    there = np.flatnonzero(grid.mask.any(axis=others))[[0, -1]]
+    ends = grid.affine[along, along] * there + grid.affine[along, 3]
     half = abs(grid.affine[along, along]) / 2
-    return float(there.min() - half), float(there.max() + half)
+    return float(ends.min() - half), float(ends.max() + half)
 
 
 def _slice(grid: Grid, values: np.ndarray, index: int) -> np.ndarray:
