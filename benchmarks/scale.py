@@ -80,9 +80,8 @@ def measured(root, n, one):
     yield "check", ran(DRIVER, "check", root / "bids", root / "none", "--design", "groups")
     level = ("participant", "--metrics", "degree", "--skip-bids-validation")
     yield "participant, to its first node", ran(DRIVER, root / "bids", root / "none", *level)
-    shutil.rmtree(root / "bids" / "derivatives")
     output = multiplied(one, root / "out", n)
-    level = ("group", "--voxel-size", 15, "--n-permutations", 20, "--n-cpus", 1)
+    level = ("group", "--metrics", "degree", "--voxel-size", 15, "--n-permutations", 20, "--n-cpus", 1)
     yield "group, to its first node", ran(DRIVER, root / "bids", output, *level)
     app(root / "bids", output, *level)
     for page in ("index page", "group page"):
