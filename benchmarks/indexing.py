@@ -49,7 +49,9 @@ def end(*_, **__):
 if sys.argv[1] != "check":
     from bids_app.runtime import nipype_run
     nipype_run._report = end
-main(sys.argv[1:])
+code = main(sys.argv[1:])
+if code or sys.argv[1] != "check":
+    sys.exit(f"ended with {code} before the first node")
 end()
 """
 

@@ -4,11 +4,13 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
-
-from bids.layout import BIDSLayout, BIDSLayoutIndexer
+from typing import TYPE_CHECKING
 
 from bids_app.bids.names import Name
 from bids_app.errors import DataError
+
+if TYPE_CHECKING:
+    from bids.layout import BIDSLayout
 
 # Folders of a participant that no run looks for files in, and of a dataset that hold no participant's.
 OTHER_DATA = (
@@ -20,7 +22,7 @@ ELSEWHERE = ("derivatives", "sourcedata", "code", "work", "stimuli", "phenotype"
 
 def index_of(
     path: Path, *, without: Sequence[str] = (), participants: Collection[str] = (), entities: Sequence[str] = ()
-) -> BIDSLayout:
+) -> "BIDSLayout":
     """Index the files of a dataset; pybids takes milliseconds for each, so that what no run reads is left out.
 
     Parameters
@@ -43,6 +45,8 @@ def index_of(
     DataError
         A folder cannot be looked into.
     """
+    from bids.layout import BIDSLayout, BIDSLayoutIndexer  # here, for they take a second to load
+
     indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=_ignored(without, participants))
     try:
         return BIDSLayout(path, validate=False, config=list(entities) or None, indexer=indexer)

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-from bids.layout import BIDSLayout, Query
+from typing import TYPE_CHECKING, Any
 
 from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
@@ -34,6 +32,9 @@ from bids_app.bids.timing import declared
 from bids_app.bids.variants import MARKS, chosen, in_space, marked, settled
 from bids_app.errors import NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
+
+if TYPE_CHECKING:  # a second, which a process that is given its runs need not wait
+    from bids.layout import BIDSLayout
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def find_inputs(settings: Settings) -> Inputs:
     return Inputs(tuple(datasets), (*bold, *series, *matrices), everyone)
 
 
-def _at_minimal_level(layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> str:
+def _at_minimal_level(layouts: Sequence[tuple[Dataset, "BIDSLayout"]]) -> str:
     """Say what to run again where fMRIPrep left what it leaves at its lowest level."""
     found = any(layout.get(suffix="boldref", desc=["hmc", "coreg"], return_type="filename") for _, layout in layouts)
     if not found:
@@ -163,7 +164,7 @@ def _at_minimal_level(layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> str:
     )
 
 
-def _open(path: Path, participants: Sequence[str]) -> BIDSLayout:
+def _open(path: Path, participants: Sequence[str]) -> "BIDSLayout":
     """Index what is read of a derivative, of those who are analysed alone: it may be one of hundreds."""
     own_entities = str(files("bids_app") / "data" / "entities.json")
     return index_of(path, without=["anat"], participants=participants, entities=["bids", "derivatives", own_entities])
@@ -185,14 +186,16 @@ def _check_labels(selection: Selection, datasets: Sequence[Dataset]) -> frozense
     return participants
 
 
-def _query(layout: BIDSLayout, settings: Settings, query: str, **entities: Any) -> list[Path]:
+def _query(layout: "BIDSLayout", settings: Settings, query: str, **entities: Any) -> list[Path]:
     return query_files(layout, settings.selection, settings.selection.filters, query, **entities)
 
 
 def query_files(
-    layout: BIDSLayout, selection: Selection, filters: Mapping[str, Any], query: str, **entities: Any
+    layout: "BIDSLayout", selection: Selection, filters: Mapping[str, Any], query: str, **entities: Any
 ) -> list[Path]:
     """List the files of one query of the selected participants and sessions, as the user's filters narrow it."""
+    from bids.layout import Query
+
     if selection.participants:
         entities["subject"] = list(selection.participants)
     if selection.sessions:
@@ -207,7 +210,7 @@ def query_files(
         raise UsageError(f"--bids-filter-file: query {query}: {error}") from error
 
 
-def _bold_runs(settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> list[BoldRun]:
+def _bold_runs(settings: Settings, layouts: Sequence[tuple[Dataset, "BIDSLayout"]]) -> list[BoldRun]:
     selection = settings.selection
     on_surface = selection.space in SURFACE_SPACES
     found: list[Found] = []
@@ -222,7 +225,7 @@ def _bold_runs(settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]]
     return [_bold_run(item, echoes, companions[item[2].name], why(item[0], item[2])) for item, echoes in runs]
 
 
-def _companions(settings: Settings, layout: BIDSLayout, tool: Tool | None) -> Companions:
+def _companions(settings: Settings, layout: "BIDSLayout", tool: Tool | None) -> Companions:
     """Index what belongs to the runs of a dataset by the entities that each file shares with a run."""
     return Companions.among(
         _query(layout, settings, "mask", suffix="mask", extension=[".nii", ".nii.gz"]),
@@ -262,7 +265,7 @@ def _bold_run(found: Found, echoes: tuple[Path, ...], companions: Companions, re
     )
 
 
-def _series_runs(settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]]) -> list[SeriesRun]:
+def _series_runs(settings: Settings, layouts: Sequence[tuple[Dataset, "BIDSLayout"]]) -> list[SeriesRun]:
     selection = settings.selection
     found: list[Found] = []
     for dataset, layout in layouts:
@@ -302,7 +305,7 @@ def _series_run(name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, co
 
 
 def _matrix_runs(
-    settings: Settings, layouts: Sequence[tuple[Dataset, BIDSLayout]], others: Sequence[BoldRun | SeriesRun]
+    settings: Settings, layouts: Sequence[tuple[Dataset, "BIDSLayout"]], others: Sequence[BoldRun | SeriesRun]
 ) -> list[MatrixRun]:
     found = [
         (Name.parse(path), path, dataset, Sidecars.of_layout(layout))

@@ -1,7 +1,7 @@
 """What the participant level left: one walk over the output folder, and each sidecar read when it is asked for."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,9 +97,18 @@ class ScanIndex:
         """Return one result of each scan, whatever kind of map or table it is."""
         found: dict[Any, Scan] = {}
         for suffix, extension in (("boldmap", ".nii.gz"), ("boldmap", ".dscalar.nii"), ("nodes", ".tsv")):
-            for scan in self.of(suffix, extension):
+            for scan in _first_of_each_name(self.of(suffix, extension)):
                 found.setdefault(scan.facts.origin.scan, scan)
         return list(found.values())
+
+
+def _first_of_each_name(scans: Iterable[Scan]) -> list[Scan]:
+    """Return the first result of each name but for the measure: those of one scan, of which one sidecar is enough."""
+    first: dict[Any, Scan] = {}
+    for scan in scans:
+        own = frozenset(pair for pair in scan.entities.items() if pair[0] not in ("stat", "desc"))
+        first.setdefault(own, scan)
+    return list(first.values())
 
 
 def index_scans(output_dir: Path, participants: Collection[str] | None = None) -> ScanIndex:

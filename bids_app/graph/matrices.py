@@ -3,7 +3,6 @@
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
-from sklearn.covariance import LedoitWolf
 
 from bids_app.graph.correlation import correlation_matrix, standardize
 from bids_app.graph.linking import fisher
@@ -58,6 +57,8 @@ def parcel_matrix(series: npt.ArrayLike, kind: str = "pearson") -> np.ndarray:
 
 
 def _partial(series: np.ndarray) -> np.ndarray:
+    from sklearn.covariance import LedoitWolf  # here, for it takes half a second to load
+
     present = ~np.isnan(series).all(axis=1)
     matrix = np.full((len(series), len(series)), np.nan)
     if not present.any():

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
@@ -192,6 +191,8 @@ def _onnela(graph: DenseGraph) -> np.ndarray:
 
 
 def _core_numbers(graph: DenseGraph) -> np.ndarray:
+    import networkx as nx
+
     numbers = nx.core_number(nx.from_numpy_array(graph.adjacency))
     return np.array([numbers[node] for node in range(len(graph.r))], dtype=float)
 

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
-from sknetwork.clustering import Louvain, get_modularity
 
 from bids_app.graph import bitrows
 from bids_app.graph.linking import THRESHOLD, edge_weights
@@ -153,6 +152,8 @@ def _modularity(adjacency: np.ndarray, seed: int) -> tuple[float, int]:
     """Return the largest modularity that Louvain finds, and its count of modules."""
     if not adjacency.any():
         return np.nan, len(adjacency)
+    from sknetwork.clustering import Louvain, get_modularity  # here, for it loads much that no voxel needs
+
     graph = csr_matrix(adjacency.astype(np.float64))
     seeds = np.random.default_rng(seed).integers(0, 2**31, N_PARTITIONS)
     found = []

@@ -8,7 +8,6 @@ from typing import cast
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from nilearn.image import resample_to_img
 
 from bids_app.bids.files import save_described
 from bids_app.bids.findings import Finding
@@ -96,6 +95,8 @@ def _in_mask(route: MapRoute, region: NamedRegion, sample: Sample) -> Found:
     """Return which of the voxels that are compared have their centre in a mask, and a note if it had to be cut."""
     if region.mask is None or route.name != "voxels":
         return None, None
+    from nilearn.image import resample_to_img  # here, for it loads scikit-learn
+
     called = f"--regions {region.name}: {region.mask.name}"
     inside, affine, note = read_mask(region.mask, called)
     mask = nib.Nifti1Image(inside.astype(np.uint8), affine)

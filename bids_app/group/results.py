@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app import stats
-from bids_app.bids.files import save_described, save_json, save_map, save_table, sidecar_of
+from bids_app.bids.files import save_described, save_json, save_map, save_matrix, sidecar_of
 from bids_app.bids.result_names import group_name
 from bids_app.graph.features import camel
 from bids_app.group.analyses import Test
@@ -219,7 +219,7 @@ def _write_matrices(
         desc = camel([route.entities.get("desc"), test.desc])
         path = settings.group_dir / group_name(route, sample.design, "relmat", ".tsv", stat=stat, desc=desc)
         save_json(sidecar_of(path), sidecar(stat))
-        save_table(path, pd.DataFrame(matrix, index=names, columns=names), index=True, index_label="name")
+        save_matrix(path, matrix, names, names)
         written.append(path)
     return written
 

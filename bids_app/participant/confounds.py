@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from nilearn.interfaces.fmriprep import load_confounds
 
 from bids_app.bids.runs import BoldRun
 from bids_app.errors import DataError, MissingInputError
@@ -196,6 +195,8 @@ def _read_table(path: Path, n_volumes: int) -> pd.DataFrame:
 def _regressors(table_path: Path | None, options: Signal) -> pd.DataFrame:
     if options.denoise == "none" or table_path is None:
         return pd.DataFrame()
+    from nilearn.interfaces.fmriprep import load_confounds  # here, for it loads scikit-learn
+
     try:
         with warnings.catch_warnings(), _as_nilearn_expects(table_path) as image_path:
             warnings.simplefilter("ignore")
@@ -208,7 +209,8 @@ def _regressors(table_path: Path | None, options: Signal) -> pd.DataFrame:
     if options.bandpass and options.bandpass[0] > 0:
         # Cosines lie in the stop band: filtered, only rounding is left of them, and scaling would blow it up.
         columns = columns.loc[:, ~columns.columns.str.startswith("cosine")]
-    columns = columns.apply(pd.to_numeric, errors="coerce")
+    words = columns.select_dtypes(exclude="number")
+    columns = columns.assign(**words.apply(pd.to_numeric, errors="coerce"))
     if columns.isna().any(axis=None):
         bad = ", ".join(columns.columns[columns.isna().any()][:5])
         raise DataError(f"{table_path.name}: values are missing in {bad}.")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from nilearn import signal
 from scipy.interpolate import CubicSpline
 
 from bids_app.bids.runs import BoldRun
@@ -110,6 +109,8 @@ def _filter(bandpass: Band) -> dict[str, Any]:
 
 
 def _clean_nodes(series: np.ndarray, confounds: Confounds, filtering: Mapping[str, Any]) -> np.ndarray:
+    from nilearn import signal  # here, for it loads scikit-learn
+
     regressors, kept = confounds.regressors.to_numpy(), np.flatnonzero(confounds.kept)
     columns = _bridged(series.T, kept)
     with warnings.catch_warnings():

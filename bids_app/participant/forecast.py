@@ -13,8 +13,8 @@ from bids_app.bids.timing import in_header, repetition_time
 from bids_app.bids.values import counted
 from bids_app.errors import TrialgraphError
 from bids_app.participant.confounds import read_confounds, received_confounds
+from bids_app.participant.memory import graph_gb
 from bids_app.participant.nodes import find_grid
-from bids_app.participant.workflow import graph_gb
 from bids_app.settings.settings import Settings, Signal
 from bids_app.space.grid import Grid
 from bids_app.system.images import open_bold

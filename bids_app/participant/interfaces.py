@@ -22,7 +22,6 @@ from bids_app.graph.features import Feature
 from bids_app.participant import denoise, map_files, parcel_tables
 from bids_app.participant.parcel_matrix import matrix_parcels
 from bids_app.participant.parcel_series import Parcels, atlas_parcels, table_parcels
-from bids_app.report.figures import carpet_figure
 from bids_app.space.atlas import network_of_nodes
 from bids_app.space.grid import load_grid
 from bids_app.space.saved_atlas import digest_of_atlas, load_atlas
@@ -206,6 +205,8 @@ class DrawScan(SimpleInterface):
     _always_run = True
 
     def _run_interface(self, runtime: Any) -> Any:
+        from bids_app.report.figures import carpet_figure  # here, for the processes that do not draw
+
         inputs = self.inputs
         drawn = {"carpet": carpet_figure(dict(np.load(inputs.carpet_file)))}
         written = map_files.write_figures(inputs.output_dir, inputs.run, drawn, inputs.options)

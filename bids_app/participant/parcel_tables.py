@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.bids.files import save_json, save_table, sidecar_of
+from bids_app.bids.files import save_json, save_matrix, save_table, sidecar_of
 from bids_app.bids.names import build, folder
 from bids_app.bids.result_names import MATRIX_STATS, label_of, parcel_desc
 from bids_app.graph import (
@@ -114,7 +114,7 @@ def write_parcels(output_dir: Path, parcels: Parcels, graphs: Iterable[ParcelGra
         path = place / build({**parcels.entities, "stat": MATRIX_STATS[one.matrix]}, "relmat", ".tsv")
         text = f"{MATRICES[one.matrix]} of the parcels' series{', as it was received' * (parcels.series is None)}."
         save_json(sidecar_of(path), common | {"Description": text, "Directed": False, "Weighted": True})
-        save_table(path, pd.DataFrame(one.values, columns=names, index=names), index=True, index_label="name")
+        save_matrix(path, one.values, names, names)
         written += [path, *_write_nodes(place, common, parcels, one), *_write_globals(place, common, parcels, one)]
     return written
 
@@ -123,7 +123,7 @@ def _write_series(place: Path, common: dict[str, Any], parcels: Parcels, names: 
     path = place / build({**parcels.entities, "stat": "mean"}, "timeseries", ".tsv")
     text = "Mean clean signal of each parcel, a row per volume that was kept."
     save_json(sidecar_of(path), common | {"Description": text})
-    save_table(path, pd.DataFrame(np.asarray(parcels.series).T, columns=list(names)))
+    save_matrix(path, np.asarray(parcels.series).T, names)
     return path
 
 

@@ -13,6 +13,7 @@ from bids_app.bids.names import Name
 from bids_app.bids.runs import AnyRun, BoldRun, SeriesRun
 from bids_app.graph import needing_modules
 from bids_app.participant.interfaces import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
+from bids_app.participant.memory import bits_gb, graph_gb
 from bids_app.runtime.nipype_run import node_name
 from bids_app.settings.settings import Graph, Settings
 from bids_app.system.provenance import files_of, files_of_atlas, state_of
@@ -58,18 +59,17 @@ def init_level_wf(
         Threads of one graph.
     """
     workflow = pe.Workflow(name=name)
-    for participant, runs in runs_by_participant.items():
-        workflow.add_nodes(
-            [
-                init_participant_wf(
-                    runs=runs,
-                    layout=layout,
-                    settings=settings,
-                    n_threads=n_threads,
-                    name=f"{node_name(f'sub-{participant}')}_wf",
-                )
-            ]
+    of_participants = [
+        init_participant_wf(
+            runs=runs,
+            layout=layout,
+            settings=settings,
+            n_threads=n_threads,
+            name=f"{node_name(f'sub-{participant}')}_wf",
         )
+        for participant, runs in runs_by_participant.items()
+    ]
+    workflow.add_nodes(of_participants)  # at once: each call goes through all that are there
     return workflow
 
 
@@ -128,7 +128,7 @@ def init_bold_wf(
     if settings.graph.metrics:
         graph = VoxelGraph(
             n_threads=n_threads,
-            memory_gb=_bits_gb(settings),
+            memory_gb=bits_gb(settings),
             space=run.entities.get("space"),
             state=_modules_state(settings.graph),
         )
@@ -167,21 +167,6 @@ def _add_parcels(workflow: pe.Workflow, atlas_file: Path) -> None:
             (workflow.get_node("clean"), parcels, [("series_file", "series_file"), ("facts", "scan_facts")]),
         ]
     )
-
-
-SERIES_GB = 0.5  # what a graph takes beside its bits
-
-
-def _bits_gb(settings: Settings) -> float | None:
-    """Return what the bits of one scan's graphs may take in memory, None for as much as there is."""
-    allowed = settings.resources.mem_gb
-    return None if allowed is None else max(allowed - SERIES_GB, 0.1)
-
-
-def graph_gb(n_nodes: int, settings: Settings) -> float:
-    """Estimate the memory of a scan's graphs, whose bits share the pass over the correlations as far as allowed."""
-    bits_gb, allowed = len(settings.graph.rules) * n_nodes**2 / 8e9, _bits_gb(settings)
-    return SERIES_GB + (bits_gb if allowed is None else min(bits_gb, allowed))
 
 
 def init_series_wf(*, run: SeriesRun | MatrixRun, settings: Settings, name: str = "series_wf") -> pe.Workflow:

@@ -5,9 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from bids.layout import BIDSLayout
+from typing import TYPE_CHECKING, Any
 
 from bids_app.bids.datasets import find_derivatives
 from bids_app.bids.index import index_of, labels_of
@@ -20,6 +18,9 @@ from bids_app.errors import MissingInputError, NothingSelectedError, UsageError
 from bids_app.preproc.fitted.dataset import fitted_dataset
 from bids_app.preproc.fitted.fit import Fit
 from bids_app.settings.settings import Selection, Settings
+
+if TYPE_CHECKING:
+    from bids.layout import BIDSLayout
 from bids_app.trial.session_labels import earliest_of
 
 logger = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ def wants_preprocessing(settings: Settings) -> bool:
     return False
 
 
-def raw_bold(settings: Settings, layout: BIDSLayout | None = None) -> list[tuple[Name, Path, dict[str, Any]]]:
+def raw_bold(settings: Settings, layout: "BIDSLayout | None" = None) -> list[tuple[Name, Path, dict[str, Any]]]:
     """Find the raw BOLD images that are selected, and what the sidecars say of each.
 
     Raises
@@ -168,11 +169,11 @@ def by_participant(runs: Iterable[RawRun]) -> dict[str, list[RawRun]]:
     return dict(sorted_runs)
 
 
-def _open(path: Path) -> BIDSLayout:
+def _open(path: Path) -> "BIDSLayout":
     return index_of(path)
 
 
-def _check_labels(selection: Selection, layout: BIDSLayout) -> None:
+def _check_labels(selection: Selection, layout: "BIDSLayout") -> None:
     paths = layout.get(suffix="bold", return_type="filename")
     for what, wanted, known in (
         ("participant", selection.participants, labels_of(paths, "sub")),
@@ -185,7 +186,7 @@ def _check_labels(selection: Selection, layout: BIDSLayout) -> None:
             )
 
 
-def _t1ws(layout: BIDSLayout, participant: str) -> dict[str | None, list[Path]]:
+def _t1ws(layout: "BIDSLayout", participant: str) -> dict[str | None, list[Path]]:
     """List the T1w images of a participant by session, those without one under None."""
     entities = {"subject": participant, "suffix": "T1w", "datatype": "anat", "extension": IMAGES}
     paths = sorted(Path(path) for path in layout.get(return_type="filename", **entities))

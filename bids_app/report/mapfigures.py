@@ -12,9 +12,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from nibabel import Nifti1Image
-from nilearn import plotting
-from nilearn.datasets import load_mni152_template
-from nilearn.image import new_img_like
 
 COLOURS = "RdBu_r"  # blue against red is told apart by people who see no red or green
 OPAQUE_AT = 3.1  # |t| from which a voxel hides what lies below it
@@ -66,6 +63,8 @@ class Effect:
         return colour_range(self.size.get_fdata())
 
     def _images(self) -> tuple[Nifti1Image, Nifti1Image, Nifti1Image]:
+        from nilearn.image import new_img_like  # here, for it loads scikit-learn
+
         size = new_img_like(self.size, np.nan_to_num(self.size.get_fdata(dtype=np.float32)))
         statistic = np.abs(np.nan_to_num(self.statistic.get_fdata(dtype=np.float32)))
         return size, new_img_like(self.size, statistic), new_img_like(self.size, self.significant.astype(np.float32))
@@ -96,11 +95,13 @@ def mosaic_figure(effect: Effect, largest: float | None = None) -> Figure:
 def _slices(effect: Effect, largest: float | None, shape: tuple[float, float], **how: Any) -> Figure:
     if not effect.has_any:
         return _empty(effect, shape)
+    from nilearn import datasets, plotting  # here, for they load scikit-learn
+
     figure = plt.figure(figsize=shape)
     size, statistic, significant = effect._images()
     display = plotting.plot_stat_map(
         size,
-        bg_img=load_mni152_template(resolution=2),
+        bg_img=datasets.load_mni152_template(resolution=2),
         cmap=COLOURS,
         vmax=largest or effect.largest,
         threshold=SHOWN_FROM,
@@ -155,10 +156,12 @@ def glass_figure(effect: Effect, largest: float | None = None) -> Figure:
     shape = (10, 2.9)
     if not effect.has_any:
         return _empty(effect, shape)
+    from nilearn import image, plotting  # here, for they load scikit-learn
+
     figure = plt.figure(figsize=shape)
     size, _, significant = effect._images()
     plotting.plot_glass_brain(
-        new_img_like(size, size.get_fdata() * significant.get_fdata()),
+        image.new_img_like(size, size.get_fdata() * significant.get_fdata()),
         display_mode="lyrz",
         cmap=COLOURS,
         vmax=largest or effect.largest,
@@ -175,10 +178,12 @@ def glass_figure(effect: Effect, largest: float | None = None) -> Figure:
 
 def viewer(effect: Effect, largest: float | None = None) -> str:
     """Return a page by itself in which the slices can be moved; it asks nothing of the network."""
+    from nilearn import datasets, plotting  # here, for they load scikit-learn
+
     size, *_ = effect._images()
     shown = plotting.view_img(
         size,
-        bg_img=load_mni152_template(resolution=3),
+        bg_img=datasets.load_mni152_template(resolution=3),
         cmap=COLOURS,
         vmax=largest or effect.largest,
         threshold=1e-6,

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Arc, PathPatch
 from matplotlib.path import Path
-from nilearn import plotting
 
 from bids_app.report.mapfigures import COLOURS, OPAQUE_AT, colour_range
 
@@ -36,6 +35,8 @@ def nodes_figure(table: pd.DataFrame, alpha: float, title: str) -> Figure | None
     placed = table.dropna(subset=["x", "y", "z", "hedges_g"])
     if placed.empty:
         return None
+    from nilearn import plotting  # here, for it loads scikit-learn
+
     size = 6 + 40 * np.clip(placed["t"].abs().to_numpy() / OPAQUE_AT, 0, 1.5)
     largest = colour_range(placed["hedges_g"].to_numpy())
     places = placed[["x", "y", "z"]].to_numpy(float)
@@ -87,6 +88,8 @@ def connectome_figure(parcels: pd.DataFrame, connections: pd.DataFrame, title: s
             matrix[place[one], place[other]] = matrix[place[other], place[one]] = t
     if not matrix.any():
         return None
+    from nilearn import plotting  # here, for it loads scikit-learn
+
     largest = np.abs(matrix).max()
     figure = plt.figure(figsize=(11, 3.2))
     plotting.plot_connectome(

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap
-from nilearn.datasets import load_mni152_template
 
 from bids_app.space.grid import Grid
 
@@ -59,9 +58,11 @@ def _edges(grid: Grid, along: int) -> tuple[float, float]:
 
 def _bounds(grid: Grid, along: int) -> tuple[float, float]:
     """Return between which places there are nodes along an axis, in mm."""
-    there = grid.coordinates[:, along]
+    others = tuple(axis for axis in range(3) if axis != along)
+    there = np.flatnonzero(grid.mask.any(axis=others))[[0, -1]]
+    ends = grid.affine[along, along] * there + grid.affine[along, 3]
     half = abs(grid.affine[along, along]) / 2
-    return float(there.min() - half), float(there.max() + half)
+    return float(ends.min() - half), float(ends.max() + half)
 
 
 def _slice(grid: Grid, values: np.ndarray, index: int) -> np.ndarray:
@@ -76,6 +77,8 @@ def _show(axis: Axes, picture: np.ndarray, extent: tuple[float, float, float, fl
 
 @cache
 def _template() -> tuple[np.ndarray, np.ndarray]:
+    from nilearn.datasets import load_mni152_template  # here, for it loads scikit-learn
+
     image = load_mni152_template(resolution=2)
     data = np.asarray(image.dataobj, dtype=float)
     data /= data.max()

@@ -15,6 +15,7 @@ COLOURS, MARKERS = ("#0072b2", "#d55e00"), ("o", "s")
 VISITS = ("baseline", "followup")
 LABELS = ("baseline", "follow-up")
 LABEL_WIDTH = 18  # characters
+NAMED_BELOW = 120  # participants whose names can still be read beside their rows
 FROM_LOWEST = "from the lowest effect size to the highest"
 NONE_VARIES = "no choice among them varies"
 VARIED = ("estimator", "measure", "edges", "values", "smoothing")
@@ -94,7 +95,11 @@ def matrix_figure(table: pd.DataFrame, arms: Sequence[str]) -> Figure:
     figure, axis = plt.subplots(figsize=(2.4 + 0.55 * len(columns.columns), height), layout="constrained")
     drawn = axis.imshow(scaled, aspect="auto", cmap="cividis", vmin=-2, vmax=2, interpolation="nearest")
     axis.set_xticks(range(len(scaled.columns)), scaled.columns, rotation=60, ha="right", fontsize=8)
-    axis.set_yticks(range(len(names)), names, fontsize=min(7, 500 / max(len(names), 1)))
+    if len(names) < NAMED_BELOW:
+        axis.set_yticks(range(len(names)), names, fontsize=min(7, 500 / max(len(names), 1)))
+    else:
+        axis.set_yticks([])
+        axis.set_ylabel(f"{len(names)} participants, sorted by name", fontsize=8)
     if len(arms) > 1:
         axis.axhline(int((rows["arm"] == 1).sum()) - 0.5, color="white", linewidth=3)
         axis.set_title(f"above: {arms[0]}; below: {arms[1]}", fontsize=9)

@@ -91,11 +91,13 @@ def _configure(workflow: Workflow, settings: Settings, log_dir: Path) -> None:
 
 def _parts(workflow: Workflow) -> list[str]:
     """List the full names of the nodes that do something."""
-    return [
-        f"{workflow.name}.{name}"
-        for name in workflow.list_node_names()
-        if not isinstance(workflow.get_node(name).interface, IdentityInterface)
-    ]
+    names: list[str] = []
+    for node in workflow._graph:  # to ask for one after the other by its name takes the square of their number
+        if isinstance(node, Workflow):
+            names += _parts(node)
+        elif not isinstance(node.interface, IdentityInterface):
+            names.append(node.name)
+    return sorted(f"{workflow.name}.{name}" for name in names)
 
 
 def _runner(resources: Resources, n_parallel: int, n_threads: int) -> tuple[Runner, dict[str, Any]]:

@@ -8,8 +8,6 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_mask
-from nilearn.image import resample_img
 from numpy.typing import ArrayLike, DTypeLike
 from scipy.ndimage import affine_transform, gaussian_filter
 
@@ -161,6 +159,8 @@ def template_grid(mask: str = "gm", voxel_size: int = 3) -> Grid:
     >>> template_grid("gm", 6).n_nodes
     8656
     """
+    from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_mask  # here, for they load scikit-learn
+
     if mask == "gm":
         image = load_mni152_gm_mask(resolution=voxel_size, threshold=GREY_MATTER_PROBABILITY)
     else:
@@ -187,6 +187,8 @@ def mask_grid(path: Path | str, voxel_size: int | None = None) -> Grid:
         logger.warning("%s", note)
     image = nib.Nifti1Image(inside.astype(np.float32), affine)
     if voxel_size is not None:
+        from nilearn.image import resample_img  # here, for it loads scikit-learn
+
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Resampling binary images")  # what lies half inside is cut at one half
             image = resample_img(

@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from nilearn.datasets import fetch_coords_dosenbach_2010
 
 from bids_app.bids.selection import SURFACE_SPACES
 
@@ -131,6 +130,8 @@ def sentence(text: str) -> str:
 
 @cache
 def _spheres() -> pd.DataFrame:
+    from nilearn.datasets import fetch_coords_dosenbach_2010  # here, for it loads scikit-learn
+
     found = fetch_coords_dosenbach_2010()
     table = pd.DataFrame(found["rois"]).reset_index(drop=True)
     labels = [str(label).rpartition(" ")[0] for label in found["labels"]]

@@ -8,7 +8,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from nibabel.cifti2 import BrainModelAxis
-from nilearn.datasets import load_fsaverage
 
 from bids_app.bids.files import replacing
 from bids_app.bids.names import EXTENSION, other_hemisphere
@@ -173,6 +172,8 @@ def _mesh(path: Path) -> Mesh:
 
 def _bundled(name: str, side: str) -> Mesh:
     """Return the surface halfway between white matter and pial surface."""
+    from nilearn.datasets import load_fsaverage  # here, for it loads scikit-learn
+
     part = {"L": "left", "R": "right"}[side]
     inner, outer = (load_fsaverage(name)[kind].parts[part] for kind in ("white_matter", "pial"))
     middle = (np.asarray(inner.coordinates, dtype=float) + np.asarray(outer.coordinates, dtype=float)) / 2

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import statsmodels.api as sm
 
 from bids_app.stats.effects import hedges
 from bids_app.stats.estimands import Estimand
@@ -67,7 +66,7 @@ def linear_estimate(
     df = len(design) - design.shape[1]
     if df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
         return Estimate(estimator, *counts(data.arm), note=FEW)
-    fit = sm.OLS(outcome, design).fit()
+    fit = _fitted(outcome, design)
     found = by_t(estimator, counts(data.arm), fit.params[0], fit.bse[0], df)
     effect = hedges_g(fit.params[0], fit.bse[0], df, outcome, data.arm)
     p = rerandomized_p(data, outcome, baseline, n_draws=n_draws, seed=seed) if n_draws else np.nan
@@ -109,7 +108,7 @@ def mean_change(data: TwoVisits, *, n_draws: int = 10_000, seed: int = 0) -> Est
     members, df = (len(data.arm), 0), len(data.arm) - 1
     if df < 1:
         return Estimate("within", *members, note=FEW)
-    fit = sm.OLS(data.change, np.ones(len(data.arm))).fit()
+    fit = _fitted(data.change, np.ones(len(data.arm)))
     found = by_t("within", members, fit.params[0], fit.bse[0], df)
     sizes = hedges(fit.params[:1], fit.bse[:1], df, data.change[:, None])
     names = ("effect_size", "effect_low", "effect_high")
@@ -147,6 +146,12 @@ def outcome_of(data: TwoVisits, estimator: str) -> tuple[np.ndarray, np.ndarray 
     if estimator in ("crossover", "unadjusted"):
         return -data.change / 2, data.of_baselines if estimator == "crossover" else None
     return data.followup, data.baseline if estimator == "ancova" else None
+
+
+def _fitted(outcome: np.ndarray, design: np.ndarray) -> Any:
+    from statsmodels.regression.linear_model import OLS  # here, for it loads a language of formulas
+
+    return OLS(outcome, design).fit()
 
 
 def _hc3(fit: Any) -> float:

@@ -5,6 +5,7 @@ import math
 import os
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -73,9 +74,12 @@ def open_image(path: Path, called: str | None = None) -> Any:
     return image
 
 
+_memory_gb = cache(available_memory_gb)  # asked once: of a trial thousands of images are opened
+
+
 def _require_room(shape: Sequence[int], dtype: np.dtype[Any], called: str) -> None:
     """Refuse voxels that would not fit into the memory that this process may use, as a header can claim any number."""
-    needed, there = math.prod(map(int, shape)) * COPIES * dtype.itemsize / 2**30, available_memory_gb()
+    needed, there = math.prod(map(int, shape)) * COPIES * dtype.itemsize / 2**30, _memory_gb()
     if there is not None and needed > there:
         size = " x ".join(map(str, shape))
         raise DataError(

@@ -29,6 +29,15 @@ def test_minutes_left_are_those_that_the_run_found(scans):
     assert {label: foretold[label] for label in found} == pytest.approx(found)
 
 
+def test_one_sidecar_of_each_scan_says_which_scans_there_are(finished):
+    """Every map says the same; a trial of hundreds has tens of thousands of maps."""
+    index = index_scans(finished[1])
+    ones = index.one_of_each()
+    maps = index.of("boldmap", ".nii.gz")
+    assert sum("sidecar" in vars(scan) for scan in maps) == len(ones) < len(maps)
+    assert {one.facts.origin.scan for one in ones} == {scan.facts.origin.scan for scan in maps}
+
+
 def test_a_visit_with_too_little_is_named_and_its_runs_count_together(scans):
     settings, inputs, _ = scans
     first = inputs.runs[0]

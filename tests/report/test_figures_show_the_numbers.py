@@ -227,6 +227,14 @@ def test_the_design_is_drawn_as_z_scores_the_active_arm_above():
     assert axis.get_title() == "above: drug; below: placebo"
 
 
+def test_names_that_could_not_be_read_are_left_to_the_table():
+    table = pd.DataFrame({"participant_id": [f"sub-{n:03d}" for n in range(300)], "arm": [0, 1] * 150})
+    axis = matrix_figure(table, ("drug", "placebo")).axes[0]
+    assert not axis.get_yticklabels()
+    assert axis.get_ylabel() == "300 participants, sorted by name"
+    assert np.asarray(axis.images[0].get_array()).shape == (300, 1)
+
+
 def test_a_forest_has_every_row_from_the_top_filled_where_it_counts():
     rows = [
         {"name": name, "hedges_g": g, "g_low": g - 0.4, "g_high": g + 0.6, "p_fwe": p, "alpha": 0.05}

@@ -1,6 +1,8 @@
 """The layers of the package: who may import whom and what."""
 
 import ast
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -84,6 +86,26 @@ def test_command_line_loads_nothing_heavy():
     packages = {name.split(".")[0] for name in closure(ROOT / "cli" / "main.py")}
     assert "bids_app" in packages
     assert packages - {"bids_app"} <= set(sys.stdlib_module_names)
+
+
+# Half a second each, or more, in every process that loads it: those that use it load it where they do.
+LATE = {"ants", "bids", "formulaic", "matplotlib", "nilearn", "sklearn", "sknetwork", "statsmodels.api"}
+LOADED = """
+import json, sys
+import bids_app.cli.check
+checks = sorted(sys.modules)
+import bids_app.group.interfaces, bids_app.participant.interfaces
+print(json.dumps([checks, sorted(sys.modules)]))
+"""
+
+
+def test_what_takes_long_to_load_is_loaded_where_it_is_used():
+    """By what a process has loaded: `check`, then those that compute one part of a workflow each."""
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT.parent, capture_output=True, text=True, check=True)
+    checks, parts = map(set, json.loads(done.stdout))
+    assert {"bids_app.cli.check", "pandas", "numba"} <= checks
+    assert not checks & (LATE | {"nipype", "networkx"})
+    assert not parts & LATE
 
 
 FLOORS = (  # from the top: each package may import itself and what is below, not its neighbours

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import statsmodels.api as sm
 from scipy import stats as distributions
 from scipy.optimize import brentq
-from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 LEVEL = 0.95
 FINE = 4000  # points of the grid on which the curve is read
@@ -129,17 +127,21 @@ def fit_curve(
     >>> fit_curve(sizes, hits, [1000] * 3).coefficients.round(1).tolist()
     [-3.0, 0.5]
     """
+    from statsmodels.genmod.families import Binomial, links  # here, for they load a language of formulas
+    from statsmodels.genmod.generalized_linear_model import GLM
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
+
     found, total = np.asarray(hits, dtype=float), np.asarray(trials, dtype=float)
     if len(sizes) < 2 or len(np.unique(found / total)) < 2:
         return None
     # Half a trial found and half not, more: a share of 0 or 1 has no probit, and would hold the line up or down alone.
     counts = np.column_stack([found + 0.5, total - found + 0.5])
     x = transform(np.asarray(sizes, dtype=float))
-    family = sm.families.Binomial(sm.families.links.Probit())
+    family = Binomial(links.Probit())
     with warnings.catch_warnings():
         for kind in (PerfectSeparationWarning, RuntimeWarning):  # a line through two points fits them exactly
             warnings.simplefilter("ignore", kind)
-        fit = sm.GLM(counts, np.column_stack([np.ones_like(x), x]), family=family).fit()
+        fit = GLM(counts, np.column_stack([np.ones_like(x), x]), family=family).fit()
     if not np.isfinite(fit.params).all() or fit.params[1] <= 0:
         return None
     return Curve(np.asarray(fit.params), np.asarray(fit.cov_params()), transform)
