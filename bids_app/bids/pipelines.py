@@ -84,9 +84,8 @@ TOOLS = (
         ("filtered",),
         space="fsLR",
         dense=True,
-        left_in="Volumes with motion are in these series: abcd-hcp-pipeline says which in *_motion_mask.mat, which is "
-        "not read. To leave them out, write them to <scan>_outliers.tsv beside the series, a column "
-        "framewise_displacement with 1 for a volume to leave out and 0 for others.",
+        left_in="Volumes with motion are in these series: abcd-hcp-pipeline leaves them in, and says which in "
+        "*_motion_mask.mat.",
     ),
 )
 
@@ -224,6 +223,13 @@ def require_cleaned(tool: Tool, name: Name, called: str, metadata: Mapping[str, 
     if tool is HALFPIPE:
         return _of_halfpipe(called, metadata.get("Setting"))
     return tool.left_in
+
+
+def of_cleaned_series(tool: Tool | None, name: Name, called: str, metadata: Mapping[str, Any]) -> str:
+    """Return what is still in a table of series of a tool, or refuse one, as `require_cleaned` does for images."""
+    if tool is CPAC:
+        return require_cleaned(tool, name, called, metadata)
+    return tool.left_in if tool and tool.dense else ""
 
 
 def _was_regressed(metadata: Mapping[str, Any]) -> bool:

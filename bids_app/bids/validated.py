@@ -53,7 +53,7 @@ def kept(output_dir: Path) -> Validated | None:
     """Read what an earlier run kept; None if there is nothing that can be read, which only costs asking again."""
     try:
         content = read_json(place(output_dir))
-        errors = [{key: one[key] for key in KEPT} for one in content["Errors"]]
+        errors = [{"code": one["code"]} | {key: one.get(key) for key in KEPT[1:]} for one in content["Errors"]]
         return Validated(str(content["Listing"]), errors, str(content["Date"]), content.get("Said"))
     except (DataError, MissingInputError, KeyError, TypeError, AttributeError):
         return None
