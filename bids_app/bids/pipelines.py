@@ -45,7 +45,7 @@ class Tool:
     dense : bool
         Its cleaned series are ``timeseries.dtseries.nii`` and no ``bold``.
     left_in : str
-        What is still in the images, as a whole sentence.
+        What is still in the images, as a whole sentence; of dense series, where nothing flags their volumes.
     """
 
     called: str
@@ -84,8 +84,8 @@ TOOLS = (
         ("filtered",),
         space="fsLR",
         dense=True,
-        left_in="Volumes with motion are in these series: abcd-hcp-pipeline leaves them in, and says which in "
-        "*_motion_mask.mat.",
+        left_in="Volumes with motion are in these series: abcd-hcp-pipeline leaves them in, and neither a "
+        "*_motion_mask.mat nor an *_outliers.tsv beside them says which.",
     ),
 )
 
@@ -225,11 +225,21 @@ def require_cleaned(tool: Tool, name: Name, called: str, metadata: Mapping[str, 
     return tool.left_in
 
 
-def of_cleaned_series(tool: Tool | None, name: Name, called: str, metadata: Mapping[str, Any]) -> str:
-    """Return what is still in a table of series of a tool, or refuse one, as `require_cleaned` does for images."""
-    if tool is CPAC:
-        return require_cleaned(tool, name, called, metadata)
-    return tool.left_in if tool and tool.dense else ""
+def left_in(
+    tool: Tool | None, name: Name, called: str, metadata: Mapping[str, Any], *, flagged: bool, table: bool = False
+) -> str:
+    """Return what is still in an image or in a table of series, or refuse one, as `require_cleaned`.
+
+    Parameters
+    ----------
+    flagged : bool
+        Whether something says which of its volumes are left out.
+    table : bool
+        Of series, which tools make of what they cleaned; C-PAC of all that it has.
+    """
+    if tool is None or (tool.dense and flagged) or (table and tool is not CPAC and not tool.dense):
+        return ""
+    return require_cleaned(tool, name, called, metadata)
 
 
 def _was_regressed(metadata: Mapping[str, Any]) -> bool:

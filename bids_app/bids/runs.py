@@ -15,7 +15,7 @@ from bids_app.bids.hints import instead_of_runs
 from bids_app.bids.index import folder_labels, index_of
 from bids_app.bids.matrix_runs import MatrixRun, matrix_runs
 from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
-from bids_app.bids.pipelines import XCPD, Tool, images_of, require_cleaned, tool_of, warn_of_faults
+from bids_app.bids.pipelines import XCPD, Tool, images_of, left_in, tool_of, warn_of_faults
 from bids_app.bids.selection import (
     SPATIAL,
     SURFACE_SPACES,
@@ -220,7 +220,6 @@ def _bold_run(
 ) -> BoldRun:
     name, path, dataset, sidecars = found
     tool, metadata = tool_of(dataset), sidecars.metadata(path)
-    note = require_cleaned(tool, name, path.name, metadata) if tool else ""
     own = name.without("desc", "hemi", *MARKS, *SPATIAL)
     mask = the_one("brain mask", path, companions.of(companions.masks, name.without("desc")))
     tables = companions.of(companions.confounds, own)
@@ -228,6 +227,7 @@ def _bold_run(
         tables = [one for one in tables if one.name.endswith("_motion.tsv")]
     table = the_one("confounds table", path, tables)
     flags = the_one("table of outliers", path, companions.of(companions.outliers, own)) if tool else None
+    note = left_in(tool, name, path.name, metadata, flagged=flags is not None)
     right = other_hemisphere(path) if "hemi" in name.entities else None
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
     files = dict.fromkeys(source for source in (path, *echoes, right, mask, table, flags) if source)

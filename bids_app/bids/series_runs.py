@@ -9,7 +9,7 @@ from typing import Any
 from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.matrix_runs import coordinates_in, region_label
 from bids_app.bids.names import Key, Name, known_entities
-from bids_app.bids.pipelines import of_cleaned_series, of_series, tool_of
+from bids_app.bids.pipelines import left_in, of_series, tool_of
 from bids_app.bids.selection import (
     SPATIAL,
     Found,
@@ -90,7 +90,7 @@ def _run(name: Name, path: Path, dataset: Any, sidecars: Any, companions: Compan
     flags = the_one("table of outliers", path, companions.outliers.get(own, []))
     entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
     said = of_series(tool, path.name, told)
-    left_in = of_cleaned_series(tool, name, path.name, told)
+    kept = left_in(tool, name, path.name, told, flagged=flags is not None, table=True)
     return SeriesRun(
         entities,
         path,
@@ -100,6 +100,6 @@ def _run(name: Name, path: Path, dataset: Any, sidecars: Any, companions: Compan
         outliers=flags,
         flagged_above=fd_threshold if flags and flags.suffix == ".mat" else None,
         mean_displacement=said.mean_displacement,
-        note=" ".join(one for one in (said.note, left_in) if one),
+        note=" ".join(one for one in (said.note, kept) if one),
         coordinates=coordinates_in(told),
     )

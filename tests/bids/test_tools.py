@@ -257,7 +257,6 @@ ROWS = {
         series=("bold_atlas-Gordon2014FreeSurferSubcortical_desc-filtered_timeseries.ptseries.nii",),
         outliers="desc-filtered_motion_mask.mat",
         space="fsLR",
-        note="Volumes with motion are in these series",
     ),
 }
 
@@ -371,6 +370,11 @@ def test_flags_of_dcan_count_at_the_threshold_of_the_call_and_a_table_comes_befo
     for run in find(empty_trial, root, "--space", "fsLR"):
         assert run.outliers.name.endswith("task-rest_outliers.tsv")
         assert run.flagged_above is None
+    for path in (root / ABCD).parent.glob("*"):
+        if path.name.endswith(("mask.mat", "outliers.tsv")):
+            path.unlink()
+    for run in find(empty_trial, root, "--space", "fsLR"):
+        assert "Volumes with motion are in these series" in run.note
 
 
 PREPROC = f"{CPAC}space-template_desc-preproc_bold"
