@@ -1,10 +1,12 @@
 """A head whose way from the template to every volume is known: a raw scan, and what fMRIPrep leaves at level minimal.
 
 In the template it is three ellipsoids. A smooth warp and an affine make the T1w of it, a rigid transform the reference
-of the run, motion every volume, and a field of cubic B-splines shifts the signal along the phase encoding.
+of the run, motion every volume, and a field of cubic B-splines shifts the signal along the phase encoding. If slices
+have times, the signal rises and falls meanwhile.
 """
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ SHAPE = (40, 46, 38)
 TURN = nib.eulerangles.euler2mat(0.1, -0.08, 0.12)
 GRID = from_matvec(TURN @ np.diag([-4.5, 4.5, 4.5]), TURN @ (90, -104, -84) + (0, -18, 12))
 N_VOLUMES, SECONDS, READOUT = 7, 2.0, 0.05
+RISE, PERIOD = 0.2, 15.0  # of the signal, as a share and in seconds
 COREGISTRATION = rigid([3, -4, 6, 0.06, -0.04, 0.05], CENTRE)  # T1w to reference
 AFFINE = from_matvec(np.diag([1.06, 0.95, 1.02]) @ nib.eulerangles.euler2mat(0.05, 0.03, -0.06), [2, 5, -4])
 TO_FIELDMAP = rigid([2, 3, -1, 0, 0.05, 0], CENTRE)  # field map to reference
@@ -100,20 +103,47 @@ class Phantom:
     motion: np.ndarray
     largest_shift: float
 
+    @property
+    def anatomy(self):
+        """fMRIPrep's folder of the anatomy."""
+        return self.fmriprep / "sub-01" / "anat"
 
-def make_phantom(root, direction="j-"):
-    """Write the phantom below a folder."""
+
+def course(seconds):
+    """Return the signal at a time of the run, 1 on average, where slices have times."""
+    return 1 + RISE * np.sin(2 * np.pi * np.asarray(seconds) / PERIOD)
+
+
+def make_phantom(root, direction="j-", n_volumes=N_VOLUMES, n_positions=N_VOLUMES, slice_times=None, anatomy=None):
+    """Write the phantom below a folder.
+
+    Parameters
+    ----------
+    root : Path
+    direction : str
+        Of the phase encoding.
+    n_volumes, n_positions : int
+        The head takes its positions in turn.
+    slice_times : sequence of float, optional
+        In seconds; without them nothing changes in time.
+    anatomy : Path, optional
+        The folder of another phantom's anatomy, which is the same for all.
+    """
     rng = np.random.default_rng(7)
     centre = apply_affine(COREGISTRATION, to_t1w(CENTRE[None]))[0]
     motion = rng.uniform(-1, 1, (N_VOLUMES, 6)) * [2, 2, 2, 0.03, 0.03, 0.03]
     motion[5] = 0
+    motion = np.resize(motion[:n_positions], (n_volumes, 6))
     matrices = [rigid(one, centre) for one in motion]
     waves = (-1) ** (np.arange(11) // 3), np.ones(11), np.ones(10)
     coefficients = [[85 * waves[0] * rng.uniform(0.5, 1, 11), *(rng.uniform(0.4, 1, len(one)) for one in waves[1:])]]
     coefficients += [[20 * rng.uniform(-1, 1, 11), rng.uniform(-1, 1, 11), rng.uniform(0.4, 1, 10)]]
     phantom = Phantom(root / "bids", root / "fmriprep", motion, _largest(coefficients))
-    _write_raw(phantom, matrices, coefficients, direction)
-    _write_anatomy(phantom.fmriprep / "sub-01" / "anat")
+    _write_raw(phantom, matrices, coefficients, direction, slice_times)
+    if anatomy is None:
+        _write_anatomy(phantom.anatomy)
+    else:
+        shutil.copytree(anatomy, phantom.anatomy)
     _write_fit(phantom, matrices, coefficients, direction)
     return phantom
 
@@ -148,19 +178,24 @@ def _describe(path, kind, **more):
     (path / "dataset_description.json").write_text(json.dumps(content))
 
 
-def _write_raw(phantom, matrices, coefficients, direction):
+def _write_raw(phantom, matrices, coefficients, direction, slice_times):
     _describe(phantom.bids, "raw")
     func = phantom.bids / "sub-01" / "func"
     func.mkdir(parents=True)
     rng = np.random.default_rng(1)
-    volumes = [_signal(_shifted(matrix, coefficients, direction)).reshape(SHAPE) for matrix in matrices]
-    data = np.stack(volumes, axis=-1) + rng.normal(0, 3, (*SHAPE, len(matrices)))
+    distinct = {matrix.tobytes(): matrix for matrix in matrices}
+    volumes = {key: _signal(_shifted(one, coefficients, direction)).reshape(SHAPE) for key, one in distinct.items()}
+    data = np.stack([volumes[matrix.tobytes()] for matrix in matrices], axis=-1)
+    if slice_times is not None:
+        data *= course(np.asarray(slice_times)[:, None] + SECONDS * np.arange(len(matrices)))
+    data += rng.normal(0, 3, data.shape)
     image = nib.Nifti1Image(data.astype(np.float32), GRID)
     image.header.set_zooms((4.5, 4.5, 4.5, SECONDS))
     image.header.set_xyzt_units("mm", "sec")
     nib.save(image, func / "sub-01_task-rest_run-01_bold.nii.gz")
     said = {"RepetitionTime": SECONDS, "TaskName": "rest", "PhaseEncodingDirection": direction}
     said |= {"TotalReadoutTime": READOUT}
+    said |= {} if slice_times is None else {"SliceTiming": list(slice_times)}
     (func / "sub-01_task-rest_run-01_bold.json").write_text(json.dumps(said))
 
 

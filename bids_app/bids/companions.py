@@ -38,7 +38,7 @@ class Companions:
         return cls(
             {name: [path for path in paths if _is_of_brain(path)] for name, paths in named_masks.items()},
             {name: _unfiltered(list(filter(_is_confounds, paths))) for name, paths in named_tables.items()},
-            _by_name(outliers, "desc", "hash", *SPATIAL),
+            {name: _best_flags(paths) for name, paths in _by_name(outliers, "desc", "hash", *SPATIAL).items()},
         )
 
     @staticmethod
@@ -76,6 +76,13 @@ def _is_confounds(path: Path) -> bool:
     name = Name.parse(path)
     fits = name.entities.get("desc", "confounds") == "confounds" or name.suffix == "motion"
     return fits and not {"atlas", "seg"} & set(name.entities)
+
+
+def _best_flags(paths: list[Path]) -> list[Path]:
+    """Of flags in tables and in ``*_motion_mask.mat`` take the tables, else those of the filtered series."""
+    tables = [path for path in paths if path.suffix != ".mat"]
+    masks = [path for path in paths if path.name.endswith("_motion_mask.mat")]
+    return tables or [path for path in masks if "desc-filtered_" in path.name] or masks
 
 
 def _unfiltered(paths: list[Path]) -> list[Path]:

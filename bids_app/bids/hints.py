@@ -5,10 +5,8 @@ from pathlib import Path
 
 HINTS = {
     "*.h5": "giga_connectome before 0.5 wrote all series into one HDF5 file ({}), which is not read: run 0.5 or later.",
-    "sub-*/**/func/*_timeseries.1D": "C-PAC's series of parcels ({}) are not read: give its images, and --atlas.",
     "sub-*/**/func/*.dtseries.nii": "There are series on surfaces ({}): give --space fsLR.",
     "sub-*/**/func/*_bold.func.gii": "There are series on surfaces ({}): give --space, as their names say.",
-    "sub-*/**/func/*_timeseries.ptseries.nii": "Series of parcels as CIFTI ({}) are not read: those of TSV files are.",
 }
 
 

@@ -45,7 +45,7 @@ class Tool:
     dense : bool
         Its cleaned series are ``timeseries.dtseries.nii`` and no ``bold``.
     left_in : str
-        What is still in the images, as a whole sentence.
+        What is still in the images, as a whole sentence; of dense series, where nothing flags their volumes.
     """
 
     called: str
@@ -84,9 +84,8 @@ TOOLS = (
         ("filtered",),
         space="fsLR",
         dense=True,
-        left_in="Volumes with motion are in these series: abcd-hcp-pipeline says which in *_motion_mask.mat, which is "
-        "not read. To leave them out, write them to <scan>_outliers.tsv beside the series, a column "
-        "framewise_displacement with 1 for a volume to leave out and 0 for others.",
+        left_in="Volumes with motion are in these series: abcd-hcp-pipeline leaves them in, and neither a "
+        "*_motion_mask.mat nor an *_outliers.tsv beside them says which.",
     ),
 )
 
@@ -224,6 +223,23 @@ def require_cleaned(tool: Tool, name: Name, called: str, metadata: Mapping[str, 
     if tool is HALFPIPE:
         return _of_halfpipe(called, metadata.get("Setting"))
     return tool.left_in
+
+
+def left_in(
+    tool: Tool | None, name: Name, called: str, metadata: Mapping[str, Any], *, flagged: bool, table: bool = False
+) -> str:
+    """Return what is still in an image or in a table of series, or refuse one, as `require_cleaned`.
+
+    Parameters
+    ----------
+    flagged : bool
+        Whether something says which of its volumes are left out.
+    table : bool
+        Of series, which tools make of what they cleaned; C-PAC of all that it has.
+    """
+    if tool is None or (tool.dense and flagged) or (table and tool is not CPAC and not tool.dense):
+        return ""
+    return require_cleaned(tool, name, called, metadata)
 
 
 def _was_regressed(metadata: Mapping[str, Any]) -> bool:

@@ -11,9 +11,9 @@ from bids_app.bids.companions import Companions, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
 from bids_app.bids.hints import instead_of_runs
 from bids_app.bids.index import folder_labels, index_of
-from bids_app.bids.matrix_runs import MatrixRun, coordinates_in, matrix_runs, region_label
+from bids_app.bids.matrix_runs import MatrixRun, matrix_runs
 from bids_app.bids.names import Name, known_entities, other_hemisphere, scan_label
-from bids_app.bids.pipelines import XCPD, Tool, images_of, of_series, require_cleaned, tool_of, warn_of_faults
+from bids_app.bids.pipelines import XCPD, Tool, images_of, left_in, tool_of, warn_of_faults
 from bids_app.bids.selection import (
     SPATIAL,
     SURFACE_SPACES,
@@ -21,15 +21,11 @@ from bids_app.bids.selection import (
     Why,
     best_desc,
     described,
-    of_one,
-    one_hash,
-    prefer_rest,
-    refuse_duplicates,
-    without_concatenations,
 )
+from bids_app.bids.series_runs import FORMATS, SeriesRun, series_runs
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.timing import declared
-from bids_app.bids.variants import MARKS, chosen, in_space, marked, settled
+from bids_app.bids.variants import MARKS, chosen, marked, settled
 from bids_app.errors import NothingSelectedError, UsageError
 from bids_app.settings.settings import Selection, Settings
 
@@ -51,6 +47,7 @@ class BoldRun:
     reason: str = "the only one"
     denoised: bool = False
     outliers: Path | None = None
+    flagged_above: float | None = None  # in mm, where the outliers are those of several thresholds
     note: str = ""  # what the tool that cleaned it did not remove, as a sentence
     echoes: tuple[Path, ...] = ()  # that are to be combined; ``bold`` is the first
     echo_times: tuple[object, ...] = ()  # as their sidecars have them
@@ -59,28 +56,6 @@ class BoldRun:
     def label(self) -> str:
         """The run's name for people."""
         return scan_label(self.entities)
-
-
-@dataclass(frozen=True)
-class SeriesRun:
-    """One table of parcel time series that another tool extracted and cleaned."""
-
-    entities: dict[str, str]
-    timeseries: Path
-    repetition_time: object  # as the sidecar has it; `timing.repetition_time` checks it where the run is read
-    sources: tuple[str, ...]
-    _: KW_ONLY
-    reason: str = "the only one"
-    motion: Path | None = None
-    outliers: Path | None = None
-    mean_displacement: float | None = None  # in mm, as the sidecar says it
-    note: str = ""  # what is odd about the sidecar, as a sentence
-    coordinates: Mapping[str, Sequence[float]] | None = None
-
-    @property
-    def label(self) -> str:
-        """The run's name for people."""
-        return region_label(self.entities)
 
 
 AnyRun = BoldRun | SeriesRun | MatrixRun
@@ -139,8 +114,9 @@ def find_inputs(settings: Settings) -> Inputs:
         warn_of_faults(dataset)
     everyone = _check_labels(settings.selection, datasets)
     layouts = [(dataset, _open(dataset.path, settings.selection.participants)) for dataset in datasets]
-    bold = _bold_runs(settings, layouts)
-    series = _series_runs(settings, layouts)
+    companions = {dataset.name: _companions(settings, layout, tool_of(dataset)) for dataset, layout in layouts}
+    bold = _bold_runs(settings, layouts, companions)
+    series = _series_runs(settings, layouts, companions)
     matrices = _matrix_runs(settings, layouts, [*bold, *series])
     if not bold and not series and not matrices:
         looked_in = ", ".join(str(dataset.path) for dataset in datasets)
@@ -210,7 +186,11 @@ def query_files(
         raise UsageError(f"--bids-filter-file: query {query}: {error}") from error
 
 
-def _bold_runs(settings: Settings, layouts: Sequence[tuple[Dataset, "BIDSLayout"]]) -> list[BoldRun]:
+def _bold_runs(
+    settings: Settings,
+    layouts: Sequence[tuple[Dataset, "BIDSLayout"]],
+    companions: Mapping[str, Companions],
+) -> list[BoldRun]:
     selection = settings.selection
     on_surface = selection.space in SURFACE_SPACES
     found: list[Found] = []
@@ -221,8 +201,8 @@ def _bold_runs(settings: Settings, layouts: Sequence[tuple[Dataset, "BIDSLayout"
         found += best_desc(marked(named, tool))
     why = Why(found)
     runs = chosen(found, selection, "den" if on_surface else "res")
-    companions = {dataset.name: _companions(settings, layout, tool_of(dataset)) for dataset, layout in layouts}
-    return [_bold_run(item, echoes, companions[item[2].name], why(item[0], item[2])) for item, echoes in runs]
+    above = settings.signal.fd_threshold
+    return [_bold_run(item, echoes, companions[item[2].name], why(item[0], item[2]), above) for item, echoes in runs]
 
 
 def _companions(settings: Settings, layout: "BIDSLayout", tool: Tool | None) -> Companions:
@@ -230,15 +210,19 @@ def _companions(settings: Settings, layout: "BIDSLayout", tool: Tool | None) -> 
     return Companions.among(
         _query(layout, settings, "mask", suffix="mask", extension=[".nii", ".nii.gz"]),
         _query(layout, settings, "confounds", suffix=["timeseries", "regressors", "motion"], extension=".tsv"),
-        _query(layout, settings, "outliers", suffix="outliers", extension=".tsv"),
+        [
+            *_query(layout, settings, "outliers", suffix="outliers", extension=".tsv"),
+            *_query(layout, settings, "outliers", suffix="mask", extension=".mat"),
+        ],
         tool,
     )
 
 
-def _bold_run(found: Found, echoes: tuple[Path, ...], companions: Companions, reason: str) -> BoldRun:
+def _bold_run(
+    found: Found, echoes: tuple[Path, ...], companions: Companions, reason: str, fd_threshold: float
+) -> BoldRun:
     name, path, dataset, sidecars = found
     tool, metadata = tool_of(dataset), sidecars.metadata(path)
-    note = require_cleaned(tool, name, path.name, metadata) if tool else ""
     own = name.without("desc", "hemi", *MARKS, *SPATIAL)
     mask = the_one("brain mask", path, companions.of(companions.masks, name.without("desc")))
     tables = companions.of(companions.confounds, own)
@@ -246,6 +230,7 @@ def _bold_run(found: Found, echoes: tuple[Path, ...], companions: Companions, re
         tables = [one for one in tables if one.name.endswith("_motion.tsv")]
     table = the_one("confounds table", path, tables)
     flags = the_one("table of outliers", path, companions.of(companions.outliers, own)) if tool else None
+    note = left_in(tool, name, path.name, metadata, flagged=flags is not None)
     right = other_hemisphere(path) if "hemi" in name.entities else None
     entities = {key: value for key, value in name.entities.items() if key not in ("desc", "hemi")}
     files = dict.fromkeys(source for source in (path, *echoes, right, mask, table, flags) if source)
@@ -259,49 +244,24 @@ def _bold_run(found: Found, echoes: tuple[Path, ...], companions: Companions, re
         reason=reason,
         denoised=tool is not None,
         outliers=flags,
+        flagged_above=fd_threshold if flags and flags.suffix == ".mat" else None,
         note=note,
         echoes=echoes,
         echo_times=tuple(sidecars.metadata(echo).get("EchoTime") for echo in echoes),
     )
 
 
-def _series_runs(settings: Settings, layouts: Sequence[tuple[Dataset, "BIDSLayout"]]) -> list[SeriesRun]:
-    selection = settings.selection
+def _series_runs(
+    settings: Settings,
+    layouts: Sequence[tuple[Dataset, "BIDSLayout"]],
+    companions: Mapping[str, Companions],
+) -> list[SeriesRun]:
     found: list[Found] = []
     for dataset, layout in layouts:
-        sidecars = Sidecars.of_layout(layout)
-        for path in _query(layout, settings, "timeseries", suffix="timeseries", extension=".tsv"):
-            name = settled(Name.parse(path))
-            if {"atlas", "seg"} & set(name.entities) and name.entities.get("stat", "mean") == "mean":
-                found.append((name, path, dataset, sidecars))
-    found = in_space(found, selection.space)
-    found = of_one("task", selection.task, found, prefer_rest)
-    found = without_concatenations(one_hash(found))
-    refuse_duplicates(found)
-    companions = {dataset.name: _companions(settings, layout, tool_of(dataset)) for dataset, layout in layouts}
-    return [_series_run(*item, companions[item[2].name]) for item in found]
-
-
-def _series_run(name: Name, path: Path, dataset: Dataset, sidecars: Sidecars, companions: Companions) -> SeriesRun:
-    own = name.without("desc", "stat", "atlas", "seg", "scale", *SPATIAL)
-    tables = [one for one in companions.confounds.get(own, []) if one.name.endswith("_motion.tsv")]
-    motion = the_one("motion table", path, tables)
-    flags = the_one("table of outliers", path, companions.outliers.get(own, []))
-    entities = known_entities({key: value for key, value in name.entities.items() if key != "stat"})
-    sources = tuple(dataset.uri(source) for source in (path, motion, flags) if source)
-    told = sidecars.metadata(path)
-    said = of_series(tool_of(dataset), path.name, told)
-    return SeriesRun(
-        entities,
-        path,
-        said.repetition_time,
-        sources,
-        motion=motion,
-        outliers=flags,
-        mean_displacement=said.mean_displacement,
-        note=said.note,
-        coordinates=coordinates_in(told),
-    )
+        tool, sidecars = tool_of(dataset), Sidecars.of_layout(layout)
+        paths = _query(layout, settings, "timeseries", suffix="timeseries", extension=list(FORMATS))
+        found += marked([(settled(Name.parse(path)), path, dataset, sidecars) for path in paths], tool)
+    return series_runs(found, companions, settings)
 
 
 def _matrix_runs(

@@ -12,6 +12,7 @@ from bids_app.settings.settings import Settings
 from bids_app.system.small_files import read_json
 
 OPAQUE = ("derivatives", "sourcedata", "code")  # which the validator is told to leave out
+KEPT = ("code", "subCode", "location")  # of each error
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Validated:
     listing : str
         `digest_of_listing` of the dataset and of the validator.
     errors : sequence of dict
-        Each with its ``code`` and ``location``, of whatever file.
+        Each with its ``code``, ``subCode`` and ``location``, of whatever file.
     date : str
         When.
     said : str or None
@@ -52,7 +53,7 @@ def kept(output_dir: Path) -> Validated | None:
     """Read what an earlier run kept; None if there is nothing that can be read, which only costs asking again."""
     try:
         content = read_json(place(output_dir))
-        errors = [{"code": one["code"], "location": one.get("location")} for one in content["Errors"]]
+        errors = [{"code": one["code"]} | {key: one.get(key) for key in KEPT[1:]} for one in content["Errors"]]
         return Validated(str(content["Listing"]), errors, str(content["Date"]), content.get("Said"))
     except (DataError, MissingInputError, KeyError, TypeError, AttributeError):
         return None

@@ -209,11 +209,11 @@ def marked(found: list[Found], tool: Tool | None) -> list[Found]:
     """Leave out images without the entity that a tool marks its cleaned images with, where others have it."""
     kept = [item for item in found if tool and tool.mark in item[0].entities]
     if tool and kept and len(kept) < len(found):
-        logger.info("%s of %s without %s- left out.", counted(len(found) - len(kept), "image"), tool.called, tool.mark)
+        logger.info("%s of %s without %s- left out.", counted(len(found) - len(kept), "file"), tool.called, tool.mark)
     return kept or found
 
 
-def one_of(found: list[Found], entity: str) -> None:
+def one_of(found: list[Found], entity: str, query: str = "bold") -> None:
     """Refuse images of several values of an entity that tells apart in how many ways a tool cleaned.
 
     Raises
@@ -224,6 +224,7 @@ def one_of(found: list[Found], entity: str) -> None:
     values = {item[0].entities[entity] for item in found if entity in item[0].entities}
     if len(values) > 1:
         raise UsageError(
-            f"Images of several {entity}- could be meant: {', '.join(sorted(values))}. Choose with --bids-filter-file, "
-            f'for example {{"bold": {{"{entity}": "{min(values)}"}}}}.'
+            f"{'Images' if query == 'bold' else 'Series'} of several {entity}- could be meant: "
+            f"{', '.join(sorted(values))}. Choose with --bids-filter-file, "
+            f'for example {{"{query}": {{"{entity}": "{min(values)}"}}}}.'
         )

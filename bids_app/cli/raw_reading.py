@@ -19,6 +19,12 @@ TABLES = re.compile(
 SIDECARS = re.compile(r"/?(sub-[^/]+/)?(ses-[^/]+/)?[^/]*_(bold|T1w)\.json")  # above the scans they speak of
 # What the standard wants of columns such as sex. Whether a column that is used can be read is told by its reader.
 OF_VALUES = ("TSV_VALUE_INCORRECT_TYPE", "TSV_VALUE_INCORRECT_TYPE_NONREQUIRED")
+# What is wrong with one field of a sidecar, which the error names; these are the fields that a run reads.
+OF_FIELDS = ("JSON_SCHEMA_VALIDATION_ERROR", "SIDECAR_KEY_REQUIRED")
+FIELDS = {
+    *("RepetitionTime", "VolumeTiming", "SamplingFrequency", "SliceTiming", "SliceEncodingDirection"),
+    *("PhaseEncodingDirection", "TotalReadoutTime", "EffectiveEchoSpacing"),
+}
 SCANS = re.compile(r"/?sub-[^/]+/(ses-[^/]+/)?(func|anat)/.*")
 # What lies beside the scans and is never read. What has none of these names might be a scan that is misnamed.
 BESIDE = {
@@ -54,7 +60,16 @@ class RawReading:
         return not self.participants or owner is None or owner.group(1) in self.participants
 
     def stops(self, error: Mapping[str, Any]) -> bool:
-        """Say whether an error, with its ``code`` and ``location``, is in a file that is read, or that may be misnamed.
+        """Say whether an error is in a file that is read, or that may be misnamed.
+
+        Parameters
+        ----------
+        error : dict
+            Its ``code`` and ``location``, and as ``subCode`` the field of a sidecar, as the validator has them.
+
+        Returns
+        -------
+        bool
 
         Examples
         --------
@@ -64,8 +79,16 @@ class RawReading:
         [True, False, False, True]
         """
         place = _place(error)
+        if error.get("code") in OF_FIELDS and not self._reads_field(place, error.get("subCode")):
+            return False
         table = TABLES.fullmatch(place) is not None and error.get("code") not in OF_VALUES
         return self.concerns(error) and (table or (self.scans and self._reads(place)))
+
+    @staticmethod
+    def _reads_field(place: str, field: str | None) -> bool:
+        """Say whether a field that is named is read: of a T1w none is, of the dataset's own description any may be."""
+        suffix = Name.parse(place).suffix
+        return field is None or suffix not in ("bold", "T1w") or (suffix == "bold" and field in FIELDS)
 
     def _reads(self, place: str) -> bool:
         name = Name.parse(place)

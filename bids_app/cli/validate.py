@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bids_app.bids.validated import Validated, digest_of_listing, kept
+from bids_app.bids.validated import KEPT, Validated, digest_of_listing, kept
 from bids_app.cli.raw_reading import RawReading
 from bids_app.errors import DataError, InvalidDatasetError, MissingInputError
 from bids_app.system.small_files import read_json
@@ -92,7 +92,7 @@ def _validated(validator: str, bids_dir: Path, output_dir: Path | None) -> Valid
     issues = _issues(validator, bids_dir)
     if issues is None:
         return None
-    errors = [{key: one.get(key) for key in ("code", "location")} for one in issues if one["severity"] == "error"]
+    errors = [{key: one.get(key) for key in KEPT} for one in issues if one["severity"] == "error"]
     return Validated(listing, errors, f"{datetime.now():%Y-%m-%d %H:%M}")
 
 

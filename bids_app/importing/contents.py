@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,47 +9,15 @@ import numpy as np
 import pandas as pd
 
 from bids_app.errors import DataError
+from bids_app.importing import conn, gretna
+from bids_app.importing.array import Content, one_of
 from bids_app.importing.mat_files import read_mat
 from bids_app.system.images import require
 from bids_app.system.small_files import require_table
 
 TEXTS = {".tsv": "\t", ".csv": ",", ".txt": None}  # without a separator, any white space
-NO_REGION = ("Grey Matter", "White Matter", "CSF")  # what CONN calls the tissues among its regions
 COUNTS = re.compile(r"|unnamed: ?0|index|time|volume|frame|tr|t", re.IGNORECASE)  # heads of what is no region
-OF_CONN, OF_DPABI = "CONN", "DPABI"
-
-
-@dataclass(frozen=True)
-class Content:
-    """The array that is meant in a file.
-
-    Attributes
-    ----------
-    values : 2D float64 ndarray
-        As it stands there.
-    called : str
-        The file and the variable, for messages.
-    words : str
-        Of the file's and the variable's name, in small letters, without separators: evidence of what it is.
-    names : list of str or None
-        Of the regions.
-    coordinates : (R, 3) float64 ndarray or None
-        Their centres, mm.
-    columns_are_regions : bool
-        Whether that is known.
-    tool : str or None
-        What wrote it, as far as its variables say so.
-    said : tuple of str
-    """
-
-    values: np.ndarray
-    called: str
-    words: str = ""
-    names: list[str] | None = None
-    coordinates: np.ndarray | None = None
-    columns_are_regions: bool = False
-    tool: str | None = None
-    said: tuple[str, ...] = ()
+OF_DPABI = "DPABI"
 
 
 def read_content(path: Path, variable: str | None = None, part: str | None = None, index: int | None = None) -> Content:
@@ -65,7 +32,8 @@ def read_content(path: Path, variable: str | None = None, part: str | None = Non
     part : str, optional
         Of CONN, whose files hold several parcellations: what stands before the dot in the names of the regions.
     index : int, optional
-        Which matrix, from 1, of an array that holds one behind the other, as CONN's of all participants.
+        Which matrix, from 1, of an array that holds one behind the other, as CONN's of all participants; of CONN's
+        series of all sessions, which session.
 
     Raises
     ------
@@ -75,12 +43,12 @@ def read_content(path: Path, variable: str | None = None, part: str | None = Non
     if path.suffix in TEXTS:
         return _of_text(path)
     held = _variables(path)
-    if variable is None and isinstance(held.get("data"), list) and isinstance(held.get("names"), list):
-        return _conn_series(path, held, part)
-    if variable in (None, "Z") and {"Z", "names", "names2"} <= set(held):
-        return _conn_matrix(path, held, part, index)
+    if variable is None and conn.is_series(held):
+        return conn.read_series(path, held, part, index)
+    if variable in (None, "Z") and conn.is_matrix(held):
+        return conn.read_matrix(path, held, part, index)
     name, array = _meant(path, held, variable)
-    values = _one_of(path, np.asarray(array, dtype=np.float64), index)
+    values = one_of(path, np.asarray(array, dtype=np.float64), index)
     words = "".join(filter(str.isalnum, f"{path.stem} {name}".lower()))
     tool = OF_DPABI if name in ("ROISignals", "ROICorrelation", "ROICorrelation_FisherZ") else None
     names = _order_key(path) or _names_in(held, values.shape)
@@ -117,98 +85,6 @@ def _meant(path: Path, held: Mapping[str, Any], variable: str | None) -> tuple[s
 
 def _is_table(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and value.ndim in (2, 3) and min(value.shape) > 1
-
-
-def _one_of(path: Path, array: np.ndarray, index: int | None) -> np.ndarray:
-    """Return one matrix of several behind each other; an array of one needs no index."""
-    if array.ndim == 2:
-        return array
-    if index is None:
-        raise DataError(f"{path.name} holds {array.shape[2]} matrices: say which, from 1, in the column index.")
-    if not 1 <= index <= array.shape[2]:
-        raise DataError(f"{path.name}: index {index} is none of its {array.shape[2]} matrices.")
-    return np.asarray(array[:, :, index - 1])
-
-
-def _conn_series(path: Path, held: Mapping[str, Any], part: str | None) -> Content:
-    """Read ROI_Subject*_Condition*.mat: a cell of series for each region, among them confounds and tissues."""
-    series, names = held["data"], [str(name) for name in held["names"]]
-    if len(series) != len(names):
-        raise DataError(f"{path.name}: {len(series)} series have {len(names)} names.")
-    single = [isinstance(one, np.ndarray) and one.size > 1 and 1 in one.shape for one in series]
-    chosen = [j for j, name in enumerate(names) if single[j] and name not in NO_REGION]
-    left = [name for j, name in enumerate(names) if j not in chosen]
-    chosen = _in_part(path, names, chosen, part)
-    lengths = {series[j].size for j in chosen}
-    if len(lengths) != 1:
-        raise DataError(f"{path.name}: its series are of {', '.join(map(str, sorted(lengths))) or 'no'} volumes.")
-    said = (f"{path.name}: left out as no regions: {', '.join(left)}.",) if left else ()
-    values = np.column_stack([np.asarray(series[j], dtype=np.float64).ravel() for j in chosen])
-    own = [names[j] for j in chosen]
-    return Content(
-        values, f"{path.name}: data", "conn", own, _places(held.get("xyz"), chosen), True, tool=OF_CONN, said=said
-    )
-
-
-def _conn_matrix(path: Path, held: Mapping[str, Any], part: str | None, index: int | None) -> Content:
-    """Read resultsROI_*.mat: Z of names by names2, which begin with the names or hold them elsewhere."""
-    names, names2 = ([str(name) for name in held[key]] for key in ("names", "names2"))
-    values = _one_of(path, np.asarray(held["Z"], dtype=np.float64), index)
-    if values.shape != (len(names), len(names2)):
-        raise DataError(
-            f"{path.name}: Z is {values.shape[0]} x {values.shape[1]}, its names {len(names)} x {len(names2)}."
-        )
-    chosen = [j for j, name in enumerate(names) if name in names2 and name not in NO_REGION]
-    left = [name for j, name in enumerate(names) if j not in chosen]
-    chosen = _in_part(path, names, chosen, part)
-    columns = [names2.index(names[j]) for j in chosen]
-    said = (f"{path.name}: left out as no regions: {', '.join(left)}.",) if left else ()
-    return Content(
-        values[np.ix_(chosen, columns)],
-        f"{path.name}: Z",
-        "connfisherz",
-        [names[j] for j in chosen],
-        _places_of_matrix(held.get("xyz"), names, names2, chosen),
-        tool=OF_CONN,
-        said=said,
-    )
-
-
-def _places_of_matrix(
-    cells: Any, names: Sequence[str], names2: Sequence[str], chosen: Sequence[int]
-) -> np.ndarray | None:
-    """Return the centres of the chosen regions, of whichever of the two lists of names they are as many as."""
-    if not isinstance(cells, list) or len(cells) not in (len(names), len(names2)):
-        return None
-    if len(cells) == len(names2):
-        return _places(cells, [names2.index(names[j]) for j in chosen])
-    return _places(cells, chosen)
-
-
-def _in_part(path: Path, names: Sequence[str], chosen: list[int], part: str | None) -> list[int]:
-    """Keep the regions of one parcellation, which CONN names before a dot; overlapping ones are no graph."""
-    parts = list(dict.fromkeys(names[j].partition(".")[0] for j in chosen if "." in names[j]))
-    if part is not None:
-        kept = [j for j in chosen if names[j].startswith(f"{part}.")]
-        if not kept:
-            raise DataError(f"{path.name}: no region of {part}; there are {', '.join(parts) or 'none'}.")
-        return kept
-    if len(parts) > 1:
-        raise DataError(
-            f"{path.name} holds several parcellations, which overlap: {', '.join(parts)}. Choose with --part."
-        )
-    return chosen
-
-
-def _places(cells: Any, chosen: Sequence[int]) -> np.ndarray | None:
-    """Return the centres of the chosen regions where every one has three numbers."""
-    if not isinstance(cells, list) or any(j >= len(cells) for j in chosen):
-        return None
-    found = [cells[j] for j in chosen]
-    if not all(isinstance(one, np.ndarray) and one.size == 3 and one.dtype.kind in "iuf" for one in found):
-        return None
-    places = np.array([one.ravel() for one in found], dtype=np.float64)
-    return places if np.isfinite(places).all() and len(np.unique(places, axis=0)) > 1 else None
 
 
 def _names_in(held: Mapping[str, Any], shape: tuple[int, ...]) -> list[str] | None:
@@ -255,6 +131,8 @@ def _of_text(path: Path) -> Content:
         said = (f"{path.name}: the first column ({heads[0]!r}) was left out: it counts the volumes.",)
         heads, values = heads[1:], values[:, 1:]
     words = "".join(filter(str.isalnum, path.stem.lower()))
+    if not heads and gretna.is_of(path):
+        return gretna.read(path, values)
     tool = OF_DPABI if words.startswith(("roisignals", "roicorrelation")) else None
     names = heads or _order_key(path)
     return Content(values, path.name, words, names, columns_are_regions=bool(heads), tool=tool, said=said)

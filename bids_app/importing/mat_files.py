@@ -24,8 +24,8 @@ def read_mat(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        Numbers as ndarray with the axes of MATLAB, char as str, cells as a list in MATLAB's order. Structures,
-        functions and objects are None.
+        Numbers as ndarray with the axes of MATLAB, char as str, cells as a list in MATLAB's order, a structure as a
+        dict, several as a list of dict. Functions and objects are None.
 
     Raises
     ------
@@ -66,7 +66,10 @@ def _plain(value: Any) -> Any:
     """Return a value of scipy's as plain data."""
     if not isinstance(value, np.ndarray):
         return value.toarray() if hasattr(value, "toarray") else None
-    if value.dtype.names or value.dtype.kind not in "biufOU":
+    if value.dtype.names:
+        several = [{name: _plain(one[name]) for name in value.dtype.names} for one in value.ravel(order="F")]
+        return several[0] if len(several) == 1 else several
+    if value.dtype.kind not in "biufOU":
         return None
     if value.dtype.kind == "O":
         return [_plain(one) for one in value.ravel(order="F")]
@@ -87,13 +90,13 @@ def _node(file: Any, node: Any) -> Any:
     import h5py
 
     if not isinstance(node, h5py.Dataset):
-        return None
+        return {name: _node(file, node[name]) for name in node}
     kind = node.attrs.get("MATLAB_class", b"")
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
     if node.attrs.get("MATLAB_empty", 0):
         return {"char": "", "cell": []}.get(kind, np.empty((0, 0)))
     value = node[()]
-    if kind == "cell":
+    if kind == "cell" or h5py.check_ref_dtype(node.dtype) is h5py.Reference:  # the field of several structures
         return [_node(file, file[one]) for one in np.asarray(value).ravel()]
     if kind == "char":
         rows = ["".join(map(chr, row)).strip() for row in np.atleast_2d(np.asarray(value).T)]

@@ -8,7 +8,8 @@ import pandas as pd
 
 from bids_app.bids.values import counted
 from bids_app.errors import DataError
-from bids_app.importing.contents import Content
+from bids_app.importing import gretna
+from bids_app.importing.array import Content
 from bids_app.space.atlas_labels import unique_names
 
 KINDS = ("series", "transposed", "matrix")
@@ -100,6 +101,8 @@ def _upright(content: Content, kind: str | None, names: Sequence[str] | None) ->
         return (values.T if kind == "transposed" else values), "as the column kind says"
     if content.columns_are_regions:
         return values, "its columns have the names"
+    if content.words == gretna.SERIES.lower():
+        return values, "as GRETNA writes its time courses"
     if n is not None and n in values.shape:
         return (
             (values, "as many columns as names")
@@ -196,6 +199,8 @@ def _scale(content: Content, given: str | None, largest: float, diagonal: np.nda
         return "z", "its diagonal is that of artanh"
     if named and blank:
         return "z", "its name says so"
+    if content.words in (gretna.OF_R.lower(), gretna.OF_Z.lower()) and blank and not above:
+        return content.words[-1], f"its folder is GRETNA's {gretna.OF_R[:-1]}{content.words[-1].upper()}"
     if ones and not above and not named:
         return "r", "its diagonal is 1, none is above; nothing would show another kind of correlation"
     if above:

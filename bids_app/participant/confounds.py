@@ -172,7 +172,7 @@ def received_confounds(run: BoldRun, n_volumes: int) -> Confounds:
     n_volumes : int
         T of the image.
     """
-    found = read_received(run.bold.name, n_volumes, run.confounds, run.outliers)
+    found = read_received(run.bold.name, n_volumes, run.confounds, run.outliers, run.flagged_above)
     source, notes = "the motion table", tuple[str, ...]()
     if not np.isfinite(found.displacement).any():
         source, notes = UNKNOWN, ("No framewise displacement is known of these images.",)

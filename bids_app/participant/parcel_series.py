@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.bids.runs import BoldRun, SeriesRun
+from bids_app.bids.runs import BoldRun
 from bids_app.bids.scan_facts import SERIES_RECEIVED, Cleaning, Origin, ScanFacts, Volumes
+from bids_app.bids.series_runs import SeriesRun
 from bids_app.bids.timing import repetition_time
 from bids_app.errors import DataError
 from bids_app.graph import parcel_matrix
 from bids_app.participant.correlations import Correlations
 from bids_app.participant.received import Received, read_received
-from bids_app.participant.series_table import read_series
+from bids_app.participant.series_table import SeriesTable, read_series
 from bids_app.space.atlas import Atlas
 from bids_app.space.atlas_labels import unique_names
 
@@ -144,12 +145,12 @@ def table_parcels(run: SeriesRun) -> Parcels:
     """
     path = run.timeseries
     table = read_series(path)
-    received = read_received(path.name, len(table.there), run.motion, run.outliers)
+    received = read_received(path.name, len(table.there), run.motion, run.outliers, run.flagged_above)
     values = _with_signal(path.name, table.values[received.kept[table.there]])
     index = pd.Series(np.arange(1, values.shape[1] + 1))
     names = unique_names(pd.Series(table.names, dtype=str), index)
     coverage = np.where(np.isnan(values[0]), 0.0, 1.0)
-    volumes = _volumes(run, received, total=len(table.there), kept=len(values))
+    volumes = _volumes(run, table, received, kept=len(values))
     for sentence in table.said:
         logger.warning("%s", sentence)
     facts = ScanFacts(
@@ -175,15 +176,15 @@ def _with_signal(name: str, values: np.ndarray) -> np.ndarray:
     return found
 
 
-def _volumes(run: SeriesRun, received: Received, *, total: int, kept: int) -> Volumes:
+def _volumes(run: SeriesRun, table: SeriesTable, received: Received, *, kept: int) -> Volumes:
     """Say how many volumes there were and are, how long they last, and how much the head moved in them."""
-    told = run.repetition_time
+    told = table.seconds if run.repetition_time is None else run.repetition_time
     seconds = repetition_time(run.timeseries.name, told, None).seconds if told is not None else None
     known = received.displacement[np.isfinite(received.displacement)]
     return Volumes(
         repetition_time=seconds,
         censoring=received.censoring,
-        total=total,
+        total=len(table.there),
         kept=kept,
         minutes_kept=kept * seconds / 60 if seconds else None,
         mean_displacement=float(known.mean()) if known.size else run.mean_displacement,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.errors import DataError
+from bids_app.participant.motion_mask import flagged_volumes
 from bids_app.system.images import require
 from bids_app.system.small_files import require_table
 
@@ -33,7 +34,13 @@ class Received:
     censoring: str
 
 
-def read_received(name: str, n_volumes: int, motion: Path | None = None, outliers: Path | None = None) -> Received:
+def read_received(
+    name: str,
+    n_volumes: int,
+    motion: Path | None = None,
+    outliers: Path | None = None,
+    flagged_above: float | None = None,
+) -> Received:
     """Hold the tables of motion and of outliers against the volumes that there are.
 
     Parameters
@@ -44,6 +51,8 @@ def read_received(name: str, n_volumes: int, motion: Path | None = None, outlier
         T of it.
     motion, outliers : Path, optional
         A row per volume of the scan; a flag above 0 is a volume that was left out.
+    flagged_above : float, optional
+        In mm: the threshold whose flags count where ``outliers`` has them for several, which is a ``.mat``.
 
     Returns
     -------
@@ -54,7 +63,7 @@ def read_received(name: str, n_volumes: int, motion: Path | None = None, outlier
     DataError
         The tables have neither a row for each volume, nor one for each and the flagged ones.
     """
-    flagged = _flags(outliers) if outliers else None
+    flagged = _flags(outliers, flagged_above) if outliers else None
     known = _displacement(motion) if motion else None
     rows = [(path.name, len(one)) for path, one in ((outliers, flagged), (motion, known)) if path and one is not None]
     table, n_rows = rows[0] if rows else ("", n_volumes)
@@ -63,22 +72,25 @@ def read_received(name: str, n_volumes: int, motion: Path | None = None, outlier
     flagged = np.zeros(n_rows, dtype=bool) if flagged is None else flagged
     known = np.full(n_rows, np.nan) if known is None else known
     if n_rows == n_volumes:
-        return Received(known, ~flagged, _censoring(flagged, full=True))
+        return Received(known, ~flagged, _censoring(flagged, flagged_above, full=True))
     if int((~flagged).sum()) == n_volumes:
-        return Received(known[~flagged], np.ones(n_volumes, dtype=bool), _censoring(flagged, full=False))
+        return Received(known[~flagged], np.ones(n_volumes, dtype=bool), _censoring(flagged, flagged_above, full=False))
     raise DataError(
         f"{name} has {n_volumes} volumes; {table} has {n_rows} rows, {int(flagged.sum())} of them "
         "flagged: this fits neither the full length nor what is left without the flagged ones."
     )
 
 
-def _censoring(flagged: np.ndarray, *, full: bool) -> str:
+def _censoring(flagged: np.ndarray, above: float | None, *, full: bool) -> str:
     if not flagged.any():
         return NOTHING
-    return "volumes that the other tool flagged were " + ("left out here" if full else "left out by it")
+    at = "" if above is None else f" at a framewise displacement above {above:g} mm"
+    return f"volumes that the other tool flagged{at} were left out {'here' if full else 'by it'}"
 
 
-def _flags(path: Path) -> np.ndarray:
+def _flags(path: Path, above: float | None) -> np.ndarray:
+    if path.suffix == ".mat":
+        return flagged_volumes(path, np.inf if above is None else above)
     table = _read(path)
     column = next((name for name in FLAGS if name in table), table.columns[0])
     return pd.to_numeric(table[column], errors="coerce").fillna(0).to_numpy() > 0

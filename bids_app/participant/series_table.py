@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.errors import DataError
+from bids_app.participant.series_files import read_columns, read_parcellated
 from bids_app.system.small_files import require_table
 
 NO_HEAD = re.compile(r"|n/a|[Nn]a[Nn]|None|[Uu]nnamed: ?\d+(_level_\d+|\.\d+)?")  # NA may be a nucleus accumbens
@@ -36,12 +37,15 @@ class SeriesTable:
         Which of the T0 rows of the table are the T volumes.
     said : tuple of str
         What was left out and what was taken for a parcel in spite of its name, as sentences.
+    seconds : float or None
+        From volume to volume, where the file itself says so.
     """
 
     names: list[str]
     values: np.ndarray
     said: tuple[str, ...]
     there: np.ndarray
+    seconds: float | None = None
 
 
 def read_series(path: Path) -> SeriesTable:
@@ -50,7 +54,7 @@ def read_series(path: Path) -> SeriesTable:
     Parameters
     ----------
     path : Path
-        TSV, with or without heads.
+        TSV, with or without heads; or ``.1D`` of AFNI, or ``.ptseries.nii`` of CIFTI.
 
     Returns
     -------
@@ -67,14 +71,11 @@ def read_series(path: Path) -> SeriesTable:
     to run again), the head is one of those that indices and times have, or is none. Where only one of them says so, the
     column is refused, but for a series that goes up and down under a name such as ``t``: it cannot be a time.
     """
-    require_table(path, called=path.name)
-    try:
-        cells = pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path.name} cannot be read as a table of numbers: {error}") from error
-    heads, cells = _heads(cells)
-    _require_volumes_in_rows(path, heads, cells)
-    values = _numbers(path, heads, cells)
+    if path.name.endswith(".ptseries.nii"):
+        names, values, seconds = read_parcellated(path)
+        there = ~np.isnan(values).all(axis=1)
+        return SeriesTable(names, values[there], (), there, seconds)
+    heads, values = read_columns(path) if path.suffix == ".1D" else _of_tsv(path)
     parcels, said = [], []
     for column in range(values.shape[1]):
         is_parcel, sentence = _judged(path, heads, values, column)
@@ -84,6 +85,17 @@ def read_series(path: Path) -> SeriesTable:
     names = [heads[j] for j in parcels] if heads else [f"parcel{j}" for j in range(1, len(parcels) + 1)]
     there = ~np.isnan(values).all(axis=1)
     return SeriesTable(names, values[there], tuple(said), there)
+
+
+def _of_tsv(path: Path) -> tuple[list[str], np.ndarray]:
+    require_table(path, called=path.name)
+    try:
+        cells = pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path.name} cannot be read as a table of numbers: {error}") from error
+    heads, cells = _heads(cells)
+    _require_volumes_in_rows(path, heads, cells)
+    return heads, _numbers(path, heads, cells)
 
 
 def called(heads: Sequence[str], column: int) -> str:

@@ -10,7 +10,8 @@ from nipype.pipeline import engine as pe
 
 from bids_app.bids.matrix_runs import MatrixRun
 from bids_app.bids.names import Name
-from bids_app.bids.runs import AnyRun, BoldRun, SeriesRun
+from bids_app.bids.runs import AnyRun, BoldRun
+from bids_app.bids.series_runs import SeriesRun
 from bids_app.graph import needing_modules
 from bids_app.participant.interfaces import CleanRun, DrawScan, ParcelGraph, VoxelGraph, WriteMaps
 from bids_app.participant.memory import bits_gb, graph_gb

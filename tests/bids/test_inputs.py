@@ -4,7 +4,8 @@ import pytest
 from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
 from bids_app.bids.datasets import find_derivatives
-from bids_app.bids.runs import BoldRun, SeriesRun, find_inputs
+from bids_app.bids.runs import BoldRun, find_inputs
+from bids_app.bids.series_runs import SeriesRun
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.timing import repetition_time
 from bids_app.cli import settings_of as command_line

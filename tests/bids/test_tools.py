@@ -201,6 +201,7 @@ ROWS = {
             f"{CPAC}atlas-AAL_space-MNI152NLin6ASym_reg-36Parameter_desc-Mean_timeseries.1D",
         ),
         images=("space-MNI152NLin6ASym_reg-36Parameter_desc-preproc_bold.nii.gz",),
+        series=("reg-36Parameter_desc-Mean_timeseries.1D",),
         space=MNI6,
     ),
     "fMRIPost-AROMA | 0.0.x": Row(
@@ -246,14 +247,16 @@ ROWS = {
             f"{ABCD}bold_desc-filtered_timeseries.dtseries.nii",
             f"{ABCD}bold_atlas-Gordon2014FreeSurferSubcortical_desc-filtered_timeseries.ptseries.nii",
             f"{ABCD}desc-filtered_motion_mask.mat",
+            f"{ABCD}desc-filteredwithoutliers_motion_mask.mat",
             f"{ABCD}run-1_bold_timeseries.dtseries.nii",
             f"{ABCD}run-1_desc-includingFD_motion.tsv",
             f"{ABCD}run-1_motion.tsv",
             f"{ABCD}run-1_space-MNI_bold.nii.gz",
         ),
         images=("bold_desc-filtered_timeseries.dtseries.nii",),
+        series=("bold_atlas-Gordon2014FreeSurferSubcortical_desc-filtered_timeseries.ptseries.nii",),
+        outliers="desc-filtered_motion_mask.mat",
         space="fsLR",
-        note="Volumes with motion are in these series",
     ),
 }
 
@@ -342,6 +345,38 @@ def test_several_regressions_of_cpac_are_a_question_to_the_user(empty_trial, tmp
     assert "NoGSR" in run.bold.name
 
 
+def test_several_regressions_of_cpac_series_are_a_question_too(empty_trial, tmp_path):
+    """And series of no regression are refused, for nothing says that they are clean."""
+    names = tuple(f"{CPAC}atlas-AAL_reg-{way}_desc-Mean_timeseries.1D" for way in ("36Parameter", "aCompCor"))
+    plain = f"{CPAC}atlas-AAL_desc-Mean_timeseries.1D"
+    root = write(empty_trial, Row("cpac", (*names, plain)))
+    with pytest.raises(UsageError, match=r"Series of several reg- could be meant: 36Parameter, aCompCor.*timeseries"):
+        find(empty_trial, root)
+    filters = tmp_path / "filters.json"
+    filters.write_text('{"timeseries": {"reg": "aCompCor"}}')
+    (run,) = find(empty_trial, root, "--bids-filter-file", filters)
+    assert run.timeseries.name.endswith("reg-aCompCor_desc-Mean_timeseries.1D")
+    for name in names:
+        (root / name).unlink()
+    with pytest.raises(DataError, match="nothing says whether C-PAC took the nuisance regressors out"):
+        find(empty_trial, root)
+
+
+def test_flags_of_dcan_count_at_the_threshold_of_the_call_and_a_table_comes_before_them(empty_trial):
+    root = write(empty_trial, ROWS["abcd-hcp-pipeline (ABCD-BIDS, DCAN) | 0.1"])
+    for run in find(empty_trial, root, "--space", "fsLR", "--fd-threshold", "0.2"):
+        assert run.flagged_above == 0.2
+    (root / f"{ABCD}outliers.tsv").touch()
+    for run in find(empty_trial, root, "--space", "fsLR"):
+        assert run.outliers.name.endswith("task-rest_outliers.tsv")
+        assert run.flagged_above is None
+    for path in (root / ABCD).parent.glob("*"):
+        if path.name.endswith(("mask.mat", "outliers.tsv")):
+            path.unlink()
+    for run in find(empty_trial, root, "--space", "fsLR"):
+        assert "Volumes with motion are in these series" in run.note
+
+
 PREPROC = f"{CPAC}space-template_desc-preproc_bold"
 
 
@@ -390,9 +425,7 @@ def test_hdf5_of_giga_connectome_is_no_input(empty_trial):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        (f"{CPAC}atlas-AAL_desc-Mean_timeseries.1D", "give its images, and --atlas"),
         (f"{ABCD}space-fsLR_den-91k_bold.dtseries.nii", "give --space fsLR"),
-        (f"{ABCD}bold_atlas-HCP2016_desc-filtered_timeseries.ptseries.nii", "as CIFTI .* are not read"),
     ],
 )
 def test_what_is_there_instead_is_said(empty_trial, name, said):

@@ -178,6 +178,30 @@ def test_several_cohorts_are_a_question_to_the_user(empty_trial):
         find(empty_trial, "--space", "MNIInfant+3")
 
 
+def test_an_infant_with_a_t2w_alone_is_read_in_its_cohort(empty_trial):
+    """No T1w is needed for images in a template, and the runs' own masks are theirs."""
+    for session in ("1", "2"):
+        empty_trial.add_run(ses=session, hollow=True, space="MNIInfant+2")
+        for pattern in OF_T2W:
+            path = empty_trial.fmriprep / "sub-01" / pattern.format(session, "MNIInfant+2")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    runs = find(empty_trial, "--space", "MNIInfant+2")
+    assert [run.entities["ses"] for run in runs] == ["1", "2"]
+    assert {run.entities["cohort"] for run in runs} == {"2"}
+    for run in runs:
+        assert run.mask.parent == run.bold.parent
+
+
+def test_resolutions_of_a_cohort_are_a_question_too(empty_trial):
+    for resolution in ("1", "2"):
+        empty_trial.add_run(hollow=True, space="MNIInfant+2", res=resolution)
+    with pytest.raises(UsageError, match=r"res could be meant: 1, 2. Choose with --res"):
+        find(empty_trial, "--space", "MNIInfant+2")
+    (run,) = find(empty_trial, "--space", "MNIInfant+2", "--res", "2")
+    assert run.entities["res"] == "2"
+
+
 def test_native_resolution_is_one_of_several(empty_trial):
     for resolution in ("1", "2", "native"):
         empty_trial.add_run(res=resolution, hollow=True)
@@ -211,7 +235,15 @@ UNBIASED = (
 )
 
 
-@pytest.mark.parametrize("layout", [SESSIONWISE, UNBIASED, SESSIONWISE + UNBIASED])
+# What NiBabies leaves of an infant whose surfaces MCRIBS made: a T2w, and no T1w.
+OF_T2W = (
+    *(name.replace("T1w", "T2w") for name in (*SESSIONWISE, *UNBIASED)),
+    "anat/sub-01_desc-preproc_T2w.nii.gz",
+    "anat/sub-01_hemi-L_space-T2w_midthickness.surf.gii",
+)
+
+
+@pytest.mark.parametrize("layout", [SESSIONWISE, UNBIASED, SESSIONWISE + UNBIASED, OF_T2W])
 def test_scans_keep_their_own_masks_wherever_the_anatomy_lies(empty_trial, layout):
     for session in ("1", "2"):
         empty_trial.add_run(ses=session, hollow=True)

@@ -179,6 +179,20 @@ def test_a_wrong_scan_stops_a_run_that_reads_it_alone(raw):
 
 
 @needs_validator
+@pytest.mark.parametrize(("field", "value", "stops"), [("InversionTime", 0, False), ("EffectiveEchoSpacing", 0, True)])
+def test_a_wrong_field_of_a_sidecar_stops_a_run_that_reads_it(raw, field, value, stops):
+    """As ds000201 has it: an InversionTime of 0, which nothing here asks for."""
+    add_scan(raw, "01")
+    sidecar = raw / "sub-01" / "func" / "sub-01_task-rest_bold.json"
+    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), field: value}))
+    if stops:
+        with pytest.raises(InvalidDatasetError, match="JSON_SCHEMA_VALIDATION_ERROR"):
+            check_dataset(raw, reading(raw))
+    else:
+        assert "JSON_SCHEMA_VALIDATION_ERROR in /sub-01/func/" in check_dataset(raw, reading(raw))
+
+
+@needs_validator
 def test_raw_scans_do_not_count_where_preprocessed_ones_are_read(raw):
     add_scan(raw, "01", repetition_time=3.0)
     with pytest.raises(InvalidDatasetError, match="task-rest_bold"):

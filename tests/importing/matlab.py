@@ -6,9 +6,10 @@ from scipy.io import savemat
 
 
 def cell(values):
-    """Return a 1 x N cell."""
+    """Return a 1 x N cell, of cells where there are lists in it."""
     out = np.empty((1, len(values)), dtype=object)
-    out[0] = list(values)
+    for j, one in enumerate(values):
+        out[0, j] = cell(one) if isinstance(one, list) else one
     return out
 
 
@@ -35,6 +36,11 @@ def _write(file, refs, where, name, value):
             pointers[j, 0] = _write(file, refs, refs, f"{name}{j}", one).ref
         data = where.create_dataset(name, data=pointers, dtype=h5py.ref_dtype)
         data.attrs["MATLAB_class"] = np.bytes_("cell")
+    elif isinstance(value, dict):
+        data = where.create_group(name)
+        data.attrs["MATLAB_class"] = np.bytes_("struct")
+        for key, one in value.items():
+            _write(file, refs, data, key, one)
     elif isinstance(value, str):
         data = where.create_dataset(name, data=np.array([[ord(one)] for one in value], dtype=np.uint16))
         data.attrs["MATLAB_class"], data.attrs["MATLAB_int_decode"] = np.bytes_("char"), np.int32(2)

@@ -23,6 +23,19 @@ def test_numbers_texts_and_cells_of_both_versions(tmp_path, save):
     assert set(found) == {"values", "names", "xyz", "text"}
 
 
+@pytest.mark.parametrize("save", [save_v5, save_v73])
+def test_structures_and_cells_of_cells_of_both_versions(tmp_path, save):
+    inner = {"FD_threshold": 0.5, "frame_removal": np.array([[0.0], [1]]), "format_string": "1x1+"}
+    found = read_mat(save(tmp_path / "x.mat", one=inner, many=[inner, inner], deep=[[np.ones((3, 1))], ["a"]]))
+    for one in (found["one"], *found["many"]):
+        assert set(one) == set(inner)
+        np.testing.assert_array_equal(one["frame_removal"], [[0], [1]])
+        assert one["FD_threshold"].item() == 0.5
+        assert one["format_string"] == "1x1+"
+    np.testing.assert_array_equal(found["deep"][0][0], np.ones((3, 1)))
+    assert found["deep"][1] == ["a"]
+
+
 def conn_subject(save, path):
     series = smooth_series(1, 60, 3)
     data = [*series.T[:, :, np.newaxis], series[:, :1] * 2, np.ones((60, 6))]

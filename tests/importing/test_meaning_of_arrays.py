@@ -3,7 +3,7 @@ import pytest
 from matlab import smooth_series
 
 from bids_app.errors import DataError
-from bids_app.importing.contents import Content
+from bids_app.importing.array import Content
 from bids_app.importing.meaning import judge
 
 R = np.corrcoef(smooth_series(0).T)

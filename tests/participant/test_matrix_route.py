@@ -8,9 +8,10 @@ import pytest
 
 from bids_app.bids.matrix_runs import MatrixRun, coordinates_in, matrix_runs
 from bids_app.bids.names import Name
-from bids_app.bids.runs import SeriesRun, find_inputs
+from bids_app.bids.runs import find_inputs
 from bids_app.bids.scan_facts import ScanFacts
 from bids_app.bids.scans import Scan
+from bids_app.bids.series_runs import SeriesRun
 from bids_app.cli.settings_of import parse
 from bids_app.errors import DataError
 from bids_app.graph import parcel_matrix

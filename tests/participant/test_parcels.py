@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bids_app.bids.runs import BoldRun, SeriesRun
+from bids_app.bids.runs import BoldRun
 from bids_app.bids.scan_facts import Cleaning, Origin, ScanFacts, Volumes
+from bids_app.bids.series_runs import SeriesRun
 from bids_app.errors import DataError, UsageError
 from bids_app.participant.parcel_series import atlas_parcels, average_parcels, table_parcels
 from bids_app.settings.atlas_source import find_atlas

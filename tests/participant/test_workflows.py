@@ -10,8 +10,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from bids_app.bids.runs import BoldRun, SeriesRun
+from bids_app.bids.runs import BoldRun
 from bids_app.bids.scans import index_scans
+from bids_app.bids.series_runs import SeriesRun
 from bids_app.participant.workflow import Layout, init_level_wf, init_participant_wf
 from bids_app.runtime.failures import read_failures
 from bids_app.runtime.progress import progress

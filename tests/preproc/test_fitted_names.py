@@ -187,6 +187,31 @@ def test_a_space_that_no_t1w_was_brought_to_is_refused(trees):
         runs_to_preprocess(settings(bids, "--space", "fsLR"))
 
 
+def of_t2w(names):
+    """Rename what NiBabies fits by a T1w as it is named by a T2w."""
+    return [name.replace("T1w", "T2w") for name in names]
+
+
+def test_an_anatomy_of_t2w_alone_is_refused_with_the_way_out(trees):
+    """As NiBabies leaves it with MCRIBS; beside a T1w a T2w does not matter."""
+    bids = trees(*of_t2w(OLDER), *of_t2w(ANATOMY))
+    with pytest.raises(UsageError, match=r"^sub-01: the anatomy was fitted by a T2w alone .* --level full"):
+        runs_to_preprocess(settings(bids))
+    place(bids / "derivatives" / "fmriprep", [*OLDER, *ANATOMY])
+    (run,) = runs_to_preprocess(settings(bids))
+    assert "from-T1w" in run.fit.normalization.name
+    assert run.fit.anatomy["T1w"].name == "sub-01_desc-preproc_T1w.nii.gz"
+    assert all("T2w" not in path.name for path in run.fit.files)
+
+
+def test_the_template_of_a_cohort_is_refused_with_the_way_out(trees):
+    bids = trees(*OLDER, *(name.replace(MNI, "MNIInfant+2") for name in ANATOMY))
+    with pytest.raises(UsageError, match=r"--level full --output-spaces MNIInfant:cohort-2, whose images are read"):
+        runs_to_preprocess(settings(bids, "--space", "MNIInfant+2"))
+    with pytest.raises(UsageError, match=r"brought everyone's T1w to MNIInfant\+2; it must be one of"):
+        runs_to_preprocess(settings(bids))
+
+
 @pytest.mark.parametrize(
     ("left_out", "said"),
     [

@@ -105,6 +105,12 @@ class Folder:
         """The templates that a T1w was brought to."""
         return {name.entities["to"] for name, path in self._files if _is_normalization(name)}
 
+    @cached_property
+    def has_t2w_alone(self) -> bool:
+        """Whether a T2w was brought to a template and no T1w, as NiBabies does with MCRIBS."""
+        of_t2w = any(_is_normalization(name, ("T2w",)) for name, _ in self._files)
+        return of_t2w and not self.spaces
+
     def fitted(self) -> set[tuple[tuple[str, str], ...]]:
         """Return the `run_key` of each run that was fitted."""
         return {run_key(name.entities) for name, _ in self._files if is_motion(name)}
@@ -195,9 +201,9 @@ def _leads(name: Name, sources: Collection[str], targets: Collection[str]) -> bo
     return (name.suffix, name.extension) == ("xfm", ".txt") and ends[0] in sources and ends[1] in targets
 
 
-def _is_normalization(name: Name) -> bool:
+def _is_normalization(name: Name, sources: Collection[str] = ANATOMICAL) -> bool:
     entities = name.entities
-    return (name.suffix, name.extension) == ("xfm", ".h5") and entities.get("from") in ANATOMICAL and "to" in entities
+    return (name.suffix, name.extension) == ("xfm", ".h5") and entities.get("from") in sources and "to" in entities
 
 
 def _is_to_fieldmap(name: Name) -> bool:

@@ -1,6 +1,7 @@
 """Raw runs, and beside each what fMRIPrep left of it."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def fitted_runs(settings: Settings, dataset: Dataset) -> list[RawRun]:
             "func/*_from-orig_to-boldref_mode-image_desc-hmc_xfm.txt with the same entities."
         )
     used = {name.entities["sub"] for name, _, _ in fitted}
+    _refuse_t2w_alone(participant for participant in used if folders[participant].has_t2w_alone)
     space = _space(settings, {participant: folders[participant].spaces for participant in used})
     runs = []
     for name, path, metadata in fitted:
@@ -63,10 +65,32 @@ def fitted_runs(settings: Settings, dataset: Dataset) -> list[RawRun]:
     return _with_sessions(runs)
 
 
+def _refuse_t2w_alone(participants: Iterable[str]) -> None:
+    """Refuse those whose anatomy is of T2w alone.
+
+    Raises
+    ------
+    UsageError
+        There are such.
+    """
+    if listed := ", ".join(f"sub-{one}" for one in sorted(participants)):
+        raise UsageError(
+            f"{listed}: the anatomy was fitted by a T2w alone (from-T2w_to-*_xfm.h5), and what was fitted is applied "
+            "here by a T1w only. Run it again with --level full and --output-spaces, whose images are read whatever "
+            "the anatomy, or leave them out with --participant-label."
+        )
+
+
 def _space(settings: Settings, spaces: dict[str, set[str]]) -> str:
     """Choose the template: as --space says, else the first that everyone's T1w was brought to."""
     wanted = settings.selection.space
     everyone, someone = set.intersection(*spaces.values()), set().union(*spaces.values())
+    if "+" in (wanted or ""):
+        template, _, cohort = str(wanted).partition("+")
+        raise UsageError(
+            f"--space {wanted}: what was fitted is not applied here to the template of a cohort. Run it again with "
+            f"--level full --output-spaces {template}:cohort-{cohort}, whose images are read."
+        )
     if wanted is not None and wanted not in someone:
         raise UsageError(
             f"--space {wanted}: fMRIPrep brought no T1w to it; there are {', '.join(sorted(someone)) or 'none'}. "
