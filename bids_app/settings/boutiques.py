@@ -117,7 +117,7 @@ def _option(action: argparse.Action, name_of: Callable[[str], str]) -> dict[str,
     entry = {
         "id": name_of(action.dest),
         "name": action.dest,
-        "description": (action.help or "").replace("%%", "%"),
+        "description": (action.help or "").replace("%%", "%") + _default(action),
         "optional": True,
         "type": _type(action),
         "value-key": _key(name_of(action.dest)),
@@ -129,7 +129,7 @@ def _option(action: argparse.Action, name_of: Callable[[str], str]) -> dict[str,
         entry["value-choices"] = list(action.choices)
     if action.nargs == "+":
         entry["list"] = True
-    return entry | _default(action)
+    return entry
 
 
 def _type(action: argparse.Action) -> str:
@@ -138,11 +138,13 @@ def _type(action: argparse.Action) -> str:
     return "Number" if action.type in (int, float) else "String"
 
 
-def _default(action: argparse.Action) -> dict[str, Any]:
-    """Name a default that says something, in the form in which it would be given."""
+def _default(action: argparse.Action) -> str:
+    """Say a default that says something, in the form in which it would be given.
+
+    It is no ``default-value``: what runs descriptors gives each of those on the command line, where it would go before
+    a plan, and before what the participant level was given.
+    """
     if action.nargs == 0 or action.default is None or action.default == []:
-        return {}
-    if action.type in (int, float):
-        return {"default-value": action.default}
+        return ""
     several = isinstance(action.default, list)
-    return {"default-value": list(map(str, action.default)) if several else str(action.default)}
+    return f" (default: {' '.join(map(str, action.default)) if several else action.default})"
