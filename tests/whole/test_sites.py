@@ -303,6 +303,11 @@ def test_flywheel_manifest_has_what_their_schema_asks_for():
     assert all(read_as[name] in NAMED_BY for name in make.FILES)
 
 
+def test_flywheel_toolkit_itself_finds_the_manifest_valid():
+    toolkit = pytest.importorskip("fw_gear.manifest", reason="fw-gear is not installed")
+    assert toolkit.Manifest(str(SITES / "flywheel" / "manifest.json")).is_valid()
+
+
 def test_flywheel_calls_the_app(gear, tmp_path, monkeypatch):
     archive = tmp_path / "trial.zip"
     with zipfile.ZipFile(archive, "w") as content:
@@ -360,6 +365,12 @@ def test_conda_asks_for_what_the_project_asks_for():
     )
     assert recipe["context"]["version"] == VERSION
     assert all(name in read("conda/recipe.yaml").partition("schema_version")[0] for name in missing)
+
+
+def test_rattler_build_itself_reads_the_recipe():
+    rattler = pytest.importorskip("rattler_build", reason="py-rattler-build is not installed")
+    recipe = rattler.Stage0Recipe.from_file(str(SITES / "conda" / "recipe.yaml"))
+    assert len(recipe.render(rattler.VariantConfig())) == 1
 
 
 def test_the_page_names_every_file():
