@@ -18,7 +18,7 @@ from bids_app.cli.validate import check_dataset
 from bids_app.cli.version_check import check_version, file_to_check
 from bids_app.errors import OutputError, TrialgraphError, UsageError, full_disk
 from bids_app.settings.checks import check_settings
-from bids_app.settings.everyday import LEVELS, USAGES
+from bids_app.settings.everyday import USAGES, is_command
 from bids_app.settings.execution_names import as_placed, dashed
 from bids_app.settings.import_options import read_import
 from bids_app.settings.parser import demo_parser, plan_parser
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError(f"nothing to do.\nusage: {USAGES}\nSee trialgraph --help")
         if file := file_to_check(argv):
             return check_version(file)
-        if argv[0] in COMMANDS and argv[2:3] not in ([level] for level in LEVELS):  # not a dataset called demo
+        if is_command(argv, COMMANDS):
             return COMMANDS[argv[0]](argv[1:])
         argv = as_placed(argv)
         settings = _of_raw_data(parse(argv))
@@ -204,4 +204,25 @@ def _import(argv: Sequence[str]) -> int:
     return import_tables(options)
 
 
-COMMANDS = {"check": _check, "demo": _demo, "import": _import, "plan": _plan, "power": _power, "unblind": _unblind}
+def _docker(argv: Sequence[str]) -> int:
+    from bids_app.cli.engines import run_in_container
+
+    return run_in_container("docker", argv)
+
+
+def _apptainer(argv: Sequence[str]) -> int:
+    from bids_app.cli.engines import run_in_container
+
+    return run_in_container("apptainer", argv)
+
+
+COMMANDS = {
+    "apptainer": _apptainer,
+    "check": _check,
+    "demo": _demo,
+    "docker": _docker,
+    "import": _import,
+    "plan": _plan,
+    "power": _power,
+    "unblind": _unblind,
+}

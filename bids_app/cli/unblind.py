@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 
+from bids_app.cli.call_again import call_again
 from bids_app.cli.settings_of import parse
 from bids_app.errors import DataError, UsageError
 from bids_app.settings.checks import check_settings
-from bids_app.settings.parser import read_given, unblind_parser
+from bids_app.settings.parser import unblind_parser
 from bids_app.trial.blinding import letters_said
-from bids_app.trial.blinding_key import Key, read_key
+from bids_app.trial.blinding_key import read_key
 from bids_app.trial.blinding_log import UNBLINDED, append_event, whole_blinding
 
 
@@ -54,32 +55,3 @@ def unblind(argv: Sequence[str]) -> tuple[list[str], Path]:
     print(f"Unblinded, by the plan {plan}: {letters_said(key.letters)}.")
     print(f"The line in the log is {digest}: kept elsewhere, it shows that nothing before it was changed.")
     return again, folder
-
-
-def call_again(key: Key, output_dir: Path, plan: Path | None = None, bids_dir: Path | None = None) -> list[str]:
-    """Return the call of a key without its blinding, on a folder and by a plan.
-
-    Examples
-    --------
-    >>> key = Key(letters={}, salt="", call=("/bids", "/out", "group", "--blind", "--key", "/k", "--alpha", "0.01"))
-    >>> call_again(key, Path("/new"), Path("/plan.toml"))
-    ['/bids', '/new', 'group', '--alpha', '0.01', '--plan', '/plan.toml']
-    """
-    if not key.call:
-        raise UsageError("The key does not say how it was drawn: give one that a blinded call wrote.")
-    given = read_given(key.call)
-    drop = ("--blind", "--key", *(["--plan"] if plan else []))
-    words = _without(key.call, drop)
-    places = [str(given["bids_dir"]), str(given["output_dir"])]
-    return [str(bids_dir or places[0]), str(output_dir), "group", *words[3:], *(["--plan", str(plan)] if plan else [])]
-
-
-def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Leave out options with what follows each of them."""
-    kept, leaving = [], False
-    for word in words:
-        if word.startswith("-") and not word[1:2].isdigit():
-            leaving = word.partition("=")[0] in options
-        if not leaving:
-            kept.append(word)
-    return kept

@@ -9,6 +9,7 @@ from bids_app import __version__
 from bids_app.errors import BY_EXIT_CODE
 from bids_app.settings.execution_names import LEVEL_NAMES, PLACES, execution_id
 
+IMAGE = f"bids/trialgraph:{__version__}"
 # Of one scan at 3 mm: docs/hpc.md.
 RESOURCES = {"cpu-cores": 2, "ram": 4, "walltime-estimate": 600}
 SEVERAL = "; of several the first is analysed, and the others, in any order, hold preprocessed data"
@@ -51,7 +52,7 @@ def descriptor(parser: argparse.ArgumentParser, execution: str = "2.0") -> dict[
         "tool-version": __version__,
         "schema-version": "0.5",
         "command-line": " ".join(["/run.py", *(entry["value-key"] for entry in inputs)]),
-        "container-image": {"type": "docker", "image": f"bids/trialgraph:{__version__}"},
+        "container-image": {"type": "docker", "image": IMAGE},
         "inputs": inputs,
         "output-files": [
             {
@@ -75,10 +76,25 @@ def _leaving(name: str, flag: str, what: str) -> dict[str, Any]:
     return about | {"value-key": _key(name), "command-line-flag": flag}
 
 
+def leaving_words(parser: argparse.ArgumentParser) -> set[str]:
+    """Return the options that print something and leave.
+
+    Examples
+    --------
+    >>> from bids_app.settings.parser import demo_parser
+    >>> sorted(leaving_words(demo_parser()))
+    ['--help', '-h']
+    """
+    return {name for action in parser._actions if _leaves(action) for name in action.option_strings}
+
+
+def _leaves(action: argparse.Action) -> bool:
+    return (action.nargs == 0 and action.default is argparse.SUPPRESS) or action.dest == "bids_exec_spec"
+
+
 def _is_option(action: argparse.Action) -> bool:
     """Leave out the positionals, and what prints and leaves."""
-    leaves = (action.nargs == 0 and action.default is argparse.SUPPRESS) or action.dest == "bids_exec_spec"
-    return bool(action.option_strings) and not leaves
+    return bool(action.option_strings) and not _leaves(action)
 
 
 def _key(name: str) -> str:
@@ -101,7 +117,7 @@ def _option(action: argparse.Action, name_of: Callable[[str], str]) -> dict[str,
     entry = {
         "id": name_of(action.dest),
         "name": action.dest,
-        "description": (action.help or "").replace("%%", "%"),
+        "description": (action.help or "").replace("%%", "%") + _default(action),
         "optional": True,
         "type": _type(action),
         "value-key": _key(name_of(action.dest)),
@@ -113,7 +129,7 @@ def _option(action: argparse.Action, name_of: Callable[[str], str]) -> dict[str,
         entry["value-choices"] = list(action.choices)
     if action.nargs == "+":
         entry["list"] = True
-    return entry | _default(action)
+    return entry
 
 
 def _type(action: argparse.Action) -> str:
@@ -122,11 +138,13 @@ def _type(action: argparse.Action) -> str:
     return "Number" if action.type in (int, float) else "String"
 
 
-def _default(action: argparse.Action) -> dict[str, Any]:
-    """Name a default that says something, in the form in which it would be given."""
+def _default(action: argparse.Action) -> str:
+    """Say a default that says something, in the form in which it would be given.
+
+    It is no ``default-value``: what runs descriptors gives each of those on the command line, where it would go before
+    a plan, and before what the participant level was given.
+    """
     if action.nargs == 0 or action.default is None or action.default == []:
-        return {}
-    if action.type in (int, float):
-        return {"default-value": action.default}
+        return ""
     several = isinstance(action.default, list)
-    return {"default-value": list(map(str, action.default)) if several else str(action.default)}
+    return f" (default: {' '.join(map(str, action.default)) if several else action.default})"

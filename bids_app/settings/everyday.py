@@ -1,5 +1,7 @@
 """What ``--help`` shows: the options that most calls need, of which level, and examples."""
 
+from collections.abc import Collection, Sequence
+
 LEVELS = ("participant", "group")
 # By the title of a group of options: the level that they are for.
 LEVEL_OF = {
@@ -15,9 +17,10 @@ LEVEL_OF = {
 OF_BOTH = ("min_minutes",)  # though their group is of one level
 # By the name of an option: what is said of it in short, nothing where that is what --help-all says.
 EVERYDAY = {
+    "bids_exec_spec": "print the Boutiques descriptor of the app, and leave",
     "participant_label": "only these participants",
     "task_id": "",
-    "derivatives": "",
+    "derivatives": "preprocessed data, where BIDS_DIR does not hold them",
     "space": "template space; of surfaces fsLR or fsaverage5",
     "denoise": "which confounds are regressed out",
     "fd_threshold": "",
@@ -39,7 +42,7 @@ EVERYDAY = {
     "n_permutations": "",
     "random_seed": "",
     "plan": "the analysis as planned, before the data are seen",
-    "config": "",
+    "config": "a file of options of both levels, and in a section [plan] of the plan",
     "n_cpus": "processes at once, as many as there are for this job where nothing is said",
     "mem_gb": "memory that all processes may take together",
     "work_dir": "",
@@ -54,7 +57,8 @@ USAGES = f"""{USAGE}
        trialgraph unblind OUTPUT_DIR --key FILE --plan TOML
        trialgraph power OUTPUT_DIR [options]
        trialgraph import TABLE OUTPUT_DIR [options]
-       trialgraph demo OUTPUT_DIR [options]"""
+       trialgraph demo OUTPUT_DIR [options]
+       trialgraph {{docker,apptainer}} ... (any of these, in a container)"""
 _COMMON = {
     "check": "trialgraph check bids out                        # what would be done, and what is missing",
     "participant": "trialgraph bids out participant                  # graph maps of every scan",
@@ -77,6 +81,17 @@ EXAMPLES = {
         "trialgraph check bids out --arm treatment --reference-arm placebo --plan plan.toml",
     ),
 }
+
+
+def is_command(argv: Sequence[str], commands: Collection[str]) -> bool:
+    """Say whether a call begins with a command, rather than with a dataset of that name.
+
+    Examples
+    --------
+    >>> is_command(["demo", "out"], {"demo"}), is_command(["demo", "out", "group"], {"demo"})
+    (True, False)
+    """
+    return argv[0] in commands and not {*argv[2:3]} & {*LEVELS}
 
 
 def examples(command: str | None) -> str:

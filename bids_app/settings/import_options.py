@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bids_app.errors import UsageError
 from bids_app.settings.argument_parser import Formatter, Parser
-from bids_app.settings.words import as_path
+from bids_app.settings.words import as_listing, as_output, as_path
 
 IMPORT = (
     "Make a BIDS derivative of the series or correlation matrices of regions that CONN, DPABI, GRETNA or a table hold. "
@@ -46,8 +46,8 @@ def import_parser() -> Parser:
     """Return the parser of ``trialgraph import``."""
     parser = Parser(prog="trialgraph import", description=IMPORT, formatter_class=Formatter)
     add = parser.add_argument
-    add("table", type=as_path, help="TSV or CSV, a row per file; paths are seen from its folder")
-    add("output_dir", type=as_path, help="a new folder, to be given to both levels as --derivatives")
+    add("table", type=as_listing, help="TSV or CSV, a row per file; paths are seen from its folder")
+    add("output_dir", type=as_output, help="a new folder, to be given to both levels as --derivatives")
     add(
         "--atlas",
         metavar="NAME",

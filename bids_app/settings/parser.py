@@ -10,7 +10,7 @@ from bids_app.settings.argument_parser import Formatter, Given, Help, Parser
 from bids_app.settings.everyday import EVERYDAY, LEVEL_OF, OF_BOTH, USAGE, USAGES, examples
 from bids_app.settings.options import add_options
 from bids_app.settings.settings import RANDOM_SEED
-from bids_app.settings.words import as_path
+from bids_app.settings.words import as_new_file, as_options, as_output, as_path
 from bids_app.system.machine import available_cpus
 
 GROUPS = {
@@ -30,12 +30,13 @@ CHECK = "Say what both levels would do with a dataset, from which files and why,
 PLAN = "Write the plan of an analysis, check it, and make the text of a statistical analysis plan of it."
 _DATA = ("bids_dir", {"help": "the raw BIDS dataset, of which the tables are read"})
 _FILE = ("plan", {"help": "the plan, a TOML file"})
+_NEW: dict[str, Any] = {"type": as_new_file, "metavar": "FILE"}
 # By task: what it does, and its arguments.
 PLAN_TASKS: dict[str, tuple[Any, ...]] = {
     "init": (
         "Write a plan to begin with from the tables of a data set; what they leave open is a comment with the choices.",
         _DATA,
-        ("-o --output", {"metavar": "FILE", "help": "where to write it, a new file; without, it is printed"}),
+        ("-o --output", _NEW | {"help": "where to write it, a new file; without, it is printed"}),
     ),
     "check": (
         "Say everything that is wrong with a plan, what it leaves open, and what the data lack for it.",
@@ -45,7 +46,7 @@ PLAN_TASKS: dict[str, tuple[Any, ...]] = {
     "sap": (
         "Write the text of a statistical analysis plan, before there are data.",
         _FILE,
-        ("-o --output", {"metavar": "FILE", "help": "a new file .md or .docx; without, Markdown is printed"}),
+        ("-o --output", _NEW | {"help": "a new file .md or .docx; without, Markdown is printed"}),
     ),
 }
 # Those of simulate.SCENARIOS.
@@ -80,7 +81,7 @@ def demo_parser() -> Parser:
         formatter_class=Formatter,
     )
     add = parser.add_argument
-    add("output_dir", type=as_path, help="folder to make the trial and its analysis in")
+    add("output_dir", type=as_output, help="folder to make the trial and its analysis in")
     add("--design", choices=DEMOS, default=DEMOS[0], help="the study that is simulated")
     add("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once")
     add(
@@ -100,7 +101,7 @@ def plan_parser() -> Parser:
     for task, (text, *arguments) in PLAN_TASKS.items():
         own = parsers.add_parser(task, help=text, description=text, formatter_class=Formatter)
         for name, more in arguments:
-            own.add_argument(*name.split(), type=as_path, **more)
+            own.add_argument(*name.split(), **{"type": as_path, **more})
     return parser
 
 
@@ -113,10 +114,28 @@ def unblind_parser() -> Parser:
         formatter_class=Formatter,
     )
     add = parser.add_argument
-    add("output_dir", type=as_path, help="the output folder that was blinded")
+    add("output_dir", type=as_output, help="the output folder that was blinded")
     add("--key", type=as_path, required=True, metavar="FILE", help="the key that the blinded call wrote or was given")
-    add("--plan", type=as_path, metavar="TOML", help="the analysis as planned; that of the blinded call by default")
+    add("--plan", type=as_options, metavar="TOML", help="the analysis as planned; that of the blinded call by default")
     add("--bids-dir", type=as_path, metavar="DIR", help="the BIDS dataset, where it lies elsewhere now")
+    return parser
+
+
+def engine_parser(engine: str) -> Parser:
+    """Return the parser of ``trialgraph docker`` or ``trialgraph apptainer``, which leaves the words of the call."""
+    parser = Parser(
+        prog=f"trialgraph {engine}",
+        usage=f"trialgraph {engine} [--image IMAGE] [--network] [--print] CALL ...",
+        description=f"Run a call in a container by {engine}, as you, with what it names and no more of this machine: "
+        "what is read is mounted read only, what is written into is made where it is not there. CALL is what would "
+        "follow trialgraph without it, as BIDS_DIR OUTPUT_DIR participant.",
+        formatter_class=Formatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--image", metavar="IMAGE", help="the image, or its file; by default the published one of this version")
+    add("--network", action="store_true", help="let it use the network, as for an atlas that is fetched")
+    add("--print", action="store_true", help="print the command that would be run, quoted for a shell, and leave")
     return parser
 
 
@@ -155,7 +174,7 @@ def _parser(prog: str, description: str, usage: str) -> Parser:
     command = None if prog == "trialgraph" else "check"
     parser.add_argument("bids_dir", type=as_path, help="the raw BIDS dataset, or an fMRIPrep derivative by itself")
     parser.add_argument(
-        "output_dir", type=as_path, help="where the results go; group reads what participant wrote here"
+        "output_dir", type=as_output, help="where the results go; group reads what participant wrote here"
     )
     parser.add_argument(
         *("-h", "--help"),

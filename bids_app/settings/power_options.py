@@ -9,7 +9,7 @@ from typing import Any
 from bids_app.errors import UsageError
 from bids_app.settings.argument_parser import Formatter, Parser
 from bids_app.settings.settings import Trial
-from bids_app.settings.words import as_path
+from bids_app.settings.words import as_output
 
 DESCRIPTION = (
     "Plan the size of a trial: simulate trials whose noise is that of the maps in an output folder of the participant "
@@ -142,7 +142,7 @@ def power_parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "output_dir", type=as_path, help="output folder of the participant level: the study's, a pilot's"
+        "output_dir", type=as_output, help="output folder of the participant level: the study's, a pilot's"
     )
     _add_trial(parser.add_argument_group("the planned trial").add_argument)
     _add_effect(parser.add_argument_group("the effect").add_argument)

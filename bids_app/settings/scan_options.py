@@ -138,6 +138,7 @@ GRAPH = (
     option(
         "--atlas",
         nargs="+",
+        type=words.as_atlas,
         metavar="ATLAS",
         help="parcels: label image(s) or probabilistic maps with a table of names beside them or after a colon; labels "
         "of surfaces (dlabel.nii, label.gii, annot); a BIDS atlas folder; a table of spheres (x, y, z, radius); or a "
@@ -145,6 +146,7 @@ GRAPH = (
     ),
     option(
         "--partition",
+        type=words.as_atlas,
         metavar="ATLAS",
         help="atlas of the networks, for participation and module-degree: its labels, or the column network "
         "of its table",

@@ -91,14 +91,14 @@ TRIAL = (
     ),
     option(
         "--key",
-        type=words.as_path,
+        type=words.as_new_file,
         metavar="FILE",
         help="for --blind: the file that says which letter is which arm, drawn by chance and written once, outside the "
         "output folder",
     ),
     option(
         "--plan",
-        type=words.as_path,
+        type=words.as_options,
         metavar="TOML",
         help="the analysis as planned; what the command line says is taken before it, and is a departure if it differs",
     ),
@@ -198,7 +198,7 @@ OUTCOMES = (
 RUN = (
     option(
         "--config",
-        type=words.as_path,
+        type=words.as_options,
         metavar="TOML",
         help="a file of options of both levels by their names, and with a section [plan] the plan; what is given on "
         "the command line is taken before it",
@@ -206,7 +206,7 @@ RUN = (
     option(
         "-w",
         "--work-dir",
-        type=words.as_path,
+        type=words.as_output,
         help="for intermediate files; kept if given, else OUTPUT_DIR/work and removed",
     ),
     option(

@@ -12,6 +12,31 @@ def as_path(word: str) -> Path:
     return Path(word).absolute()
 
 
+def as_output(word: str) -> Path:
+    """Return the path of a folder that is written into."""
+    return as_path(word)
+
+
+def as_new_file(word: str) -> Path:
+    """Return the path of a file that may be written."""
+    return as_path(word)
+
+
+def as_options(word: str) -> Path:
+    """Return the path of a TOML file whose options may name paths themselves."""
+    return as_path(word)
+
+
+def as_listing(word: str) -> Path:
+    """Return the path of a table that names files which lie around it."""
+    return as_path(word)
+
+
+def as_atlas(word: str) -> str:
+    """Return a word that `atlas_source.find_atlas` reads, once it is known which file of options was given too."""
+    return word
+
+
 def as_named_path(word: str) -> NamedPath:
     """Read NAME=PATH, or PATH, which has the name of its folder."""
     name, equals, path = word.partition("=")

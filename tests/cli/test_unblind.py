@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bids_app.cli.unblind import call_again
+from bids_app.cli.call_again import call_again
 from bids_app.trial.blinding_key import Key
 from bids_app.trial.blinding_log import append_event, read_blinding
 

@@ -63,6 +63,9 @@ def test_boutiques_builds_the_command_that_is_meant(version):
     done = bosh("exec", "simulate", COMMITTED[version], "-i", INVOCATIONS[version])
     assert done.returncode == 0, done.stdout + done.stderr
     command = next(line for line in done.stdout.splitlines() if line.startswith("/run.py"))
+    assert not {"--design", "--voxel-size", "--denoise"} & set(
+        shlex.split(command)
+    )  # a plan says what is not said here
     settings = settings_of.parse(as_placed(shlex.split(command)[1:]))
     assert [str(settings.bids_dir), str(settings.output_dir)] == ["/data/trial", "/data/results"]
     assert settings.level == "participant"
@@ -124,6 +127,7 @@ def test_nothing_of_this_machine_is_in_it(version):
     text = COMMITTED[version].read_text()
     assert str(Path.cwd()) not in text
     ids = {entry["id"]: entry for entry in json.loads(text)["inputs"]}
-    assert not {"n_cpus", "mem_gb", "NCpus", "MemGb"} & {
-        name for name, entry in ids.items() if "default-value" in entry
-    }
+    said = [name for name, entry in ids.items() if "(default:" in entry["description"]]
+    assert {"voxel_size", "VoxelSize"} & set(said)
+    assert not {"n_cpus", "mem_gb", "NCpus", "MemGb"} & set(said)
+    assert not any("default-value" in entry for entry in ids.values())  # it would be given, before a plan

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,30 @@ def test_version_is_that_of_the_checkout(run, engine):
     version = (ROOT / "version").read_text().strip()
     assert log.split() == ["trialgraph", version]
     assert engine.images.get(IMAGE).labels["org.opencontainers.image.version"] == version
+
+
+def test_the_wrapper_runs_a_call_with_what_it_names(engine, trial, shared_folder):
+    """By the command line of Docker, from where nothing but Python is needed."""
+    if shutil.which("docker") is None:
+        pytest.skip("no command line of Docker")
+    folder = shared_folder()
+    call = [
+        sys.executable,
+        "-S",
+        ROOT / "run.py",
+        "docker",
+        "--image",
+        IMAGE,
+        os.path.relpath(trial, folder),
+        "new/out",
+    ]
+    words = ("participant", "--participant-label", "01", "--skip-bids-validation", *map(str, SCALE))
+    done = subprocess.run([*call, *words], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = next((folder / "new" / "out").rglob("*_boldmap.nii.gz"))
+    assert made.stat().st_uid == os.getuid()
+    links = json.loads((folder / "new" / "out" / "dataset_description.json").read_text())["DatasetLinks"]
+    assert any((folder / "new" / "out" / link).resolve() == trial.resolve() for link in links.values())
 
 
 def test_help(run):
