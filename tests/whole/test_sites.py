@@ -18,7 +18,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from bids_app.cli.settings_of import dashed, parse
+from bids_app.cli.settings_of import parse
+from bids_app.settings.execution_names import dashed
 from bids_app.settings.named_paths import NAMED_BY
 from bids_app.settings.parser import app_parser
 from sites import make
