@@ -105,10 +105,11 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
     )
     samples = {}
     for name, design in wanted.items():
-        sample = assemble(route, flow_of(trial, route, design), trial.study.tables, design, options)
+        own = folder / label(route.name) / label(name)
+        flow = flow_of(trial, route, design)
+        sample = assemble(route, flow, trial.study.tables, design, options, folder=trial.folder and own)
         for feature in sample.features:
-            path = folder / label(route.name) / f"{label(name)}-{feature.label}.npz"
-            maps.setdefault(feature, {})[name] = sample.save_maps(feature, path)
+            maps.setdefault(feature, {})[name] = sample.maps_on_disk(feature, own)
         samples[name] = sample.without_maps()
     if single:
         tests = [flips_of_all(designs, samples, everyone_of(samples, trial.study.tables, options), options)]

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pandas as pd
 
 from bids_app.bids.findings import Finding, say_all
-from bids_app.bids.names import contrast_label
+from bids_app.bids.names import contrast_label, label
+from bids_app.bids.result_names import comparison_folder
 from bids_app.bids.scans import index_scans
 from bids_app.bids.status import read_statuses
 from bids_app.group.assumptions import assumptions, left_out
@@ -133,7 +134,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     tables = replace(tables, findings=(*tables.findings, *of_scores))
     for route in trial.routes:
         flow = flow_of(trial, route, design)
-        sample = assemble(route, flow, tables, design, settings.trial)
+        sample = assemble(route, flow, tables, design, settings.trial, folder=_folder(trial, route, design))
         sample = replace(sample, symptoms=symptom_changes(scores, sample))
         check_design(route, sample)
         _say_flow(route, flow, design)
@@ -155,6 +156,11 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     targets = [Target(route, flow, sample, named[route.name]) for route, flow, sample in comparisons]
     alone = not trial.study.has_several
     return GroupRun(settings, design, tables, scores, failed=failed, targets=targets, alone=alone)
+
+
+def _folder(trial: TrialScans, route: Route, design: Design) -> Path | None:
+    """Return where the maps of a comparison are kept while the run lasts."""
+    return trial.folder and trial.folder / comparison_folder(design) / label(route.name)
 
 
 def _tests(settings: Settings) -> bool:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bids_app.bids.files import sweep
 from bids_app.bids.result_names import comparison_folder, family_name
@@ -63,8 +64,9 @@ def group_level(settings: Settings) -> int:
     output = settings.output_dir
     found, log_dir = _begin(settings)
     sweep(output)
-    with staged_group(output) as staged:
+    with staged_group(output) as staged, TemporaryDirectory(prefix="maps-", dir=settings.work_dir) as kept:
         trial = found or find_trial(replace(settings, group_folder=staged.name))
+        trial = trial.kept_in(Path(kept))
         trial = replace(trial, settings=replace(trial.settings, group_folder=staged.name))
         runs, not_compared, failures = _compare_all(trial, log_dir)
         if not failures:
@@ -175,7 +177,7 @@ def _test_together(
 ) -> list[Failure]:
     """Test all comparisons together, and write what they are; return the failures."""
     settings, resources = trial.settings, trial.settings.resources
-    folder = settings.work_dir / "together"
+    folder = (trial.folder or settings.work_dir) / "together"
     families = [read_family(trial, route, designs, folder) for route in trial.routes]
     at_once = settings.trial.until_settled
     n_tests = sum((1 if at_once else len(family.maps)) * len(family.joints) for family in families)

@@ -55,7 +55,7 @@ def init_comparison_wf(
     analyses = analyses_of(settings.trial, sample.design, sample.symptoms, describes=route.describes)
     tests = [Test(feature, analysis) for feature in sample.features for analysis in analyses]
     folder, bare = settings.work_dir / name, sample.without_maps()
-    maps = {feature: sample.save_maps(feature, folder / f"{feature.label}.npz") for feature in sample.features}
+    maps = {feature: sample.maps_on_disk(feature, folder) for feature in sample.features}
     groups = _at_once(tests, settings.trial)
     merge = pe.Node(Merge(len(groups)), name="merge", run_without_submitting=True)
     in_order = [test for group in groups for test in group]

@@ -4,6 +4,7 @@ Everything compiled is in one file: a change elsewhere would not renew what is c
 """
 
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -214,7 +215,7 @@ def _join(
     label, components = labelled
     now, size, lowest = components[0], components[3], components[4]
     below, extents = joined
-    peak = np.uint32(0)
+    peak: Any = np.uint32(0)
     for own in range(len(found)):
         below[own] = -1
         first = np.uint64(own) * np.uint64(most)
@@ -242,7 +243,7 @@ def _join(
 
 
 @njit(cache=True, nogil=True)
-def _begin(one: int, components: np.ndarray) -> None:
+def _begin(one: Any, components: np.ndarray) -> None:
     """Begin a component of one member, which bears its number."""
     now, following, last, size = components[0], components[1], components[2], components[3]
     now[one] = following[one] = last[one] = one
@@ -250,7 +251,7 @@ def _begin(one: int, components: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _merged(one: int, other: int, components: np.ndarray) -> int:
+def _merged(one: Any, other: Any, components: np.ndarray) -> Any:
     """Merge two components under the number of the larger, which is returned: so that few numbers change."""
     now, following, last, size = components[0], components[1], components[2], components[3]
     if size[other] > size[one]:
