@@ -9,11 +9,13 @@ from bids_app.bids.names import label
 from bids_app.bids.result_names import comparison_folder
 from bids_app.graph.features import Feature
 from bids_app.group.drawing import is_exact
+from bids_app.group.forecast import gb_of_test
 from bids_app.group.gathering import flow_of
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample, assemble
 from bids_app.group.targets import TrialScans
 from bids_app.group.together import Joint, everyone_of, flips_of_all, joints, one_by_one, row_of, why_not_closed
+from bids_app.settings.settings import Trial
 from bids_app.stats import intersections
 from bids_app.trial.design import Design
 
@@ -77,6 +79,11 @@ class Family:
     def sample_of(self, design: Design) -> Sample:
         """Return the sample that a comparison is tested in."""
         return self.samples.get(design.followup) or self.samples[comparison_folder(design)]
+
+    def gb_of_test(self, trial: Trial, n_jobs: int = 1) -> float:
+        """Estimate the memory of a process that tests these together, in GB: of all at once until p is settled."""
+        held = [gb_of_test(one, trial, n_features=len(self.maps), n_jobs=n_jobs) for one in self.samples.values()]
+        return sum(held) if trial.until_settled else max(held)
 
 
 def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], folder: Path) -> Family:

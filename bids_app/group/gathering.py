@@ -18,6 +18,7 @@ from bids_app.group.assumptions import assumptions, left_out
 from bids_app.group.completers import completers
 from bids_app.group.earlier_looks import with_earlier
 from bids_app.group.estimable import check_design
+from bids_app.group.forecast import forecast
 from bids_app.group.found_routes import find_routes
 from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
@@ -151,6 +152,8 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     named, about = find_named(settings.trial.regions, samples)
     tables = replace(tables, findings=(*tables.findings, *about))
     say_all((*tables.findings, *design.findings, *(one for *_, sample in comparisons for one in sample.findings)))
+    if _tests(settings):
+        say_all(forecast(settings, [(route.name, sample) for route, sample in samples]))
     numbers = number_deviations(settings.trial.plan, tables, design)
     settings = _departed(settings, (*done_deviations(settings, samples, scores), *numbers))
     targets = [Target(route, flow, sample, named[route.name]) for route, flow, sample in comparisons]

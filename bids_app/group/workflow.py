@@ -8,6 +8,7 @@ from nipype.pipeline import engine as pe
 from bids_app.bids.names import label
 from bids_app.group.analyses import Test, analyses_of
 from bids_app.group.family import Family
+from bids_app.group.forecast import gb_of_test
 from bids_app.group.interfaces import CompareArms, TestTogether, WriteComparison, WriteTogether
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
@@ -75,7 +76,8 @@ def init_comparison_wf(
         )
         own = group[0].feature.label if len(group) == 1 else "all"
         parts = (own, *map(label, filter(None, (analysis.estimator, analysis.subject))))
-        compare = pe.Node(interface, name=node_name("_".join(parts)), n_procs=n_jobs, mem_gb=0.5)
+        memory = gb_of_test(sample, settings.trial, n_features=len(group), n_jobs=n_jobs)
+        compare = pe.Node(interface, name=node_name("_".join(parts)), n_procs=n_jobs, mem_gb=memory)
         workflow.connect([(compare, merge, [("comparisons", f"in{position}")])])
     workflow.connect([(merge, ds_results, [("out", "comparisons")])])
     return workflow
@@ -127,7 +129,8 @@ def init_family_wf(*, family: Family, settings: Settings, n_jobs: int = 1, name:
             n_jobs=n_jobs,
         )
         own = together[0].label if len(together) == 1 else "all"
-        node = pe.Node(interface, name=node_name(f"{own}_{number + 1}"), n_procs=n_jobs, mem_gb=0.5)
+        memory = family.gb_of_test(settings.trial, n_jobs)
+        node = pe.Node(interface, name=node_name(f"{own}_{number + 1}"), n_procs=n_jobs, mem_gb=memory)
         workflow.connect([(node, merge, [("found", f"in{place}")])])
     workflow.connect([(merge, ds_results, [("out", "found")])])
     return workflow

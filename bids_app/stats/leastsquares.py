@@ -7,7 +7,7 @@ import numpy as np
 
 # Voxels done at a time, where a step needs several arrays as large as the maps; always the same, so that rounding does
 # not depend on how much memory there is.
-VOXELS_AT_ONCE = 4096
+VOXELS_AT_ONCE = 1024
 
 
 def voxel_blocks(n_voxels: int) -> Iterator[slice]:
@@ -15,8 +15,8 @@ def voxel_blocks(n_voxels: int) -> Iterator[slice]:
 
     Examples
     --------
-    >>> [(block.start, block.stop) for block in voxel_blocks(5000)]
-    [(0, 4096), (4096, 5000)]
+    >>> [(block.start, block.stop) for block in voxel_blocks(1500)]
+    [(0, 1024), (1024, 1500)]
     """
     for start in range(0, n_voxels, VOXELS_AT_ONCE):
         yield slice(start, min(start + VOXELS_AT_ONCE, n_voxels))
