@@ -1,6 +1,6 @@
 """Time one permutation of the voxel-wise test beside nilearn's and MNE's, on a simulated trial.
 
-python -m benchmarks.permutation [--draws 320] [--peer-draws 6] [--jobs 1] [--full]
+python -m benchmarks.permutation [--draws 320] [--peer-draws 6] [--full]
 """
 
 import argparse
@@ -14,7 +14,17 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import coo_array
 from threadpoolctl import threadpool_limits
 
-from bids_app.stats import allocations, compare_arms, neighbours, nuisance
+from benchmarks.machine import machine
+from bids_app.stats import (
+    Inference,
+    allocations,
+    compare,
+    hypothesis,
+    neighbours,
+    nuisance,
+    residual_permutations,
+    two_visits,
+)
 
 ARMS = np.repeat([0, 1], [21, 22])
 
@@ -50,14 +60,17 @@ def per_permutation(run, few, n_draws, repeats):
     return 1e3 * (long - short) / n_draws
 
 
-def ours(maps, mask, n_jobs):
+def ours(maps, mask, n_jobs, *, robust=False, permuted=False):
     """Return the function that tests the arms with a count of draws."""
     baseline, followup = maps
-    touching, design = neighbours(mask), nuisance(len(ARMS))
+    design = nuisance(len(ARMS))
+    inference = Inference(neighbours=neighbours(mask), robust=robust)
 
     def run(count):
-        draws = allocations(ARMS, n_draws=count)
-        return compare_arms(followup, baseline, design, draws, neighbours=touching, n_jobs=n_jobs)
+        visits = {"baseline": baseline, "followup": followup}
+        tested = hypothesis(two_visits("ancova"), visits, design, arm=ARMS)
+        drawn = residual_permutations(len(ARMS), None, count) if permuted else allocations(ARMS, n_draws=count)
+        return compare(tested, drawn, inference, n_jobs=n_jobs)
 
     return run
 
@@ -99,28 +112,34 @@ def time_mne(maps, mask, n_draws):
         return per_permutation(run, 2, n_draws, repeats=2)
 
 
-def report(name, times, reference):
-    print(f"{name:<50}{times[0]:8.2f}{times[1]:8.2f}{times[1] / reference[1]:8.1f}", flush=True)
+def report(name, times, ratio="", goal=""):
+    print(f"{name:<50}{times[0]:8.2f}{times[1]:8.2f}{ratio:>9}{goal:>12}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=320)
     parser.add_argument("--peer-draws", type=int, default=6)
-    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--full", action="store_true", help="also run 10,000 permutations on 2 threads")
     options = parser.parse_args()
     mask = ellipsoid()
     maps = simulate(mask, np.random.default_rng(0))
-    print(f"{len(ARMS)} participants, {mask.sum()} voxels; ms per permutation: wall, CPU, CPU relative to trialgraph")
-    times = per_permutation(ours(maps, mask, options.jobs), 32, options.draws, repeats=5)
-    report(f"trialgraph, ANCOVA, exact TFCE, {options.jobs} thread(s)", times, times)
-    report("nilearn, change score, 100 steps of t", time_nilearn(maps, mask, options.peer_draws), times)
-    theirs = time_mne(maps, mask, options.peer_draws)
-    if theirs is None:
+    print(f"{machine()}; {len(ARMS)} participants, {mask.sum()} voxels")
+    print(f"{'ms per permutation':<50}{'wall':>8}{'CPU':>8}{'ratio':>9}{'goal':>12}")
+    times = per_permutation(ours(maps, mask, 1), 32, options.draws, repeats=5)
+    report("trialgraph, ANCOVA, exact TFCE", times, goal="<= 2.2 ms")
+    two = per_permutation(ours(maps, mask, 2), 32, options.draws, repeats=5)
+    report("  with two threads, against one: wall", two, f"{times[0] / two[0]:.2f} x", ">= 1.8 x")
+    for name, how in (("HC3", {"robust": True}), ("Freedman-Lane", {"permuted": True})):
+        own = per_permutation(ours(maps, mask, 1, **how), 32, options.draws // 4, repeats=3)
+        report(f"  {name}, against re-randomization: CPU", own, f"{own[1] / times[1]:.2f} x")
+    nilearn = time_nilearn(maps, mask, options.peer_draws)
+    report("nilearn, change score, 100 steps of t: CPU", nilearn, f"{nilearn[1] / times[1]:.0f} x", ">= 250 x")
+    mne = time_mne(maps, mask, options.peer_draws)
+    if mne is None:
         print("MNE is not installed: pip install mne")
     else:
-        report("MNE, change score, steps of 0.1", theirs, times)
+        report("MNE, change score, steps of 0.1: CPU", mne, f"{mne[1] / times[1]:.0f} x", ">= 100 x")
     if options.full:
         seconds = clock(lambda: ours(maps, mask, 2)(10_000))
         print(f"10,000 permutations on 2 threads: {seconds[0]:.1f} s wall, {seconds[1]:.1f} s CPU")

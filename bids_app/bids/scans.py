@@ -33,12 +33,15 @@ class Scan:
         What the sidecar says, where that is known without reading it.
     part : (str, float), optional
         Of a visit that is a sum of several sessions: which session the scan is of, and the weight it has in the sum.
+    kept : Path, optional
+        The folder where values that were read are kept, so that the file is read only once.
     """
 
     entities: dict[str, str]
     path: Path
     known: Mapping[str, Any] | None = None
     part: tuple[str, float] | None = None
+    kept: Path | None = None
 
     @cached_property
     def sidecar(self) -> Mapping[str, Any]:

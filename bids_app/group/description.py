@@ -12,7 +12,7 @@ from bids_app.bids.scans import Scan
 from bids_app.graph.features import Feature
 from bids_app.group.arm_tables import write_arms
 from bids_app.group.map_sidecars import about_described
-from bids_app.group.node_values import read_values
+from bids_app.group.node_values import values_of
 from bids_app.group.plan_record import write_plan
 from bids_app.group.record import write_design
 from bids_app.group.region_tables import NO_ROBUSTNESS
@@ -177,7 +177,7 @@ def _described(target: Target, feature: Feature, pairs: Sequence[Pair]) -> dict[
     if len(pairs) < LEAST_WITH_TWO:
         return found
     first, second = (
-        np.stack([read_values(pair[place][feature].path, feature.metric)[target.sample.kept] for pair in pairs])
+        np.stack([values_of(pair[place][feature], feature.metric)[target.sample.kept] for pair in pairs])
         for place in (0, 1)
     )
     return found | {"icc": intraclass_correlation(first, second)}

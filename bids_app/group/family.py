@@ -9,11 +9,13 @@ from bids_app.bids.names import label
 from bids_app.bids.result_names import comparison_folder
 from bids_app.graph.features import Feature
 from bids_app.group.drawing import is_exact
+from bids_app.group.forecast import gb_of_test
 from bids_app.group.gathering import flow_of
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample, assemble
 from bids_app.group.targets import TrialScans
 from bids_app.group.together import Joint, everyone_of, flips_of_all, joints, one_by_one, row_of, why_not_closed
+from bids_app.settings.settings import Trial
 from bids_app.stats import intersections
 from bids_app.trial.design import Design
 
@@ -78,6 +80,11 @@ class Family:
         """Return the sample that a comparison is tested in."""
         return self.samples.get(design.followup) or self.samples[comparison_folder(design)]
 
+    def gb_of_test(self, trial: Trial, n_jobs: int = 1) -> float:
+        """Estimate the memory of a process that tests these together, in GB: of all at once until p is settled."""
+        held = [gb_of_test(one, trial, n_features=len(self.maps), n_jobs=n_jobs) for one in self.samples.values()]
+        return sum(held) if trial.until_settled else max(held)
+
 
 def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], folder: Path) -> Family:
     """Read the maps of everyone who is in any of several comparisons.
@@ -105,10 +112,11 @@ def read_family(trial: TrialScans, route: Route, designs: Sequence[Design], fold
     )
     samples = {}
     for name, design in wanted.items():
-        sample = assemble(route, flow_of(trial, route, design), trial.study.tables, design, options)
+        own = folder / label(route.name) / label(name)
+        flow = flow_of(trial, route, design)
+        sample = assemble(route, flow, trial.study.tables, design, options, folder=trial.folder and own)
         for feature in sample.features:
-            path = folder / label(route.name) / f"{label(name)}-{feature.label}.npz"
-            maps.setdefault(feature, {})[name] = sample.save_maps(feature, path)
+            maps.setdefault(feature, {})[name] = sample.maps_on_disk(feature, own)
         samples[name] = sample.without_maps()
     if single:
         tests = [flips_of_all(designs, samples, everyone_of(samples, trial.study.tables, options), options)]

@@ -10,13 +10,15 @@ from typing import Any, cast
 import pandas as pd
 
 from bids_app.bids.findings import Finding, say_all
-from bids_app.bids.names import contrast_label
+from bids_app.bids.names import contrast_label, label
+from bids_app.bids.result_names import comparison_folder
 from bids_app.bids.scans import index_scans
 from bids_app.bids.status import read_statuses
 from bids_app.group.assumptions import assumptions, left_out
 from bids_app.group.completers import completers
 from bids_app.group.earlier_looks import with_earlier
 from bids_app.group.estimable import check_design
+from bids_app.group.forecast import forecast
 from bids_app.group.found_routes import find_routes
 from bids_app.group.named_regions import find_named
 from bids_app.group.plan_match import done_deviations
@@ -133,7 +135,7 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     tables = replace(tables, findings=(*tables.findings, *of_scores))
     for route in trial.routes:
         flow = flow_of(trial, route, design)
-        sample = assemble(route, flow, tables, design, settings.trial)
+        sample = assemble(route, flow, tables, design, settings.trial, folder=_folder(trial, route, design))
         sample = replace(sample, symptoms=symptom_changes(scores, sample))
         check_design(route, sample)
         _say_flow(route, flow, design)
@@ -150,11 +152,18 @@ def gather(trial: TrialScans, design: Design) -> GroupRun:
     named, about = find_named(settings.trial.regions, samples)
     tables = replace(tables, findings=(*tables.findings, *about))
     say_all((*tables.findings, *design.findings, *(one for *_, sample in comparisons for one in sample.findings)))
+    if _tests(settings):
+        say_all(forecast(settings, [(route.name, sample) for route, sample in samples]))
     numbers = number_deviations(settings.trial.plan, tables, design)
     settings = _departed(settings, (*done_deviations(settings, samples, scores), *numbers))
     targets = [Target(route, flow, sample, named[route.name]) for route, flow, sample in comparisons]
     alone = not trial.study.has_several
     return GroupRun(settings, design, tables, scores, failed=failed, targets=targets, alone=alone)
+
+
+def _folder(trial: TrialScans, route: Route, design: Design) -> Path | None:
+    """Return where the maps of a comparison are kept while the run lasts."""
+    return trial.folder and trial.folder / comparison_folder(design) / label(route.name)
 
 
 def _tests(settings: Settings) -> bool:

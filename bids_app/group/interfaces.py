@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
+from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, SimpleInterface, TraitedSpec, traits
 
 from bids_app.group import results, several, together
 from bids_app.group.analyses import run_analysis, run_until_settled
@@ -10,7 +10,7 @@ from bids_app.group.sample import load_maps
 
 
 class _CompareArmsInput(BaseInterfaceInputSpec):
-    maps_files = traits.List(File(exists=True), mandatory=True, desc="(n, V) by visit, of each feature")
+    maps_files = traits.List(Directory(exists=True), mandatory=True, desc="(n, V) by visit, of each feature")
     sample = traits.Any(mandatory=True, desc="sample.Sample without its maps", nohash=True)
     analysis = traits.Any(mandatory=True, desc="Analysis")
     trial = traits.Any(mandatory=True, desc="Trial")

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bids_app.bids.files import sweep
 from bids_app.bids.result_names import comparison_folder, family_name
@@ -15,6 +16,7 @@ from bids_app.group.comparisons_record import write_comparisons
 from bids_app.group.description import describe, has_reliability, write_reliability
 from bids_app.group.family import read_family
 from bids_app.group.first_used import log_published
+from bids_app.group.forecast import gb_of_test, threads_of_each
 from bids_app.group.gathering import chosen, find_trial, gather, made_from
 from bids_app.group.named_regions import write_named
 from bids_app.group.objectives import write_objectives
@@ -63,8 +65,9 @@ def group_level(settings: Settings) -> int:
     output = settings.output_dir
     found, log_dir = _begin(settings)
     sweep(output)
-    with staged_group(output) as staged:
+    with staged_group(output) as staged, TemporaryDirectory(prefix="maps-", dir=settings.work_dir) as kept:
         trial = found or find_trial(replace(settings, group_folder=staged.name))
+        trial = trial.kept_in(Path(kept))
         trial = replace(trial, settings=replace(trial.settings, group_folder=staged.name))
         runs, not_compared, failures = _compare_all(trial, log_dir)
         if not failures:
@@ -175,11 +178,13 @@ def _test_together(
 ) -> list[Failure]:
     """Test all comparisons together, and write what they are; return the failures."""
     settings, resources = trial.settings, trial.settings.resources
-    folder = settings.work_dir / "together"
+    folder = (trial.folder or settings.work_dir) / "together"
     families = [read_family(trial, route, designs, folder) for route in trial.routes]
     at_once = settings.trial.until_settled
     n_tests = sum((1 if at_once else len(family.maps)) * len(family.joints) for family in families)
-    n_jobs = max(1, resources.n_cpus // n_tests)
+    n_jobs = threads_of_each(
+        n_tests, lambda n_jobs: max(family.gb_of_test(settings.trial, n_jobs) for family in families), resources
+    )
     workflow = init_together_wf(families=families, settings=settings, n_jobs=n_jobs)
     failures = execute(workflow, settings, log_dir, n_parallel=n_tests, n_threads=n_jobs)
     if not failures:
@@ -237,7 +242,13 @@ def _run_comparisons(run: GroupRun, log_dir: Path) -> list[Failure]:
         * (1 if settings.trial.until_settled else len(sample.features))
         for route, sample in samples
     )
-    n_jobs = max(1, settings.resources.n_cpus // n_comparisons)
+    n_jobs = threads_of_each(
+        n_comparisons,
+        lambda n_jobs: max(
+            gb_of_test(sample, settings.trial, n_features=len(sample.features), n_jobs=n_jobs) for _, sample in samples
+        ),
+        settings.resources,
+    )
     workflow = init_group_wf(samples=samples, settings=settings, n_jobs=n_jobs)
     return execute(workflow, settings, log_dir, n_parallel=n_comparisons, n_threads=n_jobs)
 

@@ -14,10 +14,11 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.masks import read_mask
 from bids_app.errors import DataError, UsageError
 from bids_app.graph.features import Feature
+from bids_app.group.reading import Maps
 from bids_app.group.region_values import Everyone, Region, read_regions
 from bids_app.group.result_tables import TABLE_COLUMNS, compare_alone
 from bids_app.group.routes import MapRoute, ParcelRoute, Route
-from bids_app.group.sample import Maps, Sample
+from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.settings.named import NamedRegion
 from bids_app.settings.roles import role_of

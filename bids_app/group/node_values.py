@@ -1,9 +1,12 @@
 """The nodes of a route in the file of one scan: what they are called, and what they hold."""
 
+import hashlib
+import os
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +21,7 @@ from bids_app.system.images import read_image
 
 NAMED = ("index", "name", "network", "x", "y", "z")
 SHOWN = 4  # of a list
+ONLY, THERE = "values", ":there"  # what the values of a file are kept by that holds one measure, and their gaps
 
 
 def read_values(path: Path, metric: str) -> np.ndarray:
@@ -36,16 +40,61 @@ def read_values(path: Path, metric: str) -> np.ndarray:
     (N,) float64 ndarray
         NaN where a node has no value.
     """
+    arrays = _read(path)
+    return np.asarray(arrays[label_of(metric) if ONLY not in arrays else ONLY], dtype=np.float64)
+
+
+def values_of(scan: Scan, metric: str) -> np.ndarray:
+    """Read one value per node of a scan as `read_values` does, its file only once if the values are kept.
+
+    Parameters
+    ----------
+    scan : Scan
+        With the folder where values are kept.
+    metric : str
+
+    Returns
+    -------
+    (N,) float64 ndarray
+    """
+    if scan.kept is None:
+        return read_values(scan.path, metric)
+    own = scan.kept / f"{hashlib.sha256(str(scan.path).encode()).hexdigest()[:32]}.npz"
+    if not own.exists():
+        _keep(own, _read(scan.path))
+    with np.load(own) as saved:
+        name = ONLY if f"{ONLY}{THERE}" in saved else label_of(metric)
+        there = np.unpackbits(saved[f"{name}{THERE}"]).astype(bool)
+        values = np.full(int(saved["size"]), np.nan)
+        values[there[: len(values)]] = saved[name]
+        return values
+
+
+def _keep(own: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep what a file holds, without its gaps, which are most of an image; put in place whole."""
+    saved: dict[str, Any] = {"size": len(next(iter(arrays.values())))}
+    for name, values in arrays.items():
+        there = ~np.isnan(values)
+        saved |= {name: values[there], f"{name}{THERE}": np.packbits(there)}
+    unfinished = own.with_name(f"{own.stem}-{os.getpid()}.npz")
+    np.savez(unfinished, **saved)
+    unfinished.replace(own)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """Read all values of a file, (N,) each: of nodal tables by their column, else under `ONLY`."""
     suffix = path.name.partition(".")[0].rpartition("_")[2]
     if not path.name.endswith(".tsv"):
-        return np.asarray(read_image(path)[1], dtype=np.float64).ravel()
+        values = read_image(path)[1].ravel()
+        return {ONLY: values if values.dtype.kind == "f" else values.astype(np.float64)}
     if suffix == "global":
-        return read_table(path).reindex(columns=list(map(label_of, GLOBALS))).iloc[0].to_numpy(np.float64)
+        return {ONLY: read_table(path).reindex(columns=list(map(label_of, GLOBALS))).iloc[0].to_numpy(np.float64)}
     if suffix == "relmat":
         matrix = read_table(path, index_col=0).to_numpy(np.float64)
         values = matrix[np.triu_indices(len(matrix), 1)]
-        return values if "_stat-fisherz_" in path.name else fisher(values)
-    return read_table(path)[label_of(metric)].to_numpy(np.float64)
+        return {ONLY: values if "_stat-fisherz_" in path.name else fisher(values)}
+    table = read_table(path).select_dtypes("number")
+    return {str(name): column.to_numpy(np.float64) for name, column in table.items()}
 
 
 def read_nodes(path: Path) -> pd.DataFrame:

@@ -166,4 +166,4 @@ def _analysed(target: Target) -> list[str]:
 
 
 def _kept(run: GroupRun, target: Target, feature: Feature) -> Path:
-    return run.settings.work_dir / "pooled" / f"{label(target.route.name)}_{feature.label}.npz"
+    return run.settings.work_dir / "pooled" / f"{label(target.route.name)}_{feature.label}"

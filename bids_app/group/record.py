@@ -14,8 +14,9 @@ from bids_app.group.analyses import Analysis, analyses_of
 from bids_app.group.cluster_labels import anatomy_columns
 from bids_app.group.drawing import main_draws
 from bids_app.group.earlier_looks import looked
+from bids_app.group.reading import Maps
 from bids_app.group.routes import MapRoute, Route
-from bids_app.group.sample import Maps, Sample
+from bids_app.group.sample import Sample
 from bids_app.group.targets import GroupRun, Target
 from bids_app.group.treatments import how_drawn
 from bids_app.settings.roles import feature_role

@@ -10,7 +10,7 @@ import pandas as pd
 from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
-from bids_app.group.node_values import read_values
+from bids_app.group.node_values import values_of
 from bids_app.group.routes import Route
 from bids_app.stats.twovisits import TwoVisits
 from bids_app.trial.crossed_values import many_periods
@@ -57,7 +57,7 @@ class Region:
 
 def region_means(scan: Scan, metric: str, regions: Sequence[Region]) -> np.ndarray:
     """Return the mean of a scan's values over each region, (K,), over the nodes that are known."""
-    values, means = read_values(scan.path, metric), []
+    values, means = values_of(scan, metric), []
     for region in regions:
         known = values[region.nodes][np.isfinite(values[region.nodes])]
         means.append(known.mean() if len(known) else np.nan)

@@ -206,3 +206,9 @@ def of_session(scan: Scan, session: str | None) -> Scan:
         if session is None or session == scan.session
         else replace(scan, entities={**scan.entities, "ses": session})
     )
+
+
+def kept_in(route: Route, folder: Path) -> Route:
+    """Return a route whose scans are read only once, as what was read is kept in a folder."""
+    scans = {feature: [replace(scan, kept=folder) for scan in found] for feature, found in route.scans.items()}
+    return replace(route, scans=scans)

@@ -15,8 +15,9 @@ from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature
 from bids_app.group.alike import made, require_alike
-from bids_app.group.node_values import read_same_nodes, read_values
-from bids_app.group.routes import GlobalRoute, MapRoute, Route, grid_of
+from bids_app.group.node_values import read_same_nodes
+from bids_app.group.reading import SESSION, Maps, file_of_visit, read_maps
+from bids_app.group.routes import MapRoute, Route, grid_of
 from bids_app.group.thinness import thin_places
 from bids_app.settings.settings import Trial
 from bids_app.space.grid import Nodes
@@ -29,13 +30,8 @@ from bids_app.trial.looks_taken import LookTaken
 from bids_app.trial.period_orders import PeriodOrders
 from bids_app.trial.strata import strata, strata_said
 from bids_app.trial.tables import Tables
-from bids_app.trial.visit_scans import weights
-from bids_app.trial.wording import Wording
 
 MIN_PER_ARM = 2
-SESSION = "ses-"  # before a label, so that no session is called as an argument of numpy's
-
-Maps = dict[Any, np.ndarray]  # of one feature, by the session of the visit, which may be None
 Visit = tuple[str, str | None]  # participant and session
 
 
@@ -158,22 +154,29 @@ class Sample:
             came=None,
         )
 
-    def save_maps(self, feature: Feature, path: Path) -> str:
-        """Save the maps of one feature by visit, as float64; `load_maps` reads them."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, Any] = {f"{SESSION}{visit or ''}": maps for visit, maps in self.maps[feature].items()}
-        np.savez(path, **arrays)
-        return str(path)
+    def save_maps(self, feature: Feature, folder: Path) -> str:
+        """Save the maps of one feature by visit, as float64, in a folder; `load_maps` reads them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for place, (visit, maps) in enumerate(self.maps[feature].items()):
+            np.save(file_of_visit(folder, place, visit), maps)
+        return str(folder)
+
+    def maps_on_disk(self, feature: Feature, folder: Path) -> str:
+        """Return the folder of the maps of one feature, for `load_maps`; save them in one of a folder if need be."""
+        first = next(iter(self.maps[feature].values()))
+        if isinstance(first, np.memmap):
+            return str(Path(str(first.filename)).parent)
+        return self.save_maps(feature, folder / feature.label)
 
     def without_maps(self) -> "Sample":
         """Return all but the maps."""
         return replace(self, maps={})
 
 
-def load_maps(path: Path | str) -> Maps:
-    """Read the maps that `Sample.save_maps` saved."""
-    with np.load(path) as saved:
-        return {name.removeprefix(SESSION) or None: saved[name] for name in saved.files}
+def load_maps(folder: Path | str) -> Maps:
+    """Return the maps that `Sample.save_maps` saved: mapped into memory, and read where they are used."""
+    files = sorted(Path(folder).glob(f"*_{SESSION}*.npy"))
+    return {file.stem.partition(SESSION)[2] or None: np.load(file, mmap_mode="r") for file in files}
 
 
 def route_flow(
@@ -184,7 +187,9 @@ def route_flow(
     return participant_flow(tables, design, visits, failures, min_minutes)
 
 
-def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, trial: Trial) -> Sample:
+def assemble(
+    route: Route, flow: pd.DataFrame, tables: Tables, design: Design, trial: Trial, *, folder: Path | None = None
+) -> Sample:
     """Load what is compared.
 
     Parameters
@@ -195,6 +200,8 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     tables : design.Tables
     design : design.Design
     trial : settings.Trial
+    folder : Path, optional
+        Where the maps are kept, mapped into memory: read where they are used. Without it they are in memory.
 
     Returns
     -------
@@ -218,7 +225,7 @@ def assemble(route: Route, flow: pd.DataFrame, tables: Tables, design: Design, t
     scans = next(iter(route.scans.values()))
     mixed = _mixed(route, scans, dict(zip(participants, analysed["arm"], strict=True)), design, trial)
     parcels = None if isinstance(route, MapRoute) else read_same_nodes(route.name, scans)
-    maps, kept = _maps(route, participants, arm, design, trial.min_per_arm)
+    maps, kept = read_maps(route, participants, arm, design, trial.min_per_arm, folder)
     moved = trial.baseline_motion and not design.of_change  # which has nothing to do with the mean of a change
     covariates = model_covariates(tables, design, trial.covariates, analysed, adjust_motion=moved)
     sloping = slopes(tables, design, trial.slopes, participants)
@@ -278,21 +285,6 @@ def _reasons(flow: pd.DataFrame) -> str:
     return "; ".join(f"{reason} ({count})" for reason, count in flow["reason"].value_counts().items()) or "nobody"
 
 
-def _require_kept(
-    route: Route,
-    arrays: Sequence[Mapping[Feature, np.ndarray]],
-    arm: np.ndarray,
-    min_per_arm: int | None,
-    words: Wording,
-) -> np.ndarray:
-    """Return which nodes are compared, (N,) bool, or refuse that there are none."""
-    kept = _kept(arrays, arm, min_per_arm)
-    if not kept.any():
-        who = f"{min_per_arm} participants of each {words.arm} have" if min_per_arm else "every participant has"
-        raise DataError(f"{route.name}: there is no {route.node} that {who}.")
-    return kept & _varies(arrays) if isinstance(route, GlobalRoute) else kept
-
-
 def _of_those(route: Route, participants: Collection[str], sessions: Collection[str | None]) -> Route:
     """Leave out the scans that are not compared, so that their gaps cost nobody a voxel."""
     scans = {
@@ -300,64 +292,6 @@ def _of_those(route: Route, participants: Collection[str], sessions: Collection[
         for feature, found in route.scans.items()
     }
     return replace(route, scans=scans)
-
-
-def _kept(arrays: Sequence[Mapping[Feature, np.ndarray]], arm: np.ndarray, min_per_arm: int | None) -> np.ndarray:
-    """Return the voxels that everyone has, or so many of each arm, of every feature at every visit."""
-    kept: Any = True  # an array as soon as it meets one
-    for visits in zip(*(features.values() for features in arrays), strict=True):
-        there = np.logical_and.reduce([np.isfinite(values) for values in visits])
-        for values in visits:
-            values[~there] = np.nan
-        for label in np.unique(arm):
-            kept = kept & (there[arm == label].sum(axis=0) >= (min_per_arm or np.sum(arm == label)))
-    return kept
-
-
-def _varies(arrays: Sequence[Mapping[Feature, np.ndarray]]) -> np.ndarray:
-    """Say which nodes are not the same for everyone: the density is, where the edges are made by it."""
-    values = np.concatenate([np.stack(list(features.values())) for features in arrays], axis=1)
-    return (np.ptp(values, axis=1) > 1e-12 * np.abs(values).max(axis=1)).all(axis=0)
-
-
-def _maps(
-    route: Route, participants: Sequence[str], arm: np.ndarray, design: Design, min_per_arm: int | None
-) -> tuple[dict[Feature, dict[str | None, np.ndarray]], np.ndarray]:
-    """Return each feature's values by session, of the nodes that are compared, and which of all nodes these are."""
-    feature, scans = next(iter(route.scans.items()))
-    shape = _values(scans[0], feature).shape
-    loaded = {session: read_visit(route, participants, session, shape) for session in design.visits.values()}
-    kept = _require_kept(route, list(loaded.values()), arm, min_per_arm, design.words)
-    return {name: {visit: of[name][:, kept] for visit, of in loaded.items()} for name in route.scans}, kept
-
-
-def read_visit(
-    route: Route, participants: Sequence[str], session: str | None, shape: tuple[int, ...]
-) -> dict[Feature, np.ndarray]:
-    """Return each feature's (n, V) values at a visit: the mean over its scans, weighted by kept volumes."""
-    loaded = {}
-    for feature, scans in route.scans.items():
-        visits = by_visit(scans)
-        rows = []
-        for participant in participants:
-            of_visit = visits[participant, session]
-            rows.append(weights(of_visit) @ np.stack([_checked(route, scan, feature, shape) for scan in of_visit]))
-        loaded[feature] = np.stack(rows)
-    return loaded
-
-
-def _checked(route: Route, scan: Scan, feature: Feature, shape: tuple[int, ...]) -> np.ndarray:
-    values = _values(scan, feature)
-    if values.shape != shape:
-        raise DataError(f"{route.name}: the scans differ in their grid or in their parcels.")
-    return values
-
-
-def _values(scan: Scan, feature: Feature) -> np.ndarray:
-    try:
-        return read_values(scan.path, feature.metric)
-    except DataError as error:
-        raise DataError(f"{error} Run the participant level again for sub-{scan.participant}.") from error
 
 
 def _grid(route: MapRoute, kept: np.ndarray) -> Nodes:

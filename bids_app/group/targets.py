@@ -8,7 +8,7 @@ import pandas as pd
 
 from bids_app.bids.result_names import group_name, trial_name
 from bids_app.group.notes import Notes
-from bids_app.group.routes import Route
+from bids_app.group.routes import Route, kept_in
 from bids_app.group.sample import Sample
 from bids_app.group.trial_tables import Scores
 from bids_app.settings.settings import Settings
@@ -32,6 +32,8 @@ class TrialScans:
     failed : list of FailedScan
     events : Events
         Intercurrent events that the plan names columns for, and whose visits are left out of the routes for them.
+    folder : Path or None
+        Where maps that were read are kept while the run lasts; without it they are in memory.
     """
 
     settings: Settings
@@ -39,6 +41,11 @@ class TrialScans:
     routes: list[Route]
     failed: list[FailedScan]
     events: Events = field(default_factory=Events)
+    folder: Path | None = None
+
+    def kept_in(self, folder: Path) -> "TrialScans":
+        """Return the same, for which the file of each scan is read only once, as what was read is kept in a folder."""
+        return replace(self, folder=folder, routes=[kept_in(route, folder) for route in self.routes])
 
 
 @dataclass(frozen=True)

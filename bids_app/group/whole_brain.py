@@ -12,7 +12,7 @@ from bids_app.bids.names import label
 from bids_app.bids.scans import Scan
 from bids_app.errors import DataError
 from bids_app.graph.features import Feature, edges_text
-from bids_app.group.node_values import read_nodes, read_values
+from bids_app.group.node_values import read_nodes, values_of
 from bids_app.group.region_values import Everyone, Region, of_regions, read_regions
 from bids_app.group.result_tables import TABLE_COLUMNS, compare_alone
 from bids_app.group.routes import GlobalRoute, Route
@@ -136,5 +136,5 @@ def _mean_of_visit(scans: Sequence[Scan], feature: Feature) -> float:
 def _mean_of(scan: Scan, feature: Feature) -> float:
     """Return the mean over nodes of a raw measure, from the sidecar or the nodal table."""
     if scan.path.name.endswith(".tsv"):
-        return np.nanmean(read_values(scan.path, feature.metric))
+        return np.nanmean(values_of(scan, feature.metric))
     return scan.sidecar.get("Mean", np.nan)

@@ -8,6 +8,7 @@ from nipype.pipeline import engine as pe
 from bids_app.bids.names import label
 from bids_app.group.analyses import Test, analyses_of
 from bids_app.group.family import Family
+from bids_app.group.forecast import gb_of_test
 from bids_app.group.interfaces import CompareArms, TestTogether, WriteComparison, WriteTogether
 from bids_app.group.routes import Route
 from bids_app.group.sample import Sample
@@ -55,7 +56,7 @@ def init_comparison_wf(
     analyses = analyses_of(settings.trial, sample.design, sample.symptoms, describes=route.describes)
     tests = [Test(feature, analysis) for feature in sample.features for analysis in analyses]
     folder, bare = settings.work_dir / name, sample.without_maps()
-    maps = {feature: sample.save_maps(feature, folder / f"{feature.label}.npz") for feature in sample.features}
+    maps = {feature: sample.maps_on_disk(feature, folder) for feature in sample.features}
     groups = _at_once(tests, settings.trial)
     merge = pe.Node(Merge(len(groups)), name="merge", run_without_submitting=True)
     in_order = [test for group in groups for test in group]
@@ -75,7 +76,8 @@ def init_comparison_wf(
         )
         own = group[0].feature.label if len(group) == 1 else "all"
         parts = (own, *map(label, filter(None, (analysis.estimator, analysis.subject))))
-        compare = pe.Node(interface, name=node_name("_".join(parts)), n_procs=n_jobs, mem_gb=0.5)
+        memory = gb_of_test(sample, settings.trial, n_features=len(group), n_jobs=n_jobs)
+        compare = pe.Node(interface, name=node_name("_".join(parts)), n_procs=n_jobs, mem_gb=memory)
         workflow.connect([(compare, merge, [("comparisons", f"in{position}")])])
     workflow.connect([(merge, ds_results, [("out", "comparisons")])])
     return workflow
@@ -127,7 +129,8 @@ def init_family_wf(*, family: Family, settings: Settings, n_jobs: int = 1, name:
             n_jobs=n_jobs,
         )
         own = together[0].label if len(together) == 1 else "all"
-        node = pe.Node(interface, name=node_name(f"{own}_{number + 1}"), n_procs=n_jobs, mem_gb=0.5)
+        memory = family.gb_of_test(settings.trial, n_jobs)
+        node = pe.Node(interface, name=node_name(f"{own}_{number + 1}"), n_procs=n_jobs, mem_gb=memory)
         workflow.connect([(node, merge, [("found", f"in{place}")])])
     workflow.connect([(merge, ds_results, [("out", "found")])])
     return workflow

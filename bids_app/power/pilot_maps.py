@@ -14,8 +14,8 @@ from bids_app.errors import DataError, UsageError
 from bids_app.graph.features import Feature
 from bids_app.group.found_routes import find_routes
 from bids_app.group.node_values import read_same_nodes, read_values
+from bids_app.group.reading import read_visit
 from bids_app.group.routes import ConnectionRoute, GlobalRoute, MapRoute, ParcelRoute, Route, grid_of
-from bids_app.group.sample import read_visit
 from bids_app.settings.argument_parser import meant
 from bids_app.settings.power_options import PowerOptions
 from bids_app.settings.settings import Settings

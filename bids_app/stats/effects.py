@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from bids_app.stats.fit import ratio
+from bids_app.stats.leastsquares import voxel_blocks
 from bids_app.stats.voxels import Part, VoxelModels
 from bids_app.stats.zscore import f_to_z, t_to_z
 
@@ -190,14 +191,16 @@ def _single(part: Part, models: VoxelModels) -> dict[str, np.ndarray]:
     margin = special.stdtrit(model.df, 0.975) * standard_error
     found = {"difference": difference, "standard_error": standard_error, "t": t, "z": t_to_z(t, model.df)}
     found |= {"ci_low": difference - margin, "ci_high": difference + margin, "partial_r2": fit.partial_r2()[0]}
-    outcome = hypothesis.outcome[part.rows][:, part.voxels]
-    flat = np.ptp(outcome, axis=0) == 0  # the same for everyone: there is nothing to test, and no interval
-    found = {name: np.where(flat, np.nan, values) for name, values in found.items()}
-    if hypothesis.kind == "slope":
-        return found
+    voxels = np.arange(hypothesis.outcome.shape[1])[part.voxels]
     arm = hypothesis.arm[part.rows] if hypothesis.kind == "difference" else None
-    sizes = [np.where(flat, np.nan, one) for one in hedges(difference, standard_error, model.df, outcome, arm)]
-    return found | dict(zip(("hedges_g", "g_low", "g_high"), sizes, strict=True))
+    flat, sizes = np.empty(len(voxels), dtype=bool), np.full((3, len(voxels)), np.nan)
+    for block in voxel_blocks(len(voxels)):
+        outcome = hypothesis.outcome[np.ix_(part.rows, voxels[block])]
+        flat[block] = np.ptp(outcome, axis=0) == 0  # the same for everyone: there is nothing to test, and no interval
+        if hypothesis.kind != "slope":
+            sizes[:, block] = hedges(difference[block], standard_error[block], model.df, outcome, arm)
+    found |= dict(zip(("hedges_g", "g_low", "g_high"), sizes, strict=True))
+    return {name: np.where(flat, np.nan, values) for name, values in found.items()}
 
 
 def _joint(part: Part, models: VoxelModels) -> dict[str, np.ndarray]:

@@ -1,11 +1,14 @@
 """t, F and partial R2 from the sums of squares of many regressions at once."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
+from numba import njit
 
 # Below this fraction of what was there before adjustment, a sum of squares is rounding.
 NEGLIGIBLE = 1e-12
+LEAST = float(np.finfo(float).eps)  # what is left unexplained of a sum of squares of 1
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class Fit:
         score = self.score[:, 0]
         if self.meat is not None:
             return ratio(score, np.sqrt(self.meat[:, 0, 0]))
-        r = score / np.sqrt(self.gram[:, 0, 0])
-        return r * np.sqrt(self.df / self._unexplained(np.square(r)))
+        gram, total = (np.broadcast_to(one, score.shape) for one in (self.gram[:, 0, 0], self.total))
+        return _student(score, gram, total, self.df)
 
     def f(self) -> np.ndarray:
         """Return F of all tested columns, (B, V): ``b' C^-1 b / q``, C the classical or the HC3 covariance of b."""
@@ -92,7 +95,50 @@ class Fit:
         return ratio(quadratic_form(self.score, self.gram), self.total)
 
     def _unexplained(self, explained: np.ndarray) -> np.ndarray:
-        return np.maximum(self.total - explained, np.finfo(float).eps)
+        return np.maximum(self.total - explained, LEAST)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # division that may raise is not done several at once
+def _student(score: np.ndarray, gram: np.ndarray, total: np.ndarray, df: float) -> np.ndarray:
+    """Return t (B, V) of sums of products (B, V), in one pass over memory."""
+    t, own, whole = np.empty(score.shape), np.empty(score.shape[1]), np.empty(score.shape[1])
+    for draw in range(score.shape[0]):
+        own[:], whole[:] = gram[draw], total[draw]
+        for v in range(own.size):
+            r = score[draw, v] / sqrt(own[v])
+            left = whole[v] - r * r
+            t[draw, v] = r * sqrt(df / (left if left > LEAST else LEAST))
+    return t
+
+
+@njit(cache=True, nogil=True)
+def gram_without(gram: np.ndarray, products: np.ndarray, negligible: np.ndarray) -> np.ndarray:
+    """Take voxel-wise regressors out of the sums of products of tested columns, in one pass over memory.
+
+    Parameters
+    ----------
+    gram : (B, q, q) float64 ndarray
+    products : (K, B, q, V) float64 ndarray
+        Of the tested columns with the K regressors, which are of unit norm and orthogonal to each other.
+    negligible : (B, q) float64 ndarray
+        A diagonal element that is no larger becomes infinite.
+
+    Returns
+    -------
+    (B, q, q, V) float64 ndarray
+        As ``gram`` of `Fit`.
+    """
+    left = np.empty((*gram.shape, products.shape[3]))
+    for draw, one, other in np.ndindex(gram.shape):
+        row = left[draw, one, other]
+        row[:] = gram[draw, one, other]
+        for k in range(len(products)):
+            for v in range(row.size):
+                row[v] -= products[k, draw, one, v] * products[k, draw, other, v]
+        if one == other:
+            for v in range(row.size):
+                row[v] = np.inf if row[v] <= negligible[draw, one] else row[v]
+    return left
 
 
 def _swept_meat(meat: np.ndarray, factor: np.ndarray) -> np.ndarray:

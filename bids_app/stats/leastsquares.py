@@ -1,9 +1,25 @@
 """Steps of least squares that the models share: columns taken out of values, and one design of many outcomes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+# Voxels done at a time, where a step needs several arrays as large as the maps; always the same, so that rounding does
+# not depend on how much memory there is.
+VOXELS_AT_ONCE = 1024
+
+
+def voxel_blocks(n_voxels: int) -> Iterator[slice]:
+    """Yield the voxels in blocks.
+
+    Examples
+    --------
+    >>> [(block.start, block.stop) for block in voxel_blocks(1500)]
+    [(0, 1024), (1024, 1500)]
+    """
+    for start in range(0, n_voxels, VOXELS_AT_ONCE):
+        yield slice(start, min(start + VOXELS_AT_ONCE, n_voxels))
 
 
 def without(basis: np.ndarray, values: np.ndarray) -> np.ndarray:

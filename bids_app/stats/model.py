@@ -1,14 +1,17 @@
 """The linear model of voxels with the same participants, fitted to many draws by matrix products."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.stats.fit import NEGLIGIBLE, Fit
-from bids_app.stats.leastsquares import without, without_units
+from bids_app.stats.fit import NEGLIGIBLE, Fit, gram_without
+from bids_app.stats.leastsquares import voxel_blocks, without, without_units
 from bids_app.stats.robust import hc3_meat, hc3_meat_of_one, rearranged_products
+
+Outcome = tuple[slice, np.ndarray]  # which draws have it
 
 
 @dataclass(frozen=True)
@@ -81,14 +84,19 @@ class LinearModel:
         regressors : sequence of (n, V) float64 ndarray, optional
             Each voxel's own covariates, the first of them usually its baseline.
         """
-        basis, own = _basis(nuisance), list[np.ndarray]()
-        for regressor in regressors:
-            own.append(_unit(without_units(own, without(basis, regressor)), regressor)[0])
-        residual = without_units(own, without(basis, outcome))
-        tested = np.asarray(tested, dtype=np.float64)
-        df = len(outcome) - basis.shape[1] - tested.shape[1] - len(own)
-        units = np.array(own).reshape(len(own), *outcome.shape)
-        return cls(tested, *_unit(residual, outcome), units, basis, df)
+        basis, tested = _basis(nuisance), np.asarray(tested, dtype=np.float64)
+        unit, norm = np.empty(outcome.shape), np.empty(outcome.shape[1])
+        units = np.empty((len(regressors), *outcome.shape))
+        for block in voxel_blocks(outcome.shape[1]):
+            own = list[np.ndarray]()
+            for regressor in (np.ascontiguousarray(values[:, block]) for values in regressors):
+                own.append(_unit(without_units(own, without(basis, regressor)), regressor)[0])
+            of_block = np.ascontiguousarray(outcome[:, block])
+            unit[:, block], norm[block] = _unit(without_units(own, without(basis, of_block)), of_block)
+            for number, values in enumerate(own):
+                units[number, :, block] = values
+        df = len(outcome) - basis.shape[1] - tested.shape[1] - len(units)
+        return cls(tested, unit, norm, units, basis, df)
 
     def observed(self, robust: bool = False) -> Fit:
         """Return the `Fit` of the tested columns as observed, B = 1."""
@@ -100,16 +108,16 @@ class LinearModel:
         With ``robust``, t and F have the covariance HC3.
         """
         score = _products(tested, self.outcome_unit)
-        cross = [_products(tested, unit) for unit in self.units]
+        cross = self._cross(tested)
         columns, gram = self._adjusted(tested, cross)
         fit = Fit(score, gram, np.ones((1, 1)), self.df)
         if robust:
-            fit = self._robust(fit, columns, cross, [(slice(None), self.outcome_unit)])
+            fit = self._robust(fit, columns, cross, lambda block: [(slice(None), _cut(self.outcome_unit, block))])
         return fit.given_last(self.n_along)
 
     def rearranged(self, order: np.ndarray, signs: np.ndarray, robust: bool = False) -> Fit:
         """Return the `Fit` to rearrangements of the residuals, (B, n) int64 and (B, n) float64 (Freedman & Lane)."""
-        cross = [_products(self.tested[None], unit) for unit in self.units]
+        cross = self._cross(self.tested[None])
         columns, gram = self._adjusted(self.tested[None], cross)
         fixed = np.concatenate([columns[0], self.basis], axis=1)
         moved = np.empty((*order.shape, fixed.shape[1]))
@@ -121,45 +129,58 @@ class LinearModel:
             score = score - tested * regressor[:, None]
         total = 1 - np.square(nuisance).sum(axis=1) - sum(map(np.square, along))
         fit = Fit(score, gram, total, self.df)
-        return self._robust(fit, columns, cross, self._outcomes(order, signs, nuisance, along)) if robust else fit
+        if not robust:
+            return fit
+        return self._robust(fit, columns, cross, partial(self._outcomes, order, signs, nuisance, along))
 
-    def _adjusted(self, tested: np.ndarray, cross: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _cross(self, tested: np.ndarray) -> np.ndarray:
+        """Return the products of tested columns with the regressors, (K, B, q, V)."""
+        return (_rows(tested) @ self.units).reshape(-1, len(tested), tested.shape[2], self.units.shape[2])
+
+    def _adjusted(self, tested: np.ndarray, cross: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the tested columns without nuisance, and their sums of products without regressors too."""
         columns = without(self.basis, tested)
-        gram = (columns.transpose(0, 2, 1) @ columns)[..., None]
-        for products in cross:
-            gram = gram - products[:, :, None] * products[:, None]
-        own = np.einsum("bqqv->bqv", gram)
-        own[own <= NEGLIGIBLE * np.square(tested).sum(axis=1)[..., None]] = np.inf
-        return columns, gram
+        gram = columns.transpose(0, 2, 1) @ columns
+        if not len(cross):  # the same for all voxels
+            cross = np.empty((0, *cross.shape[1:3], 1))
+        return columns, gram_without(gram, cross, NEGLIGIBLE * np.square(tested).sum(axis=1))
 
     def _outcomes(
-        self, order: np.ndarray, signs: np.ndarray, nuisance: np.ndarray, along: list[np.ndarray]
+        self, order: np.ndarray, signs: np.ndarray, nuisance: np.ndarray, along: list[np.ndarray], block: slice
     ) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield each draw, as a slice, and its rearranged outcome (n, V) without nuisance and regressors."""
+        """Yield each draw, as a slice, and its rearranged outcome (n, W) without nuisance and regressors."""
         for draw, (source, sign) in enumerate(zip(order, signs, strict=True)):
-            outcome = sign[:, None] * self.outcome_unit[source] - self.basis @ nuisance[draw]
+            outcome = sign[:, None] * self.outcome_unit[source, block] - self.basis @ nuisance[draw][:, block]
             for unit, products in zip(self.units, along, strict=True):
-                outcome -= unit * products[draw]
+                outcome -= unit[:, block] * products[draw, block]
             yield slice(draw, draw + 1), outcome
 
     def _robust(
-        self, fit: Fit, columns: np.ndarray, cross: list[np.ndarray], outcomes: Iterable[tuple[slice, np.ndarray]]
+        self, fit: Fit, columns: np.ndarray, cross: np.ndarray, outcomes: Callable[[slice], Iterable[Outcome]]
     ) -> Fit:
-        """Return the fit with the meat of HC3; ``outcomes`` pairs draws with the outcome they have."""
+        """Return the fit with the meat of HC3; ``outcomes`` pairs, in some voxels, draws with the outcome they have."""
         n_draws, q, n_voxels = fit.score.shape
         inverse = _inverse(np.broadcast_to(fit.gram, (len(columns), q, q, n_voxels)))
-        leverage = np.square(self.basis).sum(axis=1)[:, None] + np.square(self.units).sum(axis=0)
-        products = np.array(cross).reshape(len(cross), len(columns), q, n_voxels)
+        of_nuisance = np.square(self.basis).sum(axis=1)[:, None]
         coefficients = np.sum(inverse * fit.score[:, None], axis=2)
         meat, kernel = np.empty((n_draws, q, q, n_voxels)), hc3_meat_of_one if q == 1 else hc3_meat
-        for draws, outcome in outcomes:
-            own = draws if len(columns) == n_draws else slice(None)
-            fixed, solution = (self.units, outcome, leverage), (coefficients[draws], inverse[own])
-            kernel((columns[own], products[:, own]), fixed, solution, meat[draws])
+        for block in voxel_blocks(n_voxels):
+            units = _cut(self.units, block)
+            leverage = of_nuisance + np.square(units).sum(axis=0)
+            for draws, outcome in outcomes(block):
+                own = draws if len(columns) == n_draws else slice(None)
+                solution = _cut(coefficients[draws], block), _cut(inverse[own], block)
+                found = np.empty((*meat[draws].shape[:3], leverage.shape[1]))
+                kernel((columns[own], _cut(cross[:, own], block)), (units, outcome, leverage), solution, found)
+                meat[draws, ..., block] = found
         nothing_left = np.isinf(np.einsum("bqqv->bqv", fit.gram))
         np.einsum("bqqv->bqv", meat)[np.broadcast_to(nothing_left, fit.score.shape)] = np.inf
         return replace(fit, meat=meat)
+
+
+def _cut(values: np.ndarray, block: slice) -> np.ndarray:
+    """Return a block of the voxels, which are last, in an array of its own: loops over such are faster."""
+    return np.ascontiguousarray(values[..., block])
 
 
 def _basis(nuisance: np.ndarray) -> np.ndarray:
@@ -170,9 +191,12 @@ def _basis(nuisance: np.ndarray) -> np.ndarray:
 
 
 def _products(tested: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    n_draws, n, q = tested.shape
-    rows = np.ascontiguousarray(tested.transpose(0, 2, 1)).reshape(n_draws * q, n)
-    return (rows @ unit).reshape(n_draws, q, -1)
+    return (_rows(tested) @ unit).reshape(len(tested), tested.shape[2], -1)
+
+
+def _rows(tested: np.ndarray) -> np.ndarray:
+    """Return columns (B, n, q) as rows of one matrix, (B q, n)."""
+    return np.ascontiguousarray(tested.transpose(0, 2, 1)).reshape(-1, tested.shape[1])
 
 
 def _unit(residual: np.ndarray, original: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ from bids_app.stats.allocation import Allocations
 from bids_app.stats.earlier import EarlierLook, going_on
 from bids_app.stats.effects import Effect, JointEffect, estimate
 from bids_app.stats.estimands import two_visits
+from bids_app.stats.footprint import draws_at_once
 from bids_app.stats.hypotheses import Hypothesis, hypothesis
 from bids_app.stats.inference import Inference
 from bids_app.stats.pvalues import Counted, count_reaching, counted_at, familywise
@@ -22,10 +23,6 @@ from bids_app.stats.settling import Stopping
 from bids_app.stats.tail import familywise_tail
 from bids_app.stats.together import reached_across
 from bids_app.stats.voxels import Draws, VoxelModels
-
-# Draws done at once: few enough to stay in the cache, many enough for small maps. By the count of voxels only, so that
-# rounding in the matrix products does not depend on the count of threads.
-BATCH_ELEMENTS, LEAST_BATCH, MOST_BATCH = 2**19, 16, 256
 
 
 @dataclass(frozen=True)
@@ -374,7 +371,7 @@ def _moves_along(hypothesis: Hypothesis, draws: Draws) -> bool:
 
 def batch_of(models: VoxelModels) -> int:
     """Return how many draws are done at once."""
-    return int(np.clip(BATCH_ELEMENTS // models.hypothesis.outcome.shape[1], LEAST_BATCH, MOST_BATCH))
+    return draws_at_once(models.hypothesis.outcome.shape[1])
 
 
 def statistics_at(models: VoxelModels, draws: Draws, inference: Inference, window: slice) -> np.ndarray:

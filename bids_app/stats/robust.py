@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 # Voxels done at a time: the rows of a chunk stay in the cache while the participants are gone through.
-CHUNK = 1024
+CHUNK = 256
 # Leverages closer to 1 are 1 but for rounding.
 FULL_LEVERAGE = 1e-10
 
@@ -50,30 +50,34 @@ def hc3_meat(  # noqa: C901 - one pass over memory: its loops do not come apart
                             meat[draw, a, b, v] = np.inf
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")  # division that may raise is not done several at once
 def hc3_meat_of_one(
     tested: tuple[np.ndarray, ...], fixed: tuple[np.ndarray, ...], solution: tuple[np.ndarray, ...], meat: np.ndarray
 ) -> None:
     """Do what `hc3_meat` does, for a single tested column: faster, several voxels at once, from the cache."""
     (columns, cross), (units, outcome, leverage), (coefficients, inverse) = tested, fixed, solution
-    x = np.empty(CHUNK)
+    chunk = np.empty(CHUNK)
     meat[:] = 0.0
     for start in range(0, outcome.shape[1], CHUNK):
         stop = min(start + CHUNK, outcome.shape[1])
+        x = chunk[: stop - start]
         for draw in range(len(columns)):
+            variance, coefficient = inverse[draw, 0, 0, start:stop], coefficients[draw, 0, start:stop]
+            own_meat = meat[draw, 0, 0, start:stop]
             for i in range(outcome.shape[0]):
                 x[:] = columns[draw, i, 0]
                 for k in range(units.shape[0]):
-                    for v in range(start, stop):
-                        x[v - start] -= cross[k, draw, 0, v] * units[k, i, v]
-                for v in range(start, stop):
-                    own = x[v - start]
-                    share = own * own * inverse[draw, 0, 0, v]
-                    free = 1.0 - leverage[i, v] - share
+                    products, unit = cross[k, draw, 0, start:stop], units[k, i, start:stop]
+                    for v in range(x.size):
+                        x[v] -= products[v] * unit[v]
+                own_outcome, own_leverage = outcome[i, start:stop], leverage[i, start:stop]
+                for v in range(x.size):
+                    share = x[v] * x[v] * variance[v]
+                    free = 1.0 - own_leverage[v] - share
                     full = free <= FULL_LEVERAGE
-                    weighted = own * (outcome[i, v] - own * coefficients[draw, 0, v]) / (1.0 if full else free)
+                    weighted = x[v] * (own_outcome[v] - x[v] * coefficient[v]) / (1.0 if full else free)
                     alone = np.inf if share > FULL_LEVERAGE else 0.0
-                    meat[draw, 0, 0, v] += alone if full else weighted * weighted
+                    own_meat[v] += alone if full else weighted * weighted
 
 
 @njit(cache=True, nogil=True)
@@ -94,8 +98,9 @@ def rearranged_products(unit: np.ndarray, outcome: np.ndarray, order: np.ndarray
     for start in range(0, unit.shape[1], CHUNK):
         stop = min(start + CHUNK, unit.shape[1])
         for draw in range(len(order)):
+            own = products[draw, start:stop]
             for i in range(len(unit)):
-                source, sign = order[draw, i], signs[draw, i]
-                for v in range(start, stop):
-                    products[draw, v] += sign * unit[i, v] * outcome[source, v]
+                sign, one, other = signs[draw, i], unit[i, start:stop], outcome[order[draw, i], start:stop]
+                for v in range(own.size):
+                    own[v] += sign * one[v] * other[v]
     return products

@@ -4,15 +4,17 @@ Everything compiled is in one file: a change elsewhere would not renew what is c
 """
 
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-# A fuller bucket takes longer to sort by insertion than the whole map by radix.
-FULL_BUCKET = 64
-# 6 digits of 11 bits hold a 64-bit key.
-DIGITS, DIGIT_BITS = 6, 11
+# 6 digits of 11 bits hold a 64-bit key; two hold a magnitude of so many bits, with its sign.
+DIGITS, DIGIT_BITS, MAGNITUDE_BITS = 6, 11, 20
+LAST_DIGIT, LARGEST_KEY = 2**DIGIT_BITS - 1, 2**MAGNITUDE_BITS - 1
+# Moves per voxel beyond which values are too uneven for keys of so few bits.
+MOST_MOVES = 8
 
 
 def tfce(statistic: npt.ArrayLike, neighbours: np.ndarray, E: float = 0.5, H: float = 2.0) -> np.ndarray:
@@ -48,7 +50,8 @@ def tfce(statistic: npt.ArrayLike, neighbours: np.ndarray, E: float = 0.5, H: fl
     voxels are joined from the highest down, and each component adds
     :math:`e^E (h_{birth}^{H+1} - h_{merge}^{H+1}) / (H + 1)` to the voxels in it. The time goes into waiting for
     memory and for branches that cannot be foretold: so neighbours are looked up in the order of the voxels, joined
-    in the order of their ranks, and several maps share their workspace.
+    in the order of their ranks, and several maps share their workspace. Voxels bear the number of a component as it was
+    when they joined; what became of it is in a list as short as there are peaks, where it is found in one step.
 
     References
     ----------
@@ -120,40 +123,37 @@ def _enhance_connections(
     statistics: np.ndarray, pairs: np.ndarray, exponents: tuple[float, float], enhanced: np.ndarray
 ) -> None:
     count = len(pairs)
-    order, heights = np.empty(count, np.int32), np.empty(count)
-    tree = np.empty((3, pairs.max() + 1 if count else 0), np.int32)
+    order, heights, keyed = np.empty(count, np.int32), np.empty(count), np.empty((2, count), np.int64)
+    components = np.empty((5, pairs.max() + 1 if count else 0), np.uint32)
     joined = np.empty((2, count), np.int32)
     for index in range(len(statistics)):
-        n_positive, n_ranked = _rank(statistics[index], order, heights)
+        n_positive, n_ranked = _rank(statistics[index], order, heights, keyed)
         for sign in (1.0, -1.0):
             first, last = (0, n_positive) if sign > 0 else (n_positive, n_ranked)
-            _join_connections(pairs, order[first:last], tree, joined)
+            _join_connections(pairs, order[first:last], components, joined)
             values = _integrate(heights[first:last], joined[0], joined[1], exponents)
             for position in range(last - first):
                 enhanced[index, order[first + position]] = sign * values[position]
 
 
 @njit(cache=True, nogil=True)
-def _join_connections(pairs: np.ndarray, order: np.ndarray, tree: np.ndarray, joined: np.ndarray) -> None:
+def _join_connections(pairs: np.ndarray, order: np.ndarray, components: np.ndarray, joined: np.ndarray) -> None:
     """Join the nodes of the connections in order; each gets its lower one, and its component's size when it joined."""
-    root, size, lowest = tree
+    now, size, lowest = components[0], components[3], components[4]
     below, extents = joined
-    for node in range(len(root)):
-        root[node], size[node], lowest[node] = node, 0, -1
+    for node in range(len(now)):
+        _begin(node, components)
+        size[node] = 0
     for own in range(len(order)):
         below[own] = -1
-        one, other = _find(root, pairs[order[own], 0]), _find(root, pairs[order[own], 1])
+        one, other = now[pairs[order[own], 0]], now[pairs[order[own], 1]]
         for node in (one, other):
-            if lowest[node] >= 0:
+            if size[node] > 0:
                 below[lowest[node]] = own
         if one != other:
-            if size[other] > size[one]:
-                one, other = other, one
-            root[other] = one
-            size[one] += size[other]
-        size[one] += 1
-        lowest[one] = own
-        extents[own] = size[one]
+            one = _merged(one, other, components)
+        size[one] += np.uint32(1)
+        lowest[one], extents[own] = own, size[one]
 
 
 @njit(cache=True, nogil=True)
@@ -161,21 +161,25 @@ def _enhance_maps(
     statistics: np.ndarray, neighbours: np.ndarray, exponents: tuple[float, float], enhanced: np.ndarray
 ) -> None:
     count, most = neighbours.shape
-    order, heights = np.empty(count, np.int32), np.empty(count)
+    order, heights, keyed = np.empty(count, np.int32), np.empty(count), np.empty((2, count), np.int64)
     # The last element is where a neighbour of -1 leads to.
     rank = np.empty(count + 1, np.int32)
-    before, found = np.empty(count * most + 1, np.int32), np.empty(count, np.int32)
-    tree = np.empty((5, count), np.int32)
+    before, found = np.empty(count * most + 1, np.uint32), np.empty(count, np.int32)
+    label, components, joined = (
+        np.empty(count, np.uint32),
+        np.empty((5, count), np.uint32),
+        np.empty((2, count), np.int32),
+    )
     for index in range(len(statistics)):
-        n_positive, n_ranked = _rank(statistics[index], order, heights)
+        n_positive, n_ranked = _rank(statistics[index], order, heights, keyed)
         rank[:] = count
         for position in range(n_ranked):
             rank[order[position]] = position
         _list_before(rank, n_positive, neighbours, before, found)
         for sign in (1.0, -1.0):
             first, last = (0, n_positive) if sign > 0 else (n_positive, n_ranked)
-            below, extents = _join(before[first * most :], found[first:last], most, tree)
-            values = _integrate(heights[first:last], below, extents, exponents)
+            _join(before[first * most :], found[first:last], most, (label, components), joined)
+            values = _integrate(heights[first:last], joined[0], joined[1], exponents)
             for position in range(last - first):
                 enhanced[index, order[first + position]] = sign * values[position]
 
@@ -204,34 +208,62 @@ def _list_before(
 
 
 @njit(cache=True, nogil=True)
-def _join(before: np.ndarray, found: np.ndarray, most: int, tree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join the ranks in order; return each one's lower one, and its component's size when it joined."""
-    root, size, lowest, below, extents = tree[0], tree[1], tree[2], tree[3], tree[4]
+def _join(
+    before: np.ndarray, found: np.ndarray, most: int, labelled: tuple[np.ndarray, np.ndarray], joined: np.ndarray
+) -> None:
+    """Join the ranks in order; each gets its lower one, and its component's size when it joined."""
+    label, components = labelled
+    now, size, lowest = components[0], components[3], components[4]
+    below, extents = joined
+    peak: Any = np.uint32(0)
     for own in range(len(found)):
-        joined = root[own] = own
-        size[own], below[own] = 1, -1
-        for place in range(own * most, own * most + found[own]):
-            other = _find(root, before[place])
-            if other == joined:
-                continue
-            below[lowest[other]] = own
-            # The larger component keeps its root, which keeps the paths short.
-            if size[other] > size[joined]:
-                other, joined = joined, other
-            root[other] = joined
-            size[joined] += size[other]
-        lowest[joined] = own
-        extents[own] = size[joined]
-    return below, extents
+        below[own] = -1
+        first = np.uint64(own) * np.uint64(most)
+        beyond = first + np.uint64(found[own])
+        if first == beyond:
+            one = peak
+            _begin(one, components)
+            peak += np.uint32(1)
+        else:
+            one = now[label[before[first]]]
+            below[lowest[one]] = own
+            # Most touch one component only: that is found out without a branch for each neighbour.
+            least = largest = one
+            for place in range(first + np.uint64(1), beyond):
+                other = now[label[before[place]]]
+                least, largest = min(least, other), max(largest, other)
+            if least != largest:
+                for place in range(first + np.uint64(1), beyond):
+                    other = now[label[before[place]]]
+                    if other != one:
+                        below[lowest[other]] = own
+                        one = _merged(one, other, components)
+            size[one] += np.uint32(1)
+        label[own], lowest[one], extents[own] = one, np.uint32(own), size[one]
 
 
 @njit(cache=True, nogil=True)
-def _find(root: np.ndarray, index: int) -> int:
-    above = root[index]
-    while above != root[above]:
-        root[index] = root[above]
-        index, above = above, root[above]
-    return above
+def _begin(one: Any, components: np.ndarray) -> None:
+    """Begin a component of one member, which bears its number."""
+    now, following, last, size = components[0], components[1], components[2], components[3]
+    now[one] = following[one] = last[one] = one
+    size[one] = 1
+
+
+@njit(cache=True, nogil=True)
+def _merged(one: Any, other: Any, components: np.ndarray) -> Any:
+    """Merge two components under the number of the larger, which is returned: so that few numbers change."""
+    now, following, last, size = components[0], components[1], components[2], components[3]
+    if size[other] > size[one]:
+        one, other = other, one
+    member = other
+    now[member] = one
+    while member != last[other]:
+        member = following[member]
+        now[member] = one
+    following[last[one]], last[one] = other, last[other]
+    size[one] += size[other]
+    return one
 
 
 @njit(cache=True, nogil=True)
@@ -241,78 +273,90 @@ def _integrate(
     """Sum what the components hold, from the lowest voxels up; the heights become the values."""
     E, H = exponents
     powers = heights * heights * heights / 3.0 if H == 2.0 else heights ** (H + 1.0) / (H + 1.0)
+    for own in range(heights.size):
+        heights[own] = sqrt(extents[own]) if E == 0.5 else float(extents[own]) ** E
     for own in range(heights.size - 1, -1, -1):
-        extent = sqrt(extents[own]) if E == 0.5 else float(extents[own]) ** E
         lower = below[own]
         if lower < 0:
-            heights[own] = extent * powers[own]
+            heights[own] *= powers[own]
         else:
-            heights[own] = heights[lower] + extent * (powers[own] - powers[lower])
+            heights[own] = heights[lower] + heights[own] * (powers[own] - powers[lower])
     return heights
 
 
 @njit(cache=True, nogil=True)
-def _rank(statistic: np.ndarray, order: np.ndarray, heights: np.ndarray) -> tuple[int, int]:
+def _rank(statistic: np.ndarray, order: np.ndarray, heights: np.ndarray, keyed: np.ndarray) -> tuple[int, int]:
     """Rank the positive voxels, then the negative ones, each from the largest magnitude down; zeros have no rank.
 
     Fills ``order`` (V,) with the voxels and ``heights`` (V,) with their magnitudes; returns the counts of the positive
-    and of all ranked voxels. Buckets and insertion are linear in the voxels, where a comparison sort is not.
+    and of all ranked voxels. They are sorted by keys of two digits, then by insertion where keys are alike: linear in
+    the voxels, where a comparison sort is not.
     """
-    largest = 0.0
-    for value in statistic:
-        largest = max(largest, abs(value))
-    n_buckets = statistic.size
-    scale = (n_buckets - 1) / max(largest, 1e-300)
-    starts = np.zeros(2 * n_buckets + 1, dtype=np.int32)
-    for value in statistic:
-        if value != 0.0:
-            starts[_bucket(value, scale, n_buckets) + 1] += 1
-    even = starts.max() <= FULL_BUCKET
-    starts[:] = np.cumsum(starts)
-    n_positive, n_ranked = starts[n_buckets], starts[2 * n_buckets]
-    if even:
-        _distribute(statistic, scale, starts, order, heights)
-        _insert(order[:n_positive], heights[:n_positive])
-        _insert(order[n_positive:n_ranked], heights[n_positive:n_ranked])
-    else:
+    keys, spare = keyed
+    starts = _key(statistic, keys)
+    one_sign = 2 ** (MAGNITUDE_BITS - DIGIT_BITS)
+    n_positive, n_ranked = starts[1, one_sign], starts[1, 2 * one_sign]
+    for key in keys:
+        digit = (key >> 32) & LAST_DIGIT
+        spare[starts[0, digit]] = key
+        starts[0, digit] += 1
+    for key in spare:
+        digit = key >> (32 + DIGIT_BITS)
+        keys[starts[1, digit]] = key
+        starts[1, digit] += 1
+    for position in range(n_ranked):
+        order[position] = np.int32(keys[position])
+        heights[position] = abs(statistic[order[position]])
+    if not _insert(keys[:n_ranked], order, heights):
         _by_digits(statistic, n_positive, n_ranked, order, heights)
     return n_positive, n_ranked
 
 
 @njit(cache=True, nogil=True)
-def _bucket(value: float, scale: float, n_buckets: int) -> int:
-    """Count buckets from the largest magnitude down, the positive half first."""
-    below = n_buckets - 1 - int(abs(value) * scale)
-    return below if value > 0 else n_buckets + below
+def _insert(keys: np.ndarray, order: np.ndarray, heights: np.ndarray) -> bool:
+    """Finish an order by insertion among those whose keys are alike; give up if that takes too many moves."""
+    left = MOST_MOVES * keys.size
+    for index in range(1, keys.size):
+        if keys[index - 1] >> 32 == keys[index] >> 32 and heights[index - 1] < heights[index]:
+            height, voxel, place = heights[index], order[index], index
+            while place > 0 and keys[place - 1] >> 32 == keys[index] >> 32 and heights[place - 1] < height:
+                heights[place], order[place] = heights[place - 1], order[place - 1]
+                place -= 1
+            heights[place], order[place] = height, voxel
+            left -= index - place
+            if left < 0:
+                return False
+    return True
 
 
 @njit(cache=True, nogil=True)
-def _distribute(
-    statistic: np.ndarray, scale: float, starts: np.ndarray, order: np.ndarray, heights: np.ndarray
-) -> None:
-    n_buckets = statistic.size
+def _key(statistic: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Fill in what is sorted: above 32 bits the magnitude, counted down, below them the voxel; zeros come last.
+
+    Returns where each digit of the magnitudes begins in the order, (2, 2048), the lower one first.
+    """
+    largest = 0.0
+    for value in statistic:
+        largest = max(largest, abs(value))
+    scale = LARGEST_KEY / max(largest, 1e-300)
+    starts = np.zeros((2, LAST_DIGIT + 1), dtype=np.int32)
     for voxel in range(statistic.size):
         value = statistic[voxel]
-        if value != 0.0:
-            bucket = _bucket(value, scale, n_buckets)
-            order[starts[bucket]], heights[starts[bucket]] = voxel, abs(value)
-            starts[bucket] += 1
-
-
-@njit(cache=True, nogil=True)
-def _insert(order: np.ndarray, heights: np.ndarray) -> None:
-    """Finish a nearly sorted order by insertion."""
-    for index in range(1, order.size):
-        height, voxel, place = heights[index], order[index], index
-        while place > 0 and heights[place - 1] < height:
-            heights[place], order[place] = heights[place - 1], order[place - 1]
-            place -= 1
-        heights[place], order[place] = height, voxel
+        part = np.int64(value <= 0.0) + np.int64(value == 0.0)
+        key = (part << MAGNITUDE_BITS) + LARGEST_KEY - np.int64(abs(value) * scale)
+        keys[voxel] = (key << 32) + voxel
+        starts[0, key & LAST_DIGIT] += 1
+        starts[1, key >> DIGIT_BITS] += 1
+    for digit in range(2):
+        before = 0
+        for value in range(LAST_DIGIT + 1):
+            before, starts[digit, value] = before + starts[digit, value], before
+    return starts
 
 
 @njit(cache=True, nogil=True)
 def _by_digits(statistic: np.ndarray, n_positive: int, n_ranked: int, order: np.ndarray, heights: np.ndarray) -> None:
-    """Rank values that are too uneven for buckets: negative floats count their bits downwards."""
+    """Rank values that are too uneven for short keys: negative floats count their bits downwards."""
     bits = statistic.view(np.int64)
     ascending = _argsort((bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64))
     order[:n_positive] = ascending[statistic.size - n_positive :][::-1]

@@ -120,7 +120,7 @@ def _parts(hypothesis: Hypothesis, present: np.ndarray) -> Iterator[Part]:
 
 def _part(hypothesis: Hypothesis, voxels: np.ndarray | slice, rows: np.ndarray) -> Part:
     def of(values: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(values[rows][:, voxels])
+        return values if isinstance(voxels, slice) else values[np.ix_(rows, voxels)]
 
     model = LinearModel.prepare(
         of(hypothesis.outcome),

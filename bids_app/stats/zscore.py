@@ -1,6 +1,7 @@
 """Student's t to the normal deviate of the same tail, exactly or by table."""
 
 from dataclasses import dataclass, field
+from math import copysign
 
 import numpy as np
 import numpy.typing as npt
@@ -119,21 +120,24 @@ class ZTable:
     def __call__(self, t: np.ndarray) -> np.ndarray:
         """Convert ``t``, a float64 ndarray of any shape, to z of the same shape."""
         z = np.empty_like(t)
-        _interpolate(t.ravel(), self.nodes, z.ravel())
-        beyond = np.abs(t) >= TABLE_LIMIT
-        if beyond.any():
+        if _interpolate(t.ravel(), self.nodes, z.ravel()) >= TABLE_LIMIT:
+            beyond = np.abs(t) >= TABLE_LIMIT
             z[beyond] = t_to_z(t[beyond], self.df)
         return z
 
 
 @njit(cache=True, nogil=True)
-def _interpolate(t: np.ndarray, nodes: np.ndarray, z: np.ndarray) -> None:
+def _interpolate(t: np.ndarray, nodes: np.ndarray, z: np.ndarray) -> float:
+    """Fill in z, and return the largest magnitude of t."""
+    largest = 0.0
     for index in range(t.size):
         x = abs(t[index]) * NODES_PER_UNIT
+        largest = max(largest, x)
         left = min(int(x), len(nodes) - 2)
         u = x - left
         z0, m0 = nodes[left]
         z1, m1 = nodes[left + 1]
         rise = z1 - z0
         value = z0 + u * (m0 + u * ((3 * rise - 2 * m0 - m1) + u * (m0 + m1 - 2 * rise)))
-        z[index] = value if t[index] >= 0 else -value
+        z[index] = copysign(value, t[index])  # without a branch, which could not be foretold
+    return largest / NODES_PER_UNIT
