@@ -4,10 +4,14 @@ The bits are stored as (C, N, 64) uint64: chunk c holds columns 4096 c to 4096 c
 so that the part of a thousand rows which one sweep reads is contiguous and stays in the L2 cache.
 """
 
+import math
+
 import numpy as np
 from numba import njit
 
 from bids_app.graph.intrinsics import CHUNK, WORD, WORDS, count_common, row_part
+
+LINE = 64  # bytes of a line of the cache
 
 
 def n_chunks(n_nodes):
@@ -15,7 +19,22 @@ def n_chunks(n_nodes):
     return -(-n_nodes // CHUNK)
 
 
-def empty_bits(n_nodes, allocate=np.zeros):
+def aligned_zeros(shape, dtype):
+    """Return zeros that begin on a line of the cache, so that no register is filled from two lines.
+
+    Examples
+    --------
+    >>> zeros = aligned_zeros((3, 5), np.float32)
+    >>> zeros.shape, zeros.dtype.name, zeros.ctypes.data % 64
+    ((3, 5), 'float32', 0)
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.zeros(size + LINE, np.uint8)
+    first = -room.ctypes.data % LINE
+    return room[first : first + size].view(dtype).reshape(shape)
+
+
+def empty_bits(n_nodes, allocate=aligned_zeros):
     """Return a graph of `n_nodes` nodes without edges, (C, N, 64) uint64.
 
     Parameters

@@ -18,13 +18,17 @@ from bids_app.graph.intrinsics import (
     lowest_bit,
     no_products,
     plus_products,
+    popcount,
     row_part,
     total_product,
 )
 
-TILE = (1024, 2048)  # the rows' part of a chunk, 512 KB, stays in L2
-STRIPE = 128  # so many columns' part of a chunk, 64 KB, stays still closer while the rows pass by
+TILE = (1024, 2048)  # of the edges that are listed at a time
+SWEPT = (2048, 2048)  # where common neighbours are counted: many rows, so that the columns are seldom read again
+STRIPES = (64, 1024)  # columns whose part of a chunk stays still closer while the rows pass by: at least, and at most
+PER_VISIT = 8  # edges of a row in a stripe that are worth its coming by
 AHEAD = 3  # rows that are asked for before they are needed
+UNITS = 2.0**28  # weights are added as whole numbers of these, so that their order changes no sum
 
 
 def sum_triangles(bits, unit, *, panel=None, n_threads=1):
@@ -43,27 +47,47 @@ def sum_triangles(bits, unit, *, panel=None, n_threads=1):
     -------
     (3, N) float64 ndarray
         The sums of c, of w and of w c, where c is the number of common neighbours of the two ends of an edge
-        and w their correlation.
+        and w their correlation, to 2**-29; exact where |w| is 2**-5 or more, and the same in any order of the nodes.
     """
     n_chunks, n_nodes = bits.shape[:2]
-    panel, totals = panel or n_chunks, np.zeros((3, n_nodes))
+    panel, totals = panel or n_chunks, np.zeros((3, n_nodes), np.int64)
     for first in range(0, n_chunks, panel):
         chunks = first, min(first + panel, n_chunks)
-        for part in bands(partial(_triangle_band, bits, unit, chunks), range(0, n_nodes, TILE[0]), n_threads):
+        for part in bands(partial(_triangle_band, bits, unit, chunks), range(0, n_nodes, SWEPT[0]), n_threads):
             totals += part
-    return totals
+    return totals / np.array([[1.0], [UNITS], [UNITS]])
 
 
 def _triangle_band(bits, unit, chunks, start):
     """Sum over the edges of one band of tiles on and above the diagonal."""
-    totals = np.zeros((3, bits.shape[1]))
-    for column in range(start, bits.shape[1], TILE[1]):
-        add_triangles(bits, *list_edges(bits, (start, column), TILE), chunks, unit, totals)
+    totals = np.zeros((3, bits.shape[1]), np.int64)
+    for column in range(start, bits.shape[1], SWEPT[1]):
+        corner = start, column
+        edges = list_edges(bits, corner, SWEPT, worthwhile_stripe(count_edges(bits, corner, SWEPT)))
+        add_triangles(bits, *edges, chunks, unit, totals)
     return totals
 
 
+def worthwhile_stripe(n_edges):
+    """Return how many columns of a tile with so many edges are swept at a time."""
+    stripe, widest = STRIPES
+    while stripe < widest and n_edges * stripe < PER_VISIT * SWEPT[0] * SWEPT[1]:
+        stripe *= 2
+    return stripe
+
+
 @njit(cache=True, nogil=True)
-def list_edges(bits, corner, shape):
+def count_edges(bits, corner, shape):
+    """Count the edges that `list_edges` lists."""
+    n_nodes, n_edges = bits.shape[1], 0
+    for row in range(corner[0], min(corner[0] + shape[0], n_nodes)):
+        for column in range(corner[1], min(corner[1] + shape[1], n_nodes), WORD):
+            n_edges += popcount(beyond(bits[column // CHUNK, row, column % CHUNK // WORD], row, column))
+    return n_edges
+
+
+@njit(cache=True, nogil=True)
+def list_edges(bits, corner, shape, stripe=128):
     """Edges above the diagonal in one tile of the graph.
 
     Parameters
@@ -73,26 +97,28 @@ def list_edges(bits, corner, shape):
         First row and first column of the tile, multiples of 64.
     shape : (int, int)
         Rows and columns of the tile, multiples of 64; what lies beyond the graph is left out.
+    stripe : int
+        Columns whose edges are listed together, a multiple of 64.
 
     Returns
     -------
     rows, columns : (E,) int32 ndarray
-        The two ends of each edge, by stripe of 128 columns, then by row.
+        The two ends of each edge, by stripe, then by row.
     """
     n_nodes = bits.shape[1]
     last = min(corner[0] + shape[0], n_nodes), min(corner[1] + shape[1], n_nodes)
-    ends = np.empty((2, shape[0] * shape[1]), np.int32)
+    ends = np.empty((2, count_edges(bits, corner, shape)), np.int32)
     n_edges = 0
-    for stripe in range(corner[1], last[1], STRIPE):
+    for first in range(corner[1], last[1], stripe):
         for row in range(corner[0], last[0]):
-            for column in range(stripe, min(stripe + STRIPE, last[1]), WORD):
+            for column in range(first, min(first + stripe, last[1]), WORD):
                 word = beyond(bits[column // CHUNK, row, column % CHUNK // WORD], row, column)
                 while word:
                     ends[0, n_edges] = row
                     ends[1, n_edges] = column + lowest_bit(word)
                     word &= word - np.uint64(1)
                     n_edges += 1
-    return ends[0, :n_edges], ends[1, :n_edges]
+    return ends[0], ends[1]
 
 
 @njit(cache=True, nogil=True)
@@ -149,26 +175,21 @@ def weights(unit, rows, columns):
     values, width, starts = unit.ravel(), unit.shape[1], row_starts(rows)
     found = np.empty(rows.size, np.float32)
     for place in range(starts.size - 1):
-        edge, last = starts[place], starts[place + 1]
+        edge, end = starts[place], starts[place + 1] - 1
         row = rows[edge] * width
-        while edge < last - 3:  # four at once, which reads the row once
-            first, second = columns[edge] * width, columns[edge + 1] * width
-            third, fourth = columns[edge + 2] * width, columns[edge + 3] * width
+        while edge <= end:  # four at once, which reads the row once; what is left of four is filled up by the last
+            b, c, d = min(edge + 1, end), min(edge + 2, end), min(edge + 3, end)
+            first, second = columns[edge] * width, columns[b] * width
+            third, fourth = columns[c] * width, columns[d] * width
             one = two = three = four = no_products()
             for step in range(0, width, STEP):
                 one = plus_products(one, values, row + step, first + step)
                 two = plus_products(two, values, row + step, second + step)
                 three = plus_products(three, values, row + step, third + step)
                 four = plus_products(four, values, row + step, fourth + step)
-            found[edge], found[edge + 1] = total_product(one), total_product(two)
-            found[edge + 2], found[edge + 3] = total_product(three), total_product(four)
+            found[edge], found[b] = total_product(one), total_product(two)
+            found[c], found[d] = total_product(three), total_product(four)
             edge += 4
-        while edge < last:
-            one = no_products()
-            for step in range(0, width, STEP):
-                one = plus_products(one, values, row + step, columns[edge] * width + step)
-            found[edge] = total_product(one)
-            edge += 1
     return found
 
 
@@ -184,21 +205,24 @@ def add_triangles(bits, rows, columns, chunks, unit, totals):
     chunks : (int, int)
         Which columns the third corners are sought in: from chunk, to chunk. Weights are summed with the first.
     unit : (N', T') float32 ndarray
-    totals : (3, N) float64 ndarray
-        As `sum_triangles` returns; added to.
+    totals : (3, N) int64 ndarray
+        As `sum_triangles` returns, the weights in `UNITS`; added to.
     """
     common, starts = common_neighbours(bits, rows, columns, chunks), row_starts(rows)
-    weighted, first = unit.shape[1] > 0, np.float64(chunks[0] == 0)
+    weighted, first = unit.shape[1] > 0, np.int64(chunks[0] == 0)
     w = weights(unit, rows, columns) if weighted else np.empty(0, np.float32)
     for place in range(starts.size - 1):
-        row, own = rows[starts[place]], np.zeros(3)
+        row, counts, sums, products = rows[starts[place]], 0, 0, 0
         for edge in range(starts[place], starts[place + 1]):
-            column, count = columns[edge], np.float64(common[edge])
+            column, count = columns[edge], np.int64(common[edge])
             totals[0, column] += count
-            own[0] += count
+            counts += count
             if weighted:
-                totals[1, column] += w[edge] * first
-                own[1] += w[edge] * first
-                totals[2, column] += w[edge] * count
-                own[2] += w[edge] * count
-        totals[:, row] += own
+                weight = np.int64(np.rint(w[edge] * np.float32(UNITS)))
+                totals[1, column] += weight * first
+                totals[2, column] += weight * count
+                sums += weight * first
+                products += weight * count
+        totals[0, row] += counts
+        totals[1, row] += sums
+        totals[2, row] += products

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.graph.bits import bytes_of_bits, empty_bits
+from bids_app.graph.bits import aligned_zeros, bytes_of_bits, empty_bits
 from bids_app.graph.correlation import unit_rows
 from bids_app.graph.density import cut_around, histogram, strongest
 from bids_app.graph.edges import DEGREE, Cut, Nodes, Sums, join_pairs, sum_edges
@@ -147,7 +147,7 @@ def _measured(
     """Return the graphs of rules that share a pass, with the metrics that have edges."""
     cuts = _cuts(nodes, rules, metrics, place, means)
     fits = bytes_of_bits(nodes.n_nodes) <= means.memory
-    allocate = np.zeros if fits else means.allocate
+    allocate = aligned_zeros if fits else means.allocate
     graphs = [empty_bits(nodes.n_nodes if _needs_bits(metrics) else 0, allocate) for _ in rules]
     passed = sum_edges(nodes, cuts, graphs, block=means.block, n_threads=means.threads)
     measured: list[VoxelGraph] = []
