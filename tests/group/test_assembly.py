@@ -79,12 +79,12 @@ def output(tmp_path):
     return tmp_path
 
 
-def sample_of(output_dir, given=None, trial=None, **parts):
+def sample_of(output_dir, given=None, trial=None, maps_in=None, **parts):
     given = tables() if given is None else given
     trial = trial or Trial()
     (route,) = routes_of(settings(output_dir, trial=trial, **parts))
     flow = route_flow(route, given, DESIGN, {}, 4.0)
-    return assemble(route, flow, given, DESIGN, trial)
+    return assemble(route, flow, given, DESIGN, trial, folder=maps_in)
 
 
 def warnings_of(sample, about):
@@ -136,9 +136,26 @@ def test_who_is_not_analysed_takes_no_voxels_away(output):
     assert sample_of(output).kept.sum() == GRID.n_nodes
 
 
+@pytest.mark.parametrize("min_per_arm", [None, 1])
+def test_maps_on_disk_are_those_in_memory(output, tmp_path, min_per_arm):
+    lacking = values_of("02", "post")
+    lacking[7] = np.nan
+    save_map(output, "02", "post", lacking)
+    trial = Trial(min_per_arm=min_per_arm)
+    in_memory, on_disk = sample_of(output, trial=trial), sample_of(output, trial=trial, maps_in=tmp_path / "maps")
+    again = load_maps(on_disk.maps_on_disk(DEGREE, tmp_path / "elsewhere"))
+    np.testing.assert_array_equal(on_disk.kept, in_memory.kept)
+    assert in_memory.kept.sum() == GRID.n_nodes - (min_per_arm is None)
+    for (visit, maps), own in zip(in_memory.maps[DEGREE].items(), again.items(), strict=True):
+        assert not isinstance(maps, np.memmap)
+        assert (own[0], type(own[1])) == (visit, np.memmap)
+        np.testing.assert_array_equal(own[1], maps)
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_maps_saved_for_the_comparison(output, tmp_path):
     sample = sample_of(output)
-    saved = load_maps(sample.save_maps(DEGREE, tmp_path / "work" / "degree.npz"))
+    saved = load_maps(sample.save_maps(DEGREE, tmp_path / "work" / "degree"))
     assert list(saved) == ["pre", "post"]
     for visit, maps in saved.items():
         np.testing.assert_array_equal(maps, sample.maps[DEGREE][visit])

@@ -1,4 +1,4 @@
-"""What the group level holds and reads: each file once, maps on disk, memory as forecast and refused beforehand."""
+"""What the group level holds: memory as forecast, and refused beforehand; and what it keeps of files it read."""
 
 import tracemalloc
 from dataclasses import replace
@@ -7,73 +7,20 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from compared_once import once
-from conftest import SMALL, SmallTrial
 
 from bids_app import stats
+from bids_app.bids.scans import Scan
 from bids_app.errors import UsageError
 from bids_app.graph.features import Feature
 from bids_app.group import node_values
 from bids_app.group.forecast import forecast, gb_of_test
-from bids_app.group.gathering import find_trial, flow_of
-from bids_app.group.sample import Sample, assemble, load_maps
+from bids_app.group.sample import Sample
 from bids_app.settings.settings import Resources, Settings, Trial
 from bids_app.space.grid import Grid
 from bids_app.stats.footprint import Footprint
 from bids_app.trial.design import Design
 
-GROUP = (*SMALL, "--n-permutations", "20", "--no-baseline-motion", "--n-cpus", "1")
-out, compared = once(*GROUP)
 DEGREE = Feature("degree", "r025")
-
-
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory, app):
-    """Eight participants, three visits: two comparisons, and both together; the baseline is of all three."""
-    root = tmp_path_factory.mktemp("scale")
-    trial = SmallTrial(root / "bids", root / "bids" / "derivatives" / "fmriprep").begin()
-    trial.add_arms(**{f"s{one:02d}": "drug" if one < 5 else "placebo" for one in range(1, 9)})
-    for one in range(1, 9):
-        for session in ("baseline", "day3", "day7"):
-            trial.add_run(f"{one:02d}", session)
-    assert app(trial.bids, root / "out", "participant", *SMALL).code == 0
-    return trial
-
-
-def test_each_map_is_read_once_by_a_run_of_several_comparisons(trial, app, tmp_path, monkeypatch):
-    out, read, whole = trial.bids.parent / "out", [], node_values.read_image
-
-    def counting(path, *rest):
-        read.append(path)
-        return whole(path, *rest)
-
-    monkeypatch.setattr(node_values, "read_image", counting)
-    assert app(trial.bids, out, "group", *GROUP).code == 0
-    maps = [path for path in out.glob("sub-*/ses-*/func/*_boldmap.nii.gz") if "zSmooth" in path.name]
-    assert len(maps) == 24 * len({path.name.partition("_stat-")[2] for path in maps})
-    assert sorted(read) == sorted(maps)
-
-
-def test_maps_on_disk_are_those_in_memory(trial, compared, out, tmp_path):
-    settings = Settings(trial.bids, out, "group", tmp_path, trial=Trial(followups=("day3",)))
-    found = find_trial(settings)
-    route, design = found.routes[0], found.study.first
-    given = (route, flow_of(found, route, design), found.study.tables, design, settings.trial)
-    in_memory, on_disk = assemble(*given), assemble(*given, folder=tmp_path / "maps")
-    np.testing.assert_array_equal(on_disk.kept, in_memory.kept)
-    for feature, visits in in_memory.maps.items():
-        again = load_maps(on_disk.maps_on_disk(feature, tmp_path / "elsewhere"))
-        assert list(again) == list(visits)
-        for visit, maps in visits.items():
-            assert not isinstance(maps, np.memmap)
-            assert isinstance(on_disk.maps[feature][visit], np.memmap)
-            np.testing.assert_array_equal(again[visit], maps)
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_nothing_is_left_of_maps_that_were_kept(compared, out):
-    assert not list(out.rglob("maps-*/*.npz"))
-    assert not list(out.rglob("*.npy"))
 
 
 @pytest.mark.parametrize("robust", [False, True])
@@ -131,18 +78,8 @@ def test_measures_that_stop_together_are_held_together(tmp_path):
     assert both == pytest.approx(2 * one, rel=0.2)
 
 
-def test_a_run_without_room_is_refused_and_leaves_what_was_there(trial, compared, out, app):
-    before = (out / "group" / "results.json").read_bytes() if (out / "group" / "results.json").exists() else None
-    refused = app(trial.bids, out, "group", *GROUP, "--mem-gb", "0.3")
-    assert refused.code == 64
-    assert "--mem-gb" in refused.said
-    assert before == ((out / "group" / "results.json").read_bytes() if before else None)
-
-
 def test_images_without_a_sign_of_gaps_are_kept_whole(tmp_path):
     """Whatever the type of a file, what is read again is what was read first, bit by bit."""
-    from bids_app.bids.scans import Scan
-
     generator = np.random.default_rng(2)
     for number, kind in enumerate((np.float32, np.float64, np.int16)):
         values = (100 * generator.standard_normal((3, 4, 5))).astype(kind)

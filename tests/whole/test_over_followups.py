@@ -10,6 +10,8 @@ import statsmodels.api as sm
 from compared_once import once
 from conftest import SMALL, SmallTrial
 
+from bids_app.group import node_values
+
 ARMS = {"drug": ("01", "02", "03", "04"), "placebo": ("05", "06", "07", "08")}
 PEOPLE = sum(ARMS.values(), ())
 DAYS = {"baseline": 0, "day3": 3, "day7": 7}
@@ -45,7 +47,21 @@ def scores():
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory, app):
+def read():
+    """The maps that the group level reads, each time that it does."""
+    read, whole = [], node_values.read_image
+
+    def counting(path, *rest):
+        read.append(path)
+        return whole(path, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(node_values, "read_image", counting)
+        yield read
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory, app, read):
     """Eight participants, of whom the last has no second follow-up."""
     root = tmp_path_factory.mktemp("over")
     trial = SmallTrial(root / "bids", root / "bids" / "derivatives" / "fmriprep").begin()
@@ -119,6 +135,21 @@ def test_the_summaries_are_in_the_joint_correction_beside_the_follow_ups(compare
         own, together = nib.load(path).get_fdata(), nib.load(both).get_fdata()
         there = np.isfinite(own)
         assert (together[there] >= own[there] - 1 / 35).all()  # of all allocations of seven, or of those drawn of eight
+
+
+def test_each_map_is_read_once_however_many_comparisons_it_is_in(read, compared, out):
+    maps = [path for path in out.glob("sub-*/ses-*/func/*_boldmap.nii.gz") if path in set(read)]
+    assert len(maps) % 23 == 0  # of every scan
+    assert sorted(read) == sorted(maps)
+    assert not [path for path in out.rglob("*.npy") if "tables" not in path.parts]
+
+
+def test_a_run_without_room_is_refused_and_leaves_what_was_there(trial, compared, out, app):
+    before = (out / "group" / "comparisons.json").read_bytes()
+    refused = app(trial.bids, out, "group", *GROUP, "--mem-gb", "0.3")
+    assert refused.code == 64
+    assert "takes up to 0.4 GB of memory (8 participants, 2 visits" in " ".join(refused.said.split())
+    assert (out / "group" / "comparisons.json").read_bytes() == before
 
 
 def test_the_record_says_weights_and_times(compared, out):
