@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bids_app.bids.datasets import Dataset
 from bids_app.cli.printing import say, show
-from bids_app.preproc.fitted.readout import not_corrected_because
+from bids_app.preproc.distortion.readout import not_corrected_because
 from bids_app.preproc.raw_runs import RawRun
 
 

@@ -17,7 +17,7 @@ from bids_app.preproc import scan as scans
 from bids_app.preproc.anatomy import prepare_anatomy
 from bids_app.preproc.confounds import make_confounds
 from bids_app.preproc.dataset import Job, finish
-from bids_app.preproc.fitted.fieldmap import shift_of
+from bids_app.preproc.distortion.field import shift_of
 from bids_app.preproc.fitted.target import anatomical, target_of
 from bids_app.preproc.masks import as_image, noise_masks
 from bids_app.preproc.registration import map_points

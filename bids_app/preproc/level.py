@@ -19,7 +19,7 @@ from bids_app.preproc.dataset import (
     write_description,
 )
 from bids_app.preproc.fitted.dataset import fitted_dataset
-from bids_app.preproc.fitted.readout import not_corrected_because
+from bids_app.preproc.distortion.readout import not_corrected_because
 from bids_app.preproc.fitted.runs import fitted_runs
 from bids_app.preproc.raw_runs import RawRun, by_participant, raw_runs
 from bids_app.preproc.workflow import ANATOMY, anatomy_name, init_preproc_wf

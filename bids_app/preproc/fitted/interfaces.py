@@ -12,7 +12,7 @@ from bids_app.preproc import files
 from bids_app.preproc.dataset import Job
 from bids_app.preproc.fitted.anatomy import bring_anatomy, compared_with
 from bids_app.preproc.fitted.fit import Fit
-from bids_app.preproc.fitted.readout import not_corrected_because
+from bids_app.preproc.distortion.readout import not_corrected_because
 from bids_app.preproc.fitted.transforms import read_chain, read_motion
 from bids_app.preproc.interfaces import AlignRun, AnatomyInput, AnatomyStep, EstimateMotion
 from bids_app.preproc.masks import epi_mask
