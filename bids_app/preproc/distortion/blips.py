@@ -107,12 +107,12 @@ def _step(
     """Make one step of Gauss-Newton; return the coefficients and the largest change of the shift in voxels."""
     straight, slope = splines.values, splines.along(axis)
     field, stretch = product(straight, coefficients), product(slope, coefficients)
-    at_once, by_field, by_stretch = 0.0, 0.0, 0.0
+    difference, by_field, by_stretch = (np.zeros(field.shape) for _ in range(3))
     for sign, image, scale in zip((1, -1), images, scales, strict=True):
         moved, steep = shifted(image, scale * field, axis), shifted(np.gradient(image, axis=axis), scale * field, axis)
-        at_once = at_once + sign * moved * (1 + scale * stretch)
-        by_field = by_field + sign * scale * steep * (1 + scale * stretch)
-        by_stretch = by_stretch + sign * scale * moved
+        difference += sign * moved * (1 + scale * stretch)
+        by_field += sign * scale * steep * (1 + scale * stretch)
+        by_stretch += sign * scale * moved
 
     def back(values: np.ndarray) -> np.ndarray:
         return product(transposed(straight), by_field * values) + product(transposed(slope), by_stretch * values)
@@ -124,7 +124,7 @@ def _step(
     diagonal += product([one.T**2 for one in slope], np.square(by_stretch))
     voxels = np.prod([len(one) for one in straight]) / coefficients.size  # that a knot has to itself
     stiffness = STIFFNESS * max(voxels, 1)
-    right = -back(np.asarray(at_once)) - stiffness * splines.roughness(coefficients)
+    right = -back(difference) - stiffness * splines.roughness(coefficients)
     change = solve(splines, normal, diagonal, right, stiffness)
     largest = float(np.abs(product(straight, change)).max())
     return coefficients + change * min(1, FASTEST / max(largest, 1e-9)), largest

@@ -174,7 +174,7 @@ def _best(scan: Image, some: Sequence[Image], images: Sequence[Image], evidence:
 
 
 def _blips(scan: Image, some: Sequence[Image], images: Sequence[Image]) -> FieldMap | str | None:
-    """Take two images of opposite phase encoding, along the axis of the scan if there are; or the one opposite to it."""
+    """Take two images of opposite phase encoding, rather along the axis of the scan; or the one opposite to it."""
     planar = [one for one in some if one.name.suffix in ECHO_PLANAR and one.path != scan.path]
     if not planar:
         return None

@@ -50,10 +50,10 @@ class Splines:
 
     def roughness(self, coefficients: np.ndarray) -> np.ndarray:
         """Apply the penalties of all axes, (K, L, M) to (K, L, M)."""
-        return sum(
-            np.moveaxis(np.tensordot(matrix, coefficients, (1, axis)), 0, axis)
-            for axis, matrix in enumerate(self.penalties)
-        )
+        total = np.zeros(coefficients.shape)
+        for axis, matrix in enumerate(self.penalties):
+            total += np.moveaxis(np.tensordot(matrix, coefficients, (1, axis)), 0, axis)
+        return total
 
     def image(self, coefficients: np.ndarray) -> nib.Nifti1Image:
         """Return coefficients as an image, as `field.field_at` reads it."""
