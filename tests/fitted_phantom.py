@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine, from_matvec
 from scipy.interpolate import BSpline
+from scipy.ndimage import map_coordinates
 
 from bids_app.preproc.motion import rigid
 from bids_app.preproc.registration import write_series_of_transforms
@@ -28,6 +29,9 @@ N_VOLUMES, SECONDS, READOUT = 7, 2.0, 0.05
 COREGISTRATION = rigid([3, -4, 6, 0.06, -0.04, 0.05], CENTRE)  # T1w to reference
 AFFINE = from_matvec(np.diag([1.06, 0.95, 1.02]) @ nib.eulerangles.euler2mat(0.05, 0.03, -0.06), [2, 5, -4])
 TO_FIELDMAP = rigid([2, 3, -1, 0, 0.05, 0], CENTRE)  # field map to reference
+RAYS = np.random.default_rng(3).normal(size=(400, 3))
+RAYS /= np.linalg.norm(RAYS, axis=1)[:, None]
+STEPS = np.arange(-8, 8, 0.1)  # in mm
 KNOTS = from_matvec(np.diag([30.0, 30, 30]), (-150, -160, -130))
 
 
@@ -118,7 +122,7 @@ def make_phantom(root, direction="j-"):
     return phantom
 
 
-def _signal(points):
+def signal(points):
     """Return the BOLD signal at points of the reference."""
     back = apply_affine(np.linalg.inv(COREGISTRATION), points)
     return tissues(to_template(back)) @ BOLD_VALUES
@@ -129,15 +133,15 @@ def _largest(coefficients):
     return np.abs(field(points, coefficients)).max() * READOUT
 
 
-def _shifted(matrix, coefficients, direction):
+def shifted(matrix, coefficients, direction, readout=READOUT):
     """Return the reference's points whose signal was acquired in each voxel of a volume, by fixed point."""
     grid = np.indices(SHAPE).reshape(3, -1).T.astype(float)
     axis, sign = "ijk".index(direction[0]), -1 if direction.endswith("-") else 1
     back = np.linalg.inv(matrix) @ GRID
     points = apply_affine(back, grid)
-    for _ in range(15):
+    for _ in range(8):  # the field changes by less than a fifth of a voxel from voxel to voxel
         moved = grid.copy()
-        moved[:, axis] -= sign * READOUT * field(points, coefficients)
+        moved[:, axis] -= sign * readout * field(points, coefficients)
         points = apply_affine(back, moved)
     return points
 
@@ -153,7 +157,7 @@ def _write_raw(phantom, matrices, coefficients, direction):
     func = phantom.bids / "sub-01" / "func"
     func.mkdir(parents=True)
     rng = np.random.default_rng(1)
-    volumes = [_signal(_shifted(matrix, coefficients, direction)).reshape(SHAPE) for matrix in matrices]
+    volumes = [signal(shifted(matrix, coefficients, direction)).reshape(SHAPE) for matrix in matrices]
     data = np.stack(volumes, axis=-1) + rng.normal(0, 3, (*SHAPE, len(matrices)))
     image = nib.Nifti1Image(data.astype(np.float32), GRID)
     image.header.set_zooms((4.5, 4.5, 4.5, SECONDS))
@@ -203,10 +207,28 @@ def _write_fit(phantom, matrices, coefficients, direction):
     write_series_of_transforms(matrices, f"{stem}_from-orig_to-boldref_mode-image_desc-hmc_xfm.txt")
     write_series_of_transforms([COREGISTRATION], f"{stem}_from-boldref_to-T1w_mode-image_desc-coreg_xfm.txt")
     write_series_of_transforms([TO_FIELDMAP], f"{stem}_from-boldref_to-auto00000_mode-image_xfm.txt")
-    distorted = _signal(_shifted(np.eye(4), coefficients, direction))
-    for name, values in (("hmc", distorted), ("coreg", _signal(voxels_of(SHAPE, GRID)))):
+    distorted = signal(shifted(np.eye(4), coefficients, direction))
+    for name, values in (("hmc", distorted), ("coreg", signal(voxels_of(SHAPE, GRID)))):
         image = nib.Nifti1Image(values.reshape(SHAPE).astype(np.float32), GRID)
         nib.save(image, f"{stem}_desc-{name}_boldref.nii.gz")
     for level, parts in enumerate(coefficients):
         image = nib.Nifti1Image(np.einsum("a,b,c->abc", *parts).astype(np.float32), KNOTS)
         nib.save(image, fmap / f"sub-01_fmapid-auto00000_desc-coeff{level}_fieldmap.nii.gz")
+
+
+def edges(image, radii, place=None):
+    """Return how far the white matter's edge lies from where it was put, in mm, along rays from the centre.
+
+    ``place`` takes points of the template to those of the image.
+    """
+    profile = profiles(image, radii, place)
+    level = (profile[:, :20].mean(axis=1) + profile[:, -20:].mean(axis=1)) / 2
+    return STEPS[np.argmax(profile > level[:, None], axis=1)]
+
+
+def profiles(image, radii, place=None):
+    """Read an image along rays, from before to behind the edge of an ellipsoid: (rays, steps)."""
+    expected = 1 / np.linalg.norm(RAYS / radii, axis=1)
+    points = (CENTRE + (expected[:, None] + STEPS)[..., None] * RAYS[:, None]).reshape(-1, 3)
+    voxels = apply_affine(np.linalg.inv(image.affine), points if place is None else place(points))
+    return map_coordinates(image.get_fdata(), voxels.T, order=1).reshape(len(RAYS), -1)
