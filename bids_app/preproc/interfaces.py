@@ -123,11 +123,8 @@ class AlignRun(Step):
             forward, _ = scans.align_with_template(reference, load_template(job.template), folder)
             self._results |= {"transforms": [forward], "facts": {"Registration": "straight to the template: no T1w"}}
             return runtime
-        owner, place = job.run.anatomy, job.place
-        t1w = nib.Nifti1Image.from_filename(place.anatomical(owner, "T1w", desc="preproc"))
-        brain = np.asarray(nib.Nifti1Image.from_filename(place.anatomical(owner, "mask", desc="brain")).dataobj) > 0
-        transform, before, after = scans.align_with_anatomy(reference, t1w, brain, folder)
-        forward = str(place.transform(owner, "T1w", place.space))
+        transform, before, after = scans.align_with_anatomy(reference, *t1w_of(job), folder)
+        forward = str(job.place.transform(job.run.anatomy, "T1w", job.place.space))
         self._results["transforms"] = [forward, transform]
         self._results["facts"] = {
             "Registration": f"rigid to {job.run.t1w.name}",
@@ -137,6 +134,16 @@ class AlignRun(Step):
             "MutualInformationAligned": after,
         }
         return runtime
+
+
+def t1w_of(job: Job) -> tuple[nib.Nifti1Image, np.ndarray]:
+    """Return the T1w of a run as it was prepared, and the brain in it."""
+    paths = [
+        job.place.anatomical(job.run.anatomy, suffix, desc=desc)
+        for suffix, desc in (("T1w", "preproc"), ("mask", "brain"))
+    ]
+    t1w, brain = map(nib.Nifti1Image.from_filename, paths)
+    return t1w, np.asarray(brain.dataobj) > 0
 
 
 def reference_of(inputs: Any) -> scans.Reference:

@@ -74,7 +74,7 @@ def preprocess(settings: Settings, log_dir: Path) -> Prepared:
     """
     folder = settings.preprocessing.template
     place, runs = _place_and_runs(settings)
-    jobs = [Job(run, place, folder, state_of(place, folder, *run.sources)) for run in runs]
+    jobs = [Job(run, place, folder, _state(place, folder, run)) for run in runs]
     todo = [job for job in jobs if not is_finished(job.record, job.state)]
     how = "Applying what fMRIPrep fitted to" if place.fitted else "Preprocessing"
     advice = "" if place.fitted else "; for a publication, prefer fMRIPrep"
@@ -99,6 +99,12 @@ def preprocess(settings: Settings, log_dir: Path) -> Prepared:
         tuple(job.run for job in jobs if job.run.label not in done),
         _of_runs(failures, [job.run for job in todo]),
     )
+
+
+def _state(place: Place, folder: Path | None, run: RawRun) -> dict[str, Any]:
+    """Return what the result of a run depends on; options and sidecars settle how distortions are corrected."""
+    fieldmap = run.fieldmap if isinstance(run.fieldmap, str) else run.fieldmap.words
+    return state_of(place, folder, *run.sources) | ({} if run.fit else {"Distortion": fieldmap})
 
 
 def _place_and_runs(settings: Settings) -> tuple[Place, list[RawRun]]:

@@ -17,7 +17,7 @@ from bids_app.bids.selection import of_one, prefer_rest
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.variants import refuse_echoes
 from bids_app.errors import MissingInputError, NothingSelectedError, UsageError
-from bids_app.preproc.distortion.found import FieldMap, Image, fieldmap_of, images_of
+from bids_app.preproc.distortion.found import FieldMap, Image, fieldmap_of, images_of, or_syn
 from bids_app.preproc.distortion.readout import not_corrected_because
 from bids_app.preproc.fitted.dataset import fitted_dataset
 from bids_app.preproc.fitted.fit import Fit
@@ -167,6 +167,8 @@ def raw_runs(settings: Settings) -> list[RawRun]:
         for (name, path, metadata), (t1w, because) in zip(own, chosen, strict=True):
             session = None if shared or t1w is None else Name.parse(t1w).entities.get("ses")
             fieldmap = fieldmap_of(Image(path, metadata), telling, settings.bids_dir)
+            if settings.preprocessing.use_syn_sdc and t1w is not None:
+                fieldmap = or_syn(fieldmap, metadata)
             runs.append(RawRun(name.entities, path, t1w, metadata, session, because, fieldmap))
     return runs
 

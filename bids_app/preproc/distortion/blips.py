@@ -125,7 +125,7 @@ def _step(
     voxels = np.prod([len(one) for one in straight]) / coefficients.size  # that a knot has to itself
     stiffness = STIFFNESS * max(voxels, 1)
     right = -back(difference) - stiffness * splines.roughness(coefficients)
-    change = solve(splines, normal, diagonal, right, stiffness)
+    change = solve(splines, normal, diagonal, right, stiffness, exact=False)
     largest = float(np.abs(product(straight, change)).max())
     return coefficients + change * min(1, FASTEST / max(largest, 1e-9)), largest
 

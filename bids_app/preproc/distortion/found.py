@@ -125,6 +125,19 @@ def fieldmap_of(scan: Image, images: Sequence[Image], root: Path) -> FieldMap | 
     return "there is no field map"
 
 
+def or_syn(fieldmap: FieldMap | str, metadata: Mapping[str, Any]) -> FieldMap | str:
+    """Correct by SyN where there is no field map, and the sidecar of the scan says along which axis.
+
+    Examples
+    --------
+    >>> or_syn("there is no field map", {"PhaseEncodingDirection": "j", "TotalReadoutTime": 0.05}).evidence
+    'by --use-syn-sdc: there is no field map'
+    """
+    if isinstance(fieldmap, FieldMap) or lacks(metadata):
+        return fieldmap
+    return FieldMap(SYN, f"by --use-syn-sdc: {fieldmap}")
+
+
 def _listed(value: object) -> list[str]:
     """Return what a sidecar says once or as a list."""
     return [str(one) for one in value] if isinstance(value, list) else [str(value)] if value else []

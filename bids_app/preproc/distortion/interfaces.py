@@ -12,9 +12,10 @@ from bids_app.errors import DataError
 from bids_app.preproc.dataset import Job
 from bids_app.preproc.distortion.align import from_fieldmap
 from bids_app.preproc.distortion.field import Field, shift_of
-from bids_app.preproc.distortion.found import FIELDMAP, PEPOLAR, FieldMap, Image, echo_difference
+from bids_app.preproc.distortion.found import FIELDMAP, PEPOLAR, SYN, FieldMap, Image, echo_difference
 from bids_app.preproc.distortion.measured import Measured, of_blips, of_field, of_phases, shift_vector
-from bids_app.preproc.interfaces import AlignInput, Step, reference_of
+from bids_app.preproc.distortion.syn import of_anatomy
+from bids_app.preproc.interfaces import AlignInput, Step, reference_of, t1w_of
 from bids_app.preproc.masks import as_image, epi_mask
 from bids_app.preproc.registration import write_series_of_transforms
 from bids_app.preproc.resampling import grid_points
@@ -76,6 +77,8 @@ class EstimateField(Step):
         """Measure the field; return with it what takes its points to those of the reference."""
         reference = reference_of(self.inputs).image
         vector = shift_vector(reference, job.run.metadata)
+        if fieldmap.kind == SYN:
+            return of_anatomy(reference_of(self.inputs), *t1w_of(job), vector, folder), np.eye(4)
         if fieldmap.kind == PEPOLAR:
             vectors = [shift_vector(image, one.metadata) for image, one in zip(images, fieldmap.images, strict=True)]
             if len(images) == 1:  # opposite to the scan itself, which lies where it lies

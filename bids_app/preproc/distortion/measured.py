@@ -69,7 +69,7 @@ def of_blips(first: nib.Nifti1Image, second: nib.Nifti1Image, vectors: tuple[np.
         Their phase encodings are not along one axis, or the field makes them no more alike.
     """
     grid = regrid(first, np.maximum(voxel_sizes(first.affine), FINEST_MM))
-    axis, shifts = _along_grid(grid.affine, vectors)
+    axis, shifts = along_grid(grid.affine, vectors)
     fine = regrid(second, np.maximum(voxel_sizes(second.affine), FINEST_MM))
     points = grid_points(grid.shape, grid.affine)
     values = np.asarray(grid.dataobj, dtype=float)
@@ -90,7 +90,7 @@ def of_blips(first: nib.Nifti1Image, second: nib.Nifti1Image, vectors: tuple[np.
     return Measured(coefficients, mean, {"FieldMapCorrelationBefore": before, "FieldMapCorrelation": after})
 
 
-def _along_grid(affine: np.ndarray, vectors: tuple[np.ndarray, np.ndarray]) -> tuple[int, tuple[float, float]]:
+def along_grid(affine: np.ndarray, vectors: tuple[np.ndarray, np.ndarray]) -> tuple[int, tuple[float, float]]:
     """Return the axis of a grid that both images are shifted along, and by how many of its voxels per Hz."""
     steps = [np.linalg.solve(affine[:3, :3], vector) for vector in vectors]
     axis = int(np.abs(steps[0]).argmax())
