@@ -143,9 +143,8 @@ def deform_along(
         initial_transform="Identity",
         outprefix=str(prefix),
         mask=images[2],
-        syn_metric="CC",
-        syn_sampling=3,
-        reg_iterations=(60, 40, 20),
+        syn_metric="mattes",
+        reg_iterations=(40, 20, 0),
         restrict_transformation=tuple(float(index == axis) for index in range(3)),
     )
     (warp,) = (path for path in found["fwdtransforms"] if path.endswith(".nii.gz"))
