@@ -144,7 +144,7 @@ def deform_along(
         outprefix=str(prefix),
         mask=images[2],
         syn_metric="mattes",
-        reg_iterations=(40, 20, 0),
+        reg_iterations=QUICK,
         restrict_transformation=tuple(float(index == axis) for index in range(3)),
     )
     (warp,) = (path for path in found["fwdtransforms"] if path.endswith(".nii.gz"))

@@ -7,11 +7,12 @@ import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
 
 from bids_app.errors import DataError
+from bids_app.preproc.distortion.blips import shifted
 from bids_app.preproc.distortion.measured import KNOTS_MM, STIFFNESS, Measured, along_grid
-from bids_app.preproc.distortion.splines import fit, splines_on
+from bids_app.preproc.distortion.splines import fit, product, splines_on
 from bids_app.preproc.fitted.transforms import read_affines
 from bids_app.preproc.masks import dilate
-from bids_app.preproc.registration import deform_along, save_as_text
+from bids_app.preproc.registration import deform_along, mutual_information, save_as_text
 from bids_app.preproc.resampling import grid_points, read_at, regrid
 from bids_app.preproc.scan import Reference, align_with_anatomy
 
@@ -34,6 +35,11 @@ def of_anatomy(
         By how many mm 1 Hz shifts the signal of the scan, as from `measured.shift_vector`.
     folder : Path
         Where transforms are written.
+
+    Raises
+    ------
+    DataError
+        The scan agrees no better with the T1w.
     """
     image = reference.image
     rigid, _, _ = align_with_anatomy(reference, t1w, brain, folder)
@@ -53,4 +59,9 @@ def of_anatomy(
         raise DataError("nothing of the T1w lies within the scan")
     splines = splines_on(image.shape, image.affine, KNOTS_MM)
     coefficients = fit(splines, shift / voxels, inside.astype(float), STIFFNESS)
-    return Measured(splines.image(coefficients), nib.Nifti1Image(anatomy.astype(np.float32), image.affine), {})
+    mended = shifted(np.asarray(image.dataobj, dtype=float), voxels * product(splines.values, coefficients), axis)
+    before, after = (mutual_information(anatomy[inside], one[inside]) for one in (np.asarray(image.dataobj), mended))
+    if not after > before:
+        raise DataError(f"the scan agrees no better with the T1w (mutual information {before:.4f}, then {after:.4f})")
+    head = nib.Nifti1Image(anatomy.astype(np.float32), image.affine)
+    return Measured(splines.image(coefficients), head, {})
