@@ -63,5 +63,5 @@ def of_anatomy(
     before, after = (mutual_information(anatomy[inside], one[inside]) for one in (np.asarray(image.dataobj), mended))
     if not after > before:
         raise DataError(f"the scan agrees no better with the T1w (mutual information {before:.4f}, then {after:.4f})")
-    head = nib.Nifti1Image(anatomy.astype(np.float32), image.affine)
-    return Measured(splines.image(coefficients), head, {})
+    place = nib.Nifti1Image(anatomy.astype(np.float32), image.affine)
+    return Measured(splines.image(coefficients), place, {})
