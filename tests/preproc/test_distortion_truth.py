@@ -32,6 +32,7 @@ from bids_app.preproc.raw_runs import raw_runs
 from bids_app.preproc.registration import write_series_of_transforms
 from bids_app.preproc.template import load_template
 
+pytestmark = pytest.mark.slow
 HALF_A_VOXEL_MM = 2.25  # of the scan
 POINTS = voxels_of(SHAPE, GRID)
 INSIDE = within(to_template(apply_affine(np.linalg.inv(COREGISTRATION), POINTS)), BRAIN) > 0.5
@@ -114,7 +115,6 @@ def through_the_steps(tmp_path_factory):
     return true, found, resampled.outputs
 
 
-@pytest.mark.slow  # 25 s
 def test_edges_lie_where_they_were_put_through_all_transforms(through_the_steps):
     """Motion of the scan, the head elsewhere in the field map, distortion, coregistration, affine and warp."""
     true, found, resampled = through_the_steps
@@ -135,7 +135,6 @@ def test_edges_lie_where_they_were_put_through_all_transforms(through_the_steps)
     assert root_mean_square(after) < root_mean_square(before) / 2
 
 
-@pytest.mark.slow
 def test_the_field_map_is_found_where_the_head_was(through_the_steps):
     matrix = read_chain([through_the_steps[1].field.to_fieldmap]) @ HEAD  # from the scan to the field map and back
     centre = in_reference(np.array([[0.0, -18, 8]]))[0]
