@@ -30,7 +30,7 @@ image:    ## build the image
 	docker build --tag $(IMAGE) .
 
 lock: .venv/lock    ## resolve the dependencies anew and pin them by hash
-	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements.txt
 	$(COMPILE) --group test --group lint --group docs --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:    ## remove what the other targets made

@@ -15,6 +15,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine, from_matvec
 from scipy.interpolate import BSpline
+from scipy.ndimage import map_coordinates
 
 from bids_app.preproc.motion import rigid
 from bids_app.preproc.registration import write_series_of_transforms
@@ -31,6 +32,9 @@ RISE, PERIOD = 0.2, 15.0  # of the signal, as a share and in seconds
 COREGISTRATION = rigid([3, -4, 6, 0.06, -0.04, 0.05], CENTRE)  # T1w to reference
 AFFINE = from_matvec(np.diag([1.06, 0.95, 1.02]) @ nib.eulerangles.euler2mat(0.05, 0.03, -0.06), [2, 5, -4])
 TO_FIELDMAP = rigid([2, 3, -1, 0, 0.05, 0], CENTRE)  # field map to reference
+RAYS = np.random.default_rng(3).normal(size=(400, 3))
+RAYS /= np.linalg.norm(RAYS, axis=1)[:, None]
+STEPS = np.arange(-8, 8, 0.1)  # in mm
 KNOTS = from_matvec(np.diag([30.0, 30, 30]), (-150, -160, -130))
 
 
@@ -148,7 +152,7 @@ def make_phantom(root, direction="j-", n_volumes=N_VOLUMES, n_positions=N_VOLUME
     return phantom
 
 
-def _signal(points):
+def signal(points):
     """Return the BOLD signal at points of the reference."""
     back = apply_affine(np.linalg.inv(COREGISTRATION), points)
     return tissues(to_template(back)) @ BOLD_VALUES
@@ -159,15 +163,15 @@ def _largest(coefficients):
     return np.abs(field(points, coefficients)).max() * READOUT
 
 
-def _shifted(matrix, coefficients, direction):
+def shifted(matrix, coefficients, direction, readout=READOUT):
     """Return the reference's points whose signal was acquired in each voxel of a volume, by fixed point."""
     grid = np.indices(SHAPE).reshape(3, -1).T.astype(float)
     axis, sign = "ijk".index(direction[0]), -1 if direction.endswith("-") else 1
     back = np.linalg.inv(matrix) @ GRID
     points = apply_affine(back, grid)
-    for _ in range(15):
+    for _ in range(8):  # the field changes by less than a fifth of a voxel from voxel to voxel
         moved = grid.copy()
-        moved[:, axis] -= sign * READOUT * field(points, coefficients)
+        moved[:, axis] -= sign * readout * field(points, coefficients)
         points = apply_affine(back, moved)
     return points
 
@@ -184,7 +188,7 @@ def _write_raw(phantom, matrices, coefficients, direction, slice_times):
     func.mkdir(parents=True)
     rng = np.random.default_rng(1)
     distinct = {matrix.tobytes(): matrix for matrix in matrices}
-    volumes = {key: _signal(_shifted(one, coefficients, direction)).reshape(SHAPE) for key, one in distinct.items()}
+    volumes = {key: signal(shifted(one, coefficients, direction)).reshape(SHAPE) for key, one in distinct.items()}
     data = np.stack([volumes[matrix.tobytes()] for matrix in matrices], axis=-1)
     if slice_times is not None:
         data *= course(np.asarray(slice_times)[:, None] + SECONDS * np.arange(len(matrices)))
@@ -238,10 +242,28 @@ def _write_fit(phantom, matrices, coefficients, direction):
     write_series_of_transforms(matrices, f"{stem}_from-orig_to-boldref_mode-image_desc-hmc_xfm.txt")
     write_series_of_transforms([COREGISTRATION], f"{stem}_from-boldref_to-T1w_mode-image_desc-coreg_xfm.txt")
     write_series_of_transforms([TO_FIELDMAP], f"{stem}_from-boldref_to-auto00000_mode-image_xfm.txt")
-    distorted = _signal(_shifted(np.eye(4), coefficients, direction))
-    for name, values in (("hmc", distorted), ("coreg", _signal(voxels_of(SHAPE, GRID)))):
+    distorted = signal(shifted(np.eye(4), coefficients, direction))
+    for name, values in (("hmc", distorted), ("coreg", signal(voxels_of(SHAPE, GRID)))):
         image = nib.Nifti1Image(values.reshape(SHAPE).astype(np.float32), GRID)
         nib.save(image, f"{stem}_desc-{name}_boldref.nii.gz")
     for level, parts in enumerate(coefficients):
         image = nib.Nifti1Image(np.einsum("a,b,c->abc", *parts).astype(np.float32), KNOTS)
         nib.save(image, fmap / f"sub-01_fmapid-auto00000_desc-coeff{level}_fieldmap.nii.gz")
+
+
+def edges(image, radii, place=None):
+    """Return how far the white matter's edge lies from where it was put, in mm, along rays from the centre.
+
+    ``place`` takes points of the template to those of the image.
+    """
+    profile = profiles(image, radii, place)
+    level = (profile[:, :20].mean(axis=1) + profile[:, -20:].mean(axis=1)) / 2
+    return STEPS[np.argmax(profile > level[:, None], axis=1)]
+
+
+def profiles(image, radii, place=None):
+    """Read an image along rays, from before to behind the edge of an ellipsoid: (rays, steps)."""
+    expected = 1 / np.linalg.norm(RAYS / radii, axis=1)
+    points = (CENTRE + (expected[:, None] + STEPS)[..., None] * RAYS[:, None]).reshape(-1, 3)
+    voxels = apply_affine(np.linalg.inv(image.affine), points if place is None else place(points))
+    return map_coordinates(image.get_fdata(), voxels.T, order=1).reshape(len(RAYS), -1)

@@ -12,6 +12,7 @@ from bids_app.errors import UsageError
 ENTITIES = (
     *("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part", "hemi"),
     *("space", "cohort", "atlas", "seg", "scale", "res", "den", "contrast", "stat", "label"),
+    "fmapid",
     *("from", "to", "mode", "desc"),
 )
 

@@ -22,6 +22,7 @@ from bids_app.group.targets import GroupRun
 from bids_app.group.trial_tables import Scores, outcomes_of, read_scores, undecided
 from bids_app.participant.forecast import Outlook, forecast, outlook
 from bids_app.participant.nodes import check_atlases
+from bids_app.preproc.extra import require_ants
 from bids_app.preproc.fitted.runs import runs_to_preprocess
 from bids_app.preproc.raw_runs import RawRun, wants_preprocessing
 from bids_app.runtime.logs import call_of, log_to_terminal
@@ -83,6 +84,7 @@ def _preview_raw(settings: Settings, *, with_trial: bool) -> int:
     """Say which raw scans would be preprocessed first."""
     runs = runs_to_preprocess(settings)
     show_raw(runs)
+    require_ants()
     if with_trial:
         _preview_trial(settings, runs)
         say(f"Next: {call_of(settings, 'participant')}")

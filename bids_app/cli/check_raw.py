@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from bids_app.bids.datasets import Dataset
 from bids_app.cli.printing import say, show
-from bids_app.preproc.fitted.readout import not_corrected_because
+from bids_app.preproc.distortion.found import FieldMap
+from bids_app.preproc.distortion.readout import not_corrected_because
 from bids_app.preproc.raw_runs import RawRun
 
 
@@ -13,9 +14,18 @@ def show_raw(runs: Sequence[RawRun]) -> None:
     if any(run.fit for run in runs):
         _show_fitted(runs)
         return
-    rows = [(run.label, run.bold.name, run.t1w.name if run.t1w else "none: straight to the template") for run in runs]
-    show(f"{len(runs)} raw scans would be preprocessed, then processed", ("scan", "file", "T1w"), rows)
+    rows = [(run.label, run.bold.name, _t1w(run), _distortions(run)) for run in runs]
+    show(f"{len(runs)} raw scans would be preprocessed, then processed", ("scan", "file", "T1w", "distortions"), rows)
     say("For publication, fMRIPrep is the better preprocessing: see the documentation for what differs.")
+
+
+def _t1w(run: RawRun) -> str:
+    return f"{run.t1w.name}: {run.t1w_because}" if run.t1w else "none: straight to the template"
+
+
+def _distortions(run: RawRun) -> str:
+    found = run.fieldmap
+    return f"corrected by {found.words}" if isinstance(found, FieldMap) else f"not corrected: {found}"
 
 
 def _show_fitted(runs: Sequence[RawRun]) -> None:

@@ -120,12 +120,17 @@ def reading_of(settings: Settings) -> RawReading:
 
 def _reads_scans(settings: Settings) -> bool:
     """Say whether raw scans are read; where there are no others too, as what is wrong with them is then the reason."""
+    from bids_app.preproc.extra import require_ants
     from bids_app.preproc.raw_runs import wants_preprocessing  # here, as pybids takes a second to import
 
     try:
-        return wants_preprocessing(settings) or not find_derivatives(settings.bids_dir, settings.selection.derivatives)
+        wanted = wants_preprocessing(settings)
+        there = wanted or find_derivatives(settings.bids_dir, settings.selection.derivatives)
     except TrialgraphError:
         return True
+    if wanted:
+        require_ants()  # before the validator is waited for
+    return wanted or not there
 
 
 def _task(settings: Settings) -> str | None:

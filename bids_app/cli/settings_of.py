@@ -125,7 +125,7 @@ def _settings(options: Namespace) -> Settings:
         work_dir=options.work_dir or _own_work_dir(options, selection),
         keep_work_dir=options.work_dir is not None,
         selection=selection,
-        preprocessing=Preprocessing(options.preprocess, options.template or _cached_template()),
+        preprocessing=Preprocessing(options.preprocess, options.template or _cached_template(), options.use_syn_sdc),
         signal=_of_options(Signal, options, bandpass=_bandpass(options.bandpass), detrend=options.detrend == "linear"),
         graph=_graph(options),
         trial=_of_options(

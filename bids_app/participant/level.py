@@ -14,6 +14,7 @@ from bids_app.bids.status import earlier_scans, mark_gone, participants_with_sta
 from bids_app.bids.values import counted
 from bids_app.participant.nodes import settle_atlases, settle_grid
 from bids_app.participant.workflow import Layout, init_level_wf
+from bids_app.preproc.extra import require_ants
 from bids_app.preproc.raw_runs import RawRun, by_participant, wants_preprocessing
 from bids_app.report.index import write_index_page, write_pages_of_all
 from bids_app.report.participant import write_participant_page
@@ -44,6 +45,7 @@ def participant_level(settings: Settings) -> int:
     sweep(settings.output_dir)
     if not wants_preprocessing(settings):
         return _graph_level(settings, log_dir)
+    require_ants()
     from bids_app.preproc.level import preprocess  # here, for ANTs takes seconds to import
 
     prepared = preprocess(settings, log_dir)

@@ -8,7 +8,7 @@ from typing import Any
 from bids_app import __version__
 from bids_app.bids.datasets import Dataset
 from bids_app.bids.files import BIDS_VERSION, container, relative, save_json, save_text, sidecar_of
-from bids_app.bids.names import build, folder
+from bids_app.bids.names import build, folder, label
 from bids_app.bids.pipelines import APPLIED
 from bids_app.bids.timing import declared, in_header, repetition_time
 from bids_app.errors import DataError, MissingInputError
@@ -20,14 +20,15 @@ NAME = "preproc"
 FITTED = "resampled"
 RESOLUTION = "2"
 RESOLUTION_TEXT = "2 mm isotropic voxels"
-IGNORED = ("*.html", "figures", "*_xfm.*", "*_boldref.*", "*_timeseries.*")
+IGNORED = ("*.html", "figures", "*_xfm.*", "*_boldref.*", "*_timeseries.*", "*_fieldmap.*")
 README = """# Preprocessed by trialgraph
 
 A small preprocessing by trialgraph {version}, made because the dataset came without one: motion, slice timing,
 alignment with the T1w and the template by ANTs, one interpolation, confounds named as fMRIPrep names them.
 
-There is no correction of susceptibility distortions, no surface, and no boundary-based registration. For a publication,
-preprocess with fMRIPrep. Look at `sub-*.html` before you use the data.
+Susceptibility distortions are corrected where a field map is named for the scan; each sidecar says whether and
+why not. There is no surface, and no boundary-based registration. For a publication, preprocess with fMRIPrep. Look at
+`sub-*.html` before you use the data.
 """
 README_FITTED = """# Resampled by trialgraph
 
@@ -74,6 +75,12 @@ class Place:
     def functional(self, run: RawRun, suffix: str, extension: str = ".nii.gz", **entities: str | None) -> Path:
         """Return the path of a file of a run."""
         return self.root / folder(run.entities) / build({**run.entities, **entities}, suffix, extension)
+
+    def fieldmap(self, run: RawRun) -> Path:
+        """Return the path of the coefficients of a run's field."""
+        owner = {key: value for key, value in run.entities.items() if key in ("sub", "ses")}
+        name = build({**owner, "fmapid": fieldmap_label(run.entities), "desc": "coeff"}, "fieldmap", ".nii.gz")
+        return self.root / folder(owner).parent / "fmap" / name
 
     def figure(self, entities: Mapping[str, str], what: str, suffix: str) -> Path:
         """Return the path of a figure."""
@@ -129,6 +136,17 @@ class Job:
         """Seconds from one volume to the next, of the sidecar or else of the header."""
         header = in_header(open_bold(self.run.bold))
         return repetition_time(self.run.bold.name, declared(self.run.metadata), header).seconds
+
+
+def fieldmap_label(entities: Mapping[str, str]) -> str:
+    """Name the field of a run, which is estimated for each.
+
+    Examples
+    --------
+    >>> fieldmap_label({"sub": "01", "task": "rest", "run": "2"})
+    'taskRestRun2'
+    """
+    return label(" ".join(f"{key} {value}" for key, value in entities.items() if key not in ("sub", "ses")))
 
 
 def is_finished(record: Path, state: Mapping[str, Any]) -> bool:

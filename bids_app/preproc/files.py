@@ -12,7 +12,9 @@ import pandas as pd
 
 from bids_app.bids.files import replacing, save_image, save_json, save_table, sidecar_of
 from bids_app.preproc.anatomy import Anatomy, in_template
-from bids_app.preproc.dataset import RESOLUTION_TEXT, Job, Place
+from bids_app.preproc.dataset import RESOLUTION_TEXT, Job, Place, fieldmap_label
+from bids_app.preproc.distortion.field import Field
+from bids_app.preproc.distortion.found import FieldMap
 from bids_app.preproc.masks import as_image
 from bids_app.preproc.registration import save_as_text, write_series_of_transforms
 from bids_app.preproc.template import Template
@@ -137,6 +139,21 @@ def write_transforms(job: Job, motion: np.ndarray, last: str) -> list[Path]:
     with replacing(aligned) as partial:
         save_as_text(last, partial)
     return [moved, aligned]
+
+
+def write_field(job: Job, field: Field, acquired: nib.Nifti1Image) -> list[Path]:
+    """Write the field of a run, what leads to it, and the reference as acquired, as fMRIPrep does."""
+    place, run = job.place, job.run
+    path = place.fieldmap(run)
+    coefficients = nib.Nifti1Image.from_filename(field.coefficients[0])
+    said = {"Units": "Hz", "Description": "Coefficients of cubic B-splines, one knot to a voxel"}
+    sources = {"Sources": place.sources(*(run.fieldmap.paths if isinstance(run.fieldmap, FieldMap) else ()))}
+    save_image(path, as_image(np.asarray(coefficients.dataobj), coefficients.affine), sources | said)
+    ends = {"from": "boldref", "to": fieldmap_label(run.entities), "mode": "image"}
+    moved = _copied(field.to_fieldmap, place.functional(run, "xfm", ".txt", **ends))
+    before = place.functional(run, "boldref", desc="hmc")
+    save_image(before, as_image(np.asarray(acquired.dataobj), acquired.affine), {"Sources": place.sources(run.bold)})
+    return [path, moved, before]
 
 
 def write_bold(job: Job, template: Template, mask: np.ndarray, series: np.ndarray, facts: Mapping[str, Any]) -> Path:

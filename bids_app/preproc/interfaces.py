@@ -1,6 +1,5 @@
 """Nipype interfaces of the preprocessing: load, call one function, save."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,18 @@ from bids_app.bids.files import save_figure
 from bids_app.errors import DataError
 from bids_app.preproc import files
 from bids_app.preproc import scan as scans
-from bids_app.preproc.anatomy import prepare_anatomy
 from bids_app.preproc.confounds import make_confounds
 from bids_app.preproc.dataset import Job, finish
-from bids_app.preproc.fitted.fieldmap import shift_of
+from bids_app.preproc.distortion.field import shift_of
 from bids_app.preproc.fitted.target import anatomical, target_of
 from bids_app.preproc.masks import as_image, noise_masks
 from bids_app.preproc.registration import map_points
-from bids_app.preproc.resampling import resample_series
+from bids_app.preproc.resampling import read_at, resample_series
 from bids_app.preproc.slicetiming import check_slice_times, correct_slice_timing, middle_time, slice_axis
 from bids_app.preproc.template import load_template
-from bids_app.report.registration import alignment_figure, anatomy_figure, motion_figure
+from bids_app.report.registration import alignment_figure, distortion_figure, motion_figure
 from bids_app.space.templates import TISSUES
-from bids_app.system.images import open_bold, read_image
+from bids_app.system.images import open_bold
 
 
 class Step(SimpleInterface):
@@ -37,56 +35,10 @@ class Step(SimpleInterface):
             return super().run(*args, **kwargs)
 
 
-class _JobInput(BaseInterfaceInputSpec):
+class JobInput(BaseInterfaceInputSpec):
+    """What every step of a run is given."""
+
     job = traits.Any(mandatory=True, desc="Job")
-
-
-class AnatomyInput(BaseInterfaceInputSpec):
-    """What every step to a standard anatomy is given."""
-
-    owner = traits.Any(mandatory=True, desc="entities of the anatomy")
-    place = traits.Any(mandatory=True)
-    template = traits.Any(desc="folder of the template")
-    state = traits.Any(mandatory=True, desc="what the result depends on")
-
-
-class _T1wInput(AnatomyInput):
-    t1w = traits.Any(mandatory=True, desc="path of the image")
-
-
-class _AnatomyOutput(TraitedSpec):
-    finished = traits.Bool()
-
-
-class AnatomyStep(Step):
-    """What brings an anatomy to the template, and ends with a picture and a record of it."""
-
-    output_spec = _AnatomyOutput
-    _always_run = True
-
-    def _finish(self, written: list[Path], template: Any, standard: Mapping[str, np.ndarray]) -> None:
-        inputs = self.inputs
-        written.append(inputs.place.figure(inputs.owner, "registration", "T1w"))
-        save_figure(written[-1], anatomy_figure(template, standard))
-        finish(inputs.place.record(inputs.owner, "T1w"), inputs.state, written)
-        self._results["finished"] = True
-
-
-class PrepareAnatomy(AnatomyStep):
-    """T1w to brain, tissues and transforms, written as BIDS derivatives."""
-
-    input_spec = _T1wInput
-
-    def _run_interface(self, runtime: Any) -> Any:
-        inputs = self.inputs
-        image, values = read_image(inputs.t1w)
-        if values.ndim != 3:
-            raise DataError(f"{inputs.t1w.name} has shape {values.shape}; a 3D image is needed.")
-        template = load_template(inputs.template)
-        anatomy = prepare_anatomy(nib.Nifti1Image(values.astype(np.float32), image.affine), template, Path(runtime.cwd))
-        written, standard = files.write_anatomy(inputs.place, inputs.owner, inputs.t1w, anatomy, template)
-        self._finish(written, template, standard)
-        return runtime
 
 
 def _mask(values: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
@@ -104,7 +56,7 @@ class _EstimateOutput(TraitedSpec):
 class EstimateMotion(Step):
     """A raw run to its reference, its motion, and its volumes with slices brought to one time."""
 
-    input_spec, output_spec = _JobInput, _EstimateOutput
+    input_spec, output_spec = JobInput, _EstimateOutput
 
     def _run_interface(self, runtime: Any) -> Any:
         job, folder = self.inputs.job, Path(runtime.cwd)
@@ -146,7 +98,9 @@ class EstimateMotion(Step):
         return {"SliceTimingCorrected": True, "StartTime": middle_time(times)}
 
 
-class _AlignInput(_JobInput):
+class AlignInput(JobInput):
+    """What steps are given that look at a run's reference."""
+
     reference_file = File(exists=True, mandatory=True)
     mask_file = File(exists=True, mandatory=True)
     anatomy_finished = traits.Bool(desc="to wait for the anatomy")
@@ -160,35 +114,47 @@ class _AlignOutput(TraitedSpec):
 class AlignRun(Step):
     """A run's reference to the transforms that lead from the template to it."""
 
-    input_spec, output_spec = _AlignInput, _AlignOutput
+    input_spec, output_spec = AlignInput, _AlignOutput
 
     def _run_interface(self, runtime: Any) -> Any:
         job, folder = self.inputs.job, Path(runtime.cwd)
-        reference = _reference(self.inputs)
+        reference = reference_of(self.inputs)
         if job.run.t1w is None:
             forward, _ = scans.align_with_template(reference, load_template(job.template), folder)
             self._results |= {"transforms": [forward], "facts": {"Registration": "straight to the template: no T1w"}}
             return runtime
-        owner, place = job.run.anatomy, job.place
-        t1w = nib.Nifti1Image.from_filename(place.anatomical(owner, "T1w", desc="preproc"))
-        brain = np.asarray(nib.Nifti1Image.from_filename(place.anatomical(owner, "mask", desc="brain")).dataobj) > 0
-        transform, before, after = scans.align_with_anatomy(reference, t1w, brain, folder)
-        forward = str(place.transform(owner, "T1w", place.space))
+        transform, before, after = scans.align_with_anatomy(reference, *t1w_of(job), folder)
+        forward = str(job.place.transform(job.run.anatomy, "T1w", job.place.space))
         self._results["transforms"] = [forward, transform]
         self._results["facts"] = {
             "Registration": f"rigid to {job.run.t1w.name}",
+            "T1w": job.run.t1w.name,
+            "T1wBecause": job.run.t1w_because,
             "MutualInformationOfScanner": before,
             "MutualInformationAligned": after,
         }
         return runtime
 
 
-def _reference(inputs: Any) -> scans.Reference:
+def t1w_of(job: Job) -> tuple[nib.Nifti1Image, np.ndarray]:
+    """Return the T1w of a run as it was prepared, and the brain in it."""
+    paths = [
+        job.place.anatomical(job.run.anatomy, suffix, desc=desc)
+        for suffix, desc in (("T1w", "preproc"), ("mask", "brain"))
+    ]
+    t1w, brain = map(nib.Nifti1Image.from_filename, paths)
+    return t1w, np.asarray(brain.dataobj) > 0
+
+
+def reference_of(inputs: Any) -> scans.Reference:
+    """Return the reference and its mask that a step was given."""
     mask = np.asarray(nib.Nifti1Image.from_filename(inputs.mask_file).dataobj) > 0
     return scans.Reference(nib.Nifti1Image.from_filename(inputs.reference_file), mask)
 
 
-class _ResampleInput(_AlignInput):
+class _ResampleInput(AlignInput):
+    acquired_file = File(exists=True, desc="the reference, distorted")
+    field = traits.Any(None, usedefault=True, desc="Field, or None where distortions are not corrected")
     series_file = File(exists=True, mandatory=True)
     motion_file = File(exists=True, mandatory=True)
     transforms = traits.List(traits.Str, mandatory=True)
@@ -206,7 +172,7 @@ class ResampleRun(Step):
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs, job, folder = self.inputs, self.inputs.job, Path(runtime.cwd)
-        template, reference = target_of(job), _reference(inputs)
+        template, reference = target_of(job), reference_of(inputs)
         everywhere = map_points(scans.template_points(template), inputs.transforms)
         points = everywhere[template.mask.ravel()]
         series = np.load(inputs.series_file, mmap_mode="r")
@@ -214,11 +180,14 @@ class ResampleRun(Step):
             folder / "standard.npy", mode="w+", dtype=np.float32, shape=(len(series), len(points))
         )
         motion = np.load(inputs.motion_file)["transforms"]
-        shift = shift_of(job.run, series.shape[1:], points)
+        shift = shift_of(inputs.field, job.run.metadata, series.shape[1:], points)
         seen = resample_series(series, reference.image.affine, points, motion, out, shift)
         out.flush()
         brain = anatomical(job, template.mask, "mask", desc="brain") > 0
         found: dict[str, Any] = scans.brain_in_template(reference, everywhere, template.spread(seen), brain)
+        if inputs.field is not None and job.run.fit is None:
+            acquired = nib.Nifti1Image.from_filename(inputs.acquired_file)
+            found["acquired"] = read_at(acquired, np.asarray(acquired.dataobj), everywhere).reshape(brain.shape)
         np.savez(folder / "brain.npz", **found)
         self._results |= {"standard_file": str(folder / "standard.npy"), "brain_file": str(folder / "brain.npz")}
         return runtime
@@ -228,7 +197,7 @@ class _WrittenOutput(TraitedSpec):
     out_files = traits.List(traits.Any, desc="paths")
 
 
-class _ConfoundsInput(_JobInput):
+class _ConfoundsInput(JobInput):
     standard_file = File(exists=True, mandatory=True)
     brain_file = File(exists=True, mandatory=True)
     motion_file = File(exists=True, mandatory=True)
@@ -256,7 +225,7 @@ class MakeConfounds(Step):
         return runtime
 
 
-class _DrawInput(_JobInput):
+class _DrawInput(JobInput):
     brain_file = File(exists=True, mandatory=True)
     confounds = traits.List(traits.Any, mandatory=True, desc="path of the table")
 
@@ -276,6 +245,8 @@ class DrawRun(Step):
             "alignment": alignment_figure(template, brain, white_matter),
             "motion": motion_figure(table, job.repetition_time),
         }
+        if "acquired" in brain:
+            drawn["distortion"] = distortion_figure(template, brain, white_matter)
         paths = {what: job.place.figure(job.run.entities, what, "bold") for what in drawn}
         for what, figure in drawn.items():
             save_figure(paths[what], figure)
@@ -283,13 +254,16 @@ class DrawRun(Step):
         return runtime
 
 
-class _WriteInput(_JobInput):
+class _WriteInput(JobInput):
     standard_file = File(exists=True, mandatory=True)
     brain_file = File(exists=True, mandatory=True)
     motion_file = File(exists=True, mandatory=True)
     reference_file = File(exists=True, mandatory=True)
+    acquired_file = File(exists=True, mandatory=True)
+    field = traits.Any(None, usedefault=True, desc="Field, or None where distortions are not corrected")
     transforms = traits.List(traits.Str, mandatory=True)
     motion_facts = traits.Dict(mandatory=True)
+    distortion_facts = traits.Dict(mandatory=True)
     alignment_facts = traits.Dict(mandatory=True)
     others = traits.List(traits.Any, mandatory=True, desc="what was written of the run before")
 
@@ -303,10 +277,13 @@ class WriteRun(Step):
     def _run_interface(self, runtime: Any) -> Any:
         inputs, job, template = self.inputs, self.inputs.job, target_of(self.inputs.job)
         brain = dict(np.load(inputs.brain_file))
-        facts = inputs.motion_facts | inputs.alignment_facts | scans.quality(template, brain, job.run.target)
+        facts = inputs.motion_facts | inputs.distortion_facts | inputs.alignment_facts
+        facts |= scans.quality(template, brain, job.run.target)
         written = [Path(path) for path in inputs.others]
         written += files.write_reference(job, template, brain, nib.Nifti1Image.from_filename(inputs.reference_file))
         written += files.write_transforms(job, np.load(inputs.motion_file)["transforms"], inputs.transforms[-1])
+        if inputs.field is not None and job.run.fit is None:
+            written += files.write_field(job, inputs.field, nib.Nifti1Image.from_filename(inputs.acquired_file))
         series = np.load(inputs.standard_file, mmap_mode="r")
         written.append(files.write_bold(job, template, brain["mask"], series, facts))
         finish(job.record, job.state, written)

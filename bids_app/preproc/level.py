@@ -1,11 +1,13 @@
 """Raw scans to a preprocessed dataset, before the participant level reads it."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bids_app.bids.files import sidecar_of
 from bids_app.errors import UsageError
 from bids_app.preproc.dataset import (
     FITTED,
@@ -19,9 +21,8 @@ from bids_app.preproc.dataset import (
     write_description,
 )
 from bids_app.preproc.fitted.dataset import fitted_dataset
-from bids_app.preproc.fitted.readout import not_corrected_because
 from bids_app.preproc.fitted.runs import fitted_runs
-from bids_app.preproc.raw_runs import RawRun, by_participant, raw_runs
+from bids_app.preproc.raw_runs import RawRun, by_participant, raw_runs, uncorrected_because
 from bids_app.preproc.workflow import ANATOMY, anatomy_name, init_preproc_wf
 from bids_app.report.preproc import write_preprocessing_page
 from bids_app.runtime.failures import Failure
@@ -30,8 +31,11 @@ from bids_app.settings.named import NamedPath
 from bids_app.settings.settings import Selection, Settings
 from bids_app.space.templates import template_space
 from bids_app.system.environment import limit_threads_of_children
+from bids_app.system.small_files import read_json
 
 logger = logging.getLogger(__name__)
+
+NAMED = 5  # scans of which a warning says the same
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def preprocess(settings: Settings, log_dir: Path) -> Prepared:
     """
     folder = settings.preprocessing.template
     place, runs = _place_and_runs(settings)
-    jobs = [Job(run, place, folder, state_of(place, folder, *run.sources)) for run in runs]
+    jobs = [Job(run, place, folder, _state(place, folder, run)) for run in runs]
     todo = [job for job in jobs if not is_finished(job.record, job.state)]
     how = "Applying what fMRIPrep fitted to" if place.fitted else "Preprocessing"
     advice = "" if place.fitted else "; for a publication, prefer fMRIPrep"
@@ -83,7 +87,9 @@ def preprocess(settings: Settings, log_dir: Path) -> Prepared:
     for job in todo:
         discard(job.record, job.bold)
     failures = _run(todo, settings, log_dir) if todo else []
-    done = {job.run.label for job in jobs if is_finished(job.record, job.state)}
+    finished = [job for job in jobs if is_finished(job.record, job.state)]
+    _say_not_found(finished)
+    done = {job.run.label for job in finished}
     for participant in by_participant([job.run for job in jobs]):
         write_preprocessing_page(place, participant)
     derivatives = (NamedPath(place.root.name, place.root),)
@@ -93,6 +99,12 @@ def preprocess(settings: Settings, log_dir: Path) -> Prepared:
         tuple(job.run for job in jobs if job.run.label not in done),
         _of_runs(failures, [job.run for job in todo]),
     )
+
+
+def _state(place: Place, folder: Path | None, run: RawRun) -> dict[str, Any]:
+    """Return what the result of a run depends on; options and sidecars settle how distortions are corrected."""
+    fieldmap = run.fieldmap if isinstance(run.fieldmap, str) else run.fieldmap.words
+    return state_of(place, folder, *run.sources) | ({} if run.fit else {"Distortion": fieldmap})
 
 
 def _place_and_runs(settings: Settings) -> tuple[Place, list[RawRun]]:
@@ -108,11 +120,29 @@ def _place_and_runs(settings: Settings) -> tuple[Place, list[RawRun]]:
 
 
 def _say_not_corrected(jobs: Iterable[Job]) -> None:
-    """Say of which scans distortions are not corrected, and why: fMRIPrep aligned their corrected references."""
+    """Say of which scans distortions are not corrected, and why: also where fMRIPrep aligned corrected references."""
+    reasons = defaultdict(list)
     for job in jobs:
-        fit = job.run.fit
-        if fit and fit.to_fieldmap and (reason := not_corrected_because(fit, job.run.metadata)):
-            logger.warning("%s: susceptibility distortions are not corrected: %s.", job.run.label, reason)
+        if reason := uncorrected_because(job.run):
+            reasons[reason].append(job.run.label)
+    _warn(reasons)
+
+
+def _say_not_found(jobs: Iterable[Job]) -> None:
+    """Say of which scans the field could not be told, though there is a field map."""
+    reasons = defaultdict(list)
+    for job in jobs:
+        said = read_json(sidecar_of(job.bold))
+        reason = said.get("SusceptibilityDistortionNotCorrectedBecause")
+        if reason and uncorrected_because(job.run) is None:
+            reasons[reason].append(job.run.label)
+    _warn(reasons)
+
+
+def _warn(reasons: Mapping[str, Sequence[str]]) -> None:
+    for reason, labels in reasons.items():
+        listed = ", ".join(labels[:NAMED]) + (f" and {len(labels) - NAMED} others" if len(labels) > NAMED else "")
+        logger.warning("%s: susceptibility distortions are not corrected: %s.", listed, reason)
 
 
 def _check_selection(selection: Selection, place: Place) -> None:

@@ -15,6 +15,8 @@ from bids_app.bids.selection import of_one, prefer_rest
 from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.variants import refuse_echoes
 from bids_app.errors import MissingInputError, NothingSelectedError, UsageError
+from bids_app.preproc.distortion.found import FieldMap, Image, fieldmap_of, images_of, or_syn
+from bids_app.preproc.distortion.readout import not_corrected_because
 from bids_app.preproc.fitted.dataset import fitted_dataset
 from bids_app.preproc.fitted.fit import Fit
 from bids_app.settings.settings import Selection, Settings
@@ -43,6 +45,10 @@ class RawRun:
         What the sidecars say, those above the file too.
     t1w_session : str or None
         Whose T1w it is, where the participant's runs do not all share one.
+    t1w_because : str
+        Why it is that one, for people.
+    fieldmap : FieldMap or str
+        What distortions are corrected by, or why there is nothing.
     fit : Fit or None
         What fMRIPrep left of it, where that is only to be applied; the T1w is then fMRIPrep's.
     space : str or None
@@ -54,6 +60,8 @@ class RawRun:
     t1w: Path | None
     metadata: dict[str, Any]
     t1w_session: str | None = None
+    t1w_because: str = ""
+    fieldmap: FieldMap | str = "there is no field map"
     fit: Fit | None = None
     space: str | None = None
 
@@ -71,7 +79,8 @@ class RawRun:
     @property
     def sources(self) -> list[Path]:
         """The files that its result is made of."""
-        others = (self.t1w,) if self.fit is None else self.fit.files
+        fieldmap = self.fieldmap.paths if isinstance(self.fieldmap, FieldMap) else ()
+        others = (self.t1w, *fieldmap) if self.fit is None else self.fit.files
         return [path for path in (self.bold, *others) if path is not None]
 
     @property
@@ -154,10 +163,14 @@ def raw_runs(settings: Settings) -> list[RawRun]:
         own = [item for item in found if item[0].entities["sub"] == participant]
         images = _t1ws(layout, participant)
         chosen = [_t1w(images, name.entities.get("ses"), settings.trial.baseline) for name, *_ in own]
-        shared = len(set(chosen)) == 1
-        for (name, path, metadata), t1w in zip(own, chosen, strict=True):
+        shared = len({t1w for t1w, _ in chosen}) == 1
+        telling = images_of(settings.bids_dir, participant)
+        for (name, path, metadata), (t1w, because) in zip(own, chosen, strict=True):
             session = None if shared or t1w is None else Name.parse(t1w).entities.get("ses")
-            runs.append(RawRun(name.entities, path, t1w, metadata, session))
+            fieldmap = fieldmap_of(Image(path, metadata), telling, settings.bids_dir)
+            if settings.preprocessing.use_syn_sdc and t1w is not None:
+                fieldmap = or_syn(fieldmap, metadata)
+            runs.append(RawRun(name.entities, path, t1w, metadata, session, because, fieldmap))
     return runs
 
 
@@ -199,7 +212,9 @@ def _t1ws(layout: "BIDSLayout", participant: str) -> dict[str | None, list[Path]
     return images
 
 
-def _t1w(images: Mapping[str | None, list[Path]], session: str | None, baseline: Sequence[str]) -> Path | None:
+def _t1w(
+    images: Mapping[str | None, list[Path]], session: str | None, baseline: Sequence[str]
+) -> tuple[Path | None, str]:
     """Choose the T1w of a run: of its own visit, else the only one, else of the baseline, else of the earliest visit.
 
     Parameters
@@ -211,13 +226,19 @@ def _t1w(images: Mapping[str | None, list[Path]], session: str | None, baseline:
     baseline : sequence of str
         As --baseline says.
 
+    Returns
+    -------
+    path : Path or None
+    because : str
+        Why it is that one.
+
     Raises
     ------
     UsageError
         No evidence says which one it is.
     """
     if not images:
-        return None
+        return None, "there is none"
     earliest = earliest_of([one for one in images if one])
     of_visit = next((one for one in (session, *baseline, earliest) if one in images), None)
     if of_visit is None and len(images) == 1:
@@ -228,14 +249,35 @@ def _t1w(images: Mapping[str | None, list[Path]], session: str | None, baseline:
             f"There is no T1w of ses-{session}; which of {listed} is that of the baseline? Say so with --baseline."
         )
     paths = images[of_visit]
+    because = _because(images, session, of_visit, baseline)
     if len(paths) > 1:
+        because += f"; the first by name of {len(paths)} there"
         logger.info(
             "%s is used of the %d T1w images of its visit, the first of their names.", paths[0].name, len(paths)
         )
     if of_visit != session and session is not None:
         logger.info("ses-%s has no T1w: %s is used.", session, paths[0].name)
-    return paths[0]
+    return paths[0], because
+
+
+def _because(
+    images: Mapping[str | None, list[Path]], session: str | None, of_visit: str | None, baseline: Sequence[str]
+) -> str:
+    """Say why a T1w is that of a run."""
+    if of_visit == session:
+        return "of the same visit" if session else "of the participant"
+    lacking = f"ses-{session} has no T1w" if session else "there is no T1w without a session"
+    if len(images) == 1:
+        return f"the participant's only one; {lacking}"
+    return f"of the {'baseline' if of_visit in baseline else 'earliest visit'}; {lacking}"
 
 
 def _is_raw_magnitude(name: Name) -> bool:
     return name.entities.get("part", "mag") == "mag" and not {"desc", "space"} & set(name.entities)
+
+
+def uncorrected_because(run: RawRun) -> str | None:
+    """Say why distortions of a run are not corrected, as far as names and sidecars tell; None if they are."""
+    if run.fit is not None:
+        return not_corrected_because(run.fit, run.metadata)
+    return run.fieldmap if isinstance(run.fieldmap, str) else None

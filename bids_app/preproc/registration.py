@@ -113,6 +113,44 @@ def deform(
     return paths
 
 
+def deform_along(
+    fixed: np.ndarray, moving: np.ndarray, sizes: np.ndarray, axis: int, prefix: Path, mask: np.ndarray
+) -> np.ndarray:
+    """Deform one image to another of the same grid along one of its axes alone (SyN).
+
+    Parameters
+    ----------
+    fixed, moving : (X, Y, Z) ndarray
+    sizes : (3,) ndarray
+        Of voxels, in mm.
+    axis : int
+    prefix : Path
+        Of the files that are written.
+    mask : (X, Y, Z) bool ndarray
+        Where they are compared.
+
+    Returns
+    -------
+    (X, Y, Z) float32 ndarray
+        By how many mm what lies at a voxel of ``fixed`` lies further on in ``moving``.
+    """
+    # Without their place in the world: then an axis of the grid is an axis of ANTs.
+    images = [ants.from_numpy(np.asarray(one, np.float32), spacing=sizes.tolist()) for one in (fixed, moving, mask)]
+    found = _register(
+        images[0],
+        images[1],
+        "SyNOnly",
+        initial_transform="Identity",
+        outprefix=str(prefix),
+        mask=images[2],
+        syn_metric="mattes",
+        reg_iterations=QUICK,
+        restrict_transformation=tuple(float(index == axis) for index in range(3)),
+    )
+    (warp,) = (path for path in found["fwdtransforms"] if path.endswith(".nii.gz"))
+    return np.asarray(ants.image_read(warp).numpy()[..., axis])
+
+
 def _register(fixed: ants.ANTsImage, moving: ants.ANTsImage, kind: str, **options: Any) -> dict[str, Any]:
     ants.config.set_ants_deterministic(on=False, seed_value=SEED)  # a seed among the options would be passed over
     return ants.registration(fixed, moving, kind, **options)

@@ -6,14 +6,15 @@ from typing import Any
 from nipype.interfaces.utility import IdentityInterface, Merge
 from nipype.pipeline import engine as pe
 
+from bids_app.preproc.anatomical.interfaces import PrepareAnatomy
 from bids_app.preproc.dataset import Job
-from bids_app.preproc.fitted.interfaces import BringAnatomy, ReadAlignment, ReadMotion
+from bids_app.preproc.distortion.interfaces import EstimateField
+from bids_app.preproc.fitted.interfaces import BringAnatomy, ReadAlignment, ReadField, ReadMotion
 from bids_app.preproc.interfaces import (
     AlignRun,
     DrawRun,
     EstimateMotion,
     MakeConfounds,
-    PrepareAnatomy,
     ResampleRun,
     WriteRun,
 )
@@ -80,7 +81,7 @@ def anatomy_name(owner: Mapping[str, str]) -> str:
 
 
 def init_run_preproc_wf(*, job: Job, name: str = "run_preproc_wf") -> pe.Workflow:
-    """Build the workflow of one run: motion, alignment, one resampling, confounds, figures, files.
+    """Build the workflow of one run: motion, distortion, alignment, one resampling, confounds, figures, files.
 
     Inputs
     ------
@@ -96,6 +97,7 @@ def init_run_preproc_wf(*, job: Job, name: str = "run_preproc_wf") -> pe.Workflo
     outputnode = pe.Node(IdentityInterface(["out_files"]), name="outputnode")
     fitted = job.run.fit is not None
     motion = pe.Node(ReadMotion() if fitted else EstimateMotion(), name="motion", mem_gb=RUN_GB)
+    distortion = pe.Node(ReadField() if fitted else EstimateField(), name="distortion", mem_gb=RUN_GB)
     align = pe.Node(ReadAlignment() if fitted else AlignRun(), name="align", mem_gb=RUN_GB)
     resample = pe.Node(ResampleRun(), name="resample", mem_gb=RUN_GB)
     confounds = pe.Node(MakeConfounds(), name="ds_confounds", mem_gb=RUN_GB)
@@ -108,13 +110,17 @@ def init_run_preproc_wf(*, job: Job, name: str = "run_preproc_wf") -> pe.Workflo
     workflow = pe.Workflow(name=name)
     # Not taken apart, though long: what a node is connected to is read in one place.
     workflow.connect(
-        [(inputnode, node, [("job", "job")]) for node in (motion, align, resample, confounds, draw, write)]
+        [(inputnode, node, [("job", "job")]) for node in (motion, distortion, align, resample, confounds, draw, write)]
     )
     workflow.connect(
         [
+            (inputnode, distortion, [("anatomy_finished", "anatomy_finished")]),
             (inputnode, align, [("anatomy_finished", "anatomy_finished")]),
-            (motion, align, [(field, field) for field in read]),
-            (motion, resample, [(field, field) for field in (*read, "series_file", "motion_file")]),
+            (motion, distortion, [(field, field) for field in read]),
+            (distortion, align, [(field, field) for field in read]),
+            (motion, resample, [(field, field) for field in ("series_file", "motion_file")]),
+            (motion, resample, [("reference_file", "acquired_file")]),
+            (distortion, resample, [(field, field) for field in (*read, "field")]),
             (align, resample, [("transforms", "transforms")]),
             (motion, confounds, [("motion_file", "motion_file")]),
             (resample, confounds, [(field, field) for field in standard]),
@@ -122,8 +128,10 @@ def init_run_preproc_wf(*, job: Job, name: str = "run_preproc_wf") -> pe.Workflo
             (confounds, draw, [("out_files", "confounds")]),
             (confounds, others, [("out_files", "in1")]),
             (draw, others, [("out_files", "in2")]),
-            (motion, write, [(field, field) for field in ("reference_file", "motion_file")]),
+            (motion, write, [("reference_file", "acquired_file"), ("motion_file", "motion_file")]),
             (motion, write, [("facts", "motion_facts")]),
+            (distortion, write, [("reference_file", "reference_file"), ("field", "field")]),
+            (distortion, write, [("facts", "distortion_facts")]),
             (align, write, [("transforms", "transforms"), ("facts", "alignment_facts")]),
             (resample, write, [(field, field) for field in standard]),
             (others, write, [("out", "others")]),

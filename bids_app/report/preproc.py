@@ -61,7 +61,7 @@ def _scans(place: Any, participant: str) -> dict[str, dict[str, Any]]:
     for path in sorted(place.root.glob(pattern)):
         entities = Name.parse(path).entities
         source = {key: value for key, value in entities.items() if key not in ("space", "res", "desc")}
-        figures = {what: place.figure(source, what, "bold") for what in ("alignment", "motion")}
+        figures = {what: place.figure(source, what, "bold") for what in ("alignment", "distortion", "motion")}
         figures = {what: figure for what, figure in figures.items() if figure.exists()}
         scans[scan_label(source)] = {"facts": _sidecar(path), "figures": figures}
     return scans

@@ -56,12 +56,36 @@ def alignment_figure(template: Any, brain: Mapping[str, np.ndarray], white_matte
     return _slices_with_edges(brain["reference"], rows, template.mask)
 
 
+def distortion_figure(template: Any, brain: Mapping[str, np.ndarray], white_matter: np.ndarray) -> Figure:
+    """Draw a run's reference in the template before and after the correction of its distortion.
+
+    Parameters
+    ----------
+    template : preprocess.template.Template
+    brain : dict of (X, Y, Z) ndarray
+        ``acquired`` and ``reference``: read at the same places, without and with the shift.
+    white_matter : (X, Y, Z) ndarray
+        Its probability.
+    """
+    edges: Edges = [(white_matter, COLOURS[0]), (template.mask, COLOURS[1])]
+    what = "edges of the white matter (orange) and of the brain (blue)"
+    rows = {
+        f"Before the correction; {what}": (brain["acquired"], edges),
+        f"After the correction; {what}": (brain["reference"], edges),
+    }
+    return _rows_of_slices(rows, template.mask)
+
+
 def _slices_with_edges(volume: np.ndarray, rows: Mapping[str, Edges], mask: np.ndarray) -> Figure:
+    return _rows_of_slices({title: (volume, edges) for title, edges in rows.items()}, mask)
+
+
+def _rows_of_slices(rows: Mapping[str, tuple[np.ndarray, Edges]], mask: np.ndarray) -> Figure:
     figure, axes = plt.subplots(2 * len(rows), 1, figsize=(12, 4.2 * len(rows)))
     figure.subplots_adjust(left=0.01, right=0.99, top=0.96, bottom=0.01, hspace=0.12)
-    inside = volume[mask & (volume > 0)]
-    high = 1.1 * np.percentile(inside, 99) if inside.size else 1
-    for row, (title, edges) in enumerate(rows.items()):
+    for row, (title, (volume, edges)) in enumerate(rows.items()):
+        inside = volume[mask & (volume > 0)]
+        high = 1.1 * np.percentile(inside, 99) if inside.size else 1
         for plane, axis in ((2, axes[2 * row]), (0, axes[2 * row + 1])):
             axis.imshow(_strip(volume, mask, plane), origin="lower", cmap="gray", vmin=0, vmax=high)
             for edge, colour in edges:

@@ -69,6 +69,12 @@ SCANS = (
         help="folder tpl-SPACE of TemplateFlow to preprocess to; by default MNI152NLin2009cAsym if TEMPLATEFLOW_HOME "
         "holds it, else the ICBM 2009a that nilearn carries",
     ),
+    option(
+        "--use-syn-sdc",
+        action="store_true",
+        help="correct distortions of raw scans that have no field map by a deformation to the T1w along the phase "
+        "encoding",
+    ),
 )
 
 SIGNAL = (

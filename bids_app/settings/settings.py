@@ -95,10 +95,14 @@ class Selection:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Whether raw scans are preprocessed here, and to which template; None is the one that nilearn carries."""
+    """Whether raw scans are preprocessed here, to which template, and how without a field map.
+
+    The template is that which nilearn carries where it is None.
+    """
 
     mode: str = setting("auto", choices=("auto", "never", "always"))
     template: Path | None = None
+    use_syn_sdc: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

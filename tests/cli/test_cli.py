@@ -148,6 +148,7 @@ OPTIONS = [
     ("--distance 40", "graph.distance", 40.0),
     ("--accept-mixed", "trial.accept_mixed", True),
     ("--detrend none", "signal.detrend", False),
+    ("--use-syn-sdc", "preprocessing.use_syn_sdc", True),
     ("--fd-threshold off", "signal.fd_threshold", float("inf")),
     ("--smooth-maps 0", "graph.smooth_maps", 0.0),
     ("--atlas power both=dosenbach+seitzman", "graph.atlases", tuple(map(find_atlas, ATLASES))),

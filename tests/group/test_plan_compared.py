@@ -56,6 +56,7 @@ CHANGED = {
     "--arms ketamine midazolam": "arms",
     "--detrend none": "detrend",
     "--accept-mixed": "accept_mixed",
+    "--use-syn-sdc": "use_syn_sdc",
     "--reference-arm ketamine": "reference",
     "--baseline screening": "baseline",
     "--followup day14": "followup",

@@ -10,9 +10,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from fitted_phantom import BRAIN, CENTRE, SPACE, WHITE, make_phantom, to_t1w, within
+from fitted_phantom import BRAIN, CENTRE, RAYS, SPACE, WHITE, edges, make_phantom, to_t1w, within
 from nibabel.affines import apply_affine
-from scipy.ndimage import map_coordinates
 
 from bids_app.bids.runs import find_inputs
 from bids_app.cli.settings_of import parse
@@ -28,8 +27,6 @@ from bids_app.preproc.registration import map_points, write_series_of_transforms
 
 pytestmark = pytest.mark.slow
 HALF_A_VOXEL_MM = 1.0  # of the template's grid
-RAYS = np.random.default_rng(3).normal(size=(400, 3))
-RAYS /= np.linalg.norm(RAYS, axis=1)[:, None]
 
 
 def applied(phantom, output, *options):
@@ -53,17 +50,6 @@ def result(phantom, tmp_path_factory):
 def one(folder, pattern):
     (path,) = folder.glob(f"sub-01/{pattern}")
     return path
-
-
-def edges(image, radii):
-    """Return how far the white matter's edge lies from where it was put, in mm, along rays from the centre."""
-    expected = 1 / np.linalg.norm(RAYS / radii, axis=1)
-    steps = np.arange(-8, 8, 0.1)
-    points = CENTRE + (expected[:, None] + steps)[..., None] * RAYS[:, None]
-    voxels = apply_affine(np.linalg.inv(image.affine), points.reshape(-1, 3))
-    profile = map_coordinates(image.get_fdata(), voxels.T, order=1).reshape(len(RAYS), -1)
-    level = (profile[:, :20].mean(axis=1) + profile[:, -20:].mean(axis=1)) / 2
-    return steps[np.argmax(profile > level[:, None], axis=1)]
 
 
 def mean_of(path):

@@ -6,8 +6,8 @@ import pytest
 from nibabel.affines import apply_affine
 
 from bids_app.errors import DataError
-from bids_app.preproc.fitted.fieldmap import field_at
-from bids_app.preproc.fitted.readout import readout_time
+from bids_app.preproc.distortion.field import field_at
+from bids_app.preproc.distortion.readout import readout_time
 from bids_app.preproc.fitted.transforms import read_affines, read_chain, read_motion
 from bids_app.preproc.motion import rigid
 from bids_app.preproc.registration import map_points, write_series_of_transforms

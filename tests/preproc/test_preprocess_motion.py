@@ -120,7 +120,7 @@ def test_what_is_resampled_are_the_raw_volumes_by_one_spline_each(head, monkeypa
     monkeypatch.chdir(tmp_path)
     files = {name: str(tmp_path / f"{name.removesuffix('_file')}.nii.gz") for name in ("reference_file", "mask_file")}
     files |= {"series_file": str(tmp_path / "raw.npy"), "motion_file": str(tmp_path / "motion.npz")}
-    job = SimpleNamespace(template=None, run=SimpleNamespace(t1w=None, fit=None))
+    job = SimpleNamespace(template=None, run=SimpleNamespace(t1w=None, fit=None, metadata={}))
     outputs = ResampleRun(job=job, transforms=[], **files).run().outputs
     points = apply_affine(affine, np.indices(brain.shape).reshape(3, -1).T)
     for values, one, transform in zip(np.load(outputs.standard_file), raw, motion, strict=True):

@@ -68,6 +68,32 @@ def test_a_visit_without_one_takes_that_of_the_baseline(raw, caplog):
     assert "ses-week8 has no T1w: sub-01_ses-pre_T1w.nii.gz is used" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("t1w", "because"),
+    [
+        (
+            ("pre", "post"),
+            {
+                "pre": "of the same visit",
+                "post": "of the same visit",
+                "week8": "of the earliest visit; ses-week8 has no T1w",
+            },
+        ),
+        (("post",), dict.fromkeys(("pre", "week8"), "the participant's only one; ses-{} has no T1w")),
+        (("",), dict.fromkeys(("pre", "post", "week8"), "the participant's only one; ses-{} has no T1w")),
+    ],
+)
+def test_why_it_is_that_one_is_kept_for_the_record(raw, t1w, because):
+    runs = chosen(raw(("pre", "post", "week8"), t1w))
+    for session, said in because.items():
+        assert runs[session].t1w_because == said.format(session)
+
+
+def test_that_of_the_baseline_is_said_to_be_that(raw):
+    runs = chosen(raw(("pre", "post", "week8"), ("pre", "post")), "--baseline", "pre")
+    assert runs["week8"].t1w_because == "of the baseline; ses-week8 has no T1w"
+
+
 def test_without_evidence_it_is_asked_for(raw):
     bids = raw(("A", "B", "C"), ("A", "B"))
     with pytest.raises(UsageError, match="There is no T1w of ses-C; which of"):

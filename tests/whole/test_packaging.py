@@ -17,7 +17,8 @@ import bids_app
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-RUNTIME = PROJECT["project"]["dependencies"]
+EXTRAS = [one for some in PROJECT["project"]["optional-dependencies"].values() for one in some]
+RUNTIME = PROJECT["project"]["dependencies"] + EXTRAS  # the lock, and so the image, has all of them
 DEVELOP = [requirement for group in PROJECT["dependency-groups"].values() for requirement in group]
 CIRCLECI = yaml.safe_load((ROOT / ".circleci/config.yml").read_text())
 LOCKS = ("requirements.txt", "requirements-dev.txt")

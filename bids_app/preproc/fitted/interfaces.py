@@ -9,12 +9,15 @@ from nipype.interfaces.base import traits
 
 from bids_app.errors import DataError
 from bids_app.preproc import files
+from bids_app.preproc.anatomical.interfaces import AnatomyInput, AnatomyStep
 from bids_app.preproc.dataset import Job
+from bids_app.preproc.distortion.field import Field
+from bids_app.preproc.distortion.interfaces import EstimateField
+from bids_app.preproc.distortion.readout import not_corrected_because
 from bids_app.preproc.fitted.anatomy import bring_anatomy, compared_with
 from bids_app.preproc.fitted.fit import Fit
-from bids_app.preproc.fitted.readout import not_corrected_because
 from bids_app.preproc.fitted.transforms import read_chain, read_motion
-from bids_app.preproc.interfaces import AlignRun, AnatomyInput, AnatomyStep, EstimateMotion
+from bids_app.preproc.interfaces import AlignRun, EstimateMotion, reference_of
 from bids_app.preproc.masks import epi_mask
 from bids_app.preproc.motion import rigid_parameters
 from bids_app.preproc.registration import write_series_of_transforms
@@ -69,6 +72,20 @@ def _volume(path: Path, image: nib.Nifti1Image) -> np.ndarray:
     return np.nan_to_num(values)
 
 
+class ReadField(EstimateField):
+    """A run's fit to the field of its distortion; its reference is corrected already."""
+
+    def _measured(self, job: Job, folder: Path) -> tuple[Field, dict[str, Any]] | str:
+        fit = complete(job)
+        if reason := not_corrected_because(fit, job.run.metadata):
+            return reason
+        assert fit.to_fieldmap is not None  # `not_corrected_because` was asked
+        return Field(fit.coefficients, fit.to_fieldmap), {"SusceptibilityDistortionMethod": "field map of fMRIPrep"}
+
+    def _corrected(self, job: Job, field: Field) -> Reference:
+        return reference_of(self.inputs)
+
+
 class ReadAlignment(AlignRun):
     """A run's fit to the transforms that lead from the template to its reference."""
 
@@ -78,13 +95,7 @@ class ReadAlignment(AlignRun):
         matrix = read_chain(fit.coregistration)
         write_series_of_transforms([matrix], folder / "coregistration.txt")
         self._results["transforms"] = [str(fit.normalization), str(folder / "coregistration.txt")]
-        reason = not_corrected_because(fit, job.run.metadata)
-        self._results["facts"] = {
-            "Registration": "as fMRIPrep fitted it",
-            "HeadMotion": "as fMRIPrep fitted it",
-            "SusceptibilityDistortionCorrected": reason is None,
-            **({"SusceptibilityDistortionNotCorrectedBecause": reason} if reason is not None else {}),
-        }
+        self._results["facts"] = {"Registration": "as fMRIPrep fitted it", "HeadMotion": "as fMRIPrep fitted it"}
         return runtime
 
 

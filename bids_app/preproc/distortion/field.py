@@ -1,15 +1,17 @@
 """Susceptibility distortion: how far a field shifts the signal along the phase encoding."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine
 from scipy.ndimage import map_coordinates
 
-from bids_app.preproc.fitted.readout import not_corrected_because, readout_time
+from bids_app.preproc.distortion.readout import voxels_per_hertz
 from bids_app.preproc.fitted.transforms import read_chain
-from bids_app.preproc.raw_runs import RawRun
 from bids_app.system.images import read_image
 
 
@@ -46,7 +48,30 @@ def field_at(coefficients: Iterable[nib.Nifti1Image], points: np.ndarray) -> np.
     return total
 
 
-def shift_of(run: RawRun, shape: tuple[int, ...], points: np.ndarray) -> np.ndarray | None:
+@dataclass(frozen=True)
+class Field:
+    """A field, and where it lies.
+
+    Attributes
+    ----------
+    coefficients : tuple of Path
+        Images of B-splines in Hz, which are summed.
+    to_fieldmap : Path
+        ITK text: takes points of the field to those of the scan's reference.
+    """
+
+    coefficients: tuple[Path, ...]
+    to_fieldmap: Path
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """Return the field at points of the reference, (N, 3) in mm, in Hz."""
+        inverse = np.linalg.inv(read_chain([self.to_fieldmap]))
+        return field_at([read_image(path)[0] for path in self.coefficients], apply_affine(inverse, points))
+
+
+def shift_of(
+    field: Field | None, metadata: Mapping[str, Any], shape: tuple[int, ...], points: np.ndarray
+) -> np.ndarray | None:
     """Return how far the signal of points was shifted when it was acquired.
 
     A field of f Hz shifts it by f times the readout time, in voxels, to the end of the axis that
@@ -54,7 +79,9 @@ def shift_of(run: RawRun, shape: tuple[int, ...], points: np.ndarray) -> np.ndar
 
     Parameters
     ----------
-    run : RawRun
+    field : Field or None
+    metadata : dict
+        What the sidecars say of the scan.
     shape : tuple of int
         Of its volumes.
     points : (N, 3) ndarray
@@ -65,15 +92,9 @@ def shift_of(run: RawRun, shape: tuple[int, ...], points: np.ndarray) -> np.ndar
     (N, 3) float64 ndarray or None
         In voxels of the raw scan; None if distortions are not corrected.
     """
-    fit = run.fit
-    if fit is None or fit.to_fieldmap is None or not_corrected_because(fit, run.metadata) is not None:
+    if field is None:
         return None
-    metadata = run.metadata
-    direction = metadata["PhaseEncodingDirection"]
-    axis = "ijk".index(direction[0])
-    seconds = readout_time(metadata, shape[axis]) or 0.0
-    to_fieldmap = np.linalg.inv(read_chain([fit.to_fieldmap]))
-    field = field_at([read_image(path)[0] for path in fit.coefficients], apply_affine(to_fieldmap, points))
+    axis, voxels = voxels_per_hertz(metadata, shape)
     shift = np.zeros((len(points), 3))
-    shift[:, axis] = field * seconds * (-1 if direction.endswith("-") else 1)
+    shift[:, axis] = voxels * field.at(points)
     return shift

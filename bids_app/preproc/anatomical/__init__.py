@@ -1,0 +1,1 @@
+"""Steps of the workflow that bring an anatomy to the template."""
