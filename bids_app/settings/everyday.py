@@ -54,7 +54,8 @@ USAGES = f"""{USAGE}
        trialgraph unblind OUTPUT_DIR --key FILE --plan TOML
        trialgraph power OUTPUT_DIR [options]
        trialgraph import TABLE OUTPUT_DIR [options]
-       trialgraph demo OUTPUT_DIR [options]"""
+       trialgraph demo OUTPUT_DIR [options]
+       trialgraph verify [options]"""
 _COMMON = {
     "check": "trialgraph check bids out                        # what would be done, and what is missing",
     "participant": "trialgraph bids out participant                  # graph maps of every scan",
