@@ -23,7 +23,14 @@ from bids_app.report.every_scan import COLUMNS as SCAN_COLUMNS
 from bids_app.report.quality import COLUMNS, QCFC_COLUMNS
 from bids_app.settings.everyday import LEVEL_OF
 from bids_app.settings.import_options import import_parser
-from bids_app.settings.parser import app_parser, demo_parser, engine_parser, plan_parser, unblind_parser
+from bids_app.settings.parser import (
+    app_parser,
+    demo_parser,
+    engine_parser,
+    plan_parser,
+    unblind_parser,
+    verify_parser,
+)
 from bids_app.settings.power_options import power_parser
 from bids_app.settings.settings import BY_OPTION
 from bids_app.stats.association import ASSOCIATION_COLUMNS
@@ -81,8 +88,14 @@ def options_page():
     """Return every option of the command line, in its groups."""
     lines = ["# Every option", "", "Each may be written with dashes or underscores.", ""]
     tasks = plan_parser()._subparsers._group_actions[0].choices.values()
-    engines = map(engine_parser, ("docker", "apptainer"))
-    for parser in (app_parser(), unblind_parser(), power_parser(), import_parser(), demo_parser(), *tasks, *engines):
+from bids_app.settings.parser import (
+    app_parser,
+    demo_parser,
+    engine_parser,
+    plan_parser,
+    unblind_parser,
+    verify_parser,
+)
         lines += [f"## `{parser.prog}`", "", parser.description, ""]
         for group in parser._action_groups:
             if group._group_actions:

@@ -21,7 +21,7 @@ from bids_app.settings.checks import check_settings
 from bids_app.settings.everyday import USAGES, is_command
 from bids_app.settings.execution_names import as_placed, dashed
 from bids_app.settings.import_options import read_import
-from bids_app.settings.parser import demo_parser, plan_parser
+from bids_app.settings.parser import demo_parser, plan_parser, verify_parser
 from bids_app.settings.power_options import read_power
 from bids_app.settings.settings import Settings
 from bids_app.system.provenance import digest_of_code
@@ -194,6 +194,19 @@ def _demo(argv: Sequence[str]) -> int:
         return conclude(run_demo(options.output_dir, work_dir, **how))
 
 
+def _verify(argv: Sequence[str]) -> int:
+    """Hold what this installation computes against what the release computed."""
+    options = verify_parser().parse_args(argv)
+    if options.keep and options.keep.exists() and any(options.keep.iterdir()):
+        raise UsageError(f"--keep {options.keep}: it holds something already; give an empty folder.")
+    with _temporary_folder() as temporary:
+        folder = options.keep or Path(temporary)
+        with working_in(private_folder(folder / "work"), keep=options.keep is None) as conclude:
+            from bids_app.cli.verify import verify
+
+            return conclude(verify(folder, n_cpus=options.n_cpus, as_json=options.json))
+
+
 def _import(argv: Sequence[str]) -> int:
     """Bring series or matrices of other tools into a BIDS derivative."""
     options = read_import(argv)
@@ -225,4 +238,5 @@ COMMANDS = {
     "plan": _plan,
     "power": _power,
     "unblind": _unblind,
+    "verify": _verify,
 }

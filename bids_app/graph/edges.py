@@ -5,14 +5,16 @@ Longer than other files because the pass and the kernels that are compiled for i
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numba import njit
 from threadpoolctl import threadpool_limits
 
 from bids_app.graph.bits import beyond, set_edge, transpose
+from bids_app.graph.exact import fisher_z, on_grid
 from bids_app.graph.intrinsics import CHUNK, WORD, above, add_chosen, lowest_bit, popcount
+from bids_app.graph.products import PANEL, multiply, packed
 
 BLOCK = 512
 DEGREE, STRENGTH, FISHER, SHORT = range(4)
@@ -48,6 +50,11 @@ class Nodes:
         """Number of nodes."""
         return len(self.series)
 
+    @cached_property
+    def panels(self):
+        """The unit rows as they are multiplied."""
+        return packed(self.unit[:, : self.series.shape[1]])
+
     @property
     def margin(self):
         """How far a float32 product of unit rows may be off, in any order: T / 2**24, and its factors' rounding."""
@@ -81,13 +88,14 @@ def products(nodes, start, block):
 
     The columns are padded by zeros to a multiple of 64; what is yielded is overwritten by the next.
     """
-    buffer, unit = np.empty(block * block, dtype=np.float32), nodes.unit[:, : nodes.series.shape[1]]
-    rows = unit[start : min(start + block, nodes.n_nodes)]
+    buffer, panels = np.empty(block * block, dtype=np.float32), nodes.panels
+    rows = panels[start // PANEL : (start + block) // PANEL]
     for column in range(start, nodes.n_nodes, block):
-        columns = unit[column : column + block]
-        correlations = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
-        np.matmul(rows, columns.T, out=correlations)
-        yield column, correlations
+        columns = panels[column // PANEL : (column + block) // PANEL]
+        shape = len(rows) * PANEL, len(columns) * PANEL
+        correlations = buffer[: shape[0] * shape[1]].reshape(shape)
+        multiply(rows, columns, correlations)
+        yield column, correlations[: nodes.n_nodes - start]
 
 
 @dataclass(frozen=True)
@@ -165,11 +173,9 @@ def _measured(nodes, ends):
     return pairs
 
 
-# These two flags let the sum run in vector lanes; they reorder float64 additions, which moves r by about T / 2**53, far
-# below the margin within which pairs come here. The others would assume away NaN and infinities, or approximate 1 / x.
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True)
 def exact_correlations(series, centre, scale, pairs):
-    """Fill in the correlation of pairs of nodes, in float64."""
+    """Fill in the correlation of pairs of nodes, in float64 from the first volume to the last."""
     for pair in pairs:
         one, other = pair.row, pair.column
         total = 0.0
@@ -205,7 +211,7 @@ def mark_edges(correlations, corner, limits, also, graph, undecided):
     """
     # Not taken apart: every part of the loop over a square adds to the same words, sums and count of open pairs.
     n_open, flat, width, (bits, totals) = 0, correlations.ravel(), correlations.shape[1], graph
-    words, sums = np.empty(WORD, np.uint64), np.zeros(WORD, np.float32)
+    words, sums = np.empty(WORD, np.uint64), np.zeros(WORD)
     for across in range(0, width, WORD):
         column = corner[1] + across
         inside = ~np.uint64(0) >> np.uint64(WORD - min(WORD, totals.shape[1] - column))
@@ -278,7 +284,7 @@ def _add_also(words, corner, values, width, also, totals):
 def _add_edge(row, column, r, also, totals):
     fisher, distance, coordinates = also
     if fisher:
-        z = np.arctanh(min(np.float64(r), LARGEST_R))
+        z = on_grid(fisher_z(min(np.float64(r), LARGEST_R)))
         totals[FISHER, row] += z
         totals[FISHER, column] += z
     if distance >= 0:
@@ -303,9 +309,10 @@ def join_pairs(pairs, also, bits, totals):
         As for `mark_edges`.
     """
     for pair in pairs:
+        r = np.float32(pair.r)
         for node in (pair.row, pair.column):
             totals[DEGREE, node] += 1
-            totals[STRENGTH, node] += pair.r
-        _add_edge(pair.row, pair.column, np.float32(pair.r), also, totals)
+            totals[STRENGTH, node] += on_grid(r)
+        _add_edge(pair.row, pair.column, r, also, totals)
         if bits.shape[0]:
             set_edge(bits, pair.row, pair.column)

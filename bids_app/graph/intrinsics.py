@@ -9,6 +9,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
+from bids_app.graph.exact import SHIFT
+
 WORD = 64
 WORDS = 64
 CHUNK = WORD * WORDS
@@ -197,18 +199,27 @@ def above(typing_context, values, offset, bound):
 
 @intrinsic
 def add_chosen(typing_context, word, values, offset, sums, place):
-    """Add the values of 64 whose bit is set to the 64 float32 sums from `place` on; return their sum."""
+    """Add the float32 values of 64 whose bit is set to the 64 float64 sums from `place` on; return their sum.
+
+    Each is rounded as by `exact.on_grid`, so that no order changes a sum.
+    """
 
     def codegen(context, builder, signature, arguments):
-        vector = ir.VectorType(_FLOAT, WORD)
+        vector, wide = ir.VectorType(_FLOAT, WORD), ir.VectorType(_DOUBLE, WORD)
         loaded = _load(context, builder, signature.args[1], arguments[1], arguments[2], vector)
         chosen = builder.bitcast(arguments[0], ir.VectorType(_I1, WORD))
-        kept = builder.select(chosen, loaded, ir.Constant(vector, [0.0] * WORD))
-        target = _pointer(context, builder, signature.args[3], arguments[3], arguments[4], vector)
-        builder.store(builder.fadd(builder.load(target, align=4), kept), target, align=4)
-        return _sum_of_floats(builder, kept)
+        kept = builder.fpext(builder.select(chosen, loaded, ir.Constant(vector, [0.0] * WORD)), wide)
+        shift = ir.Constant(wide, [SHIFT] * WORD)
+        kept = builder.fsub(builder.fadd(kept, shift), shift)
+        target = _pointer(context, builder, signature.args[3], arguments[3], arguments[4], wide)
+        builder.store(builder.fadd(builder.load(target, align=8), kept), target, align=8)
+        parts = [_lanes(builder, kept, step) for step in range(WORD // LANES)]
+        start = ir.Constant(_DOUBLE, -0.0)
+        call = _call(builder, f"llvm.vector.reduce.fadd.v{LANES}f64", _DOUBLE, start, _tree(builder.fadd, parts))
+        call.fastmath.add("reassoc")  # exact in any order
+        return call
 
-    return types.float32(types.uint64, values, ROW, sums, ROW), codegen
+    return types.float64(types.uint64, values, ROW, sums, ROW), codegen
 
 
 @intrinsic

@@ -14,6 +14,9 @@ from bids_app.graph import bitrows, coefficients
 from bids_app.graph.linking import THRESHOLD, edge_weights, fisher
 from bids_app.graph.measures import DEFAULT_METRICS, UNSIGNED, check_metrics
 from bids_app.graph.rules import EdgeRule, Linking
+from bids_app.graph.spectrum import settled
+
+ROUNDING = 1e-12  # of an entry of an eigenvector
 
 
 def nodal_measures(  # noqa: PLR0913 - called by hand in notebooks, by keyword
@@ -203,8 +206,7 @@ def _leading(matrix: np.ndarray) -> np.ndarray:
         return np.zeros(len(matrix))
     values, vectors = np.linalg.eigh(matrix)
     leading = vectors[:, values >= values[-1] - 1e-9 * abs(values[-1])]
-    vector = np.abs(leading @ (leading.T @ matrix.sum(axis=1)))
-    return vector / np.linalg.norm(vector)
+    return settled(leading @ (leading.T @ matrix.sum(axis=1)), ROUNDING)
 
 
 def _products(weights: np.ndarray) -> np.ndarray:

@@ -51,8 +51,14 @@ def eigenvector_centrality(bits, start, unit=None, *, n_threads=1):
     else:
         operator = LinearOperator((n_nodes, n_nodes), matvec=multiply, dtype=np.float64)
         vector = eigsh(operator, k=1, ncv=VECTORS, which="LA", v0=start, tol=TOLERANCE[unit is not None])[1][:, 0]
+    return settled(vector, TOLERANCE[unit is not None])
+
+
+def settled(vector, tolerance):
+    """Return an eigenvector without signs and of norm 1; what is below the tolerance is rounding, and 0."""
     vector = np.abs(vector)
-    return vector / np.linalg.norm(vector)
+    vector /= np.linalg.norm(vector)
+    return np.where(vector < tolerance, 0.0, vector)
 
 
 def _dense(multiply, start):

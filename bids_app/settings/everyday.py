@@ -58,6 +58,7 @@ USAGES = f"""{USAGE}
        trialgraph power OUTPUT_DIR [options]
        trialgraph import TABLE OUTPUT_DIR [options]
        trialgraph demo OUTPUT_DIR [options]
+       trialgraph verify [options]
        trialgraph {{docker,apptainer}} ... (any of these, in a container)"""
 _COMMON = {
     "check": "trialgraph check bids out                        # what would be done, and what is missing",

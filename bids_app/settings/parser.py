@@ -94,6 +94,23 @@ def demo_parser() -> Parser:
     return parser
 
 
+def verify_parser() -> Parser:
+    """Return the parser of ``trialgraph verify``."""
+    parser = Parser(
+        prog="trialgraph verify",
+        description="Analyse a small built-in trial and say of every map and table whether it is, byte by byte, what "
+        "the release gave. The exit code is 0 if all are, 1 if any is not.",
+        formatter_class=Formatter,
+    )
+    add = parser.add_argument
+    add("--json", action="store_true", help="say it as JSON, alone on the standard output")
+    add(
+        "--keep", type=as_path, metavar="DIR", help="an empty folder that gets the trial and what came out, and is kept"
+    )
+    add("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once")
+    return parser
+
+
 def plan_parser() -> Parser:
     """Return the parser of ``trialgraph plan`` and of what can be done with a plan."""
     parser = Parser(prog="trialgraph plan", description=PLAN, formatter_class=Formatter)
@@ -172,7 +189,7 @@ def _parser(prog: str, description: str, usage: str) -> Parser:
         prog=prog, description=description.replace("\n", " "), usage=usage, formatter_class=Formatter, add_help=False
     )
     command = None if prog == "trialgraph" else "check"
-    parser.add_argument("bids_dir", type=as_path, help="the raw BIDS dataset, or an fMRIPrep derivative by itself")
+    parser.add_argument("bids_dir", type=as_path, help="the BIDS dataset, or an fMRIPrep derivative alone")
     parser.add_argument(
         "output_dir", type=as_output, help="where the results go; group reads what participant wrote here"
     )

@@ -86,12 +86,12 @@ def test_comparison_with_a_bound_is_strict():
 
 
 def test_chosen_values_are_added():
-    values, sums = RNG.random(70).astype(np.float32), np.ones(64, np.float32)
+    values, sums = RNG.random(70).astype(np.float32), np.ones(64)
     chosen = RNG.random(64) < 0.5
     word = np.packbits(chosen, bitorder="little").view(np.uint64)[0]
     all_of_them = njit(lambda word, values, sums: add_chosen(word, values, 6, sums, 0))(word, values, sums)
-    np.testing.assert_allclose(sums, 1 + np.where(chosen, values[6:], 0), rtol=1e-6)
-    assert all_of_them == pytest.approx(values[6:][chosen].sum(), rel=1e-5)
+    np.testing.assert_allclose(sums, 1 + np.where(chosen, values[6:].astype(float), 0), rtol=0, atol=2.0**-33)
+    assert all_of_them == pytest.approx(values[6:][chosen].sum(dtype=float), abs=64 * 2.0**-33)
     doubles = njit(lambda word, values: total(plus_chosen(plus_chosen(no_sums(), word, values, 6), word, values, 6)))
     assert doubles(word, values.astype(float)) == pytest.approx(2 * values[6:][chosen].sum(dtype=float), rel=1e-14)
 
