@@ -88,14 +88,9 @@ def options_page():
     """Return every option of the command line, in its groups."""
     lines = ["# Every option", "", "Each may be written with dashes or underscores.", ""]
     tasks = plan_parser()._subparsers._group_actions[0].choices.values()
-from bids_app.settings.parser import (
-    app_parser,
-    demo_parser,
-    engine_parser,
-    plan_parser,
-    unblind_parser,
-    verify_parser,
-)
+    engines = map(engine_parser, ("docker", "apptainer"))
+    others = (unblind_parser(), power_parser(), import_parser(), demo_parser(), verify_parser())
+    for parser in (app_parser(), *others, *tasks, *engines):
         lines += [f"## `{parser.prog}`", "", parser.description, ""]
         for group in parser._action_groups:
             if group._group_actions:
