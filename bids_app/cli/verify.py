@@ -56,7 +56,7 @@ def verify(folder: Path, *, n_cpus: int, as_json: bool) -> int:
     if as_json:
         print(json.dumps(_record(compared, others), indent=2))
     else:
-        _tell(compared, others)
+        tell(compared, others)
     return 0 if _verdict(compared) == "same" else 1
 
 
@@ -97,7 +97,8 @@ def _record(compared: Sequence[Difference], others: dict[str, list[str]]) -> dic
     }
 
 
-def _tell(compared: Sequence[Difference], others: dict[str, list[str]]) -> None:
+def tell(compared: Sequence[Difference], others: dict[str, list[str]]) -> None:
+    """Print what is not the same, how many outputs are, and the verdict."""
     rows = [
         (one.output, SAID[one.verdict], f"{one.n_differing} of {one.n_values}", _size(one))
         for one in compared

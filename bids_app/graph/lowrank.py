@@ -19,6 +19,7 @@ import numpy as np
 
 from bids_app.graph.coefficients import product_clustering
 from bids_app.graph.edges import BLOCK, Nodes, bands, products
+from bids_app.graph.spectrum import settled
 
 ROWS = 4096
 
@@ -114,4 +115,4 @@ def _leading_eigenvector(nodes: Nodes) -> np.ndarray:
         return np.zeros(nodes.n_nodes)
     leading = np.linalg.eigh(_gram(nodes, _rows_of_similarity))[1][:, -1]
     vector = np.concatenate([rows @ leading for _, rows in _rows_of_similarity(nodes)])
-    return np.abs(vector) / np.linalg.norm(vector)
+    return settled(vector)

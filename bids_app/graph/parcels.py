@@ -16,8 +16,6 @@ from bids_app.graph.measures import DEFAULT_METRICS, UNSIGNED, check_metrics
 from bids_app.graph.rules import EdgeRule, Linking
 from bids_app.graph.spectrum import settled
 
-ROUNDING = 1e-12  # of an entry of an eigenvector
-
 
 def nodal_measures(  # noqa: PLR0913 - called by hand in notebooks, by keyword
     matrix: npt.ArrayLike,
@@ -206,7 +204,7 @@ def _leading(matrix: np.ndarray) -> np.ndarray:
         return np.zeros(len(matrix))
     values, vectors = np.linalg.eigh(matrix)
     leading = vectors[:, values >= values[-1] - 1e-9 * abs(values[-1])]
-    return settled(leading @ (leading.T @ matrix.sum(axis=1)), ROUNDING)
+    return settled(leading @ (leading.T @ matrix.sum(axis=1)))
 
 
 def _products(weights: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from numba import njit
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from bids_app.graph.edges import bands
+from bids_app.graph.exact import SHIFT
 from bids_app.graph.intrinsics import CHUNK, WORD, WORDS, no_sums, plus_chosen, total
 from bids_app.graph.triangles import TILE, list_edges, weights
 
@@ -51,14 +52,16 @@ def eigenvector_centrality(bits, start, unit=None, *, n_threads=1):
     else:
         operator = LinearOperator((n_nodes, n_nodes), matvec=multiply, dtype=np.float64)
         vector = eigsh(operator, k=1, ncv=VECTORS, which="LA", v0=start, tol=TOLERANCE[unit is not None])[1][:, 0]
-    return settled(vector, TOLERANCE[unit is not None])
+    return settled(vector)
 
 
-def settled(vector, tolerance):
-    """Return an eigenvector without signs and of norm 1; what is below the tolerance is rounding, and 0."""
+def settled(vector):
+    """Return an eigenvector without signs, of norm 1, in multiples of 2**-32: what is finer is rounding alone.
+
+    So small an entry, as those of nodes that hang on the rest by a thread, would have other bytes on each processor.
+    """
     vector = np.abs(vector)
-    vector /= np.linalg.norm(vector)
-    return np.where(vector < tolerance, 0.0, vector)
+    return (vector / np.linalg.norm(vector) + SHIFT) - SHIFT
 
 
 def _dense(multiply, start):
