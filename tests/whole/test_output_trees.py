@@ -16,6 +16,7 @@ from series_trial import OPTIONS, series_trial
 KEPT = Path(__file__).parents[1] / "trees"
 LABELS = [f"{number:02}" for number in range(1, 9)]
 RUN = re.compile(r"\d{8}-\d{6}_(\w+)_[0-9a-f]{8}")
+CRASH = re.compile(r"crash-\d{8}-\d{6}-\w+-(\w+)-[0-9a-f-]{36}")
 DRAWS = ("--n-permutations", "20")
 
 
@@ -53,7 +54,8 @@ def run(app, root, level, *words):
 def test_a_run_writes_the_files_that_are_listed_and_no_others(made, finished, tmp_path, app):
     out = made(finished, tmp_path, app)
     files = (path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    found = sorted({RUN.sub(r"RUN_\1", name) for name in files if not name.startswith("work/")})
+    names = (CRASH.sub(r"crash-\1", RUN.sub(r"RUN_\1", name)) for name in files if not name.startswith("work/"))
+    found = sorted({*names})
     path = KEPT / f"{made.__name__}.txt"
     if "TRIALGRAPH_RENEW" in os.environ:
         path.write_text("\n".join(found) + "\n")
