@@ -52,7 +52,7 @@ def commands(job):
     return [step if isinstance(step, str) else step["command"] for step in steps]
 
 
-@pytest.mark.parametrize("name", (*LOCKS, LOWEST))
+@pytest.mark.parametrize("name", [*LOCKS, LOWEST])
 def test_every_requirement_is_pinned_and_hashed(name):
     requirements = locked(name)
     assert requirements
@@ -62,7 +62,7 @@ def test_every_requirement_is_pinned_and_hashed(name):
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), requirement
 
 
-@pytest.mark.parametrize("name", (*LOCKS, LOWEST))
+@pytest.mark.parametrize("name", [*LOCKS, LOWEST])
 def test_locks_say_nothing_about_where_they_were_made(name):
     options_but_hashes = re.findall(r"(?:^|\s)(-(?!-hash=|c requirements)\S*)", read(name))
     assert options_but_hashes == []
