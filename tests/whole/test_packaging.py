@@ -22,6 +22,7 @@ RUNTIME = PROJECT["project"]["dependencies"] + EXTRAS  # the lock, and so the im
 DEVELOP = [requirement for group in PROJECT["dependency-groups"].values() for requirement in group]
 CIRCLECI = yaml.safe_load((ROOT / ".circleci/config.yml").read_text())
 LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOWEST = "requirements-lowest.txt"
 
 
 def read(name):
@@ -52,7 +53,7 @@ def commands(job):
     return [step if isinstance(step, str) else step["command"] for step in steps]
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, LOWEST])
 def test_every_requirement_is_pinned_and_hashed(name):
     requirements = locked(name)
     assert requirements
@@ -62,7 +63,7 @@ def test_every_requirement_is_pinned_and_hashed(name):
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), requirement
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, LOWEST])
 def test_locks_say_nothing_about_where_they_were_made(name):
     options_but_hashes = re.findall(r"(?:^|\s)(-(?!-hash=|c requirements)\S*)", read(name))
     assert options_but_hashes == []
@@ -70,7 +71,9 @@ def test_locks_say_nothing_about_where_they_were_made(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("requirements.txt", RUNTIME), ("requirements-dev.txt", DEVELOP)], ids=LOCKS
+    ("name", "wanted"),
+    [("requirements.txt", RUNTIME), ("requirements-dev.txt", DEVELOP), (LOWEST, RUNTIME)],
+    ids=(*LOCKS, LOWEST),
 )
 def test_locks_satisfy_the_project(name, wanted):
     versions = pins(name)
