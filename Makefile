@@ -34,8 +34,7 @@ image:    ## build the image
 
 lock: .venv/lock    ## resolve the dependencies anew and pin them by hash
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements.txt
-	$(COMPILE) pyproject.toml --output-file requirements.txt
-	$(COMPILE) pyproject.toml --resolution lowest-direct --output-file requirements-lowest.txt
+	$(COMPILE) pyproject.toml --all-extras --resolution lowest-direct --output-file requirements-lowest.txt
 	$(COMPILE) --group test --group lint --group docs --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:    ## remove what the other targets made

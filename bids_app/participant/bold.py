@@ -1,5 +1,7 @@
 """Reading a BOLD image at the nodes of the analysis grid."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +90,9 @@ def sample_nodes(image: Any, mask: np.ndarray, grid: Nodes) -> np.ndarray:
     if not inside.any():
         raise DataError(f"none of the {grid.n_nodes} nodes of the analysis mask lies in the brain mask of the run.")
     series = np.full((grid.n_nodes, image.shape[3]), np.nan, dtype=np.float32)
-    for volume in range(image.shape[3]):
-        series[inside, volume] = _interpolated(_volume(image, volume), voxels[:, inside])
+    places = voxels[:, inside]
+    for volume, values in enumerate(_volumes(image)):
+        series[inside, volume] = _interpolated(values, places)
     alive = np.isfinite(series).all(axis=1) & (np.ptp(series, axis=1) > 0)
     if not alive.any():
         raise DataError("no node of the analysis mask has a signal that varies.")
@@ -135,6 +138,16 @@ def read_mask(path: Path | None, image: Any) -> tuple[np.ndarray, str | None]:
 
 def _origin(image: Any) -> tuple[float, ...]:
     return tuple(round(float(value), 1) for value in image.affine[:3, 3])
+
+
+def _volumes(image: Any) -> Iterator[np.ndarray]:
+    """Yield the volumes; the next is unpacked while one is worked on."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(_volume, image, 0)
+        for following in range(1, image.shape[3]):
+            values, coming = coming.result(), reader.submit(_volume, image, following)
+            yield values
+        yield coming.result()
 
 
 def _volume(image: Any, index: int) -> np.ndarray:

@@ -33,6 +33,7 @@ class _CleanRunInput(BaseInterfaceInputSpec):
     state = traits.Any(desc="size and time of the run's files, so that a changed file is read again")
     grid_file = File(exists=True, mandatory=True)
     options = traits.Any(mandatory=True, desc="Signal")
+    n_threads = traits.Int(1, nohash=True)
 
 
 class _CleanRunOutput(TraitedSpec):
@@ -47,7 +48,8 @@ class CleanRun(SimpleInterface):
     input_spec, output_spec = _CleanRunInput, _CleanRunOutput
 
     def _run_interface(self, runtime: Any) -> Any:
-        scan = denoise.clean_run(self.inputs.run, load_grid(self.inputs.grid_file), self.inputs.options)
+        grid, threads = load_grid(self.inputs.grid_file), self.inputs.n_threads
+        scan = denoise.clean_run(self.inputs.run, grid, self.inputs.options, threads)
         folder = Path(runtime.cwd)
         with (folder / "series.npy").open("wb") as file:  # numpy's own writing to a file keeps no errno of a full disk
             np.save(cast(Any, SimpleNamespace(write=file.write)), scan.series)

@@ -114,7 +114,8 @@ def init_bold_wf(
     inputnode.inputs.trait_set(run=run, grid_file=layout.grid_file, output_dir=settings.output_dir)
     inputnode.inputs.options = settings.graph
     outputnode = pe.Node(IdentityInterface(["maps_file", "series_file"]), name="outputnode")
-    clean = pe.Node(CleanRun(options=settings.signal, state=state_of(files_of(run))), name="clean", mem_gb=CLEANING_GB)
+    cleaning = CleanRun(options=settings.signal, state=state_of(files_of(run)), n_threads=n_threads)
+    clean = pe.Node(cleaning, name="clean", mem_gb=CLEANING_GB, n_procs=n_threads)
     ds_figures = pe.Node(DrawScan(), name="ds_figures")
 
     workflow = pe.Workflow(name=name)

@@ -81,7 +81,22 @@ def test_panels_of_chunks_do_not_matter():
     whole = sum_triangles(bits, unit, n_threads=2)
     np.testing.assert_array_equal(whole[0], [2 * count for count in nx.triangles(graph).values()])
     for panel in (1, 2):
-        np.testing.assert_allclose(sum_triangles(bits, unit, panel=panel), whole, rtol=1e-12)
+        np.testing.assert_array_equal(sum_triangles(bits, unit, panel=panel), whole)
+
+
+def test_the_order_of_nodes_changes_no_sum(weighted):
+    bits, unit, dense = weighted
+    order = np.random.default_rng(3).permutation(len(dense))
+    again = unit.copy()
+    again[: len(order)] = unit[order]
+    found = sum_triangles(pack((dense != 0)[np.ix_(order, order)], len(order)), again)
+    np.testing.assert_array_equal(found, sum_triangles(bits, unit, n_threads=2)[:, order])
+
+
+@pytest.mark.parametrize("stripe", [64, 128, 1024])
+def test_stripes_partition_the_edges(graph, bits, stripe):
+    rows, columns = list_edges(bits, (0, 0), (576, 576), stripe)
+    assert sorted(zip(rows, columns, strict=True)) == sorted(tuple(sorted(edge)) for edge in graph.edges)
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])

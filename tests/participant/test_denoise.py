@@ -110,6 +110,7 @@ def test_no_node_depends_on_how_many_others_there_are():
     together, some = clean(series, given, TR, BAND), [0, 1, 8191, 8192, 16_383, 16_384, 19_999]
     assert np.isfinite(together).all()
     np.testing.assert_allclose(together[some], clean(series[some], given, TR, BAND), atol=1e-5)
+    np.testing.assert_array_equal(clean(series, given, TR, BAND, n_threads=3), together)
 
 
 @pytest.mark.parametrize("band", [BAND, (0, 0.1), None])
