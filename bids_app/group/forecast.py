@@ -6,9 +6,9 @@ from bids_app.bids.findings import Finding
 from bids_app.bids.values import counted
 from bids_app.errors import UsageError
 from bids_app.group.sample import Sample
-from bids_app.runtime.nipype_run import PROCESS_GB
 from bids_app.settings.settings import Resources, Settings, Trial
 from bids_app.stats.footprint import Footprint
+from bids_app.system.machine import PROCESS_GB
 
 ABOUT = "Forecast"
 

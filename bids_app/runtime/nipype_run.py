@@ -23,12 +23,12 @@ from bids_app.runtime.failures import Failure, read_failures, unfinished
 from bids_app.runtime.progress import progress
 from bids_app.settings.settings import Resources, Settings
 from bids_app.system.environment import limit_threads_of_children
+from bids_app.system.machine import PROCESS_GB
 from bids_app.system.supervisor import die_with_parent
 
 logger = logging.getLogger(__name__)
 
 Runner = str | type[MultiProcPlugin | SLURMPlugin]  # the name of one of Nipype's, or one of ours
-PROCESS_GB = 0.4  # of a process with the libraries loaded, before it holds any data
 
 
 def execute(

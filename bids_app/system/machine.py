@@ -11,6 +11,7 @@ from pathlib import Path
 
 GIB = 2**30
 ROOT = Path("/")
+PROCESS_GB = 0.4  # of a process with the libraries loaded, before it holds any data
 SPARED = 0.1  # of the memory: for what nobody accounts for, as nipype does
 
 
