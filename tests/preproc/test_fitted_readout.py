@@ -27,8 +27,8 @@ from nibabel.affines import apply_affine
 
 from bids_app.cli.settings_of import parse
 from bids_app.preproc.dataset import Job, Place
-from bids_app.preproc.fitted.fieldmap import shift_of
-from bids_app.preproc.fitted.interfaces import ReadAlignment, ReadMotion
+from bids_app.preproc.distortion.field import shift_of
+from bids_app.preproc.fitted.interfaces import ReadAlignment, ReadField, ReadMotion
 from bids_app.preproc.fitted.runs import runs_to_preprocess
 from bids_app.preproc.registration import map_points
 from bids_app.preproc.resampling import resample_series
@@ -54,14 +54,15 @@ def read(phantom, folder, points, monkeypatch, **said):
     run.metadata.update(said)
     job = Job(run, Place(folder, phantom.bids, SPACE, run.fit.dataset), SECONDS, {})
     found = ReadMotion(job=job).run().outputs
-    aligned = ReadAlignment(job=job, reference_file=found.reference_file, mask_file=found.mask_file).run().outputs
+    seen = {"job": job, "reference_file": found.reference_file, "mask_file": found.mask_file}
+    distortion, aligned = (step(**seen).run().outputs for step in (ReadField, ReadAlignment))
     in_reference = map_points(points, [Path(path) for path in aligned.transforms])
     series = np.load(found.series_file)
     out = np.empty((len(series), len(points)), dtype=np.float32)
-    shift = shift_of(run, series.shape[1:], in_reference)
+    shift = shift_of(distortion.field, run.metadata, series.shape[1:], in_reference)
     affine = nib.load(found.reference_file).affine
     resample_series(series, affine, in_reference, np.load(found.motion_file)["transforms"], out, shift)
-    return out, found.facts | aligned.facts
+    return out, found.facts | distortion.facts | aligned.facts
 
 
 def edges(series):
