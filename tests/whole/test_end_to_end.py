@@ -72,7 +72,7 @@ def test_every_map_and_table_has_a_sidecar_with_its_facts(analysed):
             "matrix.tsv",
         ),
         *("quality.tsv", "qcfc.tsv", "global.tsv", "edges.tsv", "components.tsv", "dseg.tsv", "dseg.nii.gz"),
-        *("scans.tsv", "table1.tsv"),
+        *("scans.tsv", "table1.tsv", "provenance.tsv"),
     }
     for path in others:
         assert (path.parent / f"{path.name.partition('.')[0]}.json").exists(), path
