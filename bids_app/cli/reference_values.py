@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -97,7 +98,8 @@ def kept_outputs() -> tuple[dict[str, Output], dict[str, str]]:
 def keep(outputs: Mapping[str, Output]) -> None:
     """Write outputs as those that ship with the release."""
     DATA.mkdir(exist_ok=True)
-    np.savez_compressed(VALUES, **{name: one.values for name, one in outputs.items()})
+    values: dict[str, Any] = {name: one.values for name, one in outputs.items()}
+    np.savez_compressed(VALUES, **values)
     digests = {name: one.digest for name, one in outputs.items()}
     HASHES.write_text(json.dumps({"Libraries": libraries(), "Outputs": digests}, indent=1) + "\n")
 
