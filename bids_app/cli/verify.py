@@ -21,7 +21,17 @@ from bids_app.simulate.reference import VOXEL_MM, write_reference
 
 METRICS = ("degree", "strength", "clustering-weighted")
 OF_SCANS = ("--denoise", "simple", "--min-minutes", "1", "--metrics", *METRICS, "--smooth-maps", "20")
-OF_TRIAL = ("--min-minutes", "1", "--metrics", *METRICS, "--smooth-maps", "20", "--n-permutations", "20")
+OF_TRIAL = (
+    "--min-minutes",
+    "1",
+    "--metrics",
+    *METRICS,
+    "--smooth-maps",
+    "20",
+    "--n-permutations",
+    "20",
+    "--no-baseline-motion",
+)
 SAID = {
     "same": "the same, byte by byte",
     "close": f"the same but for rounding (up to {CLOSE:g} of the largest value)",

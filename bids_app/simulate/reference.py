@@ -64,7 +64,7 @@ def whole_numbers(seed: int) -> Iterator[int]:
     --------
     >>> numbers = whole_numbers(1)
     >>> [next(numbers) for _ in range(2)]
-    [908834774, 1059568171]
+    [908834774, 1093944153]
     """
     state = seed
     while True:

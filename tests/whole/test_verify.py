@@ -30,7 +30,7 @@ def not_same(said):
     return [one for one in said["outputs"] if one["verdict"] != "same"]
 
 
-@pytest.mark.slow  # 60 s of one processor: the only whole run that says which number changed
+@pytest.mark.slow  # 50 s of a processor: the only whole run that says which number changed
 def test_every_map_and_table_is_what_ships_with_the_release(tmp_path):
     code, said = verified("--n-cpus", 2, "--keep", tmp_path / "kept", TZ="Asia/Tokyo", PYTHONHASHSEED="3")
     assert not_same(said) == [], "if this is meant: make reference, and a line in CHANGES.md"
