@@ -358,7 +358,10 @@ def test_conda_asks_for_what_the_project_asks_for():
     recipe = yaml.safe_load(read("conda/recipe.yaml"))
     called = {"docker": "docker-py", "matplotlib": "matplotlib-base"}  # what conda-forge calls otherwise
     missing = {"bids-validator-deno"}
-    asked = map(Requirement, project["project"]["dependencies"])
+    extras = [
+        one for several in project["project"]["optional-dependencies"].values() for one in several
+    ]  # conda has none
+    asked = map(Requirement, project["project"]["dependencies"] + extras)
     wanted = {f"{called.get(one.name, one.name)} {one.specifier}" for one in asked if one.name not in missing}
     assert set(recipe["requirements"]["run"]) == wanted | {f"python {project['project']['requires-python']}"}
     assert (
