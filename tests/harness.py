@@ -38,13 +38,13 @@ def run(tmp_path_factory):
 
 
 def contents(output):
-    """Return the bytes of what was finished: maps, tables, sidecars and pictures; pages and logs hold times."""
+    """Return the bytes of what was finished: maps, tables, sidecars and pictures; pages, logs and provenance hold times."""
     return {
         path.relative_to(output).as_posix(): path.read_bytes()
         for path in output.rglob("*")
         if path.is_file()
         and path.suffix != ".html"
         and path.name != "dataset_description.json"  # whose links are relative to where it lies
-        and path.relative_to(output).parts[0] not in ("logs", "work")
+        and path.relative_to(output).parts[0] not in ("logs", "prov", "work")
         and not any(part.startswith(".partial-") for part in path.relative_to(output).parts)
     }
