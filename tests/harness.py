@@ -38,7 +38,7 @@ def run(tmp_path_factory):
 
 
 def contents(output):
-    """Return the bytes of what was finished: maps, tables, sidecars and pictures; pages, logs and provenance hold times."""
+    """Return the bytes of what was finished: maps, tables, sidecars, pictures; the others hold times."""
     return {
         path.relative_to(output).as_posix(): path.read_bytes()
         for path in output.rglob("*")
