@@ -242,7 +242,7 @@ def test_host_python_settings_do_not_reach_in(run, empty):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("/bids", "/out", "subject"), 17),
+        (("/bids", "/out", "session"), 17),
         (("/bids", "/out", "participant", "--no-such-option"), 64),
         (("/nowhere", "/out", "participant"), 66),
         (("/bids", "/out", "participant"), 73),
