@@ -30,6 +30,7 @@ PARSERS: dict[str, Callable[[], ArgumentParser]] = {
     "plan": parsers.plan_parser,
     "power": power_parser,
     "unblind": parsers.unblind_parser,
+    "verify": parsers.verify_parser,
 }
 CACHES = ("TEMPLATEFLOW_HOME", "NILEARN_DATA")  # of atlases and templates: handed in where they are set
 

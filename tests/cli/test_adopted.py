@@ -124,6 +124,7 @@ def test_every_option_of_scans_is_taken_over_or_need_not_be():
         "surface",
         "preprocess",
         "template",
+        "use_syn_sdc",
         "atlas",
         "partition",
         "mask",
