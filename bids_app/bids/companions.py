@@ -78,6 +78,11 @@ def _is_confounds(path: Path) -> bool:
     return fits and not {"atlas", "seg"} & set(name.entities)
 
 
+def flagged_above(flags: Path | None, fd_threshold: float) -> float | None:
+    """Return the motion in mm above which flags hold: ``*_motion_mask.mat`` has those of several; a table has one."""
+    return fd_threshold if flags and flags.suffix == ".mat" else None
+
+
 def _best_flags(paths: list[Path]) -> list[Path]:
     """Of flags in tables and in ``*_motion_mask.mat`` take the tables, else those of the filtered series."""
     tables = [path for path in paths if path.suffix != ".mat"]

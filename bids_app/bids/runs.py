@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bids_app.bids.companions import Companions, the_one
+from bids_app.bids.companions import Companions, flagged_above, the_one
 from bids_app.bids.datasets import Dataset, find_derivatives
 from bids_app.bids.hints import instead_of_runs
 from bids_app.bids.index import folder_labels, index_of
@@ -244,7 +244,7 @@ def _bold_run(
         reason=reason,
         denoised=tool is not None,
         outliers=flags,
-        flagged_above=fd_threshold if flags and flags.suffix == ".mat" else None,
+        flagged_above=flagged_above(flags, fd_threshold),
         note=note,
         echoes=echoes,
         echo_times=tuple(sidecars.metadata(echo).get("EchoTime") for echo in echoes),

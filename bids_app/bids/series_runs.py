@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
-from bids_app.bids.companions import Companions, the_one
+from bids_app.bids.companions import Companions, flagged_above, the_one
 from bids_app.bids.matrix_runs import coordinates_in, region_label
 from bids_app.bids.names import Key, Name, known_entities
 from bids_app.bids.pipelines import left_in, of_series, tool_of
@@ -98,7 +98,7 @@ def _run(name: Name, path: Path, dataset: Any, sidecars: Any, companions: Compan
         tuple(dataset.uri(source) for source in (path, motion, flags) if source),
         motion=motion,
         outliers=flags,
-        flagged_above=fd_threshold if flags and flags.suffix == ".mat" else None,
+        flagged_above=flagged_above(flags, fd_threshold),
         mean_displacement=said.mean_displacement,
         note=" ".join(one for one in (said.note, kept) if one),
         coordinates=coordinates_in(told),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bids_app.bids.datasets import Dataset
 from bids_app.cli.printing import say, show
 from bids_app.preproc.distortion.found import FieldMap
-from bids_app.preproc.distortion.readout import not_corrected_because
+from bids_app.preproc.fitted.fit import not_corrected_because
 from bids_app.preproc.raw_runs import RawRun
 
 

@@ -57,9 +57,10 @@ def run_in_container(engine: str, argv: Sequence[str]) -> int:
     if not call:
         raise UsageError(f"trialgraph {engine}: what is to be run? As in trialgraph {engine} BIDS OUT participant.")
     call = call if is_command(call, PARSERS) else as_placed(call)
-    mounts = _mounts(call, _environment())
+    environment = _environment()
+    mounts = _mounts(call, environment)
     image = options.image or (IMAGE if engine == "docker" else f"docker://{IMAGE}")
-    command = COMMANDS[engine](mounts, _environment(), options.network, image) + call
+    command = COMMANDS[engine](mounts, environment, options.network, image) + call
     missing = missing_folders(mounts)
     if options.print:
         print(shlex.join(command))

@@ -16,9 +16,8 @@ from bids_app.bids.sidecars import Sidecars
 from bids_app.bids.variants import refuse_echoes
 from bids_app.errors import MissingInputError, NothingSelectedError, UsageError
 from bids_app.preproc.distortion.found import FieldMap, Image, fieldmap_of, images_of, or_syn
-from bids_app.preproc.distortion.readout import not_corrected_because
 from bids_app.preproc.fitted.dataset import fitted_dataset
-from bids_app.preproc.fitted.fit import Fit
+from bids_app.preproc.fitted.fit import Fit, not_corrected_because
 from bids_app.settings.settings import Selection, Settings
 
 if TYPE_CHECKING:

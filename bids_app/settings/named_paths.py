@@ -89,7 +89,7 @@ NAMED_BY: dict[Any, Callable[[str], list[Named]]] = {
     words.as_named_path: lambda word: [Named(words.as_named_path(word).path)],
     words.as_region: lambda word: [Named(mask)] if (mask := words.as_region(word).mask) else [],
     words.as_mask: lambda word: [] if words.as_mask(word) == word and "/" not in word else [Named(words.as_path(word))],
-    words.as_labels: lambda word: [Named(words.as_path(word))] if {".", "/"} & set(word) else [],
+    words.as_labels: lambda word: [Named(words.as_path(word))] if words.names_labels(word) else [],
 }
 
 

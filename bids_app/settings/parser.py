@@ -73,6 +73,10 @@ class ExecutionSpec(argparse.Action):
         parser.exit()
 
 
+def _add_processes(parser: Parser) -> None:
+    parser.add_argument("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once")
+
+
 def demo_parser() -> Parser:
     """Return the parser of ``trialgraph demo``."""
     parser = Parser(
@@ -83,7 +87,7 @@ def demo_parser() -> Parser:
     add = parser.add_argument
     add("output_dir", type=as_output, help="folder to make the trial and its analysis in")
     add("--design", choices=DEMOS, default=DEMOS[0], help="the study that is simulated")
-    add("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once")
+    _add_processes(parser)
     add(
         "--random-seed",
         type=int,
@@ -107,7 +111,7 @@ def verify_parser() -> Parser:
     add(
         "--keep", type=as_path, metavar="DIR", help="an empty folder that gets the trial and what came out, and is kept"
     )
-    add("--n-cpus", type=int, default=available_cpus(), metavar="N", help="processes at once")
+    _add_processes(parser)
     return parser
 
 
@@ -235,7 +239,7 @@ def help_text(command: str | None = None, *, everything: bool = False) -> str:
         elsewhere = {command, level} == {"participant", "group"}
         for action in group._group_actions:
             left_out = not (everything or action.dest in EVERYDAY) or (elsewhere and action.dest not in OF_BOTH)
-            if (level or action.dest == "bids_exec_spec") and left_out:  # which callers read, not people
+            if level and left_out:
                 action.help = argparse.SUPPRESS
             elif not everything:
                 action.help = EVERYDAY.get(action.dest) or action.help

@@ -45,15 +45,20 @@ def as_named_path(word: str) -> NamedPath:
     return NamedPath(name, as_path(path))
 
 
+def names_labels(word: str) -> bool:
+    """Say whether a word is a file of labels: no label has a dot or a slash."""
+    return bool({".", "/"} & set(word))
+
+
 def as_labels(word: str) -> list[str]:
-    """Read a label, or the labels in a file, one on each line: a word with a dot or a slash is no label.
+    """Read a label, or the labels in a file, one on each line.
 
     Examples
     --------
     >>> as_labels("sub-01")
     ['sub-01']
     """
-    if not {".", "/"} & set(word):
+    if not names_labels(word):
         return [word]
     try:
         lines = Path(word).read_text(encoding="utf-8").splitlines()

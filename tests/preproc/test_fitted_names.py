@@ -9,8 +9,7 @@ from bids_app.bids.datasets import Dataset
 from bids_app.cli.main import main
 from bids_app.cli.settings_of import parse
 from bids_app.errors import NothingSelectedError, UsageError
-from bids_app.preproc.distortion.readout import not_corrected_because
-from bids_app.preproc.fitted.fit import Folder
+from bids_app.preproc.fitted.fit import Folder, not_corrected_because
 from bids_app.preproc.fitted.runs import runs_to_preprocess
 from bids_app.preproc.raw_runs import wants_preprocessing
 

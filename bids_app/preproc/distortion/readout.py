@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from bids_app.bids.timing import DIRECTIONS
-from bids_app.preproc.fitted.fit import Fit
 
 
 def readout_time(metadata: Mapping[str, Any], n_lines: int) -> float | None:
@@ -78,13 +77,3 @@ def voxels_per_hertz(metadata: Mapping[str, Any], shape: tuple[int, ...]) -> tup
     assert encoding is not None  # `lacks` was asked
     axis, sign = encoding
     return axis, sign * (readout_time(metadata, shape[axis]) or 0.0)
-
-
-def not_corrected_because(fit: Fit, metadata: Mapping[str, Any]) -> str | None:
-    """Say why what fMRIPrep fitted does not correct distortions, or None if it does."""
-    if fit.to_fieldmap is None:
-        return "fMRIPrep used no field map"
-    if not fit.coefficients:
-        return f"the coefficients of the field map of {fit.to_fieldmap.name} are not there"
-    lacking = lacks(metadata)
-    return None if lacking is None else f"the sidecar of the raw scan has {lacking}"

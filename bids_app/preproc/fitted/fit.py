@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from bids_app.bids.datasets import Dataset
 from bids_app.bids.names import Name
+from bids_app.preproc.distortion.readout import lacks
 from bids_app.space.templates import TISSUES
 
 REFERENCES = ("boldref", "run")  # 23.2 to 25.2 call a run's reference boldref, later ones run
@@ -233,3 +235,13 @@ def _lacking(found: Fit, space: str) -> list[str]:
         f"from-T1w_to-{space}_mode-image_xfm.h5": found.normalization,
     }
     return [name for name, there in looked_for.items() if not there and not (name.endswith(".h5") and found.lacking)]
+
+
+def not_corrected_because(fit: Fit, metadata: Mapping[str, Any]) -> str | None:
+    """Say why what fMRIPrep fitted does not correct distortions, or None if it does."""
+    if fit.to_fieldmap is None:
+        return "fMRIPrep used no field map"
+    if not fit.coefficients:
+        return f"the coefficients of the field map of {fit.to_fieldmap.name} are not there"
+    lacking = lacks(metadata)
+    return None if lacking is None else f"the sidecar of the raw scan has {lacking}"

@@ -13,9 +13,8 @@ from bids_app.preproc.anatomical.interfaces import AnatomyInput, AnatomyStep
 from bids_app.preproc.dataset import Job
 from bids_app.preproc.distortion.field import Field
 from bids_app.preproc.distortion.interfaces import EstimateField
-from bids_app.preproc.distortion.readout import not_corrected_because
 from bids_app.preproc.fitted.anatomy import bring_anatomy, compared_with
-from bids_app.preproc.fitted.fit import Fit
+from bids_app.preproc.fitted.fit import Fit, not_corrected_because
 from bids_app.preproc.fitted.transforms import read_chain, read_motion
 from bids_app.preproc.interfaces import AlignRun, EstimateMotion, reference_of
 from bids_app.preproc.masks import epi_mask
