@@ -132,7 +132,11 @@ def _folders(bids_dir: Path, patterns: Sequence[str]) -> list[Path]:
 def _description(path: Path) -> dict[str, Any]:
     """Read what describes a dataset, without the parts that are not of the kind that BIDS says."""
     described = path / "dataset_description.json"
-    content = read_json(described) if described.exists() or described.is_symlink() else {}
+    try:
+        there = described.exists() or described.is_symlink()
+    except OSError as error:
+        raise MissingInputError(f"{path} cannot be looked into: {error.strerror}.") from error
+    content = read_json(described) if there else {}
     content = {key: value for key, value in content.items() if key not in TEXTS or isinstance(value, str)}
     if isinstance(makers := content.pop("GeneratedBy", None), list):
         content["GeneratedBy"] = [_maker(one) for one in makers if isinstance(one, dict)]
